@@ -1,0 +1,41 @@
+//! stdout as a protocol: while this is held, nothing else can get there.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+
+use kubectl_login::error::{Error, Result};
+
+/// The real stdout, kept apart; whatever else writes to file descriptor 1 meanwhile goes to stderr.
+pub(super) struct Answer(File);
+
+impl Answer {
+    /// Takes stdout away from everybody else.
+    #[cfg(unix)]
+    pub(super) fn take_stdout() -> Result<Answer> {
+        let taken = rustix::io::dup(io::stdout()).and_then(|real| {
+            rustix::stdio::dup2_stdout(io::stderr())?;
+            Ok(Answer(File::from(real)))
+        });
+        taken.map_err(|error| closed(&error.into()))
+    }
+
+    /// Takes stdout away from everybody else; here only by convention.
+    #[cfg(windows)]
+    pub(super) fn take_stdout() -> Result<Answer> {
+        use std::os::windows::io::AsHandle as _;
+        let real = io::stdout().as_handle().try_clone_to_owned();
+        real.map(|handle| Answer(File::from(handle))).map_err(|error| closed(&error))
+    }
+
+    /// Writes the one line there is to say.
+    pub(super) fn write(mut self, line: &str) -> Result<()> {
+        self.0.write_all(line.as_bytes()).and_then(|()| self.0.flush()).map_err(|error| closed(&error))
+    }
+}
+
+fn closed(error: &io::Error) -> Error {
+    Error::failed(
+        format!("the token cannot be handed over: {error}"),
+        "Whoever started this closed its end too early; run the command again.",
+    )
+}

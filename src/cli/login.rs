@@ -1,0 +1,103 @@
+//! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
+
+use chrono::{DateTime, Local, TimeDelta, Utc};
+use kubectl_login::environment::{self, Environment};
+use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig};
+use kubectl_login::paths;
+use kubectl_login::session::identity::Identity;
+use kubectl_login::session::{Failed, How, Insist, Road};
+use kubectl_login::store::Store;
+
+use super::args::{EntryArgs, LoginArgs, Prompt};
+use super::profile::{self, Settings};
+use super::report;
+use crate::ui::Terminal;
+
+pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Failed> {
+    let (entry, settings, environment) = settings_of(&args.entry, environment)?;
+    let store = Store::open(paths::state(settings.cache_dir.as_deref(), &environment), &environment);
+    // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
+    let prompt = match (args.prompt, environment.ci()) {
+        (Some(prompt), _) => prompt,
+        (None, None) => Prompt::Always,
+        (None, Some(_)) => Prompt::Auto,
+    };
+    let for_whom = entry.context.clone().or(entry.server.clone());
+    let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
+    let insist = Insist { on_sign_in: args.force, typed: true, ..Insist::default() };
+    let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
+
+    let session = Identity::of(&settings.profile).session;
+    let known = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, home, facts)| (facts, home));
+    let (facts, home) = match (obtained.facts, obtained.home) {
+        (Some(facts), home) => (Some(facts), home),
+        (None, _) => known().map_or((None, None), |(facts, home)| (Some(facts), Some(home))),
+    };
+    let beginning = match obtained.how {
+        How::Remembered => "Already signed in",
+        How::Refreshed => "Still signed in",
+        How::SignedIn => "Signed in",
+    };
+    let account = facts.as_ref().and_then(|facts| facts.account.clone()).unwrap_or_else(|| "somebody".to_owned());
+    let from = facts.as_ref().map(|facts| match &facts.tenant {
+        Some(tenant) => format!(", tenant {tenant}"),
+        None => format!(", issuer {}", facts.issuer),
+    });
+    let kept = match home {
+        Some(home) => format!("kept with the {}", if home.name() == "keyring" { "keyring" } else { "key file" }),
+        None => "not remembered".to_owned(),
+    };
+    report::line(&format!(
+        "{beginning} as {account}{}, valid until {}; {kept}.",
+        from.unwrap_or_default(),
+        until(obtained.expires_at)
+    ))?;
+    Ok(())
+}
+
+/// The settings of the kubeconfig entry that is meant, and the environment it runs in.
+pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
+    let explain = |error: kubectl_login::kube::kubeconfig::KubeconfigError| Error::failed(error.to_string(), error.next());
+    let kubeconfig = Kubeconfig::load(
+        args.kubeconfig.as_deref(),
+        environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),
+        paths::home(environment).as_deref(),
+    )
+    .map_err(explain)?;
+    let entry = kubeconfig.entry(args.context.as_deref(), args.user.as_deref()).map_err(explain)?;
+    let Some(words) = entry.exec.plugin_arguments() else {
+        return Err(Error::failed(
+            format!("the kubeconfig user {:?} runs {:?}, which is not this plugin", entry.user, entry.exec.command),
+            "Choose another context with --context, or set the user's exec.command to kubectl-login with the arguments of get-token.",
+        ));
+    };
+    let (args, given) = super::parse_get_token(words).map_err(|error| {
+        // The command line of an entry may hold a secret, so clap's whole text is not repeated.
+        let kind = error.kind().as_str().unwrap_or("it cannot be read");
+        Error::usage(
+            format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", entry.user),
+            format!("Check exec.args of that user in {}.", entry.file.display()),
+        )
+    })?;
+    let environment = environment.clone().with(entry.exec.env.iter().cloned());
+    let settings = profile::settings(&args, &given, &environment)?;
+    Ok((entry, settings, environment))
+}
+
+/// A time as people read it: local, with what is left.
+pub(super) fn until(at: DateTime<Utc>) -> String {
+    format!("{} ({})", at.with_timezone(&Local).format("%Y-%m-%d %H:%M"), left(at - Utc::now()))
+}
+
+/// A span in its two largest units.
+pub(super) fn left(span: TimeDelta) -> String {
+    let minutes = span.num_minutes();
+    match minutes {
+        _ if span <= TimeDelta::zero() => "over".to_owned(),
+        0 => format!("{} s left", span.num_seconds()),
+        1..60 => format!("{minutes} min left"),
+        60..1440 => format!("{} h {} min left", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h left", minutes / 1440, minutes % 1440 / 60),
+    }
+}

@@ -1,0 +1,389 @@
+//! From what was typed and what the environment says to a [`Profile`].
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use kubectl_login::entra::{audience, cloud};
+use kubectl_login::environment::{self, Environment};
+use kubectl_login::error::{Error, Result};
+use kubectl_login::oauth::discovery;
+use kubectl_login::paths;
+use kubectl_login::profile::{Browser, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind};
+use kubectl_login::secret::Secret;
+use kubectl_login::text::printable;
+
+use super::args::{CacheStorage, ENTRA, GetTokenArgs, OIDC, Prompt, go_duration};
+use super::peers;
+
+/// Sign-in methods of Azure/kubelogin.
+const METHODS: &[&str] = &[
+    "devicecode",
+    "interactive",
+    "spn",
+    "ropc",
+    "msi",
+    "azurecli",
+    "azd",
+    "workloadidentity",
+    "azurepipelines",
+];
+/// Methods with a human in front: there a flag wins over the environment.
+const HUMAN_METHODS: &[&str] = &["devicecode", "interactive"];
+/// Grants of int128/kubelogin.
+const GRANTS: &[&str] = &["auto", "authcode", "authcode-keyboard", "password", "device-code", "client-credentials"];
+
+/// What a `get-token` command line means.
+pub(super) struct Settings {
+    pub(super) profile: Profile,
+    pub(super) cache_dir: Option<String>,
+    pub(super) force_refresh: bool,
+    pub(super) prompt: Prompt,
+}
+
+/// Which of the two tools' flags are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Entra,
+    Oidc,
+}
+
+/// The meaning of `args`; `given` tells which of them were really typed.
+pub(super) fn settings(args: &GetTokenArgs, given: &ArgMatches, environment: &Environment) -> Result<Settings> {
+    let network = network(args, environment)?;
+    let storage = match args.token_cache_storage {
+        CacheStorage::Auto => Storage::Auto,
+        CacheStorage::Keyring => Storage::Keyring,
+        CacheStorage::File => Storage::File,
+        CacheStorage::None => Storage::None,
+    };
+    let profile = match dialect(given)? {
+        Dialect::Entra => entra(args, given, environment, network, storage)?,
+        Dialect::Oidc => oidc(args, network, storage)?,
+    };
+    Ok(Settings {
+        profile,
+        cache_dir: args.cache_dir.clone(),
+        force_refresh: args.force_refresh.unwrap_or(false),
+        prompt: prompt(args.prompt, environment)?,
+    })
+}
+
+/// Whether somebody may be asked: the flag, else the variable, else `auto`.
+pub(super) fn prompt(flag: Option<Prompt>, environment: &Environment) -> Result<Prompt> {
+    match (flag, environment.get(environment::KUBECTL_LOGIN_PROMPT)) {
+        (Some(prompt), _) => Ok(prompt),
+        (None, None | Some("auto")) => Ok(Prompt::Auto),
+        (None, Some("always")) => Ok(Prompt::Always),
+        (None, Some("never")) => Ok(Prompt::Never),
+        (None, Some(other)) => Err(Error::usage(
+            format!("{} is {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(other, 40)),
+            "Set it to auto, always or never.",
+        )),
+    }
+}
+
+/// The flags decide, never the environment; both at once make no sense.
+fn dialect(given: &ArgMatches) -> Result<Dialect> {
+    let grammar = peers::add_passive_flags(<GetTokenArgs as clap::CommandFactory>::command());
+    let typed = |heading: &str| {
+        grammar
+            .get_arguments()
+            .filter(|arg| arg.get_help_heading() == Some(heading))
+            .find(|arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine))
+            .and_then(|arg| arg.get_long())
+    };
+    match (typed(ENTRA), typed(OIDC)) {
+        (Some(_), None) => Ok(Dialect::Entra),
+        (None, Some(_)) => Ok(Dialect::Oidc),
+        (Some(entra), Some(oidc)) => Err(Error::usage(
+            format!("--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"),
+            "Keep the flags of one and remove the other's.",
+        )),
+        (None, None) => Err(Error::usage(
+            "nothing says who issues the token",
+            "For AKS give --server-id, --client-id and --tenant-id; for an OpenID Connect issuer --oidc-issuer-url and --oidc-client-id.",
+        )),
+    }
+}
+
+fn entra(
+    args: &GetTokenArgs,
+    given: &ArgMatches,
+    environment: &Environment,
+    mut network: Network,
+    storage: Storage,
+) -> Result<Profile> {
+    let ignored = args.disable_environment_override.unwrap_or(false);
+    let variable = |name: &str| environment.get(name).filter(|_| !ignored);
+    let method = variable(environment::AAD_LOGIN_METHOD).unwrap_or(&args.login);
+    if !METHODS.contains(&method) {
+        return Err(Error::usage(
+            format!("{:?} is no sign-in method", printable(method, 40)),
+            format!("Use one of {}.", METHODS.join(", ")),
+        ));
+    }
+    let human = HUMAN_METHODS.contains(&method);
+    let arm = args.use_azurerm_env_vars.unwrap_or(false);
+    let (client_names, tenant_names): (&[&str], &[&str]) = if arm {
+        (&[environment::ARM_CLIENT_ID], &[environment::ARM_TENANT_ID])
+    } else {
+        (
+            &[environment::AZURE_CLIENT_ID, environment::AAD_SERVICE_PRINCIPAL_CLIENT_ID],
+            &[environment::AZURE_TENANT_ID],
+        )
+    };
+    // A pipeline relies on its variables; a person's shell may hold some other tool's, so a flag wins there.
+    let either = |flag: &Option<String>, names: &[&str]| {
+        let flag = flag.as_deref().filter(|text| !text.is_empty());
+        let variable = names.iter().find_map(|name| variable(name));
+        let (first, second) = if human { (flag, variable) } else { (variable, flag) };
+        first.or(second).map(|text| text.trim().to_owned())
+    };
+    let client_id = either(&args.client_id, client_names);
+    let tenant = either(&args.tenant_id, tenant_names);
+    if let Some(text) = variable(environment::AZURE_CLI_TIMEOUT)
+        && (!human || args.timeout.is_none())
+        && let Ok(timeout) = go_duration(text)
+    {
+        network.timeout = Some(timeout);
+    }
+    if method != "devicecode" {
+        return Err(not_yet(&format!("--login {method}"), "--login devicecode"));
+    }
+    for name in peers::NOT_YET {
+        if given.try_get_one::<bool>(name).ok().flatten() == Some(&true) {
+            return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));
+        }
+    }
+    let missing: Vec<&str> = [
+        ("--server-id", args.server_id.is_none()),
+        ("--client-id", client_id.is_none()),
+        ("--tenant-id", tenant.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(name, missing)| missing.then_some(name))
+    .collect();
+    let (Some(server_id), Some(client_id), Some(tenant)) = (&args.server_id, client_id, tenant) else {
+        return Err(Error::usage(
+            format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }),
+            "Add it to the kubeconfig user's exec.args; `az aks get-credentials` and kubelogin's convert-kubeconfig write all three.",
+        ));
+    };
+    if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')) || tenant.contains("..") {
+        return Err(Error::usage(
+            format!("--tenant-id {:?} is no tenant", printable(&tenant, 60)),
+            "Give the tenant's id, a verified domain of it, or organizations.",
+        ));
+    }
+    Ok(Profile {
+        provider: Provider::Entra {
+            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), environment)?,
+            tenant,
+            server_id: audience::server_id(server_id)?,
+        },
+        client_id,
+        client_secret: None,
+        method: Method::DeviceCode,
+        account_hint: args.login_hint.clone().filter(|hint| !hint.trim().is_empty()),
+        token_kind: TokenKind::Access,
+        network,
+        storage,
+        browser: Browser::Skip,
+    })
+}
+
+fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profile> {
+    let grant = args.grant_type.as_str();
+    if !GRANTS.contains(&grant) {
+        return Err(Error::usage(
+            format!("{:?} is no grant", printable(grant, 40)),
+            format!("Use one of {}.", GRANTS.join(", ")),
+        ));
+    }
+    let missing = |name: &str, value: &Option<String>| {
+        value.clone().filter(|text| !text.is_empty()).ok_or_else(|| {
+            Error::usage(format!("{name} is missing"), "Add it to the kubeconfig user's exec.args.")
+        })
+    };
+    let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
+    let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
+    discovery::issuer_url(&issuer)?;
+    let grant = match (grant, &args.username) {
+        ("auto", Some(name)) if !name.is_empty() => "password",
+        ("auto", _) => "device-code",
+        (grant, _) => grant,
+    };
+    if grant != "device-code" {
+        return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code"));
+    }
+    let use_access_token = args.oidc_use_access_token.unwrap_or(false);
+    if use_access_token {
+        // An access token is for whom its scopes say; an ID token is only ever for this client.
+        for scope in &args.oidc_extra_scope {
+            audience::refuse_foreign(scope)?;
+        }
+    }
+    Ok(Profile {
+        provider: Provider::Oidc {
+            issuer,
+            extra_scopes: scopes(&args.oidc_extra_scope)?,
+            pkce: match (args.oidc_use_pkce, args.oidc_pkce_method.as_str()) {
+                (Some(true), _) | (_, "S256") => Pkce::Always,
+                (_, "no") => Pkce::Never,
+                _ => Pkce::Auto,
+            },
+        },
+        client_id,
+        client_secret: args.oidc_client_secret.clone().filter(|text| !text.is_empty()).map(Secret::new),
+        method: Method::DeviceCode,
+        account_hint: None,
+        token_kind: if use_access_token { TokenKind::Access } else { TokenKind::Id },
+        network: Network { headers: headers(&args.oidc_request_header)?, ..network },
+        storage,
+        browser: match (&args.browser_command, args.skip_open_browser) {
+            (_, Some(true)) => Browser::Skip,
+            (Some(command), _) if !command.is_empty() => Browser::Command(command.clone()),
+            _ => Browser::Desktop,
+        },
+    })
+}
+
+fn not_yet(what: &str, instead: &str) -> Error {
+    Error::failed(format!("{what} is not supported yet"), format!("Use {instead} for now."))
+}
+
+fn scopes(given: &[String]) -> Result<Vec<String>> {
+    given
+        .iter()
+        .map(|scope| scope.trim())
+        .filter(|scope| !scope.is_empty())
+        .map(|scope| {
+            // RFC 6749 3.3: a scope is one word of visible ASCII without quotes and backslashes.
+            if scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
+                Ok(scope.to_owned())
+            } else {
+                Err(Error::usage(
+                    format!("--oidc-extra-scope {:?} is not one scope", printable(scope, 60)),
+                    "Repeat the flag, or separate scopes with commas.",
+                ))
+            }
+        })
+        .collect()
+}
+
+fn headers(given: &[String]) -> Result<Vec<(String, String)>> {
+    given
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+            // The value may be a secret, so the pair is not repeated.
+            _ => Err(Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")),
+        })
+        .collect()
+}
+
+fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
+    let variable = |name: &str| environment.get(&name.to_ascii_lowercase()).or_else(|| environment.get(name));
+    let all = variable(environment::ALL_PROXY);
+    let proxy = |name: &str| variable(name).or(all).map(str::to_owned);
+    Ok(Network {
+        ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
+        ca_data: args.certificate_authority_data.clone(),
+        insecure: args.insecure_skip_tls_verify.unwrap_or(false),
+        headers: Vec::new(),
+        timeout: args.timeout,
+        proxies: Proxies {
+            https: proxy(environment::HTTPS_PROXY),
+            http: proxy(environment::HTTP_PROXY),
+            none_for: variable(environment::NO_PROXY).map(str::to_owned),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubectl_login::error::Kind;
+
+    const AKS: &[&str] = &["--server-id", "s", "--client-id", "flag-client", "--tenant-id", "flag-tenant"];
+
+    fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let (args, given) = super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
+        settings(&args, &given, &Environment::from_iter(variables.iter().copied()))
+    }
+
+    fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        AKS.iter().copied().chain(more.iter().copied()).collect()
+    }
+
+    fn client_and_tenant(settings: &Settings) -> (&str, &str) {
+        match &settings.profile.provider {
+            Provider::Entra { tenant, .. } => (&settings.profile.client_id, tenant),
+            Provider::Oidc { .. } => panic!("an Entra profile"),
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_where_a_human_is() {
+        let variables = [("AZURE_CLIENT_ID", "env-client"), ("AZURE_TENANT_ID", "env-tenant")];
+        assert_eq!(client_and_tenant(&read(AKS, &variables).expect("fine")), ("flag-client", "flag-tenant"));
+        assert_eq!(client_and_tenant(&read(&["--server-id", "s"], &variables).expect("fine")), ("env-client", "env-tenant"));
+        let empty = [("AZURE_CLIENT_ID", ""), ("AZURE_TENANT_ID", "")];
+        assert_eq!(client_and_tenant(&read(AKS, &empty).expect("fine")), ("flag-client", "flag-tenant"));
+        let off = with(&["--disable-environment-override"]);
+        assert!(read(&off[..2], &variables).is_ok() && read(&["--server-id", "s", "--disable-environment-override"], &variables).is_err());
+    }
+
+    #[test]
+    fn the_method_variable_always_wins() {
+        let error = read(&with(&["-l", "devicecode"]), &[("AAD_LOGIN_METHOD", "spn")]).err().expect("not yet");
+        assert_eq!(error.what, "--login spn is not supported yet");
+        assert!(read(&with(&["-l", "spn"]), &[("AAD_LOGIN_METHOD", "devicecode")]).is_ok());
+        assert_eq!(read(&with(&["-l", "carrier-pigeon"]), &[]).err().expect("wrong").kind, Kind::Usage);
+    }
+
+    #[test]
+    fn flags_of_both_dialects_are_refused_and_the_environment_decides_nothing() {
+        let both = with(&["--oidc-issuer-url", "https://i"]);
+        assert_eq!(read(&both, &[]).err().expect("both").kind, Kind::Usage);
+        let azure = [("AZURE_CLIENT_ID", "x"), ("AAD_LOGIN_METHOD", "spn")];
+        let settings = read(&["--oidc-issuer-url=https://i", "--oidc-client-id=c"], &azure).expect("fine");
+        assert!(matches!(settings.profile.provider, Provider::Oidc { .. }));
+        assert_eq!(read(&["--force-refresh"], &azure).err().expect("neither").kind, Kind::Usage);
+    }
+
+    #[test]
+    fn the_peers_spellings_are_understood() {
+        let settings = read(
+            &[
+                "--oidc-issuer-url=https://i", "--oidc-client-id=c", "--oidc-extra-scope=email,groups", "--oidc-extra-scope", "x",
+                "-v1", "--logtostderr=false", "--log_dir=/tmp", "--listen-address=127.0.0.1:8000,127.0.0.1:18000",
+                "--token-cache-storage=disk", "--token-cache-dir=/a", "--token-cache-dir=/b", "--skip-open-browser=false",
+                "--tls-renegotiation-once", "--authentication-timeout-sec=60", "--oidc-request-header=a=b,c=d",
+            ],
+            &[],
+        )
+        .expect("fine");
+        assert_eq!(settings.profile.wanted_scopes(), ["email", "groups", "openid", "x"]);
+        assert_eq!((settings.profile.storage, settings.cache_dir.as_deref()), (Storage::File, Some("/b")));
+        assert_eq!(settings.profile.network.headers.len(), 2);
+        assert_eq!(settings.profile.browser, Browser::Desktop);
+        assert!(read(&with(&["-s", "sub", "-e", "AzureChinaCloud", "--legacy=false", "-v", "5"]), &[]).is_ok());
+        assert!(read(&with(&["--legacy"]), &[]).is_err());
+    }
+
+    #[test]
+    fn foreign_audiences_are_refused_in_both_dialects() {
+        assert!(read(&["--server-id", "https://graph.microsoft.com", "--client-id", "c", "--tenant-id", "t"], &[]).is_err());
+        let oidc = ["--oidc-issuer-url=https://i", "--oidc-client-id=c", "--oidc-extra-scope=https://management.azure.com/.default"];
+        assert!(read(&oidc, &[]).is_ok());
+        assert!(read(&[&oidc[..], &["--oidc-use-access-token"]].concat(), &[]).is_err());
+    }
+
+    #[test]
+    fn a_tenant_cannot_lead_elsewhere() {
+        for tenant in ["a/b", "..", "a?b", "a#b", "a b", "%2e"] {
+            assert!(read(&["--server-id", "s", "--client-id", "c", "--tenant-id", tenant], &[]).is_err(), "{tenant}");
+        }
+    }
+}

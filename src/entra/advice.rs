@@ -1,0 +1,87 @@
+//! What an error of a token endpoint means to the person who sees it, in two halves.
+//!
+//! The class comes from `error`, `suberror` and `claims` (see [`ErrorAnswer::class`]); AADSTS numbers only pick the
+//! words. Meanings after <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
+
+use crate::error::{Error, Kind};
+use crate::oauth::answer::{Class, ErrorAnswer};
+
+/// The error for a user who wanted `what` ("sign in", "refresh the token").
+pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
+    let (kind, otherwise) = match answer.class() {
+        Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
+        Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
+        Class::GrantDead | Class::PersonNeeded => (Kind::SignInNeeded, "Sign in again: kubectl login"),
+        Class::Policy => (Kind::Refused, "Ask your administrator; show them the line below."),
+        Class::Transient | Class::Pending | Class::SlowDown => {
+            (Kind::Failed, "The sign-in server has trouble; try again in a moment.")
+        }
+        Class::SetUp => (Kind::Failed, "Check client id, tenant or issuer, and scopes in your kubeconfig entry."),
+    };
+    let happened = match answer.class() {
+        Class::Declined => "the sign-in was declined".to_owned(),
+        Class::CodeExpired => "the code ended before it was used".to_owned(),
+        _ => format!("cannot {what}: {answer}"),
+    };
+    let next = answer.error_codes.iter().flatten().find_map(|number| by_number(*number)).unwrap_or(match answer.error.as_str() {
+        "bad_verification_code" => "The server does not know the code it gave out; run the command again to get a new one.",
+        "unauthorized_client" => "Ask whoever registered the client to allow this grant (device code) for it.",
+        "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
+        "invalid_scope" => "Check --server-id or --oidc-extra-scope: the issuer does not know one of the scopes.",
+        _ => otherwise,
+    });
+    Error::new(kind, happened, next).with_reference(answer.reference())
+}
+
+/// What to do when nobody used the code: the reason need not be slowness (a policy that stops the browser keeps the
+/// poll pending until the code ends).
+pub const EXPIRED: &str = "Run the command again to get a new code. If the browser refused the sign-in, a conditional-access policy may have stopped it: ask your administrator whether device code sign-in is allowed.";
+
+/// The next step for an AADSTS number, where it is more precise than the class.
+fn by_number(number: u64) -> Option<&'static str> {
+    Some(match number {
+        50076 | 50079 | 50072 | 50074 | 50078 => "Sign in again with the second factor: kubectl login",
+        50173 | 50132 | 50133 | 700_082 | 70043 => "Sign in again: kubectl login",
+        53000 | 53001 | 530_003 | 530_033 | 50097 | 50129 => {
+            "Your organisation wants a managed device for this: sign in from one, or ask your administrator."
+        }
+        53003 | 530_032 | 530_034 | 530_035 => {
+            "A conditional-access policy blocks this sign-in; many organisations block device code. Ask your administrator."
+        }
+        50105 => "You are not assigned to this application: ask your administrator.",
+        65001 => "Nobody has consented to this application yet: ask your administrator, and check --client-id.",
+        65002 => "This application may not ask for that server; check --client-id and --server-id.",
+        65004 => "Consent was declined; run the command again and accept, or ask your administrator.",
+        90002 | 90038 => "Check --tenant-id and --environment: the tenant is not known in this cloud.",
+        700_016 | 700_011 => "Check --client-id and --tenant-id: the tenant does not know this application.",
+        500_011 | 500_014 => "Check --server-id and --environment: the tenant does not know this server application.",
+        7_000_218 => "Ask whoever registered the application to set 'Allow public client flows' to yes.",
+        700_025 => "The application is a public client: leave out the client secret.",
+        50020 | 16000 | 50034 | 90072 => "Sign in with an account of this tenant, or correct --tenant-id.",
+        50053 | 50057 => "The account is locked or disabled: ask your administrator.",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(text: &str) -> Error {
+        explain(&serde_json::from_str(text).expect("an error object"), "sign in")
+    }
+
+    #[test]
+    fn numbers_pick_the_words_and_never_the_exit_code() {
+        let blocked = explained(r#"{"error":"invalid_grant","suberror":"message_only","error_codes":[53003]}"#);
+        assert_eq!(blocked.kind, Kind::Refused);
+        assert!(blocked.next.contains("conditional-access"), "{}", blocked.next);
+        let same_number_other_class = explained(r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[53003]}"#);
+        assert_eq!(same_number_other_class.kind, Kind::SignInNeeded);
+    }
+
+    #[test]
+    fn a_decline_says_so_plainly() {
+        assert_eq!(explained(r#"{"error":"authorization_declined"}"#).what, "the sign-in was declined");
+    }
+}

@@ -1,0 +1,186 @@
+//! The clouds that Entra ID runs in, and the sign-in host of each.
+//!
+//! Hosts as listed by Microsoft for its national clouds
+//! (<https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>) and in the trusted hosts of
+//! MSAL.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
+use crate::error::{Error, Result};
+use crate::http::is_acceptable;
+use crate::text::printable;
+
+/// A cloud with a fixed sign-in host.
+struct Cloud {
+    /// The name `--environment` takes first, and its other spellings.
+    names: &'static [&'static str],
+    /// Sign-in host.
+    authority: &'static str,
+}
+
+const CLOUDS: &[Cloud] = &[
+    Cloud {
+        names: &["AzurePublicCloud", "AzureCloud", "AzurePublic"],
+        authority: "https://login.microsoftonline.com/",
+    },
+    Cloud {
+        names: &["AzureUSGovernmentCloud", "AzureUSGovernment"],
+        authority: "https://login.microsoftonline.us/",
+    },
+    Cloud {
+        // login.chinacloudapi.cn is the name other tools use; the two are one host set.
+        names: &["AzureChinaCloud"],
+        authority: "https://login.partner.microsoftonline.cn/",
+    },
+    Cloud { names: &["BleuCloud"], authority: "https://login.sovcloud-identity.fr/" },
+    Cloud { names: &["DelosCloud"], authority: "https://login.sovcloud-identity.de/" },
+    Cloud { names: &["GovSGCloud"], authority: "https://login.sovcloud-identity.sg/" },
+];
+
+/// The cloud whose hosts come from a file.
+const STACK: &str = "AzureStackCloud";
+
+/// Names that mean the same sign-in host, each with the one sessions are kept under.
+const ALIASES: &[(&str, &str)] = &[
+    ("login.windows.net", "login.microsoftonline.com"),
+    ("login.microsoft.com", "login.microsoftonline.com"),
+    ("sts.windows.net", "login.microsoftonline.com"),
+    ("login.usgovcloudapi.net", "login.microsoftonline.us"),
+    ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
+];
+
+/// The file behind `AZURE_ENVIRONMENT_FILEPATH`, as Azure Stack Hub operators hand it out (go-autorest's format).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackFile {
+    /// Sign-in host.
+    pub active_directory_endpoint: String,
+    /// Microsoft Graph, where there is one.
+    #[serde(default)]
+    pub microsoft_graph_endpoint: Option<String>,
+    /// Azure Resource Manager, where there is one.
+    #[serde(default)]
+    pub resource_manager_endpoint: Option<String>,
+}
+
+/// The sign-in host for `--environment`, or for `--authority-host` where that is given.
+///
+/// Errors: an unknown environment, an authority that is no https URL (http on loopback apart), a bad Azure Stack file.
+pub fn authority(environment_name: &str, authority_host: Option<&str>, variables: &Environment) -> Result<Url> {
+    if let Some(host) = authority_host.filter(|host| !host.is_empty()) {
+        return checked(host, "--authority-host");
+    }
+    if environment_name.eq_ignore_ascii_case(STACK) {
+        return stack_authority(variables);
+    }
+    let known = CLOUDS.iter().find(|cloud| cloud.names.iter().any(|name| name.eq_ignore_ascii_case(environment_name)));
+    match known {
+        Some(cloud) => checked(cloud.authority, "the authority"),
+        None => Err(Error::usage(
+            format!("there is no environment {:?}", printable(environment_name, 60)),
+            format!("Use one of {}, or name the sign-in host with --authority-host.", names().join(", ")),
+        )),
+    }
+}
+
+/// The names `--environment` takes.
+pub fn names() -> Vec<&'static str> {
+    CLOUDS.iter().map(|cloud| cloud.names[0]).chain([STACK]).collect()
+}
+
+/// The authority that sessions are kept under: aliases of one host are one.
+pub fn canonical(authority: &Url) -> String {
+    let alias = ALIASES.iter().find(|(alias, _)| Some(*alias) == authority.host_str());
+    match alias {
+        Some((_, host)) => format!("https://{host}/"),
+        None => authority.as_str().to_owned(),
+    }
+}
+
+/// An authority from outside: a base URL that ends in a slash, without query, fragment or user info.
+fn checked(text: &str, what: &str) -> Result<Url> {
+    let next = "Give the base URL of the sign-in host, such as https://login.microsoftonline.com/.";
+    let shown = printable(text, 100);
+    let mut url = Url::parse(text.trim()).map_err(|_| Error::usage(format!("{what} {shown:?} is no URL"), next))?;
+    if !is_acceptable(&url) {
+        return Err(Error::usage(format!("{what} {shown:?} is not https"), next));
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::usage(format!("{what} is more than a base URL"), next));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+fn stack_authority(variables: &Environment) -> Result<Url> {
+    let Some(file) = variables.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new) else {
+        return Err(Error::failed(
+            format!("{STACK} needs to know where its endpoints are"),
+            format!("Set {AZURE_ENVIRONMENT_FILEPATH} to the JSON file that describes them, or use --authority-host."),
+        ));
+    };
+    let next = "The file is JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
+    let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", file.display());
+    let bytes =
+        std::fs::read(file).map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), next))?;
+    // The position is enough to find a mistake; the parser's own words may repeat what stands there.
+    let stack: StackFile = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::failed(format!("{name} is not as expected (line {}, column {})", error.line(), error.column()), next)
+    })?;
+    for (field, value) in [
+        ("activeDirectoryEndpoint", Some(&stack.active_directory_endpoint)),
+        ("microsoftGraphEndpoint", stack.microsoft_graph_endpoint.as_ref()),
+        ("resourceManagerEndpoint", stack.resource_manager_endpoint.as_ref()),
+    ] {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        if !Url::parse(value).is_ok_and(|url| url.scheme() == "https" && url.has_host()) {
+            return Err(Error::failed(format!("{field} in {name} is no https URL"), next));
+        }
+    }
+    checked(&stack.active_directory_endpoint, "activeDirectoryEndpoint")
+        .map_err(|error| Error::failed(format!("{} in {name}", error.what), next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> Result<String> {
+        authority(name, None, &Environment::default()).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        assert_eq!(host("azurecloud").expect("known"), "https://login.microsoftonline.com/");
+        assert_eq!(host("AZUREUSGOVERNMENT").expect("known"), "https://login.microsoftonline.us/");
+    }
+
+    #[test]
+    fn an_unknown_environment_lists_the_known_ones() {
+        let error = host("AzureGermanCloud").expect_err("unknown");
+        assert!(error.next.contains("AzureChinaCloud") && error.next.contains("AzureStackCloud"), "{}", error.next);
+    }
+
+    #[test]
+    fn an_authority_gets_its_slash_and_must_be_https() {
+        let ask = |host: &str| authority("AzurePublicCloud", Some(host), &Environment::default());
+        assert_eq!(ask("https://login.example/dir").expect("fine").as_str(), "https://login.example/dir/");
+        assert!(ask("http://login.example/").is_err());
+        assert!(ask("https://u:p@login.example/").is_err());
+        assert!(ask("login.example").is_err());
+    }
+
+    #[test]
+    fn aliases_are_one_authority() {
+        let of = |text: &str| canonical(&Url::parse(text).expect("a URL"));
+        assert_eq!(of("https://login.windows.net/"), of("https://login.microsoftonline.com/"));
+        assert_ne!(of("https://login.microsoftonline.us/"), of("https://login.microsoftonline.com/"));
+    }
+}

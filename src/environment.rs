@@ -1,0 +1,155 @@
+//! Every environment variable this program looks at, in one place, and a snapshot of them.
+//!
+//! A snapshot, and not the process's own environment, is what the rest of the program reads: `kubectl login` runs the
+//! settings of a kubeconfig entry, whose `exec.env` counts on top of what the shell has.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+
+macro_rules! variables {
+    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {
+        $( $(#[doc = $doc])+ pub const $name: &str = stringify!($name); )+
+        /// Every variable with what it is for, in the order of this file.
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),+)),)+];
+    };
+}
+
+variables! {
+    /// ExecCredential request from kubectl and other clients (JSON); only its `apiVersion` and `spec.cluster.server` count.
+    KUBERNETES_EXEC_INFO;
+    /// List of kubeconfig files, as for kubectl.
+    KUBECONFIG;
+    /// kubectl's cache folder; everything is kept in `kubectl-login` below it when it is set.
+    KUBECACHEDIR;
+    /// `auto`, `always` or `never`: whether a person may be asked to sign in; `--prompt` wins.
+    KUBECTL_LOGIN_PROMPT;
+    /// Sign-in method (Entra); wins over `--login`.
+    AAD_LOGIN_METHOD;
+    /// Application id (Entra); older spelling of `AZURE_CLIENT_ID`, which wins over it.
+    AAD_SERVICE_PRINCIPAL_CLIENT_ID;
+    /// Application id (Entra). With a human method `--client-id` wins; with an unattended one this does.
+    AZURE_CLIENT_ID;
+    /// Tenant (Entra). With a human method `--tenant-id` wins; with an unattended one this does.
+    AZURE_TENANT_ID;
+    /// Application id (Entra) in place of `AZURE_CLIENT_ID` with `--use-azurerm-env-vars`.
+    ARM_CLIENT_ID;
+    /// Tenant (Entra) in place of `AZURE_TENANT_ID` with `--use-azurerm-env-vars`.
+    ARM_TENANT_ID;
+    /// Network time limit (Entra), a Go duration such as `90s`; `--timeout` wins with a human method.
+    AZURE_CLI_TIMEOUT;
+    /// JSON file that describes the cloud of `--environment AzureStackCloud`.
+    AZURE_ENVIRONMENT_FILEPATH;
+    /// Folder for state that survives a reboot (XDG base directories).
+    XDG_STATE_HOME;
+    /// Folder for locks when the state folder cannot be written (XDG base directories).
+    XDG_RUNTIME_DIR;
+    /// Home folder; where it is unset the user database is asked.
+    HOME;
+    /// Proxy for https requests; never used for loopback addresses.
+    HTTPS_PROXY;
+    /// Proxy for http requests; never used for loopback addresses.
+    HTTP_PROXY;
+    /// Proxy where the one for the scheme is unset.
+    ALL_PROXY;
+    /// Hosts that are reached without a proxy.
+    NO_PROXY;
+    /// X11 display: a sign that somebody sits in front of a desktop.
+    DISPLAY;
+    /// Wayland display: a sign that somebody sits in front of a desktop.
+    WAYLAND_DISPLAY;
+    /// Set in an SSH session: no browser is opened there.
+    SSH_CONNECTION;
+    /// Set by most build systems: nobody is asked to sign in there.
+    CI;
+    /// Set by GitHub Actions: nobody is asked to sign in there.
+    GITHUB_ACTIONS;
+    /// Set by Azure Pipelines: nobody is asked to sign in there.
+    TF_BUILD;
+    /// Set by GitLab: nobody is asked to sign in there.
+    GITLAB_CI;
+    /// Set by Jenkins: nobody is asked to sign in there.
+    JENKINS_URL;
+    /// Set by Buildkite: nobody is asked to sign in there.
+    BUILDKITE;
+    /// Set by TeamCity: nobody is asked to sign in there.
+    TEAMCITY_VERSION;
+    /// Set by AWS CodeBuild: nobody is asked to sign in there.
+    CODEBUILD_BUILD_ID;
+}
+
+/// The variables whose presence means that a build system is at the keyboard, not a person.
+pub const CI_VARIABLES: &[&str] =
+    &[CI, GITHUB_ACTIONS, TF_BUILD, GITLAB_CI, JENKINS_URL, BUILDKITE, TEAMCITY_VERSION, CODEBUILD_BUILD_ID];
+
+/// Variables that no child process is given: secrets that tools like this one are handed, and the request from kubectl.
+pub const NOT_FOR_CHILDREN: &[&str] = &[
+    KUBERNETES_EXEC_INFO,
+    "AAD_SERVICE_PRINCIPAL_CLIENT_SECRET",
+    "AAD_SERVICE_PRINCIPAL_CLIENT_CERTIFICATE_PASSWORD",
+    "AAD_USER_PRINCIPAL_PASSWORD",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "ARM_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_PASSWORD",
+    "SYSTEM_ACCESSTOKEN",
+];
+
+/// A snapshot of the environment.
+#[derive(Clone, Default)]
+pub struct Environment(HashMap<OsString, OsString>);
+
+impl Environment {
+    /// What this process was started with.
+    pub fn of_process() -> Self {
+        Environment(std::env::vars_os().collect())
+    }
+
+    /// This environment with `variables` on top.
+    pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.0.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// The value of `name` as text. An empty variable counts as unset, and so does one that is no Unicode.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.get_os(name).and_then(|value| value.to_str())
+    }
+
+    /// The value of `name` as the platform's string, for paths. An empty variable counts as unset.
+    pub fn get_os(&self, name: &str) -> Option<&OsString> {
+        self.0.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty())
+    }
+
+    /// The CI variable that is set, where one is. `CI=false` and `CI=0` say that this is none.
+    pub fn ci(&self) -> Option<&'static str> {
+        CI_VARIABLES.iter().copied().find(|name| {
+            self.get_os(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
+        })
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        Environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_counts_as_unset() {
+        let environment = Environment::from_iter([("AZURE_CLIENT_ID", ""), ("CI", "")]);
+        assert_eq!(environment.get(AZURE_CLIENT_ID), None);
+        assert_eq!(environment.ci(), None);
+    }
+
+    #[test]
+    fn ci_can_be_denied() {
+        assert_eq!(Environment::from_iter([("CI", "false")]).ci(), None);
+        assert_eq!(Environment::from_iter([("CI", "false"), ("TF_BUILD", "True")]).ci(), Some("TF_BUILD"));
+    }
+}

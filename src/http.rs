@@ -1,0 +1,427 @@
+//! HTTP policy: what is asked of whom, how long, how much of an answer is read, and what is tried again.
+//!
+//! https only, loopback apart; no redirect on a POST; answers capped; every request has a deadline; 429, 5xx and
+//! broken connections are tried again with back-off within it. It must not know what the answers mean.
+
+use std::error::Error as _;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::profile::Network;
+use crate::text::printable;
+
+/// The most that is read of any answer.
+const ANSWER_CAP: usize = 1024 * 1024;
+/// Redirects followed on a GET.
+const REDIRECTS: usize = 5;
+/// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
+const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
+
+/// A client for one issuer. Built only when something has to be asked: loading the system's certificates costs more
+/// than a whole warm call.
+pub struct Http {
+    client: reqwest::Client,
+}
+
+/// A complete answer, at most 1 MiB of it.
+pub struct Answer {
+    /// HTTP status code.
+    pub status: u16,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// When it was complete.
+    pub received: DateTime<Utc>,
+}
+
+impl Answer {
+    /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one.
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        let date = self.headers.get(reqwest::header::DATE)?.to_str().ok()?;
+        let date = DateTime::parse_from_rfc2822(date).ok()?;
+        Some(self.received - date.with_timezone(&Utc))
+    }
+}
+
+/// Why there is no answer. What it means to the user depends on what was wanted, so callers give it words with
+/// [`Trouble::explain`].
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Scheme, host and port that were asked.
+    pub origin: String,
+    /// What went wrong.
+    pub cause: Cause,
+}
+
+/// What can go wrong between a request and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No answer within the deadline.
+    Timeout,
+    /// The connection could not be made or broke.
+    Connection(String),
+    /// The server's certificate was not accepted.
+    Certificate(String),
+    /// The answer is longer than 1 MiB.
+    Oversized,
+    /// The server wants the request sent elsewhere, which is refused.
+    Redirect,
+    /// The URL is neither https nor http on loopback.
+    Url,
+    /// HTTP 429 or 5xx to the end.
+    Unavailable(u16),
+}
+
+impl Trouble {
+    /// Whether another try may end better: what a long wait, such as polling, goes on after.
+    pub fn passes(&self) -> bool {
+        matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Unavailable(_))
+    }
+
+    /// The error for a user who wanted `what` ("sign in", "refresh the token").
+    pub fn explain(&self, what: &str) -> Error {
+        let origin = &self.origin;
+        let (cause, next) = match &self.cause {
+            Cause::Timeout => (
+                format!("{origin} did not answer in time"),
+                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again; --timeout allows more time.",
+            ),
+            Cause::Connection(detail) => (
+                format!("{origin} cannot be reached: {detail}"),
+                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.",
+            ),
+            Cause::Certificate(detail) => (
+                format!("the certificate of {origin} is not trusted: {detail}"),
+                "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE; check the clock too.",
+            ),
+            Cause::Oversized => (
+                format!("the answer of {origin} is larger than 1 MiB"),
+                "This is no sign-in server, or something stands in front of it: check the issuer or authority URL and the proxy.",
+            ),
+            Cause::Redirect => (
+                format!("{origin} redirects this request, which is not followed because it carries secrets"),
+                "Check the issuer or authority URL; a captive portal or proxy login page may stand in between.",
+            ),
+            Cause::Url => (
+                format!("{origin} is refused: only https is allowed (http only on this machine)"),
+                "Use an https URL for the issuer or authority.",
+            ),
+            Cause::Unavailable(status) => (
+                format!("{origin} is not available (HTTP {status})"),
+                "The sign-in server has trouble; try again in a moment.",
+            ),
+        };
+        Error::failed(format!("cannot {what}: {cause}"), next)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explain("reach the server").what)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// Whether `url` may be asked or opened at all: https anywhere, http on this machine only.
+pub fn is_acceptable(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+/// Whether `url` names this machine by `localhost` or a loopback address.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Scheme, host and port of `url`, fit for a message (never user info, path or query).
+pub fn origin(url: &Url) -> String {
+    printable(&url.origin().ascii_serialization(), 200)
+}
+
+impl Http {
+    /// A client for the issuer at `url`.
+    ///
+    /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
+    pub fn new(network: &Network, url: &Url) -> Result<Http> {
+        // A second call finds the provider installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .default_headers(header_map(network)?)
+            .tls_danger_accept_invalid_certs(network.insecure)
+            .pool_idle_timeout(Duration::from_secs(60));
+        let authorities = certificate_authorities(network)?;
+        builder = if url.scheme() == "http" || network.insecure {
+            // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
+            builder.tls_certs_only(authorities)
+        } else {
+            builder.tls_certs_merge(authorities)
+        };
+        if !is_loopback(url) {
+            for proxy in proxies(network)? {
+                builder = builder.proxy(proxy);
+            }
+        }
+        let client = builder.build().map_err(|error| {
+            Error::failed(
+                format!("no secure connection can be made: {}", deepest(&error)),
+                "Install the system's CA certificates (Debian: apt-get install ca-certificates), or name a file with SSL_CERT_FILE or --certificate-authority.",
+            )
+        })?;
+        Ok(Http { client })
+    }
+
+    /// Sends a form (a POST with secrets in it) and returns whatever HTTP answer comes back but 429 and 5xx, which are
+    /// tried again until `limit` is over. A redirect is an error.
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>, limit: Duration) -> Result<Answer, Trouble> {
+        let build = || self.client.post(url.clone()).headers(headers.clone()).body(body.clone());
+        let answer = self.persistently(url, limit, build).await?;
+        if (300..400).contains(&answer.status) {
+            return Err(Trouble { origin: origin(url), cause: Cause::Redirect });
+        }
+        Ok(answer)
+    }
+
+    /// Like [`Http::post`], but one try only: for callers with a rhythm of their own.
+    pub async fn post_once(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Answer, Trouble> {
+        let request = self.client.post(url.clone()).headers(headers).body(body);
+        let answer = self.once(url, request, Instant::now() + limit).await?;
+        match answer.status {
+            300..400 => Err(Trouble { origin: origin(url), cause: Cause::Redirect }),
+            status @ (429 | 500..) => Err(Trouble { origin: origin(url), cause: Cause::Unavailable(status) }),
+            _ => Ok(answer),
+        }
+    }
+
+    /// Gets a public document, following redirects as long as each address is acceptable by itself.
+    pub async fn get(&self, url: &Url, limit: Duration) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + limit;
+        let mut at = url.clone();
+        for _ in 0..=REDIRECTS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = self.persistently(&at, left, || self.client.get(at.clone())).await?;
+            let target = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            match target {
+                Some(target) if (300..400).contains(&answer.status) => {
+                    at = at.join(target).map_err(|_| Trouble { origin: origin(&at), cause: Cause::Redirect })?;
+                }
+                _ => return Ok(answer),
+            }
+        }
+        Err(Trouble { origin: origin(url), cause: Cause::Redirect })
+    }
+
+    /// Tries until there is an answer that is neither 429 nor 5xx, or `limit` is over.
+    async fn persistently(
+        &self,
+        url: &Url,
+        limit: Duration,
+        build: impl Fn() -> reqwest::RequestBuilder,
+    ) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(250);
+        loop {
+            let outcome = self.once(url, build(), deadline).await;
+            let (trouble, asked_for) = match outcome {
+                Ok(answer) if answer.status == 429 || answer.status >= 500 => {
+                    (Trouble { origin: origin(url), cause: Cause::Unavailable(answer.status) }, retry_after(&answer))
+                }
+                Ok(answer) => return Ok(answer),
+                Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => (trouble, None),
+                Err(trouble) => return Err(trouble),
+            };
+            let wait = asked_for.unwrap_or(pause);
+            if Instant::now() + wait >= deadline {
+                return Err(trouble);
+            }
+            tracing::debug!(origin = trouble.origin, cause = ?trouble.cause, ?wait, "trying again");
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// One request, one answer, all of it before `deadline`.
+    async fn once(
+        &self,
+        url: &Url,
+        request: reqwest::RequestBuilder,
+        deadline: Instant,
+    ) -> Result<Answer, Trouble> {
+        let trouble = |cause| Trouble { origin: origin(url), cause };
+        if !is_acceptable(url) {
+            return Err(trouble(Cause::Url));
+        }
+        tracing::debug!(origin = origin(url), path = printable(url.path(), 200), "request");
+        let exchange = async {
+            let mut response = request.send().await.map_err(|error| cause_of(&error))?;
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| cause_of(&error))? {
+                if body.len() + chunk.len() > ANSWER_CAP {
+                    return Err(Cause::Oversized);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer {
+                status: response.status().as_u16(),
+                headers: response.headers().clone(),
+                body,
+                received: Utc::now(),
+            })
+        };
+        match tokio::time::timeout_at(deadline, exchange).await {
+            Ok(Ok(answer)) => {
+                tracing::debug!(status = answer.status, bytes = answer.body.len(), "answer");
+                Ok(answer)
+            }
+            Ok(Err(cause)) => Err(trouble(cause)),
+            Err(_) => Err(trouble(Cause::Timeout)),
+        }
+    }
+}
+
+/// The platform's name as browsers spell it: what policies that read the User-Agent look for.
+fn platform() -> &'static str {
+    match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "Macintosh",
+        "windows" => "Windows NT 10.0",
+        other => other,
+    }
+}
+
+fn header_map(network: &Network) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in &network.headers {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+        let Some((name, mut value)) = parsed else {
+            return Err(Error::usage(
+                format!("the request header {:?} is no valid HTTP header", printable(name, 60)),
+                "Write --oidc-request-header NAME=VALUE with visible characters only.",
+            ));
+        };
+        value.set_sensitive(true);
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate>> {
+    let next = "Give a PEM file (or base64 of one) that holds at least one certificate.";
+    let mut found = Vec::new();
+    let mut add = |pem: &[u8], name: &str| {
+        match reqwest::Certificate::from_pem_bundle(pem) {
+            Ok(certificates) if !certificates.is_empty() => found.extend(certificates),
+            _ => return Err(Error::failed(format!("there is no certificate in {name}"), next)),
+        }
+        Ok(())
+    };
+    for file in &network.ca_files {
+        let name = format!("the certificate authority file {}", file.display());
+        let pem = std::fs::read(file)
+            .map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions."))?;
+        add(&pem, &name)?;
+    }
+    for data in &network.ca_data {
+        let pem = base64::engine::general_purpose::STANDARD.decode(data.trim()).unwrap_or_default();
+        add(&pem, "--certificate-authority-data")?;
+    }
+    Ok(found)
+}
+
+fn proxies(network: &Network) -> Result<Vec<reqwest::Proxy>> {
+    let settings = &network.proxies;
+    let none_for = settings.none_for.as_deref().and_then(reqwest::NoProxy::from_string);
+    let https = settings.https.as_ref().map(reqwest::Proxy::https);
+    let http = settings.http.as_ref().map(reqwest::Proxy::http);
+    [https, http]
+        .into_iter()
+        .flatten()
+        .map(|proxy| match proxy {
+            Ok(proxy) => Ok(proxy.no_proxy(none_for.clone())),
+            // The address may hold a password, so it is not repeated.
+            Err(_) => Err(Error::failed(
+                "the proxy address in the environment is no URL",
+                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
+            )),
+        })
+        .collect()
+}
+
+/// How long the server asks to wait: `Retry-After` in seconds, or until a date.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let value = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(date.timestamp()).ok()?);
+    at.duration_since(SystemTime::now()).ok()
+}
+
+fn cause_of(error: &reqwest::Error) -> Cause {
+    let detail = deepest(error);
+    let lower = detail.to_ascii_lowercase();
+    if error.is_timeout() {
+        Cause::Timeout
+    } else if lower.contains("certificate") || lower.contains("unknownissuer") || lower.contains("tls") {
+        Cause::Certificate(detail)
+    } else {
+        Cause::Connection(detail)
+    }
+}
+
+/// The innermost cause: "connection refused" says more than "error sending request", and it carries no URL.
+fn deepest(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    if error.source().is_none() {
+        return "the request failed".to_owned();
+    }
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    printable(&cause.to_string(), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_or_this_machine() {
+        let ok = |text: &str| is_acceptable(&Url::parse(text).expect("a URL"));
+        assert!(ok("https://login.example/") && ok("http://127.0.0.1:8080/") && ok("http://[::1]/") && ok("http://localhost/"));
+        assert!(!ok("http://login.example/") && !ok("http://127.0.0.1.example/") && !ok("http://localhost.example/"));
+        assert!(!ok("file:///etc/passwd") && !ok("javascript:alert(1)"));
+    }
+
+    #[test]
+    fn an_origin_has_no_secrets() {
+        let url = Url::parse("https://user:pw@host:444/path?code=x#y").expect("a URL");
+        assert_eq!(origin(&url), "https://host:444");
+    }
+}

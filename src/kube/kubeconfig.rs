@@ -1,0 +1,313 @@
+//! Reading kubeconfig files, merged the way kubectl merges them.
+//!
+//! Must not know the environment (callers pass the variable and the home folder), what the arguments of a plugin mean,
+//! or how to write. Only what is needed to find a user's exec plugin is kept: tokens, passwords and keys that stand in
+//! the files are never copied out, and no error repeats a file's content.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/> (merging) and
+//! client-go's `tools/clientcmd/loader.go`. JSON kubeconfigs work because JSON is YAML.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::text::printable;
+
+mod exec;
+mod file;
+#[cfg(test)]
+mod tests;
+
+pub use exec::Exec;
+
+/// How many known names an error lists.
+const NAMES_SHOWN: usize = 10;
+
+/// Several kubeconfig files as one: of every name, the entry of the first file that has it.
+#[derive(Debug, Default)]
+pub struct Kubeconfig {
+    current_context: Option<String>,
+    contexts: BTreeMap<String, Context>,
+    /// Cluster name to API server URL.
+    clusters: BTreeMap<String, Option<String>>,
+    users: BTreeMap<String, User>,
+}
+
+#[derive(Debug)]
+struct Context {
+    cluster: Option<String>,
+    user: Option<String>,
+}
+
+#[derive(Debug)]
+struct User {
+    file: PathBuf,
+    exec: Option<Exec>,
+    /// Names of the other ways to sign in that the entry holds.
+    instead: Vec<&'static str>,
+}
+
+/// What a context or a user name leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The context it was found by. `None` if a user was asked for and there is no current context.
+    pub context: Option<String>,
+    /// The context's cluster, whether or not it is defined.
+    pub cluster: Option<String>,
+    /// The cluster's API server URL, as written and unchecked.
+    pub server: Option<String>,
+    /// The user's name.
+    pub user: String,
+    /// The user's plugin.
+    pub exec: Exec,
+    /// The file that defines the user.
+    pub file: PathBuf,
+}
+
+/// Why there is no kubeconfig, or no entry in it. Messages name files, contexts and users, never what a file holds.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KubeconfigError {
+    /// A file is not there although it was named explicitly, or cannot be read.
+    #[error("cannot read the kubeconfig {}: {reason}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        #[source]
+        reason: io::Error,
+    },
+    /// A file is larger than 16 MiB.
+    #[error("the kubeconfig {} is larger than 16 MiB", file.display())]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file is no YAML or JSON, or not in the shape of a kubeconfig.
+    #[error("the kubeconfig {} cannot be understood{}", file.display(), at_line(*line))]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1, where the parser knows it.
+        line: Option<u64>,
+    },
+    /// One file defines the same name twice, which kubectl refuses too.
+    #[error("the kubeconfig {} defines the {kind} \"{name}\" twice", file.display())]
+    Duplicate {
+        /// The file.
+        file: PathBuf,
+        /// `cluster`, `context` or `user`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// None of the files exists.
+    #[error("there is no kubeconfig{}", searched(looked_at))]
+    Empty {
+        /// Where one was looked for.
+        looked_at: Vec<PathBuf>,
+    },
+    /// No context was asked for and none is current.
+    #[error("your kubeconfig has no current context{}", known_names(known))]
+    NoCurrentContext {
+        /// All context names.
+        known: Vec<String>,
+    },
+    /// The context does not exist.
+    #[error("your kubeconfig has no context \"{name}\"{}", known_names(known))]
+    NoSuchContext {
+        /// The name asked for.
+        name: String,
+        /// All context names.
+        known: Vec<String>,
+    },
+    /// The context names no user.
+    #[error("the context \"{context}\" names no user")]
+    NoUserInContext {
+        /// The context.
+        context: String,
+    },
+    /// The user does not exist.
+    #[error("your kubeconfig has no user \"{name}\"{}", known_names(known))]
+    NoSuchUser {
+        /// The name asked for.
+        name: String,
+        /// All user names.
+        known: Vec<String>,
+    },
+    /// The user signs in without an exec plugin.
+    #[error("the user \"{user}\" in {} has no exec plugin; it has {}", file.display(), listed(instead))]
+    NoExec {
+        /// The user.
+        user: String,
+        /// The file that defines it.
+        file: PathBuf,
+        /// What it has instead, in kubeconfig's own terms.
+        instead: Vec<&'static str>,
+    },
+}
+
+impl KubeconfigError {
+    /// What to do about it, as a sentence.
+    pub fn next(&self) -> String {
+        let text = match self {
+            Self::Unreadable { .. } => "Check the path (--kubeconfig, KUBECONFIG) and who may read the file.",
+            Self::TooLarge { .. } => "Check that this is a kubeconfig, or split it and list the parts in KUBECONFIG.",
+            Self::Malformed { .. } => "Repair the file; `kubectl config view` shows what kubectl makes of it.",
+            Self::Duplicate { kind, .. } => return format!("Remove or rename one of the two {kind} entries."),
+            Self::Empty { .. } => {
+                "Get a kubeconfig from whoever runs your cluster, and name it with --kubeconfig or KUBECONFIG."
+            }
+            Self::NoCurrentContext { .. } => "Choose one: kubectl config use-context NAME, or pass --context NAME.",
+            Self::NoSuchContext { .. } => "Choose one that `kubectl config get-contexts` lists.",
+            Self::NoUserInContext { .. } => {
+                "Pass --user NAME, or set one: kubectl config set-context CONTEXT --user=NAME."
+            }
+            Self::NoSuchUser { .. } => "Choose one that `kubectl config get-users` lists.",
+            Self::NoExec { .. } => "Choose another with --context or --user, or give this user an exec plugin.",
+        };
+        text.to_owned()
+    }
+}
+
+fn at_line(line: Option<u64>) -> String {
+    line.map(|line| format!(" (line {line})")).unwrap_or_default()
+}
+
+fn searched(files: &[PathBuf]) -> String {
+    let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    if files.is_empty() { String::new() } else { format!(" at {}", files.join(", ")) }
+}
+
+fn known_names(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+    let more = names.len() - shown.len();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("; it has {}{rest}", shown.join(", "))
+}
+
+fn listed(instead: &[&str]) -> String {
+    if instead.is_empty() { "nothing to sign in with".to_owned() } else { instead.join(", ") }
+}
+
+fn shown(name: &str) -> String {
+    printable(name, 120)
+}
+
+impl Kubeconfig {
+    /// Reads and merges the files that kubectl would.
+    ///
+    /// `explicit` (`--kubeconfig`) is read alone and has to exist. Otherwise `kubeconfig_variable` (the value of
+    /// `KUBECONFIG`) is a list of paths, of which empty and missing ones are skipped. Otherwise it is
+    /// `.kube/config` under `home`.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::Empty`] when no file exists; [`KubeconfigError::Unreadable`], [`KubeconfigError::TooLarge`],
+    /// [`KubeconfigError::Malformed`] and [`KubeconfigError::Duplicate`] for the first file that is in the way.
+    pub fn load(
+        explicit: Option<&Path>,
+        kubeconfig_variable: Option<&OsStr>,
+        home: Option<&Path>,
+    ) -> Result<Self, KubeconfigError> {
+        let variable = kubeconfig_variable.filter(|value| !value.is_empty());
+        let mut files: Vec<PathBuf> = match (explicit, variable) {
+            (Some(file), _) => vec![file.to_owned()],
+            (None, Some(list)) => std::env::split_paths(list).filter(|file| !file.as_os_str().is_empty()).collect(),
+            (None, None) => home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
+        };
+        // A file that is listed twice would only meet its own entries again.
+        let mut known = HashSet::new();
+        files.retain(|file| known.insert(file.clone()));
+
+        let mut merged = Self::default();
+        let mut found = false;
+        for path in &files {
+            match file::read(path) {
+                Ok(bytes) => merged.add(path, &bytes)?,
+                Err(KubeconfigError::Unreadable { reason, .. })
+                    if explicit.is_none() && reason.kind() == io::ErrorKind::NotFound =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            found = true;
+        }
+        if found { Ok(merged) } else { Err(KubeconfigError::Empty { looked_at: files }) }
+    }
+
+    /// All context names, sorted.
+    pub fn context_names(&self) -> impl Iterator<Item = &str> {
+        self.contexts.keys().map(String::as_str)
+    }
+
+    /// The context that is used when nobody names one. It need not exist.
+    pub fn current_context(&self) -> Option<&str> {
+        self.current_context.as_deref()
+    }
+
+    /// The plugin entry for a context, by default the current one. `user` replaces the context's own user, as
+    /// kubectl's `--user` does; then there need not be a context at all.
+    ///
+    /// # Errors
+    /// The `No…` variants of [`KubeconfigError`]. A cluster that is not defined is no error.
+    pub fn entry(&self, context: Option<&str>, user: Option<&str>) -> Result<Entry, KubeconfigError> {
+        let names = || self.context_names().map(shown).collect();
+        let found = match context.or(self.current_context()).map(|name| (name, self.contexts.get_key_value(name))) {
+            Some((_, Some(pair))) => Some(pair),
+            // Somebody who names a user can do without a current context, but not without the one they named.
+            _ if user.is_some() && context.is_none() => None,
+            Some((name, None)) => return Err(KubeconfigError::NoSuchContext { name: shown(name), known: names() }),
+            None => return Err(KubeconfigError::NoCurrentContext { known: names() }),
+        };
+        let Some(name) = user.or_else(|| found.and_then(|(_, context)| context.user.as_deref())) else {
+            let context = found.map(|(name, _)| shown(name)).unwrap_or_default();
+            return Err(KubeconfigError::NoUserInContext { context });
+        };
+        let Some(entry) = self.users.get(name) else {
+            let known = self.users.keys().map(|name| shown(name)).collect();
+            return Err(KubeconfigError::NoSuchUser { name: shown(name), known });
+        };
+        let Some(exec) = entry.exec.clone() else {
+            let (user, file, instead) = (shown(name), entry.file.clone(), entry.instead.clone());
+            return Err(KubeconfigError::NoExec { user, file, instead });
+        };
+        let cluster = found.and_then(|(_, context)| context.cluster.clone());
+        Ok(Entry {
+            context: found.map(|(name, _)| name.clone()),
+            server: cluster.as_ref().and_then(|name| self.clusters.get(name)).cloned().flatten(),
+            cluster,
+            user: name.to_owned(),
+            exec,
+            file: entry.file.clone(),
+        })
+    }
+
+    /// Adds what a later file has to say.
+    fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KubeconfigError> {
+        let malformed = |line| KubeconfigError::Malformed { file: path.to_owned(), line };
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let good = &bytes[..error.valid_up_to()];
+            malformed(Some(good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1))
+        })?;
+        let parsed = file::parse(text).map_err(malformed)?;
+        let duplicate =
+            |kind| move |name: String| KubeconfigError::Duplicate { file: path.to_owned(), kind, name: shown(&name) };
+        let clusters = parsed.clusters.unwrap_or_default().into_iter().map(file::NamedCluster::named);
+        file::merge(&mut self.clusters, clusters).map_err(duplicate("cluster"))?;
+        let contexts = parsed.contexts.unwrap_or_default().into_iter().map(file::NamedContext::named);
+        file::merge(&mut self.contexts, contexts).map_err(duplicate("context"))?;
+        let users = parsed.users.unwrap_or_default().into_iter().map(|user| user.named(path));
+        file::merge(&mut self.users, users).map_err(duplicate("user"))?;
+        if self.current_context.is_none() {
+            self.current_context = parsed.current_context.filter(|name| !name.is_empty());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! A user's exec plugin, and whether it is this program under one of its names.
+//!
+//! Must not know what the plugin's arguments mean.
+
+use std::fmt;
+
+/// Names under which this program, and the two tools it stands in for, are started directly.
+const DIRECT: [&str; 3] = ["kubectl-login", "kubelogin", "kubectl-oidc_login"];
+
+/// The same by way of kubectl: the first argument after `kubectl`.
+const VIA_KUBECTL: [&str; 2] = ["login", "oidc-login"];
+
+/// A user's exec plugin (`users[].user.exec`). Debug tells only the command: arguments and environment may hold
+/// secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// The protocol version it is to answer in, as written.
+    pub api_version: Option<String>,
+    /// What is started: a bare name (looked up in `PATH`) or an absolute path. Empty if the entry names none.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What is added to its environment: names and values.
+    pub env: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exec").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
+impl Exec {
+    /// The arguments behind `get-token`, if this starts `get-token` of this program, of Azure/kubelogin or of
+    /// int128/kubelogin, directly or by way of kubectl. `None` for every other plugin.
+    ///
+    /// Flags before `get-token` are passed over and lost if they need no second argument (`-v1`, `--flag=value`).
+    pub fn plugin_arguments(&self) -> Option<&[String]> {
+        let name = file_name(&self.command);
+        let mut rest = self.args.as_slice();
+        if name.eq_ignore_ascii_case("kubectl") {
+            let (plugin, behind) = rest.split_first()?;
+            if !VIA_KUBECTL.contains(&plugin.as_str()) {
+                return None;
+            }
+            rest = behind;
+        } else if !DIRECT.iter().any(|direct| name.eq_ignore_ascii_case(direct)) {
+            return None;
+        }
+        loop {
+            let (first, behind) = rest.split_first()?;
+            rest = behind;
+            if first == "get-token" {
+                return Some(rest);
+            }
+            if !stands_alone(first) {
+                return None;
+            }
+        }
+    }
+}
+
+/// The last part of a path in either system's spelling, without `.exe`.
+fn file_name(command: &str) -> &str {
+    let name = command.rsplit(['/', '\\']).next().unwrap_or(command);
+    match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
+        Some((stem, extension)) if extension.eq_ignore_ascii_case(".exe") => stem,
+        _ => name,
+    }
+}
+
+/// Whether a flag certainly carries its own value.
+fn stands_alone(flag: &str) -> bool {
+    let level = flag.strip_prefix("-v").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    flag.starts_with('-') && (flag.contains('=') || (level && flag.len() > 2))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn exec(line: &str) -> Exec {
+        let mut words = line.split(' ').map(str::to_owned);
+        let command = words.next().unwrap();
+        Exec { api_version: None, command, args: words.collect(), env: vec![("S".into(), "hidden".into())] }
+    }
+
+    #[test]
+    fn ours_and_the_peers_are_recognised() {
+        for line in [
+            "kubectl-login get-token --a b",
+            "/usr/local/bin/kubelogin get-token --a b",
+            r"C:\bin\KubeLogin.EXE get-token --a b",
+            "kubectl-oidc_login get-token --a b",
+            "kubectl-oidc_login.exe -v1 --token-cache-dir=/x get-token --a b",
+            "kubectl oidc-login get-token --a b",
+            "kubectl.exe login -v10 get-token --a b",
+        ] {
+            assert_eq!(exec(line).plugin_arguments().expect(line), ["--a", "b"]);
+        }
+        assert_eq!(exec("kubelogin get-token").plugin_arguments().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        for line in [
+            "aws eks get-token",
+            "kubelogin",
+            "kubelogin convert-kubeconfig",
+            "kubelogin -v get-token",
+            "kubelogin --kubeconfig x get-token",
+            "kubectl get-token",
+            "kubectl",
+            "kubectl other get-token",
+            "login get-token",
+            "my-kubelogin get-token",
+            ".exe get-token",
+            "é.x get-token",
+        ] {
+            assert_eq!(exec(line).plugin_arguments(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_arguments_and_environment() {
+        assert_eq!(
+            format!("{:?}", exec("kubelogin get-token --client-secret=s")),
+            "Exec { command: \"kubelogin\", .. }"
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! One kubeconfig file: its bytes, its YAML, its entries by name.
+//!
+//! Must not know how files are chosen or what an entry is wanted for.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{self, Path};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_saphyr::options::DuplicateKeyPolicy;
+use zeroize::Zeroizing;
+
+use super::{Context, Exec, KubeconfigError, User};
+
+/// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
+const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Parsed {
+    pub(super) current_context: Option<String>,
+    pub(super) clusters: Option<Vec<NamedCluster>>,
+    pub(super) contexts: Option<Vec<NamedContext>>,
+    pub(super) users: Option<Vec<NamedUser>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NamedCluster {
+    name: Option<String>,
+    cluster: Option<RawCluster>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawCluster {
+    server: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NamedContext {
+    name: Option<String>,
+    context: Option<RawContext>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawContext {
+    cluster: Option<String>,
+    user: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NamedUser {
+    name: Option<String>,
+    user: Option<RawUser>,
+}
+
+/// Of everything secret, only whether it is there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawUser {
+    exec: Option<RawExec>,
+    token: Option<IgnoredAny>,
+    #[serde(rename = "tokenFile")]
+    token_file: Option<IgnoredAny>,
+    #[serde(rename = "client-certificate")]
+    certificate: Option<IgnoredAny>,
+    #[serde(rename = "client-certificate-data")]
+    certificate_data: Option<IgnoredAny>,
+    username: Option<IgnoredAny>,
+    #[serde(rename = "auth-provider")]
+    auth_provider: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RawExec {
+    api_version: Option<String>,
+    command: Option<String>,
+    args: Option<Vec<Option<String>>>,
+    env: Option<Vec<RawVariable>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawVariable {
+    name: Option<String>,
+    value: Option<String>,
+}
+
+impl NamedCluster {
+    /// Name and server.
+    pub(super) fn named(self) -> (String, Option<String>) {
+        (self.name.unwrap_or_default(), self.cluster.and_then(|cluster| cluster.server).filter(|url| !url.is_empty()))
+    }
+}
+
+impl NamedContext {
+    /// Name and content.
+    pub(super) fn named(self) -> (String, Context) {
+        let RawContext { cluster, user } = self.context.unwrap_or_default();
+        let some = |name: &String| !name.is_empty();
+        (self.name.unwrap_or_default(), Context { cluster: cluster.filter(some), user: user.filter(some) })
+    }
+}
+
+impl NamedUser {
+    /// Name and content, with a relative command made absolute.
+    pub(super) fn named(self, file: &Path) -> (String, User) {
+        let user = self.user.unwrap_or_default();
+        let instead = [
+            ("a token", user.token.is_some() || user.token_file.is_some()),
+            ("a client certificate", user.certificate.is_some() || user.certificate_data.is_some()),
+            ("a user name and password", user.username.is_some()),
+            ("an auth-provider", user.auth_provider.is_some()),
+        ];
+        let exec = user.exec.map(|exec| Exec {
+            api_version: exec.api_version.filter(|version| !version.is_empty()),
+            command: resolve(exec.command.unwrap_or_default(), file),
+            args: exec.args.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect(),
+            env: exec.env.unwrap_or_default().into_iter().map(RawVariable::pair).collect(),
+        });
+        let instead = instead.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
+        (self.name.unwrap_or_default(), User { file: file.to_owned(), exec, instead })
+    }
+}
+
+impl RawVariable {
+    fn pair(self) -> (String, String) {
+        (self.name.unwrap_or_default(), self.value.unwrap_or_default())
+    }
+}
+
+/// A command with a path separator is relative to the folder of its file; a bare name is left to `PATH`.
+fn resolve(command: String, file: &Path) -> String {
+    if !command.contains(path::is_separator) || Path::new(&command).is_absolute() {
+        return command;
+    }
+    let joined = file.parent().unwrap_or(Path::new("")).join(&command);
+    path::absolute(&joined).unwrap_or(joined).to_string_lossy().into_owned()
+}
+
+/// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`).
+pub(super) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, KubeconfigError> {
+    let unreadable = |reason| KubeconfigError::Unreadable { file: file.to_owned(), reason };
+    let opened = File::open(file).map_err(unreadable)?;
+    // Room for all of it at once, as far as the system tells: a growing buffer leaves copies of secrets behind.
+    let expected = opened.metadata().map_or(0, |metadata| metadata.len()).min(SIZE_LIMIT) + 2;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0)));
+    opened.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(KubeconfigError::TooLarge { file: file.to_owned() });
+    }
+    Ok(bytes)
+}
+
+/// The first document of a file. An empty one has no entries, and of a repeated key the last counts, as for kubectl.
+///
+/// # Errors
+/// The line that cannot be understood, counted from 1, where it is known.
+pub(super) fn parse(text: &str) -> Result<Parsed, Option<u64>> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        // Snippets would quote the file.
+        with_snippet: false,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    let mut bytes = text.as_bytes();
+    // Reading document by document, because kubectl stops after the first.
+    match serde_saphyr::read_with_options(&mut bytes, options).next() {
+        None => Ok(Parsed::default()),
+        Some(Ok(parsed)) => Ok(parsed),
+        Some(Err(error)) => Err(error.location().map(|location| location.line()).filter(|line| *line > 0)),
+    }
+}
+
+/// Adds the named entries of a file to those of the files before it, which win. Entries without a name are unreachable
+/// and left out.
+///
+/// # Errors
+/// The name that comes twice in this file.
+pub(super) fn merge<T>(into: &mut BTreeMap<String, T>, from: impl Iterator<Item = (String, T)>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for (name, entry) in from.filter(|(name, _)| !name.is_empty()) {
+        if !seen.insert(name.clone()) {
+            return Err(name);
+        }
+        into.entry(name).or_insert(entry);
+    }
+    Ok(())
+}

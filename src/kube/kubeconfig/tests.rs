@@ -1,0 +1,210 @@
+//! Tests of reading and merging, on files in a folder of their own.
+
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FIRST: &str = r"
+apiVersion: v1
+kind: Config
+current-context: dev
+clusters:
+- name: dev
+  cluster: {server: https://dev.test, certificate-authority-data: QUJD}
+contexts:
+- name: dev
+  context: {cluster: dev, user: alice, namespace: x}
+- {name: bare, context: null}
+- {name: lost, context: {cluster: gone, user: nobody}}
+users:
+- name: alice
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: kubectl-login
+      args: [get-token, --client-id, 'no']
+      env: [{name: A, value: b}]
+      interactiveMode: IfAvailable
+      provideClusterInfo: true
+";
+
+const SECOND: &str = r#"{"current-context":"other","contexts":[
+  {"name":"dev","context":{"cluster":"x","user":"bob"}},
+  {"name":"other","context":{"cluster":"dev","user":"bob"}}],
+ "users":[{"name":"alice","user":{"token":"SECRET"}},
+  {"name":"bob","user":{"exec":{"command":"./bin/kubelogin","args":null,"env":null}}},
+  {"name":"old","user":{"token":"SECRET","client-certificate-data":"SECRET","client-key-data":"SECRET"}},
+  {"name":"none","user":null}]}"#;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn list(folder: &tempfile::TempDir, names: &[&str]) -> std::ffi::OsString {
+    std::env::join_paths(names.iter().map(|name| folder.path().join(name))).unwrap()
+}
+
+fn both() -> (tempfile::TempDir, Kubeconfig) {
+    let folder = folder(&[("a", FIRST), ("b", SECOND)]);
+    let config = Kubeconfig::load(None, Some(&list(&folder, &["missing", "a", "b", "a"])), None).unwrap();
+    (folder, config)
+}
+
+fn one(text: &str) -> Result<Kubeconfig, KubeconfigError> {
+    let folder = folder(&[("config", text)]);
+    Kubeconfig::load(Some(&folder.path().join("config")), None, None)
+}
+
+#[test]
+fn the_first_file_wins_and_the_rest_is_added() {
+    let (folder, config) = both();
+    assert_eq!(config.context_names().collect::<Vec<_>>(), ["bare", "dev", "lost", "other"]);
+    let entry = config.entry(None, None).unwrap();
+    let exec = Exec {
+        api_version: Some("client.authentication.k8s.io/v1".into()),
+        command: "kubectl-login".into(),
+        args: ["get-token", "--client-id", "no"].map(str::to_owned).into(),
+        env: vec![("A".into(), "b".into())],
+    };
+    let expected = Entry {
+        context: Some("dev".into()),
+        cluster: Some("dev".into()),
+        server: Some("https://dev.test".into()),
+        user: "alice".into(),
+        exec,
+        file: folder.path().join("a"),
+    };
+    assert_eq!(entry, expected);
+
+    let other = config.entry(Some("other"), None).unwrap();
+    assert_eq!(other.server.as_deref(), Some("https://dev.test"), "a cluster of the other file");
+    assert_eq!(Path::new(&other.exec.command), folder.path().join("bin/kubelogin"));
+    assert!(other.exec.args.is_empty() && other.exec.env.is_empty() && other.exec.api_version.is_none());
+}
+
+#[test]
+fn a_user_can_be_asked_for() {
+    let (_folder, config) = both();
+    let entry = config.entry(None, Some("bob")).unwrap();
+    assert_eq!((entry.context.as_deref(), entry.user.as_str()), (Some("dev"), "bob"));
+    let config = one("users: [{name: u, user: {exec: {command: x/y z}}}]\ncurrent-context: gone").unwrap();
+    let entry = config.entry(None, Some("u")).unwrap();
+    assert_eq!((entry.context, entry.cluster, entry.server), (None, None, None));
+    assert!(matches!(config.entry(Some("gone"), Some("u")), Err(KubeconfigError::NoSuchContext { .. })));
+    assert!(matches!(config.entry(None, None), Err(KubeconfigError::NoSuchContext { .. })));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let (_folder, config) = both();
+    let said = |context, user| {
+        let error = config.entry(context, user).unwrap_err();
+        assert!(error.next().ends_with('.'), "{}", error.next());
+        error.to_string()
+    };
+    assert_eq!(
+        said(Some("nope\u{1b}[2J"), None),
+        "your kubeconfig has no context \"nope[2J\"; it has bare, dev, lost, other"
+    );
+    assert_eq!(said(Some("bare"), None), "the context \"bare\" names no user");
+    assert_eq!(said(Some("lost"), None), "your kubeconfig has no user \"nobody\"; it has alice, bob, none, old");
+    assert!(said(None, Some("old")).ends_with("has no exec plugin; it has a token, a client certificate"));
+    assert!(said(None, Some("none")).ends_with("it has nothing to sign in with"));
+    let error = one("").unwrap().entry(None, None).unwrap_err();
+    assert_eq!(error.to_string(), "your kubeconfig has no current context");
+    assert_eq!(known_names(&vec!["n".to_owned(); 12]), format!("; it has n{} and 2 more", ", n".repeat(9)));
+}
+
+#[test]
+fn where_files_are_looked_for() {
+    let files = folder(&[("a", FIRST), ("b", SECOND)]);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".kube")).unwrap();
+    std::fs::write(home.path().join(".kube/config"), "current-context: home").unwrap();
+    let load = |explicit: Option<&str>, list: Option<&OsStr>| {
+        let explicit = explicit.map(|name| files.path().join(name));
+        Kubeconfig::load(explicit.as_deref(), list, Some(home.path()))
+    };
+    let current = |loaded: Result<Kubeconfig, _>| loaded.map(|config| config.current_context().map(str::to_owned));
+    assert_eq!(current(load(None, None)).unwrap().as_deref(), Some("home"));
+    assert_eq!(current(load(None, Some(OsStr::new("")))).unwrap().as_deref(), Some("home"));
+    assert_eq!(current(load(Some("b"), Some(&list(&files, &["a"])))).unwrap().as_deref(), Some("other"));
+    assert!(matches!(load(Some("missing"), None), Err(KubeconfigError::Unreadable { .. })));
+    let error = load(None, Some(&list(&files, &["missing"]))).unwrap_err();
+    assert!(matches!(&error, KubeconfigError::Empty { looked_at } if looked_at.len() == 1), "{error}");
+    assert!(error.to_string().starts_with("there is no kubeconfig at "), "{error}");
+    assert!(matches!(Kubeconfig::load(None, None, None), Err(KubeconfigError::Empty { .. })));
+    assert!(matches!(load(Some("."), None), Err(KubeconfigError::Unreadable { .. })));
+}
+
+#[test]
+fn damaged_files_are_named_but_not_quoted() {
+    for (text, line) in [
+        ("SECRET", "(line 1)"),
+        ("users:\n- name: [SECRET", "(line "),
+        ("users:\n- name: a\n  user: SECRET\n", "(line 3)"),
+        ("a: b\n\tSECRET: [", "(line "),
+        ("contexts:\n  SECRET: 1", "(line 2)"),
+    ] {
+        let error = one(text).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(matches!(error, KubeconfigError::Malformed { .. }), "{said}");
+        assert!(said.contains("config") && said.contains(line) && !said.contains("SECRET"), "{said}");
+    }
+    let twice = one("users: [{name: a}, {name: a}]").unwrap_err();
+    assert!(twice.to_string().ends_with("defines the user \"a\" twice"), "{twice}");
+    let huge = one(&"#".repeat(16 * 1024 * 1024 + 1)).unwrap_err();
+    assert!(matches!(huge, KubeconfigError::TooLarge { .. }), "{huge}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c"), b"a: 1\nb: \xff\n").unwrap();
+    let error = Kubeconfig::load(Some(&folder.path().join("c")), None, None).unwrap_err();
+    assert!(matches!(error, KubeconfigError::Malformed { line: Some(2), .. }), "{error}");
+}
+
+#[test]
+fn odd_but_valid_files_are_read() {
+    let long = "QUJD".repeat(200_000);
+    for text in [
+        "---\n".to_owned(),
+        "# nothing\n".to_owned(),
+        "\u{feff}current-context: x\r\n".to_owned(),
+        "contexts: null\nusers: ~\nclusters:\n".to_owned(),
+        "contexts: []\ncontexts: []\n".to_owned(),
+        "x: &a {name: n, user: {exec: {command: c}}}\nusers: [*a]\n".to_owned(),
+        "current-context: x\n---\n".to_owned(),
+        "current-context: x\n---\ncurrent-context: y\n".to_owned(),
+        "current-context: x\n---\n- what: [\n".to_owned(),
+        format!(r#"{{"clusters":[{{"cluster":{{"certificate-authority-data":"{long}","server":"s"}},"name":"n"}}]}}"#),
+        format!("clusters:\n- cluster:\n    certificate-authority-data: {long}\n    server: s\n  name: n\n"),
+        format!("users: [{}]", (0..5000).map(|n| format!("{{name: u{n}, user: {{token: t}}}}, ")).collect::<String>()),
+    ] {
+        if let Err(error) = one(&text) {
+            panic!("{error}: {}", &text[..text.len().min(80)]);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC*", yaml in "[-{}\\[\\]:,&*!|>'\"# \na-z]{0,80}") {
+        for text in [text.as_str(), yaml.as_str()] {
+            let mut config = Kubeconfig::default();
+            let _ = config.add(Path::new("f"), text.as_bytes());
+            let _ = config.entry(None, Some("a"));
+            let wrapped = format!("users: [{{name: a, user: {{exec: {{command: {text}}}}}}}]");
+            let _ = config.add(Path::new("f"), wrapped.as_bytes());
+            let _ = config.entry(None, Some("a")).map(|entry| entry.exec.plugin_arguments().map(<[String]>::len));
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Kubeconfig::default().add(Path::new("f"), &bytes);
+    }
+}

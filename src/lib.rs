@@ -1,0 +1,28 @@
+//! The road to a Kubernetes bearer token, without a terminal.
+//!
+//! `kubectl-login` is a thin binary over this library. The rooms, and who may call whom (downwards only):
+//!
+//! - [`session`]: the one road to a token: remembered, refreshed, signed in; locks and shared outcomes.
+//! - [`signin`]: one file per way of signing in, behind one trait.
+//! - [`entra`]: what is special about Microsoft Entra ID: clouds, scopes, advice on its errors.
+//! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
+//! - [`store`]: what is remembered: key homes, sealed files, locks.
+//! - [`kube`]: ExecCredential and kubeconfig.
+//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`paths`], [`http`], [`profile`].
+//!
+//! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
+//! [`signin::Person`].
+
+pub mod entra;
+pub mod environment;
+pub mod error;
+pub mod http;
+pub mod kube;
+pub mod oauth;
+pub mod paths;
+pub mod profile;
+pub mod secret;
+pub mod session;
+pub mod signin;
+pub mod store;
+pub mod text;

@@ -1,0 +1,204 @@
+//! A client of one issuer: each request of the protocol that is made, and nothing about when or why.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use chrono::TimeDelta;
+use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
+use oauth2::{
+    AuthType, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode,
+    EmptyExtraDeviceAuthorizationFields, EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge,
+    PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
+    StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
+};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::Endpoints;
+use super::answer::{ErrorAnswer, TokenAnswer};
+use super::transport::{Transport, smooth};
+use crate::http::{Http, Trouble, origin};
+use crate::secret::Secret;
+
+/// The device authorization answer (RFC 8628 3.2).
+pub type DeviceAuthorization = StandardDeviceAuthorizationResponse;
+
+type ProtocolClient = oauth2::Client<
+    ErrorAnswer,
+    TokenAnswer,
+    StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// A client of one issuer.
+pub struct Client {
+    /// How it is reached.
+    pub http: Http,
+    /// Where its endpoints are.
+    pub endpoints: Endpoints,
+    id: String,
+    secret: Option<Secret>,
+}
+
+/// Why a request brought no tokens.
+#[derive(Debug)]
+pub enum Failure {
+    /// There is no answer.
+    Trouble(Trouble),
+    /// The answer is an error object.
+    Refused(Box<ErrorAnswer>),
+    /// The answer is something else: a web page, another JSON. The text says what, without repeating secrets.
+    NotOAuth(String),
+}
+
+/// Tokens, and how far this machine's clock is ahead of the server that gave them.
+pub struct Granted {
+    /// The answer.
+    pub answer: TokenAnswer,
+    /// Positive when this machine is ahead; `None` when the server does not tell.
+    pub clock_ahead: Option<TimeDelta>,
+}
+
+impl Client {
+    /// A client known to the issuer as `id`.
+    pub fn new(http: Http, endpoints: Endpoints, id: &str, secret: Option<Secret>) -> Self {
+        Client { http, endpoints, id: id.to_owned(), secret: secret.filter(|secret| !secret.is_empty()) }
+    }
+
+    fn protocol(&self) -> ProtocolClient {
+        let client = oauth2::Client::new(ClientId::new(self.id.clone()))
+            .set_auth_type(if self.endpoints.secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
+            .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()));
+        match &self.secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            None => client,
+        }
+    }
+
+    /// Asks for a device code and a user code (RFC 8628 3.1).
+    pub async fn device_authorization(
+        &self,
+        endpoint: &url::Url,
+        scopes: &[String],
+        challenge: Option<&PkceCodeChallenge>,
+        limit: Duration,
+    ) -> Result<DeviceAuthorization, Failure> {
+        let client = self.protocol().set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint.clone()));
+        let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
+        if let Some(challenge) = challenge {
+            request = request
+                .add_extra_param("code_challenge", challenge.as_str())
+                .add_extra_param("code_challenge_method", challenge.method().as_str());
+        }
+        let transport = Transport::new(&self.http, limit);
+        let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
+            request.request_async(&transport).await;
+        answer.map_err(|error| self.failure(endpoint, error))
+    }
+
+    /// Asks once whether the device code has been approved (RFC 8628 3.4).
+    ///
+    /// Not the oauth2 crate's loop: that one hides connection loss until the code ends, gives up on the first web page
+    /// that a gateway slips in, and drops Entra's fields from the error.
+    pub async fn poll(
+        &self,
+        device_code: &DeviceCode,
+        verifier: Option<&PkceCodeVerifier>,
+        limit: Duration,
+    ) -> Result<Granted, Failure> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
+            .append_pair("device_code", device_code.secret());
+        if let Some(verifier) = verifier {
+            form.append_pair("code_verifier", verifier.secret());
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.authenticate(&mut form, &mut headers);
+        let url = &self.endpoints.token;
+        let answer = self
+            .http
+            .post_once(url, headers, form.finish().into_bytes(), limit)
+            .await
+            .map_err(Failure::Trouble)?;
+        let clock_ahead = answer.clock_ahead();
+        let response = smooth(answer);
+        let body = response.body();
+        if response.status() == 200 {
+            let answer = serde_json::from_slice(body).map_err(|_| self.not_oauth(url, body))?;
+            return Ok(Granted { answer, clock_ahead });
+        }
+        match serde_json::from_slice::<ErrorAnswer>(body) {
+            Ok(error) => Err(Failure::Refused(Box::new(error))),
+            Err(_) => Err(self.not_oauth(url, body)),
+        }
+    }
+
+    /// Trades a refresh token for new tokens (RFC 6749 6), with the scopes given.
+    pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
+        let transport = Transport::new(&self.http, limit);
+        let token = RefreshToken::new(token.expose().to_owned());
+        let client = self.protocol();
+        let request = client.exchange_refresh_token(&token).add_scopes(scopes.iter().cloned().map(Scope::new));
+        match request.request_async(&transport).await {
+            Ok(answer) => Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
+            Err(error) => Err(self.failure(&self.endpoints.token, error)),
+        }
+    }
+
+    /// Client authentication as the oauth2 crate does it (RFC 6749 2.3.1), for the request it has no call for.
+    fn authenticate(&self, form: &mut url::form_urlencoded::Serializer<'_, String>, headers: &mut HeaderMap) {
+        match &self.secret {
+            Some(secret) if !self.endpoints.secret_in_body => {
+                let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = format!("{}:{}", encode(&self.id), encode(secret.expose()));
+                let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+                // base64 is always a valid header value.
+                if let Ok(mut value) = HeaderValue::from_str(&value) {
+                    value.set_sensitive(true);
+                    headers.insert(AUTHORIZATION, value);
+                }
+            }
+            secret => {
+                form.append_pair("client_id", &self.id);
+                if let Some(secret) = secret {
+                    form.append_pair("client_secret", secret.expose());
+                }
+            }
+        }
+    }
+
+    fn failure(&self, url: &url::Url, error: RequestTokenError<Trouble, ErrorAnswer>) -> Failure {
+        match error {
+            RequestTokenError::ServerResponse(answer) => Failure::Refused(Box::new(answer)),
+            RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
+            RequestTokenError::Parse(_, body) => self.not_oauth(url, &body),
+            RequestTokenError::Other(_) => self.not_oauth(url, b""),
+        }
+    }
+
+    /// What kind of thing `body` is. Its text is never repeated: a parser's complaint could quote a token.
+    fn not_oauth(&self, url: &url::Url, body: &[u8]) -> Failure {
+        let start = body.trim_ascii_start();
+        let what = match serde_json::from_slice::<serde_json::Value>(body) {
+            Ok(serde_json::Value::Object(object)) if object.contains_key("access_token") => {
+                "a token answer that is not as RFC 6749 has it"
+            }
+            Ok(serde_json::Value::Object(object)) if object.contains_key("device_code") => {
+                "a device answer that is not as RFC 8628 has it"
+            }
+            Ok(serde_json::Value::Object(_)) => "JSON without the fields of an OAuth answer",
+            Ok(_) => "JSON that is no object",
+            Err(_) if start.starts_with(b"<") => "a web page",
+            Err(_) if start.is_empty() => "nothing usable",
+            Err(_) => "something that is not JSON",
+        };
+        Failure::NotOAuth(format!("{} answered with {what}", origin(url)))
+    }
+}

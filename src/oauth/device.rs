@@ -1,0 +1,137 @@
+//! The device authorization grant (RFC 8628): one code, and the wait for somebody to use it.
+
+use std::time::Duration;
+
+use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
+use tokio::time::{Instant, sleep_until};
+use url::Url;
+
+use super::answer::Class;
+use super::client::{Client, DeviceAuthorization, Failure, Granted};
+use crate::http::is_acceptable;
+
+/// Seconds between polls when the server does not say (RFC 8628 3.2).
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// What every `slow_down` adds (RFC 8628 3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// How long one poll may take.
+const POLL_LIMIT: Duration = Duration::from_secs(20);
+/// The longest pause after connection loss.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Lifetimes beyond this are cut: nobody sits before a code for longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+
+/// A code that waits for its person.
+pub struct Pending {
+    authorization: DeviceAuthorization,
+    verifier: Option<PkceCodeVerifier>,
+    interval: Duration,
+    issued: Instant,
+    life: Duration,
+}
+
+/// How a wait ended without tokens.
+#[derive(Debug)]
+pub enum Ending {
+    /// Nobody used the code in time; with the last trouble on the line, where there was any.
+    Expired(Option<Failure>),
+    /// The server said no for good.
+    Failed(Failure),
+}
+
+/// Asks for a code; with PKCE where `with_pkce`.
+pub async fn start(
+    client: &Client,
+    endpoint: &Url,
+    scopes: &[String],
+    with_pkce: bool,
+    limit: Duration,
+) -> Result<Pending, Failure> {
+    let pkce = with_pkce.then(PkceCodeChallenge::new_random_sha256);
+    let authorization =
+        client.device_authorization(endpoint, scopes, pkce.as_ref().map(|(challenge, _)| challenge), limit).await?;
+    let interval = match authorization.interval() {
+        Duration::ZERO => DEFAULT_INTERVAL,
+        interval => interval.min(LONGEST_LIFE),
+    };
+    Ok(Pending {
+        interval,
+        issued: Instant::now(),
+        life: authorization.expires_in().min(LONGEST_LIFE),
+        verifier: pkce.map(|(_, verifier)| verifier),
+        authorization,
+    })
+}
+
+impl Pending {
+    /// What the person types. It may be spoken, so it is no secret the way a token is.
+    pub fn user_code(&self) -> &str {
+        self.authorization.user_code().secret()
+    }
+
+    /// Where the person types it. As the server wrote it; see [`Pending::address_to_open`].
+    pub fn verification_uri(&self) -> &str {
+        self.authorization.verification_uri().as_str()
+    }
+
+    /// The address with the code in it, where the server sends one.
+    pub fn verification_uri_complete(&self) -> Option<&str> {
+        self.authorization.verification_uri_complete().map(|uri| uri.secret().as_str())
+    }
+
+    /// The address a browser may be sent to: acceptable by itself, or none.
+    pub fn address_to_open(&self) -> Option<Url> {
+        let text = self.verification_uri_complete().unwrap_or_else(|| self.verification_uri());
+        Url::parse(text).ok().filter(is_acceptable)
+    }
+
+    /// How long the code lives, from when it was issued.
+    pub fn life(&self) -> Duration {
+        self.life
+    }
+
+    /// Polls until the code has been used or has ended. Connection loss, 429, 5xx and web pages from gateways are
+    /// waited out; the code's own life is the only limit.
+    pub async fn wait(&self, client: &Client) -> Result<Granted, Ending> {
+        let end = self.issued + self.life;
+        let mut interval = self.interval;
+        let mut extra = Duration::ZERO;
+        let mut last_trouble = None;
+        loop {
+            // RFC 8628 3.5: the wait comes before each poll, the first one included.
+            let next = Instant::now() + interval + extra;
+            if next >= end {
+                sleep_until(end).await;
+                return Err(Ending::Expired(last_trouble));
+            }
+            sleep_until(next).await;
+            let limit = POLL_LIMIT.min(end.saturating_duration_since(Instant::now()));
+            let failure = match client.poll(self.authorization.device_code(), self.verifier.as_ref(), limit).await {
+                Ok(granted) => return Ok(granted),
+                Err(failure) => failure,
+            };
+            match &failure {
+                Failure::Refused(answer) => match answer.class() {
+                    Class::Pending => (extra, last_trouble) = (Duration::ZERO, None),
+                    Class::SlowDown => {
+                        interval += SLOW_DOWN;
+                        (extra, last_trouble) = (Duration::ZERO, None);
+                    }
+                    Class::CodeExpired => return Err(Ending::Expired(None)),
+                    Class::Transient => (extra, last_trouble) = (longer(extra), Some(failure)),
+                    _ => return Err(Ending::Failed(failure)),
+                },
+                Failure::Trouble(trouble) if !trouble.passes() => return Err(Ending::Failed(failure)),
+                Failure::Trouble(_) | Failure::NotOAuth(_) => {
+                    tracing::debug!(?failure, "poll brought no answer");
+                    (extra, last_trouble) = (longer(extra), Some(failure));
+                }
+            }
+        }
+    }
+}
+
+/// Exponential back-off on top of the interval (RFC 8628 3.5 asks for it on connection time-outs).
+fn longer(extra: Duration) -> Duration {
+    (extra * 2).clamp(Duration::from_secs(1), LONGEST_PAUSE)
+}

@@ -1,0 +1,140 @@
+//! OpenID Connect discovery and the issuer's keys.
+//!
+//! OpenID Connect Discovery 1.0, 3 and 4.3: the document's `issuer` must equal the one asked for, byte for byte.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Endpoints;
+use super::jwks::Jwks;
+use crate::error::{Error, Result};
+use crate::http::{Http, is_acceptable, origin};
+use crate::text::printable;
+
+/// The part of a discovery document that is used. Kept for a day, so it is serialized too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Discovery {
+    issuer: String,
+    token_endpoint: String,
+    #[serde(default)]
+    device_authorization_endpoint: Option<String>,
+    #[serde(default)]
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    id_token_signing_alg_values_supported: Option<Vec<String>>,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// The issuer's URL, checked.
+pub fn issuer_url(issuer: &str) -> Result<Url> {
+    let shown = printable(issuer, 200);
+    let url = Url::parse(issuer).map_err(|_| {
+        Error::usage(format!("--oidc-issuer-url {shown:?} is no URL"), "Give the issuer as your provider writes it, https:// included.")
+    })?;
+    if !is_acceptable(&url) {
+        return Err(Error::usage(
+            format!("--oidc-issuer-url {shown:?} is not https"),
+            "Only https issuers are asked (http only on this machine).",
+        ));
+    }
+    Ok(url)
+}
+
+/// Fetches and checks the discovery document of `issuer`.
+///
+/// Errors: the document cannot be had, is none, names another issuer, or names endpoints that are not https.
+pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discovery> {
+    issuer_url(issuer)?;
+    let base = issuer.strip_suffix('/').unwrap_or(issuer);
+    let address = format!("{base}/.well-known/openid-configuration");
+    let url = issuer_url(&address)?;
+    let answer = http.get(&url, limit).await.map_err(|trouble| trouble.explain("read the issuer's discovery document"))?;
+    let next = format!("Check --oidc-issuer-url; {} should answer with a JSON document.", printable(&address, 300));
+    if answer.status != 200 {
+        return Err(Error::failed(format!("{} has no discovery document (HTTP {})", printable(issuer, 200), answer.status), next));
+    }
+    let document: Discovery = serde_json::from_slice(&answer.body).map_err(|_| {
+        Error::failed(format!("{} answered discovery with something else than an OpenID Connect document", origin(&url)), next)
+    })?;
+    document.endpoints(issuer)?;
+    Ok(document)
+}
+
+impl Discovery {
+    /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
+    pub fn endpoints(&self, issuer: &str) -> Result<Endpoints> {
+        if self.issuer != issuer {
+            return Err(Error::failed(
+                format!(
+                    "the issuer calls itself {:?}, not {:?}",
+                    printable(&self.issuer, 200),
+                    printable(issuer, 200)
+                ),
+                "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts). If the name is not the one you expect, do not sign in there.",
+            ));
+        }
+        let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
+        let auth_methods = &self.token_endpoint_auth_methods_supported;
+        Ok(Endpoints {
+            issuer: self.issuer.clone(),
+            token: endpoint("token_endpoint", &self.token_endpoint)?,
+            device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
+            keys: optional("jwks_uri", &self.jwks_uri)?,
+            offers_s256: offers(&self.code_challenge_methods_supported, "S256"),
+            signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
+            // Basic is the default where the document is silent (OpenID Connect Discovery 3).
+            secret_in_body: offers(auth_methods, "client_secret_post") && !offers(auth_methods, "client_secret_basic"),
+        })
+    }
+}
+
+/// Fetches the issuer's keys (RFC 7517).
+pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks> {
+    let answer = http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys"))?;
+    serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
+        Error::failed(
+            format!("{} does not answer with the issuer's keys (HTTP {})", origin(url), answer.status),
+            "The issuer's jwks_uri should answer with a JSON Web Key Set; ask whoever runs it.",
+        )
+    })
+}
+
+fn endpoint(name: &str, text: &str) -> Result<Url> {
+    Url::parse(text).ok().filter(is_acceptable).ok_or_else(|| {
+        Error::failed(
+            format!("the issuer's {name} {:?} is no https URL", printable(text, 200)),
+            "The discovery document is not safe to follow; ask whoever runs the issuer.",
+        )
+    })
+}
+
+fn optional(name: &str, text: &Option<String>) -> Result<Option<Url>> {
+    text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Discovery {
+        serde_json::from_str(text).expect("a document")
+    }
+
+    #[test]
+    fn the_issuer_must_be_the_one_asked_for() {
+        let document = document(r#"{"issuer":"https://a/","token_endpoint":"https://a/t"}"#);
+        assert!(document.endpoints("https://a/").is_ok());
+        assert!(document.endpoints("https://a").is_err());
+    }
+
+    #[test]
+    fn endpoints_must_be_https() {
+        let document = document(r#"{"issuer":"https://a","token_endpoint":"http://a/t"}"#);
+        assert!(document.endpoints("https://a").is_err());
+    }
+}

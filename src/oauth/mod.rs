@@ -1,0 +1,31 @@
+//! The protocol: OAuth 2.0 (RFC 6749), device authorization (RFC 8628), PKCE (RFC 7636), OpenID Connect discovery and
+//! ID tokens. It must not know which vendor answers, what is kept, or who is shown what.
+
+pub mod answer;
+pub mod client;
+pub mod device;
+pub mod discovery;
+pub mod jwks;
+pub mod jwt;
+mod transport;
+
+use url::Url;
+
+/// Where an issuer's endpoints are, however that was found out.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// The issuer, as its tokens name it.
+    pub issuer: String,
+    /// Token endpoint (RFC 6749 3.2).
+    pub token: Url,
+    /// Device authorization endpoint (RFC 8628 3.1), where there is one.
+    pub device_authorization: Option<Url>,
+    /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
+    pub keys: Option<Url>,
+    /// Whether the issuer offers PKCE with S256.
+    pub offers_s256: bool,
+    /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
+    pub signing_algorithms: Vec<String>,
+    /// Whether a client secret goes into the body instead of the Authorization header.
+    pub secret_in_body: bool,
+}

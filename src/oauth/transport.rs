@@ -1,0 +1,150 @@
+//! Carries the oauth2 crate's requests over our own HTTP policy, and irons out what servers send that its parsers
+//! would trip over.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::http::{Answer, Cause, Http, Trouble};
+
+/// One request's way to the server and back.
+pub(super) struct Transport<'a> {
+    http: &'a Http,
+    limit: Duration,
+    /// How far this machine's clock is ahead, as the last answer told.
+    clock_ahead: Cell<Option<TimeDelta>>,
+}
+
+impl<'a> Transport<'a> {
+    pub(super) fn new(http: &'a Http, limit: Duration) -> Self {
+        Transport { http, limit, clock_ahead: Cell::new(None) }
+    }
+
+    pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.clock_ahead.get()
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Transport<'_> {
+    type Error = Trouble;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let url = Url::parse(&parts.uri.to_string())
+                .map_err(|_| Trouble { origin: "the token endpoint".to_owned(), cause: Cause::Url })?;
+            let answer = self.http.post(&url, parts.headers, body, self.limit).await?;
+            self.clock_ahead.set(answer.clock_ahead());
+            Ok(smooth(answer))
+        })
+    }
+}
+
+/// `answer` as the oauth2 crate expects it:
+///
+/// - any 2xx is 200, and a 200 that carries an error object (some servers do) is 400;
+/// - a JSON body counts as JSON whatever its content type says;
+/// - numbers in strings (Entra v1, AD FS) become numbers; an interval of 0 or null becomes the default of 5 s
+///   (RFC 8628 3.2); a missing token type becomes Bearer; Google's `verification_url` gives way to the RFC's name.
+pub(super) fn smooth(answer: Answer) -> HttpResponse {
+    let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
+    let mut body = answer.body;
+    let mut headers = answer.headers;
+    if let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&body) {
+        headers.remove(CONTENT_TYPE);
+        if object.get("error").is_some_and(Value::is_string) {
+            if status == 200 {
+                status = 400;
+            }
+        } else {
+            smooth_object(&mut object);
+        }
+        // Serializing a map of JSON values cannot fail; if it ever did, the untouched body is still there.
+        if let Ok(bytes) = serde_json::to_vec(&object) {
+            body = bytes;
+        }
+    }
+    let mut response = HttpResponse::new(body);
+    *response.status_mut() = status.try_into().unwrap_or(reqwest::StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = headers;
+    response
+}
+
+fn smooth_object(object: &mut Map<String, Value>) {
+    for name in ["expires_in", "interval", "ext_expires_in", "refresh_in"] {
+        let Some(value) = object.get_mut(name) else { continue };
+        match value.as_str().map(str::trim).map(str::parse::<u64>) {
+            Some(Ok(number)) => *value = number.into(),
+            Some(Err(_)) => *value = Value::Null,
+            // Seconds with a fraction, or before now: nothing the crate's unsigned fields take.
+            None => {
+                if let Some(number) = value.as_f64().filter(|_| value.as_u64().is_none()) {
+                    *value = (number.max(0.0) as u64).into();
+                }
+            }
+        }
+    }
+    if matches!(object.get("interval"), Some(Value::Null)) || object.get("interval").and_then(Value::as_u64) == Some(0) {
+        object.remove("interval");
+    }
+    if matches!(object.get("expires_in"), Some(Value::Null)) {
+        object.remove("expires_in");
+    }
+    if object.contains_key("verification_uri") {
+        object.remove("verification_url");
+    }
+    for name in ["verification_uri_complete", "id_token", "refresh_token", "scope"] {
+        if matches!(object.get(name), Some(Value::Null)) || object.get(name).and_then(Value::as_str) == Some("") {
+            object.remove(name);
+        }
+    }
+    if object.contains_key("access_token") && !object.get("token_type").is_some_and(Value::is_string) {
+        object.insert("token_type".to_owned(), "Bearer".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn smoothed(status: u16, body: &str) -> (u16, Value) {
+        let answer =
+            Answer { status, headers: Default::default(), body: body.as_bytes().to_vec(), received: chrono::Utc::now() };
+        let response = smooth(answer);
+        (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null))
+    }
+
+    #[test]
+    fn numbers_in_strings_become_numbers() {
+        let (_, body) = smoothed(200, r#"{"access_token":"a","expires_in":"3599","interval":"0"}"#);
+        assert_eq!(body, serde_json::json!({"access_token": "a", "expires_in": 3599, "token_type": "Bearer"}));
+    }
+
+    #[test]
+    fn an_error_is_an_error_whatever_the_status() {
+        assert_eq!(smoothed(200, r#"{"error":"authorization_pending"}"#).0, 400);
+    }
+
+    #[test]
+    fn both_spellings_of_the_address_are_one() {
+        let (_, body) = smoothed(201, r#"{"verification_uri":"https://a/","verification_url":"https://b/"}"#);
+        assert_eq!(body, serde_json::json!({"verification_uri": "https://a/"}));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_panic(status in 100u16..1000, body in any::<Vec<u8>>()) {
+            let answer = Answer { status, headers: Default::default(), body, received: chrono::Utc::now() };
+            let _ = smooth(answer);
+        }
+    }
+}

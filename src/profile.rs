@@ -1,0 +1,178 @@
+//! What is wanted, once flags and environment have been understood: which token, from whom, kept how.
+//!
+//! A profile holds meanings, not spellings: `cli::profile` makes one from a command line, and everything below it
+//! reads only this.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::secret::Secret;
+
+/// One wish for one token.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Who issues it.
+    pub provider: Provider,
+    /// The application (OAuth client) that asks.
+    pub client_id: String,
+    /// The client's secret, where it has one.
+    pub client_secret: Option<Secret>,
+    /// How a person or a machine proves who it is.
+    pub method: Method,
+    /// The account that is expected to sign in; another one is refused.
+    pub account_hint: Option<String>,
+    /// Which of the tokens in an answer goes to the cluster.
+    pub token_kind: TokenKind,
+    /// How the issuer is reached.
+    pub network: Network,
+    /// Where the key of the sealed files is kept.
+    pub storage: Storage,
+    /// The browser to open, where one is opened at all.
+    pub browser: Browser,
+}
+
+impl Profile {
+    /// The scopes that are asked for: sorted and each once for OpenID Connect (the order has no meaning), the server's
+    /// `/.default` and what a session needs for Entra.
+    pub fn wanted_scopes(&self) -> Vec<String> {
+        match &self.provider {
+            Provider::Entra { server_id, .. } => {
+                let server = format!("{server_id}/.default");
+                [&server, "openid", "offline_access", "profile"].map(str::to_owned).to_vec()
+            }
+            Provider::Oidc { extra_scopes, .. } => {
+                let mut scopes: Vec<String> = extra_scopes.iter().map(String::as_str).chain(["openid"]).map(str::to_owned).collect();
+                scopes.sort();
+                scopes.dedup();
+                scopes
+            }
+        }
+    }
+}
+
+/// Who issues the token.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// Microsoft Entra ID: the endpoints follow from authority and tenant.
+    Entra {
+        /// Sign-in host, such as `https://login.microsoftonline.com/`; ends in a slash.
+        authority: Url,
+        /// Tenant id, verified domain, or `organizations`.
+        tenant: String,
+        /// Application id (or its URI) of the API server, without `/.default`.
+        server_id: String,
+    },
+    /// Any OpenID Connect issuer: the endpoints come from its discovery document.
+    Oidc {
+        /// Issuer URL, byte for byte as the issuer writes it.
+        issuer: String,
+        /// Scopes besides `openid`.
+        extra_scopes: Vec<String>,
+        /// Whether PKCE is used.
+        pkce: Pkce,
+    },
+}
+
+/// Whether PKCE (RFC 7636) with S256 is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// Where the issuer's discovery document offers S256.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Ways to prove who one is. More follow; each belongs to a class, and sessions are shared within a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// OAuth 2.0 device authorization grant (RFC 8628).
+    DeviceCode,
+}
+
+impl Method {
+    /// The name that `status` shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::DeviceCode => "devicecode",
+        }
+    }
+
+    /// Methods of one class prove the same thing, so that changing between them asks nobody again.
+    pub fn class(self) -> &'static str {
+        match self {
+            Method::DeviceCode => "human",
+        }
+    }
+}
+
+/// Which token of an answer is handed to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The access token.
+    Access,
+    /// The ID token.
+    Id,
+}
+
+/// How the issuer is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// PEM files with certificate authorities that are trusted besides the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// The same, as base64 of PEM.
+    pub ca_data: Vec<String>,
+    /// Accept any certificate.
+    pub insecure: bool,
+    /// Headers for every request to the issuer.
+    pub headers: Vec<(String, String)>,
+    /// Limit for network work that is needed; 20 seconds unless said otherwise. Human time is never limited by it.
+    pub timeout: Option<Duration>,
+    /// Proxies, from the environment.
+    pub proxies: Proxies,
+}
+
+impl Network {
+    /// The limit for network work that is needed.
+    pub fn needed(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(20))
+    }
+}
+
+/// Proxies as the environment names them.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    /// For https URLs.
+    pub https: Option<String>,
+    /// For http URLs.
+    pub http: Option<String>,
+    /// Hosts that are reached directly.
+    pub none_for: Option<String>,
+}
+
+/// Where the key of the sealed files is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// The keyring where there is one that works, else a key file; decided once.
+    Auto,
+    /// The keyring or nothing.
+    Keyring,
+    /// A key file beside the data.
+    File,
+    /// Nothing is remembered.
+    None,
+}
+
+/// The browser to open on a verification address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Browser {
+    /// None: the address is only shown.
+    Skip,
+    /// The desktop's own.
+    Desktop,
+    /// This program, with the address as its only argument.
+    Command(String),
+}

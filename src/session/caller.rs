@@ -1,0 +1,50 @@
+//! Who started us: the parent's process id and start time.
+//!
+//! kubectl runs a failing plugin up to five times per command; the same parent is not told the same thing twice.
+
+use serde::{Deserialize, Serialize};
+
+/// A parent process. Ids are used again, so the start time belongs to it where the system tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks after boot; 0 where it cannot be told.
+    pub started: u64,
+}
+
+impl Caller {
+    /// The parent of this process.
+    #[cfg(unix)]
+    pub fn of_process() -> Caller {
+        let pid = std::os::unix::process::parent_id();
+        Caller { pid, started: start_time(pid).unwrap_or_default() }
+    }
+
+    /// The parent of this process; not known here, so nobody is ever taken for the same caller.
+    #[cfg(not(unix))]
+    pub fn of_process() -> Caller {
+        Caller { pid: std::process::id(), started: 0 }
+    }
+}
+
+/// Field 22 of `/proc/<pid>/stat` (proc(5)). The name in field 2 may hold blanks and parentheses, so counting starts
+/// after the last one.
+#[cfg(unix)]
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_stays_the_same() {
+        let caller = Caller::of_process();
+        assert!(caller.started > 0);
+        assert_eq!(caller, Caller::of_process());
+    }
+}

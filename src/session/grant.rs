@@ -1,0 +1,168 @@
+//! From a token answer to what is kept and handed out.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use oauth2::TokenResponse as _;
+
+use super::issuer::Issuer;
+use crate::error::{Error, Result};
+use crate::oauth::client::Granted;
+use crate::oauth::jwt::Claims;
+use crate::profile::{Profile, Provider, TokenKind};
+use crate::secret::Secret;
+use crate::store::TokenRecord;
+
+/// Below this the clocks are taken to agree.
+const CLOCKS_AGREE: TimeDelta = TimeDelta::seconds(60);
+
+/// What a sign-in or a refresh brought.
+pub(super) struct Grant {
+    /// The token for the cluster.
+    pub(super) token: TokenRecord,
+    /// Whom it is for.
+    pub(super) audience: String,
+    /// Who signed in, where the tokens tell.
+    pub(super) account: Option<String>,
+}
+
+/// Who signed in, as the tokens say; not verified, so good for messages and for refusing, not for granting.
+pub(super) struct Who {
+    /// The name to show, where the tokens tell one.
+    pub(super) account: Option<String>,
+    /// Every name the tokens give that account, in lower case.
+    names: Vec<String>,
+}
+
+impl Who {
+    /// Whether the account is the one that `hint` means. Tokens that name nobody cannot be compared, which is a no.
+    pub(super) fn answers_to(&self, hint: &str) -> bool {
+        self.names.contains(&hint.trim().to_lowercase())
+    }
+
+    /// A name for messages.
+    pub(super) fn shown(&self) -> &str {
+        self.account.as_deref().unwrap_or("somebody without a name")
+    }
+}
+
+/// Who signed in, by the ID token first and the access token else.
+pub(super) fn who(granted: &Granted) -> Who {
+    let id_token = granted.answer.extra_fields().id_token.as_ref().map(Secret::expose);
+    let tokens = [id_token, Some(granted.answer.access_token().secret().as_str())];
+    let claims: Vec<Claims> = tokens.into_iter().flatten().filter_map(|token| Claims::read(token).ok()).collect();
+    Who {
+        account: claims.iter().find_map(Claims::account),
+        names: claims.iter().flat_map(names).collect(),
+    }
+}
+
+/// Why an answer with tokens brings none for the cluster.
+pub(super) enum Unusable {
+    /// It has no ID token, and one is needed.
+    NoIdToken,
+    /// Something else is wrong with it.
+    Other(Error),
+}
+
+/// The refresh token of an answer: looked at before anything else, so that it can be kept before anything else.
+pub(super) fn refresh_token(granted: &Granted) -> Option<Secret> {
+    granted.answer.refresh_token().map(|token| Secret::new(token.secret().to_owned()))
+}
+
+/// Picks and checks the token for the cluster.
+pub(super) async fn read(
+    issuer: &Issuer<'_>,
+    profile: &Profile,
+    granted: &Granted,
+    limit: Duration,
+) -> Result<Grant, Unusable> {
+    let obtained_at = Utc::now();
+    let answer = &granted.answer;
+    let access_token = answer.access_token().secret();
+    let access_claims = Claims::read(access_token).ok();
+    let id_token = answer.extra_fields().id_token.as_ref();
+    let newest = [access_claims.as_ref(), id_token.and_then(|token| Claims::read(token.expose()).ok()).as_ref()]
+        .into_iter()
+        .flatten()
+        .filter_map(Claims::issued_at)
+        .max();
+    let clock_ahead = clock_ahead(granted.clock_ahead, newest, obtained_at);
+    let (token, claims) = match profile.token_kind {
+        TokenKind::Id => {
+            let token = id_token.ok_or(Unusable::NoIdToken)?.expose();
+            let verified = issuer.verified_id_token(token, clock_ahead, limit).await;
+            (token, Some(verified.map_err(Unusable::Other)?))
+        }
+        // An access token is the cluster's to judge: it may be opaque.
+        TokenKind::Access => (access_token.as_str(), access_claims),
+    };
+    let expires_at = expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead)
+        .map_err(Unusable::Other)?;
+    Ok(Grant {
+        token: TokenRecord { token: Secret::new(token), obtained_at, expires_at },
+        audience: match &profile.provider {
+            Provider::Entra { server_id, .. } => server_id.clone(),
+            Provider::Oidc { .. } => match claims.as_ref().map(Claims::audiences) {
+                Some(audiences) if !audiences.is_empty() => crate::text::printable(&audiences.join(" "), 200),
+                _ => profile.client_id.clone(),
+            },
+        },
+        account: who(granted).account,
+    })
+}
+
+/// How far this machine's clock is ahead of the issuer's; nothing where they agree well enough.
+///
+/// The server's `Date` tells; without it, a token issued in our future says at least that we are behind. (One issued in
+/// our past says nothing: Entra dates its tokens back by five minutes.)
+fn clock_ahead(by_date: Option<TimeDelta>, issued: Option<DateTime<Utc>>, now: DateTime<Utc>) -> TimeDelta {
+    let by_issue = issued.map(|at| now - at).filter(|ahead| *ahead < TimeDelta::zero());
+    let agree = |ahead: &TimeDelta| ahead.abs() <= CLOCKS_AGREE;
+    by_date.filter(|ahead| !agree(ahead)).or(by_issue.filter(|ahead| !agree(ahead))).unwrap_or_default()
+}
+
+/// When the token ends, by this machine's clock.
+fn expiry(
+    profile: &Profile,
+    claims: Option<&Claims>,
+    expires_in: Option<Duration>,
+    now: DateTime<Utc>,
+    clock_ahead: TimeDelta,
+) -> Result<DateTime<Utc>> {
+    if let Some(exp) = claims.and_then(Claims::expires_at) {
+        return Ok(exp + clock_ahead);
+    }
+    let life = expires_in.and_then(|life| TimeDelta::from_std(life).ok());
+    // The cap keeps date arithmetic in range whatever the server claims.
+    match (profile.token_kind, life) {
+        (TokenKind::Access, Some(life)) => Ok(now + life.min(TimeDelta::days(366))),
+        _ => Err(Error::failed(
+            "the token says nothing about when it ends, so no cluster would take it",
+            "Ask whoever runs the issuer: tokens need an exp claim, or expires_in in the answer.",
+        )),
+    }
+}
+
+/// Names that a hint may mean.
+fn names(claims: &Claims) -> Vec<String> {
+    ["preferred_username", "upn", "email", "unique_name", "oid", "sub"]
+        .iter()
+        .filter_map(|name| claims.string(name))
+        .map(str::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_difference_is_taken_from_the_date_then_from_the_token() {
+        let now = Utc::now();
+        let minutes = TimeDelta::minutes;
+        assert_eq!(clock_ahead(Some(minutes(10)), None, now), minutes(10));
+        assert_eq!(clock_ahead(Some(TimeDelta::seconds(3)), Some(now + minutes(10)), now), minutes(-10));
+        assert_eq!(clock_ahead(None, Some(now - minutes(5)), now), TimeDelta::zero());
+    }
+}

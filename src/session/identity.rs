@@ -1,0 +1,164 @@
+//! What identifies a session, and a token in it: canonical, versioned hashes that name the files.
+//!
+//! Everything that changes who would be signed in is part of the session's identity; everything else that changes what
+//! the server would issue is part of the token's. Each part is written with its length, so no two lists of parts can
+//! look alike.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::entra::cloud;
+use crate::profile::{Profile, Provider, TokenKind};
+use crate::store::key::hex;
+
+/// Names of the files of one profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, TLS checks.
+    pub session: String,
+    /// The token in it: audience or scopes, kind, extra headers.
+    pub token: String,
+}
+
+impl Identity {
+    /// The identity of `profile`.
+    pub fn of(profile: &Profile) -> Identity {
+        let mut session = Parts::new("kubectl-login session v1");
+        let mut token = Parts::new("kubectl-login token v1");
+        match &profile.provider {
+            Provider::Entra { authority, tenant, server_id } => {
+                session.add("entra").add(&cloud::canonical(authority)).add(&tenant.to_ascii_lowercase());
+                // Application ids are GUIDs, which are the same in any case.
+                session.add(&profile.client_id.to_ascii_lowercase());
+                token.add(&server_id.to_ascii_lowercase());
+            }
+            Provider::Oidc { issuer, .. } => {
+                session.add("oidc").add(issuer).add(&profile.client_id);
+                for scope in profile.wanted_scopes() {
+                    token.add(&scope);
+                }
+            }
+        }
+        let secret = profile.client_secret.as_ref().map(|secret| hex(&Sha256::digest(secret.expose())));
+        session.add(&secret.unwrap_or_default());
+        session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
+        session.add(profile.method.class());
+        session.add(if profile.network.insecure { "unchecked" } else { "checked" });
+        let session = session.finish();
+
+        token.add(match profile.token_kind {
+            TokenKind::Access => "access",
+            TokenKind::Id => "id",
+        });
+        let mut headers = profile.network.headers.clone();
+        headers.sort();
+        for (name, value) in headers {
+            token.add(&name.to_ascii_lowercase()).add(&value);
+        }
+        Identity { token: token.add(&session).finish(), session }
+    }
+}
+
+/// The name of an issuer's public documents.
+pub fn issuer_document(issuer: &str, what: &str) -> String {
+    Parts::new("kubectl-login issuer v1").add(issuer).add(what).finish()
+}
+
+/// A hash of a list of texts.
+struct Parts(Sha256);
+
+impl Parts {
+    fn new(version: &str) -> Self {
+        let mut parts = Parts(Sha256::new());
+        parts.add(version);
+        parts
+    }
+
+    fn add(&mut self, part: &str) -> &mut Self {
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part.as_bytes());
+        self
+    }
+
+    fn finish(&self) -> String {
+        hex(&self.0.clone().finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Browser, Method, Network, Pkce, Storage};
+    use crate::secret::Secret;
+    use url::Url;
+
+    fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
+        Profile {
+            provider: Provider::Entra {
+                authority: Url::parse(authority).expect("a URL"),
+                tenant: tenant.to_owned(),
+                server_id: server.to_owned(),
+            },
+            ..oidc(&[])
+        }
+    }
+
+    fn oidc(scopes: &[&str]) -> Profile {
+        Profile {
+            provider: Provider::Oidc {
+                issuer: "https://issuer".to_owned(),
+                extra_scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                pkce: Pkce::Auto,
+            },
+            client_id: "client".to_owned(),
+            client_secret: None,
+            method: Method::DeviceCode,
+            account_hint: None,
+            token_kind: TokenKind::Id,
+            network: Network::default(),
+            storage: Storage::Auto,
+            browser: Browser::Skip,
+        }
+    }
+
+    #[test]
+    fn one_sign_in_serves_every_server_of_a_client() {
+        let one = Identity::of(&entra("https://login.microsoftonline.com/", "t", "s1"));
+        let two = Identity::of(&entra("https://login.windows.net/", "T", "s2"));
+        assert_eq!(one.session, two.session);
+        assert_ne!(one.token, two.token);
+    }
+
+    #[test]
+    fn who_is_signed_in_makes_another_session() {
+        let base = Identity::of(&entra("https://login.microsoftonline.com/", "t", "s"));
+        let mut hinted = entra("https://login.microsoftonline.com/", "t", "s");
+        hinted.account_hint = Some("a@b".to_owned());
+        let mut secret = oidc(&[]);
+        secret.client_secret = Some(Secret::new("s"));
+        let mut unchecked = oidc(&[]);
+        unchecked.network.insecure = true;
+        let others = [
+            Identity::of(&entra("https://login.microsoftonline.us/", "t", "s")),
+            Identity::of(&entra("https://login.microsoftonline.com/", "u", "s")),
+            Identity::of(&hinted),
+            Identity::of(&oidc(&[])),
+            Identity::of(&secret),
+            Identity::of(&unchecked),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(base.session, other.session);
+            assert!(others[at + 1..].iter().all(|later| later.session != other.session));
+        }
+    }
+
+    #[test]
+    fn order_does_not_matter_and_content_does() {
+        let mut one = oidc(&["email", "groups"]);
+        one.network.headers = vec![("A".into(), "1".into()), ("B".into(), "2".into())];
+        let mut two = oidc(&["groups", "email", "openid", "email"]);
+        two.network.headers = vec![("B".into(), "2".into()), ("a".into(), "1".into())];
+        assert_eq!(Identity::of(&one), Identity::of(&two));
+        assert_ne!(Identity::of(&one).token, Identity::of(&oidc(&["email"])).token);
+        assert_eq!(Identity::of(&one).session, Identity::of(&oidc(&["email"])).session);
+    }
+}

@@ -1,0 +1,241 @@
+//! The one road to a token: remembered, then refreshed, then signed in.
+//!
+//! [`Road::token`] answers from one sealed file where it can. Otherwise one process at a time does the work for a
+//! session: it takes the session's lock, looks again, refreshes or asks a person, keeps what came, and shares how it
+//! ended with everybody who waited. It must not know flags, terminals or kubeconfigs.
+
+pub mod caller;
+mod coordination;
+mod grant;
+pub mod identity;
+pub mod issuer;
+pub mod outcome;
+mod work;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::profile::{Profile, Storage};
+use crate::secret::Secret;
+use crate::signin::{Person, Reach};
+use crate::store::homes::{Home, HomeError};
+use crate::store::{Recall, SessionFacts, Store, TokenRecord};
+use caller::Caller;
+use coordination::Coordination;
+use identity::Identity;
+use outcome::{Outcome, Verdict};
+
+/// A token is refreshed when less than this is left of it, or half its life if that is shorter.
+const MARGIN: TimeDelta = TimeDelta::minutes(5);
+/// While this much is left, a failed refresh is no failure.
+const STILL_GOOD: TimeDelta = TimeDelta::seconds(30);
+/// A token from further in the future than this was obtained before the clock was put back.
+const CLOCK_JITTER: TimeDelta = TimeDelta::minutes(1);
+
+/// What the caller insists on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Insist {
+    /// A fresh token, even when the remembered one is good (`--force-refresh`).
+    pub on_refresh: bool,
+    /// A fresh sign-in, even when there is a session.
+    pub on_sign_in: bool,
+    /// Somebody typed this command just now: what ended badly before is forgotten, discovery is not trusted.
+    pub typed: bool,
+}
+
+/// How a token was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// From the store.
+    Remembered,
+    /// With the refresh token.
+    Refreshed,
+    /// A person signed in.
+    SignedIn,
+}
+
+/// A token in hand.
+#[derive(Debug)]
+pub struct Obtained {
+    /// The bearer token.
+    pub token: Secret,
+    /// When it ends, by this machine's clock.
+    pub expires_at: DateTime<Utc>,
+    /// How it was come by.
+    pub how: How,
+    /// What is known of the session; `None` where nothing could be kept.
+    pub facts: Option<SessionFacts>,
+    /// Where its key lives; `None` where nothing could be kept.
+    pub home: Option<Home>,
+}
+
+/// A failure, and whether the caller has heard of it before.
+#[derive(Debug)]
+pub struct Failed {
+    /// What happened.
+    pub error: Error,
+    /// This caller was told already: say nothing, fail with the same code.
+    pub silent: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed { error, silent: false }
+    }
+}
+
+/// Everything that one request for one token needs.
+pub struct Road<'a> {
+    profile: &'a Profile,
+    store: &'a Store,
+    environment: &'a Environment,
+    person: &'a dyn Person,
+    insist: Insist,
+    identity: Identity,
+}
+
+/// What the store has for a request.
+enum Memory {
+    /// A token that is good for longer than its margin.
+    Fresh(TokenRecord),
+    /// A token that is good, but should be refreshed.
+    Ending(TokenRecord),
+    /// Nothing of use; with the reason if something is there but cannot be read now.
+    Nothing(Option<HomeError>),
+}
+
+impl<'a> Road<'a> {
+    /// The road for `profile`, remembering in `store`, asking `person`.
+    pub fn new(
+        profile: &'a Profile,
+        store: &'a Store,
+        environment: &'a Environment,
+        person: &'a dyn Person,
+        insist: Insist,
+    ) -> Road<'a> {
+        Road { profile, store, environment, person, insist, identity: Identity::of(profile) }
+    }
+
+    /// A token for the profile.
+    ///
+    /// The warm path is the first few lines: one file, one key, no network, no lock.
+    pub fn token(&self) -> Result<Obtained, Failed> {
+        let memory = self.remembered();
+        if let (Memory::Fresh(token), false) = (&memory, self.insist.on_refresh || self.insist.on_sign_in) {
+            return Ok(self.as_remembered(token));
+        }
+        self.obtain(memory)
+    }
+
+    /// What the store has, judged by the clock.
+    fn remembered(&self) -> Memory {
+        if self.profile.storage == Storage::None {
+            return Memory::Nothing(None);
+        }
+        let token = match self.store.token(&self.identity.token) {
+            Recall::Found(token) => token,
+            Recall::Absent => return Memory::Nothing(None),
+            Recall::Unreadable(error) => return Memory::Nothing(Some(error)),
+        };
+        let now = Utc::now();
+        let left = token.expires_at - now;
+        let margin = MARGIN.min((token.expires_at - token.obtained_at) / 2);
+        if left > margin && token.obtained_at <= now + CLOCK_JITTER {
+            Memory::Fresh(token)
+        } else if left >= STILL_GOOD {
+            Memory::Ending(token)
+        } else {
+            Memory::Nothing(None)
+        }
+    }
+
+    fn as_remembered(&self, token: &TokenRecord) -> Obtained {
+        Obtained {
+            token: token.token.clone(),
+            expires_at: token.expires_at,
+            how: How::Remembered,
+            facts: None,
+            home: None,
+        }
+    }
+
+    /// The cold road: one process works, the others wait and share.
+    fn obtain(&self, before: Memory) -> Result<Obtained, Failed> {
+        let place = Coordination::open(self.profile, self.store, self.environment, &self.identity.session);
+        let caller = Caller::of_process();
+        if self.insist.typed {
+            place.forget_outcomes();
+        }
+        let known = place.outcomes.last();
+        self.heed(known.as_ref(), &caller)?;
+
+        // A token that was there before this call began is not what an insisting caller wants; a newer one is.
+        let seen = match &before {
+            Memory::Fresh(token) | Memory::Ending(token) => Some(token.obtained_at),
+            Memory::Nothing(_) => None,
+        };
+        let good = match &before {
+            Memory::Ending(token) if !self.insists() => Some(token),
+            _ => None,
+        };
+        let mut lock = match place.lock(!matches!(self.person.reach(), Reach::Nobody(_)), good.is_some()) {
+            Ok(lock) => lock,
+            Err(error) => return good.map(|token| self.as_remembered(token)).ok_or(error.into()),
+        };
+
+        let memory = self.remembered();
+        match &memory {
+            Memory::Fresh(token) if !self.insists() || seen.is_some_and(|seen| token.obtained_at > seen) => {
+                return Ok(self.as_remembered(token));
+            }
+            _ => {}
+        }
+        let good = match &memory {
+            Memory::Ending(token) if !self.insists() => Some(token),
+            _ => None,
+        };
+        // Somebody else tried while this process waited: that outcome is this one's too.
+        if let Some(outcome) = place.outcomes.last()
+            && outcome.is_new_since(known.as_ref())
+        {
+            return match good {
+                Some(token) => Ok(self.as_remembered(token)),
+                None => Err(place.outcomes.tell(outcome, &caller).into()),
+            };
+        }
+
+        let unreadable = match memory {
+            Memory::Nothing(ref reason) => reason.clone(),
+            _ => None,
+        };
+        let work = work::Work { road: self, lock: &mut lock, good, unreadable };
+        match work.run() {
+            Ok(obtained) => {
+                place.outcomes.clear();
+                Ok(obtained)
+            }
+            Err(failure) => {
+                place.outcomes.record(&failure.shared(), failure.stickiness, &caller);
+                match good {
+                    Some(token) => Ok(self.as_remembered(token)),
+                    None => Err(failure.error.into()),
+                }
+            }
+        }
+    }
+
+    fn insists(&self) -> bool {
+        self.insist.on_refresh || self.insist.on_sign_in
+    }
+
+    /// Whether the last failure means that nothing should be tried now.
+    fn heed(&self, known: Option<&Outcome>, caller: &Caller) -> Result<(), Failed> {
+        let at_a_terminal = self.person.reach() == Reach::Terminal;
+        match known.map(|outcome| outcome.verdict(caller, at_a_terminal)) {
+            None | Some(Verdict::Try) => Ok(()),
+            Some(Verdict::Repeat(error)) => Err(Failed { error, silent: true }),
+            Some(Verdict::TooSoon(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! What the one process that holds a session's lock does: refresh, or let a person sign in, and keep what came.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::coordination::Held;
+use super::grant::{self, Grant, Unusable};
+use super::issuer::{Freshness, Issuer};
+use super::outcome::Stickiness;
+use super::{How, Obtained, Road};
+use crate::error::{Error, Kind, Result};
+use crate::oauth::answer::Class;
+use crate::oauth::client::Failure;
+use crate::profile::{Provider, Storage};
+use crate::secret::Secret;
+use crate::signin::{self, Desk, NoTokens, Reach};
+use crate::store::homes::HomeError;
+use crate::store::records::Keeper;
+use crate::store::{Recall, SessionFacts, SessionRecord, TokenFacts, TokenRecord};
+
+/// An early refresh is a courtesy; nobody waits long for it.
+const EARLY: Duration = Duration::from_secs(5);
+
+/// The work for one session, with its lock held.
+pub(super) struct Work<'a, 'r> {
+    pub(super) road: &'a Road<'r>,
+    pub(super) lock: &'a mut Held,
+    /// A token that is still good: what comes out of a failed refresh.
+    pub(super) good: Option<&'a TokenRecord>,
+    /// Why what is remembered cannot be read.
+    pub(super) unreadable: Option<HomeError>,
+}
+
+/// A failure and how long it lasts.
+pub(super) struct WorkFailure {
+    pub(super) error: Error,
+    pub(super) stickiness: Stickiness,
+}
+
+impl WorkFailure {
+    fn passing(error: Error) -> Self {
+        WorkFailure { error, stickiness: Stickiness::Passing }
+    }
+
+    /// The failure as those who waited are told: they were not interrupted themselves.
+    pub(super) fn shared(&self) -> Error {
+        match self.error.kind {
+            Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
+                "the sign-in that this process waited for was cancelled",
+                "Run kubectl login to sign in.",
+            ),
+            _ => self.error.clone(),
+        }
+    }
+}
+
+/// What comes of a try to refresh.
+enum Refreshed {
+    Done(Obtained),
+    /// A person has to sign in, and why.
+    SignIn(String),
+}
+
+impl Work<'_, '_> {
+    pub(super) fn run(self) -> Result<Obtained, WorkFailure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            WorkFailure::passing(Error::failed(format!("the system gives no resources: {error}"), "Close other programs, then try again."))
+        })?;
+        runtime.block_on(self.work())
+    }
+
+    async fn work(self) -> Result<Obtained, WorkFailure> {
+        self.lock.announce_network();
+        let remembered = match self.road.profile.storage {
+            Storage::None => Recall::Absent,
+            _ => self.road.store.session(&self.road.identity.session),
+        };
+        let mut reason = None;
+        let mut scopes = self.road.profile.wanted_scopes();
+        match remembered {
+            Recall::Found((facts, record, keeper)) => {
+                let covered = self.covers(&record);
+                match &record.refresh_token {
+                    Some(token) if covered && !self.road.insist.on_sign_in => {
+                        match self.refresh(token.clone(), facts, &record, &keeper).await? {
+                            Refreshed::Done(obtained) => return Ok(obtained),
+                            Refreshed::SignIn(why) => reason = Some(why),
+                        }
+                    }
+                    Some(_) if !covered => reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned()),
+                    _ => {}
+                }
+                if let Provider::Oidc { .. } = self.road.profile.provider {
+                    // Asked for together, so that two kubeconfig entries with different scopes share one session.
+                    scopes.extend(record.scopes);
+                    scopes.sort();
+                    scopes.dedup();
+                }
+            }
+            Recall::Unreadable(error) => reason = Some(format!("the remembered sign-in cannot be read: {error}")),
+            Recall::Absent => {
+                reason = self.unreadable.as_ref().map(|error| format!("the remembered token cannot be read: {error}"));
+            }
+        }
+        if let (Some(_), Some(why)) = (self.good, &reason) {
+            // The token in hand is good for another while: nobody is disturbed yet.
+            return Err(WorkFailure::passing(Error::sign_in_needed(why.clone(), "Run kubectl login to sign in again.")));
+        }
+        self.sign_in(reason, scopes).await
+    }
+
+    /// Whether the session's scopes are enough. An Entra refresh token serves any server of its client.
+    fn covers(&self, record: &SessionRecord) -> bool {
+        match &self.road.profile.provider {
+            Provider::Entra { .. } => true,
+            Provider::Oidc { .. } => self.road.profile.wanted_scopes().iter().all(|scope| record.scopes.contains(scope)),
+        }
+    }
+
+    async fn refresh(
+        &self,
+        token: Secret,
+        mut facts: SessionFacts,
+        record: &SessionRecord,
+        keeper: &Keeper,
+    ) -> Result<Refreshed, WorkFailure> {
+        let profile = self.road.profile;
+        let needed = profile.network.needed();
+        let limit = if self.good.is_some() { EARLY.min(needed) } else { needed };
+        let end = Instant::now() + limit;
+        let left = || end.saturating_duration_since(Instant::now());
+
+        let issuer = Issuer::open(profile, self.road.store, Freshness::Remembered, limit).await.map_err(WorkFailure::passing)?;
+        let scopes = match &profile.provider {
+            Provider::Entra { .. } => profile.wanted_scopes(),
+            // Without scopes the answer has those of the session (RFC 6749 6).
+            Provider::Oidc { .. } => Vec::new(),
+        };
+        let granted = match issuer.client.refresh(&token, &scopes, left()).await {
+            Ok(granted) => granted,
+            Err(failure) => return refused_refresh(&failure).map(Refreshed::SignIn),
+        };
+        // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
+        // new one is on disk before anything else happens.
+        if let Some(refresh_token) = grant::refresh_token(&granted) {
+            let record = SessionRecord { refresh_token: Some(refresh_token), scopes: record.scopes.clone() };
+            self.keep_session(keeper, &facts, &record);
+        }
+        let grant = match grant::read(&issuer, profile, &granted, left().max(EARLY)).await {
+            Ok(grant) => grant,
+            Err(Unusable::NoIdToken) => {
+                return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned()));
+            }
+            Err(Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
+        };
+        facts.account = facts.account.or(grant.account.clone());
+        self.keep_token(keeper, &grant);
+        Ok(Refreshed::Done(Obtained {
+            token: grant.token.token,
+            expires_at: grant.token.expires_at,
+            how: How::Refreshed,
+            facts: Some(facts),
+            home: Some(keeper.home),
+        }))
+    }
+
+    async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
+        let Road { profile, store, person, insist, .. } = *self.road;
+        if let Reach::Nobody(why) = person.reach() {
+            return Err(WorkFailure::passing(nobody(&profile.provider, reason.as_deref(), &why)));
+        }
+        let (keeper, trouble) = match profile.storage {
+            Storage::None => (None, None),
+            storage => match store.keeper(storage) {
+                Ok((keeper, reason)) => (Some(keeper), reason),
+                // Asked for by name, so it is said before a person's time is spent.
+                Err(error) if storage == Storage::Keyring => return Err(WorkFailure::passing(no_keyring(&error))),
+                Err(error) => (None, Some(error)),
+            },
+        };
+        let fresh = if insist.typed { Freshness::Now } else { Freshness::Remembered };
+        let limit = profile.network.needed();
+        let issuer = Issuer::open(profile, store, fresh, limit).await.map_err(WorkFailure::passing)?;
+        let lock = RefCell::new(self.lock);
+        let on_wait = |life| lock.borrow_mut().announce_person(life);
+        let desk =
+            Desk { profile, issuer: &issuer, scopes: &scopes, person, reason: reason.as_deref(), on_wait: &on_wait };
+        let granted = tokio::select! {
+            outcome = signin::way(profile.method).sign_in(&desk) => outcome.map_err(|ending| match ending {
+                NoTokens::Unanswered(error) => WorkFailure { error, stickiness: Stickiness::Unanswered },
+                NoTokens::Refused(error) => WorkFailure { error, stickiness: Stickiness::Sticky },
+                NoTokens::Failed(error) => WorkFailure::passing(error),
+            })?,
+            error = interrupted() => return Err(WorkFailure { error, stickiness: Stickiness::Sticky }),
+        };
+        let who = grant::who(&granted);
+        if let Some(hint) = &profile.account_hint
+            && !who.answers_to(hint)
+        {
+            let error = Error::sign_in_needed(
+                format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
+                "Sign in with the expected account (a private browser window helps), or change --login-hint.",
+            );
+            return Err(WorkFailure { error, stickiness: Stickiness::Sticky });
+        }
+        let work = Kept { road: self.road, keeper: keeper.as_ref() };
+        let facts = SessionFacts {
+            issuer: issuer.client.endpoints.issuer.clone(),
+            tenant: match &profile.provider {
+                Provider::Entra { tenant, .. } => Some(tenant.clone()),
+                Provider::Oidc { .. } => None,
+            },
+            client: profile.client_id.clone(),
+            account: who.account.clone(),
+            method: profile.method.name().to_owned(),
+            refreshable: grant::refresh_token(&granted).is_some(),
+        };
+        // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
+        let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes };
+        let kept = work.session(&facts, &record);
+        let grant = match grant::read(&issuer, profile, &granted, limit).await {
+            Ok(grant) => grant,
+            Err(unusable) => {
+                let error = match unusable {
+                    Unusable::NoIdToken => Error::failed(
+                        "the issuer gave no ID token",
+                        "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
+                    ),
+                    Unusable::Other(error) => error,
+                };
+                return Err(WorkFailure::passing(error));
+            }
+        };
+        let kept = kept.and_then(|()| work.token(&grant));
+        say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
+        Ok(Obtained {
+            token: grant.token.token,
+            expires_at: grant.token.expires_at,
+            how: How::SignedIn,
+            facts: Some(facts),
+            home: keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home),
+        })
+    }
+
+    fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) {
+        let kept = Kept { road: self.road, keeper: Some(keeper) }.session(facts, record);
+        if let Err(error) = kept {
+            tracing::debug!(%error, "session not remembered");
+        }
+    }
+
+    fn keep_token(&self, keeper: &Keeper, grant: &Grant) {
+        if let Err(error) = (Kept { road: self.road, keeper: Some(keeper) }).token(grant) {
+            tracing::debug!(%error, "token not remembered");
+        }
+    }
+}
+
+/// Writes records under the identity of a road.
+struct Kept<'a, 'r> {
+    road: &'a Road<'r>,
+    keeper: Option<&'a Keeper>,
+}
+
+impl Kept<'_, '_> {
+    fn session(&self, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
+        let Some(keeper) = self.keeper else { return Ok(()) };
+        self.road.store.keep_session(keeper, &self.road.identity.session, facts, record)
+    }
+
+    fn token(&self, grant: &Grant) -> std::io::Result<()> {
+        let Some(keeper) = self.keeper else { return Ok(()) };
+        let facts = TokenFacts {
+            session: self.road.identity.session.clone(),
+            audience: grant.audience.clone(),
+            expires_at: grant.token.expires_at,
+        };
+        self.road.store.keep_token(keeper, &self.road.identity.token, &facts, &grant.token)
+    }
+}
+
+/// A refresh that brought nothing: why a person has to sign in, or the error it is.
+fn refused_refresh(failure: &Failure) -> Result<String, WorkFailure> {
+    let error = signin::explain(failure, "refresh the sign-in");
+    match failure {
+        Failure::Refused(answer) if matches!(answer.class(), Class::GrantDead | Class::PersonNeeded) => {
+            Ok(match &error.reference {
+                Some(reference) => format!("{} [{reference}]", error.what),
+                None => error.what,
+            })
+        }
+        _ => Err(WorkFailure::passing(error)),
+    }
+}
+
+fn nobody(provider: &Provider, reason: Option<&str>, why: &str) -> Error {
+    let what = match reason {
+        Some(reason) => format!("somebody has to sign in ({reason}), and nobody can be asked here: {why}"),
+        None => format!("somebody has to sign in, and nobody can be asked here: {why}"),
+    };
+    let unattended = match provider {
+        Provider::Entra { .. } => "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn.",
+        Provider::Oidc { .. } => "In a pipeline use an unattended grant: --grant-type client-credentials.",
+    };
+    Error::sign_in_needed(what, format!("Run kubectl login in a terminal, then try again.\n{unattended}"))
+}
+
+fn no_keyring(error: &HomeError) -> Error {
+    Error::failed(
+        format!("the keyring was asked for and cannot be used: {error}"),
+        "Unlock or start the keyring, or use --token-cache-storage auto (or file).",
+    )
+}
+
+/// One plain sentence after a sign-in, where there is something to know about where it is kept.
+fn say_how_it_is_kept(
+    road: &Road<'_>,
+    keeper: Option<&Keeper>,
+    trouble: Option<HomeError>,
+    write_error: Option<&std::io::Error>,
+) {
+    let folder = road.store.root().map(|root| root.display().to_string()).unwrap_or_default();
+    let sentence = match (keeper, trouble, write_error) {
+        (Some(_), _, Some(error)) => format!("The sign-in could not be remembered in {folder}: {error}."),
+        (Some(_), Some(trouble), None) => format!(
+            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}). That protects stray copies and backups of the records, not against programs that run as you."
+        ),
+        (None, Some(trouble), _) => format!("The sign-in is not remembered: {trouble}."),
+        _ => return,
+    };
+    road.person.say(&sentence);
+}
+
+/// Ends when somebody presses Ctrl-C or ends this process politely.
+#[cfg(unix)]
+async fn interrupted() -> Error {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cancelled = |kind| Error::new(kind, "the sign-in was cancelled", "Run kubectl login to sign in.");
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        // Without handlers the signals end the process by themselves.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => cancelled(Kind::Interrupted),
+        _ = terminate.recv() => cancelled(Kind::Terminated),
+        _ = hangup.recv() => cancelled(Kind::Terminated),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> Error {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => Error::new(Kind::Interrupted, "the sign-in was cancelled", "Run kubectl login to sign in."),
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,78 @@
+//! Signing in with a device code (RFC 8628).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::{CodePrompt, Desk, NoTokens, Reach, Way, explain};
+use crate::entra::advice;
+use crate::error::{Error, Kind};
+use crate::http::is_acceptable;
+use crate::oauth::client::Granted;
+use crate::oauth::device::{self, Ending};
+use crate::text::printable;
+
+/// The device authorization grant.
+pub struct DeviceCode;
+
+impl Way for DeviceCode {
+    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<Granted, NoTokens>> + 'a>> {
+        Box::pin(sign_in(desk))
+    }
+}
+
+async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
+    let client = &desk.issuer.client;
+    let Some(endpoint) = &client.endpoints.device_authorization else {
+        return Err(NoTokens::Failed(Error::failed(
+            "the issuer offers no device code sign-in",
+            "Ask whoever runs the issuer to switch on the device authorization grant for this client.",
+        )));
+    };
+    let limit = desk.profile.network.needed();
+    let pending = device::start(client, endpoint, desk.scopes, desk.issuer.uses_pkce(), limit)
+        .await
+        .map_err(|failure| ended(explain(&failure, "sign in")))?;
+    let shown_address = url::Url::parse(pending.verification_uri()).ok();
+    if !shown_address.as_ref().is_some_and(is_acceptable) {
+        return Err(NoTokens::Failed(Error::failed(
+            format!("the server wants you to open {:?}, which is no https address", printable(pending.verification_uri(), 100)),
+            "Do not open it. Check the issuer or authority URL, and tell whoever runs it.",
+        )));
+    }
+    let address_to_open = pending.address_to_open();
+    if desk.person.reach() == Reach::Desktop && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
+    {
+        return Err(NoTokens::Failed(Error::sign_in_needed(
+            "somebody has to type a code, and there is no terminal to show it in",
+            "Run kubectl login in a terminal.",
+        )));
+    }
+    let prompt = CodePrompt {
+        address: printable(pending.verification_uri(), 300),
+        code: printable(pending.user_code(), 100),
+        address_to_open: address_to_open.as_ref(),
+        life: pending.life(),
+        reason: desk.reason,
+    };
+    (desk.on_wait)(pending.life());
+    desk.person.show_code(&prompt).map_err(NoTokens::Failed)?;
+    match pending.wait(client).await {
+        Ok(granted) => Ok(granted),
+        Err(Ending::Failed(failure)) => Err(ended(explain(&failure, "sign in"))),
+        Err(Ending::Expired(trouble)) => {
+            let what = match trouble {
+                None => "the code ended before it was used".to_owned(),
+                Some(trouble) => format!("the code ended; {}", explain(&trouble, "ask whether it was used").what),
+            };
+            Err(NoTokens::Unanswered(Error::sign_in_needed(what, advice::EXPIRED)))
+        }
+    }
+}
+
+/// What an error after the person was (or could have been) asked means for the next try.
+fn ended(error: Error) -> NoTokens {
+    match error.kind {
+        Kind::SignInNeeded | Kind::Refused => NoTokens::Refused(error),
+        _ => NoTokens::Failed(error),
+    }
+}

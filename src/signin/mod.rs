@@ -1,0 +1,106 @@
+//! Ways of signing in, one file each, behind one trait.
+//!
+//! A way gets tokens from the issuer with the help of a [`Person`]. It must not know what is remembered, who else is
+//! waiting, or how a person is reached.
+
+pub mod device;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::oauth::client::{Failure, Granted};
+use crate::profile::{Method, Profile};
+use crate::session::issuer::Issuer;
+
+/// Whether somebody can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Somebody reads what is written.
+    Terminal,
+    /// There is a desktop but no terminal: a page can be opened, text cannot be shown.
+    Desktop,
+    /// Nobody, and why: "CI is set".
+    Nobody(String),
+}
+
+/// What a person has to know to use a code.
+#[derive(Debug)]
+pub struct CodePrompt<'a> {
+    /// Where to type it. As the server sent it, control characters removed.
+    pub address: String,
+    /// What to type. Control characters removed.
+    pub code: String,
+    /// The address with the code in it, if the server sent one and it may be opened.
+    pub address_to_open: Option<&'a Url>,
+    /// How long the code lives.
+    pub life: Duration,
+    /// Why somebody is asked although there was a session.
+    pub reason: Option<&'a str>,
+}
+
+/// Whoever can be asked to sign in.
+pub trait Person {
+    /// Whether somebody can be asked.
+    fn reach(&self) -> Reach;
+    /// Shows a code; never waits for anything.
+    ///
+    /// Errors: nobody can be shown anything after all.
+    fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()>;
+    /// Says one sentence to somebody who has just been asked something.
+    fn say(&self, sentence: &str);
+}
+
+/// What every way of signing in works with.
+pub struct Desk<'a> {
+    /// What is wanted.
+    pub profile: &'a Profile,
+    /// From whom.
+    pub issuer: &'a Issuer<'a>,
+    /// The scopes to ask for.
+    pub scopes: &'a [String],
+    /// Who is asked.
+    pub person: &'a dyn Person,
+    /// Why somebody is asked although there was a session.
+    pub reason: Option<&'a str>,
+    /// Called when the wait for a person begins, with how long it may last.
+    pub on_wait: &'a dyn Fn(Duration),
+}
+
+/// How a sign-in ended without a token.
+pub enum NoTokens {
+    /// Nobody used the code in time.
+    Unanswered(Error),
+    /// A person or a policy said no.
+    Refused(Error),
+    /// The network, the server or the set-up is at fault, or nobody can be asked.
+    Failed(Error),
+}
+
+/// A way of signing in.
+pub trait Way {
+    /// Gets tokens, with a person's help where the way needs one.
+    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<Granted, NoTokens>> + 'a>>;
+}
+
+/// The way behind a method.
+pub fn way(method: Method) -> &'static dyn Way {
+    match method {
+        Method::DeviceCode => &device::DeviceCode,
+    }
+}
+
+/// The words for a request that brought no tokens.
+pub fn explain(failure: &Failure, what: &str) -> Error {
+    match failure {
+        Failure::Trouble(trouble) => trouble.explain(what),
+        Failure::Refused(answer) => crate::entra::advice::explain(answer, what),
+        Failure::NotOAuth(found) => Error::failed(
+            format!("cannot {what}: {found}"),
+            "Check the issuer or authority URL; a proxy or captive portal may have answered instead.",
+        ),
+    }
+}

@@ -1,0 +1,246 @@
+//! Private files: owner and mode checked before a read, written beside the target and renamed over it.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// The most that is read of any file of ours.
+pub const FILE_CAP: u64 = 1024 * 1024;
+/// How temporary files of ours begin; a crash can leave one behind.
+const TEMPORARY: &str = ".kubectl-login-";
+/// After this long a temporary file belongs to no writer any more.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// Whether `folder` is a place to keep things in: ours, and not open to others for writing. A missing folder is fine
+/// when `create` makes it (0700, parents included).
+///
+/// Errors: it cannot be made, it is no folder, it belongs to somebody else, others may write to it.
+pub fn check_folder(folder: &Path, create: bool) -> io::Result<()> {
+    let metadata = match fs::metadata(folder) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
+            create_private(folder)?;
+            fs::metadata(folder)?
+        }
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+    }
+    platform::check_owner(&metadata)?;
+    platform::check_not_shared(&metadata)
+}
+
+#[cfg(unix)]
+fn create_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Reads a private file: a regular one, ours, closed to everybody else, not reached through a symbolic link.
+///
+/// Anything else is `None`, as is a file beyond 1 MiB: what cannot be trusted is treated as absent.
+pub fn read_private(path: &Path) -> Option<Vec<u8>> {
+    let file = platform::open_no_follow(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > FILE_CAP {
+        return None;
+    }
+    if let Err(error) = platform::check_owner(&metadata).and_then(|()| platform::check_private(&metadata)) {
+        tracing::debug!(path = %path.display(), %error, "file ignored");
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.take(FILE_CAP).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,
+/// synced, renamed over it, and the folder synced. The folder is made if it is missing.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
+    check_folder(folder, true)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    platform::sync_folder(folder);
+    Ok(())
+}
+
+/// Removes a file; one that is not there is removed already.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The names of the files in `folder` that look like ours (64 hexadecimal digits), sorted.
+pub fn list(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| is_id(name))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Whether `name` is one of the ids that files here are named by.
+pub fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Removes temporary files that a killed writer left in `folder`.
+pub fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let stale = modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
+        if ours && stale {
+            let _ = remove(&entry.path());
+        }
+    }
+}
+
+/// Opens (or makes) a lock file of ours for reading and writing.
+pub fn open_lock(path: &PathBuf) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        check_folder(folder, true)?;
+    }
+    let file = platform::open_or_create(path)?;
+    platform::check_owner(&file.metadata()?)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+mod platform {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+
+    use rustix::fs::OFlags;
+
+    fn no_follow() -> i32 {
+        (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed()
+    }
+
+    pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
+        fs::OpenOptions::new().read(true).custom_flags(no_follow()).open(path)
+    }
+
+    pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+        fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(no_follow())
+            .open(path)
+    }
+
+    pub(super) fn check_owner(metadata: &fs::Metadata) -> io::Result<()> {
+        if metadata.uid() == rustix::process::geteuid().as_raw() {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
+        }
+    }
+
+    pub(super) fn check_not_shared(metadata: &fs::Metadata) -> io::Result<()> {
+        if metadata.mode() & 0o022 == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users may write to it"))
+        }
+    }
+
+    pub(super) fn check_private(metadata: &fs::Metadata) -> io::Result<()> {
+        if metadata.mode() & 0o077 == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users may read it"))
+        }
+    }
+
+    pub(super) fn sync_folder(folder: &Path) {
+        // The rename is done; a folder that cannot be synced only makes it less durable.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    //! Elsewhere the profile folder's own access list keeps others out.
+    use super::*;
+
+    pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+        fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    }
+
+    pub(super) fn check_owner(_: &fs::Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn check_not_shared(_: &fs::Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn check_private(_: &fs::Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn sync_folder(_: &Path) {}
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    #[test]
+    fn a_file_is_private_and_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/b");
+        write_private(&path, b"one").expect("written");
+        write_private(&path, b"two").expect("written again");
+        assert_eq!(read_private(&path).as_deref(), Some(&b"two"[..]));
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(folder.path().join("a")).expect("there").permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_others_could_read_or_point_elsewhere_is_absent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        write_private(&path, b"one").expect("written");
+        let link = folder.path().join("link");
+        symlink(&path, &link).expect("linked");
+        assert_eq!(read_private(&link), None);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+        assert_eq!(read_private(&path), None);
+        // Writing replaces the link, not what it points to.
+        write_private(&link, b"two").expect("written");
+        assert_eq!(fs::read(&path).expect("there"), b"one");
+    }
+
+    #[test]
+    fn a_folder_open_to_others_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+        assert!(check_folder(folder.path(), true).is_err());
+    }
+}

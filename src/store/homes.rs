@@ -1,0 +1,225 @@
+//! Where the key lives: the OS keyring, or a key file beside the data.
+//!
+//! A home only keeps a key. Which one is used is decided by [`choose`], once, at the first sign-in.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::files;
+use super::key::Key;
+use super::lock::{self, Patience};
+
+/// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
+const KEYRING_LIMIT: Duration = Duration::from_secs(3);
+/// How long the creation of a key is waited for.
+const KEY_LOCK_LIMIT: Duration = Duration::from_secs(15);
+/// The keyring item: one for the whole program.
+const SERVICE: &str = "kubectl-login";
+const ITEM: &str = "key";
+
+/// A place where the key can live. Every sealed record names its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Home {
+    /// Secret Service, Keychain, or Credential Manager.
+    Keyring,
+    /// A file that only this user may read.
+    File,
+}
+
+impl Home {
+    /// The word that `status` and `--token-cache-storage` use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Home::Keyring => "keyring",
+            Home::File => "file",
+        }
+    }
+}
+
+/// Why a home gives no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HomeError {
+    /// The keyring is locked.
+    #[error("the keyring is locked")]
+    Locked,
+    /// The keyring does not answer.
+    #[error("the keyring does not answer")]
+    Frozen,
+    /// There is no keyring, or it does not work.
+    #[error("no working keyring: {0}")]
+    Absent(String),
+    /// The key file cannot be read or written.
+    #[error("the key file cannot be written: {0}")]
+    File(String),
+}
+
+/// Something that keeps a key. The two homes are behind it, and so is each platform's keyring.
+pub trait KeyHome {
+    /// The key, `None` where there is none yet. Never raises a dialog.
+    fn read(&self) -> Result<Option<Key>, HomeError>;
+    /// Keeps `key`. A person is there when this is called, so a dialog may come up.
+    fn write(&self, key: &Key) -> Result<(), HomeError>;
+    /// Forgets the key, if there is one.
+    fn delete(&self) -> Result<(), HomeError>;
+}
+
+/// The home behind `home` for records in `root`.
+pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
+    match home {
+        Home::Keyring => Box::new(KeyringHome { item: ITEM }),
+        Home::File => Box::new(FileHome { path: root.join("key") }),
+    }
+}
+
+/// Whether the keyring works: writes, reads back and deletes a probe.
+pub fn probe_keyring() -> Result<(), HomeError> {
+    let home = KeyringHome { item: "probe" };
+    let probe = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
+    home.write(&probe)?;
+    let back = home.read()?;
+    home.delete()?;
+    match back {
+        Some(back) if back.id() == probe.id() => Ok(()),
+        _ => Err(HomeError::Absent("it does not give back what it was given".to_owned())),
+    }
+}
+
+/// The key of `home`, made if there is none. `lock_file` is the one lock all makers of that key take, and what counts
+/// is what the home gives back afterwards: two first sign-ins never overwrite each other's key.
+pub fn key_for_writing(home: &dyn KeyHome, lock_file: PathBuf) -> Result<Key, HomeError> {
+    if let Some(key) = home.read()? {
+        return Ok(key);
+    }
+    // Without a lock file the key is made all the same: reading back still tells whose key won.
+    let _lock = lock::acquire(lock_file, |_, waited| {
+        if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp }
+    });
+    if let Some(key) = home.read()? {
+        return Ok(key);
+    }
+    let key = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
+    home.write(&key)?;
+    home.read()?.ok_or_else(|| HomeError::Absent("it does not give back what it was given".to_owned()))
+}
+
+struct FileHome {
+    path: PathBuf,
+}
+
+impl KeyHome for FileHome {
+    fn read(&self) -> Result<Option<Key>, HomeError> {
+        // A key that others could have read, or that is damaged, is no key: the next sign-in makes a new one.
+        let text = files::read_private(&self.path).map(zeroize::Zeroizing::new);
+        Ok(text.and_then(|bytes| Key::from_text(std::str::from_utf8(&bytes).ok()?)))
+    }
+
+    fn write(&self, key: &Key) -> Result<(), HomeError> {
+        let mut text = key.to_text();
+        text.push('\n');
+        files::write_private(&self.path, text.as_bytes()).map_err(|error| HomeError::File(error.to_string()))
+    }
+
+    fn delete(&self) -> Result<(), HomeError> {
+        files::remove(&self.path).map_err(|error| HomeError::File(error.to_string()))
+    }
+}
+
+struct KeyringHome {
+    item: &'static str,
+}
+
+impl KeyHome for KeyringHome {
+    fn read(&self) -> Result<Option<Key>, HomeError> {
+        let item = self.item;
+        let text = within_limit(move || read_item(item))?;
+        Ok(text.and_then(|text| Key::from_text(&text)))
+    }
+
+    fn write(&self, key: &Key) -> Result<(), HomeError> {
+        let (item, text) = (self.item, key.to_text());
+        within_limit(move || entry(item)?.set_password(&text).map_err(translate))
+    }
+
+    fn delete(&self) -> Result<(), HomeError> {
+        let item = self.item;
+        within_limit(move || match entry(item)?.delete_credential() {
+            Err(keyring::v1::Error::NoEntry) => Ok(()),
+            other => other.map_err(translate),
+        })
+    }
+}
+
+/// On Linux the keyring crate unlocks whatever it looks up, which brings up a dialog; so the look-up is our own.
+#[cfg(target_os = "linux")]
+fn read_item(item: &str) -> Result<Option<zeroize::Zeroizing<String>>, HomeError> {
+    super::secret_service::read(SERVICE, item)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_item(item: &str) -> Result<Option<zeroize::Zeroizing<String>>, HomeError> {
+    match entry(item)?.get_password() {
+        Ok(text) => Ok(Some(text.into())),
+        Err(keyring::v1::Error::NoEntry) => Ok(None),
+        Err(error) => Err(translate(error)),
+    }
+}
+
+fn entry(item: &str) -> Result<keyring::v1::Entry, HomeError> {
+    if let Err(error) = keyring::v1::Entry::store_status() {
+        return Err(HomeError::Absent(crate::text::printable(&error.to_string(), 200)));
+    }
+    keyring::v1::Entry::new(SERVICE, item).map_err(translate)
+}
+
+fn translate(error: keyring::v1::Error) -> HomeError {
+    match error {
+        keyring::v1::Error::NoStorageAccess(_) => HomeError::Locked,
+        error => HomeError::Absent(crate::text::printable(&error.to_string(), 200)),
+    }
+}
+
+/// Runs `work` on a thread of its own and waits three seconds at most. A thread that hangs is left behind; the process
+/// does not wait for it when it ends.
+fn within_limit<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, HomeError> + Send + 'static,
+) -> Result<T, HomeError> {
+    let (sender, receiver) = mpsc::channel();
+    let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
+        // Nobody may be listening any more; then the answer is of no use.
+        let _ = sender.send(work());
+    });
+    if let Err(error) = spawned {
+        return Err(HomeError::Absent(error.to_string()));
+    }
+    match receiver.recv_timeout(KEYRING_LIMIT) {
+        Ok(outcome) => outcome,
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(HomeError::Frozen),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(HomeError::Absent("its client failed".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_is_made_however_many_ask() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ids: Vec<String> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let home = open(Home::File, folder.path());
+                        key_for_writing(home.as_ref(), folder.path().join("locks/key")).expect("a key").id()
+                    })
+                })
+                .collect();
+            makers.into_iter().map(|maker| maker.join().expect("no panic")).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]));
+    }
+}

@@ -1,0 +1,115 @@
+//! Locks between processes: one file each, locked with the system's advisory lock, which ends with its holder however
+//! that ends. Lock files are never unlinked (two processes could otherwise hold "the" lock), and no wait is for ever.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::files;
+
+/// First pause between tries; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A held lock; dropping it lets the next one in.
+pub struct Lock {
+    file: File,
+}
+
+/// What the holder tells those who wait. No secrets: any process of this user can read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The holder's process id.
+    pub pid: u32,
+    /// Whether it waits for a person, which can take as long as the code lives.
+    pub asks_a_person: bool,
+    /// Unix time in seconds after which it should be done.
+    pub done_by: i64,
+}
+
+/// What a waiter decides each time it finds the lock taken.
+pub enum Patience {
+    /// Try again.
+    Wait,
+    /// Stop waiting.
+    GiveUp,
+}
+
+/// Why there is no lock.
+#[derive(Debug)]
+pub enum LockError {
+    /// No lock file can be made there.
+    Unusable(std::io::Error),
+    /// The waiter gave up; with what the holder said about itself.
+    GaveUp(Option<Holder>),
+}
+
+/// Takes the lock at `path`. Whenever it is taken, `patience` is asked with what the holder says and how long this wait
+/// has been going on.
+pub fn acquire(
+    path: PathBuf,
+    mut patience: impl FnMut(Option<&Holder>, Duration) -> Patience,
+) -> Result<Lock, LockError> {
+    let mut file = files::open_lock(&path).map_err(LockError::Unusable)?;
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { file }),
+            Err(TryLockError::Error(error)) => return Err(LockError::Unusable(error)),
+            Err(TryLockError::WouldBlock) => {
+                let holder = read_holder(&mut file);
+                if let Patience::GiveUp = patience(holder.as_ref(), started.elapsed()) {
+                    return Err(LockError::GaveUp(holder));
+                }
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Lock {
+    /// Tells those who wait what this process is about. A failure is of no consequence: they wait with less knowledge.
+    pub fn announce(&mut self, holder: &Holder) {
+        let Ok(bytes) = serde_json::to_vec(holder) else { return };
+        let written = self
+            .file
+            .rewind()
+            .and_then(|()| self.file.set_len(0))
+            .and_then(|()| self.file.write_all(&bytes));
+        if let Err(error) = written {
+            tracing::debug!(%error, "the lock file takes no note");
+        }
+    }
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(4096).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiter_learns_who_holds_it_and_may_give_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let holder = Holder { pid: 7, asks_a_person: true, done_by: 9 };
+        let mut lock = acquire(path.clone(), |_, _| Patience::GiveUp).expect("free");
+        lock.announce(&holder);
+        match acquire(path.clone(), |_, _| Patience::GiveUp) {
+            Err(LockError::GaveUp(seen)) => assert_eq!(seen, Some(holder)),
+            _ => panic!("the lock is held"),
+        }
+        drop(lock);
+        assert!(acquire(path, |_, _| Patience::GiveUp).is_ok());
+    }
+}

@@ -1,0 +1,410 @@
+//! The records: sessions and tokens, sealed one by one, and where the key of new ones is kept.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::homes::{self, Home, HomeError};
+use super::key::Key;
+use super::{files, seal};
+use crate::environment::Environment;
+use crate::paths;
+use crate::profile::Storage;
+use crate::secret::Secret;
+
+const SESSIONS: &str = "sessions";
+const TOKENS: &str = "tokens";
+const ISSUERS: &str = "issuers";
+
+/// What may be known of a session without its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// Issuer, as its tokens name it.
+    pub issuer: String,
+    /// Tenant, for Entra.
+    pub tenant: Option<String>,
+    /// Client id.
+    pub client: String,
+    /// Who signed in, where the tokens tell.
+    pub account: Option<String>,
+    /// How they signed in.
+    pub method: String,
+    /// Whether there is a refresh token.
+    pub refreshable: bool,
+}
+
+/// The sealed part of a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// The refresh token, where the issuer gave one.
+    pub refresh_token: Option<Secret>,
+    /// The scopes the person was asked for.
+    pub scopes: Vec<String>,
+}
+
+/// What may be known of a token without its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    /// Id of the session it was obtained in.
+    pub session: String,
+    /// Whom it is for.
+    pub audience: String,
+    /// When it ends, by this machine's clock.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The sealed part of a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// The bearer token.
+    pub token: Secret,
+    /// When it was obtained, by this machine's clock.
+    pub obtained_at: DateTime<Utc>,
+    /// When it ends, by this machine's clock.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a look-up brings.
+#[derive(Debug)]
+pub enum Recall<T> {
+    /// It is there and opens.
+    Found(T),
+    /// It is not there, or damaged, which is the same.
+    Absent,
+    /// It is there, but its key cannot be had now.
+    Unreadable(HomeError),
+}
+
+impl<T> Recall<T> {
+    /// What was found.
+    pub fn found(self) -> Option<T> {
+        match self {
+            Recall::Found(found) => Some(found),
+            _ => None,
+        }
+    }
+}
+
+/// The key that new records are sealed with, and where it lives.
+#[derive(Clone)]
+pub struct Keeper {
+    /// Where it lives.
+    pub home: Home,
+    key: Key,
+}
+
+/// The remembering of one folder.
+pub struct Store {
+    root: Option<PathBuf>,
+    keyring_lock: Option<PathBuf>,
+    /// Keys as looked up in this process: one look-up a home.
+    keys: RefCell<Vec<(Home, Result<Option<Key>, HomeError>)>>,
+}
+
+/// A document that anybody may read, with its age.
+#[derive(Serialize, Deserialize)]
+struct Public<T> {
+    at: DateTime<Utc>,
+    document: T,
+}
+
+impl Store {
+    /// The store in `root`; `None` remembers nothing. A folder that is not ours counts as none.
+    pub fn open(root: Option<PathBuf>, environment: &Environment) -> Store {
+        let root = root.filter(|root| match files::check_folder(root, false) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::debug!(root = %root.display(), %error, "state folder ignored");
+                false
+            }
+            _ => true,
+        });
+        // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them.
+        let keyring_lock = paths::default_state(environment).map(|root| root.join("locks/keyring"));
+        Store { root, keyring_lock, keys: RefCell::default() }
+    }
+
+    /// The folder, where there is one.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// The token called `id`.
+    pub fn token(&self, id: &str) -> Recall<TokenRecord> {
+        self.recall::<TokenFacts, _>(TOKENS, id).map(|(_, record, _)| record)
+    }
+
+    /// The session called `id`, and what it was sealed with.
+    pub fn session(&self, id: &str) -> Recall<(SessionFacts, SessionRecord, Keeper)> {
+        self.recall(SESSIONS, id)
+    }
+
+    /// Keeps a session.
+    pub fn keep_session(
+        &self,
+        keeper: &Keeper,
+        id: &str,
+        facts: &SessionFacts,
+        record: &SessionRecord,
+    ) -> std::io::Result<()> {
+        self.keep(keeper, SESSIONS, id, facts, record)
+    }
+
+    /// Keeps a token.
+    pub fn keep_token(
+        &self,
+        keeper: &Keeper,
+        id: &str,
+        facts: &TokenFacts,
+        record: &TokenRecord,
+    ) -> std::io::Result<()> {
+        self.keep(keeper, TOKENS, id, facts, record)
+    }
+
+    /// Readable facts of every session: id, where its key lives, facts.
+    pub fn sessions(&self) -> Vec<(String, Home, SessionFacts)> {
+        self.facts(SESSIONS)
+    }
+
+    /// Readable facts of every token: id, where its key lives, facts.
+    pub fn tokens(&self) -> Vec<(String, Home, TokenFacts)> {
+        self.facts(TOKENS)
+    }
+
+    /// Forgets a session and every token obtained in it.
+    pub fn forget_session(&self, id: &str) -> std::io::Result<()> {
+        // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
+        for (token, _, facts) in self.tokens() {
+            if facts.session == id {
+                self.remove(TOKENS, &token)?;
+            }
+        }
+        self.remove(SESSIONS, id)
+    }
+
+    /// Forgets everything in this folder, the key included; the keyring's item too when `with_keyring`.
+    pub fn forget_all(&self, with_keyring: bool) -> std::io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        for folder in [TOKENS, SESSIONS, ISSUERS, "outcomes"] {
+            for id in files::list(&root.join(folder)) {
+                self.remove(folder, &id)?;
+            }
+            files::sweep(&root.join(folder));
+        }
+        files::remove(&root.join("key"))?;
+        files::remove(&root.join("home"))?;
+        if with_keyring {
+            match homes::open(Home::Keyring, root).delete() {
+                Err(HomeError::Absent(_)) | Ok(()) => {}
+                Err(error) => return Err(std::io::Error::other(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The key for what a sign-in brings, by the user's choice; the flag says whether it was just decided that the
+    /// keyring is of no use (which the person should be told once, with the reason).
+    pub fn keeper(&self, storage: Storage) -> Result<(Keeper, Option<HomeError>), HomeError> {
+        let Some(root) = &self.root else {
+            return Err(HomeError::File("there is no folder to keep anything in".to_owned()));
+        };
+        if let Err(error) = files::check_folder(root, true) {
+            return Err(HomeError::File(format!("{}: {error}", root.display())));
+        }
+        for folder in [SESSIONS, TOKENS] {
+            files::sweep(&root.join(folder));
+        }
+        match storage {
+            Storage::None => Err(HomeError::File("nothing is to be remembered".to_owned())),
+            Storage::Keyring => self.keeper_at(Home::Keyring, root).map(|keeper| (keeper, None)),
+            Storage::File => self.keeper_at(Home::File, root).map(|keeper| (keeper, None)),
+            Storage::Auto => self.keeper_by_probe(root),
+        }
+    }
+
+    fn keeper_by_probe(&self, root: &Path) -> Result<(Keeper, Option<HomeError>), HomeError> {
+        let choice = root.join("home");
+        let decided = files::read_private(&choice).and_then(|bytes| match bytes.trim_ascii() {
+            b"keyring" => Some(Home::Keyring),
+            b"file" => Some(Home::File),
+            _ => None,
+        });
+        let (home, reason) = match decided {
+            Some(home) => (home, None),
+            None => match homes::probe_keyring() {
+                Ok(()) => (Home::Keyring, None),
+                Err(error) => (Home::File, Some(error)),
+            },
+        };
+        if decided.is_none() {
+            // Not being able to note it down only means that the next sign-in decides again.
+            let _ = files::write_private(&choice, home.name().as_bytes());
+        }
+        match self.keeper_at(home, root) {
+            // A keyring that fails today gives way to the file, so that no sign-in is lost; the choice stays.
+            Err(error) if home == Home::Keyring => {
+                self.keeper_at(Home::File, root).map(|keeper| (keeper, Some(error)))
+            }
+            other => other.map(|keeper| (keeper, reason)),
+        }
+    }
+
+    fn keeper_at(&self, home: Home, root: &Path) -> Result<Keeper, HomeError> {
+        let lock = match (home, &self.keyring_lock) {
+            (Home::Keyring, Some(lock)) => lock.clone(),
+            _ => root.join("locks/key"),
+        };
+        let key = homes::key_for_writing(homes::open(home, root).as_ref(), lock)?;
+        Ok(Keeper { home, key })
+    }
+
+    /// A public document called `id`, unless it is older than `age`.
+    pub fn public<T: DeserializeOwned>(&self, id: &str, age: TimeDelta) -> Option<T> {
+        let bytes = files::read_private(&self.root.as_ref()?.join(ISSUERS).join(id))?;
+        let public: Public<T> = serde_json::from_slice(&bytes).ok()?;
+        let old = Utc::now() - public.at;
+        (old >= TimeDelta::zero() && old < age).then_some(public.document)
+    }
+
+    /// Keeps a public document.
+    pub fn keep_public<T: Serialize>(&self, id: &str, document: T) {
+        let Some(root) = &self.root else { return };
+        let bytes = serde_json::to_vec(&Public { at: Utc::now(), document });
+        let kept = bytes.map_err(std::io::Error::other).and_then(|bytes| {
+            files::check_folder(root, true)?;
+            files::write_private(&root.join(ISSUERS).join(id), &bytes)
+        });
+        if let Err(error) = kept {
+            tracing::debug!(%error, "issuer document not remembered");
+        }
+    }
+
+    fn recall<F: DeserializeOwned, T: DeserializeOwned>(&self, folder: &str, id: &str) -> Recall<(F, T, Keeper)> {
+        let Some(root) = &self.root else { return Recall::Absent };
+        let Some(file) = files::read_private(&root.join(folder).join(id)) else { return Recall::Absent };
+        let Some(header) = seal::header::<F>(&file) else { return Recall::Absent };
+        let key = match self.key(header.home, root) {
+            Ok(Some(key)) => key,
+            Ok(None) => return Recall::Absent,
+            Err(error) => return Recall::Unreadable(error),
+        };
+        let body = seal::open(&file, &format!("{folder}/{id}"), &key);
+        match body.and_then(|body| serde_json::from_slice(&body).ok()) {
+            Some(record) => Recall::Found((header.facts, record, Keeper { home: header.home, key })),
+            None => Recall::Absent,
+        }
+    }
+
+    fn keep<F: Serialize, T: Serialize>(
+        &self,
+        keeper: &Keeper,
+        folder: &str,
+        id: &str,
+        facts: &F,
+        record: &T,
+    ) -> std::io::Result<()> {
+        let root = self.root.as_ref().ok_or_else(|| std::io::Error::other("there is no folder to keep it in"))?;
+        files::check_folder(root, true)?;
+        let body = Zeroizing::new(serde_json::to_vec(record)?);
+        let file = seal::seal(&keeper.key, keeper.home, &format!("{folder}/{id}"), facts, &body)
+            .map_err(std::io::Error::other)?;
+        files::write_private(&root.join(folder).join(id), &file)
+    }
+
+    fn facts<F: DeserializeOwned>(&self, folder: &str) -> Vec<(String, Home, F)> {
+        let Some(folder) = self.root.as_ref().map(|root| root.join(folder)) else { return Vec::new() };
+        files::list(&folder)
+            .into_iter()
+            .filter_map(|id| {
+                let header = seal::header::<F>(&files::read_private(&folder.join(&id))?)?;
+                Some((id, header.home, header.facts))
+            })
+            .collect()
+    }
+
+    fn remove(&self, folder: &str, id: &str) -> std::io::Result<()> {
+        match &self.root {
+            Some(root) => files::remove(&root.join(folder).join(id)),
+            None => Ok(()),
+        }
+    }
+
+    fn key(&self, home: Home, root: &Path) -> Result<Option<Key>, HomeError> {
+        if let Some((_, known)) = self.keys.borrow().iter().find(|(known, _)| *known == home) {
+            return known.clone();
+        }
+        let found = homes::open(home, root).read();
+        // Another process may be about to make a key that is not there yet.
+        if !matches!(found, Ok(None)) {
+            self.keys.borrow_mut().push((home, found.clone()));
+        }
+        found
+    }
+}
+
+impl<T> Recall<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Recall<U> {
+        match self {
+            Recall::Found(found) => Recall::Found(change(found)),
+            Recall::Absent => Recall::Absent,
+            Recall::Unreadable(error) => Recall::Unreadable(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const OTHER: &str = "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn keep_one(store: &Store, id: &str, text: &str) {
+        let (keeper, _) = store.keeper(Storage::File).expect("a key file");
+        let now = Utc::now();
+        let facts = TokenFacts { session: OTHER.to_owned(), audience: "a".to_owned(), expires_at: now };
+        let record = TokenRecord { token: Secret::new(text), obtained_at: now, expires_at: now };
+        store.keep_token(&keeper, id, &facts, &record).expect("kept");
+    }
+
+    fn token(store: &Store, id: &str) -> Option<String> {
+        store.token(id).found().map(|record| record.token.expose().to_owned())
+    }
+
+    #[test]
+    fn records_cannot_take_each_others_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Store::open(Some(folder.path().to_owned()), &Environment::default());
+        let store = open();
+        keep_one(&store, ID, "one");
+        keep_one(&store, OTHER, "two");
+        assert_eq!(token(&open(), ID).as_deref(), Some("one"));
+        let path = |id: &str| folder.path().join(TOKENS).join(id);
+        std::fs::copy(path(OTHER), path(ID)).expect("copied");
+        assert_eq!(token(&open(), ID), None);
+        assert_eq!(token(&open(), OTHER).as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn a_lost_or_replaced_key_means_absence() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Store::open(Some(folder.path().to_owned()), &Environment::default());
+        keep_one(&open(), ID, "one");
+        std::fs::remove_file(folder.path().join("key")).expect("removed");
+        assert_eq!(token(&open(), ID), None);
+        keep_one(&open(), OTHER, "two");
+        assert_eq!((token(&open(), ID), token(&open(), OTHER).as_deref()), (None, Some("two")));
+    }
+
+    #[test]
+    fn forgetting_a_session_takes_its_tokens_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(Some(folder.path().to_owned()), &Environment::default());
+        keep_one(&store, ID, "one");
+        store.forget_session(OTHER).expect("forgotten");
+        assert!(store.tokens().is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! Sealed files: a readable header line, then a body that only the key opens.
+//!
+//! ```text
+//! {"v":1,"home":"file","key":"<key id>","nonce":"<base64>","facts":{…}}\n
+//! <XChaCha20-Poly1305 of the body>
+//! ```
+//!
+//! The header line and the file's own name are authenticated with the body, so that neither can be changed and no file
+//! can take another's place. Facts are what `status` shows without unlocking anything; nothing secret goes there.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::homes::Home;
+use super::key::Key;
+
+/// The version of the format that this program writes; others are treated as absent.
+const VERSION: u32 = 1;
+/// Bytes of an XChaCha20 nonce: long enough to be drawn at random.
+const NONCE: usize = 24;
+/// A header beyond this is not ours.
+const HEADER_CAP: usize = 64 * 1024;
+
+/// The readable first line of a sealed file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Header<F> {
+    v: u32,
+    /// Where the key lives.
+    pub home: Home,
+    /// Which key it is.
+    pub key: String,
+    nonce: String,
+    /// What may be known without the key.
+    pub facts: F,
+}
+
+/// Why nothing can be sealed: no random bytes, or facts that are no JSON. Neither happens on a healthy machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the record cannot be sealed")]
+pub struct SealError;
+
+/// Seals `body` for the file called `name`.
+pub fn seal<F: Serialize>(key: &Key, home: Home, name: &str, facts: F, body: &[u8]) -> Result<Vec<u8>, SealError> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(|_| SealError)?;
+    let header = Header { v: VERSION, home, key: key.id(), nonce: STANDARD.encode(nonce), facts };
+    let mut file = serde_json::to_vec(&header).map_err(|_| SealError)?;
+    file.push(b'\n');
+    let payload = Payload { msg: body, aad: &associated(&file, name) };
+    let nonce = XNonce::from(nonce);
+    let sealed = cipher(key).encrypt(&nonce, payload).map_err(|_| SealError)?;
+    file.extend_from_slice(&sealed);
+    Ok(file)
+}
+
+/// Reads the header line; `None` when it is none of ours.
+pub fn header<F: DeserializeOwned>(file: &[u8]) -> Option<Header<F>> {
+    let (line, _) = split(file)?;
+    serde_json::from_slice(line).ok().filter(|header: &Header<F>| header.v == VERSION)
+}
+
+/// Opens the file called `name`; `None` when key, header, name or body do not belong together.
+pub fn open(file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+    let header: Header<serde::de::IgnoredAny> = header(file)?;
+    if header.key != key.id() {
+        return None;
+    }
+    let (line, sealed) = split(file)?;
+    let nonce: [u8; NONCE] = STANDARD.decode(header.nonce).ok()?.try_into().ok()?;
+    let payload = Payload { msg: sealed, aad: &associated(line, name) };
+    cipher(key).decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
+}
+
+fn cipher(key: &Key) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&(*key.bytes()).into())
+}
+
+/// The header line (its newline included) and what comes after it.
+fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = file.iter().take(HEADER_CAP).position(|byte| *byte == b'\n')?;
+    Some(file.split_at(end + 1))
+}
+
+/// What is authenticated but not hidden. The line ends in a newline, so line and name cannot run into each other.
+fn associated(line: &[u8], name: &str) -> Vec<u8> {
+    [line, name.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sealed(name: &str) -> (Key, Vec<u8>) {
+        let key = Key::generate().expect("random bytes");
+        let file = seal(&key, Home::File, name, "facts", b"body").expect("sealed");
+        (key, file)
+    }
+
+    #[test]
+    fn what_is_sealed_opens_again_and_only_under_its_name() {
+        let (key, file) = sealed("tokens/a");
+        assert_eq!(open(&file, "tokens/a", &key).as_deref(), Some(&b"body".to_vec()));
+        assert!(open(&file, "tokens/b", &key).is_none());
+        assert!(open(&file, "tokens/a", &Key::generate().expect("random bytes")).is_none());
+        assert_eq!(header::<String>(&file).expect("a header").facts, "facts");
+    }
+
+    #[test]
+    fn the_header_cannot_be_changed() {
+        let (key, file) = sealed("n");
+        let text = String::from_utf8_lossy(&file);
+        assert!(text.starts_with(r#"{"v":1,"home":"file","key":""#), "{text}");
+        let at = file.windows(5).position(|window| window == b"facts").expect("there");
+        let mut changed = file.clone();
+        changed[at + 9] ^= 1;
+        assert!(open(&changed, "n", &key).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_change_or_cut_is_noticed(at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<bool>()) {
+            let (key, file) = sealed("n");
+            let at = at.index(file.len());
+            let mut changed = file.clone();
+            if cut { changed.truncate(at) } else { changed[at] ^= 1 << bit }
+            prop_assert!(open(&changed, "n", &key).is_none());
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(file in any::<Vec<u8>>()) {
+            let key = Key::generate().expect("random bytes");
+            prop_assert!(open(&file, "n", &key).is_none());
+            prop_assert!(header::<serde_json::Value>(&file).is_none());
+        }
+    }
+}

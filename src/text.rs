@@ -1,0 +1,63 @@
+//! Text that came from somewhere else, made fit for a terminal.
+
+/// `text` without control characters (C0, DEL, C1, bidirectional overrides and other invisible format characters),
+/// runs of white space folded to one blank, and cut after `limit` characters with an ellipsis.
+pub fn printable(text: &str, limit: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(limit * 4));
+    let mut length = 0;
+    let mut blank_pending = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            blank_pending = !out.is_empty();
+            continue;
+        }
+        if c.is_control() || is_invisible(c) {
+            continue;
+        }
+        let needed = 1 + usize::from(blank_pending);
+        if length + needed > limit {
+            out.push('…');
+            return out;
+        }
+        if std::mem::take(&mut blank_pending) {
+            out.push(' ');
+        }
+        out.push(c);
+        length += needed;
+    }
+    out
+}
+
+/// Characters that change how their neighbours are shown without being seen themselves: the tools of look-alike text.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escape_sequences_lose_their_escape() {
+        assert_eq!(printable("a\u{1b}[31mred\r\n\tb\u{9b}2J", 100), "a[31mred b2J");
+        assert_eq!(printable("pay\u{202e}lapyap", 100), "paylapyap");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable("abc", 3), "abc");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_a_terminal_would_act_on_is_left(text in any::<String>(), limit in 0usize..200) {
+            let shown = printable(&text, limit);
+            prop_assert!(shown.chars().all(|c| !c.is_control() && !is_invisible(c)));
+            prop_assert!(shown.chars().count() <= limit + 1);
+        }
+    }
+}

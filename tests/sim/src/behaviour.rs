@@ -1,0 +1,131 @@
+//! The names of everything that can go wrong. What each one does is at the place where the request is answered; this
+//! file knows no protocol.
+
+macro_rules! behaviours {
+    ($($variant:ident $name:literal $summary:literal,)*) => {
+        /// One way in which the simulated world differs from a well-behaved one.
+        ///
+        /// Looked at when a request arrives, so that a running world changes at once. "The token endpoint" is that of
+        /// both issuers unless one is named.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Behaviour {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Behaviour {
+            /// Every behaviour, in the order of the protocol's steps.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in snake case, as the program takes it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it does, in one line.
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+
+            /// The behaviour of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+behaviours! {
+    // Discovery and keys.
+    StallDiscovery "stall_discovery" "Discovery accepts the request and never answers.",
+    OversizedDiscovery "oversized_discovery" "Discovery answers with more than 2 MiB of JSON.",
+    Discovery404 "discovery_404" "Discovery answers 404.",
+    NotJsonDiscovery "not_json_discovery" "Discovery answers 200 with text that is no JSON.",
+    DiscoveryHttpEndpoints "discovery_http_endpoints"
+        "Discovery names endpoints under `http://example.invalid`.",
+    WrongIssuer "wrong_issuer" "Discovery's `issuer` is not the one that was asked.",
+    NoDeviceEndpoint "no_device_endpoint"
+        "Discovery of the OIDC issuer names no device authorization endpoint.",
+
+    // The device authorization endpoint.
+    StallDevice "stall_device" "The device endpoint accepts the request and never answers.",
+    HtmlDevicePage "html_device_page" "The device endpoint answers 403 with an HTML page.",
+    NotJsonDevice "not_json_device" "The device endpoint answers 200 with text that is no JSON.",
+    RedirectDevice "redirect_device" "The device endpoint answers 307 to a path that would work.",
+    NumbersAsStrings "numbers_as_strings" "`expires_in`, `ext_expires_in` and `interval` are JSON strings.",
+    IntervalMissing "interval_missing" "The device answer has no `interval`.",
+    IntervalZero "interval_zero" "The device answer's `interval` is 0.",
+    VerificationUrl "verification_url" "The device answer spells it `verification_url`.",
+    VerificationUriCompleteMissing "verification_uri_complete_missing"
+        "The OIDC issuer sends no `verification_uri_complete`.",
+    HostileVerificationUri "hostile_verification_uri"
+        "`verification_uri` is `javascript:`, `verification_uri_complete` is `file:`.",
+    ControlCharacters "control_characters"
+        "Terminal escapes in `message`, in `error_description` and in the `name` claim.",
+
+    // Polling.
+    SlowDown "slow_down" "The first poll of each sign-in is answered `slow_down`.",
+    AuthorizationDeclined "authorization_declined" "Polls end with Entra's `authorization_declined`.",
+    AccessDenied "access_denied" "Polls end with RFC 8628's `access_denied`.",
+    ExpiredToken "expired_token" "Polls end with `expired_token`.",
+    BadVerificationCode "bad_verification_code" "Polls end with Entra's `bad_verification_code`.",
+    DeviceBlocked "device_blocked"
+        "Polls end with `invalid_grant`, 53003, `message_only`: blocked by Conditional Access.",
+    ConsentRequired "consent_required" "Polls end with `invalid_grant`, 65001, `consent_required`.",
+    PublicClientDisabled "public_client_disabled" "Polls end with `invalid_client`, 7000218.",
+    ConnectionResetWhilePolling "connection_reset_while_polling"
+        "The first two polls of each sign-in lose their connection.",
+    OtherUser "other_user" "BOB approves, whoever was to sign in.",
+
+    // The token endpoint as a whole.
+    HtmlErrorPage "html_error_page" "The token endpoint answers 403 with an HTML page.",
+    HtmlSuccessPage "html_success_page" "The token endpoint answers 200 with an HTML page.",
+    ServerError "server_error"
+        "The token endpoint answers 500 once, or as often as `set_server_error_times` says.",
+    Always503 "always_503" "The device and token endpoints answer 503.",
+    Token503WithRetryAfter "token_503_with_retry_after"
+        "The token endpoint answers 503 with `Retry-After: 2` until two seconds have passed.",
+    Stall "stall" "The token endpoint accepts the request and never answers.",
+    DelayToken "delay_token"
+        "The token endpoint answers late, by `set_token_delay` (one second unless told).",
+    OversizedAnswer "oversized_answer" "The token endpoint answers with more than 2 MiB of JSON.",
+    RedirectToken "redirect_token" "The token endpoint answers 307 to a path that would work.",
+    NotJson "not_json" "The token endpoint answers 200 with text that is no JSON.",
+    JsonArray "json_array" "The token endpoint answers 200 with a JSON array.",
+
+    // What is issued.
+    NoRefreshToken "no_refresh_token" "No answer holds a refresh token.",
+    RefreshWithoutNewToken "refresh_without_new_token"
+        "A refresh is answered without a new refresh token; the old one stays good.",
+    RotatedRefreshToken "rotated_refresh_token"
+        "Entra kills the old refresh token too, and the family of one that is used twice.",
+    TokenWithoutExp "token_without_exp" "JWTs have no `exp`.",
+    NoExpiresIn "no_expires_in" "Token answers have no `expires_in`.",
+    OpaqueAccessToken "opaque_access_token" "Entra's access token is no JWT.",
+    JwtAccessToken "jwt_access_token" "The OIDC issuer's access token is a JWT.",
+    MissingIdToken "missing_id_token" "Token answers hold no ID token.",
+    MissingAccessToken "missing_access_token" "Token answers hold no access token.",
+    IdTokenWrongIssuer "id_token_wrong_issuer" "The ID token's `iss` is another issuer.",
+    IdTokenWrongAudience "id_token_wrong_audience" "The ID token's `aud` is another client.",
+    IdTokenBadSignature "id_token_bad_signature" "The ID token is signed by a key other than its `kid` says.",
+    IdTokenAlgNone "id_token_alg_none" "The ID token says `alg: none` and has no signature.",
+    IdTokenExpired "id_token_expired" "The ID token ended an hour ago.",
+    IdTokenUnknownKidOnce "id_token_unknown_kid_once"
+        "The ID token's key is in the key set only from its second fetch on.",
+
+    // Refreshing.
+    RefreshInvalidGrant "refresh_invalid_grant" "Refreshes end with a plain `invalid_grant` (70000).",
+    RefreshBadToken "refresh_bad_token" "Refreshes end with `invalid_grant`, 50173, `bad_token`: revoked.",
+    RefreshMfa "refresh_mfa"
+        "Refreshes end with `invalid_grant`, 50076, `basic_action` and a claims challenge.",
+    RefreshBlocked "refresh_blocked" "Refreshes end with `invalid_grant`, 53003, `message_only`.",
+    Refresh5xx "refresh_5xx" "Refreshes are answered 502.",
+    RefreshStall "refresh_stall" "Refreshes are accepted and never answered.",
+
+    // The clock.
+    ClockAhead "clock_ahead" "The world's clock is ten minutes ahead.",
+    ClockBehind "clock_behind" "The world's clock is ten minutes behind.",
+
+    // The cluster.
+    KubeUnauthorized "kube_unauthorized" "The Kubernetes API answers 401 to every token.",
+    KubeForbidden "kube_forbidden" "The Kubernetes API answers 403 to whoever lists pods.",
+}

@@ -1,0 +1,176 @@
+//! The device authorization grant (RFC 8628), as both issuers share it: codes, polling, the person's decision.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+
+use crate::behaviour::Behaviour;
+use crate::keys::{opaque, random};
+use crate::people::BOB;
+use crate::request::Server;
+use crate::state::{Call, State};
+
+/// How much earlier than the interval a poll may come: timers and busy machines are not exact.
+const LENIENCE: Duration = Duration::from_millis(200);
+/// What RFC 8628 section 3.5 assumes where the answer names no interval.
+const DEFAULT_INTERVAL: u64 = 5;
+
+/// What the person did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Pending,
+    Approved(String),
+    Denied,
+}
+
+/// One device authorization.
+pub(crate) struct DeviceGrant {
+    pub(crate) server: Server,
+    pub(crate) device_code: String,
+    pub(crate) user_code: String,
+    pub(crate) client: String,
+    pub(crate) scope: String,
+    pub(crate) decision: Decision,
+    /// The PKCE challenge (RFC 7636), where the device request had one.
+    pub(crate) challenge: Option<String>,
+    issued: Instant,
+    lifetime: Duration,
+    last_poll: Instant,
+    polls: u32,
+    answered: u32,
+    redeemed: bool,
+}
+
+/// What a poll comes to.
+pub(crate) enum Poll {
+    /// The device code is none of ours, or used up.
+    Unknown,
+    Pending,
+    SlowDown,
+    Expired,
+    /// The person refused.
+    Declined,
+    /// The PKCE verifier is not the challenge's.
+    WrongVerifier,
+    /// The server gives no answer.
+    Dropped,
+    Granted {
+        user: String,
+        client: String,
+        scope: String,
+    },
+}
+
+/// Starts a device authorization and hands back its codes: device code, user code.
+pub(crate) fn start(state: &mut State, call: &Call, client: &str, scope: &str) -> (String, String) {
+    let device_code = opaque("device-");
+    let user_code = user_code(call.server);
+    let now = Instant::now();
+    state.grants.push(DeviceGrant {
+        server: call.server,
+        device_code: device_code.clone(),
+        user_code: user_code.clone(),
+        client: client.to_owned(),
+        scope: scope.to_owned(),
+        decision: Decision::Pending,
+        challenge: call.field("code_challenge").map(str::to_owned),
+        issued: now,
+        lifetime: state.settings.code_lifetime,
+        last_poll: now,
+        polls: 0,
+        answered: 0,
+        redeemed: false,
+    });
+    (device_code, user_code)
+}
+
+/// Entra writes nine letters and digits in one word, others mostly two words of four consonants (RFC 8628 section 6.1).
+fn user_code(server: Server) -> String {
+    let letter = |byte: &u8| char::from(b"BCDFGHJKLMNPQRSTVWXZ"[usize::from(*byte) % 20]);
+    match server {
+        Server::Entra => random::<9>().iter().map(letter).collect(),
+        _ => {
+            let letters: String = random::<8>().iter().map(letter).collect();
+            format!("{}-{}", &letters[..4], &letters[4..])
+        }
+    }
+}
+
+/// The `interval` a device answer is to hold.
+pub(crate) fn announced_interval(state: &State) -> Option<u64> {
+    if state.on(Behaviour::IntervalMissing) {
+        None
+    } else if state.on(Behaviour::IntervalZero) {
+        Some(0)
+    } else {
+        state.settings.interval
+    }
+}
+
+/// One poll with a device code.
+pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
+    let interval = announced_interval(state).filter(|&seconds| seconds > 0).unwrap_or(DEFAULT_INTERVAL);
+    let interval = Duration::from_secs(interval).saturating_sub(LENIENCE);
+    let reset = state.on(Behaviour::ConnectionResetWhilePolling);
+    let slow = state.on(Behaviour::SlowDown);
+    let approver = if state.on(Behaviour::OtherUser) { BOB } else { &state.settings.user }.to_owned();
+    let approve = state.settings.approve;
+    let device_code = call.field("device_code").unwrap_or_default();
+    let known = |grant: &&mut DeviceGrant| grant.device_code == device_code && grant.server == call.server;
+    let Some(grant) = state.grants.iter_mut().find(known) else { return Poll::Unknown };
+
+    grant.polls += 1;
+    if reset && grant.polls <= 2 {
+        return Poll::Dropped;
+    }
+    let now = Instant::now();
+    let waited = now - grant.last_poll;
+    grant.last_poll = now;
+    if grant.redeemed || call.field("client_id").is_some_and(|client| client != grant.client) {
+        return Poll::Unknown;
+    }
+    if waited < interval {
+        state.mark_too_early(call.id);
+        return Poll::SlowDown;
+    }
+    if now - grant.issued >= grant.lifetime {
+        return Poll::Expired;
+    }
+    grant.answered += 1;
+    if slow && grant.answered == 1 {
+        return Poll::SlowDown;
+    }
+    if approve && grant.answered > 1 && grant.decision == Decision::Pending {
+        grant.decision = Decision::Approved(approver);
+    }
+    match grant.decision.clone() {
+        Decision::Pending => Poll::Pending,
+        Decision::Denied => Poll::Declined,
+        Decision::Approved(user) => {
+            if let Some(challenge) = &grant.challenge {
+                let sent = call.field("code_verifier").unwrap_or_default();
+                if URL_SAFE_NO_PAD.encode(digest(&SHA256, sent.as_bytes())) != *challenge {
+                    return Poll::WrongVerifier;
+                }
+            }
+            grant.redeemed = true;
+            Poll::Granted { user, client: grant.client.clone(), scope: grant.scope.clone() }
+        }
+    }
+}
+
+/// Decides over the pending device authorizations, those with that user code or all of them. How many there were.
+pub(crate) fn decide(state: &mut State, user_code: Option<&str>, approve: bool) -> usize {
+    let approver = if state.on(Behaviour::OtherUser) { BOB } else { &state.settings.user }.to_owned();
+    let mut decided = 0;
+    for grant in &mut state.grants {
+        let asked = user_code.is_none_or(|code| code == grant.user_code);
+        if asked && grant.decision == Decision::Pending {
+            grant.decision = if approve { Decision::Approved(approver.clone()) } else { Decision::Denied };
+            decided += 1;
+        }
+    }
+    decided
+}

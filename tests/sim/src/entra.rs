@@ -1,0 +1,299 @@
+//! The Entra-shaped tenants: metadata, device authorization and the token endpoint of the v2.0 protocol.
+
+use serde_json::{Map, Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::device::{self, Poll};
+use crate::entra_errors::{Refusal, refusal_of_behaviour};
+use crate::reply::{Answer, Reply};
+use crate::request::Server;
+use crate::state::{Call, State};
+use crate::trouble::{self, MOVED};
+use crate::{CLIENT, OTHER_TENANT, OWN_CLIENT, TENANT, UNREGISTERED_SERVER, VERIFICATION_URI, people, tokens};
+
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+const DEVICE_CODE: [&str; 2] = ["urn:ietf:params:oauth:grant-type:device_code", "device_code"];
+
+pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
+    let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (call.method.as_str(), parts.as_slice()) {
+        ("GET", ["common", "discovery", "instance"]) => instance(call).into(),
+        ("GET", [tenant, ".well-known", "openid-configuration"]) => metadata(state, call, tenant, 1),
+        ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => metadata(state, call, tenant, 2),
+        ("GET", [_, "discovery", "keys"] | [_, "discovery", "v2.0", "keys"]) => {
+            Answer::json(200, &tokens::key_set(state)).into()
+        }
+        ("POST", [tenant, "oauth2", "v2.0", "devicecode"]) => match trouble::at_device(state, call) {
+            Some(reply) => reply,
+            None => {
+                device_authorization(state, call, tenant).unwrap_or_else(|refusal| refusal.answer(state, call)).into()
+            }
+        },
+        ("POST", [tenant, "oauth2", "v2.0", "token"]) => match trouble::at_token(state, call) {
+            Some(reply) => reply,
+            None => match token(state, call, tenant) {
+                Ok(reply) => reply,
+                Err(refusal) => trouble::delayed(state, refusal.answer(state, call)),
+            },
+        },
+        _ => Answer::html(404, "<html><body>404 - File or directory not found.</body></html>\n").into(),
+    }
+}
+
+/// The tenant id behind what the path says: an id, a verified domain, or one of the two that mean "whoever comes".
+fn tenant_id(tenant: &str) -> Result<&'static str, Refusal> {
+    match tenant {
+        TENANT | "common" | "organizations" | "contoso.example" => Ok(TENANT),
+        OTHER_TENANT | "fabrikam.example" => Ok(OTHER_TENANT),
+        _ => Err(Refusal::new(
+            "invalid_request",
+            90002,
+            format!(
+                "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into \
+                 the correct cloud. Check with your subscription administrator, this may happen if there are no active \
+                 subscriptions for the tenant."
+            ),
+        )),
+    }
+}
+
+fn instance(call: &Call) -> Answer {
+    let host = call.base.split("://").nth(1).unwrap_or_default();
+    Answer::json(
+        200,
+        &json!({
+            "tenant_discovery_endpoint": format!("{}/{TENANT}/v2.0/.well-known/openid-configuration", call.base),
+            "api-version": "1.1",
+            "metadata": [{ "preferred_network": host, "preferred_cache": host, "aliases": [host] }],
+        }),
+    )
+}
+
+fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
+    if let Some(reply) = trouble::at_discovery(state) {
+        return reply;
+    }
+    let tid = match tenant_id(tenant) {
+        Ok(tid) => tid,
+        Err(refusal) => return Refusal { error: "invalid_tenant", ..refusal }.answer(state, call).into(),
+    };
+    let base = &call.base;
+    let endpoints = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { base };
+    let issuer = match (state.on(Behaviour::WrongIssuer), version) {
+        (true, _) => "https://issuer.example.invalid".to_owned(),
+        (false, 1) => format!("https://sts.windows.net/{tid}/"),
+        (false, _) => format!("{base}/{tid}/v2.0"),
+    };
+    Answer::json(
+        200,
+        &json!({
+            "issuer": issuer,
+            "token_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/token"),
+            "authorization_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/authorize"),
+            "device_authorization_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/devicecode"),
+            "end_session_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/logout"),
+            "jwks_uri": format!("{endpoints}/{tenant}/discovery/v2.0/keys"),
+            "token_endpoint_auth_methods_supported":
+                ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            "response_modes_supported": ["query", "fragment", "form_post"],
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "request_uri_parameter_supported": false,
+            "tenant_region_scope": "EU",
+            "cloud_instance_name": "microsoftonline.com",
+            "cloud_graph_host_name": "graph.windows.net",
+            "msgraph_host": "graph.microsoft.com",
+            "rbac_url": "https://pas.windows.net",
+        }),
+    )
+    .into()
+}
+
+fn known_client(call: &Call) -> Result<String, Refusal> {
+    let client = call.field("client_id").ok_or_else(|| Refusal::missing("client_id"))?;
+    if [CLIENT, OWN_CLIENT].contains(&client) {
+        return Ok(client.to_owned());
+    }
+    Err(Refusal::new(
+        "unauthorized_client",
+        700016,
+        format!(
+            "Application with identifier '{client}' was not found in the directory 'Contoso'. This can happen if the \
+             application has not been installed by the administrator of the tenant or consented to by any user in the \
+             tenant. You may have sent your authentication request to the wrong tenant."
+        ),
+    ))
+}
+
+/// The resource that a scope asks for, if the client may have tokens for it.
+fn resource(scope: &str, client: &str) -> Result<String, Refusal> {
+    let of_openid = ["openid", "offline_access", "profile", "email"];
+    let mut asked = scope.split_whitespace().filter(|one| !of_openid.contains(one));
+    // Without a resource of its own, a scope is one of Graph's.
+    let resource = asked.next().map_or(Some((GRAPH, "")), |one| one.rsplit_once('/'));
+    let Some((resource, _)) = resource.filter(|(name, _)| !name.is_empty()) else {
+        return Err(Refusal::new(
+            "invalid_scope",
+            70011,
+            format!(
+                "The provided request must include a 'scope' input parameter. The provided value for the input \
+                 parameter 'scope' is not valid. The scope {scope} is not valid."
+            ),
+        ));
+    };
+    if (resource == GRAPH || resource == "https://graph.microsoft.com") && client == CLIENT {
+        return Err(Refusal::new(
+            "invalid_grant",
+            65002,
+            format!(
+                "Consent between first party application '{client}' and first party resource '{GRAPH}' must \
+                 be configured via preauthorization - applications owned and operated by Microsoft must get approval \
+                 from the API owner before requesting tokens for that API."
+            ),
+        ));
+    }
+    if resource == UNREGISTERED_SERVER {
+        return Err(Refusal::new(
+            "invalid_resource",
+            500011,
+            format!(
+                "The resource principal named {resource} was not found in the tenant named Contoso. This can \
+                 happen if the application has not been installed by the administrator of the tenant or consented to \
+                 by any user in the tenant."
+            ),
+        ));
+    }
+    Ok(resource.to_owned())
+}
+
+/// A claims challenge is JSON (or the request is refused as malformed).
+fn check_claims(call: &Call) -> Result<(), Refusal> {
+    match call.field("claims") {
+        Some(claims) if serde_json::from_str::<Map<String, Value>>(claims).is_err() => {
+            Err(Refusal::new("invalid_request", 9_000_202, "The claims parameter is not valid JSON."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
+    tenant_id(tenant)?;
+    let client = known_client(call)?;
+    let scope = call.field("scope").ok_or_else(|| Refusal::missing("scope"))?;
+    resource(scope, &client)?;
+    check_claims(call)?;
+    let (device_code, user_code) = device::start(state, call, &client, scope);
+    let message = format!(
+        "To sign in, use a web browser to open the page {VERIFICATION_URI} and enter the code {user_code} to \
+         authenticate."
+    );
+    let mut body = Map::new();
+    body.insert("user_code".to_owned(), json!(user_code));
+    body.insert("device_code".to_owned(), json!(device_code));
+    body.insert("verification_uri".to_owned(), json!(VERIFICATION_URI));
+    body.insert("expires_in".to_owned(), json!(state.settings.code_lifetime.as_secs_f64().ceil() as u64));
+    if let Some(interval) = device::announced_interval(state) {
+        body.insert("interval".to_owned(), json!(interval));
+    }
+    body.insert("message".to_owned(), json!(trouble::with_escapes(state, &message)));
+    trouble::respell_verification(state, &mut body);
+    trouble::respell_numbers(state, &mut body);
+    Ok(Answer::json(200, &Value::Object(body)))
+}
+
+fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal> {
+    let tid = tenant_id(tenant)?;
+    let client = known_client(call)?;
+    check_claims(call)?;
+    let grant_type = call.field("grant_type").ok_or_else(|| Refusal::missing("grant_type"))?;
+    if DEVICE_CODE.contains(&grant_type) {
+        poll(state, call, tid)
+    } else if grant_type == "refresh_token" {
+        refresh(state, call, tid, &client)
+    } else {
+        let text = format!("The app requested an unsupported grant type '{grant_type}'.");
+        Err(Refusal::new("unsupported_grant_type", 70003, text))
+    }
+}
+
+fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
+    call.field("device_code").ok_or_else(|| Refusal::missing("device_code"))?;
+    if let Some(refusal) = refusal_of_behaviour(state, false) {
+        return Err(refusal);
+    }
+    match device::poll(state, call) {
+        Poll::Dropped => Ok(Reply::Drop),
+        Poll::Pending => Err(Refusal::new(
+            "authorization_pending",
+            70016,
+            "OAuth 2.0 device flow error. Authorization is pending. Continue polling.",
+        )),
+        Poll::SlowDown => Err(Refusal::new("slow_down", 0, "Polling too often.")),
+        Poll::Expired => Err(Refusal::expired_code()),
+        Poll::Declined => Err(Refusal::declined("authorization_declined")),
+        Poll::Unknown => Err(Refusal::bad_code()),
+        Poll::WrongVerifier => {
+            Err(Refusal::new("invalid_grant", 501_481, "The Code_Verifier does not match the code_challenge."))
+        }
+        Poll::Granted { user, client, scope } => {
+            let resource = resource(&scope, &client)?;
+            let refresh_token = scope
+                .split_whitespace()
+                .any(|one| one == "offline_access")
+                .then(|| tokens::first_refresh_token(state, Server::Entra, &user, &client, &scope))
+                .flatten();
+            let answer = issue(state, call, tid, (&user, &client, &scope, &resource), refresh_token);
+            Ok(trouble::delayed(state, answer))
+        }
+    }
+}
+
+/// A refresh token belongs to user and client: any resource that the client may have, in any tenant, comes out of it.
+fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Reply, Refusal> {
+    let presented = call.field("refresh_token").ok_or_else(|| Refusal::missing("refresh_token"))?;
+    if let Some(refusal) = refusal_of_behaviour(state, true) {
+        return Err(refusal);
+    }
+    let Some(token) = tokens::presented(state, presented, Server::Entra, client) else {
+        return Err(Refusal::revoked());
+    };
+    let scope = call.field("scope").unwrap_or(&token.scope);
+    let resource = resource(scope, client)?;
+    let rotate = state.on(Behaviour::RotatedRefreshToken);
+    let next = tokens::next_refresh_token(state, presented, rotate);
+    let answer = issue(state, call, tid, (&token.user, client, scope, &resource), next);
+    Ok(trouble::delayed(state, answer))
+}
+
+fn issue(
+    state: &State,
+    call: &Call,
+    tid: &str,
+    (user, client, scope, resource): (&str, &str, &str, &str),
+    refresh_token: Option<String>,
+) -> Answer {
+    let lifetime = state.settings.token_lifetime.as_secs();
+    let mut body = Map::new();
+    body.insert("token_type".to_owned(), json!("Bearer"));
+    body.insert("scope".to_owned(), json!(format!("{resource}/user.read {resource}/.default")));
+    body.insert("expires_in".to_owned(), json!(lifetime));
+    body.insert("ext_expires_in".to_owned(), json!(lifetime));
+    let access_token = tokens::entra_access_token(state, tid, user, client, resource);
+    body.insert("access_token".to_owned(), json!(access_token));
+    if let Some(refresh_token) = refresh_token {
+        body.insert("refresh_token".to_owned(), json!(refresh_token));
+    }
+    if scope.split_whitespace().any(|one| one == "openid") {
+        let issuer = format!("{}/{tid}/v2.0", call.base);
+        body.insert("id_token".to_owned(), json!(tokens::entra_id_token(state, &issuer, tid, user, client)));
+    }
+    if call.field("client_info") == Some("1") {
+        let info = json!({ "uid": people::object_id(user), "utid": tid });
+        body.insert("client_info".to_owned(), json!(crate::base64url(&info)));
+    }
+    tokens::spoil_answer(state, &mut body);
+    Answer::json(200, &Value::Object(body))
+}

@@ -1,0 +1,139 @@
+//! How Entra refuses: the error object, its AADSTS numbers, and the behaviours that ask for one.
+
+use serde_json::{Map, Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::calendar;
+use crate::keys::opaque;
+use crate::people::guid_of;
+use crate::reply::Answer;
+use crate::state::{Call, State};
+use crate::trouble::with_escapes;
+
+/// A refusal. `error` and `suberror` are the contract; the number only names the text.
+pub(crate) struct Refusal {
+    pub(crate) error: &'static str,
+    pub(crate) number: u32,
+    pub(crate) text: String,
+    pub(crate) suberror: Option<&'static str>,
+    /// A claims challenge: JSON, sent as a string.
+    pub(crate) claims: Option<Value>,
+}
+
+impl Refusal {
+    pub(crate) fn new(error: &'static str, number: u32, text: impl Into<String>) -> Self {
+        Self { error, number, text: text.into(), suberror: None, claims: None }
+    }
+
+    fn suberror(self, suberror: &'static str) -> Self {
+        Self { suberror: Some(suberror), ..self }
+    }
+
+    /// With the challenge that a Conditional Access policy sends along.
+    fn challenge(self) -> Self {
+        let policies = json!({ "essential": true, "values": ["7cc0e6ab-1f1e-4b0f-8f3c-5b0f0a4f4f10"] });
+        Self { claims: Some(json!({ "access_token": { "capolids": policies } })), ..self }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        let text = format!("The request body must contain the following parameter: '{parameter}'.");
+        Self::new("invalid_request", 900_144, text)
+    }
+
+    pub(crate) fn bad_code() -> Self {
+        Self::new("bad_verification_code", 70018, "Invalid verification code due to user typing in wrong user code.")
+    }
+
+    pub(crate) fn expired_code() -> Self {
+        let text =
+            "The provided value for the input parameter 'device_code' is not valid. This device code has expired.";
+        Self::new("expired_token", 70020, text)
+    }
+
+    pub(crate) fn declined(error: &'static str) -> Self {
+        Self::new(error, 65004, "User declined to consent to access the app.")
+    }
+
+    pub(crate) fn revoked() -> Self {
+        let text = "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user \
+                    might have changed or reset their password.";
+        Self::new("invalid_grant", 50173, text).suberror("bad_token")
+    }
+
+    fn blocked() -> Self {
+        let text = "Access has been blocked by Conditional Access policies. The access policy does not allow token \
+                    issuance.";
+        Self::new("invalid_grant", 53003, text).suberror("message_only").challenge()
+    }
+
+    /// The HTTP answer.
+    pub(crate) fn answer(&self, state: &State, call: &Call) -> Answer {
+        let timestamp = calendar::entra(state.now());
+        let trace_id = guid_of(&opaque("trace"));
+        let sent = call.header("client-request-id");
+        let correlation_id = if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() };
+        let Self { error, number, text, .. } = self;
+        let prefix = if *number == 0 { String::new() } else { format!("AADSTS{number}: ") };
+        let text = with_escapes(state, text);
+        let description =
+            format!("{prefix}{text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}");
+        let mut body = Map::new();
+        body.insert("error".to_owned(), json!(error));
+        body.insert("error_description".to_owned(), json!(description));
+        body.insert("error_codes".to_owned(), if *number == 0 { json!([]) } else { json!([number]) });
+        body.insert("timestamp".to_owned(), json!(timestamp));
+        body.insert("trace_id".to_owned(), json!(trace_id));
+        body.insert("correlation_id".to_owned(), json!(correlation_id));
+        if *number != 0 {
+            let uri = format!("https://login.microsoftonline.com/error?code={number}");
+            body.insert("error_uri".to_owned(), json!(uri));
+        }
+        if let Some(suberror) = self.suberror {
+            body.insert("suberror".to_owned(), json!(suberror));
+        }
+        if let Some(claims) = &self.claims {
+            body.insert("claims".to_owned(), json!(claims.to_string()));
+        }
+        let status = if *error == "invalid_client" { 401 } else { 400 };
+        Answer::json(status, &Value::Object(body))
+            .with("x-ms-request-id", trace_id)
+            .with("x-ms-clitelem", format!("1,{number},0,,"))
+    }
+}
+
+/// A behaviour and the refusal it asks for.
+type Asked = (Behaviour, fn() -> Refusal);
+
+/// The refusal that a behaviour asks for, of a refresh or of a poll.
+pub(crate) fn refusal_of_behaviour(state: &State, refresh: bool) -> Option<Refusal> {
+    let refresh_refusals: [Asked; 4] = [
+        (Behaviour::RefreshInvalidGrant, || {
+            Refusal::new("invalid_grant", 70000, "Provided grant is invalid or malformed.")
+        }),
+        (Behaviour::RefreshBadToken, Refusal::revoked),
+        (Behaviour::RefreshMfa, || {
+            let text = "Due to a configuration change made by your administrator, or because you moved to a new \
+                        location, you must use multi-factor authentication to access the resource.";
+            Refusal::new("invalid_grant", 50076, text).suberror("basic_action").challenge()
+        }),
+        (Behaviour::RefreshBlocked, Refusal::blocked),
+    ];
+    let poll_refusals: [Asked; 7] = [
+        (Behaviour::BadVerificationCode, Refusal::bad_code),
+        (Behaviour::ExpiredToken, Refusal::expired_code),
+        (Behaviour::AuthorizationDeclined, || Refusal::declined("authorization_declined")),
+        (Behaviour::AccessDenied, || Refusal::declined("access_denied")),
+        (Behaviour::DeviceBlocked, Refusal::blocked),
+        (Behaviour::ConsentRequired, || {
+            let text = "The user or administrator has not consented to use the application. Send an interactive \
+                        authorization request for this user and resource.";
+            Refusal::new("invalid_grant", 65001, text).suberror("consent_required")
+        }),
+        (Behaviour::PublicClientDisabled, || {
+            let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+            Refusal::new("invalid_client", 7_000_218, text)
+        }),
+    ];
+    let refusals: &[Asked] = if refresh { &refresh_refusals } else { &poll_refusals };
+    refusals.iter().find(|(behaviour, _)| state.on(*behaviour)).map(|(_, refusal)| refusal())
+}

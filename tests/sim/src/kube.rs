@@ -1,0 +1,165 @@
+//! The small Kubernetes API: enough for `kubectl get pods`, `kubectl auth whoami` and client libraries, for whoever
+//! brings a token that one of the world's issuers has signed.
+
+use serde_json::{Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::calendar;
+use crate::people::guid_of;
+use crate::reply::{Answer, Reply};
+use crate::state::{Call, State};
+use crate::{OIDC_CLIENT, OTHER_SERVER, SERVER};
+
+pub(crate) fn answer(state: &State, call: &Call) -> Reply {
+    let Some(claims) = authenticate(state, call) else {
+        return status(401, "Unauthorized", "Unauthorized").into();
+    };
+    let answer = match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/healthz" | "/livez" | "/readyz") => Answer::text(200, "ok"),
+        ("GET", "/version") => Answer::json(200, &version()),
+        ("GET", "/api") => Answer::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"] })),
+        ("GET", "/apis") => Answer::json(200, &groups()),
+        ("GET", "/api/v1") => Answer::json(200, &core_resources()),
+        ("GET", "/apis/authentication.k8s.io/v1") => Answer::json(200, &authentication_resources()),
+        ("GET", "/api/v1/namespaces") => Answer::json(200, &namespaces(state)),
+        ("GET", "/api/v1/namespaces/default/pods" | "/api/v1/pods") => pods(state, call, &claims),
+        ("GET", "/api/v1/namespaces/default/pods/hello") => Answer::json(200, &pod(state)),
+        ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") => Answer::json(201, &review(state, &claims)),
+        _ => status(404, "NotFound", "the server could not find the requested resource"),
+    };
+    answer.into()
+}
+
+/// The claims of the bearer token, if the API server would take it: signature, audience, and the server's own clock.
+fn authenticate(state: &State, call: &Call) -> Option<Value> {
+    if state.on(Behaviour::KubeUnauthorized) {
+        return None;
+    }
+    let claims = state.keys.verify(call.header("authorization").strip_prefix("Bearer ")?)?;
+    let now = state.now();
+    let audience = claims["aud"].as_str()?;
+    let ours = [SERVER, OTHER_SERVER, OIDC_CLIENT].contains(&audience);
+    let in_time = claims["exp"].as_i64()? > now && claims["nbf"].as_i64().is_none_or(|start| start <= now);
+    (ours && in_time).then_some(claims)
+}
+
+fn username(claims: &Value) -> &str {
+    ["upn", "email", "sub"].iter().find_map(|name| claims[name].as_str()).unwrap_or("nobody")
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Answer {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    Answer::json(code, &body)
+}
+
+fn version() -> Value {
+    json!({
+        "major": "1", "minor": "33", "gitVersion": "v1.33.1", "gitCommit": "0000000", "gitTreeState": "clean",
+        "buildDate": "2025-05-15T00:00:00Z", "goVersion": "go1.24", "compiler": "gc", "platform": "linux/amd64",
+    })
+}
+
+fn groups() -> Value {
+    let version = json!({ "groupVersion": "authentication.k8s.io/v1", "version": "v1" });
+    json!({
+        "kind": "APIGroupList", "apiVersion": "v1",
+        "groups": [{ "name": "authentication.k8s.io", "versions": [version], "preferredVersion": version }],
+    })
+}
+
+fn core_resources() -> Value {
+    json!({
+        "kind": "APIResourceList", "groupVersion": "v1",
+        "resources": [
+            {
+                "name": "namespaces", "singularName": "namespace", "namespaced": false, "kind": "Namespace",
+                "verbs": ["get", "list"], "shortNames": ["ns"],
+            },
+            {
+                "name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod",
+                "verbs": ["get", "list"], "shortNames": ["po"], "categories": ["all"],
+            },
+        ],
+    })
+}
+
+fn authentication_resources() -> Value {
+    json!({
+        "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "authentication.k8s.io/v1",
+        "resources": [{
+            "name": "selfsubjectreviews", "singularName": "selfsubjectreview", "namespaced": false,
+            "kind": "SelfSubjectReview", "verbs": ["create"],
+        }],
+    })
+}
+
+fn metadata(state: &State, name: &str) -> Value {
+    json!({
+        "name": name, "uid": guid_of(name), "resourceVersion": "1",
+        "creationTimestamp": calendar::rfc3339(state.now() - 3_600),
+    })
+}
+
+fn namespaces(state: &State) -> Value {
+    let namespace = json!({
+        "kind": "Namespace", "apiVersion": "v1",
+        "metadata": metadata(state, "default"), "spec": {}, "status": { "phase": "Active" },
+    });
+    json!({
+        "kind": "NamespaceList", "apiVersion": "v1", "metadata": { "resourceVersion": "1" }, "items": [namespace],
+    })
+}
+
+fn pod(state: &State) -> Value {
+    let mut metadata = metadata(state, "hello");
+    metadata["namespace"] = json!("default");
+    json!({
+        "kind": "Pod", "apiVersion": "v1", "metadata": metadata,
+        "spec": { "containers": [{ "name": "hello", "image": "registry.example/hello:1" }] },
+        "status": { "phase": "Running" },
+    })
+}
+
+/// The one pod, as a table for kubectl and as a list for everybody else.
+fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
+    if state.on(Behaviour::KubeForbidden) {
+        let user = username(claims);
+        let message = format!(
+            "pods is forbidden: User \"{user}\" cannot list resource \"pods\" in API group \"\" in the namespace \
+             \"default\""
+        );
+        return status(403, "Forbidden", &message);
+    }
+    let list_metadata = json!({ "resourceVersion": "1" });
+    if !call.header("accept").contains("as=Table") {
+        let list = json!({ "kind": "PodList", "apiVersion": "v1", "metadata": list_metadata, "items": [pod(state)] });
+        return Answer::json(200, &list);
+    }
+    let column =
+        |name: &str, kind: &str| json!({ "name": name, "type": kind, "format": "", "description": "", "priority": 0 });
+    let partial = json!({
+        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": pod(state)["metadata"],
+    });
+    let table = json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": list_metadata,
+        "columnDefinitions": [
+            column("Name", "string"), column("Ready", "string"), column("Status", "string"),
+            column("Restarts", "string"), column("Age", "string"),
+        ],
+        "rows": [{ "cells": ["hello", "1/1", "Running", "0", "60m"], "object": partial }],
+    });
+    Answer::json(200, &table)
+}
+
+fn review(state: &State, claims: &Value) -> Value {
+    let mut groups = vec![json!("system:authenticated")];
+    groups.extend(claims["groups"].as_array().into_iter().flatten().cloned());
+    json!({
+        "kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
+        "metadata": { "creationTimestamp": calendar::rfc3339(state.now()) },
+        "status": { "userInfo": { "username": username(claims), "uid": claims["oid"], "groups": groups } },
+    })
+}

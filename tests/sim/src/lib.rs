@@ -1,0 +1,79 @@
+//! The simulated world that `kubectl-login` is tested against.
+//!
+//! One [`World`] is an Entra-shaped cloud with two tenants, a plain OpenID Connect issuer, and a small Kubernetes API
+//! that checks the signature of the bearer token; all on loopback ports of their own, all in this process. It is well
+//! behaved until a [`Behaviour`] is set. A person who approves device codes is simulated too, and can be told to
+//! refuse, to be somebody else, or to wait until a test says so.
+//!
+//! The tests that use it are plain synchronous Rust: nothing here asks for an async runtime.
+//!
+//! ```
+//! use std::time::Duration;
+//! use sim::{Behaviour, World};
+//!
+//! let world = World::start();
+//! world.set(Behaviour::SlowDown);
+//! assert!(world.issuer().starts_with("http://127.0.0.1:"));
+//! assert!(!world.wait_for(Duration::from_millis(10), |log| log.count("/token") > 0));
+//! ```
+
+mod behaviour;
+mod calendar;
+mod device;
+mod entra;
+mod entra_errors;
+mod isolate;
+mod keys;
+mod kube;
+mod kubeconfig;
+mod oidc;
+mod people;
+mod reply;
+mod request;
+mod server;
+mod state;
+mod tls;
+mod tokens;
+mod trouble;
+mod world;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+pub use behaviour::Behaviour;
+pub use isolate::isolate;
+pub use people::{ALICE, BOB};
+pub use request::{Log, Request, Server};
+pub use world::World;
+
+/// The tenant, also reached as `common`, `organizations` and `contoso.example`.
+pub const TENANT: &str = "11f6c3a2-5a8e-4d0b-9c36-2f4f3f7a8e10";
+/// A second tenant, also reached as `fabrikam.example`.
+pub const OTHER_TENANT: &str = "22b8e1d4-7c1f-4e6a-8a57-6d0c9b3e5f20";
+/// The client that AKS kubeconfigs name: Microsoft's public client for kubelogin. It may not have Graph tokens.
+pub const CLIENT: &str = "80faf920-1908-4b52-b5ef-a8e7bedfc67a";
+/// A public client of the tenant's own, which may have Graph tokens.
+pub const OWN_CLIENT: &str = "3a5d7c90-44e2-4f1b-8d36-0b9e6f2a7c30";
+/// The AKS server application.
+pub const SERVER: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
+/// A server application of the tenant's own, which the cluster takes as well.
+pub const OTHER_SERVER: &str = "4c9b2e17-8f3d-4a65-9e0c-7d1a5b6c8f40";
+/// A server application that no tenant has: Entra answers 500011.
+pub const UNREGISTERED_SERVER: &str = "5e1f8d26-0b7c-4d93-a4f8-9c2e6a3b1d50";
+/// The client of the plain issuer, and the audience of its ID tokens.
+pub const OIDC_CLIENT: &str = "kubernetes";
+/// Where Entra sends people.
+pub const VERIFICATION_URI: &str = "https://microsoft.com/devicelogin";
+
+fn base64url(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+fn base64_standard(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}

@@ -1,0 +1,244 @@
+//! The plain OpenID Connect issuer: discovery, device authorization with PKCE, tokens whose refresh tokens rotate,
+//! revocation, and the page on which a person approves.
+
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+
+use crate::behaviour::Behaviour;
+use crate::device::{self, Poll};
+use crate::reply::{Answer, Reply};
+use crate::request::Server;
+use crate::state::{Call, State};
+use crate::trouble::{self, MOVED};
+use crate::{OIDC_CLIENT, decode_base64, tokens};
+
+/// An OAuth 2.0 error (RFC 6749 section 5.2): the code and what it means.
+struct OAuthError(&'static str, &'static str);
+
+pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
+    let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
+    match (call.method.as_str(), path.strip_prefix("/oidc").unwrap_or_default()) {
+        ("GET", "/.well-known/openid-configuration") => discovery(state, call),
+        ("GET", "/keys") => Answer::json(200, &tokens::key_set(state)).into(),
+        ("POST", "/device") => match trouble::at_device(state, call) {
+            Some(reply) => reply,
+            None => device_authorization(state, call).unwrap_or_else(|error| refused(state, &error)).into(),
+        },
+        ("POST", "/token") => match trouble::at_token(state, call) {
+            Some(reply) => reply,
+            None => match token(state, call) {
+                Ok(reply) => reply,
+                Err(error) => trouble::delayed(state, refused(state, &error)),
+            },
+        },
+        ("POST", "/revoke") => {
+            tokens::revoke(state, call.field("token").unwrap_or_default());
+            Answer::text(200, "").into()
+        }
+        ("GET", "/userinfo") => userinfo(state, call).into(),
+        ("GET" | "POST", "/activate") => activate(state, call).into(),
+        _ => Answer::text(404, "not found\n").into(),
+    }
+}
+
+fn issuer(call: &Call) -> String {
+    format!("{}/oidc", call.base)
+}
+
+fn discovery(state: &State, call: &Call) -> Reply {
+    if let Some(reply) = trouble::at_discovery(state) {
+        return reply;
+    }
+    let issuer = issuer(call);
+    let named = if state.on(Behaviour::WrongIssuer) { "https://issuer.example.invalid" } else { &issuer };
+    let endpoints = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { &issuer };
+    let mut body = json!({
+        "issuer": named,
+        "authorization_endpoint": format!("{endpoints}/authorize"),
+        "token_endpoint": format!("{endpoints}/token"),
+        "device_authorization_endpoint": format!("{endpoints}/device"),
+        "jwks_uri": format!("{endpoints}/keys"),
+        "userinfo_endpoint": format!("{endpoints}/userinfo"),
+        "revocation_endpoint": format!("{endpoints}/revoke"),
+        "response_types_supported": ["code"],
+        "grant_types_supported":
+            ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+    });
+    if state.on(Behaviour::NoDeviceEndpoint)
+        && let Some(fields) = body.as_object_mut()
+    {
+        fields.remove("device_authorization_endpoint");
+    }
+    Answer::json(200, &body).into()
+}
+
+fn refused(state: &State, OAuthError(error, text): &OAuthError) -> Answer {
+    let body = json!({ "error": error, "error_description": trouble::with_escapes(state, text) });
+    if *error == "invalid_client" {
+        Answer::json(401, &body).with("www-authenticate", "Basic realm=\"sim\"")
+    } else {
+        Answer::json(400, &body)
+    }
+}
+
+/// Who the client is and whether it may be: by the form, or by HTTP Basic (RFC 6749 section 2.3.1).
+fn client(state: &State, call: &Call) -> Result<String, OAuthError> {
+    let basic = call.header("authorization").strip_prefix("Basic ").and_then(basic_credentials);
+    let (id, secret) = match basic {
+        Some((id, secret)) => (Some(id), Some(secret)),
+        None => (call.field("client_id").map(str::to_owned), call.field("client_secret").map(str::to_owned)),
+    };
+    let Some(id) = id.filter(|id| id == OIDC_CLIENT) else {
+        return Err(OAuthError("invalid_client", "No such client."));
+    };
+    match &state.settings.client_secret {
+        Some(expected) if secret.as_deref() != Some(expected) => {
+            Err(OAuthError("invalid_client", "Client authentication failed."))
+        }
+        _ => Ok(id),
+    }
+}
+
+/// Both halves are form-encoded before they are joined.
+fn basic_credentials(encoded: &str) -> Option<(String, String)> {
+    let pair = String::from_utf8(decode_base64(encoded)?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    let decode = |text: &str| form_urlencoded::parse(text.as_bytes()).next().map(|(key, _)| key.into_owned());
+    Some((decode(id)?, decode(secret).unwrap_or_default()))
+}
+
+fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
+    let client = client(state, call)?;
+    if call.field("code_challenge").is_some() && call.field("code_challenge_method") != Some("S256") {
+        return Err(OAuthError("invalid_request", "Only the S256 code challenge method is taken."));
+    }
+    let scope = call.field("scope").unwrap_or_default();
+    if !scope.split_whitespace().any(|one| one == "openid") {
+        return Err(OAuthError("invalid_scope", "The scope must hold openid."));
+    }
+    let (device_code, user_code) = device::start(state, call, &client, scope);
+    let page = format!("{}/activate", issuer(call));
+    let mut body = Map::new();
+    body.insert("device_code".to_owned(), json!(device_code));
+    body.insert("user_code".to_owned(), json!(user_code));
+    body.insert("verification_uri".to_owned(), json!(page));
+    body.insert("verification_uri_complete".to_owned(), json!(format!("{page}?user_code={user_code}")));
+    body.insert("expires_in".to_owned(), json!(state.settings.code_lifetime.as_secs_f64().ceil() as u64));
+    if let Some(interval) = device::announced_interval(state) {
+        body.insert("interval".to_owned(), json!(interval));
+    }
+    if state.on(Behaviour::ControlCharacters) {
+        body.insert("message".to_owned(), json!(trouble::with_escapes(state, "To sign in, open the page.")));
+    }
+    trouble::respell_verification(state, &mut body);
+    trouble::respell_numbers(state, &mut body);
+    Ok(Answer::json(200, &Value::Object(body)))
+}
+
+fn token(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
+    let client = client(state, call)?;
+    match call.field("grant_type") {
+        Some("urn:ietf:params:oauth:grant-type:device_code") => poll(state, call),
+        Some("refresh_token") => refresh(state, call, &client),
+        Some(_) => Err(OAuthError("unsupported_grant_type", "This grant type is not taken.")),
+        None => Err(OAuthError("invalid_request", "grant_type is missing.")),
+    }
+}
+
+fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
+    const UNKNOWN: OAuthError = OAuthError("invalid_grant", "The device code is unknown.");
+    const DENIED: OAuthError = OAuthError("access_denied", "The user refused.");
+    const EXPIRED: OAuthError = OAuthError("expired_token", "The device code has expired.");
+    for (behaviour, error) in [
+        (Behaviour::BadVerificationCode, UNKNOWN),
+        (Behaviour::ExpiredToken, EXPIRED),
+        (Behaviour::AuthorizationDeclined, OAuthError("authorization_declined", "The user refused.")),
+        (Behaviour::AccessDenied, DENIED),
+        (Behaviour::DeviceBlocked, OAuthError("access_denied", "A policy does not allow this sign-in.")),
+        (Behaviour::ConsentRequired, OAuthError("access_denied", "The user has not consented.")),
+        (Behaviour::PublicClientDisabled, OAuthError("invalid_client", "A client secret is needed.")),
+    ] {
+        if state.on(behaviour) {
+            return Err(error);
+        }
+    }
+    match device::poll(state, call) {
+        Poll::Dropped => Ok(Reply::Drop),
+        Poll::Pending => Err(OAuthError("authorization_pending", "The user has not decided yet.")),
+        Poll::SlowDown => Err(OAuthError("slow_down", "Polling too often.")),
+        Poll::Expired => Err(EXPIRED),
+        Poll::Declined => Err(DENIED),
+        Poll::Unknown => Err(UNKNOWN),
+        Poll::WrongVerifier => Err(OAuthError("invalid_grant", "The code verifier does not match the challenge.")),
+        Poll::Granted { user, client, scope } => {
+            let refresh_token = tokens::first_refresh_token(state, Server::Oidc, &user, &client, &scope);
+            let answer = issue(state, call, &user, &client, refresh_token);
+            Ok(trouble::delayed(state, answer))
+        }
+    }
+}
+
+fn refresh(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
+    const REFUSED: OAuthError = OAuthError("invalid_grant", "The refresh token is not good any more.");
+    let refusing =
+        [Behaviour::RefreshInvalidGrant, Behaviour::RefreshBadToken, Behaviour::RefreshMfa, Behaviour::RefreshBlocked];
+    if refusing.into_iter().any(|behaviour| state.on(behaviour)) {
+        return Err(REFUSED);
+    }
+    let presented = call.field("refresh_token").ok_or(OAuthError("invalid_request", "refresh_token is missing."))?;
+    let token = tokens::presented(state, presented, Server::Oidc, client).ok_or(REFUSED)?;
+    let next = tokens::next_refresh_token(state, presented, true);
+    let answer = issue(state, call, &token.user, client, next);
+    Ok(trouble::delayed(state, answer))
+}
+
+fn issue(state: &mut State, call: &Call, user: &str, client: &str, refresh_token: Option<String>) -> Answer {
+    let issuer = issuer(call);
+    let mut body = Map::new();
+    let access_token = tokens::oidc_access_token(state, &issuer, user, client);
+    body.insert("access_token".to_owned(), json!(access_token));
+    body.insert("token_type".to_owned(), json!("bearer"));
+    body.insert("expires_in".to_owned(), json!(state.settings.token_lifetime.as_secs()));
+    body.insert("id_token".to_owned(), json!(tokens::oidc_id_token(state, &issuer, user, client)));
+    if let Some(refresh_token) = refresh_token {
+        body.insert("refresh_token".to_owned(), json!(refresh_token));
+    }
+    tokens::spoil_answer(state, &mut body);
+    Answer::json(200, &Value::Object(body))
+}
+
+fn userinfo(state: &State, call: &Call) -> Answer {
+    let token = call.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
+    match state.access_tokens.get(token) {
+        Some(user) => Answer::json(200, &tokens::oidc_claims(state, user, OIDC_CLIENT)),
+        None => Answer::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
+    }
+}
+
+/// The page behind `verification_uri`. It takes the codes of both issuers, so that one page serves a person who plays
+/// with the running world.
+fn activate(state: &mut State, call: &Call) -> Answer {
+    if call.method == "POST" {
+        let code = call.field("user_code").unwrap_or_default().to_uppercase();
+        let approve = call.field("decision") != Some("deny");
+        let decided = device::decide(state, Some(&code), approve);
+        let text = if decided == 0 { "No sign-in waits for that code." } else { "Done. You can close this page." };
+        return Answer::html(200, &format!("<!DOCTYPE html>\n<p>{text}</p>\n"));
+    }
+    // Only letters, digits and dashes go into the page: whatever else a query holds is no user code.
+    let code = call.query.get("user_code").map_or("", String::as_str);
+    let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    Answer::html(
+        200,
+        &format!(
+            "<!DOCTYPE html>\n<form method=\"post\"><label>Code <input name=\"user_code\" value=\"{code}\"></label> \
+             <button name=\"decision\" value=\"approve\">Approve</button> \
+             <button name=\"decision\" value=\"deny\">Deny</button></form>\n"
+        ),
+    )
+}

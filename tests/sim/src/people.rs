@@ -1,0 +1,42 @@
+//! Who signs in, and the facts a directory holds about them.
+
+use ring::digest::{SHA256, digest};
+
+/// The user who signs in unless a test says otherwise.
+pub const ALICE: &str = "alice@contoso.example";
+/// A second user, for tests in which the wrong one signs in.
+pub const BOB: &str = "bob@contoso.example";
+
+/// A GUID made from some text: the same every time, another for another text.
+pub(crate) fn guid_of(text: &str) -> String {
+    let hash = digest(&SHA256, text.as_bytes());
+    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+}
+
+/// The object id of a user: what `oid` says.
+pub(crate) fn object_id(user: &str) -> String {
+    guid_of(&format!("oid {user}"))
+}
+
+/// The pairwise subject of a user: what `sub` says.
+pub(crate) fn subject(user: &str) -> String {
+    guid_of(&format!("sub {user}"))
+}
+
+/// `Alice` for `alice@contoso.example`.
+pub(crate) fn display_name(user: &str) -> String {
+    let local = user.split('@').next().unwrap_or(user);
+    let mut letters = local.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The first `count` groups by object id, as Entra names them.
+pub(crate) fn group_ids(count: usize) -> Vec<String> {
+    (1..=count).map(|number| format!("{number:08x}-0000-4000-8000-000000000000")).collect()
+}
+
+/// The first `count` groups by name, as a plain issuer names them.
+pub(crate) fn group_names(count: usize) -> Vec<String> {
+    (1..=count).map(|number| format!("group-{number}")).collect()
+}

@@ -1,0 +1,89 @@
+//! What the world has been asked, in order.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Which part of the world was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The Entra-shaped tenants.
+    Entra,
+    /// The plain OpenID Connect issuer.
+    Oidc,
+    /// The Kubernetes API.
+    Kube,
+}
+
+/// One request, as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(crate) id: u64,
+    /// Which part of the world was asked.
+    pub server: Server,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The query's parameters, decoded.
+    pub query: BTreeMap<String, String>,
+    /// The form fields of an `application/x-www-form-urlencoded` body, decoded.
+    pub form: BTreeMap<String, String>,
+    /// The headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The status it was answered with; 0 while it waits, and for ever if it stalled or lost its connection.
+    pub status: u16,
+    /// Whether it was a poll that came before the interval was over.
+    pub too_early: bool,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+impl Request {
+    /// The form field of that name, or nothing.
+    pub fn field(&self, name: &str) -> &str {
+        self.form.get(name).map_or("", String::as_str)
+    }
+
+    /// The header of that name (lower case), or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Every request since the world started or since the last `reset_requests`.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    pub(crate) entries: Vec<Request>,
+}
+
+impl Log {
+    /// All of them, oldest first.
+    pub fn all(&self) -> &[Request] {
+        &self.entries
+    }
+
+    /// How many there are whose path ends like this.
+    pub fn count(&self, path_suffix: &str) -> usize {
+        self.entries.iter().filter(|request| request.path.ends_with(path_suffix)).count()
+    }
+
+    /// The token requests of one grant type. `device_code` stands for its long URN too.
+    pub fn token_requests(&self, grant_type: &str) -> Vec<Request> {
+        let suffix = format!(":{grant_type}");
+        let matches = |sent: &str| sent == grant_type || sent.ends_with(&suffix);
+        self.entries.iter().filter(|request| matches(request.field("grant_type"))).cloned().collect()
+    }
+
+    /// The refreshes.
+    pub fn refreshes(&self) -> Vec<Request> {
+        self.token_requests("refresh_token")
+    }
+
+    /// The device authorization requests (RFC 8628 section 3.1).
+    pub fn device_requests(&self) -> Vec<Request> {
+        let is_device = |path: &str| path.ends_with("/oauth2/v2.0/devicecode") || path.ends_with("/oidc/device");
+        self.entries.iter().filter(|request| request.method == "POST" && is_device(&request.path)).cloned().collect()
+    }
+}

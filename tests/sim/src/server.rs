@@ -1,0 +1,175 @@
+//! Sockets and HTTP: takes a request apart, writes it down, lets the right part of the world decide, and does what was
+//! decided. Knows no protocol above HTTP.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Instant;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{DATE, HOST};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request as HttpRequest, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio_rustls::TlsAcceptor;
+use url::form_urlencoded;
+
+use crate::reply::{Answer, Reply};
+use crate::request::{Request, Server};
+use crate::state::{Call, Shared, State};
+use crate::{calendar, entra, kube, oidc};
+
+/// More than any honest client sends.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// What listens behind a port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Both issuers.
+    Issuers,
+    /// The Kubernetes API.
+    Kube,
+}
+
+/// Opens a port on the loopback interface and serves it until the runtime ends.
+pub(crate) fn listen(
+    runtime: &Handle,
+    shared: &Arc<Shared>,
+    port: Port,
+    tls: Option<TlsAcceptor>,
+) -> io::Result<SocketAddr> {
+    let socket = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.set_nonblocking(true)?;
+    let address = socket.local_addr()?;
+    // A listener belongs to the runtime it is made in.
+    let _inside = runtime.enter();
+    let listener = TcpListener::from_std(socket)?;
+    let shared = Arc::clone(shared);
+    runtime.spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            let shared = Arc::clone(&shared);
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                match tls {
+                    // A client that does not trust us leaves during the handshake: its affair.
+                    Some(acceptor) => {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            serve(stream, &shared, port, true).await;
+                        }
+                    }
+                    None => serve(stream, &shared, port, false).await,
+                }
+            });
+        }
+    });
+    Ok(address)
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared, port: Port, tls: bool) {
+    let service = service_fn(|request| answer(request, shared, port, tls));
+    // An error here is a client that went away, or one that we dropped on purpose.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An answer, or the error that makes hyper close the connection without one.
+async fn answer(
+    request: HttpRequest<Incoming>,
+    shared: &Shared,
+    port: Port,
+    tls: bool,
+) -> Result<Response<Full<Bytes>>, io::Error> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Err(io::Error::other("the body ended early or is too large")),
+    };
+    let path = head.uri.path().to_owned();
+    let server = match port {
+        Port::Kube => Server::Kube,
+        Port::Issuers if path == "/oidc" || path.starts_with("/oidc/") => Server::Oidc,
+        Port::Issuers => Server::Entra,
+    };
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+    let mut call = Call {
+        id: 0,
+        server,
+        base: format!("{}://{host}", if tls { "https" } else { "http" }),
+        method: head.method.as_str().to_owned(),
+        path,
+        query: pairs(head.uri.query().unwrap_or_default().as_bytes()),
+        form: BTreeMap::new(),
+        headers: headers(&head.headers),
+    };
+    if call.header("content-type").starts_with("application/x-www-form-urlencoded") {
+        call.form = pairs(&body);
+    }
+
+    let (reply, now) = {
+        let mut state = shared.lock();
+        call.id = record(&mut state, &call, tls);
+        let reply = match server {
+            Server::Entra => entra::answer(&mut state, &call),
+            Server::Oidc => oidc::answer(&mut state, &call),
+            Server::Kube => kube::answer(&state, &call),
+        };
+        (reply, state.now())
+    };
+    shared.ring();
+    let answer = match reply {
+        Reply::Now(answer) => answer,
+        Reply::Later(delay, answer) => {
+            tokio::time::sleep(delay).await;
+            answer
+        }
+        Reply::Drop => return Err(io::Error::other("dropped, as the behaviour wants it")),
+        Reply::Stall => match std::future::pending::<Infallible>().await {},
+    };
+    if let Some(entry) = shared.lock().log.entries.iter_mut().find(|entry| entry.id == call.id) {
+        entry.status = answer.status;
+    }
+    shared.ring();
+    Ok(response(answer, now))
+}
+
+fn record(state: &mut State, call: &Call, tls: bool) -> u64 {
+    state.last_id += 1;
+    state.log.entries.push(Request {
+        id: state.last_id,
+        server: call.server,
+        tls,
+        method: call.method.clone(),
+        path: call.path.clone(),
+        query: call.query.clone(),
+        form: call.form.clone(),
+        headers: call.headers.clone(),
+        status: 0,
+        too_early: false,
+        at: Instant::now(),
+    });
+    state.last_id
+}
+
+fn pairs(encoded: &[u8]) -> BTreeMap<String, String> {
+    form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+fn response(answer: Answer, now: i64) -> Response<Full<Bytes>> {
+    let mut builder = Response::builder().status(answer.status).header(DATE, calendar::http(now));
+    for (name, value) in answer.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::new(Bytes::from(answer.body))).expect("the handlers send plain headers")
+}

@@ -1,0 +1,197 @@
+//! Everything the world remembers, behind one lock, and a bell that rings when any of it changes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::behaviour::Behaviour;
+use crate::calendar;
+use crate::device::DeviceGrant;
+use crate::keys::Keys;
+use crate::people::ALICE;
+use crate::request::{Log, Server};
+
+/// The state and its bell.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::new()), bell: Condvar::new() }
+    }
+
+    /// The state. A handler that panicked has not spoilt it for the others.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the waiters to look again.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_all();
+    }
+
+    /// Waits until a look at the state succeeds, or the time is over.
+    pub(crate) fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
+        let until = Instant::now() + timeout;
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = look(&state) {
+                return Some(found);
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            state = self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// One request as a handler sees it.
+pub(crate) struct Call {
+    pub(crate) id: u64,
+    pub(crate) server: Server,
+    /// Scheme, host and port as the client wrote them: what issuers and endpoints are built from.
+    pub(crate) base: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) form: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Call {
+    /// A form field that is there and not empty.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.form.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A refresh token that was issued.
+#[derive(Clone)]
+pub(crate) struct RefreshToken {
+    pub(crate) server: Server,
+    /// All refresh tokens that go back to one sign-in.
+    pub(crate) family: u64,
+    pub(crate) user: String,
+    pub(crate) client: String,
+    pub(crate) scope: String,
+    /// Replaced by a newer one: presenting it again gives a thief away (RFC 9700 section 4.14.2).
+    pub(crate) used: bool,
+}
+
+/// What the knobs of the world are set to.
+pub(crate) struct Settings {
+    pub(crate) approve: bool,
+    pub(crate) user: String,
+    pub(crate) token_lifetime: Duration,
+    pub(crate) code_lifetime: Duration,
+    pub(crate) interval: Option<u64>,
+    pub(crate) clock_offset: i64,
+    pub(crate) groups: usize,
+    pub(crate) client_secret: Option<String>,
+    pub(crate) server_error_times: u32,
+    pub(crate) token_delay: Duration,
+}
+
+/// Everything the world remembers.
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    behaviours: BTreeSet<Behaviour>,
+    /// How often a behaviour that wears off has shown, since it was set.
+    shown: HashMap<Behaviour, u32>,
+    pub(crate) log: Log,
+    pub(crate) last_id: u64,
+    pub(crate) grants: Vec<DeviceGrant>,
+    /// How many of the grants are older than the last `reset_requests`.
+    pub(crate) old_grants: usize,
+    pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
+    pub(crate) last_family: u64,
+    pub(crate) dead_families: BTreeSet<u64>,
+    /// How many families died because a used token came back.
+    pub(crate) families_revoked: usize,
+    /// Who an access token of the OIDC issuer belongs to.
+    pub(crate) access_tokens: HashMap<String, String>,
+    pub(crate) retry_after: Option<Instant>,
+    pub(crate) keys: Keys,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            settings: Settings {
+                approve: true,
+                user: ALICE.to_owned(),
+                token_lifetime: Duration::from_secs(3_600),
+                code_lifetime: Duration::from_secs(900),
+                interval: Some(1),
+                clock_offset: 0,
+                groups: 3,
+                client_secret: None,
+                server_error_times: 1,
+                token_delay: Duration::from_secs(1),
+            },
+            behaviours: BTreeSet::new(),
+            shown: HashMap::new(),
+            log: Log::default(),
+            last_id: 0,
+            grants: Vec::new(),
+            old_grants: 0,
+            refresh_tokens: HashMap::new(),
+            last_family: 0,
+            dead_families: BTreeSet::new(),
+            families_revoked: 0,
+            access_tokens: HashMap::new(),
+            retry_after: None,
+            keys: Keys::new(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, behaviour: Behaviour) {
+        self.behaviours.insert(behaviour);
+        self.shown.remove(&behaviour);
+        if behaviour == Behaviour::Token503WithRetryAfter {
+            self.retry_after = None;
+        }
+    }
+
+    pub(crate) fn clear(&mut self, behaviour: Behaviour) {
+        self.behaviours.remove(&behaviour);
+    }
+
+    pub(crate) fn clear_all(&mut self) {
+        self.behaviours.clear();
+    }
+
+    /// Whether a behaviour is set.
+    pub(crate) fn on(&self, behaviour: Behaviour) -> bool {
+        self.behaviours.contains(&behaviour)
+    }
+
+    /// How often a behaviour has shown, this time included; 0 if it is not set.
+    pub(crate) fn show(&mut self, behaviour: Behaviour) -> u32 {
+        if !self.on(behaviour) {
+            return 0;
+        }
+        let shown = self.shown.entry(behaviour).or_default();
+        *shown += 1;
+        *shown
+    }
+
+    /// The world's clock, in Unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        let ahead = if self.on(Behaviour::ClockAhead) { 600 } else { 0 };
+        let behind = if self.on(Behaviour::ClockBehind) { 600 } else { 0 };
+        calendar::unix_now() + self.settings.clock_offset + ahead - behind
+    }
+
+    /// Marks the request as one that came too early.
+    pub(crate) fn mark_too_early(&mut self, id: u64) {
+        if let Some(entry) = self.log.entries.iter_mut().find(|entry| entry.id == id) {
+            entry.too_early = true;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The world's own certificate authority, and the certificate of its https servers.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::calendar;
+
+const DAY: i64 = 86_400;
+
+/// A certificate authority made for one world, and what its servers show.
+pub(crate) struct Tls {
+    pub(crate) ca_pem: String,
+    pub(crate) server: Arc<ServerConfig>,
+}
+
+/// Certificate parameters that are good from two days ago for three months: platforms refuse very long ones.
+fn params(name: &str, alternatives: Vec<String>) -> CertificateParams {
+    let now = calendar::unix_now();
+    let (from, until) = (calendar::date(now - 2 * DAY), calendar::date(now + 90 * DAY));
+    let mut params = CertificateParams::new(alternatives).expect("the names are plain ASCII");
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(from.0, from.1, from.2);
+    params.not_after = date_time_ymd(until.0, until.1, until.2);
+    params
+}
+
+impl Tls {
+    pub(crate) fn new() -> Self {
+        let ca_key = KeyPair::generate().expect("ring makes keys");
+        let mut ca = params("simulated world CA", Vec::new());
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca_pem = ca.self_signed(&ca_key).expect("the authority signs itself").pem();
+        let issuer = Issuer::new(ca, ca_key);
+
+        let key = KeyPair::generate().expect("ring makes keys");
+        let mut leaf = params("simulated world", vec!["127.0.0.1".to_owned(), "localhost".to_owned()]);
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        let certificate = leaf.signed_by(&key, &issuer).expect("the authority signs");
+
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .expect("key and certificate belong together");
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { ca_pem, server: Arc::new(server) }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is issued: access, ID and refresh tokens, with the behaviours that spoil them.
+
+use serde_json::{Map, Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::keys::{Signing, opaque};
+use crate::people::{display_name, group_ids, group_names, guid_of, object_id, subject};
+use crate::request::Server;
+use crate::state::{RefreshToken, State};
+use crate::trouble::with_escapes;
+
+/// Over this many groups Entra leaves the claim out and says where to ask instead.
+const MOST_GROUPS: usize = 200;
+
+/// Claims that every token has: who issued it, when, until when.
+fn times(state: &State, issuer: &str) -> Map<String, Value> {
+    let now = state.now();
+    let mut claims = Map::new();
+    claims.insert("iss".to_owned(), json!(issuer));
+    claims.insert("iat".to_owned(), json!(now));
+    if !state.on(Behaviour::TokenWithoutExp) {
+        claims.insert("exp".to_owned(), json!(now + state.settings.token_lifetime.as_secs() as i64));
+    }
+    claims
+}
+
+fn extended(mut claims: Map<String, Value>, more: Value) -> Map<String, Value> {
+    if let Value::Object(more) = more {
+        claims.extend(more);
+    }
+    claims
+}
+
+/// Entra's access token for an AKS cluster: version 1.0, as the AKS server application asks for.
+pub(crate) fn entra_access_token(state: &State, tenant: &str, user: &str, client: &str, resource: &str) -> String {
+    if state.on(Behaviour::OpaqueAccessToken) {
+        return opaque("opaque-");
+    }
+    let oid = object_id(user);
+    let name = with_escapes(state, &display_name(user));
+    let mut claims = extended(
+        times(state, &format!("https://sts.windows.net/{tenant}/")),
+        json!({
+            "aud": resource, "nbf": state.now(), "acr": "1", "amr": ["pwd", "mfa"],
+            "appid": client, "appidacr": "0", "ipaddr": "192.0.2.1", "name": name, "oid": oid,
+            "scp": "user.read", "sub": subject(user), "tid": tenant, "unique_name": user, "upn": user,
+            "uti": &opaque("")[..22], "ver": "1.0",
+        }),
+    );
+    let groups = state.settings.groups;
+    if groups > MOST_GROUPS {
+        let endpoint = format!("https://graph.windows.net/{tenant}/users/{oid}/getMemberObjects");
+        claims.insert("_claim_names".to_owned(), json!({ "groups": "src1" }));
+        claims.insert("_claim_sources".to_owned(), json!({ "src1": { "endpoint": endpoint } }));
+    } else {
+        claims.insert("groups".to_owned(), json!(group_ids(groups)));
+    }
+    state.keys.sign(&Value::Object(claims), Signing::Right)
+}
+
+/// Entra's ID token, version 2.0.
+pub(crate) fn entra_id_token(state: &State, issuer: &str, tenant: &str, user: &str, client: &str) -> String {
+    let claims = json!({
+        "aud": client, "nbf": state.now(), "name": with_escapes(state, &display_name(user)), "oid": object_id(user),
+        "preferred_username": user, "sub": subject(user), "tid": tenant, "uti": &opaque("")[..22], "ver": "2.0",
+    });
+    id_token(state, extended(times(state, issuer), claims))
+}
+
+/// The plain issuer's ID token: the one its cluster takes.
+pub(crate) fn oidc_id_token(state: &State, issuer: &str, user: &str, client: &str) -> String {
+    id_token(state, extended(times(state, issuer), oidc_claims(state, user, client)))
+}
+
+/// The plain issuer's access token.
+pub(crate) fn oidc_access_token(state: &mut State, issuer: &str, user: &str, client: &str) -> String {
+    let token = if state.on(Behaviour::JwtAccessToken) {
+        let claims = extended(times(state, issuer), oidc_claims(state, user, client));
+        state.keys.sign(&Value::Object(claims), Signing::Right)
+    } else {
+        opaque("access-")
+    };
+    state.access_tokens.insert(token.clone(), user.to_owned());
+    token
+}
+
+/// What the plain issuer says about a user.
+pub(crate) fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
+    json!({
+        "aud": client, "sub": subject(user), "email": user, "email_verified": true,
+        "name": with_escapes(state, &display_name(user)), "preferred_username": user,
+        "groups": group_names(state.settings.groups), "auth_time": state.now(), "jti": guid_of(&opaque("")),
+    })
+}
+
+/// Signs an ID token, spoilt as the behaviours want it.
+fn id_token(state: &State, mut claims: Map<String, Value>) -> String {
+    if state.on(Behaviour::IdTokenWrongIssuer) {
+        claims.insert("iss".to_owned(), json!("https://issuer.example.invalid"));
+    }
+    if state.on(Behaviour::IdTokenWrongAudience) {
+        claims.insert("aud".to_owned(), json!("another-client"));
+    }
+    if state.on(Behaviour::IdTokenExpired) {
+        claims.insert("iat".to_owned(), json!(state.now() - 7_200));
+        claims.insert("exp".to_owned(), json!(state.now() - 3_600));
+    }
+    let signing = if state.on(Behaviour::IdTokenAlgNone) {
+        Signing::None
+    } else if state.on(Behaviour::IdTokenBadSignature) {
+        Signing::Wrong
+    } else if state.on(Behaviour::IdTokenUnknownKidOnce) {
+        Signing::Next
+    } else {
+        Signing::Right
+    };
+    state.keys.sign(&Value::Object(claims), signing)
+}
+
+/// The key set, for one fetch.
+pub(crate) fn key_set(state: &mut State) -> Value {
+    let fetches = state.show(Behaviour::IdTokenUnknownKidOnce);
+    let newest = state.keys.current + u32::from(fetches >= 2);
+    state.keys.set(newest)
+}
+
+/// A refresh token of a new family.
+pub(crate) fn first_refresh_token(
+    state: &mut State,
+    server: Server,
+    user: &str,
+    client: &str,
+    scope: &str,
+) -> Option<String> {
+    if state.on(Behaviour::NoRefreshToken) {
+        return None;
+    }
+    state.last_family += 1;
+    let token = RefreshToken {
+        server,
+        family: state.last_family,
+        user: user.to_owned(),
+        client: client.to_owned(),
+        scope: scope.to_owned(),
+        used: false,
+    };
+    Some(keep(state, token))
+}
+
+fn keep(state: &mut State, token: RefreshToken) -> String {
+    let value = opaque(match token.server {
+        Server::Entra => "1.A",
+        _ => "refresh-",
+    });
+    state.refresh_tokens.insert(value.clone(), token);
+    value
+}
+
+/// A refresh token as it was presented, if it is one that is still good.
+///
+/// Where refresh tokens rotate, one that was used before gives its whole family away: all of it is dead from then on.
+pub(crate) fn presented(state: &mut State, value: &str, server: Server, client: &str) -> Option<RefreshToken> {
+    let token = state.refresh_tokens.get(value)?.clone();
+    if token.server != server || token.client != client || state.dead_families.contains(&token.family) {
+        return None;
+    }
+    if token.used {
+        state.dead_families.insert(token.family);
+        state.families_revoked += 1;
+        return None;
+    }
+    Some(token)
+}
+
+/// The refresh token that a refresh hands out for the one presented.
+pub(crate) fn next_refresh_token(state: &mut State, value: &str, rotate: bool) -> Option<String> {
+    if state.on(Behaviour::RefreshWithoutNewToken) || state.on(Behaviour::NoRefreshToken) {
+        return None;
+    }
+    let next = state.refresh_tokens.get(value)?.clone();
+    if rotate && let Some(old) = state.refresh_tokens.get_mut(value) {
+        old.used = true;
+    }
+    Some(keep(state, next))
+}
+
+/// Ends the family of a refresh token (RFC 7009).
+pub(crate) fn revoke(state: &mut State, value: &str) {
+    if let Some(token) = state.refresh_tokens.get(value) {
+        state.dead_families.insert(token.family);
+    }
+}
+
+/// Ends every family there is.
+pub(crate) fn revoke_all(state: &mut State) {
+    state.dead_families.extend(state.refresh_tokens.values().map(|token| token.family));
+}
+
+/// What the behaviours leave out of, or respell in, a token answer.
+pub(crate) fn spoil_answer(state: &State, body: &mut Map<String, Value>) {
+    for (behaviour, field) in [
+        (Behaviour::MissingIdToken, "id_token"),
+        (Behaviour::MissingAccessToken, "access_token"),
+        (Behaviour::NoExpiresIn, "expires_in"),
+        (Behaviour::NoExpiresIn, "ext_expires_in"),
+    ] {
+        if state.on(behaviour) {
+            body.remove(field);
+        }
+    }
+    crate::trouble::respell_numbers(state, body);
+}

@@ -1,0 +1,150 @@
+//! The bad behaviours that look at no protocol detail: what goes wrong at an endpoint as a whole, and what is wrong
+//! with an answer's spelling.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::reply::{Answer, Reply};
+use crate::state::{Call, State};
+
+/// What a redirect points to; it answers like the path without it, so that following one works and is seen.
+pub(crate) const MOVED: &str = "/moved";
+
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Blocked</title></head>\n\
+    <body><h1>Access to this site is blocked</h1><p>Contoso web filter</p></body></html>\n";
+const NO_JSON: &str = "this is no JSON {";
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Two and a half mebibytes of valid JSON.
+fn oversized() -> Reply {
+    let padding = "a".repeat(5 << 19);
+    Answer::json(200, &json!({ "access_token": "opaque", "token_type": "Bearer", "padding": padding })).into()
+}
+
+fn redirect(call: &Call) -> Reply {
+    let target = format!("{}{}{MOVED}", call.base, call.path);
+    Answer::text(307, "moved\n").with("location", target).into()
+}
+
+fn unavailable() -> Answer {
+    Answer::text(503, "Service Unavailable\n")
+}
+
+/// Trouble at a discovery endpoint.
+pub(crate) fn at_discovery(state: &State) -> Option<Reply> {
+    if state.on(Behaviour::StallDiscovery) {
+        Some(Reply::Stall)
+    } else if state.on(Behaviour::OversizedDiscovery) {
+        Some(oversized())
+    } else if state.on(Behaviour::Discovery404) {
+        Some(Answer::text(404, "not found\n").into())
+    } else if state.on(Behaviour::NotJsonDiscovery) {
+        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+    } else {
+        None
+    }
+}
+
+/// Trouble at a device authorization endpoint.
+pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
+    if state.on(Behaviour::StallDevice) {
+        Some(Reply::Stall)
+    } else if state.on(Behaviour::HtmlDevicePage) {
+        Some(Answer::html(403, PAGE).into())
+    } else if state.on(Behaviour::Always503) {
+        Some(unavailable().into())
+    } else if state.on(Behaviour::NotJsonDevice) {
+        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+    } else if state.on(Behaviour::RedirectDevice) && !call.path.ends_with(MOVED) {
+        Some(redirect(call))
+    } else {
+        None
+    }
+}
+
+/// Trouble at a token endpoint.
+pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
+    let refresh = call.field("grant_type") == Some("refresh_token");
+    if state.on(Behaviour::Stall) || refresh && state.on(Behaviour::RefreshStall) {
+        return Some(Reply::Stall);
+    }
+    if refresh && state.on(Behaviour::Refresh5xx) {
+        return Some(Answer::html(502, "<html><body>Bad Gateway</body></html>\n").into());
+    }
+    if state.on(Behaviour::Always503) {
+        return Some(unavailable().into());
+    }
+    if state.on(Behaviour::Token503WithRetryAfter) {
+        let until = *state.retry_after.get_or_insert_with(|| Instant::now() + RETRY_AFTER);
+        // The same lenience as for polls: half a tick early is not worth a failed test.
+        if let Some(left) = until.checked_duration_since(Instant::now() + Duration::from_millis(100)) {
+            if left < RETRY_AFTER - Duration::from_millis(500) {
+                state.mark_too_early(call.id);
+            }
+            return Some(unavailable().with("retry-after", RETRY_AFTER.as_secs().to_string()).into());
+        }
+    }
+    let times = state.settings.server_error_times;
+    if (1..=times).contains(&state.show(Behaviour::ServerError)) {
+        return Some(Answer::text(500, "Internal Server Error\n").into());
+    }
+    if state.on(Behaviour::HtmlErrorPage) {
+        Some(Answer::html(403, PAGE).into())
+    } else if state.on(Behaviour::HtmlSuccessPage) {
+        Some(Answer::html(200, PAGE).into())
+    } else if state.on(Behaviour::OversizedAnswer) {
+        Some(oversized())
+    } else if state.on(Behaviour::NotJson) {
+        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+    } else if state.on(Behaviour::JsonArray) {
+        Some(Answer::json(200, &json!(["access_token", "opaque"])).into())
+    } else if state.on(Behaviour::RedirectToken) && !call.path.ends_with(MOVED) {
+        Some(redirect(call))
+    } else {
+        None
+    }
+}
+
+/// Puts a token answer off, where that is set.
+pub(crate) fn delayed(state: &State, answer: Answer) -> Reply {
+    if state.on(Behaviour::DelayToken) { Reply::Later(state.settings.token_delay, answer) } else { answer.into() }
+}
+
+/// Turns the numbers of an answer into strings, where that is set.
+pub(crate) fn respell_numbers(state: &State, body: &mut Map<String, Value>) {
+    if state.on(Behaviour::NumbersAsStrings) {
+        for value in body.values_mut().filter(|value| value.is_number()) {
+            *value = Value::String(value.to_string());
+        }
+    }
+}
+
+/// Text with terminal escapes in it (clear the screen, rename the window, ring, an 8-bit CSI, turn the writing
+/// direction), where that is set.
+pub(crate) fn with_escapes(state: &State, text: &str) -> String {
+    if state.on(Behaviour::ControlCharacters) {
+        format!("\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m{text}\r\n\u{1b}[1Aforged\u{202e}line")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Spells the verification URI of a device answer as the behaviours want it.
+pub(crate) fn respell_verification(state: &State, body: &mut Map<String, Value>) {
+    if state.on(Behaviour::HostileVerificationUri) {
+        body.insert("verification_uri".to_owned(), json!("javascript:alert(1)"));
+        if body.contains_key("verification_uri_complete") {
+            body.insert("verification_uri_complete".to_owned(), json!("file:///etc/passwd"));
+        }
+    }
+    if state.on(Behaviour::VerificationUriCompleteMissing) {
+        body.remove("verification_uri_complete");
+    }
+    if state.on(Behaviour::VerificationUrl)
+        && let Some(uri) = body.remove("verification_uri")
+    {
+        body.insert("verification_url".to_owned(), uri);
+    }
+}

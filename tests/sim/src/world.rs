@@ -1,0 +1,304 @@
+//! The world as its users hold it: addresses, knobs, the person who approves, and what was asked.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::TlsAcceptor;
+
+use crate::behaviour::Behaviour;
+use crate::device::{self, Decision};
+use crate::request::{Log, Request};
+use crate::server::{Port, listen};
+use crate::state::Shared;
+use crate::tls::Tls;
+use crate::{tokens, trouble};
+
+/// A running world. It ends, and its connections with it, when this is dropped.
+pub struct World {
+    shared: Arc<Shared>,
+    plain: SocketAddr,
+    secure: SocketAddr,
+    kube: SocketAddr,
+    ca_pem: String,
+    ca_file: PathBuf,
+    /// Holds the file; removed with the world.
+    _folder: TempDir,
+    /// Only `None` while it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Without waiting: some connections are stalled on purpose.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl World {
+    /// Starts a well-behaved world on loopback ports of its own.
+    ///
+    /// # Panics
+    ///
+    /// If this machine has no loopback port or no temporary folder left.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a world in which these behaviours are set.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::start`].
+    pub fn start_with(behaviours: &[Behaviour]) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("sim")
+            .build()
+            .expect("threads for the servers");
+        let shared = Arc::new(Shared::new());
+        let tls = Tls::new();
+        let acceptor = TlsAcceptor::from(Arc::clone(&tls.server));
+        let open = |port, tls| listen(runtime.handle(), &shared, port, tls).expect("a free loopback port");
+        let plain = open(Port::Issuers, None);
+        let secure = open(Port::Issuers, Some(acceptor.clone()));
+        let kube = open(Port::Kube, Some(acceptor));
+        let folder = tempfile::Builder::new().prefix("sim-").tempdir().expect("a temporary folder");
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, &tls.ca_pem).expect("a file in the temporary folder");
+        let ca_pem = tls.ca_pem;
+        let world = Self { shared, plain, secure, kube, ca_pem, ca_file, _folder: folder, runtime: Some(runtime) };
+        behaviours.iter().for_each(|&behaviour| world.set(behaviour));
+        world
+    }
+
+    // Addresses.
+
+    /// The Entra-shaped authority, `http://127.0.0.1:PORT/`, as `--authority-host` takes it.
+    pub fn authority(&self) -> String {
+        format!("http://{}/", self.plain)
+    }
+
+    /// The same authority over https; its certificate comes from the world's own authority.
+    pub fn tls_authority(&self) -> String {
+        format!("https://{}/", self.secure)
+    }
+
+    /// The plain OpenID Connect issuer, `http://127.0.0.1:PORT/oidc`.
+    pub fn issuer(&self) -> String {
+        format!("http://{}/oidc", self.plain)
+    }
+
+    /// The same issuer over https. The `iss` of its tokens is this URL.
+    pub fn tls_issuer(&self) -> String {
+        format!("https://{}/oidc", self.secure)
+    }
+
+    /// The Kubernetes API, `https://127.0.0.1:PORT`.
+    pub fn kube_url(&self) -> String {
+        format!("https://{}", self.kube)
+    }
+
+    /// The page on which a person approves or denies by hand, whichever issuer the code is from.
+    pub fn approval_page(&self) -> String {
+        format!("http://{}/oidc/activate", self.plain)
+    }
+
+    /// The certificate authority of the https servers, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The same in a file, which lives as long as the world.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    // Behaviours.
+
+    /// Sets a behaviour; one that wears off starts anew.
+    pub fn set(&self, behaviour: Behaviour) {
+        self.shared.lock().set(behaviour);
+    }
+
+    /// Clears a behaviour.
+    pub fn clear(&self, behaviour: Behaviour) {
+        self.shared.lock().clear(behaviour);
+    }
+
+    /// Clears every behaviour. The other knobs stay as they are.
+    pub fn clear_all(&self) {
+        self.shared.lock().clear_all();
+    }
+
+    // The person.
+
+    /// Whether device codes are approved by themselves, at the poll after the first. They are unless told otherwise.
+    pub fn approve_automatically(&self, approve: bool) {
+        self.shared.lock().settings.approve = approve;
+    }
+
+    /// Who approves from now on.
+    pub fn sign_in_as(&self, user: &str) {
+        user.clone_into(&mut self.shared.lock().settings.user);
+    }
+
+    /// Approves one user code. Whether there was a pending one.
+    pub fn approve(&self, user_code: &str) -> bool {
+        device::decide(&mut self.shared.lock(), Some(user_code), true) > 0
+    }
+
+    /// Approves whatever is pending. How many there were.
+    pub fn approve_pending(&self) -> usize {
+        device::decide(&mut self.shared.lock(), None, true)
+    }
+
+    /// Denies one user code. Whether there was a pending one.
+    pub fn deny(&self, user_code: &str) -> bool {
+        device::decide(&mut self.shared.lock(), Some(user_code), false) > 0
+    }
+
+    /// Denies whatever is pending. How many there were.
+    pub fn deny_pending(&self) -> usize {
+        device::decide(&mut self.shared.lock(), None, false)
+    }
+
+    /// The user codes that wait for a decision.
+    pub fn pending(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let pending = state.grants.iter().filter(|grant| grant.decision == Decision::Pending);
+        pending.map(|grant| grant.user_code.clone()).collect()
+    }
+
+    // Waiting.
+
+    /// Waits until this many user codes have been handed out since the last [`World::reset_requests`], and hands them
+    /// back, oldest first; fewer when the time is over.
+    pub fn wait_for_device_request(&self, count: usize, timeout: Duration) -> Vec<String> {
+        let codes = |state: &crate::state::State| -> Vec<String> {
+            state.grants.iter().skip(state.old_grants).map(|grant| grant.user_code.clone()).collect()
+        };
+        self.shared
+            .wait(timeout, |state| Some(codes(state)).filter(|codes| codes.len() >= count))
+            .unwrap_or_else(|| codes(&self.shared.lock()))
+    }
+
+    /// Waits until the log satisfies a condition; false when the time is over. The condition is looked at whenever a
+    /// request arrives or is answered, and must not call the world itself.
+    pub fn wait_for(&self, timeout: Duration, condition: impl Fn(&Log) -> bool) -> bool {
+        self.shared.wait(timeout, |state| condition(&state.log).then_some(())).is_some()
+    }
+
+    // What was asked.
+
+    /// A copy of the log.
+    pub fn log(&self) -> Log {
+        self.shared.lock().log.clone()
+    }
+
+    /// Every request, oldest first.
+    pub fn requests(&self) -> Vec<Request> {
+        self.log().entries
+    }
+
+    /// How many requests had a path that ends like this.
+    pub fn count(&self, path_suffix: &str) -> usize {
+        self.shared.lock().log.count(path_suffix)
+    }
+
+    /// The token requests of one grant type; see [`Log::token_requests`].
+    pub fn token_requests(&self, grant_type: &str) -> Vec<Request> {
+        self.shared.lock().log.token_requests(grant_type)
+    }
+
+    /// The device authorization requests.
+    pub fn device_requests(&self) -> Vec<Request> {
+        self.shared.lock().log.device_requests()
+    }
+
+    /// The refreshes.
+    pub fn refreshes(&self) -> Vec<Request> {
+        self.shared.lock().log.refreshes()
+    }
+
+    /// How many polls came before their interval was over.
+    pub fn polls_too_early(&self) -> usize {
+        self.shared.lock().log.entries.iter().filter(|request| request.too_early).count()
+    }
+
+    /// How many requests went where a redirect pointed: none from a client that follows no redirects.
+    pub fn redirects_followed(&self) -> usize {
+        self.count(trouble::MOVED)
+    }
+
+    /// How many families of refresh tokens died because a used one came back.
+    pub fn families_revoked(&self) -> usize {
+        self.shared.lock().families_revoked
+    }
+
+    /// Forgets the requests so far.
+    pub fn reset_requests(&self) {
+        let mut state = self.shared.lock();
+        state.log = Log::default();
+        state.old_grants = state.grants.len();
+    }
+
+    // Knobs.
+
+    /// How long tokens issued from now on are good; an hour unless set. Whole seconds count.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().settings.token_lifetime = lifetime;
+    }
+
+    /// How long device codes handed out from now on are good; 15 minutes unless set.
+    pub fn set_code_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().settings.code_lifetime = lifetime;
+    }
+
+    /// The polling interval in seconds, 1 unless set. `None` leaves it out of the answer; then, and at 0, polls are
+    /// expected at RFC 8628's five seconds.
+    pub fn set_interval(&self, seconds: Option<u64>) {
+        self.shared.lock().settings.interval = seconds;
+    }
+
+    /// Shifts the world's clock by so many seconds: `iat`, `nbf`, `exp`, the `Date` header, the API server's checks.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.shared.lock().settings.clock_offset = seconds;
+    }
+
+    /// In how many groups everybody is; 3 unless set. Over 200 Entra leaves the claim out.
+    pub fn set_groups(&self, count: usize) {
+        self.shared.lock().settings.groups = count;
+    }
+
+    /// The secret the plain issuer's client has to bring, by form or by HTTP Basic; none unless set.
+    pub fn set_client_secret(&self, secret: Option<&str>) {
+        self.shared.lock().settings.client_secret = secret.map(str::to_owned);
+    }
+
+    /// How often [`Behaviour::ServerError`] shows; once unless set.
+    pub fn set_server_error_times(&self, times: u32) {
+        self.shared.lock().settings.server_error_times = times;
+    }
+
+    /// How late [`Behaviour::DelayToken`] answers; a second unless set.
+    pub fn set_token_delay(&self, delay: Duration) {
+        self.shared.lock().settings.token_delay = delay;
+    }
+
+    /// Ends every refresh token there is, of both issuers.
+    pub fn revoke_all(&self) {
+        tokens::revoke_all(&mut self.shared.lock());
+    }
+
+    /// Signs with a new key from now on. The key set holds the one before it as well.
+    pub fn rotate_keys(&self) {
+        self.shared.lock().keys.current += 1;
+    }
+}

@@ -1,0 +1,79 @@
+//! A very small HTTP client: one request per connection, read to its end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sim::World;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use url::form_urlencoded;
+
+/// Status, head and body of an answer; status 0 if there was none.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("the body is JSON")
+    }
+
+    pub(crate) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
+    stream.write_all(request.as_bytes()).expect("the server reads");
+    let mut bytes = Vec::new();
+    // A TLS peer that closes without its goodbye is an error only after everything was read.
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).expect("the answer is UTF-8");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+/// Sends one request; `headers` are whole lines.
+pub(crate) fn send(world: &World, method: &str, url: &str, headers: &[String], body: &str) -> Answer {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    let stream = TcpStream::connect(host).expect("the server listens");
+    if scheme == "http" {
+        return exchange(stream, &request);
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(world.ca_pem().as_bytes()).expect("PEM")).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").expect("an address");
+    let connection = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
+    exchange(StreamOwned::new(connection, stream), &request)
+}
+
+pub(crate) fn get(world: &World, url: &str) -> Answer {
+    send(world, "GET", url, &[], "")
+}
+
+pub(crate) fn get_with_token(world: &World, url: &str, token: &str) -> Answer {
+    send(world, "GET", url, &[format!("authorization: Bearer {token}")], "")
+}
+
+pub(crate) fn post(world: &World, url: &str, fields: &[(&str, &str)]) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    send(world, "POST", url, &["content-type: application/x-www-form-urlencoded".to_owned()], &body)
+}

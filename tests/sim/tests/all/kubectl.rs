@@ -1,0 +1,72 @@
+//! The real kubectl takes the world's kubeconfigs and is content with its API. Skipped where there is no kubectl.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::client::post;
+use serde_json::json;
+use sim::{OIDC_CLIENT, World, isolate};
+
+fn kubectl(home: &Path, args: &[&str]) -> Option<Output> {
+    let mut command = Command::new("kubectl");
+    isolate(&mut command, home).env("KUBECONFIG", home.join("config.yaml")).args(args);
+    command.output().ok()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn kubectl_lists_the_pod_and_knows_who_asks() {
+    let world = World::start();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let fields = [("client_id", OIDC_CLIENT), ("scope", "openid")];
+    let device = post(&world, &format!("{}/device", world.issuer()), &fields).json();
+    world.approve_pending();
+    sleep(Duration::from_millis(1_050));
+    let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+    let code = device["device_code"].as_str().unwrap_or_default();
+    let fields = [("client_id", OIDC_CLIENT), ("grant_type", grant_type), ("device_code", code)];
+    let tokens = post(&world, &format!("{}/token", world.issuer()), &fields).json();
+
+    // The smallest exec plugin there is: a file and a program that prints it.
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": { "token": tokens["id_token"] },
+    });
+    let file = home.path().join("credential.json");
+    fs::write(&file, credential.to_string()).expect("a file");
+    let args = [file.to_str().expect("a plain path")];
+    let config = world.kubeconfig("cat", &args, "client.authentication.k8s.io/v1");
+    fs::write(home.path().join("config.yaml"), config).expect("a file");
+
+    let Some(pods) = kubectl(home.path(), &["get", "pods"]) else { return };
+    let pods = said(&pods);
+    assert!(pods.starts_with("NAME") && pods.contains("hello"), "{pods}");
+    for args in [&["get", "--raw", "/healthz"][..], &["version"], &["get", "pods", "-A"], &["get", "ns"]] {
+        said(&kubectl(home.path(), args).expect("kubectl runs"));
+    }
+    let whoami = said(&kubectl(home.path(), &["auth", "whoami"]).expect("kubectl runs"));
+    assert!(whoami.contains(sim::ALICE) && whoami.contains("group-3"), "{whoami}");
+
+    fs::write(&file, credential.to_string().replace("\"token\":\"", "\"token\":\"x")).expect("a file");
+    let refused = kubectl(home.path(), &["get", "pods"]).expect("kubectl runs");
+    assert!(!refused.status.success());
+}
+
+#[test]
+fn kubectl_reads_the_kubeconfigs() {
+    let world = World::start();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for config in [world.aks_kubeconfig("kubectl-login"), world.oidc_kubeconfig("C:\\a b\\kubectl-login.exe")] {
+        fs::write(home.path().join("config.yaml"), &config).expect("a file");
+        let args = ["config", "view", "--minify", "-o", "jsonpath={.users[0].user.exec.args[0]}"];
+        let Some(view) = kubectl(home.path(), &args) else { return };
+        assert_eq!(said(&view), "get-token", "{config}");
+    }
+}

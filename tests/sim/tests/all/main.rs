@@ -1,0 +1,5 @@
+//! Tests of the simulated world itself.
+
+mod client;
+mod kubectl;
+mod world;
