@@ -124,9 +124,10 @@ impl Environment {
 
     /// The CI variable that is set, where one is. `CI=false` and `CI=0` say that this is none.
     pub fn ci(&self) -> Option<&'static str> {
-        CI_VARIABLES.iter().copied().find(|name| {
-            self.get_os(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
-        })
+        CI_VARIABLES
+            .iter()
+            .copied()
+            .find(|name| self.get_os(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0"))
     }
 }
 

@@ -266,12 +266,7 @@ impl Http {
     }
 
     /// One request, one answer, all of it before `deadline`.
-    async fn once(
-        &self,
-        url: &Url,
-        request: reqwest::RequestBuilder,
-        deadline: Instant,
-    ) -> Result<Answer, Trouble> {
+    async fn once(&self, url: &Url, request: reqwest::RequestBuilder, deadline: Instant) -> Result<Answer, Trouble> {
         let trouble = |cause| Trouble { origin: origin(url), cause };
         if !is_acceptable(url) {
             return Err(trouble(Cause::Url));
@@ -342,8 +337,9 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
     };
     for file in &network.ca_files {
         let name = format!("the certificate authority file {}", file.display());
-        let pem = std::fs::read(file)
-            .map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions."))?;
+        let pem = std::fs::read(file).map_err(|error| {
+            Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
+        })?;
         add(&pem, &name)?;
     }
     for data in &network.ca_data {
@@ -414,7 +410,12 @@ mod tests {
     #[test]
     fn only_https_or_this_machine() {
         let ok = |text: &str| is_acceptable(&Url::parse(text).expect("a URL"));
-        assert!(ok("https://login.example/") && ok("http://127.0.0.1:8080/") && ok("http://[::1]/") && ok("http://localhost/"));
+        assert!(
+            ok("https://login.example/")
+                && ok("http://127.0.0.1:8080/")
+                && ok("http://[::1]/")
+                && ok("http://localhost/")
+        );
         assert!(!ok("http://login.example/") && !ok("http://127.0.0.1.example/") && !ok("http://localhost.example/"));
         assert!(!ok("file:///etc/passwd") && !ok("javascript:alert(1)"));
     }

@@ -43,7 +43,8 @@ impl Profile {
                 [&server, "openid", "offline_access", "profile"].map(str::to_owned).to_vec()
             }
             Provider::Oidc { extra_scopes, .. } => {
-                let mut scopes: Vec<String> = extra_scopes.iter().map(String::as_str).chain(["openid"]).map(str::to_owned).collect();
+                let mut scopes: Vec<String> =
+                    extra_scopes.iter().map(String::as_str).chain(["openid"]).map(str::to_owned).collect();
                 scopes.sort();
                 scopes.dedup();
                 scopes

@@ -12,7 +12,9 @@ pub(super) const OIDC: &str = "OpenID Connect (as in int128/kubelogin)";
 /// Sign in to Kubernetes: with a device code, remembered safely, answered fast
 #[derive(Parser)]
 #[command(name = "kubectl-login", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
-#[command(after_help = "Without a command: sign in now for the current context.\n\nExamples:\n  kubectl login\n  kubectl login --context prod\n  kubectl login status\n  kubectl login logout --all")]
+#[command(
+    after_help = "Without a command: sign in now for the current context.\n\nExamples:\n  kubectl login\n  kubectl login --context prod\n  kubectl login status\n  kubectl login logout --all"
+)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,

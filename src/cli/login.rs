@@ -58,7 +58,8 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
 
 /// The settings of the kubeconfig entry that is meant, and the environment it runs in.
 pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
-    let explain = |error: kubectl_login::kube::kubeconfig::KubeconfigError| Error::failed(error.to_string(), error.next());
+    let explain =
+        |error: kubectl_login::kube::kubeconfig::KubeconfigError| Error::failed(error.to_string(), error.next());
     let kubeconfig = Kubeconfig::load(
         args.kubeconfig.as_deref(),
         environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),

@@ -36,7 +36,9 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         (Some(Command::GetToken(args)), Some((_, given))) => get_token::run(args, given, &environment),
         (Some(Command::Status(args)), _) => status::run(args, &environment).map_err(Failed::from),
         (Some(Command::Logout(args)), _) => logout::run(args, &environment).map_err(Failed::from),
-        (Some(Command::Version), _) => report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from),
+        (Some(Command::Version), _) => {
+            report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
+        }
         _ => login::run(&cli.login, &environment),
     };
     match outcome {
@@ -59,7 +61,10 @@ fn command(words: &[OsString]) -> clap::Command {
 
 /// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed.
 fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, clap::ArgMatches), clap::Error> {
-    let grammar = peers::add_passive_flags(args::GetTokenArgs::command());
-    let matches = grammar.try_get_matches_from(std::iter::once("get-token").chain(words.iter().map(String::as_str)))?;
-    Ok((args::GetTokenArgs::from_arg_matches(&matches)?, matches))
+    let typed = ["kubectl-login", "get-token"].into_iter().chain(words.iter().map(String::as_str));
+    let mut matches = command(&[]).try_get_matches_from(typed)?;
+    match matches.remove_subcommand() {
+        Some((_, given)) => Ok((args::GetTokenArgs::from_arg_matches(&given)?, given)),
+        None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+    }
 }

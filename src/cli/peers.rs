@@ -59,11 +59,7 @@ pub(super) const NOT_YET: &[&str] = &["legacy", "pop-enabled"];
 pub(super) fn add_passive_flags(command: Command) -> Command {
     let with_value = WITH_VALUE.iter().map(|(heading, name)| flag(heading, name).action(ArgAction::Append));
     let switches = SWITCHES.iter().map(|(heading, name)| {
-        flag(heading, name)
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true")
-            .value_parser(go_bool)
+        flag(heading, name).num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(go_bool)
     });
     let command = command.args(with_value).args(switches);
     command.mut_arg("subscription", |arg| arg.short('s').value_parser(value_parser!(String)))

@@ -15,17 +15,8 @@ use super::args::{CacheStorage, ENTRA, GetTokenArgs, OIDC, Prompt, go_duration};
 use super::peers;
 
 /// Sign-in methods of Azure/kubelogin.
-const METHODS: &[&str] = &[
-    "devicecode",
-    "interactive",
-    "spn",
-    "ropc",
-    "msi",
-    "azurecli",
-    "azd",
-    "workloadidentity",
-    "azurepipelines",
-];
+const METHODS: &[&str] =
+    &["devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
 /// Methods with a human in front: there a flag wins over the environment.
 const HUMAN_METHODS: &[&str] = &["devicecode", "interactive"];
 /// Grants of int128/kubelogin.
@@ -95,7 +86,9 @@ fn dialect(given: &ArgMatches) -> Result<Dialect> {
         (Some(_), None) => Ok(Dialect::Entra),
         (None, Some(_)) => Ok(Dialect::Oidc),
         (Some(entra), Some(oidc)) => Err(Error::usage(
-            format!("--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"),
+            format!(
+                "--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"
+            ),
             "Keep the flags of one and remove the other's.",
         )),
         (None, None) => Err(Error::usage(
@@ -126,10 +119,7 @@ fn entra(
     let (client_names, tenant_names): (&[&str], &[&str]) = if arm {
         (&[environment::ARM_CLIENT_ID], &[environment::ARM_TENANT_ID])
     } else {
-        (
-            &[environment::AZURE_CLIENT_ID, environment::AAD_SERVICE_PRINCIPAL_CLIENT_ID],
-            &[environment::AZURE_TENANT_ID],
-        )
+        (&[environment::AZURE_CLIENT_ID, environment::AAD_SERVICE_PRINCIPAL_CLIENT_ID], &[environment::AZURE_TENANT_ID])
     };
     // A pipeline relies on its variables; a person's shell may hold some other tool's, so a flag wins there.
     let either = |flag: &Option<String>, names: &[&str]| {
@@ -168,7 +158,10 @@ fn entra(
             "Add it to the kubeconfig user's exec.args; `az aks get-credentials` and kubelogin's convert-kubeconfig write all three.",
         ));
     };
-    if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')) || tenant.contains("..") {
+    if tenant.is_empty()
+        || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        || tenant.contains("..")
+    {
         return Err(Error::usage(
             format!("--tenant-id {:?} is no tenant", printable(&tenant, 60)),
             "Give the tenant's id, a verified domain of it, or organizations.",
@@ -200,9 +193,10 @@ fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profi
         ));
     }
     let missing = |name: &str, value: &Option<String>| {
-        value.clone().filter(|text| !text.is_empty()).ok_or_else(|| {
-            Error::usage(format!("{name} is missing"), "Add it to the kubeconfig user's exec.args.")
-        })
+        value
+            .clone()
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| Error::usage(format!("{name} is missing"), "Add it to the kubeconfig user's exec.args."))
     };
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
@@ -276,7 +270,10 @@ fn headers(given: &[String]) -> Result<Vec<(String, String)>> {
         .map(|pair| match pair.split_once('=') {
             Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
             // The value may be a secret, so the pair is not repeated.
-            _ => Err(Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")),
+            _ => Err(Error::usage(
+                "--oidc-request-header is not NAME=VALUE",
+                "Write it as --oidc-request-header=NAME=VALUE.",
+            )),
         })
         .collect()
 }
@@ -308,7 +305,8 @@ mod tests {
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let (args, given) = super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
+        let (args, given) =
+            super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
         settings(&args, &given, &Environment::from_iter(variables.iter().copied()))
     }
 
@@ -327,11 +325,17 @@ mod tests {
     fn a_flag_wins_over_the_environment_where_a_human_is() {
         let variables = [("AZURE_CLIENT_ID", "env-client"), ("AZURE_TENANT_ID", "env-tenant")];
         assert_eq!(client_and_tenant(&read(AKS, &variables).expect("fine")), ("flag-client", "flag-tenant"));
-        assert_eq!(client_and_tenant(&read(&["--server-id", "s"], &variables).expect("fine")), ("env-client", "env-tenant"));
+        assert_eq!(
+            client_and_tenant(&read(&["--server-id", "s"], &variables).expect("fine")),
+            ("env-client", "env-tenant")
+        );
         let empty = [("AZURE_CLIENT_ID", ""), ("AZURE_TENANT_ID", "")];
         assert_eq!(client_and_tenant(&read(AKS, &empty).expect("fine")), ("flag-client", "flag-tenant"));
         let off = with(&["--disable-environment-override"]);
-        assert!(read(&off[..2], &variables).is_ok() && read(&["--server-id", "s", "--disable-environment-override"], &variables).is_err());
+        assert!(
+            read(&off[..2], &variables).is_ok()
+                && read(&["--server-id", "s", "--disable-environment-override"], &variables).is_err()
+        );
     }
 
     #[test]
@@ -356,10 +360,22 @@ mod tests {
     fn the_peers_spellings_are_understood() {
         let settings = read(
             &[
-                "--oidc-issuer-url=https://i", "--oidc-client-id=c", "--oidc-extra-scope=email,groups", "--oidc-extra-scope", "x",
-                "-v1", "--logtostderr=false", "--log_dir=/tmp", "--listen-address=127.0.0.1:8000,127.0.0.1:18000",
-                "--token-cache-storage=disk", "--token-cache-dir=/a", "--token-cache-dir=/b", "--skip-open-browser=false",
-                "--tls-renegotiation-once", "--authentication-timeout-sec=60", "--oidc-request-header=a=b,c=d",
+                "--oidc-issuer-url=https://i",
+                "--oidc-client-id=c",
+                "--oidc-extra-scope=email,groups",
+                "--oidc-extra-scope",
+                "x",
+                "-v1",
+                "--logtostderr=false",
+                "--log_dir=/tmp",
+                "--listen-address=127.0.0.1:8000,127.0.0.1:18000",
+                "--token-cache-storage=disk",
+                "--token-cache-dir=/a",
+                "--token-cache-dir=/b",
+                "--skip-open-browser=false",
+                "--tls-renegotiation-once",
+                "--authentication-timeout-sec=60",
+                "--oidc-request-header=a=b,c=d",
             ],
             &[],
         )
@@ -374,8 +390,14 @@ mod tests {
 
     #[test]
     fn foreign_audiences_are_refused_in_both_dialects() {
-        assert!(read(&["--server-id", "https://graph.microsoft.com", "--client-id", "c", "--tenant-id", "t"], &[]).is_err());
-        let oidc = ["--oidc-issuer-url=https://i", "--oidc-client-id=c", "--oidc-extra-scope=https://management.azure.com/.default"];
+        assert!(
+            read(&["--server-id", "https://graph.microsoft.com", "--client-id", "c", "--tenant-id", "t"], &[]).is_err()
+        );
+        let oidc = [
+            "--oidc-issuer-url=https://i",
+            "--oidc-client-id=c",
+            "--oidc-extra-scope=https://management.azure.com/.default",
+        ];
         assert!(read(&oidc, &[]).is_ok());
         assert!(read(&[&oidc[..], &["--oidc-use-access-token"]].concat(), &[]).is_err());
     }

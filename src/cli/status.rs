@@ -87,20 +87,25 @@ fn table(status: &Status, store: &Store) -> String {
         let folder = store.root().map_or_else(|| "no folder".to_owned(), |root| root.display().to_string());
         return format!("No sign-in is remembered in {folder}. Sign in with: kubectl login\n");
     }
-    let mut rows = vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID UNTIL", "REFRESHABLE", "KEPT IN"].map(str::to_owned)];
+    let mut rows =
+        vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID UNTIL", "REFRESHABLE", "KEPT IN"].map(str::to_owned)];
     for session in &status.sessions {
         let newest = session.access_tokens.iter().map(|token| token.expires_at).max();
-        rows.push([
-            session.account.clone().unwrap_or_else(|| "?".to_owned()),
-            session.tenant.clone().unwrap_or_else(|| session.issuer.clone()),
-            session.method.clone(),
-            newest.map_or_else(|| "no token".to_owned(), until),
-            if session.refreshable { "yes" } else { "no" }.to_owned(),
-            session.storage.to_owned(),
-        ].map(|cell| printable(&cell, 200)));
+        rows.push(
+            [
+                session.account.clone().unwrap_or_else(|| "?".to_owned()),
+                session.tenant.clone().unwrap_or_else(|| session.issuer.clone()),
+                session.method.clone(),
+                newest.map_or_else(|| "no token".to_owned(), until),
+                if session.refreshable { "yes" } else { "no" }.to_owned(),
+                session.storage.to_owned(),
+            ]
+            .map(|cell| printable(&cell, 200)),
+        );
     }
-    let widths: Vec<usize> =
-        (0..rows[0].len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..rows[0].len())
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
     rows.iter()
         .map(|row| {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));

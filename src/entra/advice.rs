@@ -23,13 +23,17 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
         Class::CodeExpired => "the code ended before it was used".to_owned(),
         _ => format!("cannot {what}: {answer}"),
     };
-    let next = answer.error_codes.iter().flatten().find_map(|number| by_number(*number)).unwrap_or(match answer.error.as_str() {
-        "bad_verification_code" => "The server does not know the code it gave out; run the command again to get a new one.",
-        "unauthorized_client" => "Ask whoever registered the client to allow this grant (device code) for it.",
-        "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
-        "invalid_scope" => "Check --server-id or --oidc-extra-scope: the issuer does not know one of the scopes.",
-        _ => otherwise,
-    });
+    let next = answer.error_codes.iter().flatten().find_map(|number| by_number(*number)).unwrap_or(
+        match answer.error.as_str() {
+            "bad_verification_code" => {
+                "The server does not know the code it gave out; run the command again to get a new one."
+            }
+            "unauthorized_client" => "Ask whoever registered the client to allow this grant (device code) for it.",
+            "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
+            "invalid_scope" => "Check --server-id or --oidc-extra-scope: the issuer does not know one of the scopes.",
+            _ => otherwise,
+        },
+    );
     Error::new(kind, happened, next).with_reference(answer.reference())
 }
 
@@ -76,7 +80,8 @@ mod tests {
         let blocked = explained(r#"{"error":"invalid_grant","suberror":"message_only","error_codes":[53003]}"#);
         assert_eq!(blocked.kind, Kind::Refused);
         assert!(blocked.next.contains("conditional-access"), "{}", blocked.next);
-        let same_number_other_class = explained(r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[53003]}"#);
+        let same_number_other_class =
+            explained(r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[53003]}"#);
         assert_eq!(same_number_other_class.kind, Kind::SignInNeeded);
     }
 

@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_cluster_is_served() {
-        assert_eq!(server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default").expect("fine"), "6dae42f8-4368-4678-94ff-3960e28e3630");
+        assert_eq!(
+            server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default").expect("fine"),
+            "6dae42f8-4368-4678-94ff-3960e28e3630"
+        );
         assert_eq!(server_id("api://my-cluster/").expect("fine"), "api://my-cluster");
         assert!(server_id("https://aks.contoso.example").is_ok());
     }

@@ -27,10 +27,7 @@ const CLOUDS: &[Cloud] = &[
         names: &["AzurePublicCloud", "AzureCloud", "AzurePublic"],
         authority: "https://login.microsoftonline.com/",
     },
-    Cloud {
-        names: &["AzureUSGovernmentCloud", "AzureUSGovernment"],
-        authority: "https://login.microsoftonline.us/",
-    },
+    Cloud { names: &["AzureUSGovernmentCloud", "AzureUSGovernment"], authority: "https://login.microsoftonline.us/" },
     Cloud {
         // login.chinacloudapi.cn is the name other tools use; the two are one host set.
         names: &["AzureChinaCloud"],
@@ -128,8 +125,7 @@ fn stack_authority(variables: &Environment) -> Result<Url> {
     };
     let next = "The file is JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
     let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", file.display());
-    let bytes =
-        std::fs::read(file).map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), next))?;
+    let bytes = std::fs::read(file).map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), next))?;
     // The position is enough to find a mistake; the parser's own words may repeat what stands there.
     let stack: StackFile = serde_json::from_slice(&bytes).map_err(|error| {
         Error::failed(format!("{name} is not as expected (line {}, column {})", error.line(), error.column()), next)

@@ -103,7 +103,10 @@ impl ErrorAnswer {
             Some("bad_token" | "token_expired" | "client_mismatch") => Class::GrantDead,
             Some("basic_action" | "user_password_expired") => Class::PersonNeeded,
             Some(
-                "message_only" | "additional_action" | "consent_required" | "protection_policy_required"
+                "message_only"
+                | "additional_action"
+                | "consent_required"
+                | "protection_policy_required"
                 | "device_authentication_failed",
             ) => Class::Policy,
             _ => otherwise,
@@ -200,7 +203,8 @@ mod tests {
             let answer = ErrorAnswer { error: description.clone(), error_description: Some(description), suberror: None,
                 claims: None, error_codes: None, correlation_id: None, trace_id: None, timestamp: None };
             let _ = (answer.class(), answer.reference());
-            prop_assert!(!answer.to_string().contains('\u{1b}'));
+            let escape = answer.to_string().contains('\u{1b}');
+            prop_assert!(!escape);
         }
     }
 }

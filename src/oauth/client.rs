@@ -6,10 +6,10 @@ use base64::Engine as _;
 use chrono::TimeDelta;
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode,
-    EmptyExtraDeviceAuthorizationFields, EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge,
-    PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
-    StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
+    AuthType, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode, EmptyExtraDeviceAuthorizationFields,
+    EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RefreshToken,
+    RequestTokenError, Scope, StandardDeviceAuthorizationResponse, StandardRevocableToken,
+    StandardTokenIntrospectionResponse, TokenUrl,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
@@ -122,11 +122,8 @@ impl Client {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         self.authenticate(&mut form, &mut headers);
         let url = &self.endpoints.token;
-        let answer = self
-            .http
-            .post_once(url, headers, form.finish().into_bytes(), limit)
-            .await
-            .map_err(Failure::Trouble)?;
+        let answer =
+            self.http.post_once(url, headers, form.finish().into_bytes(), limit).await.map_err(Failure::Trouble)?;
         let clock_ahead = answer.clock_ahead();
         let response = smooth(answer);
         let body = response.body();

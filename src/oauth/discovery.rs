@@ -34,7 +34,10 @@ pub struct Discovery {
 pub fn issuer_url(issuer: &str) -> Result<Url> {
     let shown = printable(issuer, 200);
     let url = Url::parse(issuer).map_err(|_| {
-        Error::usage(format!("--oidc-issuer-url {shown:?} is no URL"), "Give the issuer as your provider writes it, https:// included.")
+        Error::usage(
+            format!("--oidc-issuer-url {shown:?} is no URL"),
+            "Give the issuer as your provider writes it, https:// included.",
+        )
     })?;
     if !is_acceptable(&url) {
         return Err(Error::usage(
@@ -53,13 +56,20 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
     let address = format!("{base}/.well-known/openid-configuration");
     let url = issuer_url(&address)?;
-    let answer = http.get(&url, limit).await.map_err(|trouble| trouble.explain("read the issuer's discovery document"))?;
+    let answer =
+        http.get(&url, limit).await.map_err(|trouble| trouble.explain("read the issuer's discovery document"))?;
     let next = format!("Check --oidc-issuer-url; {} should answer with a JSON document.", printable(&address, 300));
     if answer.status != 200 {
-        return Err(Error::failed(format!("{} has no discovery document (HTTP {})", printable(issuer, 200), answer.status), next));
+        return Err(Error::failed(
+            format!("{} has no discovery document (HTTP {})", printable(issuer, 200), answer.status),
+            next,
+        ));
     }
     let document: Discovery = serde_json::from_slice(&answer.body).map_err(|_| {
-        Error::failed(format!("{} answered discovery with something else than an OpenID Connect document", origin(&url)), next)
+        Error::failed(
+            format!("{} answered discovery with something else than an OpenID Connect document", origin(&url)),
+            next,
+        )
     })?;
     document.endpoints(issuer)?;
     Ok(document)
@@ -70,11 +80,7 @@ impl Discovery {
     pub fn endpoints(&self, issuer: &str) -> Result<Endpoints> {
         if self.issuer != issuer {
             return Err(Error::failed(
-                format!(
-                    "the issuer calls itself {:?}, not {:?}",
-                    printable(&self.issuer, 200),
-                    printable(issuer, 200)
-                ),
+                format!("the issuer calls itself {:?}, not {:?}", printable(&self.issuer, 200), printable(issuer, 200)),
                 "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts). If the name is not the one you expect, do not sign in there.",
             ));
         }

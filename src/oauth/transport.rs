@@ -92,7 +92,8 @@ fn smooth_object(object: &mut Map<String, Value>) {
             }
         }
     }
-    if matches!(object.get("interval"), Some(Value::Null)) || object.get("interval").and_then(Value::as_u64) == Some(0) {
+    if matches!(object.get("interval"), Some(Value::Null)) || object.get("interval").and_then(Value::as_u64) == Some(0)
+    {
         object.remove("interval");
     }
     if matches!(object.get("expires_in"), Some(Value::Null)) {
@@ -117,8 +118,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn smoothed(status: u16, body: &str) -> (u16, Value) {
-        let answer =
-            Answer { status, headers: Default::default(), body: body.as_bytes().to_vec(), received: chrono::Utc::now() };
+        let answer = Answer {
+            status,
+            headers: Default::default(),
+            body: body.as_bytes().to_vec(),
+            received: chrono::Utc::now(),
+        };
         let response = smooth(answer);
         (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null))
     }

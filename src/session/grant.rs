@@ -51,10 +51,7 @@ pub(super) fn who(granted: &Granted) -> Who {
     let id_token = granted.answer.extra_fields().id_token.as_ref().map(Secret::expose);
     let tokens = [id_token, Some(granted.answer.access_token().secret().as_str())];
     let claims: Vec<Claims> = tokens.into_iter().flatten().filter_map(|token| Claims::read(token).ok()).collect();
-    Who {
-        account: claims.iter().find_map(Claims::account),
-        names: claims.iter().flat_map(names).collect(),
-    }
+    Who { account: claims.iter().find_map(Claims::account), names: claims.iter().flat_map(names).collect() }
 }
 
 /// Why an answer with tokens brings none for the cluster.
@@ -97,8 +94,8 @@ pub(super) async fn read(
         // An access token is the cluster's to judge: it may be opaque.
         TokenKind::Access => (access_token.as_str(), access_claims),
     };
-    let expires_at = expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead)
-        .map_err(Unusable::Other)?;
+    let expires_at =
+        expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
     Ok(Grant {
         token: TokenRecord { token: Secret::new(token), obtained_at, expires_at },
         audience: match &profile.provider {

@@ -49,10 +49,12 @@ impl Identity {
             TokenKind::Access => "access",
             TokenKind::Id => "id",
         });
-        let mut headers = profile.network.headers.clone();
+        let headers = profile.network.headers.iter();
+        let mut headers: Vec<(String, &String)> =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         headers.sort();
         for (name, value) in headers {
-            token.add(&name.to_ascii_lowercase()).add(&value);
+            token.add(&name).add(value);
         }
         Identity { token: token.add(&session).finish(), session }
     }

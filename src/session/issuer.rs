@@ -9,11 +9,11 @@ use url::Url;
 use super::identity::issuer_document;
 use crate::error::{Error, Result};
 use crate::http::Http;
+use crate::oauth::Endpoints;
 use crate::oauth::client::Client;
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
 use crate::oauth::jwt::Claims;
-use crate::oauth::Endpoints;
 use crate::profile::{Pkce, Profile, Provider};
 use crate::store::Store;
 

@@ -66,7 +66,10 @@ enum Refreshed {
 impl Work<'_, '_> {
     pub(super) fn run(self) -> Result<Obtained, WorkFailure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            WorkFailure::passing(Error::failed(format!("the system gives no resources: {error}"), "Close other programs, then try again."))
+            WorkFailure::passing(Error::failed(
+                format!("the system gives no resources: {error}"),
+                "Close other programs, then try again.",
+            ))
         })?;
         runtime.block_on(self.work())
     }
@@ -89,7 +92,9 @@ impl Work<'_, '_> {
                             Refreshed::SignIn(why) => reason = Some(why),
                         }
                     }
-                    Some(_) if !covered => reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned()),
+                    Some(_) if !covered => {
+                        reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned())
+                    }
                     _ => {}
                 }
                 if let Provider::Oidc { .. } = self.road.profile.provider {
@@ -106,7 +111,10 @@ impl Work<'_, '_> {
         }
         if let (Some(_), Some(why)) = (self.good, &reason) {
             // The token in hand is good for another while: nobody is disturbed yet.
-            return Err(WorkFailure::passing(Error::sign_in_needed(why.clone(), "Run kubectl login to sign in again.")));
+            return Err(WorkFailure::passing(Error::sign_in_needed(
+                why.clone(),
+                "Run kubectl login to sign in again.",
+            )));
         }
         self.sign_in(reason, scopes).await
     }
@@ -115,7 +123,9 @@ impl Work<'_, '_> {
     fn covers(&self, record: &SessionRecord) -> bool {
         match &self.road.profile.provider {
             Provider::Entra { .. } => true,
-            Provider::Oidc { .. } => self.road.profile.wanted_scopes().iter().all(|scope| record.scopes.contains(scope)),
+            Provider::Oidc { .. } => {
+                self.road.profile.wanted_scopes().iter().all(|scope| record.scopes.contains(scope))
+            }
         }
     }
 
@@ -132,7 +142,8 @@ impl Work<'_, '_> {
         let end = Instant::now() + limit;
         let left = || end.saturating_duration_since(Instant::now());
 
-        let issuer = Issuer::open(profile, self.road.store, Freshness::Remembered, limit).await.map_err(WorkFailure::passing)?;
+        let issuer =
+            Issuer::open(profile, self.road.store, Freshness::Remembered, limit).await.map_err(WorkFailure::passing)?;
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
             // Without scopes the answer has those of the session (RFC 6749 6).
@@ -301,7 +312,9 @@ fn nobody(provider: &Provider, reason: Option<&str>, why: &str) -> Error {
         None => format!("somebody has to sign in, and nobody can be asked here: {why}"),
     };
     let unattended = match provider {
-        Provider::Entra { .. } => "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn.",
+        Provider::Entra { .. } => {
+            "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn."
+        }
         Provider::Oidc { .. } => "In a pipeline use an unattended grant: --grant-type client-credentials.",
     };
     Error::sign_in_needed(what, format!("Run kubectl login in a terminal, then try again.\n{unattended}"))

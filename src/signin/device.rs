@@ -35,12 +35,16 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
     let shown_address = url::Url::parse(pending.verification_uri()).ok();
     if !shown_address.as_ref().is_some_and(is_acceptable) {
         return Err(NoTokens::Failed(Error::failed(
-            format!("the server wants you to open {:?}, which is no https address", printable(pending.verification_uri(), 100)),
+            format!(
+                "the server wants you to open {:?}, which is no https address",
+                printable(pending.verification_uri(), 100)
+            ),
             "Do not open it. Check the issuer or authority URL, and tell whoever runs it.",
         )));
     }
     let address_to_open = pending.address_to_open();
-    if desk.person.reach() == Reach::Desktop && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
+    if desk.person.reach() == Reach::Desktop
+        && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
     {
         return Err(NoTokens::Failed(Error::sign_in_needed(
             "somebody has to type a code, and there is no terminal to show it in",

@@ -95,9 +95,8 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: PathBuf) -> Result<Key, Ho
         return Ok(key);
     }
     // Without a lock file the key is made all the same: reading back still tells whose key won.
-    let _lock = lock::acquire(lock_file, |_, waited| {
-        if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp }
-    });
+    let _lock =
+        lock::acquire(lock_file, |_, waited| if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp });
     if let Some(key) = home.read()? {
         return Ok(key);
     }

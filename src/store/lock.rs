@@ -76,11 +76,7 @@ impl Lock {
     /// Tells those who wait what this process is about. A failure is of no consequence: they wait with less knowledge.
     pub fn announce(&mut self, holder: &Holder) {
         let Ok(bytes) = serde_json::to_vec(holder) else { return };
-        let written = self
-            .file
-            .rewind()
-            .and_then(|()| self.file.set_len(0))
-            .and_then(|()| self.file.write_all(&bytes));
+        let written = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(&bytes));
         if let Err(error) = written {
             tracing::debug!(%error, "the lock file takes no note");
         }

@@ -245,9 +245,7 @@ impl Store {
         }
         match self.keeper_at(home, root) {
             // A keyring that fails today gives way to the file, so that no sign-in is lost; the choice stays.
-            Err(error) if home == Home::Keyring => {
-                self.keeper_at(Home::File, root).map(|keeper| (keeper, Some(error)))
-            }
+            Err(error) if home == Home::Keyring => self.keeper_at(Home::File, root).map(|keeper| (keeper, Some(error))),
             other => other.map(|keeper| (keeper, reason)),
         }
     }

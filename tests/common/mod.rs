@@ -1,0 +1,141 @@
+//! What every black-box test needs: a home of its own, the built binary, and what came out of it.
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses what it needs")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use sim::World;
+
+/// The built plugin.
+pub const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-login");
+
+/// A home folder and environment of one test's own. Nothing of the developer's leaks in.
+pub struct Home(tempfile::TempDir);
+
+impl Home {
+    pub fn new() -> Home {
+        let home = Home(tempfile::tempdir().unwrap());
+        // As a login session has it: there, and closed to others.
+        std::fs::create_dir(home.path().join("run")).unwrap();
+        home
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The plugin's state folder.
+    pub fn state(&self) -> PathBuf {
+        self.path().join("state/kubectl-login")
+    }
+
+    /// The files below a folder of the state folder.
+    pub fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state().join(folder)).into_iter().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    /// A command of this home, without a controlling terminal (setsid) and without stdin.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new("setsid");
+        sim::isolate(&mut command, self.path());
+        command.arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// The plugin with these arguments.
+    pub fn plugin<S: AsRef<str>>(&self, args: &[S]) -> Command {
+        let mut command = self.program(PLUGIN);
+        command.args(args.iter().map(AsRef::as_ref));
+        command
+    }
+
+    /// Runs the plugin to its end.
+    pub fn run<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        Run::of(&mut self.plugin(args))
+    }
+
+    /// Runs the plugin to its end, under a parent of its own: another kubectl command, as it were.
+    pub fn run_as_new_caller<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        let mut command = self.program("sh");
+        command.args(["-c", "\"$0\" \"$@\"; exit $?", PLUGIN]).args(args.iter().map(AsRef::as_ref));
+        Run::of(&mut command)
+    }
+}
+
+/// What came out of a command.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(command: &mut Command) -> Run {
+        command.output().unwrap().into()
+    }
+
+    pub fn wait(child: Child) -> Run {
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// The ExecCredential; stdout must be that one line and nothing else.
+    pub fn credential(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self}");
+        assert!(self.stdout.ends_with('\n') && self.stdout.matches('\n').count() == 1, "not one line: {self}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The token in the ExecCredential.
+    pub fn token(&self) -> String {
+        self.credential()["status"]["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Asserts a failure with this code, nothing on stdout, and each of `words` on stderr.
+    #[track_caller]
+    pub fn assert_failed(&self, code: i32, words: &[&str]) -> &Run {
+        assert_eq!(self.code, Some(code), "{self}");
+        assert_eq!(self.stdout, "", "{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is missing: {self}");
+        }
+        self
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Run {
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// `get-token` for the Entra-shaped tenant, as an AKS kubeconfig has it, with `more` behind.
+pub fn entra(world: &World, more: &[&str]) -> Vec<String> {
+    world.aks_args().into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// `get-token` for the plain issuer, with `more` behind.
+pub fn oidc(world: &World, more: &[&str]) -> Vec<String> {
+    world.oidc_args().into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// The claims of a JWT, unverified.
+pub fn claims(token: &str) -> Value {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
