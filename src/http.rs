@@ -19,6 +19,8 @@ use crate::text::printable;
 
 /// The most that is read of any answer.
 const ANSWER_CAP: usize = 1024 * 1024;
+/// Tries for one request. A server that says when to come back is asked as often as the deadline allows.
+const TRIES: usize = 4;
 /// Redirects followed on a GET.
 const REDIRECTS: usize = 5;
 /// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
@@ -236,7 +238,7 @@ impl Http {
         Err(Trouble { origin: origin(url), cause: Cause::Redirect })
     }
 
-    /// Tries until there is an answer that is neither 429 nor 5xx, or `limit` is over.
+    /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
     async fn persistently(
         &self,
         url: &Url,
@@ -245,6 +247,7 @@ impl Http {
     ) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(250);
+        let mut tries = 0;
         loop {
             let outcome = self.once(url, build(), deadline).await;
             let (trouble, asked_for) = match outcome {
@@ -255,13 +258,14 @@ impl Http {
                 Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => (trouble, None),
                 Err(trouble) => return Err(trouble),
             };
-            let wait = asked_for.unwrap_or(pause);
-            if Instant::now() + wait >= deadline {
+            tries += usize::from(asked_for.is_none());
+            let wait = asked_for.unwrap_or_default().max(pause);
+            if tries >= TRIES || Instant::now() + wait >= deadline {
                 return Err(trouble);
             }
             tracing::debug!(origin = trouble.origin, cause = ?trouble.cause, ?wait, "trying again");
             tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
+            pause *= 2;
         }
     }
 

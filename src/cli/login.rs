@@ -23,7 +23,7 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
         (None, None) => Prompt::Always,
         (None, Some(_)) => Prompt::Auto,
     };
-    let for_whom = entry.context.clone().or(entry.server.clone());
+    let for_whom = entry.context.or(entry.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
     let insist = Insist { on_sign_in: args.force, typed: true, ..Insist::default() };
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;

@@ -55,7 +55,7 @@ impl Coordination {
     pub(super) fn lock(&self, can_ask: bool, has_good_token: bool) -> Result<Held, Error> {
         let Some(folder) = &self.folder else { return Ok(Held(None)) };
         let mut shown: Option<(Holder, Duration)> = None;
-        let taken = lock::acquire(folder.join("locks").join(&self.session), |holder, waited| {
+        let taken = lock::acquire(&folder.join("locks").join(&self.session), |holder, waited| {
             // Time with another holder does not count against this one.
             if let Some(holder) = holder
                 && shown.as_ref().is_none_or(|(known, _)| known != holder)

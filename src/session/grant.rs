@@ -15,6 +15,8 @@ use crate::store::TokenRecord;
 
 /// Below this the clocks are taken to agree.
 const CLOCKS_AGREE: TimeDelta = TimeDelta::seconds(60);
+/// Beyond this a difference is nonsense and not a clock.
+const CLOCKS_LOST: TimeDelta = TimeDelta::days(1);
 
 /// What a sign-in or a refresh brought.
 pub(super) struct Grant {
@@ -115,8 +117,8 @@ pub(super) async fn read(
 /// our past says nothing: Entra dates its tokens back by five minutes.)
 fn clock_ahead(by_date: Option<TimeDelta>, issued: Option<DateTime<Utc>>, now: DateTime<Utc>) -> TimeDelta {
     let by_issue = issued.map(|at| now - at).filter(|ahead| *ahead < TimeDelta::zero());
-    let agree = |ahead: &TimeDelta| ahead.abs() <= CLOCKS_AGREE;
-    by_date.filter(|ahead| !agree(ahead)).or(by_issue.filter(|ahead| !agree(ahead))).unwrap_or_default()
+    let matters = |ahead: &TimeDelta| ahead.abs() > CLOCKS_AGREE && ahead.abs() < CLOCKS_LOST;
+    by_date.filter(matters).or(by_issue.filter(matters)).unwrap_or_default()
 }
 
 /// When the token ends, by this machine's clock.
@@ -128,7 +130,7 @@ fn expiry(
     clock_ahead: TimeDelta,
 ) -> Result<DateTime<Utc>> {
     if let Some(exp) = claims.and_then(Claims::expires_at) {
-        return Ok(exp + clock_ahead);
+        return Ok(exp.checked_add_signed(clock_ahead).unwrap_or(exp));
     }
     let life = expires_in.and_then(|life| TimeDelta::from_std(life).ok());
     // The cap keeps date arithmetic in range whatever the server claims.

@@ -105,6 +105,24 @@ enum Memory {
     Nothing(Option<HomeError>),
 }
 
+impl Memory {
+    /// Whether `token` was obtained after this was remembered.
+    fn is_older_than(&self, token: &TokenRecord) -> bool {
+        match self {
+            Memory::Fresh(known) | Memory::Ending(known) => known.obtained_at < token.obtained_at,
+            Memory::Nothing(_) => true,
+        }
+    }
+
+    /// Why something that is there cannot be read.
+    fn unreadable(&self) -> Option<HomeError> {
+        match self {
+            Memory::Nothing(reason) => reason.clone(),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> Road<'a> {
     /// The road for `profile`, remembering in `store`, asking `person`.
     pub fn new(
@@ -168,36 +186,25 @@ impl<'a> Road<'a> {
             place.forget_outcomes();
         }
         let known = place.outcomes.last();
-        self.heed(known.as_ref(), &caller)?;
-
-        // A token that was there before this call began is not what an insisting caller wants; a newer one is.
-        let seen = match &before {
-            Memory::Fresh(token) | Memory::Ending(token) => Some(token.obtained_at),
-            Memory::Nothing(_) => None,
-        };
-        let good = match &before {
-            Memory::Ending(token) if !self.insists() => Some(token),
-            _ => None,
-        };
-        let mut lock = match place.lock(!matches!(self.person.reach(), Reach::Nobody(_)), good.is_some()) {
+        let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
+        let good = self.good(&before);
+        let locked =
+            self.heed(known.as_ref(), &caller).and_then(|()| place.lock(can_ask, good.is_some()).map_err(Failed::from));
+        let mut lock = match locked {
             Ok(lock) => lock,
-            Err(error) => return good.map(|token| self.as_remembered(token)).ok_or(error.into()),
+            Err(failed) => return good.map(|token| self.as_remembered(token)).ok_or(failed),
         };
 
+        // Somebody else may have done the work while this process waited.
         let memory = self.remembered();
-        match &memory {
-            Memory::Fresh(token) if !self.insists() || seen.is_some_and(|seen| token.obtained_at > seen) => {
-                return Ok(self.as_remembered(token));
-            }
-            _ => {}
+        if let Memory::Fresh(token) = &memory
+            && (!self.insists() || before.is_older_than(token))
+        {
+            return Ok(self.as_remembered(token));
         }
-        let good = match &memory {
-            Memory::Ending(token) if !self.insists() => Some(token),
-            _ => None,
-        };
-        // Somebody else tried while this process waited: that outcome is this one's too.
+        let good = self.good(&memory);
         if let Some(outcome) = place.outcomes.last()
-            && outcome.is_new_since(known.as_ref())
+            && outcome.concerns(known.as_ref(), can_ask)
         {
             return match good {
                 Some(token) => Ok(self.as_remembered(token)),
@@ -205,11 +212,7 @@ impl<'a> Road<'a> {
             };
         }
 
-        let unreadable = match memory {
-            Memory::Nothing(ref reason) => reason.clone(),
-            _ => None,
-        };
-        let work = work::Work { road: self, lock: &mut lock, good, unreadable };
+        let work = work::Work { road: self, lock: &mut lock, good, unreadable: memory.unreadable() };
         match work.run() {
             Ok(obtained) => {
                 place.outcomes.clear();
@@ -217,11 +220,16 @@ impl<'a> Road<'a> {
             }
             Err(failure) => {
                 place.outcomes.record(&failure.shared(), failure.stickiness, &caller);
-                match good {
-                    Some(token) => Ok(self.as_remembered(token)),
-                    None => Err(failure.error.into()),
-                }
+                good.map(|token| self.as_remembered(token)).ok_or(failure.error.into())
             }
+        }
+    }
+
+    /// A token that will do if no better one can be had.
+    fn good<'m>(&self, memory: &'m Memory) -> Option<&'m TokenRecord> {
+        match memory {
+            Memory::Ending(token) if !self.insists() => Some(token),
+            _ => None,
         }
     }
 

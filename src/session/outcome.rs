@@ -29,6 +29,8 @@ pub enum Stickiness {
     Sticky,
     /// Nobody answered.
     Unanswered,
+    /// Nobody could be asked: true for those who waited and cannot ask either, and for nobody else.
+    Nobody,
 }
 
 /// A failure, as it is shared.
@@ -115,16 +117,18 @@ pub fn clear_all(folder: &Path) {
 }
 
 impl Outcome {
-    /// Whether this is another failure than `before`.
-    pub fn is_new_since(&self, before: Option<&Outcome>) -> bool {
-        before.is_none_or(|before| before.id != self.id)
+    /// Whether this happened while a process waited that saw `before` when it began, and concerns it: one that can ask
+    /// a person does not share the fate of one that could not.
+    pub fn concerns(&self, before: Option<&Outcome>, can_ask: bool) -> bool {
+        let new = before.is_none_or(|before| before.id != self.id);
+        new && !(can_ask && self.stickiness == Stickiness::Nobody)
     }
 
     /// What `caller` is told before anything is tried.
     pub fn verdict(&self, caller: &Caller, at_a_terminal: bool) -> Verdict {
         let age = Utc::now() - self.at;
         match self.stickiness {
-            Stickiness::Passing => Verdict::Try,
+            Stickiness::Passing | Stickiness::Nobody => Verdict::Try,
             _ if self.callers.contains(caller) => Verdict::Repeat(self.error.clone()),
             Stickiness::Unanswered if !at_a_terminal && age < UNANSWERED => Verdict::TooSoon(self.error.clone()),
             _ => Verdict::Try,

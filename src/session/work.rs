@@ -93,7 +93,7 @@ impl Work<'_, '_> {
                         }
                     }
                     Some(_) if !covered => {
-                        reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned())
+                        reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned());
                     }
                     _ => {}
                 }
@@ -180,7 +180,8 @@ impl Work<'_, '_> {
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, insist, .. } = *self.road;
         if let Reach::Nobody(why) = person.reach() {
-            return Err(WorkFailure::passing(nobody(&profile.provider, reason.as_deref(), &why)));
+            let error = nobody(&profile.provider, reason.as_deref(), &why);
+            return Err(WorkFailure { error, stickiness: Stickiness::Nobody });
         }
         let (keeper, trouble) = match profile.storage {
             Storage::None => (None, None),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// The most that is read of any file of ours.
@@ -12,8 +12,9 @@ const TEMPORARY: &str = ".kubectl-login-";
 /// After this long a temporary file belongs to no writer any more.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// Whether `folder` is a place to keep things in: ours, and not open to others for writing. A missing folder is fine
-/// when `create` makes it (0700, parents included).
+/// Whether `folder` is a place to keep things in: ours, and not open to the world for writing. (A group may write where
+/// the umask is 002; files are checked one by one, so it could only delete them.) A missing folder is fine when `create`
+/// makes it (0700, parents included).
 ///
 /// Errors: it cannot be made, it is no folder, it belongs to somebody else, others may write to it.
 pub fn check_folder(folder: &Path, create: bool) -> io::Result<()> {
@@ -113,7 +114,7 @@ pub fn sweep(folder: &Path) {
 }
 
 /// Opens (or makes) a lock file of ours for reading and writing.
-pub fn open_lock(path: &PathBuf) -> io::Result<File> {
+pub fn open_lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         check_folder(folder, true)?;
     }
@@ -157,10 +158,10 @@ mod platform {
     }
 
     pub(super) fn check_not_shared(metadata: &fs::Metadata) -> io::Result<()> {
-        if metadata.mode() & 0o022 == 0 {
+        if metadata.mode() & 0o002 == 0 {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users may write to it"))
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "everybody may write to it"))
         }
     }
 

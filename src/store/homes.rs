@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use super::key::Key;
-use super::lock::{self, Patience};
+use super::lock::{self, Lock, Patience};
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
 const KEYRING_LIMIT: Duration = Duration::from_secs(3);
@@ -75,8 +75,9 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
     }
 }
 
-/// Whether the keyring works: writes, reads back and deletes a probe.
-pub fn probe_keyring() -> Result<(), HomeError> {
+/// Whether the keyring works: writes, reads back and deletes a probe; one process at a time, under `lock_file`.
+pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
+    let _lock = lock_for_key(lock_file);
     let home = KeyringHome { item: "probe" };
     let probe = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
     home.write(&probe)?;
@@ -90,19 +91,23 @@ pub fn probe_keyring() -> Result<(), HomeError> {
 
 /// The key of `home`, made if there is none. `lock_file` is the one lock all makers of that key take, and what counts
 /// is what the home gives back afterwards: two first sign-ins never overwrite each other's key.
-pub fn key_for_writing(home: &dyn KeyHome, lock_file: PathBuf) -> Result<Key, HomeError> {
+pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, HomeError> {
     if let Some(key) = home.read()? {
         return Ok(key);
     }
-    // Without a lock file the key is made all the same: reading back still tells whose key won.
-    let _lock =
-        lock::acquire(lock_file, |_, waited| if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp });
+    let _lock = lock_for_key(lock_file);
     if let Some(key) = home.read()? {
         return Ok(key);
     }
     let key = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
     home.write(&key)?;
     home.read()?.ok_or_else(|| HomeError::Absent("it does not give back what it was given".to_owned()))
+}
+
+/// The lock, or nothing where none can be had: a key is made all the same then, and reading it back tells whose won.
+fn lock_for_key(lock_file: &Path) -> Option<Lock> {
+    let patience = |_: Option<&_>, waited| if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp };
+    lock::acquire(lock_file, patience).ok()
 }
 
 struct FileHome {
@@ -213,7 +218,7 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         let home = open(Home::File, folder.path());
-                        key_for_writing(home.as_ref(), folder.path().join("locks/key")).expect("a key").id()
+                        key_for_writing(home.as_ref(), &folder.path().join("locks/key")).expect("a key").id()
                     })
                 })
                 .collect();

@@ -3,7 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -50,10 +50,10 @@ pub enum LockError {
 /// Takes the lock at `path`. Whenever it is taken, `patience` is asked with what the holder says and how long this wait
 /// has been going on.
 pub fn acquire(
-    path: PathBuf,
+    path: &Path,
     mut patience: impl FnMut(Option<&Holder>, Duration) -> Patience,
 ) -> Result<Lock, LockError> {
-    let mut file = files::open_lock(&path).map_err(LockError::Unusable)?;
+    let mut file = files::open_lock(path).map_err(LockError::Unusable)?;
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -99,13 +99,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let holder = Holder { pid: 7, asks_a_person: true, done_by: 9 };
-        let mut lock = acquire(path.clone(), |_, _| Patience::GiveUp).expect("free");
+        let mut lock = acquire(&path, |_, _| Patience::GiveUp).expect("free");
         lock.announce(&holder);
-        match acquire(path.clone(), |_, _| Patience::GiveUp) {
+        match acquire(&path, |_, _| Patience::GiveUp) {
             Err(LockError::GaveUp(seen)) => assert_eq!(seen, Some(holder)),
             _ => panic!("the lock is held"),
         }
         drop(lock);
-        assert!(acquire(path, |_, _| Patience::GiveUp).is_ok());
+        assert!(acquire(&path, |_, _| Patience::GiveUp).is_ok());
     }
 }

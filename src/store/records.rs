@@ -97,12 +97,15 @@ pub struct Keeper {
     key: Key,
 }
 
+/// What a home says when it is asked for its key.
+type LookUp = Result<Option<Key>, HomeError>;
+
 /// The remembering of one folder.
 pub struct Store {
     root: Option<PathBuf>,
     keyring_lock: Option<PathBuf>,
     /// Keys as looked up in this process: one look-up a home.
-    keys: RefCell<Vec<(Home, Result<Option<Key>, HomeError>)>>,
+    keys: RefCell<Vec<(Home, LookUp)>>,
 }
 
 /// A document that anybody may read, with its age.
@@ -234,7 +237,7 @@ impl Store {
         });
         let (home, reason) = match decided {
             Some(home) => (home, None),
-            None => match homes::probe_keyring() {
+            None => match homes::probe_keyring(&self.key_lock(Home::Keyring, root)) {
                 Ok(()) => (Home::Keyring, None),
                 Err(error) => (Home::File, Some(error)),
             },
@@ -251,12 +254,15 @@ impl Store {
     }
 
     fn keeper_at(&self, home: Home, root: &Path) -> Result<Keeper, HomeError> {
-        let lock = match (home, &self.keyring_lock) {
+        let key = homes::key_for_writing(homes::open(home, root).as_ref(), &self.key_lock(home, root))?;
+        Ok(Keeper { home, key })
+    }
+
+    fn key_lock(&self, home: Home, root: &Path) -> PathBuf {
+        match (home, &self.keyring_lock) {
             (Home::Keyring, Some(lock)) => lock.clone(),
             _ => root.join("locks/key"),
-        };
-        let key = homes::key_for_writing(homes::open(home, root).as_ref(), lock)?;
-        Ok(Keeper { home, key })
+        }
     }
 
     /// A public document called `id`, unless it is older than `age`.
@@ -330,7 +336,7 @@ impl Store {
         }
     }
 
-    fn key(&self, home: Home, root: &Path) -> Result<Option<Key>, HomeError> {
+    fn key(&self, home: Home, root: &Path) -> LookUp {
         if let Some((_, known)) = self.keys.borrow().iter().find(|(known, _)| *known == home) {
             return known.clone();
         }

@@ -127,7 +127,7 @@ mod tests {
         fn any_change_or_cut_is_noticed(at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<bool>()) {
             let (key, file) = sealed("n");
             let at = at.index(file.len());
-            let mut changed = file.clone();
+            let mut changed = file;
             if cut { changed.truncate(at) } else { changed[at] ^= 1 << bit }
             prop_assert!(open(&changed, "n", &key).is_none());
         }

@@ -1,4 +1,4 @@
-//! How the demonstration looks: numbered steps, plain text, no more than 100 columns, no whole token.
+//! How the demonstration looks: numbered steps, plain text, no whole token, no more than 100 columns but for tables.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -60,7 +60,11 @@ pub(crate) fn output(outcome: &Outcome) {
         wrapped("   ! ", line);
     }
     for line in outcome.stdout.lines() {
-        wrapped("   > ", &shortened(line));
+        match shortened(line) {
+            Some(credential) => wrapped("   > ", &credential),
+            // A table would be no table any more.
+            None => println!("   > {line}"),
+        }
     }
 }
 
@@ -71,17 +75,16 @@ fn wrapped(prefix: &str, line: &str) {
     while rest.len() > room {
         let fits = rest[..room].iter().rposition(|letter| matches!(letter, ' ' | ','));
         let tail = rest.split_off(fits.map_or(room, |last| last + 1));
-        println!("{prefix}{}", rest.iter().collect::<String>());
+        println!("{}", format!("{prefix}{}", rest.iter().collect::<String>()).trim_end());
         rest = tail;
     }
     println!("{}", format!("{prefix}{}", rest.iter().collect::<String>()).trim_end());
 }
 
-/// An ExecCredential with the first characters of its token only; any other line as it is.
-fn shortened(line: &str) -> String {
-    let Ok(mut credential) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
-    let Some(token) = credential["status"]["token"].as_str() else { return line.to_owned() };
-    let start: String = token.chars().take(TOKEN_SHOWN).collect();
+/// An ExecCredential with the first characters of its token only; nothing for any other line.
+fn shortened(line: &str) -> Option<String> {
+    let mut credential: Value = serde_json::from_str(line).ok()?;
+    let start: String = credential["status"]["token"].as_str()?.chars().take(TOKEN_SHOWN).collect();
     credential["status"]["token"] = Value::String(format!("{start}…"));
-    credential.to_string()
+    Some(credential.to_string())
 }
