@@ -12,6 +12,7 @@ use oauth2::{
     StandardTokenIntrospectionResponse, TokenUrl,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use url::Url;
 
 use super::Endpoints;
 use super::answer::{ErrorAnswer, TokenAnswer};
@@ -52,8 +53,11 @@ pub enum Failure {
     Trouble(Trouble),
     /// The answer is an error object.
     Refused(Box<ErrorAnswer>),
-    /// The answer is something else: a web page, another JSON. The text says what, without repeating secrets.
+    /// The answer is something else, such as a web page: whatever stands before the server may have sent it. The text
+    /// says what, without repeating secrets.
     NotOAuth(String),
+    /// The server itself answered, and neither with what was asked for nor with an error. The text says what.
+    Malformed(String),
 }
 
 /// Tokens, and how far this machine's clock is ahead of the server that gave them.
@@ -83,7 +87,7 @@ impl Client {
     /// Asks for a device code and a user code (RFC 8628 3.1).
     pub async fn device_authorization(
         &self,
-        endpoint: &url::Url,
+        endpoint: &Url,
         scopes: &[String],
         challenge: Option<&PkceCodeChallenge>,
         limit: Duration,
@@ -128,12 +132,12 @@ impl Client {
         let response = smooth(answer);
         let body = response.body();
         if response.status() == 200 {
-            let answer = serde_json::from_slice(body).map_err(|_| self.not_oauth(url, body))?;
+            let answer = serde_json::from_slice(body).map_err(|_| unreadable(url, body))?;
             return Ok(Granted { answer, clock_ahead });
         }
         match serde_json::from_slice::<ErrorAnswer>(body) {
             Ok(error) => Err(Failure::Refused(Box::new(error))),
-            Err(_) => Err(self.not_oauth(url, body)),
+            Err(_) => Err(unreadable(url, body)),
         }
     }
 
@@ -171,31 +175,25 @@ impl Client {
         }
     }
 
-    fn failure(&self, url: &url::Url, error: RequestTokenError<Trouble, ErrorAnswer>) -> Failure {
+    fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>) -> Failure {
         match error {
             RequestTokenError::ServerResponse(answer) => Failure::Refused(Box::new(answer)),
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
-            RequestTokenError::Parse(_, body) => self.not_oauth(url, &body),
-            RequestTokenError::Other(_) => self.not_oauth(url, b""),
+            RequestTokenError::Parse(_, body) => unreadable(url, &body),
+            RequestTokenError::Other(_) => unreadable(url, b""),
         }
     }
+}
 
-    /// What kind of thing `body` is. Its text is never repeated: a parser's complaint could quote a token.
-    fn not_oauth(&self, url: &url::Url, body: &[u8]) -> Failure {
-        let start = body.trim_ascii_start();
-        let what = match serde_json::from_slice::<serde_json::Value>(body) {
-            Ok(serde_json::Value::Object(object)) if object.contains_key("access_token") => {
-                "a token answer that is not as RFC 6749 has it"
-            }
-            Ok(serde_json::Value::Object(object)) if object.contains_key("device_code") => {
-                "a device answer that is not as RFC 8628 has it"
-            }
-            Ok(serde_json::Value::Object(_)) => "JSON without the fields of an OAuth answer",
-            Ok(_) => "JSON that is no object",
-            Err(_) if start.starts_with(b"<") => "a web page",
-            Err(_) if start.is_empty() => "nothing usable",
-            Err(_) => "something that is not JSON",
-        };
-        Failure::NotOAuth(format!("{} answered with {what}", origin(url)))
+/// What kind of thing `body` is. Its text is never repeated: a parser's complaint could quote a token.
+fn unreadable(url: &Url, body: &[u8]) -> Failure {
+    let start = body.trim_ascii_start();
+    let found = |what| format!("{} answered with {what}", origin(url));
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(serde_json::Value::Object(_)) => Failure::Malformed(found("JSON without the fields of an OAuth answer")),
+        Ok(_) => Failure::NotOAuth(found("JSON that is no object")),
+        Err(_) if start.starts_with(b"<") => Failure::NotOAuth(found("a web page")),
+        Err(_) if start.is_empty() => Failure::NotOAuth(found("nothing usable")),
+        Err(_) => Failure::NotOAuth(found("something that is not JSON")),
     }
 }

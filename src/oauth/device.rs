@@ -121,6 +121,7 @@ impl Pending {
                     Class::Transient => (extra, last_trouble) = (longer(extra), Some(failure)),
                     _ => return Err(Ending::Failed(failure)),
                 },
+                Failure::Malformed(_) => return Err(Ending::Failed(failure)),
                 Failure::Trouble(trouble) if !trouble.passes() => return Err(Ending::Failed(failure)),
                 Failure::Trouble(_) | Failure::NotOAuth(_) => {
                     tracing::debug!(?failure, "poll brought no answer");

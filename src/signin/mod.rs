@@ -102,5 +102,9 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL; a proxy or captive portal may have answered instead.",
         ),
+        Failure::Malformed(found) => Error::failed(
+            format!("cannot {what}: {found}"),
+            "Check the issuer or authority URL, and ask whoever runs the server: its answer is not as the standard has it.",
+        ),
     }
 }

@@ -49,9 +49,9 @@ pub enum HomeError {
     /// The keyring does not answer.
     #[error("the keyring does not answer")]
     Frozen,
-    /// There is no keyring, or it does not work.
-    #[error("no working keyring: {0}")]
-    Absent(String),
+    /// There is no keyring, or it does not work. (Why is in the log: it is in the words of libraries.)
+    #[error("there is no working keyring")]
+    Absent,
     /// The key file cannot be read or written.
     #[error("the key file cannot be written: {0}")]
     File(String),
@@ -79,13 +79,13 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
     let _lock = lock_for_key(lock_file);
     let home = KeyringHome { item: "probe" };
-    let probe = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
+    let probe = Key::generate().map_err(absent)?;
     home.write(&probe)?;
     let back = home.read()?;
     home.delete()?;
     match back {
         Some(back) if back.id() == probe.id() => Ok(()),
-        _ => Err(HomeError::Absent("it does not give back what it was given".to_owned())),
+        _ => Err(absent("it does not give back what it was given")),
     }
 }
 
@@ -99,9 +99,9 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, Home
     if let Some(key) = home.read()? {
         return Ok(key);
     }
-    let key = Key::generate().map_err(|error| HomeError::Absent(error.to_string()))?;
+    let key = Key::generate().map_err(absent)?;
     home.write(&key)?;
-    home.read()?.ok_or_else(|| HomeError::Absent("it does not give back what it was given".to_owned()))
+    home.read()?.ok_or_else(|| absent("it does not give back what it was given"))
 }
 
 /// The lock, or nothing where none can be had: a key is made all the same then, and reading it back tells whose won.
@@ -174,7 +174,7 @@ fn read_item(item: &str) -> Result<Option<zeroize::Zeroizing<String>>, HomeError
 
 fn entry(item: &str) -> Result<keyring::v1::Entry, HomeError> {
     if let Err(error) = keyring::v1::Entry::store_status() {
-        return Err(HomeError::Absent(crate::text::printable(&error.to_string(), 200)));
+        return Err(absent(error));
     }
     keyring::v1::Entry::new(SERVICE, item).map_err(translate)
 }
@@ -182,8 +182,14 @@ fn entry(item: &str) -> Result<keyring::v1::Entry, HomeError> {
 fn translate(error: keyring::v1::Error) -> HomeError {
     match error {
         keyring::v1::Error::NoStorageAccess(_) => HomeError::Locked,
-        error => HomeError::Absent(crate::text::printable(&error.to_string(), 200)),
+        error => absent(error),
     }
+}
+
+/// A keyring that does not work, with the library's reason in the log.
+pub(super) fn absent(reason: impl std::fmt::Display) -> HomeError {
+    tracing::debug!(reason = crate::text::printable(&reason.to_string(), 300), "no keyring");
+    HomeError::Absent
 }
 
 /// Runs `work` on a thread of its own and waits three seconds at most. A thread that hangs is left behind; the process
@@ -197,12 +203,12 @@ fn within_limit<T: Send + 'static>(
         let _ = sender.send(work());
     });
     if let Err(error) = spawned {
-        return Err(HomeError::Absent(error.to_string()));
+        return Err(absent(error));
     }
     match receiver.recv_timeout(KEYRING_LIMIT) {
         Ok(outcome) => outcome,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(HomeError::Frozen),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(HomeError::Absent("its client failed".to_owned())),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(absent("its client failed")),
     }
 }
 

@@ -201,7 +201,7 @@ impl Store {
         files::remove(&root.join("home"))?;
         if with_keyring {
             match homes::open(Home::Keyring, root).delete() {
-                Err(HomeError::Absent(_)) | Ok(()) => {}
+                Err(HomeError::Absent) | Ok(()) => {}
                 Err(error) => return Err(std::io::Error::other(error.to_string())),
             }
         }

@@ -10,8 +10,7 @@ use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
 use zeroize::Zeroizing;
 
-use super::homes::HomeError;
-use crate::text::printable;
+use super::homes::{self, HomeError};
 
 /// The text of the item that the keyring crate keeps for `service` and `item`; `None` where there is none.
 ///
@@ -30,6 +29,6 @@ pub(super) fn read(service: &str, item: &str) -> Result<Option<Zeroizing<String>
 fn absent(error: secret_service::Error) -> HomeError {
     match error {
         secret_service::Error::Locked | secret_service::Error::Prompt => HomeError::Locked,
-        error => HomeError::Absent(printable(&error.to_string(), 200)),
+        error => homes::absent(error),
     }
 }

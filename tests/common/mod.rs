@@ -5,6 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use chrono::{TimeDelta, Utc};
+use kubectl_login::environment::Environment;
+use kubectl_login::profile::Storage;
+use kubectl_login::store::{Store, TokenFacts, TokenRecord};
 use serde_json::Value;
 use sim::World;
 
@@ -37,6 +41,18 @@ impl Home {
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
+    }
+
+    /// Makes the remembered tokens older, as if time had gone by: `seconds` are left of their hour.
+    pub fn leave(&self, seconds: i64) {
+        let store = Store::open(Some(self.state()), &Environment::default());
+        let (keeper, _) = store.keeper(Storage::File).unwrap();
+        let expires_at = Utc::now() + TimeDelta::seconds(seconds);
+        for (id, _, facts) in store.tokens() {
+            let token = store.token(&id).found().unwrap();
+            let record = TokenRecord { obtained_at: expires_at - TimeDelta::hours(1), expires_at, ..token };
+            store.keep_token(&keeper, &id, &TokenFacts { expires_at, ..facts }, &record).unwrap();
+        }
     }
 
     /// A command of this home, without a controlling terminal (setsid) and without stdin.
@@ -138,4 +154,21 @@ pub fn claims(token: &str) -> Value {
     use base64::Engine as _;
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// Runs a test body for several items at the same time: most of a sign-in is waiting.
+pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for item in items {
+            scope.spawn(|| body(item));
+        }
+    });
+}
+
+/// Where a program is that a test cannot do without; the test fails with what to install if it is nowhere.
+#[track_caller]
+pub fn needed(program: &str, package: &str) -> PathBuf {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("this test needs {program}: apt-get install {package}"))
 }
