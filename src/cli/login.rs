@@ -73,7 +73,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
             "Choose another context with --context, or set the user's exec.command to kubectl-login with the arguments of get-token.",
         ));
     };
-    let (args, given) = super::parse_get_token(words).map_err(|error| {
+    let (args, typed) = super::parse_get_token(words).map_err(|error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
         Error::usage(
@@ -82,7 +82,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
         )
     })?;
     let environment = environment.clone().with(entry.exec.env.iter().cloned());
-    let settings = profile::settings(&args, &given, &environment)?;
+    let settings = profile::settings(&args, &typed, &environment)?;
     Ok((entry, settings, environment))
 }
 

@@ -1,7 +1,5 @@
 //! From what was typed and what the environment says to a [`Profile`].
 
-use clap::ArgMatches;
-use clap::parser::ValueSource;
 use kubectl_login::entra::{audience, cloud};
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
@@ -11,8 +9,7 @@ use kubectl_login::profile::{Browser, Method, Network, Pkce, Profile, Provider, 
 use kubectl_login::secret::Secret;
 use kubectl_login::text::printable;
 
-use super::args::{CacheStorage, ENTRA, GetTokenArgs, OIDC, Prompt, go_duration};
-use super::peers;
+use super::args::{CacheStorage, GetTokenArgs, Prompt, Typed, go_duration};
 
 /// Sign-in methods of Azure/kubelogin.
 const METHODS: &[&str] =
@@ -37,8 +34,8 @@ enum Dialect {
     Oidc,
 }
 
-/// The meaning of `args`; `given` tells which of them were really typed.
-pub(super) fn settings(args: &GetTokenArgs, given: &ArgMatches, environment: &Environment) -> Result<Settings> {
+/// The meaning of `args`; `typed` tells which of them were not defaults.
+pub(super) fn settings(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<Settings> {
     let network = network(args, environment)?;
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
@@ -46,8 +43,8 @@ pub(super) fn settings(args: &GetTokenArgs, given: &ArgMatches, environment: &En
         CacheStorage::File => Storage::File,
         CacheStorage::None => Storage::None,
     };
-    let profile = match dialect(given)? {
-        Dialect::Entra => entra(args, given, environment, network, storage)?,
+    let profile = match dialect(typed)? {
+        Dialect::Entra => entra(args, typed, environment, network, storage)?,
         Dialect::Oidc => oidc(args, network, storage)?,
     };
     Ok(Settings {
@@ -73,16 +70,8 @@ pub(super) fn prompt(flag: Option<Prompt>, environment: &Environment) -> Result<
 }
 
 /// The flags decide, never the environment; both at once make no sense.
-fn dialect(given: &ArgMatches) -> Result<Dialect> {
-    let grammar = peers::add_passive_flags(<GetTokenArgs as clap::CommandFactory>::command());
-    let typed = |heading: &str| {
-        grammar
-            .get_arguments()
-            .filter(|arg| arg.get_help_heading() == Some(heading))
-            .find(|arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine))
-            .and_then(|arg| arg.get_long())
-    };
-    match (typed(ENTRA), typed(OIDC)) {
+fn dialect(typed: &Typed) -> Result<Dialect> {
+    match (&typed.entra, &typed.oidc) {
         (Some(_), None) => Ok(Dialect::Entra),
         (None, Some(_)) => Ok(Dialect::Oidc),
         (Some(entra), Some(oidc)) => Err(Error::usage(
@@ -100,7 +89,7 @@ fn dialect(given: &ArgMatches) -> Result<Dialect> {
 
 fn entra(
     args: &GetTokenArgs,
-    given: &ArgMatches,
+    typed: &Typed,
     environment: &Environment,
     mut network: Network,
     storage: Storage,
@@ -139,10 +128,8 @@ fn entra(
     if method != "devicecode" {
         return Err(not_yet(&format!("--login {method}"), "--login devicecode"));
     }
-    for name in peers::NOT_YET {
-        if given.try_get_one::<bool>(name).ok().flatten() == Some(&true) {
-            return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));
-        }
+    if let Some(name) = typed.not_yet {
+        return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));
     }
     let missing: Vec<&str> = [
         ("--server-id", args.server_id.is_none()),
@@ -305,9 +292,9 @@ mod tests {
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let (args, given) =
+        let (args, typed) =
             super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
-        settings(&args, &given, &Environment::from_iter(variables.iter().copied()))
+        settings(&args, &typed, &Environment::from_iter(variables.iter().copied()))
     }
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -75,6 +75,11 @@ impl Home {
         Run::of(&mut self.plugin(args))
     }
 
+    /// Starts the plugin and lets it run.
+    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Child {
+        self.plugin(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs the plugin to its end, under a parent of its own: another kubectl command, as it were.
     pub fn run_as_new_caller<S: AsRef<str>>(&self, args: &[S]) -> Run {
         let mut command = self.program("sh");
