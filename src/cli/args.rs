@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
-
-use super::peers;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
@@ -225,31 +222,6 @@ pub(super) struct GetTokenArgs {
     /// User name, for the password grant
     #[arg(long, hide = true, value_name = "NAME")]
     pub(super) username: Option<String>,
-}
-
-/// Which flags of `get-token` were typed, as far as that means something beyond their values.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Typed {
-    /// One that only Microsoft Entra ID has.
-    pub(super) entra: Option<String>,
-    /// One that only OpenID Connect has.
-    pub(super) oidc: Option<String>,
-    /// One that would change what is asked of the issuer, and does not yet.
-    pub(super) not_yet: Option<&'static str>,
-}
-
-impl Typed {
-    pub(super) fn of(grammar: &clap::Command, given: &ArgMatches) -> Typed {
-        let under = |heading: &str| {
-            grammar
-                .get_arguments()
-                .filter(|arg| arg.get_help_heading() == Some(heading))
-                .find(|arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine))
-                .and_then(|arg| arg.get_long().map(str::to_owned))
-        };
-        let on = |name: &&str| given.try_get_one::<bool>(name).ok().flatten() == Some(&true);
-        Typed { entra: under(ENTRA), oidc: under(OIDC), not_yet: peers::NOT_YET.iter().copied().find(on) }
-    }
 }
 
 /// Go's strconv.ParseBool, which the peers' flags are read with.

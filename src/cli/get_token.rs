@@ -8,8 +8,9 @@ use kubectl_login::session::{Failed, Insist, Road};
 use kubectl_login::store::Store;
 
 use super::answer::Answer;
-use super::args::{GetTokenArgs, Typed};
+use super::args::GetTokenArgs;
 use super::profile;
+use super::typed::Typed;
 use crate::ui::Terminal;
 
 pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<(), Failed> {

@@ -10,6 +10,7 @@ mod peers;
 mod profile;
 mod report;
 mod status;
+mod typed;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
 use kubectl_login::session::Failed;
 
-use args::{Cli, Command, Typed};
+use args::{Cli, Command};
+use typed::Typed;
 
 const GET_TOKEN: &str = "get-token";
 

@@ -9,7 +9,8 @@ use kubectl_login::profile::{Browser, Method, Network, Pkce, Profile, Provider, 
 use kubectl_login::secret::Secret;
 use kubectl_login::text::printable;
 
-use super::args::{CacheStorage, GetTokenArgs, Prompt, Typed, go_duration};
+use super::args::{CacheStorage, GetTokenArgs, Prompt, go_duration};
+use super::typed::Typed;
 
 /// Sign-in methods of Azure/kubelogin.
 const METHODS: &[&str] =

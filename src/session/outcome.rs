@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use crate::error::Error;
 use crate::store::files;
+use crate::store::records::OUTCOMES;
 
 /// How long a caller is not asked again.
 const STICKY: TimeDelta = TimeDelta::minutes(10);
@@ -63,7 +64,7 @@ pub struct Outcomes {
 impl Outcomes {
     /// The outcome of `session` in `folder`; without a folder nothing is shared.
     pub fn of(folder: Option<&Path>, session: &str) -> Outcomes {
-        Outcomes { path: folder.map(|folder| folder.join("outcomes").join(session)) }
+        Outcomes { path: folder.map(|folder| folder.join(OUTCOMES).join(session)) }
     }
 
     /// The last failure, if it is not forgotten.
@@ -110,7 +111,7 @@ impl Outcomes {
 
 /// Forgets every failure in `folder`: a typed `kubectl login` starts afresh.
 pub fn clear_all(folder: &Path) {
-    let folder = folder.join("outcomes");
+    let folder = folder.join(OUTCOMES);
     for id in files::list(&folder) {
         let _ = files::remove(&folder.join(id));
     }

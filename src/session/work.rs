@@ -16,7 +16,7 @@ use crate::oauth::client::Failure;
 use crate::profile::{Provider, Storage};
 use crate::secret::Secret;
 use crate::signin::{self, Desk, NoTokens, Reach};
-use crate::store::homes::HomeError;
+use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, TokenFacts, TokenRecord};
 
@@ -197,8 +197,15 @@ impl Work<'_, '_> {
         let issuer = Issuer::open(profile, store, fresh, limit).await.map_err(WorkFailure::passing)?;
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
-        let desk =
-            Desk { profile, issuer: &issuer, scopes: &scopes, person, reason: reason.as_deref(), on_wait: &on_wait };
+        let desk = Desk {
+            profile,
+            client: &issuer.client,
+            pkce: issuer.uses_pkce(),
+            scopes: &scopes,
+            person,
+            reason: reason.as_deref(),
+            on_wait: &on_wait,
+        };
         let granted = tokio::select! {
             outcome = signin::way(profile.method).sign_in(&desk) => outcome.map_err(|ending| match ending {
                 NoTokens::Unanswered(error) => WorkFailure { error, stickiness: Stickiness::Unanswered },

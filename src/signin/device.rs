@@ -21,7 +21,7 @@ impl Way for DeviceCode {
 }
 
 async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
-    let client = &desk.issuer.client;
+    let client = desk.client;
     let Some(endpoint) = &client.endpoints.device_authorization else {
         return Err(NoTokens::Failed(Error::failed(
             "the issuer offers no device code sign-in",
@@ -29,7 +29,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
         )));
     };
     let limit = desk.profile.network.needed();
-    let pending = device::start(client, endpoint, desk.scopes, desk.issuer.uses_pkce(), limit)
+    let pending = device::start(client, endpoint, desk.scopes, desk.pkce, limit)
         .await
         .map_err(|failure| ended(explain(&failure, "sign in")))?;
     let shown_address = url::Url::parse(pending.verification_uri()).ok();

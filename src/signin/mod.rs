@@ -12,9 +12,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::oauth::client::{Failure, Granted};
+use crate::oauth::client::{Client, Failure, Granted};
 use crate::profile::{Method, Profile};
-use crate::session::issuer::Issuer;
 
 /// Whether somebody can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +58,9 @@ pub struct Desk<'a> {
     /// What is wanted.
     pub profile: &'a Profile,
     /// From whom.
-    pub issuer: &'a Issuer<'a>,
+    pub client: &'a Client,
+    /// Whether PKCE is used where the way itself does not insist on it.
+    pub pkce: bool,
     /// The scopes to ask for.
     pub scopes: &'a [String],
     /// Who is asked.

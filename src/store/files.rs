@@ -101,13 +101,13 @@ pub fn is_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Removes temporary files that a killed writer left in `folder`.
-pub fn sweep(folder: &Path) {
+/// Removes temporary files that a killed writer left in `folder`, or that a living one has there just now when `all`.
+pub fn sweep(folder: &Path, all: bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         let stale = modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
-        if ours && stale {
+        if ours && (all || stale) {
             let _ = remove(&entry.path());
         }
     }

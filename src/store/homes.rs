@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::key::Key;
+use super::key::{HomeError, Key};
 use super::lock::{self, Lock, Patience};
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
@@ -40,23 +40,6 @@ impl Home {
     }
 }
 
-/// Why a home gives no key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HomeError {
-    /// The keyring is locked.
-    #[error("the keyring is locked")]
-    Locked,
-    /// The keyring does not answer.
-    #[error("the keyring does not answer")]
-    Frozen,
-    /// There is no keyring, or it does not work. (Why is in the log: it is in the words of libraries.)
-    #[error("there is no working keyring")]
-    Absent,
-    /// The key file cannot be read or written.
-    #[error("the key file cannot be written: {0}")]
-    File(String),
-}
-
 /// Something that keeps a key. The two homes are behind it, and so is each platform's keyring.
 pub trait KeyHome {
     /// The key, `None` where there is none yet. Never raises a dialog.
@@ -79,13 +62,13 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
     let _lock = lock_for_key(lock_file);
     let home = KeyringHome { item: "probe" };
-    let probe = Key::generate().map_err(absent)?;
+    let probe = Key::generate().map_err(HomeError::absent)?;
     home.write(&probe)?;
     let back = home.read()?;
     home.delete()?;
     match back {
         Some(back) if back.id() == probe.id() => Ok(()),
-        _ => Err(absent("it does not give back what it was given")),
+        _ => Err(HomeError::absent("it does not give back what it was given")),
     }
 }
 
@@ -99,9 +82,9 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, Home
     if let Some(key) = home.read()? {
         return Ok(key);
     }
-    let key = Key::generate().map_err(absent)?;
+    let key = Key::generate().map_err(HomeError::absent)?;
     home.write(&key)?;
-    home.read()?.ok_or_else(|| absent("it does not give back what it was given"))
+    home.read()?.ok_or_else(|| HomeError::absent("it does not give back what it was given"))
 }
 
 /// The lock, or nothing where none can be had: a key is made all the same then, and reading it back tells whose won.
@@ -174,7 +157,7 @@ fn read_item(item: &str) -> Result<Option<zeroize::Zeroizing<String>>, HomeError
 
 fn entry(item: &str) -> Result<keyring::v1::Entry, HomeError> {
     if let Err(error) = keyring::v1::Entry::store_status() {
-        return Err(absent(error));
+        return Err(HomeError::absent(error));
     }
     keyring::v1::Entry::new(SERVICE, item).map_err(translate)
 }
@@ -182,14 +165,8 @@ fn entry(item: &str) -> Result<keyring::v1::Entry, HomeError> {
 fn translate(error: keyring::v1::Error) -> HomeError {
     match error {
         keyring::v1::Error::NoStorageAccess(_) => HomeError::Locked,
-        error => absent(error),
+        error => HomeError::absent(error),
     }
-}
-
-/// A keyring that does not work, with the library's reason in the log.
-pub(super) fn absent(reason: impl std::fmt::Display) -> HomeError {
-    tracing::debug!(reason = crate::text::printable(&reason.to_string(), 300), "no keyring");
-    HomeError::Absent
 }
 
 /// Runs `work` on a thread of its own and waits three seconds at most. A thread that hangs is left behind; the process
@@ -203,12 +180,12 @@ fn within_limit<T: Send + 'static>(
         let _ = sender.send(work());
     });
     if let Err(error) = spawned {
-        return Err(absent(error));
+        return Err(HomeError::absent(error));
     }
     match receiver.recv_timeout(KEYRING_LIMIT) {
         Ok(outcome) => outcome,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(HomeError::Frozen),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(absent("its client failed")),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(HomeError::absent("its client failed")),
     }
 }
 

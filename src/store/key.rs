@@ -1,9 +1,12 @@
-//! The key that records are sealed with: 32 random bytes, written as base64 because some keyrings take only text.
+//! The key that records are sealed with (32 random bytes, written as base64 because some keyrings take only text), and
+//! why there may be none to be had.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+use crate::text::printable;
 
 /// A sealing key. Nothing shows its bytes, and they are wiped on drop.
 #[derive(Clone)]
@@ -38,6 +41,31 @@ impl Key {
     /// The bytes, for the cipher.
     pub(super) fn bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// Why a home gives no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HomeError {
+    /// The keyring is locked.
+    #[error("the keyring is locked")]
+    Locked,
+    /// The keyring does not answer.
+    #[error("the keyring does not answer")]
+    Frozen,
+    /// There is no keyring, or it does not work. (Why is in the log: it is in the words of libraries.)
+    #[error("there is no working keyring")]
+    Absent,
+    /// The key file cannot be read or written.
+    #[error("the key file cannot be written: {0}")]
+    File(String),
+}
+
+impl HomeError {
+    /// A keyring that does not work, with the library's reason in the log.
+    pub(super) fn absent(reason: impl std::fmt::Display) -> HomeError {
+        tracing::debug!(reason = printable(&reason.to_string(), 300), "no keyring");
+        HomeError::Absent
     }
 }
 

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::homes::{self, Home, HomeError};
-use super::key::Key;
+use super::homes::{self, Home};
+use super::key::{HomeError, Key};
 use super::{files, seal};
 use crate::environment::Environment;
 use crate::paths;
@@ -19,6 +19,8 @@ use crate::secret::Secret;
 const SESSIONS: &str = "sessions";
 const TOKENS: &str = "tokens";
 const ISSUERS: &str = "issuers";
+/// How sign-ins ended; written and read by `session::outcome`.
+pub const OUTCOMES: &str = "outcomes";
 
 /// What may be known of a session without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,12 +193,12 @@ impl Store {
     /// Forgets everything in this folder, the key included; the keyring's item too when `with_keyring`.
     pub fn forget_all(&self, with_keyring: bool) -> std::io::Result<()> {
         let Some(root) = &self.root else { return Ok(()) };
-        for folder in [TOKENS, SESSIONS, ISSUERS, "outcomes"] {
+        for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES] {
             for id in files::list(&root.join(folder)) {
                 self.remove(folder, &id)?;
             }
-            files::sweep(&root.join(folder));
         }
+        sweep(root, true);
         files::remove(&root.join("key"))?;
         files::remove(&root.join("home"))?;
         if with_keyring {
@@ -217,9 +219,7 @@ impl Store {
         if let Err(error) = files::check_folder(root, true) {
             return Err(HomeError::File(format!("{}: {error}", root.display())));
         }
-        for folder in [SESSIONS, TOKENS] {
-            files::sweep(&root.join(folder));
-        }
+        sweep(root, false);
         match storage {
             Storage::None => Err(HomeError::File("nothing is to be remembered".to_owned())),
             Storage::Keyring => self.keeper_at(Home::Keyring, root).map(|keeper| (keeper, None)),
@@ -346,6 +346,14 @@ impl Store {
             self.keys.borrow_mut().push((home, found.clone()));
         }
         found
+    }
+}
+
+/// Removes what killed writers left behind, a copy of the key in the making included.
+fn sweep(root: &Path, all: bool) {
+    files::sweep(root, all);
+    for folder in [SESSIONS, TOKENS, ISSUERS, OUTCOMES] {
+        files::sweep(&root.join(folder), all);
     }
 }
 

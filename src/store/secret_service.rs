@@ -10,25 +10,25 @@ use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
 use zeroize::Zeroizing;
 
-use super::homes::{self, HomeError};
+use super::key::HomeError;
 
 /// The text of the item that the keyring crate keeps for `service` and `item`; `None` where there is none.
 ///
 /// Errors: no Secret Service, or the item's collection is locked. Blocks for as long as the service does.
 pub(super) fn read(service: &str, item: &str) -> Result<Option<Zeroizing<String>>, HomeError> {
-    let bus = SecretService::connect(EncryptionType::Plain).map_err(absent)?;
+    let bus = SecretService::connect(EncryptionType::Plain).map_err(translate)?;
     let attributes = HashMap::from([("service", service), ("username", item)]);
-    let found = bus.search_items(attributes).map_err(absent)?;
+    let found = bus.search_items(attributes).map_err(translate)?;
     if let Some(item) = found.unlocked.first() {
-        let secret = Zeroizing::new(item.get_secret().map_err(absent)?);
+        let secret = Zeroizing::new(item.get_secret().map_err(translate)?);
         return Ok(std::str::from_utf8(&secret).ok().map(|text| Zeroizing::new(text.to_owned())));
     }
     if found.locked.is_empty() { Ok(None) } else { Err(HomeError::Locked) }
 }
 
-fn absent(error: secret_service::Error) -> HomeError {
+fn translate(error: secret_service::Error) -> HomeError {
     match error {
         secret_service::Error::Locked | secret_service::Error::Prompt => HomeError::Locked,
-        error => homes::absent(error),
+        error => HomeError::absent(error),
     }
 }
