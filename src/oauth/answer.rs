@@ -200,6 +200,7 @@ mod tests {
         fn foreign_bytes_never_panic(bytes in any::<Vec<u8>>(), description in any::<String>()) {
             let _ = serde_json::from_slice::<TokenAnswer>(&bytes);
             let _ = serde_json::from_slice::<ErrorAnswer>(&bytes);
+            let _ = serde_json::from_slice::<super::super::client::DeviceAuthorization>(&bytes);
             let answer = ErrorAnswer { error: description.clone(), error_description: Some(description), suberror: None,
                 claims: None, error_codes: None, correlation_id: None, trace_id: None, timestamp: None };
             let _ = (answer.class(), answer.reference());

@@ -71,7 +71,10 @@ impl Work<'_, '_> {
                 "Close other programs, then try again.",
             ))
         })?;
-        runtime.block_on(self.work())
+        let outcome = runtime.block_on(self.work());
+        // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.
+        runtime.shutdown_background();
+        outcome
     }
 
     async fn work(self) -> Result<Obtained, WorkFailure> {
