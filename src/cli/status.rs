@@ -84,8 +84,12 @@ fn sessions(store: &Store) -> Vec<Session> {
 /// Columns as kubectl prints them: upper-case headers, three blanks between.
 fn table(status: &Status, store: &Store) -> String {
     if status.sessions.is_empty() {
-        let folder = store.root().map_or_else(|| "no folder".to_owned(), |root| root.display().to_string());
-        return format!("No sign-in is remembered in {folder}. Sign in with: kubectl login\n");
+        return match (store.root(), store.trouble()) {
+            (Some(root), _) => {
+                format!("No sign-in is remembered in {}. Sign in with: kubectl login\n", root.display())
+            }
+            (None, why) => format!("No sign-in is remembered: {}.\n", why.unwrap_or_default()),
+        };
     }
     let mut rows =
         vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID UNTIL", "REFRESHABLE", "KEPT IN"].map(str::to_owned)];

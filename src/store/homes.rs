@@ -107,11 +107,12 @@ impl KeyHome for FileHome {
     fn write(&self, key: &Key) -> Result<(), HomeError> {
         let mut text = key.to_text();
         text.push('\n');
-        files::write_private(&self.path, text.as_bytes()).map_err(|error| HomeError::File(error.to_string()))
+        files::write_private(&self.path, text.as_bytes())
+            .map_err(|error| HomeError::File(format!("{}: {error}", self.path.display())))
     }
 
     fn delete(&self) -> Result<(), HomeError> {
-        files::remove(&self.path).map_err(|error| HomeError::File(error.to_string()))
+        files::remove(&self.path).map_err(|error| HomeError::File(format!("{}: {error}", self.path.display())))
     }
 }
 

@@ -56,8 +56,8 @@ pub enum HomeError {
     /// There is no keyring, or it does not work. (Why is in the log: it is in the words of libraries.)
     #[error("there is no working keyring")]
     Absent,
-    /// The key file cannot be read or written.
-    #[error("the key file cannot be written: {0}")]
+    /// There is no place for a key file; the text says why.
+    #[error("{0}")]
     File(String),
 }
 

@@ -58,7 +58,12 @@ pub fn acquire(
     let mut pause = FIRST_PAUSE;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { file }),
+            Ok(()) => {
+                let mut lock = Lock { file };
+                // Whatever the last holder said is not true of this one.
+                lock.note(b"");
+                return Ok(lock);
+            }
             Err(TryLockError::Error(error)) => return Err(LockError::Unusable(error)),
             Err(TryLockError::WouldBlock) => {
                 let holder = read_holder(&mut file);
@@ -75,19 +80,43 @@ pub fn acquire(
 impl Lock {
     /// Tells those who wait what this process is about. A failure is of no consequence: they wait with less knowledge.
     pub fn announce(&mut self, holder: &Holder) {
-        let Ok(bytes) = serde_json::to_vec(holder) else { return };
-        let written = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(&bytes));
+        if let Ok(bytes) = serde_json::to_vec(holder) {
+            self.note(&bytes);
+        }
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        let written = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(bytes));
         if let Err(error) = written {
             tracing::debug!(%error, "the lock file takes no note");
         }
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.note(b"");
+    }
+}
+
+/// The holder's note. One by a process that is gone is not believed: between its end and the moment the next holder
+/// wipes it, it would speak for the wrong one.
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    serde_json::from_str(&text).ok().filter(|holder: &Holder| is_alive(holder.pid))
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
+
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -98,14 +127,20 @@ mod tests {
     fn a_waiter_learns_who_holds_it_and_may_give_up() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
-        let holder = Holder { pid: 7, asks_a_person: true, done_by: 9 };
+        let holder = Holder { pid: std::process::id(), asks_a_person: true, done_by: 9 };
         let mut lock = acquire(&path, |_, _| Patience::GiveUp).expect("free");
         lock.announce(&holder);
         match acquire(&path, |_, _| Patience::GiveUp) {
-            Err(LockError::GaveUp(seen)) => assert_eq!(seen, Some(holder)),
+            Err(LockError::GaveUp(seen)) => assert_eq!(seen, Some(holder.clone())),
+            _ => panic!("the lock is held"),
+        }
+        lock.announce(&Holder { pid: u32::MAX, ..holder });
+        match acquire(&path, |_, _| Patience::GiveUp) {
+            Err(LockError::GaveUp(seen)) => assert_eq!(seen, None, "a process that is gone has no say"),
             _ => panic!("the lock is held"),
         }
         drop(lock);
+        assert_eq!(std::fs::read(&path).expect("there"), b"");
         assert!(acquire(&path, |_, _| Patience::GiveUp).is_ok());
     }
 }

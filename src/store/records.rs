@@ -18,6 +18,8 @@ use crate::secret::Secret;
 
 const SESSIONS: &str = "sessions";
 const TOKENS: &str = "tokens";
+/// Which home was chosen.
+const HOME: &str = "home";
 const ISSUERS: &str = "issuers";
 /// How sign-ins ended; written and read by `session::outcome`.
 pub const OUTCOMES: &str = "outcomes";
@@ -97,6 +99,8 @@ pub struct Keeper {
     /// Where it lives.
     pub home: Home,
     key: Key,
+    /// The home was chosen just now; it is noted down once something has been kept with it.
+    just_chosen: bool,
 }
 
 /// What a home says when it is asked for its key.
@@ -105,6 +109,8 @@ type LookUp = Result<Option<Key>, HomeError>;
 /// The remembering of one folder.
 pub struct Store {
     root: Option<PathBuf>,
+    /// Why the folder asked for is not used.
+    trouble: Option<String>,
     keyring_lock: Option<PathBuf>,
     /// Keys as looked up in this process: one look-up a home.
     keys: RefCell<Vec<(Home, LookUp)>>,
@@ -120,21 +126,28 @@ struct Public<T> {
 impl Store {
     /// The store in `root`; `None` remembers nothing. A folder that is not ours counts as none.
     pub fn open(root: Option<PathBuf>, environment: &Environment) -> Store {
-        let root = root.filter(|root| match files::check_folder(root, false) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::debug!(root = %root.display(), %error, "state folder ignored");
-                false
-            }
-            _ => true,
-        });
+        let (root, trouble) = match root {
+            None => (None, Some("there is no folder to keep anything in".to_owned())),
+            Some(root) => match files::check_folder(&root, false) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    (None, Some(format!("{} is not used: {error}", root.display())))
+                }
+                _ => (Some(root), None),
+            },
+        };
         // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them.
         let keyring_lock = paths::default_state(environment).map(|root| root.join("locks/keyring"));
-        Store { root, keyring_lock, keys: RefCell::default() }
+        Store { root, trouble, keyring_lock, keys: RefCell::default() }
     }
 
     /// The folder, where there is one.
     pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
+    }
+
+    /// Why nothing can be remembered, where that is so.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// The token called `id`.
@@ -155,7 +168,12 @@ impl Store {
         facts: &SessionFacts,
         record: &SessionRecord,
     ) -> std::io::Result<()> {
-        self.keep(keeper, SESSIONS, id, facts, record)
+        self.keep(keeper, SESSIONS, id, facts, record)?;
+        if let (true, Some(root)) = (keeper.just_chosen, &self.root) {
+            // Not being able to note it down only means that the next sign-in chooses again.
+            let _ = files::write_private(&root.join(HOME), keeper.home.name().as_bytes());
+        }
+        Ok(())
     }
 
     /// Keeps a token.
@@ -200,7 +218,7 @@ impl Store {
         }
         sweep(root, true);
         files::remove(&root.join("key"))?;
-        files::remove(&root.join("home"))?;
+        files::remove(&root.join(HOME))?;
         if with_keyring {
             match homes::open(Home::Keyring, root).delete() {
                 Err(HomeError::Absent) | Ok(()) => {}
@@ -214,7 +232,7 @@ impl Store {
     /// keyring is of no use (which the person should be told once, with the reason).
     pub fn keeper(&self, storage: Storage) -> Result<(Keeper, Option<HomeError>), HomeError> {
         let Some(root) = &self.root else {
-            return Err(HomeError::File("there is no folder to keep anything in".to_owned()));
+            return Err(HomeError::File(self.trouble.clone().unwrap_or_default()));
         };
         if let Err(error) = files::check_folder(root, true) {
             return Err(HomeError::File(format!("{}: {error}", root.display())));
@@ -229,8 +247,7 @@ impl Store {
     }
 
     fn keeper_by_probe(&self, root: &Path) -> Result<(Keeper, Option<HomeError>), HomeError> {
-        let choice = root.join("home");
-        let decided = files::read_private(&choice).and_then(|bytes| match bytes.trim_ascii() {
+        let decided = files::read_private(&root.join(HOME)).and_then(|bytes| match bytes.trim_ascii() {
             b"keyring" => Some(Home::Keyring),
             b"file" => Some(Home::File),
             _ => None,
@@ -242,20 +259,16 @@ impl Store {
                 Err(error) => (Home::File, Some(error)),
             },
         };
-        if decided.is_none() {
-            // Not being able to note it down only means that the next sign-in decides again.
-            let _ = files::write_private(&choice, home.name().as_bytes());
-        }
         match self.keeper_at(home, root) {
             // A keyring that fails today gives way to the file, so that no sign-in is lost; the choice stays.
             Err(error) if home == Home::Keyring => self.keeper_at(Home::File, root).map(|keeper| (keeper, Some(error))),
-            other => other.map(|keeper| (keeper, reason)),
+            other => other.map(|keeper| (Keeper { just_chosen: decided.is_none(), ..keeper }, reason)),
         }
     }
 
     fn keeper_at(&self, home: Home, root: &Path) -> Result<Keeper, HomeError> {
         let key = homes::key_for_writing(homes::open(home, root).as_ref(), &self.key_lock(home, root))?;
-        Ok(Keeper { home, key })
+        Ok(Keeper { home, key, just_chosen: false })
     }
 
     fn key_lock(&self, home: Home, root: &Path) -> PathBuf {
@@ -297,7 +310,9 @@ impl Store {
         };
         let body = seal::open(&file, &format!("{folder}/{id}"), &key);
         match body.and_then(|body| serde_json::from_slice(&body).ok()) {
-            Some(record) => Recall::Found((header.facts, record, Keeper { home: header.home, key })),
+            Some(record) => {
+                Recall::Found((header.facts, record, Keeper { home: header.home, key, just_chosen: false }))
+            }
             None => Recall::Absent,
         }
     }
