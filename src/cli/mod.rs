@@ -28,7 +28,7 @@ const GET_TOKEN: &str = "get-token";
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let mut grammar = grammar(&words);
     let parsed = grammar
-        .try_get_matches_from_mut(words)
+        .try_get_matches_from_mut(command_first(words))
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
     let (cli, typed) = match parsed {
         Ok(parsed) => parsed,
@@ -71,11 +71,25 @@ fn typed(grammar: &clap::Command, matches: &clap::ArgMatches) -> Typed {
     }
 }
 
+/// `words` with the command before the flags that stand in front of it: the peers take a command's flags there too.
+fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_flag = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-'));
+    let takes_level = |word: &OsString| matches!(word.to_str(), Some("-v" | "--v"));
+    let mut at = 1;
+    while let Some(word) = words.get(at).filter(|word| is_flag(word)) {
+        at += if takes_level(word) { 2 } else { 1 };
+    }
+    if at > 1 && words.get(at).is_some_and(|word| word == GET_TOKEN) {
+        words[1..=at].rotate_right(1);
+    }
+    words
+}
+
 /// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed.
 fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, Typed), clap::Error> {
     let mut grammar = grammar(&[]);
-    let words = ["kubectl-login", GET_TOKEN].into_iter().chain(words.iter().map(String::as_str));
-    let matches = grammar.try_get_matches_from_mut(words)?;
+    let words = std::iter::once("kubectl-login").chain(words.iter().map(String::as_str)).map(OsString::from);
+    let matches = grammar.try_get_matches_from_mut(command_first(words.collect()))?;
     match matches.subcommand_matches(GET_TOKEN) {
         Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, typed(&grammar, &matches))),
         None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),

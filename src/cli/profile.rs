@@ -292,7 +292,7 @@ mod tests {
     const AKS: &[&str] = &["--server-id", "s", "--client-id", "flag-client", "--tenant-id", "flag-tenant"];
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         let (args, typed) =
             super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
         settings(&args, &typed, &Environment::from_iter(variables.iter().copied()))

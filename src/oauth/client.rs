@@ -137,7 +137,10 @@ impl Client {
         }
         match serde_json::from_slice::<ErrorAnswer>(body) {
             Ok(error) => Err(Failure::Refused(Box::new(error))),
-            Err(_) => Err(unreadable(url, body)),
+            // Whatever stands before the server may answer in JSON of its own.
+            Err(_) => {
+                Err(Failure::NotOAuth(format!("{} answered with HTTP {}", origin(url), response.status().as_u16())))
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use caller::Caller;
 use coordination::Coordination;
 use identity::Identity;
 use outcome::{Outcome, Verdict};
+use work::WorkFailure;
 
 /// A token is refreshed when less than this is left of it, or half its life if that is shorter.
 const MARGIN: TimeDelta = TimeDelta::minutes(5);
@@ -188,12 +189,9 @@ impl<'a> Road<'a> {
         }
         let known = place.outcomes.last();
         let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
-        let good = self.good(&before);
-        let locked =
-            self.heed(known.as_ref(), &caller).and_then(|()| place.lock(can_ask, good.is_some()).map_err(Failed::from));
-        let mut lock = match locked {
+        let mut lock = match place.lock(can_ask, self.good(&before).is_some()) {
             Ok(lock) => lock,
-            Err(failed) => return good.map(|token| self.as_remembered(token)).ok_or(failed),
+            Err(error) => return self.good(&before).map(|token| self.as_remembered(token)).ok_or(error.into()),
         };
 
         // Somebody else may have done the work while this process waited.
@@ -203,26 +201,44 @@ impl<'a> Road<'a> {
         {
             return Ok(self.as_remembered(token));
         }
-        let good = self.good(&memory);
-        if let Some(outcome) = place.outcomes.last()
-            && outcome.concerns(known.as_ref(), can_ask)
-        {
-            return match good {
-                Some(token) => Ok(self.as_remembered(token)),
-                None => Err(place.outcomes.tell(outcome, &caller).into()),
-            };
+        let or_good = |failed: Failed| self.good(&memory).map(|token| self.as_remembered(token)).ok_or(failed);
+        // ... or have failed at it.
+        let last = place.outcomes.last();
+        let shared = last.as_ref().filter(|outcome| outcome.concerns(known.as_ref(), can_ask));
+        if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking()) {
+            return or_good(place.outcomes.tell(outcome, &caller).into());
         }
-
-        let work = work::Work { road: self, lock: &mut lock, good, unreadable: memory.unreadable() };
+        let may_ask = || match (shared, &last) {
+            (Some(outcome), _) => Err(place.outcomes.tell(outcome, &caller).into()),
+            (None, Some(outcome)) => self.verdict(&place, outcome, &caller),
+            (None, None) => Ok(()),
+        };
+        let work = work::Work {
+            road: self,
+            lock: &mut lock,
+            good: self.good(&memory),
+            unreadable: memory.unreadable(),
+            may_ask: &may_ask,
+        };
         match work.run() {
             Ok(obtained) => {
                 place.outcomes.clear();
                 Ok(obtained)
             }
-            Err(failure) => {
-                place.outcomes.record(&failure.shared(), failure.stickiness, &caller);
-                good.map(|token| self.as_remembered(token)).ok_or(failure.error.into())
+            Err(WorkFailure::Told(failed)) => or_good(failed),
+            Err(WorkFailure::New { error, stickiness }) => {
+                place.outcomes.record(&work::shared(&error), stickiness, &caller);
+                or_good(error.into())
             }
+        }
+    }
+
+    /// Whether this caller may have a person asked again after `outcome`.
+    fn verdict(&self, place: &Coordination, outcome: &Outcome, caller: &Caller) -> Result<(), Failed> {
+        match outcome.verdict(caller, self.person.reach() == Reach::Terminal) {
+            Verdict::Try => Ok(()),
+            Verdict::Repeat(error) => Err(Failed { error, silent: true }),
+            Verdict::TooSoon => Err(place.outcomes.tell(outcome, caller).into()),
         }
     }
 
@@ -236,15 +252,5 @@ impl<'a> Road<'a> {
 
     fn insists(&self) -> bool {
         self.insist.on_refresh || self.insist.on_sign_in
-    }
-
-    /// Whether the last failure means that nothing should be tried now.
-    fn heed(&self, known: Option<&Outcome>, caller: &Caller) -> Result<(), Failed> {
-        let at_a_terminal = self.person.reach() == Reach::Terminal;
-        match known.map(|outcome| outcome.verdict(caller, at_a_terminal)) {
-            None | Some(Verdict::Try) => Ok(()),
-            Some(Verdict::Repeat(error)) => Err(Failed { error, silent: true }),
-            Some(Verdict::TooSoon(error)) => Err(error.into()),
-        }
     }
 }

@@ -46,14 +46,14 @@ pub struct Outcome {
     callers: Vec<Caller>,
 }
 
-/// What a caller is told before anything is tried.
+/// Whether a person may be asked again.
 pub enum Verdict {
     /// Go ahead.
     Try,
     /// This caller knows already: fail with the same code and without a word.
     Repeat(Error),
     /// Nobody answered a moment ago.
-    TooSoon(Error),
+    TooSoon,
 }
 
 /// The outcome file of one session.
@@ -83,12 +83,13 @@ impl Outcomes {
     }
 
     /// Adds `caller` to those who have been told. Only with the session's lock held.
-    pub fn tell(&self, mut outcome: Outcome, caller: &Caller) -> Error {
+    pub fn tell(&self, outcome: &Outcome, caller: &Caller) -> Error {
         if !outcome.callers.contains(caller) {
+            let mut outcome = outcome.clone();
             outcome.callers.push(caller.clone());
             self.write(&outcome);
         }
-        outcome.error
+        outcome.error.clone()
     }
 
     /// Forgets the last failure.
@@ -125,13 +126,18 @@ impl Outcome {
         new && !(can_ask && self.stickiness == Stickiness::Nobody)
     }
 
-    /// What `caller` is told before anything is tried.
+    /// Whether it is about asking a person: nothing that a process with a refresh token has to heed.
+    pub fn is_about_asking(&self) -> bool {
+        self.stickiness != Stickiness::Passing
+    }
+
+    /// Whether `caller` may have a person asked.
     pub fn verdict(&self, caller: &Caller, at_a_terminal: bool) -> Verdict {
         let age = Utc::now() - self.at;
         match self.stickiness {
             Stickiness::Passing | Stickiness::Nobody => Verdict::Try,
             _ if self.callers.contains(caller) => Verdict::Repeat(self.error.clone()),
-            Stickiness::Unanswered if !at_a_terminal && age < UNANSWERED => Verdict::TooSoon(self.error.clone()),
+            Stickiness::Unanswered if !at_a_terminal && age < UNANSWERED => Verdict::TooSoon,
             _ => Verdict::Try,
         }
     }

@@ -9,7 +9,7 @@ use super::coordination::Held;
 use super::grant::{self, Grant, Unusable};
 use super::issuer::{Freshness, Issuer};
 use super::outcome::Stickiness;
-use super::{How, Obtained, Road};
+use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::client::Failure;
@@ -31,28 +31,36 @@ pub(super) struct Work<'a, 'r> {
     pub(super) good: Option<&'a TokenRecord>,
     /// Why what is remembered cannot be read.
     pub(super) unreadable: Option<HomeError>,
+    /// Whether a person may be asked again after how it ended the last time. A refresh asks nobody and needs no leave.
+    pub(super) may_ask: &'a dyn Fn() -> Result<(), Failed>,
 }
 
-/// A failure and how long it lasts.
-pub(super) struct WorkFailure {
-    pub(super) error: Error,
-    pub(super) stickiness: Stickiness,
+/// Why there is no token.
+pub(super) enum WorkFailure {
+    /// Something failed just now.
+    New { error: Error, stickiness: Stickiness },
+    /// Nobody was asked, because of how the last sign-in ended.
+    Told(Failed),
 }
 
 impl WorkFailure {
     fn passing(error: Error) -> Self {
-        WorkFailure { error, stickiness: Stickiness::Passing }
+        WorkFailure::New { error, stickiness: Stickiness::Passing }
     }
 
-    /// The failure as those who waited are told: they were not interrupted themselves.
-    pub(super) fn shared(&self) -> Error {
-        match self.error.kind {
-            Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
-                "the sign-in that this process waited for was cancelled",
-                "Run kubectl login to sign in.",
-            ),
-            _ => self.error.clone(),
-        }
+    fn sticky(error: Error) -> Self {
+        WorkFailure::New { error, stickiness: Stickiness::Sticky }
+    }
+}
+
+/// A failure as those who waited for it are told: they were not interrupted themselves.
+pub(super) fn shared(error: &Error) -> Error {
+    match error.kind {
+        Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
+            "the sign-in that this process waited for was cancelled",
+            "Run kubectl login to sign in.",
+        ),
+        _ => error.clone(),
     }
 }
 
@@ -182,9 +190,10 @@ impl Work<'_, '_> {
 
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, insist, .. } = *self.road;
+        (self.may_ask)().map_err(WorkFailure::Told)?;
         if let Reach::Nobody(why) = person.reach() {
             let error = nobody(&profile.provider, reason.as_deref(), &why);
-            return Err(WorkFailure { error, stickiness: Stickiness::Nobody });
+            return Err(WorkFailure::New { error, stickiness: Stickiness::Nobody });
         }
         let (keeper, trouble) = match profile.storage {
             Storage::None => (None, None),
@@ -211,11 +220,11 @@ impl Work<'_, '_> {
         };
         let granted = tokio::select! {
             outcome = signin::way(profile.method).sign_in(&desk) => outcome.map_err(|ending| match ending {
-                NoTokens::Unanswered(error) => WorkFailure { error, stickiness: Stickiness::Unanswered },
-                NoTokens::Refused(error) => WorkFailure { error, stickiness: Stickiness::Sticky },
+                NoTokens::Unanswered(error) => WorkFailure::New { error, stickiness: Stickiness::Unanswered },
+                NoTokens::Refused(error) => WorkFailure::sticky(error),
                 NoTokens::Failed(error) => WorkFailure::passing(error),
             })?,
-            error = interrupted() => return Err(WorkFailure { error, stickiness: Stickiness::Sticky }),
+            error = interrupted() => return Err(WorkFailure::sticky(error)),
         };
         let who = grant::who(&granted);
         if let Some(hint) = &profile.account_hint
@@ -225,7 +234,7 @@ impl Work<'_, '_> {
                 format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
                 "Sign in with the expected account (a private browser window helps), or change --login-hint.",
             );
-            return Err(WorkFailure { error, stickiness: Stickiness::Sticky });
+            return Err(WorkFailure::sticky(error));
         }
         let work = Kept { road: self.road, keeper: keeper.as_ref() };
         let facts = SessionFacts {

@@ -31,10 +31,10 @@ impl fmt::Debug for Exec {
 }
 
 impl Exec {
-    /// The arguments behind `get-token`, if this starts `get-token` of this program, of Azure/kubelogin or of
-    /// int128/kubelogin, directly or by way of kubectl. `None` for every other plugin.
+    /// The plugin's own command line, `get-token` included, if this starts `get-token` of this program, of
+    /// Azure/kubelogin or of int128/kubelogin, directly or by way of kubectl. `None` for every other plugin.
     ///
-    /// Flags before `get-token` are passed over and lost if they need no second argument (`-v1`, `--flag=value`).
+    /// Flags may stand before `get-token` if they carry their own value (`-v1`, `--flag=value`).
     pub fn plugin_arguments(&self) -> Option<&[String]> {
         let name = file_name(&self.command);
         let mut rest = self.args.as_slice();
@@ -47,16 +47,8 @@ impl Exec {
         } else if !DIRECT.iter().any(|direct| name.eq_ignore_ascii_case(direct)) {
             return None;
         }
-        loop {
-            let (first, behind) = rest.split_first()?;
-            rest = behind;
-            if first == "get-token" {
-                return Some(rest);
-            }
-            if !stands_alone(first) {
-                return None;
-            }
-        }
+        let first_word = rest.iter().find(|word| !stands_alone(word))?;
+        (first_word == "get-token").then_some(rest)
     }
 }
 
@@ -98,9 +90,12 @@ mod tests {
             "kubectl oidc-login get-token --a b",
             "kubectl.exe login -v10 get-token --a b",
         ] {
-            assert_eq!(exec(line).plugin_arguments().expect(line), ["--a", "b"]);
+            assert!(
+                exec(line).plugin_arguments().expect(line).ends_with(&["get-token", "--a", "b"].map(str::to_owned))
+            );
         }
-        assert_eq!(exec("kubelogin get-token").plugin_arguments().unwrap().len(), 0);
+        let flags_first = exec("kubelogin -v1 --token-cache-dir=/x get-token");
+        assert_eq!(flags_first.plugin_arguments().unwrap(), ["-v1", "--token-cache-dir=/x", "get-token"]);
     }
 
     #[test]
