@@ -45,6 +45,10 @@ variables! {
     XDG_RUNTIME_DIR;
     /// Home folder; where it is unset the user database is asked.
     HOME;
+    /// PEM file with certificate authorities to trust.
+    SSL_CERT_FILE;
+    /// Folder with certificate authorities to trust; read by the system's own certificate loading (Linux).
+    SSL_CERT_DIR;
     /// Proxy for https requests; never used for loopback addresses.
     HTTPS_PROXY;
     /// Proxy for http requests; never used for loopback addresses.
@@ -146,6 +150,14 @@ mod tests {
         let environment = Environment::from_iter([("AZURE_CLIENT_ID", ""), ("CI", "")]);
         assert_eq!(environment.get(AZURE_CLIENT_ID), None);
         assert_eq!(environment.ci(), None);
+    }
+
+    #[test]
+    fn the_book_lists_every_variable() {
+        let book = include_str!("../docs/environment.md");
+        for (name, _) in ALL {
+            assert!(book.contains(&format!("`{name}`")), "docs/environment.md does not name {name}");
+        }
     }
 
     #[test]

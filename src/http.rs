@@ -30,6 +30,8 @@ const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
 /// than a whole warm call.
 pub struct Http {
     client: reqwest::Client,
+    /// Whether requests carry headers of the user's own.
+    own_headers: bool,
 }
 
 /// A complete answer, at most 1 MiB of it.
@@ -61,6 +63,8 @@ pub struct Trouble {
     pub origin: String,
     /// What went wrong.
     pub cause: Cause,
+    /// How long the server asks to wait before the next try.
+    pub retry_after: Option<Duration>,
 }
 
 /// What can go wrong between a request and its answer.
@@ -83,6 +87,11 @@ pub enum Cause {
 }
 
 impl Trouble {
+    /// Trouble with the server at `url`.
+    pub fn with(url: &Url, cause: Cause) -> Self {
+        Trouble { origin: origin(url), cause, retry_after: None }
+    }
+
     /// Whether another try may end better: what a long wait, such as polling, goes on after.
     pub fn passes(&self) -> bool {
         matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Unavailable(_))
@@ -142,6 +151,12 @@ pub fn is_acceptable(url: &Url) -> bool {
     }
 }
 
+/// Whether an issuer at `issuer` may send us, or a person, to `url`: an issuer elsewhere has no business with plain http
+/// on this machine.
+pub fn is_acceptable_from(issuer: &Url, url: &Url) -> bool {
+    is_acceptable(url) && (url.scheme() == "https" || is_loopback(issuer))
+}
+
 /// Whether `url` names this machine by `localhost` or a loopback address.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -189,18 +204,13 @@ impl Http {
                 "Install the system's CA certificates (Debian: apt-get install ca-certificates), or name a file with SSL_CERT_FILE or --certificate-authority.",
             )
         })?;
-        Ok(Http { client })
+        Ok(Http { client, own_headers: !network.headers.is_empty() })
     }
 
-    /// Sends a form (a POST with secrets in it) and returns whatever HTTP answer comes back but 429 and 5xx, which are
-    /// tried again until `limit` is over. A redirect is an error.
+    /// Sends a form (a POST with secrets in it). Trouble that passes is waited out within `limit`; a redirect is an error.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>, limit: Duration) -> Result<Answer, Trouble> {
         let build = || self.client.post(url.clone()).headers(headers.clone()).body(body.clone());
-        let answer = self.persistently(url, limit, build).await?;
-        if (300..400).contains(&answer.status) {
-            return Err(Trouble { origin: origin(url), cause: Cause::Redirect });
-        }
-        Ok(answer)
+        self.persistently(url, limit, build).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Like [`Http::post`], but one try only: for callers with a rhythm of their own.
@@ -212,30 +222,28 @@ impl Http {
         limit: Duration,
     ) -> Result<Answer, Trouble> {
         let request = self.client.post(url.clone()).headers(headers).body(body);
-        let answer = self.once(url, request, Instant::now() + limit).await?;
-        match answer.status {
-            300..400 => Err(Trouble { origin: origin(url), cause: Cause::Redirect }),
-            status @ (429 | 500..) => Err(Trouble { origin: origin(url), cause: Cause::Unavailable(status) }),
-            _ => Ok(answer),
-        }
+        self.once(url, request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
     }
 
-    /// Gets a public document, following redirects as long as each address is acceptable by itself.
+    /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers of the user's
+    /// own may be credentials, so with them only the same origin is followed.
     pub async fn get(&self, url: &Url, limit: Duration) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
+        let may_follow = |to: &Url| is_acceptable_from(url, to) && (!self.own_headers || to.origin() == url.origin());
         let mut at = url.clone();
         for _ in 0..=REDIRECTS {
             let left = deadline.saturating_duration_since(Instant::now());
             let answer = self.persistently(&at, left, || self.client.get(at.clone())).await?;
-            let target = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-            match target {
-                Some(target) if (300..400).contains(&answer.status) => {
-                    at = at.join(target).map_err(|_| Trouble { origin: origin(&at), cause: Cause::Redirect })?;
-                }
-                _ => return Ok(answer),
+            if !(300..400).contains(&answer.status) {
+                return Ok(answer);
+            }
+            let target = answer.headers.get(LOCATION).and_then(|value| at.join(value.to_str().ok()?).ok());
+            match target.filter(may_follow) {
+                Some(target) => at = target,
+                None => break,
             }
         }
-        Err(Trouble { origin: origin(url), cause: Cause::Redirect })
+        Err(Trouble::with(url, Cause::Redirect))
     }
 
     /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
@@ -249,18 +257,13 @@ impl Http {
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let outcome = self.once(url, build(), deadline).await;
-            let (trouble, asked_for) = match outcome {
-                Ok(answer) if answer.status == 429 || answer.status >= 500 => {
-                    (Trouble { origin: origin(url), cause: Cause::Unavailable(answer.status) }, retry_after(&answer))
-                }
-                Ok(answer) => return Ok(answer),
-                Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => (trouble, None),
-                Err(trouble) => return Err(trouble),
+            let trouble = match self.once(url, build(), deadline).await {
+                Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => trouble,
+                outcome => return outcome,
             };
-            tries += usize::from(asked_for.is_none());
-            let wait = asked_for.unwrap_or_default().max(pause);
-            if tries >= TRIES || Instant::now() + wait >= deadline {
+            tries += usize::from(trouble.retry_after.is_none());
+            let wait = trouble.retry_after.unwrap_or_default().max(pause);
+            if tries >= TRIES || wait >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(trouble);
             }
             tracing::debug!(origin = trouble.origin, cause = ?trouble.cause, ?wait, "trying again");
@@ -269,11 +272,10 @@ impl Http {
         }
     }
 
-    /// One request, one answer, all of it before `deadline`.
+    /// One request, one answer, all of it before `deadline`; 429 and 5xx are trouble.
     async fn once(&self, url: &Url, request: reqwest::RequestBuilder, deadline: Instant) -> Result<Answer, Trouble> {
-        let trouble = |cause| Trouble { origin: origin(url), cause };
         if !is_acceptable(url) {
-            return Err(trouble(Cause::Url));
+            return Err(Trouble::with(url, Cause::Url));
         }
         tracing::debug!(origin = origin(url), path = printable(url.path(), 200), "request");
         let exchange = async {
@@ -295,12 +297,22 @@ impl Http {
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(status = answer.status, bytes = answer.body.len(), "answer");
-                Ok(answer)
+                match answer.status {
+                    status @ (429 | 500..) => Err(Trouble {
+                        retry_after: retry_after(&answer),
+                        ..Trouble::with(url, Cause::Unavailable(status))
+                    }),
+                    _ => Ok(answer),
+                }
             }
-            Ok(Err(cause)) => Err(trouble(cause)),
-            Err(_) => Err(trouble(Cause::Timeout)),
+            Ok(Err(cause)) => Err(Trouble::with(url, cause)),
+            Err(_) => Err(Trouble::with(url, Cause::Timeout)),
         }
     }
+}
+
+fn not_redirected(url: &Url, answer: Answer) -> Result<Answer, Trouble> {
+    if (300..400).contains(&answer.status) { Err(Trouble::with(url, Cause::Redirect)) } else { Ok(answer) }
 }
 
 /// The platform's name as browsers spell it: what policies that read the User-Agent look for.
@@ -316,7 +328,7 @@ fn platform() -> &'static str {
 fn header_map(network: &Network) -> Result<HeaderMap> {
     let mut map = HeaderMap::new();
     for (name, value) in &network.headers {
-        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value.expose()).ok());
         let Some((name, mut value)) = parsed else {
             return Err(Error::usage(
                 format!("the request header {:?} is no valid HTTP header", printable(name, 60)),
@@ -340,7 +352,7 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
         Ok(())
     };
     for file in &network.ca_files {
-        let name = format!("the certificate authority file {}", file.display());
+        let name = format!("the certificate authority file {}", printable(&file.to_string_lossy(), 200));
         let pem = std::fs::read(file).map_err(|error| {
             Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
         })?;
@@ -349,6 +361,10 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
     for data in &network.ca_data {
         let pem = base64::engine::general_purpose::STANDARD.decode(data.trim()).unwrap_or_default();
         add(&pem, "--certificate-authority-data")?;
+    }
+    if let Some(pem) = network.environment_ca.as_ref().and_then(|file| std::fs::read(file).ok()) {
+        // What is in it besides certificates is the system's to judge, which reads it too where it can.
+        found.extend(reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default());
     }
     Ok(found)
 }
@@ -388,7 +404,7 @@ fn cause_of(error: &reqwest::Error) -> Cause {
     let lower = detail.to_ascii_lowercase();
     if error.is_timeout() {
         Cause::Timeout
-    } else if lower.contains("certificate") || lower.contains("unknownissuer") || lower.contains("tls") {
+    } else if lower.contains("certificate") {
         Cause::Certificate(detail)
     } else {
         Cause::Connection(detail)

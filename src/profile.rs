@@ -128,8 +128,10 @@ pub struct Network {
     pub ca_data: Vec<String>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// Headers for every request to the issuer.
-    pub headers: Vec<(String, String)>,
+    /// A file with more of them that the environment names; unreadable ones are passed over.
+    pub environment_ca: Option<PathBuf>,
+    /// Headers for every request to the issuer; a value may be a credential.
+    pub headers: Vec<(String, Secret)>,
     /// Limit for network work that is needed; 20 seconds unless said otherwise. Human time is never limited by it.
     pub timeout: Option<Duration>,
     /// Proxies, from the environment.
@@ -143,8 +145,8 @@ impl Network {
     }
 }
 
-/// Proxies as the environment names them.
-#[derive(Clone, Debug, Default)]
+/// Proxies as the environment names them. Their addresses may hold passwords, so Debug shows nothing of them.
+#[derive(Clone, Default)]
 pub struct Proxies {
     /// For https URLs.
     pub https: Option<String>,
@@ -152,6 +154,12 @@ pub struct Proxies {
     pub http: Option<String>,
     /// Hosts that are reached directly.
     pub none_for: Option<String>,
+}
+
+impl std::fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxies").finish_non_exhaustive()
+    }
 }
 
 /// Where the key of the sealed files is kept.

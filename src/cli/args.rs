@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::ui::Prompt;
+
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
 pub(super) const OIDC: &str = "OpenID Connect (as in int128/kubelogin)";
@@ -90,17 +92,6 @@ pub(super) struct LogoutArgs {
     pub(super) cache_dir: Option<String>,
 }
 
-/// Whether somebody may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Prompt {
-    /// Where somebody is there: a terminal and no CI
-    Auto,
-    /// Yes, on stderr, whatever that is
-    Always,
-    /// No
-    Never,
-}
-
 /// Output of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
@@ -127,7 +118,7 @@ pub(super) enum CacheStorage {
 }
 
 /// Print one ExecCredential: what a kubeconfig's exec entry runs
-#[derive(Parser, Clone, Debug)]
+#[derive(Parser)]
 #[command(name = "get-token", args_override_self = true)]
 pub(super) struct GetTokenArgs {
     /// Sign-in method
@@ -257,7 +248,8 @@ pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
         };
         let amount: f64 = number.parse().map_err(|_| wrong())?;
         let part = Duration::try_from_secs_f64(amount * seconds).map_err(|_| wrong())?;
-        total = total.checked_add(part).ok_or_else(wrong)?;
+        // Go counts nanoseconds in 64 bits; nothing longer is a duration there.
+        total = total.checked_add(part).filter(|total| i64::try_from(total.as_nanos()).is_ok()).ok_or_else(wrong)?;
         rest = tail;
     }
     if total.is_zero() { Err("timeout must be greater than 0".to_owned()) } else { Ok(total) }

@@ -7,21 +7,21 @@ use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig};
 use kubectl_login::paths;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
-use kubectl_login::store::Store;
+use kubectl_login::text::printable;
 
-use super::args::{EntryArgs, LoginArgs, Prompt};
+use super::args::{EntryArgs, LoginArgs};
 use super::profile::{self, Settings};
 use super::report;
-use crate::ui::Terminal;
+use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Failed> {
     let (entry, settings, environment) = settings_of(&args.entry, environment)?;
-    let store = Store::open(paths::state(settings.cache_dir.as_deref(), &environment), &environment);
+    let store = settings.store(&environment);
     // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
     let prompt = match (args.prompt, environment.ci()) {
         (Some(prompt), _) => prompt,
         (None, None) => Prompt::Always,
-        (None, Some(_)) => Prompt::Auto,
+        (None, Some(_)) => settings.prompt,
     };
     let for_whom = entry.context.or(entry.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
@@ -69,7 +69,11 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
     let entry = kubeconfig.entry(args.context.as_deref(), args.user.as_deref()).map_err(explain)?;
     let Some(words) = entry.exec.plugin_arguments() else {
         return Err(Error::failed(
-            format!("the kubeconfig user {:?} runs {:?}, which is not this plugin", entry.user, entry.exec.command),
+            format!(
+                "the kubeconfig user {:?} runs {:?}, which is not this plugin",
+                printable(&entry.user, 100),
+                printable(&entry.exec.command, 100)
+            ),
             "Choose another context with --context, or set the user's exec.command to kubectl-login with the arguments of get-token.",
         ));
     };
@@ -77,8 +81,8 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
         Error::usage(
-            format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", entry.user),
-            format!("Check exec.args of that user in {}.", entry.file.display()),
+            format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", printable(&entry.user, 100)),
+            format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
     })?;
     let environment = environment.clone().with(entry.exec.env.iter().cloned());

@@ -2,7 +2,6 @@
 
 mod answer;
 mod args;
-pub(crate) use args::Prompt;
 mod get_token;
 mod login;
 mod logout;

@@ -7,10 +7,12 @@ use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{Browser, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind};
 use kubectl_login::secret::Secret;
+use kubectl_login::store::Store;
 use kubectl_login::text::printable;
 
-use super::args::{CacheStorage, GetTokenArgs, Prompt, go_duration};
+use super::args::{CacheStorage, GetTokenArgs, go_duration};
 use super::typed::Typed;
+use crate::ui::Prompt;
 
 /// Sign-in methods of Azure/kubelogin.
 const METHODS: &[&str] =
@@ -26,6 +28,17 @@ pub(super) struct Settings {
     pub(super) cache_dir: Option<String>,
     pub(super) force_refresh: bool,
     pub(super) prompt: Prompt,
+}
+
+impl Settings {
+    /// Where the sign-in is remembered, if it is.
+    pub(super) fn store(&self, environment: &Environment) -> Store {
+        let folder = match self.profile.storage {
+            Storage::None => None,
+            _ => paths::state(self.cache_dir.as_deref(), environment),
+        };
+        Store::open(folder, environment)
+    }
 }
 
 /// Which of the two tools' flags are used.
@@ -198,11 +211,9 @@ fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profi
         return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code"));
     }
     let use_access_token = args.oidc_use_access_token.unwrap_or(false);
-    if use_access_token {
-        // An access token is for whom its scopes say; an ID token is only ever for this client.
-        for scope in &args.oidc_extra_scope {
-            audience::refuse_foreign(scope)?;
-        }
+    // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
+    for scope in &args.oidc_extra_scope {
+        audience::refuse_foreign(scope)?;
     }
     Ok(Profile {
         provider: Provider::Oidc {
@@ -252,11 +263,11 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
         .collect()
 }
 
-fn headers(given: &[String]) -> Result<Vec<(String, String)>> {
+fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
     given
         .iter()
         .map(|pair| match pair.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), Secret::new(value))),
             // The value may be a secret, so the pair is not repeated.
             _ => Err(Error::usage(
                 "--oidc-request-header is not NAME=VALUE",
@@ -274,6 +285,7 @@ fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
         ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
         ca_data: args.certificate_authority_data.clone(),
         insecure: args.insecure_skip_tls_verify.unwrap_or(false),
+        environment_ca: environment.get_os(environment::SSL_CERT_FILE).map(std::path::PathBuf::from),
         headers: Vec::new(),
         timeout: args.timeout,
         proxies: Proxies {
@@ -386,7 +398,7 @@ mod tests {
             "--oidc-client-id=c",
             "--oidc-extra-scope=https://management.azure.com/.default",
         ];
-        assert!(read(&oidc, &[]).is_ok());
+        assert!(read(&oidc, &[]).is_err());
         assert!(read(&[&oidc[..], &["--oidc-use-access-token"]].concat(), &[]).is_err());
     }
 

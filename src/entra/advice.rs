@@ -11,7 +11,9 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let (kind, otherwise) = match answer.class() {
         Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
         Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
-        Class::GrantDead | Class::PersonNeeded => (Kind::SignInNeeded, "Sign in again: kubectl login"),
+        Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
+            (Kind::SignInNeeded, "Sign in again: kubectl login")
+        }
         Class::Policy => (Kind::Refused, "Ask your administrator; show them the line below."),
         Class::Transient | Class::Pending | Class::SlowDown => {
             (Kind::Failed, "The sign-in server has trouble; try again in a moment.")
@@ -19,7 +21,9 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
         Class::SetUp => (Kind::Failed, "Check client id, tenant or issuer, and scopes in your kubeconfig entry."),
     };
     let happened = match answer.class() {
-        Class::Declined => "the sign-in was declined".to_owned(),
+        Class::Declined if answer.description().is_empty() => "the sign-in was declined".to_owned(),
+        // Issuers use this for policy too, and say so.
+        Class::Declined => format!("the sign-in was declined: {}", answer.description()),
         Class::CodeExpired => "the code ended before it was used".to_owned(),
         _ => format!("cannot {what}: {answer}"),
     };

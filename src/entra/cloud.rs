@@ -12,6 +12,7 @@ use url::Url;
 use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
 use crate::http::is_acceptable;
+use crate::oauth::Endpoints;
 use crate::text::printable;
 
 /// A cloud with a fixed sign-in host.
@@ -91,11 +92,32 @@ pub fn names() -> Vec<&'static str> {
 
 /// The authority that sessions are kept under: aliases of one host are one.
 pub fn canonical(authority: &Url) -> String {
-    let alias = ALIASES.iter().find(|(alias, _)| Some(*alias) == authority.host_str());
+    // An authority with a port or path of its own is somebody's gateway, whatever its name.
+    let plain = authority.port().is_none() && authority.path() == "/";
+    let alias = ALIASES.iter().find(|(alias, _)| plain && Some(*alias) == authority.host_str());
     match alias {
         Some((_, host)) => format!("https://{host}/"),
         None => authority.as_str().to_owned(),
     }
+}
+
+/// Entra's endpoints follow from authority and tenant; neither discovery nor instance discovery is needed
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>).
+pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
+    let endpoint = |path: &str| {
+        authority.join(&format!("{tenant}/{path}")).map_err(|_| {
+            Error::usage("--tenant-id is no tenant", "Give the tenant's id, a verified domain of it, or organizations.")
+        })
+    };
+    Ok(Endpoints {
+        issuer: endpoint("v2.0")?.to_string(),
+        token: endpoint("oauth2/v2.0/token")?,
+        device_authorization: Some(endpoint("oauth2/v2.0/devicecode")?),
+        keys: None,
+        offers_s256: false,
+        signing_algorithms: Vec::new(),
+        secret_in_body: true,
+    })
 }
 
 /// An authority from outside: a base URL that ends in a slash, without query, fragment or user info.

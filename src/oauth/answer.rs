@@ -64,8 +64,10 @@ pub enum Class {
     Declined,
     /// The code ended before anybody used it.
     CodeExpired,
-    /// The refresh token is of no use any more: sign in again and forget it.
+    /// The server names the refresh token as dead: sign in again and forget it.
     GrantDead,
+    /// The server refuses the grant and does not say why: sign in again.
+    GrantRefused,
     /// A sign-in by a person would help (a second factor, say); the refresh token stays good.
     PersonNeeded,
     /// Policy stands in the way: signing in again does not help.
@@ -91,7 +93,7 @@ impl ErrorAnswer {
             "invalid_grant" => self.class_by_suberror(match self.claims {
                 // A claims challenge says what a sign-in must bring; the grant itself is fine.
                 Some(_) => Class::PersonNeeded,
-                None => Class::GrantDead,
+                None => Class::GrantRefused,
             }),
             _ => Class::SetUp,
         }
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn suberror_and_claims_decide() {
         let class = |text: &str| parse(text).class();
-        assert_eq!(class(r#"{"error":"invalid_grant"}"#), Class::GrantDead);
+        assert_eq!(class(r#"{"error":"invalid_grant"}"#), Class::GrantRefused);
         assert_eq!(class(r#"{"error":"invalid_grant","suberror":"bad_token","claims":"{}"}"#), Class::GrantDead);
         assert_eq!(class(r#"{"error":"invalid_grant","suberror":"basic_action"}"#), Class::PersonNeeded);
         assert_eq!(class(r#"{"error":"invalid_grant","claims":"{}"}"#), Class::PersonNeeded);

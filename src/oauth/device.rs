@@ -8,7 +8,7 @@ use url::Url;
 
 use super::answer::Class;
 use super::client::{Client, DeviceAuthorization, Failure, Granted};
-use crate::http::is_acceptable;
+use crate::http::is_acceptable_from;
 
 /// Seconds between polls when the server does not say (RFC 8628 3.2).
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
@@ -16,6 +16,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// How long one poll may take.
 const POLL_LIMIT: Duration = Duration::from_secs(20);
+/// Before its end, a code is asked for once more.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// The longest pause after connection loss.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Lifetimes beyond this are cut: nobody sits before a code for longer.
@@ -69,7 +71,7 @@ impl Pending {
         self.authorization.user_code().secret()
     }
 
-    /// Where the person types it. As the server wrote it; see [`Pending::address_to_open`].
+    /// Where the person types it. As the server wrote it; not all of them should be opened.
     pub fn verification_uri(&self) -> &str {
         self.authorization.verification_uri().as_str()
     }
@@ -79,10 +81,11 @@ impl Pending {
         self.authorization.verification_uri_complete().map(|uri| uri.secret().as_str())
     }
 
-    /// The address a browser may be sent to: acceptable by itself, or none.
-    pub fn address_to_open(&self) -> Option<Url> {
+    /// The address a browser may be sent to, with the code in it where the server sends one; none that the issuer at
+    /// `issuer` has no business sending anybody to.
+    pub fn address_to_open(&self, issuer: &Url) -> Option<Url> {
         let text = self.verification_uri_complete().unwrap_or_else(|| self.verification_uri());
-        Url::parse(text).ok().filter(is_acceptable)
+        Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url))
     }
 
     /// How long the code lives, from when it was issued.
@@ -99,12 +102,13 @@ impl Pending {
         let mut last_trouble = None;
         loop {
             // RFC 8628 3.5: the wait comes before each poll, the first one included.
-            let next = Instant::now() + interval + extra;
-            if next >= end {
+            let now = Instant::now();
+            if now + interval >= end {
                 sleep_until(end).await;
                 return Err(Ending::Expired(last_trouble));
             }
-            sleep_until(next).await;
+            // However long the pause should be, one poll belongs to the code's last moments.
+            sleep_until((now + interval + extra).min(end - LAST_MOMENTS).max(now + interval)).await;
             let limit = POLL_LIMIT.min(end.saturating_duration_since(Instant::now()));
             let failure = match client.poll(self.authorization.device_code(), self.verifier.as_ref(), limit).await {
                 Ok(granted) => return Ok(granted),
@@ -123,10 +127,11 @@ impl Pending {
                 },
                 Failure::Malformed(_) => return Err(Ending::Failed(failure)),
                 Failure::Trouble(trouble) if !trouble.passes() => return Err(Ending::Failed(failure)),
-                Failure::Trouble(_) | Failure::NotOAuth(_) => {
-                    tracing::debug!(?failure, "poll brought no answer");
-                    (extra, last_trouble) = (longer(extra), Some(failure));
+                Failure::Trouble(trouble) => {
+                    let asked_for = trouble.retry_after.unwrap_or_default().saturating_sub(interval);
+                    (extra, last_trouble) = (longer(extra).max(asked_for.min(LONGEST_LIFE)), Some(failure));
                 }
+                Failure::NotOAuth(_) => (extra, last_trouble) = (longer(extra), Some(failure)),
             }
         }
     }

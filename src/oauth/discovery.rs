@@ -10,7 +10,7 @@ use url::Url;
 use super::Endpoints;
 use super::jwks::Jwks;
 use crate::error::{Error, Result};
-use crate::http::{Http, is_acceptable, origin};
+use crate::http::{Http, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
@@ -84,6 +84,11 @@ impl Discovery {
                 "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts). If the name is not the one you expect, do not sign in there.",
             ));
         }
+        let base = issuer_url(issuer)?;
+        let endpoint = |name: &str, text: &str| endpoint(&base, name, text);
+        let optional = |name: &str, text: &Option<String>| {
+            text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
+        };
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
         let auth_methods = &self.token_endpoint_auth_methods_supported;
         Ok(Endpoints {
@@ -110,17 +115,13 @@ pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks>
     })
 }
 
-fn endpoint(name: &str, text: &str) -> Result<Url> {
-    Url::parse(text).ok().filter(is_acceptable).ok_or_else(|| {
+fn endpoint(issuer: &Url, name: &str, text: &str) -> Result<Url> {
+    Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url)).ok_or_else(|| {
         Error::failed(
             format!("the issuer's {name} {:?} is no https URL", printable(text, 200)),
             "The discovery document is not safe to follow; ask whoever runs the issuer.",
         )
     })
-}
-
-fn optional(name: &str, text: &Option<String>) -> Result<Option<Url>> {
-    text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
 }
 
 #[cfg(test)]

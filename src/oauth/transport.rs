@@ -39,8 +39,11 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let url = Url::parse(&parts.uri.to_string())
-                .map_err(|_| Trouble { origin: "the token endpoint".to_owned(), cause: Cause::Url })?;
+            let url = Url::parse(&parts.uri.to_string()).map_err(|_| Trouble {
+                origin: "the endpoint".to_owned(),
+                cause: Cause::Url,
+                retry_after: None,
+            })?;
             let answer = self.http.post(&url, parts.headers, body, self.limit).await?;
             self.clock_ahead.set(answer.clock_ahead());
             Ok(smooth(answer))
@@ -60,7 +63,9 @@ pub(super) fn smooth(answer: Answer) -> HttpResponse {
     let mut headers = answer.headers;
     if let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&body) {
         headers.remove(CONTENT_TYPE);
-        if object.get("error").is_some_and(Value::is_string) {
+        if object.get("error").and_then(Value::as_str).is_some_and(|error| !error.is_empty())
+            && !object.contains_key("access_token")
+        {
             if status == 200 {
                 status = 400;
             }
@@ -102,8 +107,9 @@ fn smooth_object(object: &mut Map<String, Value>) {
     if object.contains_key("verification_uri") {
         object.remove("verification_url");
     }
+    // Optional texts that are empty or no text at all: not worth losing the tokens beside them.
     for name in ["verification_uri_complete", "id_token", "refresh_token", "scope"] {
-        if matches!(object.get(name), Some(Value::Null)) || object.get(name).and_then(Value::as_str) == Some("") {
+        if object.get(name).is_some_and(|value| value.as_str().is_none_or(str::is_empty)) {
             object.remove(name);
         }
     }

@@ -46,7 +46,7 @@ impl Coordination {
             outcomes: Outcomes::of(folder.as_deref(), session),
             folder,
             session: session.to_owned(),
-            network_patience: NETWORK_PATIENCE.max(profile.network.needed() * 3),
+            network_patience: NETWORK_PATIENCE.max(profile.network.needed().saturating_mul(3)),
         }
     }
 
@@ -67,7 +67,7 @@ impl Coordination {
             let enough = match asks {
                 _ if has_good_token => with_this_one > GOOD_TOKEN_PATIENCE || asks.is_some(),
                 Some(_) if !can_ask => true,
-                Some(holder) => Utc::now().timestamp() > holder.done_by + GRACE.num_seconds(),
+                Some(holder) => Utc::now().timestamp() > holder.done_by.saturating_add(GRACE.num_seconds()),
                 None => with_this_one > self.network_patience,
             };
             if enough { Patience::GiveUp } else { Patience::Wait }
@@ -82,17 +82,27 @@ impl Coordination {
             Err(LockError::GaveUp(holder)) => Err(gave_up(holder, can_ask)),
         }
     }
+}
 
-    /// A typed command starts afresh, for every session in the folder.
-    pub(super) fn forget_outcomes(&self) {
-        if let Some(folder) = &self.folder {
-            outcome::clear_all(folder);
+/// A typed command starts afresh, for every session that could have been noted down.
+pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
+    for folder in store.root().map(Path::to_owned).into_iter().chain([paths::runtime(environment)]) {
+        if files::check_folder(&folder, false).is_ok() {
+            outcome::clear_all(&folder);
         }
     }
 }
 
+/// The session's lock, if it can be had in a few seconds.
+pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
+    let patience = |_: Option<&Holder>, waited| {
+        if waited < GOOD_TOKEN_PATIENCE { Patience::Wait } else { Patience::GiveUp }
+    };
+    lock::acquire(&store.root()?.join("locks").join(session), patience).ok()
+}
+
 impl Held {
-    /// Tells those who wait that the network is being asked.
+    /// Tells those who wait that the network is being asked; their patience starts afresh.
     pub(super) fn announce_network(&mut self) {
         self.announce(false, Duration::ZERO);
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::TokenResponse as _;
+use tokio::time::Instant;
 
 use super::issuer::Issuer;
+use crate::entra::audience;
 use crate::error::{Error, Result};
 use crate::oauth::client::Granted;
 use crate::oauth::jwt::Claims;
@@ -24,8 +26,6 @@ pub(super) struct Grant {
     pub(super) token: TokenRecord,
     /// Whom it is for.
     pub(super) audience: String,
-    /// Who signed in, where the tokens tell.
-    pub(super) account: Option<String>,
 }
 
 /// Who signed in, as the tokens say; not verified, so good for messages and for refusing, not for granting.
@@ -74,7 +74,7 @@ pub(super) async fn read(
     issuer: &Issuer<'_>,
     profile: &Profile,
     granted: &Granted,
-    limit: Duration,
+    deadline: Instant,
 ) -> Result<Grant, Unusable> {
     let obtained_at = Utc::now();
     let answer = &granted.answer;
@@ -90,11 +90,17 @@ pub(super) async fn read(
     let (token, claims) = match profile.token_kind {
         TokenKind::Id => {
             let token = id_token.ok_or(Unusable::NoIdToken)?.expose();
-            let verified = issuer.verified_id_token(token, clock_ahead, limit).await;
+            let verified = issuer.verified_id_token(token, clock_ahead, deadline).await;
             (token, Some(verified.map_err(Unusable::Other)?))
         }
-        // An access token is the cluster's to judge: it may be opaque.
-        TokenKind::Access => (access_token.as_str(), access_claims),
+        // An access token is the cluster's to judge: it may be opaque. But whatever was asked for, one for Graph and the
+        // like is not handed over.
+        TokenKind::Access => {
+            for audience in access_claims.iter().flat_map(Claims::audiences) {
+                audience::refuse_foreign(audience).map_err(Unusable::Other)?;
+            }
+            (access_token.as_str(), access_claims)
+        }
     };
     let expires_at =
         expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
@@ -107,7 +113,6 @@ pub(super) async fn read(
                 _ => profile.client_id.clone(),
             },
         },
-        account: who(granted).account,
     })
 }
 

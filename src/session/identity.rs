@@ -7,13 +7,15 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::entra::cloud;
-use crate::profile::{Profile, Provider, TokenKind};
+use crate::profile::{Network, Profile, Provider, TokenKind};
+use crate::secret::Secret;
 use crate::store::key::hex;
 
 /// Names of the files of one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, TLS checks.
+    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, whom
+    /// connections trust.
     pub session: String,
     /// The token in it: audience or scopes, kind, extra headers.
     pub token: String,
@@ -42,7 +44,7 @@ impl Identity {
         session.add(&secret.unwrap_or_default());
         session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
         session.add(profile.method.class());
-        session.add(if profile.network.insecure { "unchecked" } else { "checked" });
+        session.add(&trust(&profile.network));
         let session = session.finish();
 
         token.add(match profile.token_kind {
@@ -50,19 +52,45 @@ impl Identity {
             TokenKind::Id => "id",
         });
         let headers = profile.network.headers.iter();
-        let mut headers: Vec<(String, &String)> =
+        let mut headers: Vec<(String, &Secret)> =
             headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        headers.sort();
+        headers.sort_by(|a, b| (&a.0, a.1.expose()).cmp(&(&b.0, b.1.expose())));
         for (name, value) in headers {
-            token.add(&name).add(value);
+            token.add(&name).add(value.expose());
         }
         Identity { token: token.add(&session).finish(), session }
     }
 }
 
-/// The name of an issuer's public documents.
-pub fn issuer_document(issuer: &str, what: &str) -> String {
-    Parts::new("kubectl-login issuer v1").add(issuer).add(what).finish()
+/// The name of an issuer's public documents, as seen with this network: what came without certificate checks, through
+/// somebody's own authority, or with other headers, is not taken for the issuer's word elsewhere.
+pub fn issuer_document(issuer: &str, network: &Network, what: &str) -> String {
+    let mut parts = Parts::new("kubectl-login issuer v1");
+    parts.add(issuer).add(what).add(&trust(network));
+    for (name, value) in &network.headers {
+        parts.add(name).add(value.expose());
+    }
+    parts.finish()
+}
+
+/// Whom a connection trusts: the system alone, certificate authorities besides (by their content), or anybody. A refresh
+/// token obtained under one of these is not sent under another.
+fn trust(network: &Network) -> String {
+    if network.insecure {
+        return "unchecked".to_owned();
+    }
+    if network.ca_files.is_empty() && network.ca_data.is_empty() {
+        return "checked".to_owned();
+    }
+    let mut parts = Parts::new("checked");
+    for file in &network.ca_files {
+        // A file that cannot be read fails the connection later, with better words.
+        parts.add(&hex(&Sha256::digest(std::fs::read(file).unwrap_or_default())));
+    }
+    for data in &network.ca_data {
+        parts.add(data.trim());
+    }
+    parts.finish()
 }
 
 /// A hash of a list of texts.
@@ -89,8 +117,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Browser, Method, Network, Pkce, Storage};
-    use crate::secret::Secret;
+    use crate::profile::{Browser, Method, Pkce, Storage};
     use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
@@ -122,6 +149,10 @@ mod tests {
         }
     }
 
+    fn headers(pairs: &[(&str, &str)]) -> Vec<(String, Secret)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect()
+    }
+
     #[test]
     fn one_sign_in_serves_every_server_of_a_client() {
         let one = Identity::of(&entra("https://login.microsoftonline.com/", "t", "s1"));
@@ -139,7 +170,10 @@ mod tests {
         secret.client_secret = Some(Secret::new("s"));
         let mut unchecked = oidc(&[]);
         unchecked.network.insecure = true;
+        let mut own_authority = oidc(&[]);
+        own_authority.network.ca_data = vec!["x".to_owned()];
         let others = [
+            Identity::of(&own_authority),
             Identity::of(&entra("https://login.microsoftonline.us/", "t", "s")),
             Identity::of(&entra("https://login.microsoftonline.com/", "u", "s")),
             Identity::of(&hinted),
@@ -156,9 +190,9 @@ mod tests {
     #[test]
     fn order_does_not_matter_and_content_does() {
         let mut one = oidc(&["email", "groups"]);
-        one.network.headers = vec![("A".into(), "1".into()), ("B".into(), "2".into())];
+        one.network.headers = headers(&[("A", "1"), ("B", "2")]);
         let mut two = oidc(&["groups", "email", "openid", "email"]);
-        two.network.headers = vec![("B".into(), "2".into()), ("a".into(), "1".into())];
+        two.network.headers = headers(&[("B", "2"), ("a", "1")]);
         assert_eq!(Identity::of(&one), Identity::of(&two));
         assert_ne!(Identity::of(&one).token, Identity::of(&oidc(&["email"])).token);
         assert_eq!(Identity::of(&one).session, Identity::of(&oidc(&["email"])).session);

@@ -1,15 +1,14 @@
 //! A client of the issuer that a profile names: endpoints (computed, remembered or discovered) and verified tokens.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use url::Url;
+use tokio::time::Instant;
 
 use super::identity::issuer_document;
+use crate::entra::cloud;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::oauth::Endpoints;
 use crate::oauth::client::Client;
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
@@ -28,7 +27,6 @@ pub struct Issuer<'a> {
     pub client: Client,
     profile: &'a Profile,
     store: &'a Store,
-    keys: RefCell<Option<Jwks>>,
 }
 
 /// How fresh the discovery document must be.
@@ -45,11 +43,11 @@ impl<'a> Issuer<'a> {
     pub async fn open(profile: &'a Profile, store: &'a Store, fresh: Freshness, limit: Duration) -> Result<Issuer<'a>> {
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => {
-                (Http::new(&profile.network, authority)?, entra_endpoints(authority, tenant)?)
+                (Http::new(&profile.network, authority)?, cloud::endpoints(authority, tenant)?)
             }
             Provider::Oidc { issuer, .. } => {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
-                let id = issuer_document(issuer, "discovery");
+                let id = issuer_document(issuer, &profile.network, "discovery");
                 let remembered = match fresh {
                     Freshness::Remembered => store.public::<Discovery>(&id, REMEMBERED),
                     Freshness::Now => None,
@@ -66,7 +64,7 @@ impl<'a> Issuer<'a> {
             }
         };
         let client = Client::new(http, endpoints, &profile.client_id, profile.client_secret.clone());
-        Ok(Issuer { client, profile, store, keys: RefCell::default() })
+        Ok(Issuer { client, profile, store })
     }
 
     /// Whether the device flow uses PKCE here.
@@ -81,14 +79,12 @@ impl<'a> Issuer<'a> {
         }
     }
 
-    /// The claims of an ID token that may be handed to a cluster.
+    /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
+    /// remembered, and fetched again when one is missing.
     ///
-    /// Entra's are parsed only: they come over TLS from the token endpoint itself (OIDC Core 3.1.3.7, 6.). Those of
-    /// other issuers are verified; the keys are remembered, and fetched again when one is missing.
-    pub async fn verified_id_token(&self, token: &str, clock_ahead: TimeDelta, limit: Duration) -> Result<Claims> {
-        if let Provider::Entra { .. } = self.profile.provider {
-            return Claims::read(token).map_err(|error| unusable("the ID token", &error.to_string(), NOT_A_JWT));
-        }
+    /// (Entra's ID tokens never go to a cluster. They tell who signed in, and are only parsed: they come over TLS from the
+    /// token endpoint itself, OIDC Core 3.1.3.7, 6.)
+    pub async fn verified_id_token(&self, token: &str, clock_ahead: TimeDelta, deadline: Instant) -> Result<Claims> {
         let endpoints = &self.client.endpoints;
         let expected = Expected {
             issuer: &endpoints.issuer,
@@ -98,63 +94,29 @@ impl<'a> Issuer<'a> {
             leeway: LEEWAY,
             algorithms: &endpoints.signing_algorithms,
         };
-        let remembered = self.keys(false, limit).await?;
-        let outcome = match jwks::verify(token, &remembered, &expected) {
+        let id = issuer_document(&endpoints.issuer, &self.profile.network, "keys");
+        let outcome = match self.store.public::<Jwks>(&id, REMEMBERED).map(|keys| jwks::verify(token, &keys, &expected))
+        {
             // An issuer that rolls its keys signs with one we have not seen yet.
-            Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature) => {
-                jwks::verify(token, &self.keys(true, limit).await?, &expected)
+            None | Some(Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature)) => {
+                jwks::verify(token, &self.fetched_keys(&id, deadline).await?, &expected)
             }
-            outcome => outcome,
+            Some(outcome) => outcome,
         };
-        outcome.map_err(|error| unusable("the issuer's ID token", &error.to_string(), error.next()))
+        outcome.map_err(|error| unusable(&error.to_string(), error.next()))
     }
 
-    async fn keys(&self, fetch: bool, limit: Duration) -> Result<Jwks> {
-        let endpoints = &self.client.endpoints;
-        let id = issuer_document(&endpoints.issuer, "keys");
-        if !fetch {
-            if let Some(keys) = self.keys.borrow().clone() {
-                return Ok(keys);
-            }
-            if let Some(keys) = self.store.public::<Jwks>(&id, REMEMBERED) {
-                return Ok(keys);
-            }
-        }
-        let Some(url) = &endpoints.keys else {
-            return Err(unusable(
-                "the issuer's ID token",
-                "the discovery document names no jwks_uri",
-                "Ask whoever runs the issuer.",
-            ));
+    async fn fetched_keys(&self, id: &str, deadline: Instant) -> Result<Jwks> {
+        let Some(url) = &self.client.endpoints.keys else {
+            return Err(unusable("the discovery document names no jwks_uri", "Ask whoever runs the issuer."));
         };
-        let keys = discovery::fetch_keys(&self.client.http, url, limit).await?;
-        self.store.keep_public(&id, &keys);
-        *self.keys.borrow_mut() = Some(keys.clone());
+        let left = deadline.saturating_duration_since(Instant::now());
+        let keys = discovery::fetch_keys(&self.client.http, url, left).await?;
+        self.store.keep_public(id, &keys);
         Ok(keys)
     }
 }
 
-const NOT_A_JWT: &str = "Check --tenant-id and --authority-host: this is not what Entra ID answers.";
-
-fn unusable(what: &str, why: &str, next: &str) -> Error {
-    Error::failed(format!("{what} cannot be used: {why}"), next)
-}
-
-/// Entra's endpoints follow from authority and tenant; neither discovery nor instance discovery is needed
-/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>).
-fn entra_endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
-    let endpoint = |path: &str| {
-        authority.join(&format!("{tenant}/{path}")).map_err(|_| {
-            Error::usage("--tenant-id is no tenant", "Give the tenant's id, a verified domain of it, or organizations.")
-        })
-    };
-    Ok(Endpoints {
-        issuer: endpoint("v2.0")?.to_string(),
-        token: endpoint("oauth2/v2.0/token")?,
-        device_authorization: Some(endpoint("oauth2/v2.0/devicecode")?),
-        keys: None,
-        offers_s256: false,
-        signing_algorithms: Vec::new(),
-        secret_in_body: true,
-    })
+fn unusable(why: &str, next: &str) -> Error {
+    Error::failed(format!("the issuer's ID token cannot be used: {why}"), next)
 }

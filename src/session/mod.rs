@@ -25,7 +25,7 @@ use crate::store::{Recall, SessionFacts, Store, TokenRecord};
 use caller::Caller;
 use coordination::Coordination;
 use identity::Identity;
-use outcome::{Outcome, Verdict};
+use outcome::Verdict;
 use work::WorkFailure;
 
 /// A token is refreshed when less than this is left of it, or half its life if that is shorter.
@@ -70,6 +70,12 @@ pub struct Obtained {
     pub facts: Option<SessionFacts>,
     /// Where its key lives; `None` where nothing could be kept.
     pub home: Option<Home>,
+}
+
+/// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds).
+pub fn forget(store: &Store, session: &str) -> std::io::Result<()> {
+    let _lock = coordination::lock_briefly(store, session);
+    store.forget_session(session)
 }
 
 /// A failure, and whether the caller has heard of it before.
@@ -141,8 +147,11 @@ impl<'a> Road<'a> {
     ///
     /// The warm path is the first few lines: one file, one key, no network, no lock.
     pub fn token(&self) -> Result<Obtained, Failed> {
+        if self.insist.typed {
+            coordination::forget_outcomes(self.store, self.environment);
+        }
         let memory = self.remembered();
-        if let (Memory::Fresh(token), false) = (&memory, self.insist.on_refresh || self.insist.on_sign_in) {
+        if let (Memory::Fresh(token), false) = (&memory, self.insists()) {
             return Ok(self.as_remembered(token));
         }
         self.obtain(memory)
@@ -184,10 +193,7 @@ impl<'a> Road<'a> {
     fn obtain(&self, before: Memory) -> Result<Obtained, Failed> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity.session);
         let caller = Caller::of_process();
-        if self.insist.typed {
-            place.forget_outcomes();
-        }
-        let known = place.outcomes.last();
+        let known = place.outcomes.read();
         let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
         let mut lock = match place.lock(can_ask, self.good(&before).is_some()) {
             Ok(lock) => lock,
@@ -203,15 +209,19 @@ impl<'a> Road<'a> {
         }
         let or_good = |failed: Failed| self.good(&memory).map(|token| self.as_remembered(token)).ok_or(failed);
         // ... or have failed at it.
-        let last = place.outcomes.last();
-        let shared = last.as_ref().filter(|outcome| outcome.concerns(known.as_ref(), can_ask));
+        let notes = place.outcomes.read();
+        let wanted = &self.identity.token;
+        let shared = notes.since(&known, wanted, can_ask);
         if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking()) {
             return or_good(place.outcomes.tell(outcome, &caller).into());
         }
-        let may_ask = || match (shared, &last) {
-            (Some(outcome), _) => Err(place.outcomes.tell(outcome, &caller).into()),
-            (None, Some(outcome)) => self.verdict(&place, outcome, &caller),
-            (None, None) => Ok(()),
+        let may_ask = || {
+            let told = |outcome| Err(place.outcomes.tell(outcome, &caller).into());
+            match (shared, notes.verdict(&caller, wanted, self.person.reach() == Reach::Terminal)) {
+                (Some(outcome), _) | (None, Verdict::TooSoon(outcome)) => told(outcome),
+                (None, Verdict::Repeat(outcome)) => Err(Failed { error: outcome.error().clone(), silent: true }),
+                (None, Verdict::Try) => Ok(()),
+            }
         };
         let work = work::Work {
             road: self,
@@ -222,23 +232,17 @@ impl<'a> Road<'a> {
         };
         match work.run() {
             Ok(obtained) => {
-                place.outcomes.clear();
+                // A refresh asked nobody: whoever said no before has not changed their mind.
+                if obtained.how == How::SignedIn {
+                    place.outcomes.clear();
+                }
                 Ok(obtained)
             }
             Err(WorkFailure::Told(failed)) => or_good(failed),
             Err(WorkFailure::New { error, stickiness }) => {
-                place.outcomes.record(&work::shared(&error), stickiness, &caller);
+                place.outcomes.record(&work::shared(&error), stickiness, wanted, &caller);
                 or_good(error.into())
             }
-        }
-    }
-
-    /// Whether this caller may have a person asked again after `outcome`.
-    fn verdict(&self, place: &Coordination, outcome: &Outcome, caller: &Caller) -> Result<(), Failed> {
-        match outcome.verdict(caller, self.person.reach() == Reach::Terminal) {
-            Verdict::Try => Ok(()),
-            Verdict::Repeat(error) => Err(Failed { error, silent: true }),
-            Verdict::TooSoon => Err(place.outcomes.tell(outcome, caller).into()),
         }
     }
 

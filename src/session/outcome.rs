@@ -1,8 +1,8 @@
-//! How the last try at a session ended, for those who waited for it and for callers that ask again.
+//! How tries at a session ended, for those who waited for them and for callers that ask again.
 //!
-//! - Whoever waited shares the failure, whatever it is.
-//! - A sign-in that ended without a token is sticky: the same caller is not asked again for ten minutes, and callers
-//!   without a terminal are not for a minute after a prompt that nobody answered.
+//! - Whoever waited shares the failure, whatever it is, as far as it concerns them.
+//! - A sign-in that ended without a token is sticky: a caller that was told so is not asked again for ten minutes, and
+//!   callers without a terminal are not for a minute after a prompt that nobody answered.
 //! - Network errors, refused refreshes and "nobody there" are shared with waiters but never sticky.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::store::files;
 use crate::store::records::OUTCOMES;
 
@@ -19,6 +19,8 @@ use crate::store::records::OUTCOMES;
 const STICKY: TimeDelta = TimeDelta::minutes(10);
 /// How long nobody without a terminal is asked after an unanswered prompt.
 const UNANSWERED: TimeDelta = TimeDelta::seconds(60);
+/// More ended sign-ins than this are not kept in mind.
+const KEPT: usize = 16;
 
 /// How sure it is that asking again would end the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,67 +43,91 @@ pub struct Outcome {
     id: String,
     at: DateTime<Utc>,
     stickiness: Stickiness,
+    /// Which of the session's tokens was wanted.
+    token: String,
     error: Error,
     /// Who has been told.
     callers: Vec<Caller>,
 }
 
+/// What is known of a session's failures.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Notes {
+    /// The last one, whatever it was.
+    last: Option<Outcome>,
+    /// Sign-ins that ended without a token, the newest last.
+    asked: Vec<Outcome>,
+}
+
 /// Whether a person may be asked again.
-pub enum Verdict {
+pub enum Verdict<'a> {
     /// Go ahead.
     Try,
     /// This caller knows already: fail with the same code and without a word.
-    Repeat(Error),
+    Repeat(&'a Outcome),
     /// Nobody answered a moment ago.
-    TooSoon,
+    TooSoon(&'a Outcome),
 }
 
-/// The outcome file of one session.
+/// The notes of one session, as a file.
 pub struct Outcomes {
     path: Option<PathBuf>,
 }
 
 impl Outcomes {
-    /// The outcome of `session` in `folder`; without a folder nothing is shared.
+    /// Those of `session` in `folder`; without a folder nothing is shared.
     pub fn of(folder: Option<&Path>, session: &str) -> Outcomes {
         Outcomes { path: folder.map(|folder| folder.join(OUTCOMES).join(session)) }
     }
 
-    /// The last failure, if it is not forgotten.
-    pub fn last(&self) -> Option<Outcome> {
-        let outcome: Outcome = serde_json::from_slice(&files::read_private(self.path.as_ref()?)?).ok()?;
-        let age = Utc::now() - outcome.at;
-        // A time in the future is a clock that was put back; nobody should wait for it to come round again.
-        (age >= TimeDelta::zero() && age < STICKY).then_some(outcome)
+    /// What is not forgotten yet.
+    pub fn read(&self) -> Notes {
+        let bytes = self.path.as_ref().and_then(|path| files::read_private(path));
+        let notes: Option<Notes> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut notes = notes.unwrap_or_default();
+        notes.last = notes.last.filter(Outcome::is_remembered);
+        notes.asked.retain(Outcome::is_remembered);
+        notes
     }
 
-    /// Notes a failure down, with `caller` as the first who was told.
-    pub fn record(&self, error: &Error, stickiness: Stickiness, caller: &Caller) {
+    /// Notes a failure down, with `caller` as the first who was told. Only with the session's lock held.
+    pub fn record(&self, error: &Error, stickiness: Stickiness, token: &str, caller: &Caller) {
         let at = Utc::now();
         let id = format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default());
-        self.write(&Outcome { id, at, stickiness, error: error.clone(), callers: vec![caller.clone()] });
+        let callers = vec![caller.clone()];
+        let outcome = Outcome { id, at, stickiness, token: token.to_owned(), error: error.clone(), callers };
+        let mut notes = self.read();
+        if matches!(stickiness, Stickiness::Sticky | Stickiness::Unanswered) {
+            // Others who said no before are not asked again because somebody else said no now.
+            notes.asked.drain(..notes.asked.len().saturating_sub(KEPT - 1));
+            notes.asked.push(outcome.clone());
+        }
+        notes.last = Some(outcome);
+        self.write(&notes);
     }
 
-    /// Adds `caller` to those who have been told. Only with the session's lock held.
+    /// Notes down that `caller` has been told of `outcome`, and gives its error. Only with the session's lock held.
     pub fn tell(&self, outcome: &Outcome, caller: &Caller) -> Error {
-        if !outcome.callers.contains(caller) {
-            let mut outcome = outcome.clone();
-            outcome.callers.push(caller.clone());
-            self.write(&outcome);
+        let mut notes = self.read();
+        for known in notes.last.iter_mut().chain(&mut notes.asked).filter(|known| known.id == outcome.id) {
+            if !known.callers.contains(caller) {
+                known.callers.push(caller.clone());
+            }
         }
+        self.write(&notes);
         outcome.error.clone()
     }
 
-    /// Forgets the last failure.
+    /// Forgets everything: there is a token.
     pub fn clear(&self) {
         if let Some(path) = &self.path {
             let _ = files::remove(path);
         }
     }
 
-    fn write(&self, outcome: &Outcome) {
+    fn write(&self, notes: &Notes) {
         let Some(path) = &self.path else { return };
-        let written = serde_json::to_vec(outcome)
+        let written = serde_json::to_vec(notes)
             .map_err(std::io::Error::other)
             .and_then(|bytes| files::write_private(path, &bytes));
         if let Err(error) = written {
@@ -118,12 +144,39 @@ pub fn clear_all(folder: &Path) {
     }
 }
 
+impl Notes {
+    /// What happened while a process waited that saw `before` when it began, as far as it concerns one that wants
+    /// `token`: what stands between the session and one token need not stand before another, and who can ask a person
+    /// does not share the fate of one that could not.
+    pub fn since(&self, before: &Notes, token: &str, can_ask: bool) -> Option<&Outcome> {
+        let known = before.last.as_ref().map(|outcome| &outcome.id);
+        self.last
+            .as_ref()
+            .filter(|outcome| Some(&outcome.id) != known)
+            .filter(|outcome| outcome.is_about_a_person() || outcome.token == token)
+            .filter(|outcome| !(can_ask && outcome.stickiness == Stickiness::Nobody))
+    }
+
+    /// Whether `caller` may have a person asked for `token`.
+    pub fn verdict(&self, caller: &Caller, token: &str, at_a_terminal: bool) -> Verdict<'_> {
+        let about = |outcome: &&Outcome| outcome.is_about_a_person() || outcome.token == token;
+        let mut newest_first = self.asked.iter().rev().filter(about);
+        if let Some(outcome) = newest_first.clone().find(|outcome| outcome.callers.contains(caller)) {
+            return Verdict::Repeat(outcome);
+        }
+        let unanswered =
+            |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered && Utc::now() - outcome.at < UNANSWERED;
+        match newest_first.find(unanswered) {
+            Some(outcome) if !at_a_terminal => Verdict::TooSoon(outcome),
+            _ => Verdict::Try,
+        }
+    }
+}
+
 impl Outcome {
-    /// Whether this happened while a process waited that saw `before` when it began, and concerns it: one that can ask
-    /// a person does not share the fate of one that could not.
-    pub fn concerns(&self, before: Option<&Outcome>, can_ask: bool) -> bool {
-        let new = before.is_none_or(|before| before.id != self.id);
-        new && !(can_ask && self.stickiness == Stickiness::Nobody)
+    /// The error, as whoever met it first was told.
+    pub fn error(&self) -> &Error {
+        &self.error
     }
 
     /// Whether it is about asking a person: nothing that a process with a refresh token has to heed.
@@ -131,14 +184,52 @@ impl Outcome {
         self.stickiness != Stickiness::Passing
     }
 
-    /// Whether `caller` may have a person asked.
-    pub fn verdict(&self, caller: &Caller, at_a_terminal: bool) -> Verdict {
+    /// Whether a person is the reason, and not what was asked for: that goes for every token of the session.
+    fn is_about_a_person(&self) -> bool {
+        self.is_about_asking() && self.error.kind != Kind::Refused
+    }
+
+    fn is_remembered(&self) -> bool {
         let age = Utc::now() - self.at;
-        match self.stickiness {
-            Stickiness::Passing | Stickiness::Nobody => Verdict::Try,
-            _ if self.callers.contains(caller) => Verdict::Repeat(self.error.clone()),
-            Stickiness::Unanswered if !at_a_terminal && age < UNANSWERED => Verdict::TooSoon,
-            _ => Verdict::Try,
-        }
+        // A time in the future is a clock that was put back; nobody should wait for it to come round again.
+        age >= TimeDelta::zero() && age < STICKY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn caller(pid: u32) -> Caller {
+        Caller { pid, started: 1 }
+    }
+
+    #[test]
+    fn one_no_does_not_make_another_one_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        let declined = Error::sign_in_needed("declined", "");
+        outcomes.record(&declined, Stickiness::Sticky, "a", &caller(1));
+        outcomes.record(&declined, Stickiness::Sticky, "a", &caller(2));
+        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", &caller(3));
+        let notes = outcomes.read();
+        assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Repeat(_)));
+        assert!(matches!(notes.verdict(&caller(2), "a", true), Verdict::Repeat(_)));
+        assert!(matches!(notes.verdict(&caller(3), "a", true), Verdict::Try));
+    }
+
+    #[test]
+    fn what_stands_before_one_token_need_not_stand_before_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", &caller(1));
+        let notes = outcomes.read();
+        assert!(matches!(notes.verdict(&caller(1), "a", true), Verdict::Repeat(_)));
+        assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Try));
+        assert!(notes.since(&Notes::default(), "a", true).is_some());
+        assert!(notes.since(&Notes::default(), "b", true).is_none());
+        assert!(notes.since(&notes, "a", true).is_none());
     }
 }

@@ -22,6 +22,8 @@ use crate::store::{Recall, SessionFacts, SessionRecord, TokenFacts, TokenRecord}
 
 /// An early refresh is a courtesy; nobody waits long for it.
 const EARLY: Duration = Duration::from_secs(5);
+/// What is left at least for looking at tokens that came at the last moment.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// The work for one session, with its lock held.
 pub(super) struct Work<'a, 'r> {
@@ -95,18 +97,16 @@ impl Work<'_, '_> {
         let mut scopes = self.road.profile.wanted_scopes();
         match remembered {
             Recall::Found((facts, record, keeper)) => {
-                let covered = self.covers(&record);
                 match &record.refresh_token {
-                    Some(token) if covered && !self.road.insist.on_sign_in => {
-                        match self.refresh(token.clone(), facts, &record, &keeper).await? {
-                            Refreshed::Done(obtained) => return Ok(obtained),
-                            Refreshed::SignIn(why) => reason = Some(why),
-                        }
-                    }
-                    Some(_) if !covered => {
+                    _ if self.road.insist.on_sign_in => {}
+                    None => reason = Some("the last sign-in has ended".to_owned()),
+                    Some(_) if !self.covers(&record) => {
                         reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned());
                     }
-                    _ => {}
+                    Some(token) => match self.refresh(token.clone(), facts, &record, &keeper).await? {
+                        Refreshed::Done(obtained) => return Ok(obtained),
+                        Refreshed::SignIn(why) => reason = Some(why),
+                    },
                 }
                 if let Provider::Oidc { .. } = self.road.profile.provider {
                     // Asked for together, so that two kubeconfig entries with different scopes share one session.
@@ -154,7 +154,7 @@ impl Work<'_, '_> {
         let left = || end.saturating_duration_since(Instant::now());
 
         let issuer =
-            Issuer::open(profile, self.road.store, Freshness::Remembered, limit).await.map_err(WorkFailure::passing)?;
+            Issuer::open(profile, self.road.store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
             // Without scopes the answer has those of the session (RFC 6749 6).
@@ -162,22 +162,31 @@ impl Work<'_, '_> {
         };
         let granted = match issuer.client.refresh(&token, &scopes, left()).await {
             Ok(granted) => granted,
-            Err(failure) => return refused_refresh(&failure).map(Refreshed::SignIn),
+            Err(failure) => {
+                if let Failure::Refused(answer) = &failure
+                    && answer.class() == Class::GrantDead
+                {
+                    // Never to be presented again (and `status` should not promise it).
+                    let record = SessionRecord { refresh_token: None, ..record.clone() };
+                    self.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record);
+                }
+                return self.refused_refresh(&failure).map(Refreshed::SignIn);
+            }
         };
+        facts.account = facts.account.or_else(|| grant::who(&granted).account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
         if let Some(refresh_token) = grant::refresh_token(&granted) {
             let record = SessionRecord { refresh_token: Some(refresh_token), scopes: record.scopes.clone() };
             self.keep_session(keeper, &facts, &record);
         }
-        let grant = match grant::read(&issuer, profile, &granted, left().max(EARLY)).await {
+        let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
                 return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned()));
             }
             Err(Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        facts.account = facts.account.or(grant.account.clone());
         self.keep_token(keeper, &grant);
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
@@ -189,7 +198,7 @@ impl Work<'_, '_> {
     }
 
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
-        let Road { profile, store, person, insist, .. } = *self.road;
+        let Road { profile, store, person, .. } = *self.road;
         (self.may_ask)().map_err(WorkFailure::Told)?;
         if let Reach::Nobody(why) = person.reach() {
             let error = nobody(&profile.provider, reason.as_deref(), &why);
@@ -204,9 +213,9 @@ impl Work<'_, '_> {
                 Err(error) => (None, Some(error)),
             },
         };
-        let fresh = if insist.typed { Freshness::Now } else { Freshness::Remembered };
+        self.lock.announce_network();
         let limit = profile.network.needed();
-        let issuer = Issuer::open(profile, store, fresh, limit).await.map_err(WorkFailure::passing)?;
+        let issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let desk = Desk {
@@ -251,7 +260,11 @@ impl Work<'_, '_> {
         // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
         let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes };
         let kept = work.session(&facts, &record);
-        let grant = match grant::read(&issuer, profile, &granted, limit).await {
+        let grant = tokio::select! {
+            grant = grant::read(&issuer, profile, &granted, Instant::now() + limit) => grant,
+            error = interrupted() => return Err(WorkFailure::passing(error)),
+        };
+        let grant = match grant {
             Ok(grant) => grant,
             Err(unusable) => {
                 let error = match unusable {
@@ -273,6 +286,31 @@ impl Work<'_, '_> {
             facts: Some(facts),
             home: keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home),
         })
+    }
+
+    /// A refresh that brought nothing: why a person has to sign in, or the error it is.
+    fn refused_refresh(&self, failure: &Failure) -> Result<String, WorkFailure> {
+        let error = signin::explain(failure, "refresh the sign-in");
+        let sign_in_helps = match failure {
+            Failure::Refused(answer) => match answer.class() {
+                Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => true,
+                Class::Policy | Class::Transient => false,
+                // Somebody who typed `kubectl login` wants to get out of whatever this is.
+                _ => self.road.insist.typed,
+            },
+            Failure::Malformed(_) => self.road.insist.typed,
+            Failure::Trouble(_) | Failure::NotOAuth(_) => false,
+        };
+        match (sign_in_helps, &error.reference) {
+            (false, _) => Err(WorkFailure::passing(error)),
+            (true, Some(reference)) => Ok(format!("{} [{reference}]", error.what)),
+            (true, None) => Ok(error.what),
+        }
+    }
+
+    /// What is remembered of the issuer is good enough, unless somebody typed the command, maybe because it is not.
+    fn freshness(&self) -> Freshness {
+        if self.road.insist.typed { Freshness::Now } else { Freshness::Remembered }
     }
 
     fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) {
@@ -309,20 +347,6 @@ impl Kept<'_, '_> {
             expires_at: grant.token.expires_at,
         };
         self.road.store.keep_token(keeper, &self.road.identity.token, &facts, &grant.token)
-    }
-}
-
-/// A refresh that brought nothing: why a person has to sign in, or the error it is.
-fn refused_refresh(failure: &Failure) -> Result<String, WorkFailure> {
-    let error = signin::explain(failure, "refresh the sign-in");
-    match failure {
-        Failure::Refused(answer) if matches!(answer.class(), Class::GrantDead | Class::PersonNeeded) => {
-            Ok(match &error.reference {
-                Some(reference) => format!("{} [{reference}]", error.what),
-                None => error.what,
-            })
-        }
-        _ => Err(WorkFailure::passing(error)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::{CodePrompt, Desk, NoTokens, Reach, Way, explain};
 use crate::entra::advice;
 use crate::error::{Error, Kind};
-use crate::http::is_acceptable;
+use crate::http::is_acceptable_from;
 use crate::oauth::client::Granted;
 use crate::oauth::device::{self, Ending};
 use crate::text::printable;
@@ -33,7 +33,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
         .await
         .map_err(|failure| ended(explain(&failure, "sign in")))?;
     let shown_address = url::Url::parse(pending.verification_uri()).ok();
-    if !shown_address.as_ref().is_some_and(is_acceptable) {
+    if !shown_address.is_some_and(|url| is_acceptable_from(&client.endpoints.token, &url)) {
         return Err(NoTokens::Failed(Error::failed(
             format!(
                 "the server wants you to open {:?}, which is no https address",
@@ -42,13 +42,13 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
             "Do not open it. Check the issuer or authority URL, and tell whoever runs it.",
         )));
     }
-    let address_to_open = pending.address_to_open();
+    let address_to_open = pending.address_to_open(&client.endpoints.token);
     if desk.person.reach() == Reach::Desktop
         && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
     {
         return Err(NoTokens::Failed(Error::sign_in_needed(
             "somebody has to type a code, and there is no terminal to show it in",
-            "Run kubectl login in a terminal.",
+            "Run kubectl login in a terminal. In a pipeline use an unattended method.",
         )));
     }
     let prompt = CodePrompt {

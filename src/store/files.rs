@@ -46,20 +46,32 @@ fn create_private(folder: &Path) -> io::Result<()> {
 
 /// Reads a private file: a regular one, ours, closed to everybody else, not reached through a symbolic link.
 ///
-/// Anything else is `None`, as is a file beyond 1 MiB: what cannot be trusted is treated as absent.
+/// Anything else is `None`, as is a file beyond 1 MiB: what cannot be trusted is treated as absent, and so is what
+/// cannot be read.
 pub fn read_private(path: &Path) -> Option<Vec<u8>> {
-    let file = platform::open_no_follow(path).ok()?;
-    let metadata = file.metadata().ok()?;
+    try_read_private(path).ok().flatten()
+}
+
+/// Like [`read_private`], for files whose absence has consequences.
+///
+/// Errors: it may well be there and cannot be read just now (too many open files, a stale network mount).
+pub fn try_read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match platform::open_no_follow(path) {
+        Ok(file) => file,
+        Err(error) if platform::is_transient(&error) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > FILE_CAP {
-        return None;
+        return Ok(None);
     }
     if let Err(error) = platform::check_owner(&metadata).and_then(|()| platform::check_private(&metadata)) {
         tracing::debug!(path = %path.display(), %error, "file ignored");
-        return None;
+        return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    file.take(FILE_CAP).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+    file.take(FILE_CAP).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,
@@ -138,6 +150,13 @@ mod platform {
         fs::OpenOptions::new().read(true).custom_flags(no_follow()).open(path)
     }
 
+    pub(super) fn is_transient(error: &io::Error) -> bool {
+        use rustix::io::Errno;
+        let transient =
+            [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::STALE, Errno::INTR, Errno::NOMEM, Errno::TIMEDOUT];
+        error.raw_os_error().is_some_and(|number| transient.iter().any(|known| known.raw_os_error() == number))
+    }
+
     pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
         fs::OpenOptions::new()
             .read(true)
@@ -186,6 +205,10 @@ mod platform {
 
     pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
         File::open(path)
+    }
+
+    pub(super) fn is_transient(error: &io::Error) -> bool {
+        error.kind() != io::ErrorKind::NotFound
     }
 
     pub(super) fn open_or_create(path: &Path) -> io::Result<File> {

@@ -18,7 +18,11 @@ const KEYRING_LIMIT: Duration = Duration::from_secs(3);
 const KEY_LOCK_LIMIT: Duration = Duration::from_secs(15);
 /// The keyring item: one for the whole program.
 const SERVICE: &str = "kubectl-login";
+/// The key file: a name that is nobody else's, since `--cache-dir` may name a folder with other things in it.
+pub const KEY_FILE: &str = "kubectl-login.key";
 const ITEM: &str = "key";
+/// The item that a keyring is tried out with.
+const PROBE: &str = "probe";
 
 /// A place where the key can live. Every sealed record names its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,23 +57,25 @@ pub trait KeyHome {
 /// The home behind `home` for records in `root`.
 pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
     match home {
-        Home::Keyring => Box::new(KeyringHome { item: ITEM }),
-        Home::File => Box::new(FileHome { path: root.join("key") }),
+        Home::Keyring => Box::new(KeyringHome),
+        Home::File => Box::new(FileHome { path: root.join(KEY_FILE) }),
     }
 }
 
-/// Whether the keyring works: writes, reads back and deletes a probe; one process at a time, under `lock_file`.
+/// Whether the keyring works: writes, reads back and deletes a probe; one process at a time, under `lock_file`. All three
+/// on one thread, so that a keyring which wakes up too late for us is cleaned up all the same.
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
     let _lock = lock_for_key(lock_file);
-    let home = KeyringHome { item: "probe" };
-    let probe = Key::generate().map_err(HomeError::absent)?;
-    home.write(&probe)?;
-    let back = home.read()?;
-    home.delete()?;
-    match back {
-        Some(back) if back.id() == probe.id() => Ok(()),
-        _ => Err(HomeError::absent("it does not give back what it was given")),
-    }
+    let probe = Key::generate().map_err(HomeError::absent)?.to_text();
+    within_limit(move || {
+        write_item(PROBE, &probe)?;
+        let back = read_item(PROBE);
+        delete_item(PROBE)?;
+        match back? {
+            Some(back) if *back == *probe => Ok(()),
+            _ => Err(HomeError::absent("it does not give back what it was given")),
+        }
+    })
 }
 
 /// The key of `home`, made if there is none. `lock_file` is the one lock all makers of that key take, and what counts
@@ -97,47 +103,57 @@ struct FileHome {
     path: PathBuf,
 }
 
+impl FileHome {
+    fn error(&self, error: &std::io::Error) -> HomeError {
+        HomeError::File(format!("{}: {error}", self.path.display()))
+    }
+}
+
 impl KeyHome for FileHome {
     fn read(&self) -> Result<Option<Key>, HomeError> {
-        // A key that others could have read, or that is damaged, is no key: the next sign-in makes a new one.
-        let text = files::read_private(&self.path).map(zeroize::Zeroizing::new);
-        Ok(text.and_then(|bytes| Key::from_text(std::str::from_utf8(&bytes).ok()?)))
+        // A key that others could have read, or that is damaged, is no key: the next sign-in makes a new one. A key that
+        // cannot be read just now is not gone, and must not be replaced.
+        let read = files::try_read_private(&self.path).map_err(|error| self.error(&error))?;
+        Ok(read.map(zeroize::Zeroizing::new).and_then(|bytes| Key::from_text(std::str::from_utf8(&bytes).ok()?)))
     }
 
     fn write(&self, key: &Key) -> Result<(), HomeError> {
         let mut text = key.to_text();
         text.push('\n');
-        files::write_private(&self.path, text.as_bytes())
-            .map_err(|error| HomeError::File(format!("{}: {error}", self.path.display())))
+        files::write_private(&self.path, text.as_bytes()).map_err(|error| self.error(&error))
     }
 
     fn delete(&self) -> Result<(), HomeError> {
-        files::remove(&self.path).map_err(|error| HomeError::File(format!("{}: {error}", self.path.display())))
+        files::remove(&self.path).map_err(|error| self.error(&error))
     }
 }
 
-struct KeyringHome {
-    item: &'static str,
-}
+struct KeyringHome;
 
 impl KeyHome for KeyringHome {
     fn read(&self) -> Result<Option<Key>, HomeError> {
-        let item = self.item;
-        let text = within_limit(move || read_item(item))?;
+        let text = within_limit(|| read_item(ITEM))?;
         Ok(text.and_then(|text| Key::from_text(&text)))
     }
 
     fn write(&self, key: &Key) -> Result<(), HomeError> {
-        let (item, text) = (self.item, key.to_text());
-        within_limit(move || entry(item)?.set_password(&text).map_err(translate))
+        let text = key.to_text();
+        within_limit(move || write_item(ITEM, &text))
     }
 
     fn delete(&self) -> Result<(), HomeError> {
-        let item = self.item;
-        within_limit(move || match entry(item)?.delete_credential() {
-            Err(keyring::v1::Error::NoEntry) => Ok(()),
-            other => other.map_err(translate),
-        })
+        within_limit(|| delete_item(ITEM).and_then(|()| delete_item(PROBE)))
+    }
+}
+
+fn write_item(item: &str, text: &str) -> Result<(), HomeError> {
+    entry(item)?.set_password(text).map_err(translate)
+}
+
+fn delete_item(item: &str) -> Result<(), HomeError> {
+    match entry(item)?.delete_credential() {
+        Err(keyring::v1::Error::NoEntry) => Ok(()),
+        other => other.map_err(translate),
     }
 }
 

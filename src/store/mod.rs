@@ -3,8 +3,8 @@
 //! One folder holds all of it:
 //!
 //! ```text
-//! home                  where new records' key lives (decided once)
-//! key                   the key, where the keyring is of no use (0600)
+//! kubectl-login.home    where the key of new records lives (decided once)
+//! kubectl-login.key     the key, where the keyring is of no use (0600)
 //! sessions/<id>         a refresh token and whose it is, sealed
 //! tokens/<id>           one token, sealed: all that a warm call opens besides the key
 //! issuers/<id>          discovery documents and signing keys (public)

@@ -19,7 +19,7 @@ use crate::secret::Secret;
 const SESSIONS: &str = "sessions";
 const TOKENS: &str = "tokens";
 /// Which home was chosen.
-const HOME: &str = "home";
+const HOME: &str = "kubectl-login.home";
 const ISSUERS: &str = "issuers";
 /// How sign-ins ended; written and read by `session::outcome`.
 pub const OUTCOMES: &str = "outcomes";
@@ -217,7 +217,7 @@ impl Store {
             }
         }
         sweep(root, true);
-        files::remove(&root.join("key"))?;
+        files::remove(&root.join(homes::KEY_FILE))?;
         files::remove(&root.join(HOME))?;
         if with_keyring {
             match homes::open(Home::Keyring, root).delete() {
@@ -327,7 +327,9 @@ impl Store {
     ) -> std::io::Result<()> {
         let root = self.root.as_ref().ok_or_else(|| std::io::Error::other("there is no folder to keep it in"))?;
         files::check_folder(root, true)?;
-        let body = Zeroizing::new(serde_json::to_vec(record)?);
+        // Large enough from the start: a vector that grows leaves copies behind that nobody wipes.
+        let mut body = Zeroizing::new(Vec::with_capacity(64 * 1024));
+        serde_json::to_writer(&mut *body, record)?;
         let file = seal::seal(&keeper.key, keeper.home, &format!("{folder}/{id}"), facts, &body)
             .map_err(std::io::Error::other)?;
         files::write_private(&root.join(folder).join(id), &file)
@@ -420,7 +422,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let open = || Store::open(Some(folder.path().to_owned()), &Environment::default());
         keep_one(&open(), ID, "one");
-        std::fs::remove_file(folder.path().join("key")).expect("removed");
+        std::fs::remove_file(folder.path().join(homes::KEY_FILE)).expect("removed");
         assert_eq!(token(&open(), ID), None);
         keep_one(&open(), OTHER, "two");
         assert_eq!((token(&open(), ID), token(&open(), OTHER).as_deref()), (None, Some("two")));

@@ -16,23 +16,25 @@ pub(super) fn has_desktop(environment: &Environment) -> bool {
         || [environment::DISPLAY, environment::WAYLAND_DISPLAY].iter().any(|name| environment.get_os(name).is_some())
 }
 
-/// Opens `url`, which has been checked to be https (or on this machine). Whether it worked is not known: the address is
-/// on the terminal all the same.
-pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) {
+/// Opens `url`, which has been checked to be https (or on this machine); tells whether a program was started. Whether it
+/// shows the page is not known: the address is on the terminal all the same, where there is one.
+pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> bool {
     let candidates = match browser {
-        Browser::Skip => return,
+        Browser::Skip => return false,
         Browser::Command(program) => {
             let mut command = Command::new(program);
             command.arg(url.as_str());
             vec![command]
         }
-        Browser::Desktop if !has_desktop(environment) => return,
+        Browser::Desktop if !has_desktop(environment) => return false,
         Browser::Desktop => open::commands(url.as_str()),
     };
     for candidate in candidates {
         let Some(program) = absolute(candidate.get_program().as_ref()) else { continue };
         let mut command = Command::new(program);
         command.args(candidate.get_args());
+        // On Windows the address travels in a variable of the candidate's own.
+        command.envs(candidate.get_envs().filter_map(|(name, value)| Some((name, value?))));
         for name in environment::NOT_FOR_CHILDREN {
             command.env_remove(name);
         }
@@ -41,10 +43,11 @@ pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         match command.spawn() {
-            Ok(_) => return,
+            Ok(_) => return true,
             Err(error) => tracing::debug!(%error, "browser not started"),
         }
     }
+    false
 }
 
 /// Where `program` is: itself if it is a path, else looked up once in `PATH`, so that what is run is what was found.

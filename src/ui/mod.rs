@@ -3,4 +3,4 @@
 mod browser;
 mod terminal;
 
-pub(crate) use terminal::Terminal;
+pub(crate) use terminal::{Prompt, Terminal};

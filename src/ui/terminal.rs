@@ -11,7 +11,17 @@ use kubectl_login::signin::{CodePrompt, Person, Reach};
 use kubectl_login::text::printable;
 
 use super::browser;
-use crate::cli::Prompt;
+
+/// Whether somebody may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Prompt {
+    /// Where somebody is there: a terminal and no CI
+    Auto,
+    /// Yes, on stderr, whatever that is
+    Always,
+    /// No
+    Never,
+}
 
 /// The person in front of this process, if there is one.
 pub(crate) struct Terminal<'a> {
@@ -88,10 +98,15 @@ impl Person for Terminal<'_> {
         self.write(&text).map_err(|error| {
             Error::sign_in_needed(format!("the code cannot be shown: {error}"), "Run kubectl login in a terminal.")
         })?;
-        if let Some(url) = prompt.address_to_open {
-            browser::open(url, &self.profile.browser, self.environment);
+        let opened =
+            prompt.address_to_open.is_some_and(|url| browser::open(url, &self.profile.browser, self.environment));
+        match self.channel() {
+            Channel::DesktopOnly if !opened => Err(Error::sign_in_needed(
+                "somebody has to sign in, and no browser could be started here",
+                "Run kubectl login in a terminal. In a pipeline use an unattended method.",
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn say(&self, sentence: &str) {

@@ -1,6 +1,6 @@
 //! A listener that answers each request with the next line of a script and remembers what it was asked; for what the
 //! simulated world does not do, and for standing in as a proxy.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses what it needs")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

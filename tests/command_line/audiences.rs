@@ -1,0 +1,76 @@
+//! Audiences that no cluster has are refused before anybody is asked: a stranger's kubeconfig must not be able to have
+//! such a token sent to its server.
+
+use sim::World;
+
+use super::ALWAYS;
+use crate::common::{Home, entra, oidc};
+
+/// Microsoft Graph, Azure Resource Manager and Key Vault, as they can be spelled.
+const FOREIGN: [&str; 17] = [
+    "00000003-0000-0000-c000-000000000000",
+    "00000003-0000-0000-C000-000000000000/.default",
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    "797F4846-BA00-4FD7-BA43-DAC1F8F63013/",
+    "spn:797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.com/",
+    "HTTPS://Graph.Microsoft.COM//.default",
+    "https://graph.microsoft.com/User.Read",
+    "https://graph.windows.net/",
+    "https://management.azure.com",
+    "https://management.azure.com//.default",
+    "https://management.core.windows.net/",
+    "https://management.usgovcloudapi.net/.default",
+    "https://vault.azure.net/.default",
+    "https://contoso.vault.azure.net/",
+];
+
+#[test]
+fn a_server_id_that_no_cluster_has_is_refused() {
+    let (world, home) = (World::start(), Home::new());
+    for foreign in FOREIGN {
+        let run = home.run(&entra(&world, &["--server-id", foreign, "--prompt", "always"]));
+        run.assert_failed(2, &["is not handed to a cluster", "\nNext: "]);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn two_audiences_in_one_are_refused() {
+    let (world, home) = (World::start(), Home::new());
+    for two in [
+        format!("{} https://graph.microsoft.com/.default", sim::SERVER),
+        format!("{}/.default\thttps://graph.microsoft.com", sim::SERVER),
+    ] {
+        home.run(&entra(&world, &["--server-id", &two, "--prompt", "always"])).assert_failed(2, &["--server-id"]);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn an_access_token_for_a_foreign_scope_is_refused_and_an_id_token_is_not() {
+    let (world, home) = (World::start(), Home::new());
+    for foreign in ["https://graph.microsoft.com/.default", "https://management.azure.com//.default"] {
+        for scopes in [foreign.to_owned(), format!("groups,{foreign}")] {
+            let more = ["--oidc-extra-scope", &scopes, "--oidc-use-access-token", "--prompt", "always"];
+            home.run(&oidc(&world, &more)).assert_failed(2, &["is not handed to a cluster"]);
+        }
+    }
+    assert!(world.requests().is_empty());
+    // An ID token is only ever for this client, whatever else was asked for.
+    home.run(&oidc(&world, &["--oidc-extra-scope", "https://graph.microsoft.com/.default", "--prompt", "always"]))
+        .token();
+}
+
+#[test]
+fn a_server_may_be_named_by_its_default_scope_and_is_the_same_server() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ALWAYS)).token();
+    world.reset_requests();
+    for spelling in [format!("{}/.default", sim::SERVER), format!("{}/", sim::SERVER)] {
+        assert_eq!(home.run(&entra(&world, &["--server-id", &spelling])).token(), token);
+    }
+    assert!(world.requests().is_empty());
+}

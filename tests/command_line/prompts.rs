@@ -1,0 +1,179 @@
+//! Whether somebody is asked: terminals, build systems, `--prompt` and `KUBECTL_LOGIN_PROMPT`.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sim::{VERIFICATION_URI, World};
+
+use crate::common::{Home, PLUGIN, Run, at_once, entra, oidc};
+
+/// What a run on a terminal of its own brought.
+struct OnTerminal {
+    run: Run,
+    /// Everything that the terminal showed.
+    shown: String,
+}
+
+/// The plugin with these arguments on a pseudo terminal; `streams` says in the shell's words where its output goes.
+fn on_terminal(home: &Home, args: &[String], streams: &str, environment: impl Fn(&mut Command)) -> OnTerminal {
+    let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+    let words: Vec<String> = std::iter::once(PLUGIN).chain(args.iter().map(String::as_str)).map(quote).collect();
+    let (out, err) = (home.path().join("out"), home.path().join("err"));
+    for file in [&out, &err] {
+        std::fs::write(file, "").unwrap();
+    }
+    let line = format!("{} {streams}", words.join(" "));
+    let mut command = home.program("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    environment(&mut command);
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("a terminal comes from script(1), which does not start ({error}): apt-get install bsdutils util-linux")
+    });
+    let shown = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    assert!(!shown.contains("script: not found"), "apt-get install bsdutils: {shown}");
+    let read = |file| std::fs::read_to_string(file).unwrap();
+    OnTerminal { run: Run { code: output.status.code(), stdout: read(&out), stderr: read(&err) }, shown }
+}
+
+fn plain(_: &mut Command) {}
+
+#[track_caller]
+fn assert_asked(on: &OnTerminal) {
+    on.run.token();
+    assert!(on.shown.lines().any(|line| line == VERIFICATION_URI), "{}: {}", on.shown, on.run);
+}
+
+#[track_caller]
+fn assert_nobody_asked(world: &World, on: &OnTerminal) {
+    assert_eq!((on.run.code, on.run.stdout.as_str()), (Some(3), ""), "{}: {}", on.shown, on.run);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_and_both_ways_on_are_named() {
+    let home = Home::new();
+    let world = World::start();
+    let began = Instant::now();
+    home.run(&entra(&world, &[])).assert_failed(
+        3,
+        &["somebody has to sign in", "no terminal", "\nNext: ", "kubectl login", "--login workloadidentity"],
+    );
+    home.run(&oidc(&world, &[])).assert_failed(3, &["kubectl login", "--grant-type client-credentials"]);
+    assert!(world.requests().is_empty());
+    assert!(began.elapsed() < Duration::from_secs(10), "waited for somebody: {:?}", began.elapsed());
+}
+
+#[test]
+fn nobody_there_is_never_sticky_and_said_each_time() {
+    let (world, home) = (World::start(), Home::new());
+    for _ in 0..2 {
+        home.run(&entra(&world, &[])).assert_failed(3, &["somebody has to sign in"]);
+    }
+    home.run(&entra(&world, &["--prompt", "always"])).token();
+}
+
+#[test]
+fn on_a_terminal_somebody_is_asked() {
+    let (world, home) = (World::start(), Home::new());
+    assert_asked(&on_terminal(&home, &entra(&world, &[]), ">out", plain));
+    world.reset_requests();
+    let warm = on_terminal(&home, &entra(&world, &[]), ">out", plain);
+    warm.run.token();
+    assert_eq!(warm.shown, "");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn with_stderr_elsewhere_the_controlling_terminal_shows_the_code() {
+    let (world, home) = (World::start(), Home::new());
+    let on = on_terminal(&home, &entra(&world, &[]), ">out 2>err", plain);
+    assert_asked(&on);
+    assert_eq!(on.run.stderr, "");
+}
+
+#[test]
+fn in_a_build_system_nobody_is_asked_even_on_a_terminal() {
+    let variables = [
+        ("CI", "true"),
+        ("GITHUB_ACTIONS", "true"),
+        ("TF_BUILD", "True"),
+        ("GITLAB_CI", "true"),
+        ("JENKINS_URL", "https://jenkins.example/"),
+        ("BUILDKITE", "true"),
+        ("TEAMCITY_VERSION", "2024.12"),
+    ];
+    at_once(variables, |(name, value)| {
+        let (world, home) = (World::start(), Home::new());
+        let on = on_terminal(&home, &entra(&world, &[]), ">out", |command| {
+            command.env(name, value);
+        });
+        assert_nobody_asked(&world, &on);
+        assert!(on.shown.contains(name), "{}", on.shown);
+    });
+}
+
+#[test]
+fn a_build_system_variable_that_says_no_is_none() {
+    let (world, home) = (World::start(), Home::new());
+    assert_asked(&on_terminal(&home, &entra(&world, &[]), ">out", |command| {
+        command.env("CI", "false");
+    }));
+}
+
+#[test]
+fn prompts_can_be_switched_off_on_a_terminal() {
+    let (world, home) = (World::start(), Home::new());
+    let off = entra(&world, &["--prompt", "never"]);
+    assert_nobody_asked(&world, &on_terminal(&home, &off, ">out", plain));
+    let by_variable = on_terminal(&home, &entra(&world, &[]), ">out", |command| {
+        command.env("KUBECTL_LOGIN_PROMPT", "never");
+    });
+    assert_nobody_asked(&world, &by_variable);
+    assert!(by_variable.shown.contains("switched off"), "{}", by_variable.shown);
+}
+
+#[test]
+fn the_variable_asks_where_there_is_no_terminal_and_in_a_build_system() {
+    let (world, home) = (World::start(), Home::new());
+    let run = Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "always").env("CI", "true"));
+    run.token();
+    assert!(run.stderr.contains(VERIFICATION_URI), "{run}");
+}
+
+#[test]
+fn the_flag_beats_the_variable() {
+    let (world, home) = (World::start(), Home::new());
+    let never = entra(&world, &["--prompt", "never"]);
+    Run::of(home.plugin(&never).env("KUBECTL_LOGIN_PROMPT", "always")).assert_failed(3, &["switched off"]);
+    let auto = entra(&world, &["--prompt", "auto"]);
+    Run::of(home.plugin(&auto).env("KUBECTL_LOGIN_PROMPT", "always")).assert_failed(3, &["no terminal"]);
+    assert!(world.requests().is_empty());
+    let always = entra(&world, &["--prompt", "always"]);
+    Run::of(home.plugin(&always).env("KUBECTL_LOGIN_PROMPT", "never")).token();
+}
+
+#[test]
+fn an_empty_variable_means_auto_and_an_unknown_word_is_refused() {
+    let (world, home) = (World::start(), Home::new());
+    Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "")).assert_failed(3, &["no terminal"]);
+    Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "sometimes"))
+        .assert_failed(2, &["KUBECTL_LOGIN_PROMPT", "sometimes", "always"]);
+    home.run(&entra(&world, &["--prompt", "sometimes"])).assert_failed(2, &["sometimes", "always"]);
+}
+
+#[test]
+fn a_desktop_without_a_terminal_is_nobody_for_a_code_that_has_to_be_typed() {
+    let (world, home) = (World::start(), Home::new());
+    // Entra sends no address with the code in it.
+    Run::of(home.plugin(&entra(&world, &[])).env("DISPLAY", ":99")).assert_failed(3, &["kubectl login"]);
+}
+
+#[test]
+fn a_remembered_token_needs_no_terminal() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &["--prompt", "always"])).token();
+    world.reset_requests();
+    let run = Run::of(home.plugin(&entra(&world, &["--prompt", "never"])).env("CI", "true"));
+    assert_eq!((run.token(), run.stderr.as_str()), (token, ""));
+    assert!(world.requests().is_empty());
+}

@@ -1,0 +1,372 @@
+//! Many processes, one sign-in: whoever needs the same token waits for the one that gets it and shares how that ended,
+//! whoever cannot be helped by waiting does not wait, and nobody waits for the dead.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Home, PLUGIN, Run, claims, entra, oidc};
+use rustix::process::{Pid, Signal, kill_process};
+use sim::{Behaviour, OTHER_SERVER, OTHER_TENANT, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+/// Longer than anything here takes, shorter than a code lives: only a hang gets there.
+const HANG: Duration = Duration::from_secs(90);
+
+/// A process that ends with the test, whatever becomes of that.
+struct Running(Option<Child>);
+
+impl Running {
+    fn plugin(home: &Home, args: &[String]) -> Running {
+        Running(Some(home.start(args)))
+    }
+
+    fn of(command: &mut Command) -> Running {
+        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end; one that hangs fails the test.
+    #[track_caller]
+    fn end(mut self) -> Run {
+        let started = Instant::now();
+        while self.0.as_mut().unwrap().try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < HANG, "it does not come to an end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Run::wait(self.0.take().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn many(count: usize, home: &Home, args: &[String]) -> Vec<Running> {
+    (0..count).map(|_| Running::plugin(home, args)).collect()
+}
+
+#[track_caller]
+fn end_all(running: Vec<Running>) -> Vec<Run> {
+    running.into_iter().map(Running::end).collect()
+}
+
+/// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
+fn at_the_lock(state: &Path) -> usize {
+    let locks = state.join("locks");
+    let is_lock = |link: &Path| link.parent() == Some(&locks) && link.file_name().is_some_and(|name| name.len() == 64);
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read_dir(entry.unwrap().path().join("fd")).ok());
+    processes
+        .filter_map(|mut files| {
+            files.find(|file| {
+                file.as_ref().is_ok_and(|file| fs::read_link(file.path()).is_ok_and(|link| is_lock(&link)))
+            })
+        })
+        .count()
+}
+
+/// Waits until so many processes stand at the lock, and still do a moment later.
+#[track_caller]
+fn wait_at_the_lock(state: &Path, count: usize) {
+    let started = Instant::now();
+    let mut seen = 0;
+    while seen < 3 {
+        assert!(started.elapsed() < HANG, "{} of {count} wait", at_the_lock(state));
+        std::thread::sleep(Duration::from_millis(20));
+        seen = if at_the_lock(state) >= count { seen + 1 } else { 0 };
+    }
+}
+
+/// A world in which nobody uses a code, and a process that shows one.
+fn prompting() -> (World, Home, Running) {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    (world, home, leader)
+}
+
+#[track_caller]
+fn assert_all_the_same(runs: &[Run]) -> String {
+    let token = runs[0].token();
+    for run in runs {
+        assert_eq!(run.token(), token);
+    }
+    token
+}
+
+#[test]
+fn twenty_at_once_show_one_code_and_share_one_token() {
+    for args in [entra, oidc] {
+        let (world, home) = (World::start(), Home::new());
+        let runs = end_all(many(20, &home, &args(&world, &ASK)));
+        assert_all_the_same(&runs);
+        assert_eq!(world.device_requests().len(), 1);
+        assert_eq!(runs.iter().filter(|run| !run.stderr.is_empty()).count(), 1, "only one of them asked anybody");
+    }
+}
+
+#[test]
+fn two_servers_of_one_client_at_once_need_one_code() {
+    let (world, home) = (World::start(), Home::new());
+    let mut running = many(5, &home, &entra(&world, &ASK));
+    running.extend(many(5, &home, &entra(&world, &["--server-id", OTHER_SERVER, "--prompt", "always"])));
+    let runs = end_all(running);
+    let tokens = [assert_all_the_same(&runs[..5]), assert_all_the_same(&runs[5..])];
+    assert_ne!(claims(&tokens[0])["aud"], claims(&tokens[1])["aud"]);
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (1, 1));
+}
+
+#[test]
+fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
+    for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, 120), (oidc, 120), (entra, 0), (oidc, 0)] {
+        let (world, home) = (World::start(), Home::new());
+        let old = home.run(&args(&world, &ASK)).token();
+        home.leave(left);
+        world.reset_requests();
+        let runs = end_all(many(20, &home, &args(&world, &[])));
+        assert_ne!(assert_all_the_same(&runs), old);
+        assert!(runs.iter().all(|run| run.stderr.is_empty()));
+        assert_eq!((world.refreshes().len(), world.device_requests().len()), (1, 0));
+        assert_eq!(world.families_revoked(), 0);
+    }
+}
+
+#[test]
+fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
+    let (world, home) = (World::start(), Home::new());
+    let old = home.run(&oidc(&world, &ASK)).token();
+    world.reset_requests();
+    let runs = end_all(many(20, &home, &oidc(&world, &["--force-refresh"])));
+    assert!(runs.iter().all(|run| run.token() != old && run.stderr.is_empty()));
+    assert_eq!((world.families_revoked(), world.device_requests().len()), (0, 0));
+}
+
+#[test]
+fn one_decline_ends_every_wait_with_the_same_reason() {
+    let (world, home, leader) = prompting();
+    let waiters = many(19, &home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 20);
+    assert_eq!(world.deny_pending(), 1);
+    leader.end().assert_failed(3, &["the sign-in was declined", "Next: "]);
+    for run in end_all(waiters) {
+        run.assert_failed(3, &["the sign-in was declined", "Next: "]);
+        assert!(!run.stderr.contains("enter this code"), "{run}");
+    }
+    assert_eq!(world.device_requests().len(), 1);
+    // The same caller has heard it; another one is asked.
+    let again = home.run(&entra(&world, &ASK));
+    again.assert_failed(3, &[]);
+    assert_eq!(again.stderr, "");
+    assert_eq!(world.device_requests().len(), 1);
+    world.approve_automatically(true);
+    home.run_as_new_caller(&entra(&world, &ASK)).token();
+    assert_eq!(world.device_requests().len(), 2);
+}
+
+#[test]
+fn callers_that_run_it_five_times_hear_of_a_decline_once() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let callers: Vec<Running> = (0..4)
+        .map(|_| {
+            let mut command = home.program("sh");
+            command.args(["-c", "for i in 1 2 3 4 5; do \"$0\" \"$@\"; echo exit $?; done", PLUGIN]);
+            Running::of(command.args(entra(&world, &ASK)))
+        })
+        .collect();
+    wait_at_the_lock(&home.state(), 4);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    assert_eq!(world.deny_pending(), 1);
+    for run in end_all(callers) {
+        assert_eq!(run.stdout, "exit 3\n".repeat(5), "{run}");
+        assert_eq!(run.stderr.matches("Error: the sign-in was declined").count(), 1, "{run}");
+        assert_eq!(run.stderr.matches("Error: ").count(), 1, "{run}");
+    }
+    assert_eq!(world.device_requests().len(), 1);
+}
+
+#[test]
+fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let (world, home, leader) = prompting();
+        let waiters = many(4, &home, &entra(&world, &ASK));
+        wait_at_the_lock(&home.state(), 5);
+        leader.signal(signal);
+        leader.end().assert_failed(code, &["the sign-in was cancelled", "kubectl login"]);
+        for run in end_all(waiters) {
+            run.assert_failed(3, &["cancelled", "kubectl login"]);
+        }
+        assert_eq!(world.device_requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_signal_ends_one_that_waits_and_nobody_else() {
+    let (world, home, leader) = prompting();
+    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 2);
+    waiter.signal(Signal::INT);
+    assert_ne!(waiter.end().code, Some(0));
+    world.approve_pending();
+    leader.end().token();
+}
+
+#[test]
+fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
+    let (world, home, leader) = prompting();
+    let waiters = many(4, &home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 5);
+    leader.signal(Signal::KILL);
+    let codes = world.wait_for_device_request(2, HANG);
+    assert_eq!(codes.len(), 2);
+    assert!(world.approve(&codes[1]));
+    let runs = end_all(waiters);
+    assert_all_the_same(&runs);
+    assert_eq!(runs.iter().filter(|run| run.stderr.contains(&codes[1])).count(), 1);
+    assert_eq!(world.device_requests().len(), 2);
+}
+
+#[test]
+fn what_a_dead_leader_said_about_itself_is_not_believed() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    world.reset_requests();
+    world.approve_automatically(false);
+    world.set(Behaviour::RefreshBadToken);
+    let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    leader.signal(Signal::KILL);
+    drop(leader);
+    world.clear(Behaviour::RefreshBadToken);
+    home.leave(0);
+    // The next one has the lock and has not said anything about itself yet.
+    let path = home.files("locks").into_iter().find(|path| path.file_name().unwrap().len() == 64).unwrap();
+    let lock = fs::File::options().write(true).open(path).unwrap();
+    lock.lock().unwrap();
+    let waiter = Running::plugin(&home, &entra(&world, &[]));
+    wait_at_the_lock(&home.state(), 2);
+    drop(lock);
+    let run = waiter.end();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+}
+
+#[test]
+fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    home.leave(0);
+    world.reset_requests();
+    world.set(Behaviour::RefreshStall);
+    let leader = Running::plugin(&home, &entra(&world, &[]));
+    assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
+    let waiters = many(4, &home, &entra(&world, &[]));
+    wait_at_the_lock(&home.state(), 5);
+    world.clear(Behaviour::RefreshStall);
+    leader.signal(Signal::KILL);
+    assert_all_the_same(&end_all(waiters));
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (2, 0));
+}
+
+#[test]
+fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ASK)).token();
+    home.leave(120);
+    world.reset_requests();
+    world.set(Behaviour::RefreshStall);
+    let leader = Running::plugin(&home, &entra(&world, &[]));
+    assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
+    leader.signal(Signal::STOP);
+    world.clear(Behaviour::RefreshStall);
+    for run in end_all(many(3, &home, &entra(&world, &ASK))) {
+        assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
+    }
+    assert_eq!(world.refreshes().len(), 1, "the lock is held still");
+    leader.signal(Signal::CONT);
+    assert_eq!(leader.end().token(), token);
+}
+
+#[test]
+fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
+    let (world, home, leader) = prompting();
+    for args in [entra(&world, &[]), entra(&world, &["--prompt", "never"])] {
+        Running::plugin(&home, &args).end().assert_failed(3, &["is waiting for somebody to sign in", "Next: "]);
+    }
+    assert_eq!(world.device_requests().len(), 1);
+    world.approve_pending();
+    leader.end().token();
+}
+
+#[test]
+fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ASK)).token();
+    home.leave(120);
+    world.reset_requests();
+    world.approve_automatically(false);
+    world.set(Behaviour::RefreshBadToken);
+    let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    let run = Running::plugin(&home, &entra(&world, &ASK)).end();
+    assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
+    world.approve_pending();
+    assert_ne!(leader.end().token(), token);
+}
+
+#[test]
+fn another_tenants_sign_in_is_not_held_up() {
+    let (world, home, leader) = prompting();
+    let other = Running::plugin(&home, &entra(&world, &["--tenant-id", OTHER_TENANT, "--prompt", "always"]));
+    let codes = world.wait_for_device_request(2, HANG);
+    assert!(world.approve(&codes[1]));
+    other.end().token();
+    assert!(world.approve(&codes[0]));
+    leader.end().token();
+}
+
+#[test]
+fn trouble_on_the_way_is_shared_and_then_forgotten() {
+    let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
+    let running = many(10, &home, &entra(&world, &["--timeout", "10s", "--prompt", "always"]));
+    wait_at_the_lock(&home.state(), 10);
+    for run in end_all(running) {
+        run.assert_failed(1, &["Error: ", "Next: "]);
+    }
+    assert_eq!(world.device_requests().len(), 1, "each of them ran into it by itself");
+    world.clear(Behaviour::StallDevice);
+    home.run(&entra(&world, &ASK)).token();
+}
+
+#[test]
+fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    fs::create_dir(home.path().join("state")).unwrap();
+    fs::write(home.state(), "a file").unwrap();
+    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    let runtime = home.path().join("run/kubectl-login");
+    assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
+    Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for somebody to sign in"]);
+    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    wait_at_the_lock(&runtime, 2);
+    world.deny_pending();
+    leader.end().assert_failed(3, &["declined"]);
+    waiter.end().assert_failed(3, &["declined"]);
+    assert_eq!(world.device_requests().len(), 1);
+}

@@ -1,0 +1,275 @@
+//! The real kubectl, with kubeconfigs as people have them, signing in through the plugin and again from the cache.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Home, PLUGIN, Run, claims, entra, needed};
+use serde_json::Value;
+use sim::{Behaviour, OIDC_CLIENT, SERVER, World};
+
+const V1: &str = "client.authentication.k8s.io/v1";
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+
+/// The kubectl of this machine, and the minor version of it.
+struct Kubectl {
+    path: PathBuf,
+    minor: u32,
+}
+
+impl Kubectl {
+    fn find() -> Kubectl {
+        let path = needed("kubectl", "kubernetes-client").canonicalize().unwrap();
+        // Some distributions put a dispatcher there, which asks the cluster for its version first (with a token, so the
+        // plugin runs once more) and then starts one of its siblings. Counting needs the sibling itself.
+        let sibling = |minor| path.with_file_name(format!("kubectl.1.{minor}"));
+        let path = [33, 32, 31, 30].map(sibling).into_iter().find(|path| path.is_file()).unwrap_or(path);
+        let version = Command::new(&path).args(["version", "--client", "-o", "json"]).output().unwrap();
+        let version: Value = serde_json::from_slice(&version.stdout).expect("kubectl tells its version");
+        let minor = version["clientVersion"]["minor"].as_str().unwrap().trim_end_matches('+').parse().unwrap();
+        Kubectl { path, minor }
+    }
+
+    /// What it can speak: v1 came with 1.22.
+    fn api_versions(&self) -> &'static [&'static str] {
+        if self.minor < 22 { &[V1BETA1] } else { &[V1BETA1, V1] }
+    }
+
+    /// kubectl in this home, with this kubeconfig, at somebody's terminal.
+    fn command(&self, home: &Home, kubeconfig: &str, args: &[&str]) -> Command {
+        let mut command = home.program(self.path.to_str().unwrap());
+        command.env("KUBECONFIG", kubeconfig).env("KUBECTL_LOGIN_PROMPT", "always").args(args);
+        command
+    }
+
+    fn run(&self, home: &Home, kubeconfig: &str, args: &[&str]) -> Run {
+        Run::of(&mut self.command(home, kubeconfig, args))
+    }
+}
+
+/// Writes a kubeconfig into the home, readable by nobody else.
+fn write(home: &Home, name: &str, kubeconfig: &str) -> String {
+    let path = home.path().join(name);
+    std::fs::write(&path, kubeconfig).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The kubeconfig for the plain issuer, in the newest version this kubectl speaks.
+fn oidc_kubeconfig(kubectl: &Kubectl, world: &World) -> String {
+    world.oidc_kubeconfig(PLUGIN).replace(V1, kubectl.api_versions().last().unwrap())
+}
+
+/// Requests to the issuers, so all but those to the cluster.
+fn asked_of_issuers(world: &World) -> usize {
+    world.requests().iter().filter(|request| request.server != sim::Server::Kube).count()
+}
+
+/// A raw call and a list, the first of them with a sign-in; then both again without a word to anybody.
+fn sign_in_and_again(kubectl: &Kubectl, world: &World, kubeconfig: &str) {
+    let home = Home::new();
+    let kubeconfig = write(&home, "kubeconfig", kubeconfig);
+    let first = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!((first.code, first.stdout.as_str()), (Some(0), "ok"), "{first}");
+    assert_eq!(world.device_requests().len(), 1);
+
+    world.reset_requests();
+    let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
+    assert_eq!(pods.code, Some(0), "{pods}");
+    assert!(pods.stdout.contains("hello"), "{pods}");
+    assert_eq!(pods.stderr, "");
+    let again = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (Some(0), "ok", ""));
+    assert_eq!(asked_of_issuers(world), 0, "{:?}", world.requests());
+    world.reset_requests();
+}
+
+#[test]
+fn an_aks_kubeconfig_works_as_it_is() {
+    let (kubectl, world) = (Kubectl::find(), World::start());
+    sign_in_and_again(&kubectl, &world, &world.aks_kubeconfig(PLUGIN));
+}
+
+#[test]
+fn an_oidc_kubeconfig_works_in_every_version_that_kubectl_speaks() {
+    let (kubectl, world) = (Kubectl::find(), World::start());
+    for version in kubectl.api_versions() {
+        sign_in_and_again(&kubectl, &world, &world.oidc_kubeconfig(PLUGIN).replace(V1, version));
+    }
+}
+
+#[test]
+fn an_aks_entry_works_in_every_version_that_kubectl_speaks() {
+    let (kubectl, world) = (Kubectl::find(), World::start());
+    let args = world.aks_args();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    for version in kubectl.api_versions() {
+        sign_in_and_again(&kubectl, &world, &world.kubeconfig(PLUGIN, &args, version));
+    }
+}
+
+#[test]
+fn a_first_list_signs_in_once_although_kubectl_asks_several_times() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
+    let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
+    assert_eq!(pods.code, Some(0), "{pods}");
+    assert!(pods.stdout.contains("hello"), "{pods}");
+    assert_eq!(world.device_requests().len(), 1);
+}
+
+#[test]
+fn the_prompt_names_the_cluster_where_kubectl_tells_it() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
+    let told = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!(told.code, Some(0), "{told}");
+    assert!(told.stderr.contains(&world.kube_url()), "{told}");
+
+    // `az` writes provideClusterInfo: false.
+    let kubeconfig = write(&home, "aks", &world.aks_kubeconfig(PLUGIN));
+    let untold = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!(untold.code, Some(0), "{untold}");
+    assert!(untold.stderr.contains("Sign in to ") && !untold.stderr.contains(&world.kube_url()), "{untold}");
+}
+
+#[test]
+fn a_declined_sign_in_is_told_once_however_often_kubectl_repeats_the_plugin() {
+    let (kubectl, world) = (Kubectl::find(), World::start_with(&[Behaviour::AuthorizationDeclined]));
+    for args in [&["get", "pods"][..], &["get", "--raw", "/healthz"]] {
+        let home = Home::new();
+        let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
+        let declined = kubectl.run(&home, &kubeconfig, args);
+        assert_ne!(declined.code, Some(0), "{declined}");
+        assert_eq!(declined.stdout, "");
+        assert_eq!(declined.stderr.matches("the sign-in was declined").count(), 1, "{declined}");
+        assert_eq!(declined.stderr.matches("Next:").count(), 1, "{declined}");
+        assert_eq!(world.device_requests().len(), 1, "{declined}");
+        world.reset_requests();
+    }
+}
+
+#[test]
+fn a_person_may_say_no_and_yes_to_the_next_command() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
+    world.approve_automatically(false);
+    let mut command = kubectl.command(&home, &kubeconfig, &["get", "pods"]);
+    let declined = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(60)).len(), 1);
+    assert_eq!(world.deny_pending(), 1);
+    let declined = Run::wait(declined);
+    assert_ne!(declined.code, Some(0), "{declined}");
+    assert_eq!(declined.stderr.matches("Next:").count(), 1, "{declined}");
+    assert_eq!(world.device_requests().len(), 1);
+
+    world.approve_automatically(true);
+    let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
+    assert_eq!(pods.code, Some(0), "{pods}");
+    assert!(pods.stdout.contains("hello"), "{pods}");
+}
+
+#[test]
+fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
+    world.set_token_lifetime(Duration::from_secs(1));
+    let short = home.run(&entra(&world, &["--prompt", "always"]));
+    let ends = claims(&short.token())["exp"].as_u64().unwrap();
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    while now() <= ends {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    world.set_token_lifetime(Duration::from_secs(3_600));
+    world.reset_requests();
+
+    let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
+    assert_eq!(pods.code, Some(0), "{pods}");
+    assert!(pods.stdout.contains("hello"), "{pods}");
+    assert_eq!(pods.stderr, "");
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (1, 0));
+}
+
+#[test]
+fn a_cluster_that_takes_no_token_makes_nobody_sign_in_again() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
+    home.run(&entra(&world, &["--prompt", "always"])).token();
+    world.set(Behaviour::KubeUnauthorized);
+    world.reset_requests();
+    let refused = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
+}
+
+#[test]
+fn kubectl_login_signs_in_and_tells_what_is_remembered() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let plugins = home.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    symlink(PLUGIN, plugins.join("kubectl-login")).unwrap();
+    // As `az` writes it, but found on PATH: what install.sh makes of an unmodified kubeconfig.
+    let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig("kubectl-login"));
+    let run = |args: &[&str]| {
+        let mut command = kubectl.command(&home, &kubeconfig, args);
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = std::iter::once(plugins.clone()).chain(std::env::split_paths(&path));
+        // Whoever types it is there; no variable has to say so.
+        Run::of(command.env_remove("KUBECTL_LOGIN_PROMPT").env("PATH", std::env::join_paths(folders).unwrap()))
+    };
+
+    let login = run(&["login"]);
+    assert_eq!(login.code, Some(0), "{login}");
+    assert!(login.stdout.contains("Signed in as") && login.stdout.contains(sim::ALICE), "{login}");
+    assert!(login.stderr.contains("Sign in to sim"), "{login}");
+    world.reset_requests();
+
+    let status = run(&["login", "status"]);
+    assert_eq!(status.code, Some(0), "{status}");
+    assert!(status.stdout.contains(sim::ALICE), "{status}");
+    let pods = run(&["get", "pods"]);
+    assert_eq!((pods.code, pods.stderr.as_str()), (Some(0), ""), "{pods}");
+    assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
+}
+
+/// The same kubeconfig with its context and cluster called otherwise.
+fn renamed(kubeconfig: &str, name: &str) -> String {
+    ["cluster: ", "name: ", "current-context: "]
+        .iter()
+        .fold(kubeconfig.to_owned(), |text, key| text.replace(&format!("{key}sim\n"), &format!("{key}{name}\n")))
+}
+
+#[test]
+fn two_contexts_in_two_files_keep_two_sessions() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let aks = write(&home, "aks", &renamed(&world.aks_kubeconfig(PLUGIN), "aks"));
+    let plain = write(&home, "plain", &renamed(&oidc_kubeconfig(&kubectl, &world), "plain"));
+    let both = std::env::join_paths([Path::new(&aks), Path::new(&plain)]).unwrap().into_string().unwrap();
+
+    let audience_of = |context: &str| {
+        let pods = kubectl.run(&home, &both, &["--context", context, "get", "pods"]);
+        assert_eq!(pods.code, Some(0), "{pods}");
+        assert!(pods.stdout.contains("hello"), "{pods}");
+        let requests = world.requests();
+        let last = requests.iter().rfind(|request| request.path.ends_with("/pods")).unwrap();
+        claims(last.header("authorization").strip_prefix("Bearer ").unwrap())["aud"].clone()
+    };
+    for _ in 0..2 {
+        assert_eq!(audience_of("aks"), SERVER);
+        assert_eq!(audience_of("plain"), OIDC_CLIENT);
+    }
+    assert_eq!(world.device_requests().len(), 2);
+
+    // The plugin itself reads the list in the same way: the first file's context is the current one.
+    let mut command = home.plugin(&["--context", "plain"]);
+    let login = Run::of(command.env("KUBECONFIG", &both));
+    assert_eq!(login.code, Some(0), "{login}");
+    assert!(login.stdout.contains("Already signed in") && login.stdout.contains(&world.issuer()), "{login}");
+    let mut command = home.plugin::<&str>(&[]);
+    let login = Run::of(command.env("KUBECONFIG", &both));
+    assert!(login.stdout.contains("Already signed in") && login.stdout.contains(sim::TENANT), "{login}");
+}
