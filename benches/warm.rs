@@ -8,8 +8,8 @@
 //! - *min* is what the program itself takes, the machine's moods apart; *median* is what people wait.
 //! - *ratio* is the median over the empty program's. With the key file it should stay under 2; a keyring adds a few
 //!   trips over the session bus.
-//! - *peak* is the most memory it held (`/usr/bin/time`, from the package `time`); it should stay under 8 MiB. About
-//!   1 MiB of it is what any process starts with.
+//! - *peak* is the most memory it held (`/usr/bin/time`, from the package `time`); it should stay under 8 MiB,
+//!   of which any process takes more than one.
 //!
 //! Compare numbers of one run only. Nothing fails here: a loaded machine proves nothing. What is measured is the release
 //! build, which is made first; `--profile dev` only spares the stopwatch one of its own.
@@ -113,15 +113,15 @@ fn main() {
     };
 
     let peer_home = Home::new();
-    for (program, args) in [
-        ("kubelogin", entra(&world, &["--disable-instance-discovery"])),
-        ("kubelogin", oidc(&world, &["--skip-open-browser"])),
-        ("kubectl-oidc_login", oidc(&world, &["--skip-open-browser"])),
+    for (program, dialect, args) in [
+        ("kubelogin", "Entra", entra(&world, &["--disable-instance-discovery"])),
+        ("kubelogin", "OIDC", oidc(&world, &["--skip-open-browser"])),
+        ("kubectl-oidc_login", "OIDC", oidc(&world, &["--skip-open-browser"])),
     ] {
         let Some(path) = peer(program) else { continue };
-        match warmed(&world, Contestant::new(program, &path, &args, &peer_home)) {
+        match warmed(&world, Contestant::new(&format!("{program}, {dialect}"), &path, &args, &peer_home)) {
             Some(contestant) => contestants.push(contestant),
-            None => println!("{} does not sign in here with {}: left out", path.display(), args[1]),
+            None => println!("{} ({dialect}) gives no token from its cache here: left out", path.display()),
         }
     }
 

@@ -247,12 +247,12 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
     home.run(&entra(&world, &ASK)).token();
     world.reset_requests();
     world.approve_automatically(false);
-    world.set(Behaviour::RefreshBadToken);
+    world.set(Behaviour::RefreshMfa);
     let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     leader.signal(Signal::KILL);
     drop(leader);
-    world.clear(Behaviour::RefreshBadToken);
+    world.clear(Behaviour::RefreshMfa);
     home.leave(0);
     // The next one has the lock and has not said anything about itself yet.
     let path = home.files("locks").into_iter().find(|path| path.file_name().unwrap().len() == 64).unwrap();

@@ -146,23 +146,10 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 #[test]
 fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
     use Behaviour::{Always503, HtmlErrorPage, JsonArray, NotJson, OversizedAnswer, RedirectToken, Refresh5xx};
-    use Behaviour::{RefreshBadToken, RefreshBlocked, RefreshInvalidGrant, RefreshMfa};
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
         home.leave(ENDING);
-        for trouble in [
-            Refresh5xx,
-            Always503,
-            HtmlErrorPage,
-            NotJson,
-            JsonArray,
-            OversizedAnswer,
-            RedirectToken,
-            RefreshInvalidGrant,
-            RefreshBadToken,
-            RefreshMfa,
-            RefreshBlocked,
-        ] {
+        for trouble in [Refresh5xx, Always503, HtmlErrorPage, NotJson, JsonArray, OversizedAnswer, RedirectToken] {
             world.reset_requests();
             world.set(trouble);
             // `--prompt always` would show a code if anybody were asked.
@@ -170,6 +157,25 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
             assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{trouble:?}");
             world.clear(trouble);
         }
+    }
+}
+
+#[test]
+fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
+    use Behaviour::{RefreshBadToken, RefreshBlocked, RefreshInvalidGrant, RefreshMfa};
+    for (args, refusal) in [
+        (entra as fn(&World, &[&str]) -> Vec<String>, RefreshBadToken),
+        (entra, RefreshMfa),
+        (entra, RefreshBlocked),
+        (oidc, RefreshInvalidGrant),
+    ] {
+        let (world, home, token) = signed_in(args);
+        home.leave(ENDING);
+        world.set(refusal);
+        for _ in 0..2 {
+            assert_silent_token(&home.run(&args(&world, &ASK)), &token);
+        }
+        assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{refusal:?}");
     }
 }
 
@@ -236,11 +242,8 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         (oidc, Behaviour::RefreshInvalidGrant, "not good any more"),
     ] {
         let (world, home, old) = signed_in(args);
-        home.leave(OVER);
         world.set(refusal);
-        let nobody = home.run(&args(&world, &[]));
-        nobody.assert_failed(3, &["somebody has to sign in", why, "nobody can be asked", "kubectl login"]);
-        assert!(world.device_requests().is_empty());
+        home.leave(OVER);
         let asked = home.run(&args(&world, &ASK));
         assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
         assert_ne!(asked.token(), old);
@@ -248,6 +251,13 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         world.clear(refusal);
         world.reset_requests();
         assert_refreshed(&world, &home.run(&args(&world, &["--force-refresh"])), &asked.token());
+
+        world.set(refusal);
+        world.reset_requests();
+        home.leave(OVER);
+        let nobody = home.run(&args(&world, &[]));
+        nobody.assert_failed(3, &["somebody has to sign in", why, "nobody can be asked", "kubectl login"]);
+        assert!(world.device_requests().is_empty());
     }
 }
 
