@@ -95,14 +95,16 @@ impl<'a> Issuer<'a> {
             algorithms: &endpoints.signing_algorithms,
         };
         let id = issuer_document(&endpoints.issuer, &self.profile.network, "keys");
-        let outcome = match self.store.public::<Jwks>(&id, REMEMBERED).map(|keys| jwks::verify(token, &keys, &expected))
-        {
-            // An issuer that rolls its keys signs with one we have not seen yet.
-            None | Some(Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature)) => {
-                jwks::verify(token, &self.fetched_keys(&id, deadline).await?, &expected)
-            }
-            Some(outcome) => outcome,
+        let mut keys = match self.store.public::<Jwks>(&id, REMEMBERED) {
+            Some(keys) => keys,
+            None => self.fetched_keys(&id, deadline).await?,
         };
+        let mut outcome = jwks::verify(token, &keys, &expected);
+        // An issuer that rolls its keys signs with one that was not there yet, be it a day or a moment ago.
+        if let Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature) = outcome {
+            keys = self.fetched_keys(&id, deadline).await?;
+            outcome = jwks::verify(token, &keys, &expected);
+        }
         outcome.map_err(|error| unusable(&error.to_string(), error.next()))
     }
 
