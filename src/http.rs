@@ -359,7 +359,9 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
         add(&pem, &name)?;
     }
     for data in &network.ca_data {
-        let pem = base64::engine::general_purpose::STANDARD.decode(data.trim()).unwrap_or_default();
+        // `base64` breaks its lines unless told otherwise.
+        let data: String = data.split_ascii_whitespace().collect();
+        let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
         add(&pem, "--certificate-authority-data")?;
     }
     if let Some(pem) = network.environment_ca.as_ref().and_then(|file| std::fs::read(file).ok()) {

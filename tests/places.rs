@@ -88,7 +88,7 @@ fn keys(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(keys(&path));
-        } else if path.ends_with("key") && !path.ends_with("locks/key") {
+        } else if path.ends_with("kubectl-login.key") {
             found.push(path);
         }
     }
