@@ -1,6 +1,6 @@
 //! Where the key lives: the OS keyring, or a key file beside the data.
 //!
-//! A home only keeps a key. Which one is used is decided by [`choose`], once, at the first sign-in.
+//! A home only keeps a key. Which one is used is decided by [`super::Store::keeper`], once, at the first sign-in.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
