@@ -41,8 +41,8 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
     };
     let account = facts.as_ref().and_then(|facts| facts.account.clone()).unwrap_or_else(|| "somebody".to_owned());
     let from = facts.as_ref().map(|facts| match &facts.tenant {
-        Some(tenant) => format!(", tenant {tenant}"),
-        None => format!(", issuer {}", facts.issuer),
+        Some(tenant) => format!(", tenant {}", printable(tenant, 100)),
+        None => format!(", issuer {}", printable(&facts.issuer, 200)),
     });
     let kept = match home {
         Some(home) => format!("kept with the {}", if home.name() == "keyring" { "keyring" } else { "key file" }),

@@ -11,11 +11,8 @@ use super::args::LogoutArgs;
 use super::{login, report};
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
-    let open = |cache_dir: Option<&str>, environment: &Environment| {
-        Store::open(paths::state(cache_dir, environment), environment)
-    };
     if args.all {
-        let store = open(args.cache_dir.as_deref(), environment);
+        let store = open(args.cache_dir.as_deref(), environment)?;
         let count = forget(&store, store.sessions().into_iter().map(|(id, ..)| id))?;
         // The keyring's item serves every folder; it goes with the default one.
         let is_default = store.root().map(std::path::Path::to_owned) == paths::default_state(environment);
@@ -23,7 +20,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
         return report::line(&format!("Forgot {}.", sessions(count)));
     }
     if let Some(account) = &args.account {
-        let store = open(args.cache_dir.as_deref(), environment);
+        let store = open(args.cache_dir.as_deref(), environment)?;
         let meant = |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(account));
         let theirs = store.sessions().into_iter().filter(|(_, _, facts)| meant(&facts.account)).map(|(id, ..)| id);
         let count = forget(&store, theirs)?;
@@ -33,7 +30,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
         next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
         ..error
     })?;
-    let store = open(args.cache_dir.as_deref().or(settings.cache_dir.as_deref()), &environment);
+    let store = open(args.cache_dir.as_deref().or(settings.cache_dir.as_deref()), &environment)?;
     let id = Identity::of(&settings.profile).session;
     let known = store.sessions().into_iter().any(|(known, ..)| known == id);
     forget(&store, [id])?;
@@ -51,6 +48,18 @@ fn forget(store: &Store, ids: impl IntoIterator<Item = String>) -> Result<usize>
     let count = outcomes.len();
     outcomes.into_iter().collect::<std::io::Result<()>>().map_err(|error| failed(&error))?;
     Ok(count)
+}
+
+/// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
+fn open(cache_dir: Option<&str>, environment: &Environment) -> Result<Store> {
+    let store = Store::open(paths::state(cache_dir, environment), environment);
+    match store.trouble() {
+        Some(trouble) => Err(Error::failed(
+            format!("nothing can be forgotten: {trouble}"),
+            "Mend the folder's owner and permissions, then run the command again.",
+        )),
+        None => Ok(store),
+    }
 }
 
 fn sessions(count: usize) -> String {

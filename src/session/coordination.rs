@@ -51,26 +51,23 @@ impl Coordination {
     }
 
     /// Takes the session's lock. Whoever has a good token does not wait long, and whoever could not ask a person does
-    /// not wait for somebody else's.
-    pub(super) fn lock(&self, can_ask: bool, has_good_token: bool) -> Result<Held, Error> {
+    /// not wait for somebody else's. `on_prompt` is called once with a holder that asks one.
+    pub(super) fn lock(&self, can_ask: bool, has_good_token: bool, on_prompt: &dyn Fn(&Holder)) -> Result<Held, Error> {
         let Some(folder) = &self.folder else { return Ok(Held(None)) };
-        let mut shown: Option<(Holder, Duration)> = None;
+        let mut patience = LockPatience {
+            can_ask,
+            has_good_token,
+            network: self.network_patience,
+            shown: (None, Duration::ZERO),
+            told: false,
+        };
         let taken = lock::acquire(&folder.join("locks").join(&self.session), |holder, waited| {
-            // Time with another holder does not count against this one.
-            if let Some(holder) = holder
-                && shown.as_ref().is_none_or(|(known, _)| known != holder)
+            if let Some(holder) = holder.filter(|holder| holder.asks_until.is_some() && can_ask && !has_good_token)
+                && !std::mem::replace(&mut patience.told, true)
             {
-                shown = Some((holder.clone(), waited));
+                on_prompt(holder);
             }
-            let with_this_one = waited - shown.as_ref().map_or(Duration::ZERO, |(_, since)| *since);
-            let asks = holder.filter(|holder| holder.asks_a_person);
-            let enough = match asks {
-                _ if has_good_token => with_this_one > GOOD_TOKEN_PATIENCE || asks.is_some(),
-                Some(_) if !can_ask => true,
-                Some(holder) => Utc::now().timestamp() > holder.done_by.saturating_add(GRACE.num_seconds()),
-                None => with_this_one > self.network_patience,
-            };
-            if enough { Patience::GiveUp } else { Patience::Wait }
+            patience.decide(holder, waited, Utc::now().timestamp())
         });
         match taken {
             Ok(lock) => Ok(Held(Some(lock))),
@@ -104,26 +101,54 @@ pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
 impl Held {
     /// Tells those who wait that the network is being asked; their patience starts afresh.
     pub(super) fn announce_network(&mut self) {
-        self.announce(false, Duration::ZERO);
+        self.announce(None);
     }
 
     /// Tells those who wait that a person is being asked, for `life` at most.
     pub(super) fn announce_person(&mut self, life: Duration) {
-        self.announce(true, life);
+        let until = Utc::now() + TimeDelta::from_std(life).unwrap_or_default();
+        self.announce(Some(until.timestamp()));
     }
 
-    fn announce(&mut self, asks_a_person: bool, life: Duration) {
+    fn announce(&mut self, asks_until: Option<i64>) {
         if let Held(Some(lock)) = self {
-            let done_by = Utc::now() + TimeDelta::from_std(life).unwrap_or_default();
-            lock.announce(&Holder { pid: std::process::id(), asks_a_person, done_by: done_by.timestamp() });
+            lock.announce(&Holder { pid: std::process::id(), noted_at: Utc::now().timestamp(), asks_until });
         }
+    }
+}
+
+/// What a waiter has seen so far.
+struct LockPatience {
+    can_ask: bool,
+    has_good_token: bool,
+    network: Duration,
+    /// The last note that was there (or none), and since when.
+    shown: (Option<Holder>, Duration),
+    told: bool,
+}
+
+impl LockPatience {
+    /// Decides on a holder's note, after `waited` in all, at `now` (Unix time in seconds).
+    fn decide(&mut self, holder: Option<&Holder>, waited: Duration, now: i64) -> Patience {
+        // Time with another holder, or with another step of this one, does not count against it.
+        if self.shown.0.as_ref() != holder {
+            self.shown = (holder.cloned(), waited);
+        }
+        let asks_until = holder.and_then(|holder| holder.asks_until);
+        let enough = match asks_until {
+            asks if self.has_good_token => asks.is_some() || waited > GOOD_TOKEN_PATIENCE,
+            Some(_) if !self.can_ask => true,
+            Some(until) => now > until.saturating_add(GRACE.num_seconds()),
+            None => waited - self.shown.1 > self.network,
+        };
+        if enough { Patience::GiveUp } else { Patience::Wait }
     }
 }
 
 fn gave_up(holder: Option<Holder>, can_ask: bool) -> Error {
     let who = holder.as_ref().map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
     match holder {
-        Some(holder) if holder.asks_a_person && !can_ask => Error::sign_in_needed(
+        Some(holder) if holder.asks_until.is_some() && !can_ask => Error::sign_in_needed(
             format!("{who} is waiting for somebody to sign in"),
             "Finish that sign-in, or run kubectl login in a terminal.",
         ),
@@ -131,5 +156,40 @@ fn gave_up(holder: Option<Holder>, can_ask: bool) -> Error {
             format!("{who} works on this sign-in and does not come to an end"),
             "If it hangs, end it, then try again.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patience(can_ask: bool, has_good_token: bool) -> LockPatience {
+        let network = Duration::from_secs(60);
+        LockPatience { can_ask, has_good_token, network, shown: (None, Duration::ZERO), told: false }
+    }
+
+    fn gives_up(patience: &mut LockPatience, holder: Option<&Holder>, waited: u64) -> bool {
+        matches!(patience.decide(holder, Duration::from_secs(waited), 1000), Patience::GiveUp)
+    }
+
+    const PROMPTING: Holder = Holder { pid: 1, noted_at: 900, asks_until: Some(1800) };
+
+    #[test]
+    fn a_slow_person_does_not_use_up_the_patience_with_those_who_follow() {
+        let mut patience = patience(true, false);
+        assert!(!gives_up(&mut patience, Some(&PROMPTING), 90));
+        assert!(!gives_up(&mut patience, None, 91));
+        assert!(!gives_up(&mut patience, None, 150));
+        assert!(gives_up(&mut patience, None, 152));
+    }
+
+    #[test]
+    fn a_good_token_and_nobody_to_ask_do_not_wait_for_a_person() {
+        assert!(gives_up(&mut patience(true, true), Some(&PROMPTING), 0));
+        assert!(gives_up(&mut patience(false, false), Some(&PROMPTING), 0));
+        let other = Holder { pid: 2, noted_at: 901, asks_until: None };
+        let mut patience = patience(true, true);
+        assert!(!gives_up(&mut patience, None, 4));
+        assert!(gives_up(&mut patience, Some(&other), 6));
     }
 }

@@ -16,14 +16,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::profile::{Profile, Storage};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::signin::{Person, Reach};
 use crate::store::homes::Home;
 use crate::store::key::HomeError;
-use crate::store::{Recall, SessionFacts, Store, TokenRecord};
+use crate::store::lock::Holder;
+use crate::store::records::Keeper;
+use crate::store::{Recall, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};
 use caller::Caller;
 use coordination::Coordination;
+use grant::Grant;
 use identity::Identity;
 use outcome::Verdict;
 use work::WorkFailure;
@@ -66,9 +69,9 @@ pub struct Obtained {
     pub expires_at: DateTime<Utc>,
     /// How it was come by.
     pub how: How,
-    /// What is known of the session; `None` where nothing could be kept.
+    /// What is known of the session; `None` for a remembered token, which is answered without looking.
     pub facts: Option<SessionFacts>,
-    /// Where its key lives; `None` where nothing could be kept.
+    /// Where the key of what was kept now lives; `None` where nothing was, or it could not be kept.
     pub home: Option<Home>,
 }
 
@@ -145,6 +148,8 @@ impl<'a> Road<'a> {
 
     /// A token for the profile.
     ///
+    /// Errors: what [`Error`]'s kinds stand for; silent where this caller has been told before.
+    ///
     /// The warm path is the first few lines: one file, one key, no network, no lock.
     pub fn token(&self) -> Result<Obtained, Failed> {
         if self.insist.typed {
@@ -152,6 +157,7 @@ impl<'a> Road<'a> {
         }
         let memory = self.remembered();
         if let (Memory::Fresh(token), false) = (&memory, self.insists()) {
+            tracing::info!("token remembered");
             return Ok(self.as_remembered(token));
         }
         self.obtain(memory)
@@ -159,9 +165,6 @@ impl<'a> Road<'a> {
 
     /// What the store has, judged by the clock.
     fn remembered(&self) -> Memory {
-        if self.profile.storage == Storage::None {
-            return Memory::Nothing(None);
-        }
         let token = match self.store.token(&self.identity.token) {
             Recall::Found(token) => token,
             Recall::Absent => return Memory::Nothing(None),
@@ -195,7 +198,15 @@ impl<'a> Road<'a> {
         let caller = Caller::of_process();
         let known = place.outcomes.read();
         let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
-        let mut lock = match place.lock(can_ask, self.good(&before).is_some()) {
+        let on_prompt = |holder: &Holder| {
+            if self.insist.typed {
+                let who = holder.pid;
+                self.person.say(&format!(
+                    "Process {who} is waiting for this sign-in already. Finish it there, or end it to get a code here."
+                ));
+            }
+        };
+        let mut lock = match place.lock(can_ask, self.good(&before).is_some(), &on_prompt) {
             Ok(lock) => lock,
             Err(error) => return self.good(&before).map(|token| self.as_remembered(token)).ok_or(error.into()),
         };
@@ -203,7 +214,7 @@ impl<'a> Road<'a> {
         // Somebody else may have done the work while this process waited.
         let memory = self.remembered();
         if let Memory::Fresh(token) = &memory
-            && (!self.insists() || before.is_older_than(token))
+            && (!self.insists() || (!self.insist.on_sign_in && before.is_older_than(token)))
         {
             return Ok(self.as_remembered(token));
         }
@@ -211,25 +222,24 @@ impl<'a> Road<'a> {
         // ... or have failed at it.
         let notes = place.outcomes.read();
         let wanted = &self.identity.token;
+        let good = self.good(&memory);
         let shared = notes.since(&known, wanted, can_ask);
-        if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking()) {
-            return or_good(place.outcomes.tell(outcome, &caller).into());
+        if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking())
+            && (good.is_some() || !outcome.is_of_a_courtesy())
+        {
+            return or_good(place.outcomes.share(outcome, &caller).into());
         }
-        let may_ask = || {
-            let told = |outcome| Err(place.outcomes.tell(outcome, &caller).into());
-            match (shared, notes.verdict(&caller, wanted, self.person.reach() == Reach::Terminal)) {
-                (Some(outcome), _) | (None, Verdict::TooSoon(outcome)) => told(outcome),
-                (None, Verdict::Repeat(outcome)) => Err(Failed { error: outcome.error().clone(), silent: true }),
-                (None, Verdict::Try) => Ok(()),
-            }
+        let may_ask = || match (shared.filter(|outcome| outcome.is_about_asking()), self.insist.typed) {
+            // Somebody typed this just now: however it ended elsewhere, here they are.
+            (_, true) => Ok(()),
+            (Some(outcome), false) => Err(place.outcomes.share(outcome, &caller).into()),
+            (None, false) => match notes.verdict(&caller, wanted, self.person.is_at_a_terminal()) {
+                Verdict::Try => Ok(()),
+                Verdict::TooSoon(outcome) => Err(place.outcomes.send_away(outcome, &caller).into()),
+                Verdict::Repeat(outcome) => Err(Failed { error: outcome.error().clone(), silent: true }),
+            },
         };
-        let work = work::Work {
-            road: self,
-            lock: &mut lock,
-            good: self.good(&memory),
-            unreadable: memory.unreadable(),
-            may_ask: &may_ask,
-        };
+        let work = work::Work { road: self, lock: &mut lock, good, unreadable: memory.unreadable(), may_ask: &may_ask };
         match work.run() {
             Ok(obtained) => {
                 // A refresh asked nobody: whoever said no before has not changed their mind.
@@ -240,7 +250,7 @@ impl<'a> Road<'a> {
             }
             Err(WorkFailure::Told(failed)) => or_good(failed),
             Err(WorkFailure::New { error, stickiness }) => {
-                place.outcomes.record(&work::shared(&error), stickiness, wanted, &caller);
+                place.outcomes.record(&error, stickiness, wanted, good.is_some(), &caller);
                 or_good(error.into())
             }
         }
@@ -252,6 +262,19 @@ impl<'a> Road<'a> {
             Memory::Ending(token) if !self.insists() => Some(token),
             _ => None,
         }
+    }
+
+    fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
+        self.store.keep_session(keeper, &self.identity.session, facts, record)
+    }
+
+    fn keep_token(&self, keeper: &Keeper, grant: &Grant) -> std::io::Result<()> {
+        let facts = TokenFacts {
+            session: self.identity.session.clone(),
+            audience: grant.audience.clone(),
+            expires_at: grant.token.expires_at,
+        };
+        self.store.keep_token(keeper, &self.identity.token, &facts, &grant.token)
     }
 
     fn insists(&self) -> bool {

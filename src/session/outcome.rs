@@ -46,8 +46,12 @@ pub struct Outcome {
     /// Which of the session's tokens was wanted.
     token: String,
     error: Error,
-    /// Who has been told.
+    /// It failed while there was a token that was still good: of no weight for those who have none.
+    courtesy: bool,
+    /// Whose sign-in it was, and who waited for it.
     callers: Vec<Caller>,
+    /// Who was sent away because of it.
+    bystanders: Vec<Caller>,
 }
 
 /// What is known of a session's failures.
@@ -91,11 +95,18 @@ impl Outcomes {
     }
 
     /// Notes a failure down, with `caller` as the first who was told. Only with the session's lock held.
-    pub fn record(&self, error: &Error, stickiness: Stickiness, token: &str, caller: &Caller) {
+    pub fn record(&self, error: &Error, stickiness: Stickiness, token: &str, courtesy: bool, caller: &Caller) {
         let at = Utc::now();
-        let id = format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default());
-        let callers = vec![caller.clone()];
-        let outcome = Outcome { id, at, stickiness, token: token.to_owned(), error: error.clone(), callers };
+        let outcome = Outcome {
+            id: format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default()),
+            at,
+            stickiness,
+            token: token.to_owned(),
+            error: for_others(error),
+            courtesy,
+            callers: vec![caller.clone()],
+            bystanders: Vec::new(),
+        };
         let mut notes = self.read();
         if matches!(stickiness, Stickiness::Sticky | Stickiness::Unanswered) {
             // Others who said no before are not asked again because somebody else said no now.
@@ -106,12 +117,22 @@ impl Outcomes {
         self.write(&notes);
     }
 
-    /// Notes down that `caller` has been told of `outcome`, and gives its error. Only with the session's lock held.
-    pub fn tell(&self, outcome: &Outcome, caller: &Caller) -> Error {
+    /// Gives the error of `outcome` to a caller that waited for it. Only with the session's lock held.
+    pub fn share(&self, outcome: &Outcome, caller: &Caller) -> Error {
+        self.tell(outcome, caller, |outcome| &mut outcome.callers)
+    }
+
+    /// Gives the error of `outcome` to a caller that is sent away because of it. Only with the session's lock held.
+    pub fn send_away(&self, outcome: &Outcome, caller: &Caller) -> Error {
+        self.tell(outcome, caller, |outcome| &mut outcome.bystanders)
+    }
+
+    fn tell(&self, outcome: &Outcome, caller: &Caller, list: fn(&mut Outcome) -> &mut Vec<Caller>) -> Error {
         let mut notes = self.read();
         for known in notes.last.iter_mut().chain(&mut notes.asked).filter(|known| known.id == outcome.id) {
-            if !known.callers.contains(caller) {
-                known.callers.push(caller.clone());
+            let told = list(known);
+            if !told.contains(caller) {
+                told.push(caller.clone());
             }
         }
         self.write(&notes);
@@ -149,12 +170,11 @@ impl Notes {
     /// `token`: what stands between the session and one token need not stand before another, and who can ask a person
     /// does not share the fate of one that could not.
     pub fn since(&self, before: &Notes, token: &str, can_ask: bool) -> Option<&Outcome> {
-        let known = before.last.as_ref().map(|outcome| &outcome.id);
-        self.last
-            .as_ref()
-            .filter(|outcome| Some(&outcome.id) != known)
+        let known: Vec<&String> = before.all().map(|outcome| &outcome.id).collect();
+        self.all()
+            .filter(|outcome| !known.contains(&&outcome.id))
             .filter(|outcome| outcome.is_about_a_person() || outcome.token == token)
-            .filter(|outcome| !(can_ask && outcome.stickiness == Stickiness::Nobody))
+            .find(|outcome| !(can_ask && outcome.stickiness == Stickiness::Nobody))
     }
 
     /// Whether `caller` may have a person asked for `token`.
@@ -167,9 +187,26 @@ impl Notes {
         let unanswered =
             |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered && Utc::now() - outcome.at < UNANSWERED;
         match newest_first.find(unanswered) {
+            Some(outcome) if !at_a_terminal && outcome.bystanders.contains(caller) => Verdict::Repeat(outcome),
             Some(outcome) if !at_a_terminal => Verdict::TooSoon(outcome),
             _ => Verdict::Try,
         }
+    }
+
+    /// Everything that is remembered, the newest first.
+    fn all(&self) -> impl Iterator<Item = &Outcome> {
+        self.last.iter().chain(self.asked.iter().rev())
+    }
+}
+
+/// A failure as others are told: they were not interrupted themselves.
+fn for_others(error: &Error) -> Error {
+    match error.kind {
+        Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
+            "the sign-in that this process waited for was cancelled",
+            "Run kubectl login to sign in.",
+        ),
+        _ => error.clone(),
     }
 }
 
@@ -182,6 +219,11 @@ impl Outcome {
     /// Whether it is about asking a person: nothing that a process with a refresh token has to heed.
     pub fn is_about_asking(&self) -> bool {
         self.stickiness != Stickiness::Passing
+    }
+
+    /// Whether it was the failure of an early refresh, which says nothing to those who need one.
+    pub fn is_of_a_courtesy(&self) -> bool {
+        self.courtesy
     }
 
     /// Whether a person is the reason, and not what was asked for: that goes for every token of the session.
@@ -211,9 +253,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let outcomes = Outcomes::of(Some(folder.path()), SESSION);
         let declined = Error::sign_in_needed("declined", "");
-        outcomes.record(&declined, Stickiness::Sticky, "a", &caller(1));
-        outcomes.record(&declined, Stickiness::Sticky, "a", &caller(2));
-        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", &caller(3));
+        outcomes.record(&declined, Stickiness::Sticky, "a", false, &caller(1));
+        outcomes.record(&declined, Stickiness::Sticky, "a", false, &caller(2));
+        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", false, &caller(3));
         let notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Repeat(_)));
         assert!(matches!(notes.verdict(&caller(2), "a", true), Verdict::Repeat(_)));
@@ -224,12 +266,41 @@ mod tests {
     fn what_stands_before_one_token_need_not_stand_before_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", &caller(1));
+        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", false, &caller(1));
         let notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(1), "a", true), Verdict::Repeat(_)));
         assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Try));
         assert!(notes.since(&Notes::default(), "a", true).is_some());
         assert!(notes.since(&Notes::default(), "b", true).is_none());
         assert!(notes.since(&notes, "a", true).is_none());
+    }
+
+    #[test]
+    fn whoever_is_sent_away_waits_a_minute_and_not_ten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        outcomes.record(&Error::sign_in_needed("ended", ""), Stickiness::Unanswered, "a", false, &caller(1));
+        let notes = outcomes.read();
+        assert!(matches!(notes.verdict(&caller(2), "a", true), Verdict::Try));
+        let Verdict::TooSoon(outcome) = notes.verdict(&caller(2), "a", false) else { panic!("it is too soon") };
+        outcomes.send_away(outcome, &caller(2));
+        let mut notes = outcomes.read();
+        assert!(matches!(notes.verdict(&caller(2), "a", false), Verdict::Repeat(_)));
+        notes.asked[0].at -= UNANSWERED;
+        assert!(matches!(notes.verdict(&caller(2), "a", false), Verdict::Try));
+        assert!(matches!(notes.verdict(&caller(1), "a", false), Verdict::Repeat(_)));
+    }
+
+    #[test]
+    fn a_no_is_not_hidden_by_what_comes_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        outcomes.record(&Error::sign_in_needed("declined", ""), Stickiness::Sticky, "a", false, &caller(1));
+        outcomes.record(&Error::sign_in_needed("nobody", ""), Stickiness::Nobody, "a", false, &caller(2));
+        let notes = outcomes.read();
+        assert_eq!(
+            notes.since(&Notes::default(), "a", true).map(|outcome| outcome.error.what.as_str()),
+            Some("declined")
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::coordination::Held;
-use super::grant::{self, Grant, Unusable};
+use super::grant::{self, Unusable};
 use super::issuer::{Freshness, Issuer};
 use super::outcome::Stickiness;
 use super::{Failed, How, Obtained, Road};
@@ -18,7 +18,7 @@ use crate::secret::Secret;
 use crate::signin::{self, Desk, NoTokens, Reach};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
-use crate::store::{Recall, SessionFacts, SessionRecord, TokenFacts, TokenRecord};
+use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
 
 /// An early refresh is a courtesy; nobody waits long for it.
 const EARLY: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub(super) struct Work<'a, 'r> {
 pub(super) enum WorkFailure {
     /// Something failed just now.
     New { error: Error, stickiness: Stickiness },
-    /// Nobody was asked, because of how the last sign-in ended.
+    /// It concerns this process alone: how the last sign-in ended, or what it insists on.
     Told(Failed),
 }
 
@@ -50,19 +50,12 @@ impl WorkFailure {
         WorkFailure::New { error, stickiness: Stickiness::Passing }
     }
 
+    fn nobody(error: Error) -> Self {
+        WorkFailure::New { error, stickiness: Stickiness::Nobody }
+    }
+
     fn sticky(error: Error) -> Self {
         WorkFailure::New { error, stickiness: Stickiness::Sticky }
-    }
-}
-
-/// A failure as those who waited for it are told: they were not interrupted themselves.
-pub(super) fn shared(error: &Error) -> Error {
-    match error.kind {
-        Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
-            "the sign-in that this process waited for was cancelled",
-            "Run kubectl login to sign in.",
-        ),
-        _ => error.clone(),
     }
 }
 
@@ -89,10 +82,7 @@ impl Work<'_, '_> {
 
     async fn work(self) -> Result<Obtained, WorkFailure> {
         self.lock.announce_network();
-        let remembered = match self.road.profile.storage {
-            Storage::None => Recall::Absent,
-            _ => self.road.store.session(&self.road.identity.session),
-        };
+        let remembered = self.road.store.session(&self.road.identity.session);
         let mut reason = None;
         let mut scopes = self.road.profile.wanted_scopes();
         match remembered {
@@ -108,7 +98,7 @@ impl Work<'_, '_> {
                         Refreshed::SignIn(why) => reason = Some(why),
                     },
                 }
-                if let Provider::Oidc { .. } = self.road.profile.provider {
+                if matches!(self.road.profile.provider, Provider::Oidc { .. }) && !self.road.insist.on_sign_in {
                     // Asked for together, so that two kubeconfig entries with different scopes share one session.
                     scopes.extend(record.scopes);
                     scopes.sort();
@@ -120,12 +110,10 @@ impl Work<'_, '_> {
                 reason = self.unreadable.as_ref().map(|error| format!("the remembered token cannot be read: {error}"));
             }
         }
-        if let (Some(_), Some(why)) = (self.good, &reason) {
+        if self.good.is_some() {
             // The token in hand is good for another while: nobody is disturbed yet.
-            return Err(WorkFailure::passing(Error::sign_in_needed(
-                why.clone(),
-                "Run kubectl login to sign in again.",
-            )));
+            let why = reason.unwrap_or_else(|| "no sign-in is remembered".to_owned());
+            return Err(WorkFailure::passing(Error::sign_in_needed(why, "Run kubectl login to sign in again.")));
         }
         self.sign_in(reason, scopes).await
     }
@@ -168,7 +156,7 @@ impl Work<'_, '_> {
                 {
                     // Never to be presented again (and `status` should not promise it).
                     let record = SessionRecord { refresh_token: None, ..record.clone() };
-                    self.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record);
+                    note_down(self.road.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record));
                 }
                 return self.refused_refresh(&failure).map(Refreshed::SignIn);
             }
@@ -176,10 +164,10 @@ impl Work<'_, '_> {
         facts.account = facts.account.or_else(|| grant::who(&granted).account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
-        if let Some(refresh_token) = grant::refresh_token(&granted) {
+        let rotated = grant::refresh_token(&granted).is_none_or(|refresh_token| {
             let record = SessionRecord { refresh_token: Some(refresh_token), scopes: record.scopes.clone() };
-            self.keep_session(keeper, &facts, &record);
-        }
+            note_down(self.road.keep_session(keeper, &facts, &record))
+        });
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
@@ -187,29 +175,31 @@ impl Work<'_, '_> {
             }
             Err(Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        self.keep_token(keeper, &grant);
+        let kept = note_down(self.road.keep_token(keeper, &grant)) && rotated;
+        tracing::info!("token refreshed");
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
             expires_at: grant.token.expires_at,
             how: How::Refreshed,
             facts: Some(facts),
-            home: Some(keeper.home),
+            home: kept.then_some(keeper.home),
         }))
     }
 
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
-        (self.may_ask)().map_err(WorkFailure::Told)?;
         if let Reach::Nobody(why) = person.reach() {
-            let error = nobody(&profile.provider, reason.as_deref(), &why);
-            return Err(WorkFailure::New { error, stickiness: Stickiness::Nobody });
+            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), &why)));
         }
+        (self.may_ask)().map_err(WorkFailure::Told)?;
         let (keeper, trouble) = match profile.storage {
             Storage::None => (None, None),
             storage => match store.keeper(storage) {
                 Ok((keeper, reason)) => (Some(keeper), reason),
                 // Asked for by name, so it is said before a person's time is spent.
-                Err(error) if storage == Storage::Keyring => return Err(WorkFailure::passing(no_keyring(&error))),
+                Err(error) if storage == Storage::Keyring => {
+                    return Err(WorkFailure::Told(no_keyring(&error).into()));
+                }
                 Err(error) => (None, Some(error)),
             },
         };
@@ -231,6 +221,7 @@ impl Work<'_, '_> {
             outcome = signin::way(profile.method).sign_in(&desk) => outcome.map_err(|ending| match ending {
                 NoTokens::Unanswered(error) => WorkFailure::New { error, stickiness: Stickiness::Unanswered },
                 NoTokens::Refused(error) => WorkFailure::sticky(error),
+                NoTokens::NotShown(error) => WorkFailure::nobody(error),
                 NoTokens::Failed(error) => WorkFailure::passing(error),
             })?,
             error = interrupted() => return Err(WorkFailure::sticky(error)),
@@ -245,7 +236,6 @@ impl Work<'_, '_> {
             );
             return Err(WorkFailure::sticky(error));
         }
-        let work = Kept { road: self.road, keeper: keeper.as_ref() };
         let facts = SessionFacts {
             issuer: issuer.client.endpoints.issuer.clone(),
             tenant: match &profile.provider {
@@ -259,7 +249,8 @@ impl Work<'_, '_> {
         };
         // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
         let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes };
-        let kept = work.session(&facts, &record);
+        let keep_session = |keeper| self.road.keep_session(keeper, &facts, &record);
+        let kept = keeper.as_ref().map_or(Ok(()), keep_session);
         let grant = tokio::select! {
             grant = grant::read(&issuer, profile, &granted, Instant::now() + limit) => grant,
             error = interrupted() => return Err(WorkFailure::passing(error)),
@@ -277,7 +268,9 @@ impl Work<'_, '_> {
                 return Err(WorkFailure::passing(error));
             }
         };
-        let kept = kept.and_then(|()| work.token(&grant));
+        let keep_token = |keeper| self.road.keep_token(keeper, &grant);
+        let kept = kept.and_then(|()| keeper.as_ref().map_or(Ok(()), keep_token));
+        tracing::info!("signed in");
         say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
         Ok(Obtained {
             token: grant.token.token,
@@ -312,42 +305,14 @@ impl Work<'_, '_> {
     fn freshness(&self) -> Freshness {
         if self.road.insist.typed { Freshness::Now } else { Freshness::Remembered }
     }
-
-    fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) {
-        let kept = Kept { road: self.road, keeper: Some(keeper) }.session(facts, record);
-        if let Err(error) = kept {
-            tracing::debug!(%error, "session not remembered");
-        }
-    }
-
-    fn keep_token(&self, keeper: &Keeper, grant: &Grant) {
-        if let Err(error) = (Kept { road: self.road, keeper: Some(keeper) }).token(grant) {
-            tracing::debug!(%error, "token not remembered");
-        }
-    }
 }
 
-/// Writes records under the identity of a road.
-struct Kept<'a, 'r> {
-    road: &'a Road<'r>,
-    keeper: Option<&'a Keeper>,
-}
-
-impl Kept<'_, '_> {
-    fn session(&self, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
-        let Some(keeper) = self.keeper else { return Ok(()) };
-        self.road.store.keep_session(keeper, &self.road.identity.session, facts, record)
+/// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)
+fn note_down(kept: std::io::Result<()>) -> bool {
+    if let Err(error) = &kept {
+        tracing::info!(%error, "not remembered");
     }
-
-    fn token(&self, grant: &Grant) -> std::io::Result<()> {
-        let Some(keeper) = self.keeper else { return Ok(()) };
-        let facts = TokenFacts {
-            session: self.road.identity.session.clone(),
-            audience: grant.audience.clone(),
-            expires_at: grant.token.expires_at,
-        };
-        self.road.store.keep_token(keeper, &self.road.identity.token, &facts, &grant.token)
-    }
+    kept.is_ok()
 }
 
 fn nobody(provider: &Provider, reason: Option<&str>, why: &str) -> Error {

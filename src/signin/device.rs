@@ -46,7 +46,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
     if desk.person.reach() == Reach::Desktop
         && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
     {
-        return Err(NoTokens::Failed(Error::sign_in_needed(
+        return Err(NoTokens::NotShown(Error::sign_in_needed(
             "somebody has to type a code, and there is no terminal to show it in",
             "Run kubectl login in a terminal. In a pipeline use an unattended method.",
         )));
@@ -59,7 +59,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
         reason: desk.reason,
     };
     (desk.on_wait)(pending.life());
-    desk.person.show_code(&prompt).map_err(NoTokens::Failed)?;
+    desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     match pending.wait(client).await {
         Ok(granted) => Ok(granted),
         Err(Ending::Failed(failure)) => Err(ended(explain(&failure, "sign in"))),

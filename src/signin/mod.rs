@@ -1,7 +1,7 @@
 //! Ways of signing in, one file each, behind one trait.
 //!
 //! A way gets tokens from the issuer with the help of a [`Person`]. It must not know what is remembered, who else is
-//! waiting, or how a person is reached.
+//! waiting, or where a person reads what is written.
 
 pub mod device;
 
@@ -45,6 +45,8 @@ pub struct CodePrompt<'a> {
 pub trait Person {
     /// Whether somebody can be asked.
     fn reach(&self) -> Reach;
+    /// Whether a terminal is there, whatever may be written where.
+    fn is_at_a_terminal(&self) -> bool;
     /// Shows a code; never waits for anything.
     ///
     /// Errors: nobody can be shown anything after all.
@@ -77,6 +79,8 @@ pub enum NoTokens {
     Unanswered(Error),
     /// A person or a policy said no.
     Refused(Error),
+    /// Nobody could be shown what to do.
+    NotShown(Error),
     /// The network, the server or the set-up is at fault, or nobody can be asked.
     Failed(Error),
 }

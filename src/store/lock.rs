@@ -24,10 +24,10 @@ pub struct Lock {
 pub struct Holder {
     /// The holder's process id.
     pub pid: u32,
-    /// Whether it waits for a person, which can take as long as the code lives.
-    pub asks_a_person: bool,
-    /// Unix time in seconds after which it should be done.
-    pub done_by: i64,
+    /// Unix time in seconds of this note: it is written anew for each step that takes its time.
+    pub noted_at: i64,
+    /// Unix time in seconds until which a person may take, where one is being asked.
+    pub asks_until: Option<i64>,
 }
 
 /// What a waiter decides each time it finds the lock taken.
@@ -127,7 +127,7 @@ mod tests {
     fn a_waiter_learns_who_holds_it_and_may_give_up() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
-        let holder = Holder { pid: std::process::id(), asks_a_person: true, done_by: 9 };
+        let holder = Holder { pid: std::process::id(), noted_at: 1, asks_until: Some(9) };
         let mut lock = acquire(&path, |_, _| Patience::GiveUp).expect("free");
         lock.announce(&holder);
         match acquire(&path, |_, _| Patience::GiveUp) {

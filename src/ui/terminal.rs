@@ -93,6 +93,10 @@ impl Person for Terminal<'_> {
         }
     }
 
+    fn is_at_a_terminal(&self) -> bool {
+        io::stderr().is_terminal() || controlling_terminal().is_some()
+    }
+
     fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()> {
         let text = prompt_text(prompt, self.for_whom.as_deref(), self.profile);
         self.write(&text).map_err(|error| {
