@@ -1,6 +1,7 @@
-//! Every environment variable this program looks at, in one place, and a snapshot of them.
+//! Every environment variable this program decides by, in one place, and a snapshot of them.
 //!
-//! A snapshot, and not the process's own environment, is what the rest of the program reads: `kubectl login` runs the
+//! A snapshot, and not the process's own environment, is what the rest of the program reads (programs are looked up in
+//! the process's own `PATH`): `kubectl login` runs the
 //! settings of a kubeconfig entry, whose `exec.env` counts on top of what the shell has.
 
 use std::collections::HashMap;
@@ -61,7 +62,7 @@ variables! {
     DISPLAY;
     /// Wayland display: a sign that somebody sits in front of a desktop.
     WAYLAND_DISPLAY;
-    /// Set in an SSH session: no browser is opened there.
+    /// Set in an SSH session: the desktop's browser is not opened there.
     SSH_CONNECTION;
     /// Set by most build systems: nobody is asked to sign in there.
     CI;

@@ -208,12 +208,16 @@ impl Http {
     }
 
     /// Sends a form (a POST with secrets in it). Trouble that passes is waited out within `limit`; a redirect is an error.
+    ///
+    /// Errors: no usable HTTP answer, and why.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>, limit: Duration) -> Result<Answer, Trouble> {
         let build = || self.client.post(url.clone()).headers(headers.clone()).body(body.clone());
         self.persistently(url, limit, build).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Like [`Http::post`], but one try only: for callers with a rhythm of their own.
+    ///
+    /// Errors: no usable HTTP answer, and why.
     pub async fn post_once(
         &self,
         url: &Url,
@@ -227,6 +231,8 @@ impl Http {
 
     /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers of the user's
     /// own may be credentials, so with them only the same origin is followed.
+    ///
+    /// Errors: no usable HTTP answer, and why.
     pub async fn get(&self, url: &Url, limit: Duration) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
         let may_follow = |to: &Url| is_acceptable_from(url, to) && (!self.own_headers || to.origin() == url.origin());

@@ -22,7 +22,7 @@ pub(super) struct Cli {
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) login: LoginArgs,
-    /// Say what is done on stderr (klog's levels; 1 and up; never secrets)
+    /// Say what is done on stderr (klog's levels: 1 for steps, 5 for requests; never secrets)
     #[arg(short = 'v', long = "v", global = true, value_name = "LEVEL")]
     pub(super) verbosity: Option<u8>,
 }

@@ -85,6 +85,8 @@ impl Client {
     }
 
     /// Asks for a device code and a user code (RFC 8628 3.1).
+    ///
+    /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn device_authorization(
         &self,
         endpoint: &Url,
@@ -109,6 +111,8 @@ impl Client {
     ///
     /// Not the oauth2 crate's loop: that one hides connection loss until the code ends, gives up on the first web page
     /// that a gateway slips in, and drops Entra's fields from the error.
+    ///
+    /// Errors: see [`Failure`]; "not yet" is one of them.
     pub async fn poll(
         &self,
         device_code: &DeviceCode,
@@ -145,6 +149,8 @@ impl Client {
     }
 
     /// Trades a refresh token for new tokens (RFC 6749 6), with the scopes given.
+    ///
+    /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let transport = Transport::new(&self.http, limit);
         let token = RefreshToken::new(token.expose().to_owned());

@@ -42,6 +42,8 @@ pub enum Ending {
 }
 
 /// Asks for a code; with PKCE where `with_pkce`.
+///
+/// Errors: see [`Failure`].
 pub async fn start(
     client: &Client,
     endpoint: &Url,

@@ -31,6 +31,8 @@ pub struct Discovery {
 }
 
 /// The issuer's URL, checked.
+///
+/// Errors: it is no URL, or neither https nor on this machine.
 pub fn issuer_url(issuer: &str) -> Result<Url> {
     let shown = printable(issuer, 200);
     let url = Url::parse(issuer).map_err(|_| {
@@ -77,6 +79,8 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
 
 impl Discovery {
     /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
+    ///
+    /// Errors: the document is another issuer's, or names an endpoint that must not be asked.
     pub fn endpoints(&self, issuer: &str) -> Result<Endpoints> {
         if self.issuer != issuer {
             return Err(Error::failed(
@@ -105,6 +109,8 @@ impl Discovery {
 }
 
 /// Fetches the issuer's keys (RFC 7517).
+///
+/// Errors: the keys cannot be had, or are none.
 pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks> {
     let answer = http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys"))?;
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {

@@ -40,6 +40,8 @@ pub enum Freshness {
 
 impl<'a> Issuer<'a> {
     /// Prepares the issuer of `profile`; asks for the discovery document where it is not remembered.
+    ///
+    /// Errors: no connection can be set up, or discovery fails.
     pub async fn open(profile: &'a Profile, store: &'a Store, fresh: Freshness, limit: Duration) -> Result<Issuer<'a>> {
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => {
@@ -84,6 +86,8 @@ impl<'a> Issuer<'a> {
     ///
     /// (Entra's ID tokens never go to a cluster. They tell who signed in, and are only parsed: they come over TLS from the
     /// token endpoint itself, OIDC Core 3.1.3.7, 6.)
+    ///
+    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`.
     pub async fn verified_id_token(&self, token: &str, clock_ahead: TimeDelta, deadline: Instant) -> Result<Claims> {
         let endpoints = &self.client.endpoints;
         let expected = Expected {

@@ -76,6 +76,8 @@ pub struct Obtained {
 }
 
 /// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds).
+///
+/// Errors: a record is there and stays.
 pub fn forget(store: &Store, session: &str) -> std::io::Result<()> {
     let _lock = coordination::lock_briefly(store, session);
     store.forget_session(session)

@@ -76,6 +76,8 @@ pub fn try_read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,
 /// synced, renamed over it, and the folder synced. The folder is made if it is missing.
+///
+/// Errors: the folder is not ours, or the file cannot be written; the old one is then untouched.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
     check_folder(folder, true)?;
@@ -88,6 +90,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Removes a file; one that is not there is removed already.
+///
+/// Errors: it is there and stays.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -126,6 +130,8 @@ pub fn sweep(folder: &Path, all: bool) {
 }
 
 /// Opens (or makes) a lock file of ours for reading and writing.
+///
+/// Errors: it cannot be made, or belongs to somebody else.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         check_folder(folder, true)?;

@@ -46,11 +46,11 @@ impl Home {
 
 /// Something that keeps a key. The two homes are behind it, and so is each platform's keyring.
 pub trait KeyHome {
-    /// The key, `None` where there is none yet. Never raises a dialog.
+    /// The key, `None` where there is none yet. Never raises a dialog. Errors: the home cannot be asked now.
     fn read(&self) -> Result<Option<Key>, HomeError>;
-    /// Keeps `key`. A person is there when this is called, so a dialog may come up.
+    /// Keeps `key`. A person is there when this is called, so a dialog may come up. Errors: the home does not take it.
     fn write(&self, key: &Key) -> Result<(), HomeError>;
-    /// Forgets the key, if there is one.
+    /// Forgets the key, if there is one. Errors: there is one, and it stays.
     fn delete(&self) -> Result<(), HomeError>;
 }
 
@@ -64,6 +64,8 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
 
 /// Whether the keyring works: writes, reads back and deletes a probe; one process at a time, under `lock_file`. All three
 /// on one thread, so that a keyring which wakes up too late for us is cleaned up all the same.
+///
+/// Errors: why it does not work.
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
     let _lock = lock_for_key(lock_file);
     let probe = Key::generate().map_err(HomeError::absent)?.to_text();
@@ -79,7 +81,10 @@ pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
 }
 
 /// The key of `home`, made if there is none. `lock_file` is the one lock all makers of that key take, and what counts
-/// is what the home gives back afterwards: two first sign-ins never overwrite each other's key.
+/// is what the home gives back afterwards, so that two first sign-ins use one key. (A keyring that takes longer than we
+/// wait, or a place without locks, can still end with the later key: the earlier one's records are then absent.)
+///
+/// Errors: the home gives or takes no key; see [`HomeError`].
 pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, HomeError> {
     if let Some(key) = home.read()? {
         return Ok(key);
@@ -187,7 +192,7 @@ fn translate(error: keyring::v1::Error) -> HomeError {
 }
 
 /// Runs `work` on a thread of its own and waits three seconds at most. A thread that hangs is left behind; the process
-/// does not wait for it when it ends.
+/// does not wait for it when it ends. (This is about hanging: where panics abort, one in there ends the process.)
 fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HomeError> + Send + 'static,
 ) -> Result<T, HomeError> {

@@ -49,6 +49,8 @@ pub enum LockError {
 
 /// Takes the lock at `path`. Whenever it is taken, `patience` is asked with what the holder says and how long this wait
 /// has been going on.
+///
+/// Errors: no lock can be had there, or `patience` gave up.
 pub fn acquire(
     path: &Path,
     mut patience: impl FnMut(Option<&Holder>, Duration) -> Patience,

@@ -161,6 +161,8 @@ impl Store {
     }
 
     /// Keeps a session.
+    ///
+    /// Errors: it cannot be written; what was there before still is.
     pub fn keep_session(
         &self,
         keeper: &Keeper,
@@ -177,6 +179,8 @@ impl Store {
     }
 
     /// Keeps a token.
+    ///
+    /// Errors: it cannot be written; what was there before still is.
     pub fn keep_token(
         &self,
         keeper: &Keeper,
@@ -198,6 +202,8 @@ impl Store {
     }
 
     /// Forgets a session and every token obtained in it.
+    ///
+    /// Errors: a record is there and stays.
     pub fn forget_session(&self, id: &str) -> std::io::Result<()> {
         // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
         for (token, _, facts) in self.tokens() {
@@ -209,6 +215,8 @@ impl Store {
     }
 
     /// Forgets everything in this folder, the key included; the keyring's item too when `with_keyring`.
+    ///
+    /// Errors: something is there and stays.
     pub fn forget_all(&self, with_keyring: bool) -> std::io::Result<()> {
         let Some(root) = &self.root else { return Ok(()) };
         for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES] {
@@ -228,8 +236,10 @@ impl Store {
         Ok(())
     }
 
-    /// The key for what a sign-in brings, by the user's choice; the flag says whether it was just decided that the
-    /// keyring is of no use (which the person should be told once, with the reason).
+    /// The key for what a sign-in brings, by the user's choice; with it comes why the keyring is not used,
+    /// where that was found out just now: something the person should be told.
+    ///
+    /// Errors: nothing can be kept, and why.
     pub fn keeper(&self, storage: Storage) -> Result<(Keeper, Option<HomeError>), HomeError> {
         let Some(root) = &self.root else {
             return Err(HomeError::File(self.trouble.clone().unwrap_or_default()));
