@@ -47,6 +47,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The same without its body.
+    pub fn headers_only(&self) -> Answer {
+        Answer { status: self.status, headers: self.headers.clone(), body: Vec::new(), received: self.received }
+    }
+
     /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
         let date = self.headers.get(reqwest::header::DATE)?.to_str().ok()?;
@@ -215,7 +220,8 @@ impl Http {
         self.persistently(url, limit, build).await.and_then(|answer| not_redirected(url, answer))
     }
 
-    /// Like [`Http::post`], but one try only: for callers with a rhythm of their own.
+    /// Like [`Http::post`], but one try only, whose answer may have any status but a redirect's: for callers with a
+    /// rhythm of their own.
     ///
     /// Errors: no usable HTTP answer, and why.
     pub async fn post_once(
@@ -263,7 +269,7 @@ impl Http {
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let trouble = match self.once(url, build(), deadline).await {
+            let trouble = match self.once(url, build(), deadline).await.and_then(|answer| available(url, answer)) {
                 Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => trouble,
                 outcome => return outcome,
             };
@@ -278,7 +284,7 @@ impl Http {
         }
     }
 
-    /// One request, one answer, all of it before `deadline`; 429 and 5xx are trouble.
+    /// One request, one answer, all of it before `deadline`.
     async fn once(&self, url: &Url, request: reqwest::RequestBuilder, deadline: Instant) -> Result<Answer, Trouble> {
         if !is_acceptable(url) {
             return Err(Trouble::with(url, Cause::Url));
@@ -303,17 +309,21 @@ impl Http {
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(status = answer.status, bytes = answer.body.len(), "answer");
-                match answer.status {
-                    status @ (429 | 500..) => Err(Trouble {
-                        retry_after: retry_after(&answer),
-                        ..Trouble::with(url, Cause::Unavailable(status))
-                    }),
-                    _ => Ok(answer),
-                }
+                Ok(answer)
             }
             Ok(Err(cause)) => Err(Trouble::with(url, cause)),
             Err(_) => Err(Trouble::with(url, Cause::Timeout)),
         }
+    }
+}
+
+/// Takes 429 and 5xx for the trouble they are.
+pub fn available(url: &Url, answer: Answer) -> Result<Answer, Trouble> {
+    match answer.status {
+        status @ (429 | 500..) => {
+            Err(Trouble { retry_after: retry_after(&answer), ..Trouble::with(url, Cause::Unavailable(status)) })
+        }
+        _ => Ok(answer),
     }
 }
 

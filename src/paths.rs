@@ -7,11 +7,12 @@ use crate::environment::{self, Environment};
 /// The name of this program in the platform's folders.
 const NAME: &str = "kubectl-login";
 
-/// The home folder: `HOME`, else what the user database says.
+/// The home folder: `HOME` (an absolute one), else what the user database says.
 pub fn home(environment: &Environment) -> Option<PathBuf> {
     environment
         .get_os(environment::HOME)
         .map(PathBuf::from)
+        .filter(|home| home.is_absolute())
         .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()))
 }
 

@@ -47,6 +47,9 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
     home.run(&entra(&world, &ASK)).assert_failed(3, &["the code ended before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
+    // Being allowed to prompt on stderr makes no terminal of it.
+    let other = home.run_as_new_caller(&entra(&world, &ASK));
+    other.assert_failed(3, &["the code ended before it was used"]);
     assert_eq!(world.device_requests().len(), 1);
 
     world.approve_automatically(true);

@@ -353,9 +353,15 @@ fn a_token_without_exp_ends_when_the_answer_says() {
 }
 
 #[test]
-fn a_token_that_tells_no_end_at_all_is_refused() {
-    let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
+fn a_token_that_tells_no_end_at_all_is_refused_where_it_could_be_read() {
+    let world = World::start_with(&[Behaviour::TokenWithoutExp, Behaviour::NoExpiresIn]);
     sign_in(&world, &Home::new(), &[]).assert_failed(1, &["when it ends", "expires_in"]);
+    // One that cannot be read may be good for long, and is trusted for an hour.
+    let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
+    let credential = sign_in(&world, &Home::new(), &[]).credential();
+    let ends: chrono::DateTime<chrono::Utc> =
+        credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+    assert!((3_500..=3_600).contains(&(ends - chrono::Utc::now()).num_seconds()));
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn entra(
         provider: Provider::Entra {
             authority: cloud::authority(&args.environment, args.authority_host.as_deref(), environment)?,
             tenant,
-            server_id: audience::server_id(server_id)?,
+            server_id: audience::server_id(server_id, &cloud::own_services(&args.environment, environment))?,
         },
         client_id,
         client_secret: None,

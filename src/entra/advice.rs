@@ -1,7 +1,7 @@
 //! What an error of a token endpoint means to the person who sees it, in two halves.
 //!
-//! The class comes from `error`, `suberror` and `claims` (see [`ErrorAnswer::class`]); AADSTS numbers only pick the
-//! words. Meanings after <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
+//! The class comes from `error`, `suberror` and `claims` (see [`ErrorAnswer::class`]); AADSTS numbers pick the words, and
+//! the exit code only where nothing else tells that it was policy. Meanings after <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
 use crate::error::{Error, Kind};
 use crate::oauth::answer::{Class, ErrorAnswer};
@@ -9,18 +9,21 @@ use crate::oauth::answer::{Class, ErrorAnswer};
 /// The error for a user who wanted `what` ("sign in", "refresh the token").
 pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let (kind, otherwise) = match answer.class() {
+        Class::Declined if is_policy(answer) => (Kind::Refused, ASK),
         Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
         Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
+        Class::GrantRefused if is_policy(answer) => (Kind::Refused, ASK),
         Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
             (Kind::SignInNeeded, "Sign in again: kubectl login")
         }
-        Class::Policy => (Kind::Refused, "Ask your administrator; show them the line below."),
+        Class::Policy => (Kind::Refused, ASK),
         Class::Transient | Class::Pending | Class::SlowDown => {
             (Kind::Failed, "The sign-in server has trouble; try again in a moment.")
         }
         Class::SetUp => (Kind::Failed, "Check client id, tenant or issuer, and scopes in your kubeconfig entry."),
     };
     let happened = match answer.class() {
+        Class::Declined if is_policy(answer) => format!("cannot {what}: {answer}"),
         Class::Declined if answer.description().is_empty() => "the sign-in was declined".to_owned(),
         // Issuers use this for policy too, and say so.
         Class::Declined => format!("the sign-in was declined: {}", answer.description()),
@@ -39,6 +42,18 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
         },
     );
     Error::new(kind, happened, next).with_reference(answer.reference())
+}
+
+const ASK: &str = "Ask your administrator; show them the line below.";
+
+/// Whether the number alone says that policy stands in the way: not assigned, blocked by conditional access, no consent.
+/// It counts only where the error's class leaves it open what was refused.
+fn is_policy(answer: &ErrorAnswer) -> bool {
+    answer
+        .error_codes
+        .iter()
+        .flatten()
+        .any(|number| matches!(number, 50105 | 53000..=53004 | 65001 | 530_032..=530_035))
 }
 
 /// What to do when nobody used the code: the reason need not be slowness (a policy that stops the browser keeps the
@@ -80,7 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_pick_the_words_and_never_the_exit_code() {
+    fn numbers_pick_the_words_and_the_exit_code_only_where_nothing_else_tells() {
+        assert_eq!(explained(r#"{"error":"invalid_grant","error_codes":[50105]}"#).kind, Kind::Refused);
+        assert_eq!(explained(r#"{"error":"access_denied","error_codes":[50105]}"#).kind, Kind::Refused);
         let blocked = explained(r#"{"error":"invalid_grant","suberror":"message_only","error_codes":[53003]}"#);
         assert_eq!(blocked.kind, Kind::Refused);
         assert!(blocked.next.contains("conditional-access"), "{}", blocked.next);

@@ -59,8 +59,9 @@ const HOSTS: &[(&str, &str)] = &[
 
 /// The server id as it is asked for: trailing slashes and `/.default` dropped.
 ///
-/// Errors: an empty id, one that holds more than one scope, an audience that no cluster has.
-pub fn server_id(text: &str) -> Result<String> {
+/// Errors: an empty id, one that holds more than one scope, an audience that no cluster has; `services` are such ones
+/// besides those known here.
+pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
     let id = text.trim().trim_end_matches('/');
     let id = id.strip_suffix("/.default").unwrap_or(id).trim_end_matches('/');
     if id.is_empty() {
@@ -73,18 +74,23 @@ pub fn server_id(text: &str) -> Result<String> {
         return Err(Error::usage("--server-id holds more than one word", "Give one application id or URI."));
     }
     refuse_foreign(id)?;
-    Ok(id.to_owned())
+    let host = Url::parse(id).ok().and_then(|url| url.host_str().map(str::to_owned));
+    match services.iter().any(|service| service.host_str() == host.as_deref() && host.is_some()) {
+        true => Err(foreign(id, "a service of this cloud")),
+        false => Ok(id.to_owned()),
+    }
 }
 
 /// Refuses a scope or audience that belongs to a service and not to a cluster.
 pub fn refuse_foreign(scope: &str) -> Result<()> {
-    match owner(scope) {
-        None => Ok(()),
-        Some(service) => Err(Error::usage(
-            format!("{} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
-            "Give the application id of the cluster's API server as --server-id; for AKS it is 6dae42f8-4368-4678-94ff-3960e28e3630. If this kubeconfig came from somebody else, ask them what it is for.",
-        )),
-    }
+    owner(scope).map_or(Ok(()), |service| Err(foreign(scope, service)))
+}
+
+fn foreign(scope: &str, service: &str) -> Error {
+    Error::usage(
+        format!("{} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
+        "Give the application id of the cluster's API server as --server-id; for AKS it is 6dae42f8-4368-4678-94ff-3960e28e3630. If this kubeconfig came from somebody else, ask them what it is for.",
+    )
 }
 
 /// The service that a scope or audience belongs to, if it is one that no cluster is.
@@ -92,7 +98,7 @@ fn owner(scope: &str) -> Option<&'static str> {
     let scope = scope.trim().to_ascii_lowercase();
     let scope = scope.strip_prefix("spn:").unwrap_or(&scope);
     // An id may stand alone, before a path (`<id>/.default`), or in a URI (`api://<id>`).
-    let by_id = APPLICATIONS.iter().find(|(id, _)| scope.split(['/', ':']).any(|part| part == *id));
+    let by_id = APPLICATIONS.iter().find(|(id, _)| scope.split(['/', ':', '{', '}', '(', ')']).any(|part| part == *id));
     if let Some((_, service)) = by_id {
         return Some(service);
     }
@@ -114,11 +120,11 @@ mod tests {
     #[test]
     fn a_cluster_is_served() {
         assert_eq!(
-            server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default").expect("fine"),
+            server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default", &[]).expect("fine"),
             "6dae42f8-4368-4678-94ff-3960e28e3630"
         );
-        assert_eq!(server_id("api://my-cluster/").expect("fine"), "api://my-cluster");
-        assert!(server_id("https://aks.contoso.example").is_ok());
+        assert_eq!(server_id("api://my-cluster/", &[]).expect("fine"), "api://my-cluster");
+        assert!(server_id("https://aks.contoso.example", &[]).is_ok());
     }
 
     #[test]
@@ -136,15 +142,24 @@ mod tests {
             "https://vault.azure.net",
             "https://contoso.vault.azure.net/",
             "graph.microsoft.com",
+            "{00000003-0000-0000-c000-000000000000}",
             "https://user@graph.microsoft.com:443/x",
         ] {
-            assert!(server_id(foreign).is_err(), "{foreign}");
+            assert!(server_id(foreign, &[]).is_err(), "{foreign}");
         }
     }
 
     #[test]
+    fn services_of_a_private_cloud_are_refused_too() {
+        let services = [Url::parse("https://management.local.example/").expect("a URL")];
+        assert!(server_id("https://management.local.example/x", &services).is_err());
+        assert!(server_id("https://aks.local.example", &services).is_ok());
+        assert!(server_id("6dae42f8-4368-4678-94ff-3960e28e3630", &services).is_ok());
+    }
+
+    #[test]
     fn two_scopes_in_one_are_refused() {
-        assert!(server_id("api://cluster/x https://graph.microsoft.com").is_err());
-        assert!(server_id("a\u{0}b").is_err());
+        assert!(server_id("api://cluster/x https://graph.microsoft.com", &[]).is_err());
+        assert!(server_id("a\u{0}b", &[]).is_err());
     }
 }

@@ -69,20 +69,40 @@ pub struct StackFile {
 ///
 /// Errors: an unknown environment, an authority that is no https URL (http on loopback apart), a bad Azure Stack file.
 pub fn authority(environment_name: &str, authority_host: Option<&str>, variables: &Environment) -> Result<Url> {
-    if let Some(host) = authority_host.filter(|host| !host.is_empty()) {
-        return checked(host, "--authority-host");
-    }
-    if environment_name.eq_ignore_ascii_case(STACK) {
-        return stack_authority(variables);
-    }
     let known = CLOUDS.iter().find(|cloud| cloud.names.iter().any(|name| name.eq_ignore_ascii_case(environment_name)));
-    match known {
-        Some(cloud) => checked(cloud.authority, "the authority"),
-        None => Err(Error::usage(
+    if known.is_none() && !is_stack(environment_name) {
+        return Err(Error::usage(
             format!("there is no environment {:?}", printable(environment_name, 60)),
-            format!("Use one of {}, or name the sign-in host with --authority-host.", names().join(", ")),
-        )),
+            format!("Use one of {}, or name the sign-in host with --authority-host as well.", names().join(", ")),
+        ));
     }
+    match (authority_host.filter(|host| !host.is_empty()), known) {
+        (Some(host), _) => checked(host, "--authority-host"),
+        (None, Some(cloud)) => checked(cloud.authority, "the authority"),
+        (None, None) => {
+            let stack = StackFile::read(variables)?;
+            checked(&stack.active_directory_endpoint, "activeDirectoryEndpoint").map_err(|error| {
+                let file = variables.get(AZURE_ENVIRONMENT_FILEPATH).unwrap_or_default();
+                let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(file, 200));
+                Error::failed(format!("{} in {name}", error.what), STACK_NEXT)
+            })
+        }
+    }
+}
+
+/// Azure Resource Manager and Microsoft Graph of an Azure Stack, which are known only from its file; none for other
+/// clouds, or where there is no such file.
+pub fn own_services(environment_name: &str, variables: &Environment) -> Vec<Url> {
+    if !is_stack(environment_name) {
+        return Vec::new();
+    }
+    let stack = StackFile::read(variables).ok();
+    let urls = stack.into_iter().flat_map(|stack| [stack.microsoft_graph_endpoint, stack.resource_manager_endpoint]);
+    urls.flatten().filter_map(|url| Url::parse(&url).ok()).collect()
+}
+
+fn is_stack(environment_name: &str) -> bool {
+    environment_name.eq_ignore_ascii_case(STACK)
 }
 
 /// The names `--environment` takes.
@@ -116,7 +136,7 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         keys: None,
         offers_s256: false,
         signing_algorithms: Vec::new(),
-        secret_in_body: true,
+        secret_in_body: Some(true),
     })
 }
 
@@ -138,32 +158,40 @@ fn checked(text: &str, what: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn stack_authority(variables: &Environment) -> Result<Url> {
-    let Some(file) = variables.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new) else {
-        return Err(Error::failed(
-            format!("{STACK} needs to know where its endpoints are"),
-            format!("Set {AZURE_ENVIRONMENT_FILEPATH} to the JSON file that describes them, or use --authority-host."),
-        ));
-    };
-    let next = "The file is JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
-    let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", file.display());
-    let bytes = std::fs::read(file).map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), next))?;
-    // The position is enough to find a mistake; the parser's own words may repeat what stands there.
-    let stack: StackFile = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::failed(format!("{name} is not as expected (line {}, column {})", error.line(), error.column()), next)
-    })?;
-    for (field, value) in [
-        ("activeDirectoryEndpoint", Some(&stack.active_directory_endpoint)),
-        ("microsoftGraphEndpoint", stack.microsoft_graph_endpoint.as_ref()),
-        ("resourceManagerEndpoint", stack.resource_manager_endpoint.as_ref()),
-    ] {
-        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-        if !Url::parse(value).is_ok_and(|url| url.scheme() == "https" && url.has_host()) {
-            return Err(Error::failed(format!("{field} in {name} is no https URL"), next));
+const STACK_NEXT: &str = "The file is JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
+
+impl StackFile {
+    /// Errors: the variable is not set, the file cannot be read, is not as expected, or names what is no https URL.
+    fn read(variables: &Environment) -> Result<StackFile> {
+        let Some(file) = variables.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new) else {
+            return Err(Error::failed(
+                format!("{STACK} needs to know where its endpoints are"),
+                format!(
+                    "Set {AZURE_ENVIRONMENT_FILEPATH} to the JSON file that describes them, or use --authority-host."
+                ),
+            ));
+        };
+        let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(&file.to_string_lossy(), 200));
+        let bytes = std::fs::read(file)
+            .map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), STACK_NEXT))?;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        // The position is enough to find a mistake; the parser's own words may repeat what stands there.
+        let stack: StackFile = serde_json::from_slice(text).map_err(|error| {
+            let at = format!("line {}, column {}", error.line(), error.column());
+            Error::failed(format!("{name} is not as expected ({at})"), STACK_NEXT)
+        })?;
+        for (field, value) in [
+            ("activeDirectoryEndpoint", Some(&stack.active_directory_endpoint)),
+            ("microsoftGraphEndpoint", stack.microsoft_graph_endpoint.as_ref()),
+            ("resourceManagerEndpoint", stack.resource_manager_endpoint.as_ref()),
+        ] {
+            let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+            if !Url::parse(value).is_ok_and(|url| url.scheme() == "https" && url.has_host()) {
+                return Err(Error::failed(format!("{field} in {name} is no https URL"), STACK_NEXT));
+            }
         }
+        Ok(stack)
     }
-    checked(&stack.active_directory_endpoint, "activeDirectoryEndpoint")
-        .map_err(|error| Error::failed(format!("{} in {name}", error.what), next))
 }
 
 #[cfg(test)]

@@ -115,6 +115,26 @@ impl ErrorAnswer {
         }
     }
 
+    /// Takes `secrets` out of every text, should the server repeat what it was sent. (One of a few letters is no secret
+    /// and would tear up words.)
+    pub fn mask(&mut self, secrets: &[&str]) {
+        let texts = [
+            &mut self.error_description,
+            &mut self.suberror,
+            &mut self.claims,
+            &mut self.correlation_id,
+            &mut self.trace_id,
+            &mut self.timestamp,
+        ];
+        for text in texts.into_iter().flatten().chain([&mut self.error]) {
+            for secret in secrets.iter().filter(|secret| secret.len() >= 8) {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "[hidden]");
+                }
+            }
+        }
+    }
+
     /// The server's own words, one line, fit for a terminal. Entra appends its ids to the text; they are shown apart.
     pub fn description(&self) -> String {
         let text = self.error_description.as_deref().unwrap_or_default();
@@ -189,6 +209,15 @@ mod tests {
         );
         assert_eq!(answer.description(), "AADSTS50173: Revoked.");
         assert_eq!(answer.reference().as_deref(), Some("AADSTS50173, correlation c, trace t, at x"));
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let mut answer =
+            parse(r#"{"error":"x","error_description":"bad token t0k3n-t0k3n!","trace_id":"t0k3n-t0k3n"}"#);
+        answer.mask(&["t0k3n-t0k3n", "", "b"]);
+        assert_eq!(answer.to_string(), "bad token [hidden]! (x)");
+        assert_eq!(answer.reference().as_deref(), Some("trace [hidden]"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A client of one issuer: each request of the protocol that is made, and nothing about when or why.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,9 +16,9 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use url::Url;
 
 use super::Endpoints;
-use super::answer::{ErrorAnswer, TokenAnswer};
+use super::answer::{Class, ErrorAnswer, TokenAnswer};
 use super::transport::{Transport, smooth};
-use crate::http::{Http, Trouble, origin};
+use crate::http::{Http, Trouble, available, origin};
 use crate::secret::Secret;
 
 /// The device authorization answer (RFC 8628 3.2).
@@ -44,6 +45,8 @@ pub struct Client {
     pub endpoints: Endpoints,
     id: String,
     secret: Option<Secret>,
+    /// Whether the secret goes into the body; found out by trying where the issuer does not say.
+    secret_in_body: Cell<bool>,
 }
 
 /// Why a request brought no tokens.
@@ -71,12 +74,14 @@ pub struct Granted {
 impl Client {
     /// A client known to the issuer as `id`.
     pub fn new(http: Http, endpoints: Endpoints, id: &str, secret: Option<Secret>) -> Self {
-        Client { http, endpoints, id: id.to_owned(), secret: secret.filter(|secret| !secret.is_empty()) }
+        let secret = secret.filter(|secret| !secret.is_empty());
+        let secret_in_body = Cell::new(endpoints.secret_in_body.unwrap_or(false));
+        Client { http, endpoints, id: id.to_owned(), secret, secret_in_body }
     }
 
     fn protocol(&self) -> ProtocolClient {
         let client = oauth2::Client::new(ClientId::new(self.id.clone()))
-            .set_auth_type(if self.endpoints.secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
+            .set_auth_type(if self.secret_in_body.get() { AuthType::RequestBody } else { AuthType::BasicAuth })
             .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()));
         match &self.secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
@@ -94,8 +99,28 @@ impl Client {
         challenge: Option<&PkceCodeChallenge>,
         limit: Duration,
     ) -> Result<DeviceAuthorization, Failure> {
+        let answer = self.device_authorization_once(endpoint, scopes, challenge, limit).await;
+        match answer {
+            Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {
+                self.device_authorization_once(endpoint, scopes, challenge, limit).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn device_authorization_once(
+        &self,
+        endpoint: &Url,
+        scopes: &[String],
+        challenge: Option<&PkceCodeChallenge>,
+        limit: Duration,
+    ) -> Result<DeviceAuthorization, Failure> {
         let client = self.protocol().set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint.clone()));
         let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
+        if self.secret.is_some() && !self.secret_in_body.get() {
+            // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
+            request = request.add_extra_param("client_id", self.id.as_str());
+        }
         if let Some(challenge) = challenge {
             request = request
                 .add_extra_param("code_challenge", challenge.as_str())
@@ -104,7 +129,18 @@ impl Client {
         let transport = Transport::new(&self.http, limit);
         let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
             request.request_async(&transport).await;
-        answer.map_err(|error| self.failure(endpoint, error))
+        answer.map_err(|error| self.failure(endpoint, error, &[]))
+    }
+
+    /// Whether the same request may be made again with the secret in the other place: where the issuer does not say
+    /// which one it is, and refuses the client as such (RFC 6749 5.2), which uses up nothing.
+    fn may_authenticate_otherwise(&self, error: &ErrorAnswer) -> bool {
+        let unknown = self.endpoints.secret_in_body.is_none() && !self.secret_in_body.get();
+        let otherwise = error.error == "invalid_client" && self.secret.is_some() && unknown;
+        if otherwise {
+            self.secret_in_body.set(true);
+        }
+        otherwise
     }
 
     /// Asks once whether the device code has been approved (RFC 8628 3.4).
@@ -133,16 +169,24 @@ impl Client {
         let answer =
             self.http.post_once(url, headers, form.finish().into_bytes(), limit).await.map_err(Failure::Trouble)?;
         let clock_ahead = answer.clock_ahead();
+        let unavailable = available(url, answer.headers_only()).err();
         let response = smooth(answer);
         let body = response.body();
         if response.status() == 200 {
             let answer = serde_json::from_slice(body).map_err(|_| unreadable(url, body))?;
             return Ok(Granted { answer, clock_ahead });
         }
-        match serde_json::from_slice::<ErrorAnswer>(body) {
-            Ok(error) => Err(Failure::Refused(Box::new(error))),
+        // The error object decides and not the status: some servers send `slow_down` with 429.
+        let error = serde_json::from_slice::<ErrorAnswer>(body).ok();
+        match (error.filter(|error| error.class() != Class::Transient), unavailable) {
+            (Some(mut error), _) => {
+                error.mask(&[device_code.secret(), verifier.map_or("", |verifier| verifier.secret())]);
+                error.mask(self.secret.as_ref().map(Secret::expose).as_slice());
+                Err(Failure::Refused(Box::new(error)))
+            }
+            (None, Some(trouble)) => Err(Failure::Trouble(trouble)),
             // Whatever stands before the server may answer in JSON of its own.
-            Err(_) => {
+            (None, None) => {
                 Err(Failure::NotOAuth(format!("{} answered with HTTP {}", origin(url), response.status().as_u16())))
             }
         }
@@ -152,20 +196,29 @@ impl Client {
     ///
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
+        match self.refresh_once(token, scopes, limit).await {
+            Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {
+                self.refresh_once(token, scopes, limit).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn refresh_once(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let transport = Transport::new(&self.http, limit);
-        let token = RefreshToken::new(token.expose().to_owned());
+        let refresh_token = RefreshToken::new(token.expose().to_owned());
         let client = self.protocol();
-        let request = client.exchange_refresh_token(&token).add_scopes(scopes.iter().cloned().map(Scope::new));
+        let request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes.iter().cloned().map(Scope::new));
         match request.request_async(&transport).await {
             Ok(answer) => Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
-            Err(error) => Err(self.failure(&self.endpoints.token, error)),
+            Err(error) => Err(self.failure(&self.endpoints.token, error, &[token.expose()])),
         }
     }
 
     /// Client authentication as the oauth2 crate does it (RFC 6749 2.3.1), for the request it has no call for.
     fn authenticate(&self, form: &mut url::form_urlencoded::Serializer<'_, String>, headers: &mut HeaderMap) {
         match &self.secret {
-            Some(secret) if !self.endpoints.secret_in_body => {
+            Some(secret) if !self.secret_in_body.get() => {
                 let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 let pair = format!("{}:{}", encode(&self.id), encode(secret.expose()));
                 let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
@@ -184,9 +237,14 @@ impl Client {
         }
     }
 
-    fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>) -> Failure {
+    /// `sent` are the secrets of the request, which a server may repeat in its words.
+    fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>, sent: &[&str]) -> Failure {
         match error {
-            RequestTokenError::ServerResponse(answer) => Failure::Refused(Box::new(answer)),
+            RequestTokenError::ServerResponse(mut answer) => {
+                answer.mask(sent);
+                answer.mask(self.secret.as_ref().map(Secret::expose).as_slice());
+                Failure::Refused(Box::new(answer))
+            }
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
             RequestTokenError::Parse(_, body) => unreadable(url, &body),
             RequestTokenError::Other(_) => unreadable(url, b""),

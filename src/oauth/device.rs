@@ -14,8 +14,6 @@ use crate::http::is_acceptable_from;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// What every `slow_down` adds (RFC 8628 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// How long one poll may take.
-const POLL_LIMIT: Duration = Duration::from_secs(20);
 /// Before its end, a code is asked for once more.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// The longest pause after connection loss.
@@ -96,8 +94,8 @@ impl Pending {
     }
 
     /// Polls until the code has been used or has ended. Connection loss, 429, 5xx and web pages from gateways are
-    /// waited out; the code's own life is the only limit.
-    pub async fn wait(&self, client: &Client) -> Result<Granted, Ending> {
+    /// waited out; the code's own life is the only limit of the whole, `limit` that of one poll.
+    pub async fn wait(&self, client: &Client, limit: Duration) -> Result<Granted, Ending> {
         let end = self.issued + self.life;
         let mut interval = self.interval;
         let mut extra = Duration::ZERO;
@@ -111,7 +109,7 @@ impl Pending {
             }
             // However long the pause should be, one poll belongs to the code's last moments.
             sleep_until((now + interval + extra).min(end - LAST_MOMENTS).max(now + interval)).await;
-            let limit = POLL_LIMIT.min(end.saturating_duration_since(Instant::now()));
+            let limit = limit.min(end.saturating_duration_since(Instant::now()));
             let failure = match client.poll(self.authorization.device_code(), self.verifier.as_ref(), limit).await {
                 Ok(granted) => return Ok(granted),
                 Err(failure) => failure,

@@ -102,8 +102,8 @@ impl Discovery {
             keys: optional("jwks_uri", &self.jwks_uri)?,
             offers_s256: offers(&self.code_challenge_methods_supported, "S256"),
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
-            // Basic is the default where the document is silent (OpenID Connect Discovery 3).
-            secret_in_body: offers(auth_methods, "client_secret_post") && !offers(auth_methods, "client_secret_basic"),
+            // Where both are offered the body it is: device endpoints are known to look nowhere else.
+            secret_in_body: auth_methods.as_ref().map(|_| offers(auth_methods, "client_secret_post")),
         })
     }
 }

@@ -26,6 +26,6 @@ pub struct Endpoints {
     pub offers_s256: bool,
     /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
     pub signing_algorithms: Vec<String>,
-    /// Whether a client secret goes into the body instead of the Authorization header.
-    pub secret_in_body: bool,
+    /// Whether a client secret goes into the body or into the Authorization header; `None` where the issuer does not say.
+    pub secret_in_body: Option<bool>,
 }

@@ -15,6 +15,8 @@ use crate::profile::{Profile, Provider, TokenKind};
 use crate::secret::Secret;
 use crate::store::TokenRecord;
 
+/// For how long an opaque access token is trusted that nothing is said about.
+const ASSUMED_LIFE: TimeDelta = TimeDelta::hours(1);
 /// Below this the clocks are taken to agree.
 const CLOCKS_AGREE: TimeDelta = TimeDelta::seconds(60);
 /// Beyond this a difference is nonsense and not a clock.
@@ -32,6 +34,8 @@ pub(super) struct Grant {
 pub(super) struct Who {
     /// The name to show, where the tokens tell one.
     pub(super) account: Option<String>,
+    /// The ID token's `sub`: who it is, whatever the names.
+    pub(super) subject: Option<String>,
     /// Every name the tokens give that account, in lower case.
     names: Vec<String>,
 }
@@ -53,7 +57,11 @@ pub(super) fn who(granted: &Granted) -> Who {
     let id_token = granted.answer.extra_fields().id_token.as_ref().map(Secret::expose);
     let tokens = [id_token, Some(granted.answer.access_token().secret().as_str())];
     let claims: Vec<Claims> = tokens.into_iter().flatten().filter_map(|token| Claims::read(token).ok()).collect();
-    Who { account: claims.iter().find_map(Claims::account), names: claims.iter().flat_map(names).collect() }
+    Who {
+        account: claims.iter().find_map(Claims::account),
+        subject: id_token.and_then(|token| Claims::read(token).ok()?.string("sub").map(str::to_owned)),
+        names: claims.iter().flat_map(names).collect(),
+    }
 }
 
 /// Why an answer with tokens brings none for the cluster.
@@ -102,6 +110,12 @@ pub(super) async fn read(
             (access_token.as_str(), access_claims)
         }
     };
+    if token.is_empty() || token.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(Unusable::Other(Error::failed(
+            "the token that was issued is empty or holds spaces or control characters",
+            "Ask whoever runs the issuer; no cluster would take it.",
+        )));
+    }
     let expires_at =
         expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
     Ok(Grant {
@@ -141,6 +155,8 @@ fn expiry(
     // The cap keeps date arithmetic in range whatever the server claims.
     match (profile.token_kind, life) {
         (TokenKind::Access, Some(life)) => Ok(now + life.min(TimeDelta::days(366))),
+        // RFC 6749 5.1 leaves it to the server to say; one that does not usually means "for long".
+        (TokenKind::Access, None) if claims.is_none() => Ok(now + ASSUMED_LIFE),
         _ => Err(Error::failed(
             "the token says nothing about when it ends, so no cluster would take it",
             "Ask whoever runs the issuer: tokens need an exp claim, or expires_in in the answer.",

@@ -102,7 +102,7 @@ impl Outcomes {
             at,
             stickiness,
             token: token.to_owned(),
-            error: for_others(error),
+            error: error.clone(),
             courtesy,
             callers: vec![caller.clone()],
             bystanders: Vec::new(),
@@ -136,7 +136,7 @@ impl Outcomes {
             }
         }
         self.write(&notes);
-        outcome.error.clone()
+        for_others(&outcome.error)
     }
 
     /// Forgets everything: there is a token.
@@ -211,7 +211,7 @@ fn for_others(error: &Error) -> Error {
 }
 
 impl Outcome {
-    /// The error, as whoever met it first was told.
+    /// The error, as whoever met it first was told, its exit code included.
     pub fn error(&self) -> &Error {
         &self.error
     }

@@ -161,11 +161,17 @@ impl Work<'_, '_> {
                 return self.refused_refresh(&failure).map(Refreshed::SignIn);
             }
         };
-        facts.account = facts.account.or_else(|| grant::who(&granted).account);
+        let who = grant::who(&granted);
+        if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
+            // OIDC Core 12.2: a refresh never changes whose session it is.
+            let _ = self.road.store.forget_session(&self.road.identity.session);
+            return Ok(Refreshed::SignIn("the issuer answered for another account".to_owned()));
+        }
+        facts.account = facts.account.or(who.account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
         let rotated = grant::refresh_token(&granted).is_none_or(|refresh_token| {
-            let record = SessionRecord { refresh_token: Some(refresh_token), scopes: record.scopes.clone() };
+            let record = SessionRecord { refresh_token: Some(refresh_token), ..record.clone() };
             note_down(self.road.keep_session(keeper, &facts, &record))
         });
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
@@ -248,7 +254,7 @@ impl Work<'_, '_> {
             refreshable: grant::refresh_token(&granted).is_some(),
         };
         // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
-        let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes };
+        let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
         let keep_session = |keeper| self.road.keep_session(keeper, &facts, &record);
         let kept = keeper.as_ref().map_or(Ok(()), keep_session);
         let grant = tokio::select! {

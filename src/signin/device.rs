@@ -60,7 +60,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
     };
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
-    match pending.wait(client).await {
+    match pending.wait(client, limit).await {
         Ok(granted) => Ok(granted),
         Err(Ending::Failed(failure)) => Err(ended(explain(&failure, "sign in"))),
         Err(Ending::Expired(trouble)) => {

@@ -48,6 +48,9 @@ pub struct SessionRecord {
     pub refresh_token: Option<Secret>,
     /// The scopes the person was asked for.
     pub scopes: Vec<String>,
+    /// The ID token's `sub` at sign-in, where there was one.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// What may be known of a token without its key.

@@ -33,10 +33,12 @@ fn run_with_file(home: &Home, file: &Path, args: &[String]) -> Run {
 fn an_unknown_environment_is_a_usage_error_that_lists_the_known() {
     let home = Home::new();
     let args = ["get-token", "--server-id", "s", "--client-id", "c", "--tenant-id", "t", "-e", "AzureGermanCloud"];
-    home.run(&args).assert_failed(
-        2,
-        &["AzureGermanCloud", "AzurePublicCloud", "AzureUSGovernmentCloud", "AzureChinaCloud", "AzureStackCloud"],
-    );
+    for more in [&[][..], &["--authority-host", "https://login.example.invalid/"]] {
+        home.run(&[&args[..], more].concat()).assert_failed(
+            2,
+            &["AzureGermanCloud", "AzurePublicCloud", "AzureUSGovernmentCloud", "AzureChinaCloud", "AzureStackCloud"],
+        );
+    }
 }
 
 #[test]
