@@ -99,37 +99,27 @@ impl Client {
         challenge: Option<&PkceCodeChallenge>,
         limit: Duration,
     ) -> Result<DeviceAuthorization, Failure> {
-        let answer = self.device_authorization_once(endpoint, scopes, challenge, limit).await;
-        match answer {
-            Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {
-                self.device_authorization_once(endpoint, scopes, challenge, limit).await
+        loop {
+            let endpoint_url = DeviceAuthorizationUrl::from_url(endpoint.clone());
+            let client = self.protocol().set_device_authorization_url(endpoint_url);
+            let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
+            if self.secret.is_some() && !self.secret_in_body.get() {
+                // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
+                request = request.add_extra_param("client_id", self.id.as_str());
             }
-            answer => answer,
+            if let Some(challenge) = challenge {
+                request = request
+                    .add_extra_param("code_challenge", challenge.as_str())
+                    .add_extra_param("code_challenge_method", challenge.method().as_str());
+            }
+            let transport = Transport::new(&self.http, limit);
+            let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
+                request.request_async(&transport).await;
+            match answer.map_err(|error| self.failure(endpoint, error, &[])) {
+                Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {}
+                outcome => return outcome,
+            }
         }
-    }
-
-    async fn device_authorization_once(
-        &self,
-        endpoint: &Url,
-        scopes: &[String],
-        challenge: Option<&PkceCodeChallenge>,
-        limit: Duration,
-    ) -> Result<DeviceAuthorization, Failure> {
-        let client = self.protocol().set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint.clone()));
-        let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
-        if self.secret.is_some() && !self.secret_in_body.get() {
-            // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
-            request = request.add_extra_param("client_id", self.id.as_str());
-        }
-        if let Some(challenge) = challenge {
-            request = request
-                .add_extra_param("code_challenge", challenge.as_str())
-                .add_extra_param("code_challenge_method", challenge.method().as_str());
-        }
-        let transport = Transport::new(&self.http, limit);
-        let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
-            request.request_async(&transport).await;
-        answer.map_err(|error| self.failure(endpoint, error, &[]))
     }
 
     /// Whether the same request may be made again with the secret in the other place: where the issuer does not say
@@ -196,22 +186,18 @@ impl Client {
     ///
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
-        match self.refresh_once(token, scopes, limit).await {
-            Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {
-                self.refresh_once(token, scopes, limit).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn refresh_once(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
-        let transport = Transport::new(&self.http, limit);
         let refresh_token = RefreshToken::new(token.expose().to_owned());
-        let client = self.protocol();
-        let request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes.iter().cloned().map(Scope::new));
-        match request.request_async(&transport).await {
-            Ok(answer) => Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
-            Err(error) => Err(self.failure(&self.endpoints.token, error, &[token.expose()])),
+        loop {
+            let transport = Transport::new(&self.http, limit);
+            let client = self.protocol();
+            let scopes = scopes.iter().cloned().map(Scope::new);
+            let request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
+            let answer = request.request_async(&transport).await;
+            match answer.map_err(|error| self.failure(&self.endpoints.token, error, &[token.expose()])) {
+                Ok(answer) => return Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
+                Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {}
+                Err(failure) => return Err(failure),
+            }
         }
     }
 
