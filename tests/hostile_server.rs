@@ -131,3 +131,27 @@ fn another_account_on_refresh_is_not_the_same_session() {
     assert_eq!(again.token(), "three");
     assert!(again.stderr.contains("another account"), "{again}");
 }
+
+#[test]
+fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
+    let server = Scripted::start(|url| {
+        let discovery = json!({
+            "issuer": url, "token_endpoint": format!("{url}/token"),
+            "device_authorization_endpoint": format!("{url}/device"),
+        });
+        let refused = error("401 Unauthorized", &json!({ "error": "invalid_client" }));
+        vec![json_answer("200 OK", &discovery), refused, device(url), tokens("good")]
+    });
+    let url = server.url();
+    let issuer = url.trim_end_matches('/');
+    let args =
+        ["get-token", "--oidc-issuer-url", issuer, "--oidc-client-id", "c", "--oidc-client-secret", "the-secret"];
+    let more = ["--oidc-use-access-token", "--skip-open-browser", "--prompt", "always"];
+    assert_eq!(Home::new().run(&[&args[..], &more].concat()).token(), "good");
+    let asked: Vec<String> = server.asked().into_iter().map(|asked| asked.text.to_ascii_lowercase()).collect();
+    let (basic, body) = ("authorization: basic ", "client_secret=the-secret");
+    assert!(asked[1].contains(basic) && !asked[1].contains(body) && asked[1].contains("client_id=c"), "{}", asked[1]);
+    for later in &asked[2..] {
+        assert!(!later.contains(basic) && later.contains(body), "{later}");
+    }
+}
