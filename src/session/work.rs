@@ -195,7 +195,8 @@ impl Work<'_, '_> {
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
         if let Reach::Nobody(why) = person.reach() {
-            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), &why)));
+            let locked = self.unreadable == Some(HomeError::Locked);
+            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), locked, &why)));
         }
         (self.may_ask)().map_err(WorkFailure::Told)?;
         let (keeper, trouble) = match profile.storage {
@@ -321,7 +322,7 @@ fn note_down(kept: std::io::Result<()>) -> bool {
     kept.is_ok()
 }
 
-fn nobody(provider: &Provider, reason: Option<&str>, why: &str) -> Error {
+fn nobody(provider: &Provider, reason: Option<&str>, locked: bool, why: &str) -> Error {
     let what = match reason {
         Some(reason) => format!("somebody has to sign in ({reason}), and nobody can be asked here: {why}"),
         None => format!("somebody has to sign in, and nobody can be asked here: {why}"),
@@ -332,7 +333,11 @@ fn nobody(provider: &Provider, reason: Option<&str>, why: &str) -> Error {
         }
         Provider::Oidc { .. } => "In a pipeline use an unattended grant: --grant-type client-credentials.",
     };
-    Error::sign_in_needed(what, format!("Run kubectl login in a terminal, then try again.\n{unattended}"))
+    let first = match locked {
+        true => "Unlock the keyring, or run kubectl login in a terminal, then try again.",
+        false => "Run kubectl login in a terminal, then try again.",
+    };
+    Error::sign_in_needed(what, format!("{first}\n{unattended}"))
 }
 
 fn no_keyring(error: &HomeError) -> Error {
