@@ -47,11 +47,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The same without its body.
-    pub fn headers_only(&self) -> Answer {
-        Answer { status: self.status, headers: self.headers.clone(), body: Vec::new(), received: self.received }
-    }
-
     /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
         let date = self.headers.get(reqwest::header::DATE)?.to_str().ok()?;
@@ -269,9 +264,13 @@ impl Http {
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let trouble = match self.once(url, build(), deadline).await.and_then(|answer| available(url, answer)) {
+            let trouble = match self.once(url, build(), deadline).await {
+                Ok(answer) => match unavailable(url, &answer) {
+                    Some(trouble) => trouble,
+                    None => return Ok(answer),
+                },
                 Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => trouble,
-                outcome => return outcome,
+                Err(trouble) => return Err(trouble),
             };
             tries += usize::from(trouble.retry_after.is_none());
             let wait = trouble.retry_after.unwrap_or_default().max(pause);
@@ -317,13 +316,13 @@ impl Http {
     }
 }
 
-/// Takes 429 and 5xx for the trouble they are.
-pub fn available(url: &Url, answer: Answer) -> Result<Answer, Trouble> {
+/// The trouble that 429 and 5xx are; `None` for every other status.
+pub fn unavailable(url: &Url, answer: &Answer) -> Option<Trouble> {
     match answer.status {
         status @ (429 | 500..) => {
-            Err(Trouble { retry_after: retry_after(&answer), ..Trouble::with(url, Cause::Unavailable(status)) })
+            Some(Trouble { retry_after: retry_after(answer), ..Trouble::with(url, Cause::Unavailable(status)) })
         }
-        _ => Ok(answer),
+        _ => None,
     }
 }
 

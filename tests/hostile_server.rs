@@ -8,7 +8,7 @@ mod scripted;
 
 use std::time::Duration;
 
-use common::{Home, Run, at_once};
+use common::{AKS, Home, Run, at_once};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::{Value, json};
 
@@ -40,8 +40,7 @@ fn error(status: &'static str, body: &Value) -> Line {
 /// `get-token` against the scripted tenant.
 fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
     let url = server.url();
-    let args = ["get-token", "--server-id", sim::SERVER, "--client-id", sim::CLIENT, "--tenant-id", sim::TENANT];
-    home.run(&[&args[..], &["--authority-host", &url, "--prompt", "always"], more].concat())
+    home.run(&[&AKS[..], &["--authority-host", &url, "--prompt", "always"], more].concat())
 }
 
 #[test]

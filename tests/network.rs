@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Home, Run, at_once, entra, oidc};
+use common::{AKS, Home, Run, at_once, entra, oidc};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -23,18 +23,8 @@ const FAR: &str = "login.example.invalid";
 
 /// `get-token` for an Entra-shaped tenant at `authority`.
 fn at(authority: &str, more: &[&str]) -> Vec<String> {
-    let args = [
-        "get-token",
-        "--server-id",
-        sim::SERVER,
-        "--client-id",
-        sim::CLIENT,
-        "--tenant-id",
-        sim::TENANT,
-        "--authority-host",
-        authority,
-    ];
-    args.iter().chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
+    let host = ["--authority-host", authority];
+    AKS.iter().chain(&host).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
 }
 
 /// A port on which nobody listens.

@@ -122,6 +122,17 @@ impl TokenNotPrintable {
     }
 }
 
+/// Whether `token` can be a bearer token (RFC 6750 section 2.1).
+///
+/// # Errors
+/// [`TokenNotPrintable`] when it cannot.
+pub fn check_token(token: &str) -> Result<(), TokenNotPrintable> {
+    if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(TokenNotPrintable);
+    }
+    Ok(())
+}
+
 /// The answer to the client: an `ExecCredential` as one line of compact JSON with its line feed.
 ///
 /// `expires_at` is written in whole seconds, rounded down, and left out when there is none (the client then keeps the
@@ -134,9 +145,7 @@ pub fn credential_line(
     token: &str,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<Zeroizing<String>, TokenNotPrintable> {
-    if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(TokenNotPrintable);
-    }
+    check_token(token)?;
     // Room for the token with every character escaped: a String that grows would leave the old copy behind.
     let mut line = Zeroizing::new(String::with_capacity(2 * token.len() + 256));
     line.push_str(r#"{"apiVersion":""#);

@@ -18,7 +18,7 @@ use url::Url;
 use super::Endpoints;
 use super::answer::{Class, ErrorAnswer, TokenAnswer};
 use super::transport::{Transport, smooth};
-use crate::http::{Http, Trouble, available, origin};
+use crate::http::{Http, Trouble, origin, unavailable};
 use crate::secret::Secret;
 
 /// The device authorization answer (RFC 8628 3.2).
@@ -159,7 +159,7 @@ impl Client {
         let answer =
             self.http.post_once(url, headers, form.finish().into_bytes(), limit).await.map_err(Failure::Trouble)?;
         let clock_ahead = answer.clock_ahead();
-        let unavailable = available(url, answer.headers_only()).err();
+        let trouble = unavailable(url, &answer);
         let response = smooth(answer);
         let body = response.body();
         if response.status() == 200 {
@@ -168,11 +168,10 @@ impl Client {
         }
         // The error object decides and not the status: some servers send `slow_down` with 429.
         let error = serde_json::from_slice::<ErrorAnswer>(body).ok();
-        match (error.filter(|error| error.class() != Class::Transient), unavailable) {
-            (Some(mut error), _) => {
-                error.mask(&[device_code.secret(), verifier.map_or("", |verifier| verifier.secret())]);
-                error.mask(self.secret.as_ref().map(Secret::expose).as_slice());
-                Err(Failure::Refused(Box::new(error)))
+        match (error.filter(|error| error.class() != Class::Transient), trouble) {
+            (Some(error), _) => {
+                let verifier = verifier.map_or("", |verifier| verifier.secret());
+                Err(self.refused(error, &[device_code.secret(), verifier]))
             }
             (None, Some(trouble)) => Err(Failure::Trouble(trouble)),
             // Whatever stands before the server may answer in JSON of its own.
@@ -223,18 +222,20 @@ impl Client {
         }
     }
 
-    /// `sent` are the secrets of the request, which a server may repeat in its words.
     fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>, sent: &[&str]) -> Failure {
         match error {
-            RequestTokenError::ServerResponse(mut answer) => {
-                answer.mask(sent);
-                answer.mask(self.secret.as_ref().map(Secret::expose).as_slice());
-                Failure::Refused(Box::new(answer))
-            }
+            RequestTokenError::ServerResponse(answer) => self.refused(answer, sent),
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
             RequestTokenError::Parse(_, body) => unreadable(url, &body),
             RequestTokenError::Other(_) => unreadable(url, b""),
         }
+    }
+
+    /// A refusal without the secrets of its request: those `sent`, and the client's own. A server may repeat them.
+    fn refused(&self, mut answer: ErrorAnswer, sent: &[&str]) -> Failure {
+        answer.mask(sent);
+        answer.mask(self.secret.as_ref().map(Secret::expose).as_slice());
+        Failure::Refused(Box::new(answer))
     }
 }
 

@@ -9,7 +9,7 @@ use super::outcome::{self, Outcomes};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::paths;
-use crate::profile::{Profile, Storage};
+use crate::profile::Profile;
 use crate::store::Store;
 use crate::store::files;
 use crate::store::lock::{self, Holder, Lock, LockError, Patience};
@@ -37,8 +37,7 @@ impl Coordination {
     /// The state folder; where that is of no use, the runtime folder; where that is of no use either, nothing is
     /// shared and everybody works alone.
     pub(super) fn open(profile: &Profile, store: &Store, environment: &Environment, session: &str) -> Coordination {
-        let state = store.root().filter(|_| profile.storage != Storage::None).map(Path::to_owned);
-        let folder = [state, Some(paths::runtime(environment))].into_iter().flatten().find(|folder| {
+        let folder = folders(store, environment).find(|folder| {
             // Making a lock file is what shows whether the folder can be written.
             files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join("locks").join(session)).is_ok()
         });
@@ -83,19 +82,21 @@ impl Coordination {
 
 /// A typed command starts afresh, for every session that could have been noted down.
 pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
-    for folder in store.root().map(Path::to_owned).into_iter().chain([paths::runtime(environment)]) {
+    for folder in folders(store, environment) {
         if files::check_folder(&folder, false).is_ok() {
             outcome::clear_all(&folder);
         }
     }
 }
 
+/// Where processes may meet, the best place first.
+fn folders(store: &Store, environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    store.root().map(Path::to_owned).into_iter().chain([paths::runtime(environment)])
+}
+
 /// The session's lock, if it can be had in a few seconds.
 pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
-    let patience = |_: Option<&Holder>, waited| {
-        if waited < GOOD_TOKEN_PATIENCE { Patience::Wait } else { Patience::GiveUp }
-    };
-    lock::acquire(&store.root()?.join("locks").join(session), patience).ok()
+    lock::acquire_within(&store.root()?.join("locks").join(session), GOOD_TOKEN_PATIENCE)
 }
 
 impl Held {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::issuer::Issuer;
 use crate::entra::audience;
 use crate::error::{Error, Result};
+use crate::kube::exec_credential;
 use crate::oauth::client::Granted;
 use crate::oauth::jwt::Claims;
 use crate::profile::{Profile, Provider, TokenKind};
@@ -54,14 +55,11 @@ impl Who {
 
 /// Who signed in, by the ID token first and the access token else.
 pub(super) fn who(granted: &Granted) -> Who {
-    let id_token = granted.answer.extra_fields().id_token.as_ref().map(Secret::expose);
-    let tokens = [id_token, Some(granted.answer.access_token().secret().as_str())];
-    let claims: Vec<Claims> = tokens.into_iter().flatten().filter_map(|token| Claims::read(token).ok()).collect();
-    Who {
-        account: claims.iter().find_map(Claims::account),
-        subject: id_token.and_then(|token| Claims::read(token).ok()?.string("sub").map(str::to_owned)),
-        names: claims.iter().flat_map(names).collect(),
-    }
+    let id_claims = granted.answer.extra_fields().id_token.as_ref().and_then(|token| Claims::read(token.expose()).ok());
+    let access_claims = Claims::read(granted.answer.access_token().secret()).ok();
+    let subject = id_claims.as_ref().and_then(|claims| claims.string("sub")).map(str::to_owned);
+    let claims: Vec<Claims> = [id_claims, access_claims].into_iter().flatten().collect();
+    Who { account: claims.iter().find_map(Claims::account), subject, names: claims.iter().flat_map(names).collect() }
 }
 
 /// Why an answer with tokens brings none for the cluster.
@@ -110,12 +108,9 @@ pub(super) async fn read(
             (access_token.as_str(), access_claims)
         }
     };
-    if token.is_empty() || token.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Unusable::Other(Error::failed(
-            "the token that was issued is empty or holds spaces or control characters",
-            "Ask whoever runs the issuer; no cluster would take it.",
-        )));
-    }
+    // What could not be handed out later must not be kept.
+    exec_credential::check_token(token)
+        .map_err(|error| Unusable::Other(Error::failed(error.to_string(), error.next())))?;
     let expires_at =
         expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
     Ok(Grant {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use super::key::{HomeError, Key};
-use super::lock::{self, Lock, Patience};
+use super::lock;
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
 const KEYRING_LIMIT: Duration = Duration::from_secs(3);
@@ -67,7 +67,7 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
 ///
 /// Errors: why it does not work.
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
-    let _lock = lock_for_key(lock_file);
+    let _lock = lock::acquire_within(lock_file, KEY_LOCK_LIMIT);
     let probe = Key::generate().map_err(HomeError::absent)?.to_text();
     within_limit(move || {
         write_item(PROBE, &probe)?;
@@ -89,19 +89,14 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, Home
     if let Some(key) = home.read()? {
         return Ok(key);
     }
-    let _lock = lock_for_key(lock_file);
+    // Where no lock can be had a key is made all the same, and reading it back tells whose won.
+    let _lock = lock::acquire_within(lock_file, KEY_LOCK_LIMIT);
     if let Some(key) = home.read()? {
         return Ok(key);
     }
     let key = Key::generate().map_err(HomeError::absent)?;
     home.write(&key)?;
     home.read()?.ok_or_else(|| HomeError::absent("it does not give back what it was given"))
-}
-
-/// The lock, or nothing where none can be had: a key is made all the same then, and reading it back tells whose won.
-fn lock_for_key(lock_file: &Path) -> Option<Lock> {
-    let patience = |_: Option<&_>, waited| if waited < KEY_LOCK_LIMIT { Patience::Wait } else { Patience::GiveUp };
-    lock::acquire(lock_file, patience).ok()
 }
 
 struct FileHome {

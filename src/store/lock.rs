@@ -79,6 +79,11 @@ pub fn acquire(
     }
 }
 
+/// Takes the lock at `path` if it can be had within `limit`; `None` where it cannot, for whatever reason.
+pub fn acquire_within(path: &Path, limit: Duration) -> Option<Lock> {
+    acquire(path, |_, waited| if waited < limit { Patience::Wait } else { Patience::GiveUp }).ok()
+}
+
 impl Lock {
     /// Tells those who wait what this process is about. A failure is of no consequence: they wait with less knowledge.
     pub fn announce(&mut self, holder: &Holder) {

@@ -321,7 +321,7 @@ impl Store {
             Ok(None) => return Recall::Absent,
             Err(error) => return Recall::Unreadable(error),
         };
-        let body = seal::open(&file, &format!("{folder}/{id}"), &key);
+        let body = header.open(&file, &format!("{folder}/{id}"), &key);
         match body.and_then(|body| serde_json::from_slice(&body).ok()) {
             Some(record) => {
                 Recall::Found((header.facts, record, Keeper { home: header.home, key, just_chosen: false }))

@@ -64,16 +64,17 @@ pub fn header<F: DeserializeOwned>(file: &[u8]) -> Option<Header<F>> {
     serde_json::from_slice(line).ok().filter(|header: &Header<F>| header.v == VERSION)
 }
 
-/// Opens the file called `name`; `None` when key, header, name or body do not belong together.
-pub fn open(file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
-    let header: Header<serde::de::IgnoredAny> = header(file)?;
-    if header.key != key.id() {
-        return None;
+impl<F> Header<F> {
+    /// Opens `file`, called `name`, whose header this is; `None` when key, header, name or body do not belong together.
+    pub fn open(&self, file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+        if self.key != key.id() {
+            return None;
+        }
+        let (line, sealed) = split(file)?;
+        let nonce: [u8; NONCE] = STANDARD.decode(&self.nonce).ok()?.try_into().ok()?;
+        let payload = Payload { msg: sealed, aad: &associated(line, name) };
+        cipher(key).decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
     }
-    let (line, sealed) = split(file)?;
-    let nonce: [u8; NONCE] = STANDARD.decode(header.nonce).ok()?.try_into().ok()?;
-    let payload = Payload { msg: sealed, aad: &associated(line, name) };
-    cipher(key).decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {
@@ -100,6 +101,10 @@ mod tests {
         let key = Key::generate().expect("random bytes");
         let file = seal(&key, Home::File, name, "facts", b"body").expect("sealed");
         (key, file)
+    }
+
+    fn open(file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+        header::<serde::de::IgnoredAny>(file)?.open(file, name, key)
     }
 
     #[test]

@@ -6,23 +6,13 @@ use serde_json::json;
 use sim::World;
 
 use super::ALWAYS;
-use crate::common::{Home, Run, entra};
+use crate::common::{AKS, Home, Run, entra};
 use crate::scripted::Scripted;
 
 /// The arguments for a cloud that the environment describes.
 fn stack(more: &[&str]) -> Vec<String> {
-    let args = [
-        "get-token",
-        "--environment",
-        "AzureStackCloud",
-        "--server-id",
-        sim::SERVER,
-        "--client-id",
-        sim::CLIENT,
-        "--tenant-id",
-        sim::TENANT,
-    ];
-    args.iter().chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
+    let cloud = ["--environment", "AzureStackCloud"];
+    AKS.iter().chain(&cloud).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
 }
 
 fn run_with_file(home: &Home, file: &Path, args: &[String]) -> Run {

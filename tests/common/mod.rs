@@ -144,6 +144,10 @@ impl std::fmt::Display for Run {
     }
 }
 
+/// `get-token` for the Entra-shaped tenant with the flags that none can do without, wherever it is asked.
+pub const AKS: [&str; 7] =
+    ["get-token", "--server-id", sim::SERVER, "--client-id", sim::CLIENT, "--tenant-id", sim::TENANT];
+
 /// `get-token` for the Entra-shaped tenant, as an AKS kubeconfig has it, with `more` behind.
 pub fn entra(world: &World, more: &[&str]) -> Vec<String> {
     world.aks_args().into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
