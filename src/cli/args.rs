@@ -44,8 +44,11 @@ pub(super) enum Command {
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct EntryArgs {
     /// The kubeconfig context (default: the current one)
+    #[arg(value_name = "CONTEXT", conflicts_with = "context")]
+    positional: Option<String>,
+    /// The same as CONTEXT, and the way to name one that is called like a command
     #[arg(long, value_name = "NAME")]
-    pub(super) context: Option<String>,
+    context: Option<String>,
     /// The kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
@@ -54,16 +57,39 @@ pub(super) struct EntryArgs {
     pub(super) user: Option<String>,
 }
 
+impl EntryArgs {
+    /// The context that was named, either way.
+    pub(super) fn context(&self) -> Option<&str> {
+        self.positional.as_deref().or(self.context.as_deref())
+    }
+}
+
 #[derive(Args)]
 pub(super) struct LoginArgs {
     #[command(flatten)]
     pub(super) entry: EntryArgs,
     /// Sign in again even if there is a session
-    #[arg(long)]
+    #[arg(long, conflicts_with = "refresh")]
     pub(super) force: bool,
+    /// Get a new token from the session, even if the one at hand is good
+    #[arg(long)]
+    pub(super) refresh: bool,
+    #[command(flatten)]
+    pub(super) browser: BrowserArgs,
     /// Whether somebody may be asked to sign in
     #[arg(long, value_name = "WHEN")]
     pub(super) prompt: Option<Prompt>,
+}
+
+/// How an address is opened.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct BrowserArgs {
+    /// Show the address only
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    pub(super) skip_open_browser: Option<bool>,
+    /// Program that opens the address, its only argument (default: $BROWSER, then the desktop's)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) browser_command: Option<String>,
 }
 
 #[derive(Args)]
@@ -77,7 +103,7 @@ pub(super) struct StatusArgs {
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").args(["all", "account", "context"]).multiple(false))]
+#[command(group = clap::ArgGroup::new("what").args(["all", "account", "context", "positional"]).multiple(false))]
 pub(super) struct LogoutArgs {
     #[command(flatten)]
     pub(super) entry: EntryArgs,
@@ -179,19 +205,14 @@ pub(super) struct GetTokenArgs {
     /// The same as --oidc-pkce-method=S256
     #[arg(long, help_heading = OIDC, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) oidc_use_pkce: Option<bool>,
-    /// Show the address only
-    #[arg(long, help_heading = OIDC, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub(super) skip_open_browser: Option<bool>,
-    /// Program that opens the address, its only argument
-    #[arg(long, help_heading = OIDC, value_name = "PROGRAM")]
-    pub(super) browser_command: Option<String>,
-
     /// Get a new token even if the remembered one is good
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) force_refresh: Option<bool>,
     /// Whether somebody may be asked to sign in (default: $KUBECTL_LOGIN_PROMPT, else auto)
     #[arg(long, value_name = "WHEN")]
     pub(super) prompt: Option<Prompt>,
+    #[command(flatten)]
+    pub(super) browser: BrowserArgs,
     /// Where the key of what is remembered is kept
     #[arg(long, value_name = "WHERE", default_value = "auto")]
     pub(super) token_cache_storage: CacheStorage,

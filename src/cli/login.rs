@@ -5,6 +5,7 @@ use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig};
 use kubectl_login::paths;
+use kubectl_login::profile::Browser;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
 use kubectl_login::text::printable;
@@ -15,7 +16,11 @@ use super::report;
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Failed> {
-    let (entry, settings, environment) = settings_of(&args.entry, environment)?;
+    let (entry, mut settings, environment) = settings_of(&args.entry, environment)?;
+    match profile::browser(&args.browser) {
+        Browser::Desktop => {}
+        typed => settings.profile.browser = typed,
+    }
     let store = settings.store(&environment);
     // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
     let prompt = match (args.prompt, environment.ci()) {
@@ -25,7 +30,7 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
     };
     let for_whom = entry.context.or(entry.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
-    let insist = Insist { on_sign_in: args.force, typed: true, ..Insist::default() };
+    let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true };
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
 
     let session = Identity::of(&settings.profile).session;
@@ -66,7 +71,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
         paths::home(environment).as_deref(),
     )
     .map_err(explain)?;
-    let entry = kubeconfig.entry(args.context.as_deref(), args.user.as_deref()).map_err(explain)?;
+    let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(explain)?;
     let Some(words) = entry.exec.plugin_arguments() else {
         return Err(Error::failed(
             format!(

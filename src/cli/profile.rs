@@ -10,7 +10,7 @@ use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
 use kubectl_login::text::printable;
 
-use super::args::{CacheStorage, GetTokenArgs, go_duration};
+use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::typed::Typed;
 use crate::ui::Prompt;
 
@@ -181,7 +181,7 @@ fn entra(
         token_kind: TokenKind::Access,
         network,
         storage,
-        browser: Browser::Skip,
+        browser: browser(&args.browser),
     })
 }
 
@@ -232,12 +232,17 @@ fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profi
         token_kind: if use_access_token { TokenKind::Access } else { TokenKind::Id },
         network: Network { headers: headers(&args.oidc_request_header)?, ..network },
         storage,
-        browser: match (&args.browser_command, args.skip_open_browser) {
-            (_, Some(true)) => Browser::Skip,
-            (Some(command), _) if !command.is_empty() => Browser::Command(command.clone()),
-            _ => Browser::Desktop,
-        },
+        browser: browser(&args.browser),
     })
+}
+
+/// The browser that the flags ask for.
+pub(super) fn browser(args: &BrowserArgs) -> Browser {
+    match (&args.browser_command, args.skip_open_browser) {
+        (_, Some(true)) => Browser::Skip,
+        (Some(command), _) if !command.is_empty() => Browser::Command(command.clone()),
+        _ => Browser::Desktop,
+    }
 }
 
 fn not_yet(what: &str, instead: &str) -> Error {
