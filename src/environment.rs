@@ -62,8 +62,28 @@ variables! {
     DISPLAY;
     /// Wayland display: a sign that somebody sits in front of a desktop.
     WAYLAND_DISPLAY;
-    /// Set in an SSH session: the desktop's browser is not opened there.
+    /// Set under WSL: pages are opened in Windows' browser.
+    WSL_DISTRO_NAME;
+    /// Set in an SSH session: no browser is opened there, unless `--browser-command` names one.
     SSH_CONNECTION;
+    /// Set in an SSH session with a terminal; the same.
+    SSH_TTY;
+    /// Programs that open a page, separated by colons, tried before the desktop's own; `%s` stands for the address.
+    BROWSER;
+    /// Set in a terminal of Visual Studio Code: `BROWSER` is then used over SSH and without a display too.
+    VSCODE_IPC_HOOK_CLI;
+    /// Terminal type; `dumb`, or none, means no colours, no countdown, no QR code.
+    TERM;
+    /// Set to anything: no colours.
+    NO_COLOR;
+    /// Locale; a QR code is drawn where its character set is UTF-8.
+    LC_ALL;
+    /// The same, where `LC_ALL` is unset.
+    LC_CTYPE;
+    /// The same, where `LC_CTYPE` is unset too.
+    LANG;
+    /// Set by tmux, which passes the clipboard on whatever `TERM` is.
+    TMUX;
     /// Set by most build systems: nobody is asked to sign in there.
     CI;
     /// Set by GitHub Actions: nobody is asked to sign in there.

@@ -34,6 +34,12 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Whether opening a page may be all that a person needs, with nothing to read in a terminal. Entra's device code
+    /// answer never has an address with the code in it (`verification_uri_complete`).
+    pub fn page_may_do_alone(&self) -> bool {
+        matches!(self.provider, Provider::Oidc { .. })
+    }
+
     /// The scopes that are asked for: sorted and each once for OpenID Connect (the order has no meaning), the server's
     /// `/.default` and what a session needs for Entra.
     pub fn wanted_scopes(&self) -> Vec<String> {

@@ -217,8 +217,12 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn an_unknown_flag_or_command_is_exit_2_on_stderr() {
     let (world, home) = (World::start(), Home::new());
-    for args in [entra(&world, &["--no-such-flag"]), vec!["no-such-command".into()], entra(&world, &["--timeout", "5"])]
-    {
+    for args in [
+        entra(&world, &["--no-such-flag"]),
+        vec!["--no-such-flag".into()],
+        vec!["status".into(), "no-such-word".into()],
+        entra(&world, &["--timeout", "5"]),
+    ] {
         let run = home.run(&args);
         run.assert_failed(2, &["error"]);
     }

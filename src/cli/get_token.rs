@@ -3,12 +3,12 @@
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::Error;
 use kubectl_login::kube::exec_credential::{ExecInfo, credential_line};
-use kubectl_login::session::{Failed, Insist, Road};
+use kubectl_login::session::{Failed, How, Insist, Road};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
-use super::profile;
 use super::typed::Typed;
+use super::{login, profile};
 use crate::ui::Terminal;
 
 pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<(), Failed> {
@@ -25,5 +25,9 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
     let line = credential_line(request.api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
     answer.write(&line)?;
+    if obtained.how == How::SignedIn {
+        let (beginning, rest) = login::outcome(&obtained, obtained.facts.as_ref());
+        person.confirm(&beginning, &rest);
+    }
     Ok(())
 }

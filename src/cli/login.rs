@@ -1,5 +1,7 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
+use std::io::IsTerminal as _;
+
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
@@ -7,12 +9,14 @@ use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig};
 use kubectl_login::paths;
 use kubectl_login::profile::Browser;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, How, Insist, Road};
+use kubectl_login::session::{Failed, How, Insist, Obtained, Road};
+use kubectl_login::store::SessionFacts;
 use kubectl_login::text::printable;
 
 use super::args::{EntryArgs, LoginArgs};
 use super::profile::{self, Settings};
 use super::report;
+use crate::ui::style::{self, Style, paint};
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Failed> {
@@ -34,31 +38,32 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
 
     let session = Identity::of(&settings.profile).session;
-    let known = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, home, facts)| (facts, home));
-    let (facts, home) = match (obtained.facts, obtained.home) {
-        (Some(facts), home) => (Some(facts), home),
-        (None, _) => known().map_or((None, None), |(facts, home)| (Some(facts), Some(home))),
-    };
-    let beginning = match obtained.how {
+    let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
+    let facts = obtained.facts.clone().or_else(remembered);
+    let colour = style::enabled(std::io::stdout().is_terminal(), &environment);
+    let (beginning, rest) = outcome(&obtained, facts.as_ref());
+    report::line(&format!("{}{rest}", paint(colour, Style::Good, &beginning)))?;
+    if obtained.how == How::Remembered {
+        report::line("Nothing had to be done. For a new token: --refresh; for another sign-in: --force")?;
+    }
+    Ok(())
+}
+
+/// One sentence, in two parts of which the first may be coloured: how the token was come by and who that is; from whom,
+/// until when.
+pub(super) fn outcome(obtained: &Obtained, facts: Option<&SessionFacts>) -> (String, String) {
+    let how = match obtained.how {
         How::Remembered => "Already signed in",
         How::Refreshed => "Still signed in",
         How::SignedIn => "Signed in",
     };
-    let account = facts.as_ref().and_then(|facts| facts.account.clone()).unwrap_or_else(|| "somebody".to_owned());
-    let from = facts.as_ref().map(|facts| match &facts.tenant {
+    let account = facts.and_then(|facts| facts.account.as_deref()).map(|account| printable(account, 200));
+    let from = facts.map(|facts| match &facts.tenant {
         Some(tenant) => format!(", tenant {}", printable(tenant, 100)),
         None => format!(", issuer {}", printable(&facts.issuer, 200)),
     });
-    let kept = match home {
-        Some(home) => format!("kept with the {}", if home.name() == "keyring" { "keyring" } else { "key file" }),
-        None => "not remembered".to_owned(),
-    };
-    report::line(&format!(
-        "{beginning} as {account}{}, valid until {}; {kept}.",
-        from.unwrap_or_default(),
-        until(obtained.expires_at)
-    ))?;
-    Ok(())
+    let account = account.map(|account| format!(" as {account}")).unwrap_or_default();
+    (format!("{how}{account}"), format!("{}, valid until {}.", from.unwrap_or_default(), until(obtained.expires_at)))
 }
 
 /// The settings of the kubeconfig entry that is meant, and the environment it runs in.

@@ -18,6 +18,8 @@ use crate::store::lock::{self, Holder, Lock, LockError, Patience};
 const NETWORK_PATIENCE: Duration = Duration::from_secs(60);
 /// How long somebody with a token that is still good waits for a better one.
 const GOOD_TOKEN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a wait may be before it is explained.
+const TELL_AFTER: Duration = Duration::from_secs(3);
 /// What is granted to a holder beyond the end of its code.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
@@ -50,8 +52,13 @@ impl Coordination {
     }
 
     /// Takes the session's lock. Whoever has a good token does not wait long, and whoever could not ask a person does
-    /// not wait for somebody else's. `on_prompt` is called once with a holder that asks one.
-    pub(super) fn lock(&self, can_ask: bool, has_good_token: bool, on_prompt: &dyn Fn(&Holder)) -> Result<Held, Error> {
+    /// not wait for somebody else's. `on_wait` is called once, when a wait that brings something has lasted three seconds.
+    pub(super) fn lock(
+        &self,
+        can_ask: bool,
+        has_good_token: bool,
+        on_wait: &dyn Fn(Option<&Holder>),
+    ) -> Result<Held, Error> {
         let Some(folder) = &self.folder else { return Ok(Held(None)) };
         let mut patience = LockPatience {
             can_ask,
@@ -61,12 +68,12 @@ impl Coordination {
             told: false,
         };
         let taken = lock::acquire(&folder.join("locks").join(&self.session), |holder, waited| {
-            if let Some(holder) = holder.filter(|holder| holder.asks_until.is_some() && can_ask && !has_good_token)
-                && !std::mem::replace(&mut patience.told, true)
-            {
-                on_prompt(holder);
+            let decision = patience.decide(holder, waited, Utc::now().timestamp());
+            let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
+            if explain && !std::mem::replace(&mut patience.told, true) {
+                on_wait(holder);
             }
-            patience.decide(holder, waited, Utc::now().timestamp())
+            decision
         });
         match taken {
             Ok(lock) => Ok(Held(Some(lock))),

@@ -200,15 +200,16 @@ impl<'a> Road<'a> {
         let caller = Caller::of_process();
         let known = place.outcomes.read();
         let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
-        let on_prompt = |holder: &Holder| {
-            if self.insist.typed {
-                let who = holder.pid;
-                self.person.say(&format!(
-                    "Process {who} is waiting for this sign-in already. Finish it there, or end it to get a code here."
-                ));
-            }
+        let on_wait = |holder: Option<&Holder>| {
+            self.person.mention(&match holder {
+                Some(Holder { pid, asks_until: Some(_), .. }) => {
+                    format!("Waiting for process {pid}, which asks somebody to sign in.")
+                }
+                Some(Holder { pid, .. }) => format!("Waiting for process {pid}, which gets a token."),
+                None => "Waiting for another process, which gets a token.".to_owned(),
+            });
         };
-        let mut lock = match place.lock(can_ask, self.good(&before).is_some(), &on_prompt) {
+        let mut lock = match place.lock(can_ask, self.good(&before).is_some(), &on_wait) {
             Ok(lock) => lock,
             Err(error) => return self.good(&before).map(|token| self.as_remembered(token)).ok_or(error.into()),
         };

@@ -358,7 +358,7 @@ fn say_how_it_is_kept(
     let sentence = match (keeper, trouble, write_error) {
         (Some(_), _, Some(error)) => format!("The sign-in could not be remembered in {folder}: {error}."),
         (Some(_), Some(trouble), None) => format!(
-            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}). That protects stray copies and backups of the records, not against programs that run as you."
+            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}).\nThat protects stray copies and backups of the records, not against programs that run as you."
         ),
         (None, Some(trouble), _) => format!("The sign-in is not remembered: {trouble}."),
         _ => return,

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{CodePrompt, Desk, NoTokens, Reach, Way, explain};
+use super::{CodePrompt, Desk, NoTokens, Person, Reach, Way, explain};
 use crate::entra::advice;
 use crate::error::{Error, Kind};
 use crate::http::is_acceptable_from;
@@ -60,6 +60,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
     };
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
+    let _shown = Shown(desk.person);
     match pending.wait(client, limit).await {
         Ok(granted) => Ok(granted),
         Err(Ending::Failed(failure)) => Err(ended(explain(&failure, "sign in"))),
@@ -70,6 +71,15 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
             };
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, advice::EXPIRED)))
         }
+    }
+}
+
+/// A code in front of a person. However the wait ends, Ctrl-C included, it is put away first.
+struct Shown<'a>(&'a dyn Person);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.0.put_code_away();
     }
 }
 

@@ -51,8 +51,12 @@ pub trait Person {
     ///
     /// Errors: nobody can be shown anything after all.
     fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()>;
+    /// The code that was shown is of no use any more: used, ended, or nobody waits for it.
+    fn put_code_away(&self);
     /// Says one sentence to somebody who has just been asked something.
     fn say(&self, sentence: &str);
+    /// Says one sentence to somebody at a terminal, and to nobody otherwise.
+    fn mention(&self, sentence: &str);
 }
 
 /// What every way of signing in works with.

@@ -7,47 +7,90 @@ use kubectl_login::environment::{self, Environment};
 use kubectl_login::profile::Browser;
 use url::Url;
 
-/// Whether somebody may sit in front of a desktop here.
-pub(super) fn has_desktop(environment: &Environment) -> bool {
-    if environment.get_os(environment::SSH_CONNECTION).is_some() || environment.ci().is_some() {
-        return false;
-    }
-    cfg!(any(target_os = "macos", windows))
-        || [environment::DISPLAY, environment::WAYLAND_DISPLAY].iter().any(|name| environment.get_os(name).is_some())
+/// What came of opening a page. Whether it is shown is not known: the address is on the terminal all the same, where
+/// there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// A program was started.
+    Yes,
+    /// There is none, or it would be of no use here.
+    No,
+    /// The program that was asked for by name cannot be started.
+    Failed(String),
 }
 
-/// Opens `url`, which has been checked to be https (or on this machine); tells whether a program was started. Whether it
-/// shows the page is not known: the address is on the terminal all the same, where there is one.
-pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> bool {
-    let candidates = match browser {
-        Browser::Skip => return false,
+/// Whether nobody would see a page that is opened here: over SSH (a forwarded display is far away too), in a pipeline, or
+/// without a display, as in most containers. Under WSL the display is Windows'.
+pub(super) fn is_headless(environment: &Environment) -> bool {
+    let set = |name: &&str| environment.get_os(name).is_some();
+    if environment.ci().is_some() || [environment::SSH_CONNECTION, environment::SSH_TTY].iter().any(set) {
+        return true;
+    }
+    let displays = [environment::DISPLAY, environment::WAYLAND_DISPLAY, environment::WSL_DISTRO_NAME];
+    !cfg!(any(target_os = "macos", windows)) && !displays.iter().any(set)
+}
+
+/// Opens `url`, which has been checked to be https (or on this machine), with the first program that can be started.
+pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> Opened {
+    match browser {
+        Browser::Skip => Opened::No,
         Browser::Command(program) => {
             let mut command = Command::new(program);
             command.arg(url.as_str());
-            vec![command]
+            if started(&command) { Opened::Yes } else { Opened::Failed(program.clone()) }
         }
-        Browser::Desktop if !has_desktop(environment) => return false,
-        Browser::Desktop => open::commands(url.as_str()),
-    };
-    for candidate in candidates {
-        let Some(program) = absolute(candidate.get_program().as_ref()) else { continue };
-        let mut command = Command::new(program);
-        command.args(candidate.get_args());
-        // On Windows the address travels in a variable of the candidate's own.
-        command.envs(candidate.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        for name in environment::NOT_FOR_CHILDREN {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // A group of its own: Ctrl-C in the terminal is meant for us, not for the browser.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        match command.spawn() {
-            Ok(_) => return true,
-            Err(error) => tracing::debug!(%error, "browser not started"),
+        Browser::Desktop => {
+            let headless = is_headless(environment);
+            // An editor that works here and is shown elsewhere brings a BROWSER of its own, which opens pages there.
+            let remote_editor = environment.get_os(environment::VSCODE_IPC_HOOK_CLI).is_some();
+            let named = environment.get(environment::BROWSER).filter(|_| !headless || remote_editor);
+            let mut candidates = named.map(|list| named_browsers(list, url)).unwrap_or_default();
+            if !headless {
+                candidates.extend(open::commands(url.as_str()));
+            }
+            if candidates.iter().any(started) { Opened::Yes } else { Opened::No }
         }
     }
-    false
+}
+
+/// The programs that `$BROWSER` lists: separated by colons, each with `%s` for the address or the address behind it.
+fn named_browsers(list: &str, url: &Url) -> Vec<Command> {
+    let entries = list.split(':').filter(|entry| !entry.trim().is_empty());
+    let command = |entry: &str| {
+        // The path of a program may have blanks in it; a command line may have arguments.
+        let mut words: Vec<&str> =
+            if Path::new(entry).is_file() { vec![entry] } else { entry.split_whitespace().collect() };
+        let mut command = Command::new(words.remove(0));
+        command.args(words.iter().map(|word| word.replace("%s", url.as_str())));
+        if !words.iter().any(|word| word.contains("%s")) {
+            command.arg(url.as_str());
+        }
+        command
+    };
+    entries.map(command).collect()
+}
+
+/// Starts `candidate`, in a group and with streams of its own, and leaves it alone.
+fn started(candidate: &Command) -> bool {
+    let Some(program) = absolute(candidate.get_program().as_ref()) else { return false };
+    let mut command = Command::new(program);
+    command.args(candidate.get_args());
+    // Under Windows the address travels in a variable of the candidate's own.
+    command.envs(candidate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    for name in environment::NOT_FOR_CHILDREN {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // A group of its own: Ctrl-C in the terminal is meant for us, not for the browser.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    match command.spawn() {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::debug!(%error, "browser not started");
+            false
+        }
+    }
 }
 
 /// Where `program` is: itself if it is a path, else looked up once in `PATH`, so that what is run is what was found.
@@ -60,4 +103,38 @@ fn absolute(program: &Path) -> Option<PathBuf> {
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(format!("{}{}", program.display(), std::env::consts::EXE_SUFFIX)))
         .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[&str]) -> Environment {
+        variables.iter().map(|name| (*name, "x")).collect()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_display_counts_unless_it_is_far_away() {
+        assert!(is_headless(&environment(&[])));
+        assert!(!is_headless(&environment(&["DISPLAY"])));
+        assert!(!is_headless(&environment(&["WAYLAND_DISPLAY"])));
+        assert!(!is_headless(&environment(&["WSL_DISTRO_NAME"])));
+        assert!(is_headless(&environment(&["DISPLAY", "SSH_CONNECTION"])));
+        assert!(is_headless(&environment(&["DISPLAY", "SSH_TTY"])));
+        assert!(is_headless(&environment(&["DISPLAY", "CI"])));
+    }
+
+    #[test]
+    fn browser_lists_commands_with_or_without_a_place_for_the_address() {
+        let url = Url::parse("https://a/b?c=d&e").expect("a URL");
+        let lines: Vec<String> = named_browsers("firefox:w3m -x %s y: :lynx --arg", &url)
+            .iter()
+            .map(|command| {
+                let words = std::iter::once(command.get_program()).chain(command.get_args());
+                words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        assert_eq!(lines, ["firefox https://a/b?c=d&e", "w3m -x https://a/b?c=d&e y", "lynx --arg https://a/b?c=d&e"]);
+    }
 }

@@ -1,6 +1,11 @@
 //! The terminal, prompts and the browser: the only place that talks to a person.
 
 mod browser;
+mod countdown;
+mod prompt;
+mod qr;
+mod screen;
+pub(crate) mod style;
 mod terminal;
 
 pub(crate) use terminal::{Prompt, Terminal};

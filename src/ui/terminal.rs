@@ -1,16 +1,19 @@
 //! Where a person can be reached, and what they are shown.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::profile::{Browser, Profile, Provider};
+use kubectl_login::profile::{Browser, Profile};
 use kubectl_login::signin::{CodePrompt, Person, Reach};
-use kubectl_login::text::printable;
 
-use super::browser;
+use super::browser::{self, Opened};
+use super::countdown::{CLEAR_LINE, Countdown};
+use super::prompt;
+use super::screen::Screen;
+use super::style::{Style, paint};
 
 /// Whether somebody may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,6 +35,8 @@ pub(crate) struct Terminal<'a> {
     environment: &'a Environment,
     /// Found out when it is first needed: a warm call never asks.
     channel: OnceCell<Channel>,
+    /// Runs while a code is shown.
+    countdown: RefCell<Option<Countdown>>,
 }
 
 /// How text gets to the person.
@@ -52,7 +57,13 @@ impl<'a> Terminal<'a> {
         for_whom: Option<String>,
         environment: &'a Environment,
     ) -> Self {
-        Terminal { prompt, profile, for_whom, environment, channel: OnceCell::new() }
+        Terminal { prompt, profile, for_whom, environment, channel: OnceCell::new(), countdown: RefCell::default() }
+    }
+
+    /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured.
+    pub(crate) fn confirm(&self, beginning: &str, rest: &str) {
+        let colour = self.screen().is_some_and(|screen| screen.colour);
+        self.say(&format!("{}{rest}", paint(colour, Style::Good, beginning)));
     }
 
     fn channel(&self) -> &Channel {
@@ -72,15 +83,37 @@ impl<'a> Terminal<'a> {
     }
 
     fn has_desktop(&self) -> bool {
-        self.profile.browser != Browser::Skip && browser::has_desktop(self.environment)
+        self.profile.page_may_do_alone()
+            && self.profile.browser != Browser::Skip
+            && !browser::is_headless(self.environment)
+    }
+
+    /// What the terminal can do, where one is behind the channel.
+    fn screen(&self) -> Option<Screen> {
+        let size = match self.channel() {
+            Channel::Stderr if io::stderr().is_terminal() => terminal_size::terminal_size_of(io::stderr()),
+            Channel::Controlling(terminal) => terminal_size::terminal_size_of(terminal),
+            _ => return None,
+        };
+        Some(Screen::of(size, self.environment))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
-        match self.channel() {
-            Channel::Stderr => io::stderr().lock().write_all(text.as_bytes()),
-            Channel::Controlling(terminal) => (&*terminal).write_all(text.as_bytes()),
-            Channel::DesktopOnly | Channel::None(_) => Ok(()),
+        match self.channel().writer()? {
+            Some(mut writer) => writer.write_all(text.as_bytes()),
+            None => Ok(()),
         }
+    }
+}
+
+impl Channel {
+    /// What is written to; `None` where nothing can be.
+    fn writer(&self) -> io::Result<Option<Box<dyn Write + Send>>> {
+        Ok(match self {
+            Channel::Stderr => Some(Box::new(io::stderr())),
+            Channel::Controlling(terminal) => Some(Box::new(terminal.try_clone()?)),
+            Channel::DesktopOnly | Channel::None(_) => None,
+        })
     }
 }
 
@@ -97,45 +130,47 @@ impl Person for Terminal<'_> {
         io::stderr().is_terminal() || controlling_terminal().is_some()
     }
 
-    fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()> {
-        let text = prompt_text(prompt, self.for_whom.as_deref(), self.profile);
+    fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {
+        let open = |url| browser::open(url, &self.profile.browser, self.environment);
+        let opened = code.address_to_open.map_or(Opened::No, open);
+        if matches!(self.channel(), Channel::DesktopOnly) {
+            return match opened {
+                Opened::Yes => Ok(()),
+                _ => Err(Error::sign_in_needed(
+                    "somebody has to sign in, and no browser could be started here",
+                    "Run kubectl login in a terminal. In a pipeline use an unattended method.",
+                )),
+            };
+        }
+        let screen = self.screen().unwrap_or_default();
+        let text = prompt::text(code, self.for_whom.as_deref(), self.profile, &opened, &screen);
         self.write(&text).map_err(|error| {
             Error::sign_in_needed(format!("the code cannot be shown: {error}"), "Run kubectl login in a terminal.")
         })?;
-        let opened =
-            prompt.address_to_open.is_some_and(|url| browser::open(url, &self.profile.browser, self.environment));
-        match self.channel() {
-            Channel::DesktopOnly if !opened => Err(Error::sign_in_needed(
-                "somebody has to sign in, and no browser could be started here",
-                "Run kubectl login in a terminal. In a pipeline use an unattended method.",
-            )),
-            _ => Ok(()),
+        if screen.rewrites
+            && let Ok(Some(writer)) = self.channel().writer()
+        {
+            let columns = screen.size.map_or(80, |(columns, _)| columns);
+            *self.countdown.borrow_mut() = Some(Countdown::start(writer, code.life, columns));
         }
+        Ok(())
+    }
+
+    fn put_code_away(&self) {
+        self.countdown.borrow_mut().take();
     }
 
     fn say(&self, sentence: &str) {
         // A notice that cannot be shown changes nothing.
         let _ = self.write(&format!("{sentence}\n"));
     }
-}
 
-/// The prompt: for whom, then address and code, each alone on its line so that a double click takes it whole.
-fn prompt_text(prompt: &CodePrompt<'_>, for_whom: Option<&str>, profile: &Profile) -> String {
-    let cluster = for_whom.map_or_else(|| "Kubernetes".to_owned(), |name| printable(name, 200));
-    let issuer = match &profile.provider {
-        Provider::Entra { tenant, .. } => format!("tenant {}", printable(tenant, 100)),
-        Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),
-    };
-    let account = profile.account_hint.as_ref().map(|hint| format!(" as {}", printable(hint, 100)));
-    let reason = prompt.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
-    let minutes = prompt.life.as_secs().div_ceil(60);
-    format!(
-        "\n{reason}Sign in to {cluster}{} ({issuer}).\n\nOpen this page in a browser, on any device:\n\n{}\n\nand enter this code:\n\n{}\n\nThe code is good for {minutes} {}. Only enter a code that you asked for yourself.\n\n",
-        account.unwrap_or_default(),
-        prompt.address,
-        prompt.code,
-        if minutes == 1 { "minute" } else { "minutes" },
-    )
+    fn mention(&self, sentence: &str) {
+        if let Some(screen) = self.screen() {
+            // Another process may be counting down on this line.
+            self.say(&format!("{}{sentence}", if screen.rewrites { CLEAR_LINE } else { "" }));
+        }
+    }
 }
 
 /// The terminal this process belongs to, wherever its streams go.

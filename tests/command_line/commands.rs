@@ -36,7 +36,7 @@ fn bare_it_signs_in_for_the_current_context_and_says_who_and_until_when() {
     let run = home.run::<&str>(&[]);
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(run.stdout.lines().count(), 1, "{run}");
-    for word in ["Signed in as", ALICE, sim::TENANT, "valid until", " min left", "key file"] {
+    for word in ["Signed in as", ALICE, sim::TENANT, "valid until", " min left"] {
         assert!(run.stdout.contains(word), "{word}: {run}");
     }
     assert!(run.stderr.contains("Sign in to sim ("), "{run}");

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Whole families of variables that steer this plugin, the two it stands in for, or kubectl.
-const PREFIXES: [&str; 5] = ["AZURE", "AAD_", "ARM_", "KUBE", "MSI_"];
-const NAMES: [&str; 21] = [
+const PREFIXES: [&str; 9] = ["AZURE", "AAD_", "ARM_", "KUBE", "MSI_", "LC_", "SSH_", "VSCODE_", "WSL"];
+const NAMES: [&str; 25] = [
     "CI",
     "GITHUB_ACTIONS",
     "GITHUB_TOKEN",
@@ -22,6 +22,10 @@ const NAMES: [&str; 21] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "BROWSER",
+    "TERM",
+    "TMUX",
+    "NO_COLOR",
+    "LANG",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
