@@ -1,13 +1,11 @@
 //! OpenID Connect issuers: discovery, ID token checks, PKCE, client secrets, headers, certificates, clocks.
-//! Opening a browser is in `oidc/`.
+//! Discovery is in `oidc/`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 #[path = "common/scripted.rs"]
 mod scripted;
 
-#[path = "oidc/browser.rs"]
-mod browser;
 #[path = "oidc/discovery.rs"]
 mod discovery;
 

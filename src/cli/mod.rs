@@ -59,7 +59,12 @@ fn grammar(words: &[OsString]) -> clap::Command {
         Some("kubectl-oidc_login") => "kubectl oidc-login",
         _ => "kubectl login",
     };
-    Cli::command().bin_name(shown).mut_subcommand(GET_TOKEN, peers::add_passive_flags)
+    Cli::command().bin_name(shown).mut_subcommand(GET_TOKEN, |command| {
+        // The peers' parser takes the next word for the value, whatever it begins with; a secret may begin with a hyphen.
+        let takes_value = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        peers::add_passive_flags(command)
+            .mut_args(|arg| if takes_value(&arg) { arg.allow_hyphen_values(true) } else { arg })
+    })
 }
 
 /// Which flags of `get-token` were typed, where that is the command.

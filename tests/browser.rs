@@ -1,13 +1,17 @@
-//! Opening a browser on the verification address: started apart, without secrets, and never waited for.
+//! Opening a browser on the verification address: which one, where none, started apart, without secrets, never waited for.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sim::{Behaviour, World};
+use common::{Home, PLUGIN, Run, entra, needed, oidc};
+use sim::{Behaviour, VERIFICATION_URI, World};
 
-use super::ALWAYS;
-use crate::common::{Home, Run, oidc};
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
 
 /// A browser that notes down how it was started, chatters on both streams, and stays until it is told to go.
 struct Browser {
@@ -17,13 +21,18 @@ struct Browser {
 
 impl Browser {
     fn new(home: &Home) -> Browser {
-        let folder = home.path().join("browser");
+        Browser::called(home, "sim-browser")
+    }
+
+    fn called(home: &Home, name: &str) -> Browser {
+        let folder = home.path().join(format!("folder-of-{name}"));
         std::fs::create_dir(&folder).unwrap();
-        let program = folder.join("sim-browser");
+        let program = folder.join(name);
         let at = folder.display();
         let script = format!(
             "#!/bin/sh\n\
              echo chatter from the browser\necho complaint from the browser >&2\n\
+             (echo from a child; sleep 20) &\n\
              for word in \"$0\" \"$@\"; do echo \"$word\"; done >'{at}/argv.new'\n\
              env >'{at}/env'\nmv '{at}/argv.new' '{at}/argv'\n\
              waited=0\nwhile [ -d '{at}' ] && [ ! -e '{at}/go' ] && [ $waited -lt 600 ]; do sleep 0.1; waited=$((waited + 1)); done\n\
@@ -32,6 +41,10 @@ impl Browser {
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         Browser { program, folder }
+    }
+
+    fn program(&self) -> &str {
+        self.program.to_str().unwrap()
     }
 
     fn started(&self) -> bool {
@@ -64,13 +77,13 @@ fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
 fn the_named_browser_gets_the_address_with_the_code_and_nothing_of_it_is_waited_for_or_heard() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
-    let run = sign_in(&world, &home, &["--browser-command", browser.program.to_str().unwrap()]);
+    let run = sign_in(&world, &home, &["--browser-command", browser.program()]);
     run.token();
     let (argv, _) = browser.seen();
     assert!(!browser.folder.join("gone").exists(), "the browser had to end first");
     let code = world.wait_for_device_request(1, Duration::ZERO).remove(0);
     let address = format!("{}/activate?user_code={code}", world.issuer());
-    assert_eq!(argv, [browser.program.to_str().unwrap(), &address]);
+    assert_eq!(argv, [browser.program(), &address]);
     assert!(!run.stderr.contains("browser\n"), "{run}");
 }
 
@@ -79,7 +92,7 @@ fn the_browser_is_given_no_secret_and_no_request_of_kubectls() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     world.set_client_secret(Some("client-secret-word"));
-    let program = browser.program.to_str().unwrap();
+    let program = browser.program();
     let more = ["--browser-command", program, "--oidc-client-secret", "client-secret-word", "--prompt", "always"];
     let mut command = home.plugin(&oidc(&world, &more));
     command.env("KUBERNETES_EXEC_INFO", r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#).env("SEEN", "yes");
@@ -110,14 +123,14 @@ fn a_bare_name_is_looked_up_in_the_path() {
     let mut command = home.plugin(&oidc(&world, &["--browser-command", "sim-browser", "--prompt", "always"]));
     Run::of(command.env("PATH", path)).token();
     // Started by absolute path.
-    assert_eq!(browser.seen().0[0], browser.program.to_str().unwrap());
+    assert_eq!(browser.seen().0[0], browser.program());
 }
 
 #[test]
 fn no_browser_is_opened_where_none_is_wanted() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
-    let program = browser.program.to_str().unwrap();
+    let program = browser.program();
     let run = sign_in(&world, &home, &["--browser-command", program, "--skip-open-browser"]);
     run.token();
     assert!(!browser.started());
@@ -125,18 +138,115 @@ fn no_browser_is_opened_where_none_is_wanted() {
 }
 
 #[test]
-fn a_browser_that_cannot_be_started_is_no_error() {
+fn a_browser_that_cannot_be_started_is_no_error_and_is_named() {
     let (world, home) = (World::start(), Home::new());
     let run = sign_in(&world, &home, &["--browser-command", "/nowhere/browser"]);
     run.token();
     assert!(!run.stderr.contains("Error"), "{run}");
+    assert!(run.stderr.contains("/nowhere/browser cannot be started. Open this page"), "{run}");
+}
+
+/// A sign-in at the Entra-shaped tenant on a desktop whose `xdg-open` is `desktop`, with more variables.
+fn on_desktop(desktop: &Browser, variables: &[(&str, &str)]) -> Run {
+    let (world, home) = (World::start(), Home::new());
+    let path = format!("{}:{}", desktop.folder.display(), std::env::var("PATH").unwrap());
+    let mut command = home.plugin(&entra(&world, &ALWAYS));
+    command.env("PATH", path).env("DISPLAY", ":99").envs(variables.iter().copied());
+    let run = Run::of(&mut command);
+    run.token();
+    run
+}
+
+#[test]
+fn on_a_desktop_its_own_browser_is_opened_for_entra_too() {
+    let home = Home::new();
+    let desktop = Browser::called(&home, "xdg-open");
+    let run = on_desktop(&desktop, &[]);
+    assert_eq!(desktop.seen().0[1..], [VERIFICATION_URI]);
+    assert!(run.stderr.contains("Your browser should open this page"), "{run}");
+    // Whether it does is not known.
+    assert!(run.stderr.lines().any(|line| line == VERIFICATION_URI), "{run}");
+}
+
+#[test]
+fn the_variable_comes_before_the_desktop_and_may_list_several() {
+    let home = Home::new();
+    let (desktop, own) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "own browser"));
+    let list = format!("/nowhere/browser:{}", own.program());
+    on_desktop(&desktop, &[("BROWSER", &list)]);
+    assert_eq!(own.seen().0, [own.program(), VERIFICATION_URI]);
+    assert!(!desktop.started());
+
+    let with_arguments = Browser::called(&home, "third");
+    on_desktop(&desktop, &[("BROWSER", &format!("{} --new %s --end", with_arguments.program()))]);
+    assert_eq!(with_arguments.seen().0[1..], ["--new", VERIFICATION_URI, "--end"]);
+    assert!(!desktop.started());
+}
+
+#[test]
+fn over_ssh_and_without_a_display_nothing_is_opened() {
+    let home = Home::new();
+    let desktop = Browser::called(&home, "xdg-open");
+    for far_away in [("SSH_CONNECTION", "a 1 b 22"), ("SSH_TTY", "/dev/pts/1"), ("DISPLAY", ""), ("CI", "true")] {
+        let run = on_desktop(&desktop, &[("BROWSER", desktop.program()), far_away]);
+        assert!(run.stderr.contains("Open this page in a browser, on any device"), "{run}");
+        assert!(!desktop.started(), "{far_away:?}");
+    }
+}
+
+#[test]
+fn an_editor_that_is_shown_elsewhere_opens_pages_there() {
+    let home = Home::new();
+    let (desktop, editor) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "helper"));
+    on_desktop(
+        &desktop,
+        &[
+            ("BROWSER", editor.program()),
+            ("VSCODE_IPC_HOOK_CLI", "/run/x.sock"),
+            ("SSH_CONNECTION", "a 1 b 22"),
+            ("DISPLAY", ""),
+        ],
+    );
+    assert_eq!(editor.seen().0[1..], [VERIFICATION_URI]);
+    assert!(!desktop.started());
+}
+
+#[test]
+fn a_typed_sign_in_takes_a_browser_of_its_own() {
+    let (world, home) = (World::start(), Home::new());
+    let browser = Browser::new(&home);
+    let kubeconfig = home.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, world.oidc_kubeconfig("kubectl-login")).unwrap();
+    let login = ["--kubeconfig", kubeconfig.to_str().unwrap(), "--browser-command", browser.program()];
+    assert_eq!(home.run(&login).code, Some(0));
+    assert!(browser.seen().0[1].contains("user_code="));
+}
+
+#[test]
+fn kubectl_has_its_answer_while_the_browser_goes_on() {
+    let (world, home) = (World::start(), Home::new());
+    let browser = Browser::new(&home);
+    let kubectl = needed("kubectl", "kubernetes-client");
+    let kubeconfig = home.path().join("kubeconfig");
+    let args = oidc(&world, &["--browser-command", browser.program()]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    std::fs::write(&kubeconfig, world.kubeconfig(PLUGIN, &args, "client.authentication.k8s.io/v1beta1")).unwrap();
+    let mut command = home.program(Path::new(&kubectl).to_str().unwrap());
+    command.env("KUBECONFIG", &kubeconfig).env("KUBECTL_LOGIN_PROMPT", "always");
+    let run = Run::of(command.args(["get", "--raw", "/healthz"]));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "ok"), "{run}");
+    browser.seen();
+    assert!(!browser.folder.join("gone").exists(), "the browser had to end first");
+    for word in ["chatter", "complaint", "from a child"] {
+        assert!(!run.stderr.contains(word), "{run}");
+    }
 }
 
 #[test]
 fn a_hostile_address_is_neither_shown_nor_opened() {
     let (world, home) = (World::start_with(&[Behaviour::HostileVerificationUri]), Home::new());
     let browser = Browser::new(&home);
-    let run = sign_in(&world, &home, &["--browser-command", browser.program.to_str().unwrap()]);
+    let run = sign_in(&world, &home, &["--browser-command", browser.program()]);
     run.assert_failed(1, &["no https address"]);
     assert!(!run.stderr.contains("/etc/passwd") && !browser.started(), "{run}");
 }
@@ -145,7 +255,7 @@ fn a_hostile_address_is_neither_shown_nor_opened() {
 fn without_a_complete_address_the_plain_one_is_opened() {
     let (world, home) = (World::start_with(&[Behaviour::VerificationUriCompleteMissing]), Home::new());
     let browser = Browser::new(&home);
-    sign_in(&world, &home, &["--browser-command", browser.program.to_str().unwrap()]).token();
+    sign_in(&world, &home, &["--browser-command", browser.program()]).token();
     assert_eq!(browser.seen().0[1], format!("{}/activate", world.issuer()));
 }
 
@@ -153,7 +263,7 @@ fn without_a_complete_address_the_plain_one_is_opened() {
 fn a_desktop_without_a_terminal_will_do_where_the_address_holds_the_code() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
-    let args = oidc(&world, &["--browser-command", browser.program.to_str().unwrap()]);
+    let args = oidc(&world, &["--browser-command", browser.program()]);
     let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
     run.token();
     assert!(browser.seen().0[1].contains("user_code="), "{run}");
