@@ -8,7 +8,7 @@ use kubectl_login::store::Store;
 use kubectl_login::text::printable;
 
 use super::args::LogoutArgs;
-use super::{login, report};
+use super::{entry, report};
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
     if args.all {
@@ -26,7 +26,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
         let count = forget(&store, theirs)?;
         return report::line(&format!("Forgot {} of {}.", sessions(count), printable(account, 100)));
     }
-    let (entry, settings, environment) = login::settings_of(&args.entry, environment).map_err(|error| Error {
+    let (entry, settings, environment) = entry::settings_of(&args.entry, environment).map_err(|error| Error {
         next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
         ..error
     })?;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod entry;
 mod get_token;
 mod login;
 mod logout;
