@@ -16,6 +16,8 @@ mod dialects;
 mod prompts;
 #[path = "common/scripted.rs"]
 mod scripted;
+#[path = "command_line/words.rs"]
+mod words;
 
 use std::process::Stdio;
 
@@ -215,16 +217,13 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
-fn an_unknown_flag_or_command_is_exit_2_on_stderr() {
+fn an_unknown_flag_or_a_word_too_many_is_exit_2_on_stderr() {
     let (world, home) = (World::start(), Home::new());
-    for args in [
-        entra(&world, &["--no-such-flag"]),
-        vec!["--no-such-flag".into()],
-        vec!["status".into(), "no-such-word".into()],
-        entra(&world, &["--timeout", "5"]),
-    ] {
+    for args in
+        [entra(&world, &["--no-such-flag"]), vec!["one".into(), "two".into()], entra(&world, &["--timeout", "5"])]
+    {
         let run = home.run(&args);
-        run.assert_failed(2, &["error"]);
+        run.assert_failed(2, &["Error: ", "\nNext: "]);
     }
     assert!(world.requests().is_empty());
 }

@@ -23,7 +23,7 @@ pub(super) struct Cli {
     #[command(flatten)]
     pub(super) login: LoginArgs,
     /// Say what is done on stderr (klog's levels: 1 for steps, 5 for requests; never secrets)
-    #[arg(short = 'v', long = "v", global = true, value_name = "LEVEL")]
+    #[arg(short = 'v', long = "v", global = true, value_name = "LEVEL", value_parser = level)]
     pub(super) verbosity: Option<u8>,
 }
 
@@ -236,18 +236,25 @@ pub(super) struct GetTokenArgs {
     pub(super) username: Option<String>,
 }
 
+// What these parsers say of a wrong value is shown as the next step.
+
 /// Go's strconv.ParseBool, which the peers' flags are read with.
 pub(super) fn go_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err("expected true or false".to_owned()),
+        _ => Err("Write true or false.".to_owned()),
     }
+}
+
+/// A level of detail.
+pub(super) fn level(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "Write a number, such as 1 or 5.".to_owned())
 }
 
 /// Go's time.ParseDuration for positive durations: `60s`, `1m30s`, `1.5h`, `250ms`.
 pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a duration such as 60s or 1m30s".to_owned();
+    let wrong = || "Write a duration such as 60s or 1m30s.".to_owned();
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -273,7 +280,7 @@ pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
         total = total.checked_add(part).filter(|total| i64::try_from(total.as_nanos()).is_ok()).ok_or_else(wrong)?;
         rest = tail;
     }
-    if total.is_zero() { Err("timeout must be greater than 0".to_owned()) } else { Ok(total) }
+    if total.is_zero() { Err("Write a duration longer than 0.".to_owned()) } else { Ok(total) }
 }
 
 #[cfg(test)]

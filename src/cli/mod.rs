@@ -11,6 +11,7 @@ mod profile;
 mod report;
 mod status;
 mod typed;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,12 +28,13 @@ const GET_TOKEN: &str = "get-token";
 /// Runs the command line; whatever goes wrong has been said when this returns.
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let mut grammar = grammar(&words);
+    let words = command_first(words);
     let parsed = grammar
-        .try_get_matches_from_mut(command_first(words))
+        .try_get_matches_from_mut(&words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
     let (cli, typed) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return report::command_line(&error),
+        Err(error) => return not_parsed(&error, &grammar, &words),
     };
     report::start_logging(cli.verbosity);
     let environment = Environment::of_process();
@@ -48,6 +50,16 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => report::failure(&failed),
+    }
+}
+
+/// Help and version, or what is wrong with the command line.
+fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString]) -> ExitCode {
+    let outcome =
+        if error.use_stderr() { Err(usage::explain(error, grammar, words)) } else { report::help(&error.render()) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error.into()),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Screen {
 impl Screen {
     /// The terminal of `size` that `environment` describes.
     pub(super) fn of(size: Option<(terminal_size::Width, terminal_size::Height)>, environment: &Environment) -> Screen {
-        let rewrites = style::understands_escapes(environment);
+        let rewrites = style::takes_escapes(environment);
         Screen {
             size: size.map(|(width, height)| (width.0.into(), height.0.into())).filter(|(width, _)| *width > 0),
             colour: style::enabled(true, environment),

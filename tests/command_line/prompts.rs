@@ -8,14 +8,19 @@ use sim::{VERIFICATION_URI, World};
 use crate::common::{Home, PLUGIN, Run, at_once, entra, oidc};
 
 /// What a run on a terminal of its own brought.
-struct OnTerminal {
-    run: Run,
+pub(super) struct OnTerminal {
+    pub(super) run: Run,
     /// Everything that the terminal showed.
-    shown: String,
+    pub(super) shown: String,
 }
 
 /// The plugin with these arguments on a pseudo terminal; `streams` says in the shell's words where its output goes.
-fn on_terminal(home: &Home, args: &[String], streams: &str, environment: impl Fn(&mut Command)) -> OnTerminal {
+pub(super) fn on_terminal(
+    home: &Home,
+    args: &[String],
+    streams: &str,
+    environment: impl Fn(&mut Command),
+) -> OnTerminal {
     let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
     let words: Vec<String> = std::iter::once(PLUGIN).chain(args.iter().map(String::as_str)).map(quote).collect();
     let (out, err) = (home.path().join("out"), home.path().join("err"));
@@ -35,7 +40,7 @@ fn on_terminal(home: &Home, args: &[String], streams: &str, environment: impl Fn
     OnTerminal { run: Run { code: output.status.code(), stdout: read(&out), stderr: read(&err) }, shown }
 }
 
-fn plain(_: &mut Command) {}
+pub(super) fn plain(_: &mut Command) {}
 
 #[track_caller]
 fn assert_asked(on: &OnTerminal) {

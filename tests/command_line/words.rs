@@ -1,0 +1,115 @@
+//! The words people read that are about the command line itself: what is wrong with it, and `--help`.
+
+use sim::World;
+
+use super::prompts::{on_terminal, plain};
+use crate::common::{Home, entra};
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
+    let home = Home::new();
+    for (line, text) in [
+        (
+            "--no-such-flag",
+            "Error: there is no flag --no-such-flag here\n\
+             Next:  To list commands and flags: kubectl login --help\n",
+        ),
+        (
+            "get-token --server-di x",
+            "Error: there is no flag --server-di here\n\
+             Next:  Did you mean --server-id?\n       To list its flags: kubectl login get-token --help\n",
+        ),
+        (
+            "--server-id x",
+            "Error: there is no flag --server-id here\n\
+             Next:  It is a flag of: kubectl login get-token\n       To list commands and flags: kubectl login --help\n",
+        ),
+        (
+            "status -o xml",
+            "Error: --output cannot be \"xml\"\n\
+             Next:  Use one of table, json, yaml.\n       To list its flags: kubectl login status --help\n",
+        ),
+        (
+            "get-token --timeout 5",
+            "Error: --timeout cannot be \"5\"\n\
+             Next:  Write a duration such as 60s or 1m30s.\n       To list its flags: kubectl login get-token --help\n",
+        ),
+        (
+            "get-token --timeout",
+            "Error: --timeout needs a value\n\
+             Next:  To list its flags: kubectl login get-token --help\n",
+        ),
+        (
+            "--force --refresh",
+            "Error: --force cannot be combined with --refresh\n\
+             Next:  Leave out one of them.\n       To list commands and flags: kubectl login --help\n",
+        ),
+        (
+            "one two",
+            "Error: \"two\" is one word too many\n\
+             Next:  To list commands and flags: kubectl login --help\n",
+        ),
+        (
+            "get-token one",
+            "Error: one of the words is neither a flag nor a flag's value\n\
+             Next:  Write switches as --flag=false, and values with blanks in quotes.\n       \
+             To list its flags: kubectl login get-token --help\n",
+        ),
+    ] {
+        let run = home.run(&words(line));
+        run.assert_failed(2, &[]);
+        assert_eq!(run.stderr, text, "{line}");
+    }
+    assert!(!home.state().exists());
+}
+
+#[test]
+fn no_word_that_may_be_a_secret_is_repeated() {
+    let (world, home) = (World::start(), Home::new());
+    for line in [
+        "--oidc-client-secert=hidden-word",
+        "--oidc-client-secret=x hidden-word",
+        "--client-secret x hidden-word",
+        "--client-certificate-password=x --no-such=hidden-word",
+        "--password hidden-word --timeout 5",
+        "--oidc-request-header Authorization=hidden-word --prompt sometimes",
+        "--oidc-request-header=Authorization: hidden-word",
+        "hidden-word",
+    ] {
+        let more = words(line);
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let run = home.run(&entra(&world, &more));
+        run.assert_failed(2, &["Error: ", "\nNext:  "]);
+        assert!(!run.stderr.contains("hidden-word"), "{line}: {run}");
+    }
+    let run = home.run(&["get-token", "--timeout", "\u{1b}[2J\u{7}"]);
+    assert!(!run.stderr.contains(['\u{1b}', '\u{7}']), "{run}");
+}
+
+#[test]
+fn labels_stand_out_on_a_terminal_that_may_show_it() {
+    let home = Home::new();
+    let shown = |variables: &[(&str, &str)]| {
+        on_terminal(&home, &words("status -o xml"), ">out", |command| {
+            command.envs(variables.iter().copied());
+        })
+        .shown
+    };
+    let coloured = shown(&[]);
+    assert!(coloured.starts_with("\u{1b}[1;31mError:\u{1b}[0m --output"), "{coloured:?}");
+    assert!(coloured.contains("\n\u{1b}[36mNext:\u{1b}[0m  Use"), "{coloured:?}");
+    for variables in [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "")] {
+        let text = shown(&[variables]);
+        assert!(text.starts_with("Error: ") && !text.contains('\u{1b}'), "{variables:?}: {text:?}");
+    }
+    let help = on_terminal(&home, &words("status --help"), "2>err", plain).shown;
+    assert!(help.contains('\u{1b}') && help.contains("--output"), "{help:?}");
+    let piped = on_terminal(&home, &words("status --help"), ">out", |command| {
+        command.env("CLICOLOR_FORCE", "1");
+    });
+    assert!(piped.run.stdout.contains("--output") && !piped.run.stdout.contains('\u{1b}'), "{}", piped.run);
+}
