@@ -313,6 +313,26 @@ fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
 }
 
 #[test]
+fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
+    let (world, home, leader) = prompting();
+    let waiting = Running::plugin(&home, &entra(&world, &ASK));
+    let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
+    let mut on_terminal = home.program("script");
+    on_terminal.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
+    let on_terminal = Running::of(&mut on_terminal);
+    wait_at_the_lock(&home.state(), 3);
+    // Silence has no event that could be waited for, and the one that is not silent speaks after three seconds.
+    std::thread::sleep(Duration::from_secs(4));
+    world.approve_pending();
+    leader.end().token();
+    let waiting = waiting.end();
+    waiting.token();
+    assert_eq!(waiting.stderr, "", "{waiting}");
+    let shown = on_terminal.end();
+    assert!(shown.stdout.contains("Waiting for process ") && !shown.stdout.contains("microsoft.com"), "{shown}");
+}
+
+#[test]
 fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ASK)).token();

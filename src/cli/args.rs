@@ -35,6 +35,13 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Forget a sign-in
     Logout(LogoutArgs),
+    /// Rewrite kubeconfig users to this plugin
+    #[command(hide = true)]
+    ConvertKubeconfig {
+        /// The flags it will have
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Print the version
     #[command(hide = true)]
     Version,

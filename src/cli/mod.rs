@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
+use kubectl_login::error::Error;
 use kubectl_login::session::Failed;
 
 use args::{Cli, Command};
@@ -42,6 +43,10 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
         Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
         Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
+        Some(Command::ConvertKubeconfig { .. }) => Err(Failed::from(Error::failed(
+            "convert-kubeconfig is not supported yet",
+            "Write the user's exec entry yourself: command kubectl-login, arguments of get-token; `kubectl login get-token --help` lists them.",
+        ))),
         Some(Command::Version) => {
             report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
         }
