@@ -133,6 +133,7 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         issuer: endpoint("v2.0")?.to_string(),
         token: endpoint("oauth2/v2.0/token")?,
         device_authorization: Some(endpoint("oauth2/v2.0/devicecode")?),
+        revocation: None,
         keys: None,
         offers_s256: false,
         signing_algorithms: Vec::new(),

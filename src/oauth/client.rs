@@ -13,6 +13,7 @@ use oauth2::{
     StandardTokenIntrospectionResponse, TokenUrl,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use url::Url;
 
 use super::Endpoints;
@@ -151,13 +152,9 @@ impl Client {
         if let Some(verifier) = verifier {
             form.append_pair("code_verifier", verifier.secret());
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.authenticate(&mut form, &mut headers);
+        let (headers, body) = self.authenticated(form);
         let url = &self.endpoints.token;
-        let answer =
-            self.http.post_once(url, headers, form.finish().into_bytes(), limit).await.map_err(Failure::Trouble)?;
+        let answer = self.http.post_once(url, headers, body, limit).await.map_err(Failure::Trouble)?;
         let clock_ahead = answer.clock_ahead();
         let trouble = unavailable(url, &answer);
         let response = smooth(answer);
@@ -200,8 +197,42 @@ impl Client {
         }
     }
 
-    /// Client authentication as the oauth2 crate does it (RFC 6749 2.3.1), for the request it has no call for.
-    fn authenticate(&self, form: &mut url::form_urlencoded::Serializer<'_, String>, headers: &mut HeaderMap) {
+    /// Ends a refresh token, and with it what was obtained with it (RFC 7009 2.1).
+    ///
+    /// Not the oauth2 crate's request: that one refuses plain http on this machine.
+    ///
+    /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
+    pub async fn revoke(&self, endpoint: &Url, token: &Secret, limit: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + limit;
+        loop {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("token", token.expose()).append_pair("token_type_hint", "refresh_token");
+            let (headers, body) = self.authenticated(form);
+            let left = end.saturating_duration_since(Instant::now());
+            let answer = self.http.post(endpoint, headers, body, left).await.map_err(Failure::Trouble)?;
+            if (200..300).contains(&answer.status) {
+                return Ok(());
+            }
+            match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
+                Ok(error) if self.may_authenticate_otherwise(&error) => {}
+                Ok(error) => return Err(self.refused(error, &[token.expose()])),
+                Err(_) => {
+                    return Err(Failure::NotOAuth(format!(
+                        "{} answered with HTTP {}",
+                        origin(endpoint),
+                        answer.status
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Headers and body of a form with client authentication as the oauth2 crate does it (RFC 6749 2.3.1), for the
+    /// requests that are not made with it.
+    fn authenticated(&self, mut form: url::form_urlencoded::Serializer<'_, String>) -> (HeaderMap, Vec<u8>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         match &self.secret {
             Some(secret) if !self.secret_in_body.get() => {
                 let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -220,6 +251,7 @@ impl Client {
                 }
             }
         }
+        (headers, form.finish().into_bytes())
     }
 
     fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>, sent: &[&str]) -> Failure {

@@ -21,6 +21,8 @@ pub struct Discovery {
     #[serde(default)]
     device_authorization_endpoint: Option<String>,
     #[serde(default)]
+    revocation_endpoint: Option<String>,
+    #[serde(default)]
     jwks_uri: Option<String>,
     #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
@@ -99,6 +101,8 @@ impl Discovery {
             issuer: self.issuer.clone(),
             token: endpoint("token_endpoint", &self.token_endpoint)?,
             device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
+            // Nobody is kept from signing in by an address that is of use only afterwards.
+            revocation: optional("revocation_endpoint", &self.revocation_endpoint).unwrap_or_default(),
             keys: optional("jwks_uri", &self.jwks_uri)?,
             offers_s256: offers(&self.code_challenge_methods_supported, "S256"),
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
@@ -149,5 +153,17 @@ mod tests {
     fn endpoints_must_be_https() {
         let document = document(r#"{"issuer":"https://a","token_endpoint":"http://a/t"}"#);
         assert!(document.endpoints("https://a").is_err());
+    }
+
+    #[test]
+    fn a_revocation_endpoint_that_must_not_be_asked_is_none() {
+        for (address, usable) in
+            [("https://a/r", true), ("http://a/r", false), ("http://127.0.0.1/r", false), ("", false)]
+        {
+            let text =
+                format!(r#"{{"issuer":"https://a","token_endpoint":"https://a/t","revocation_endpoint":"{address}"}}"#);
+            let endpoints = document(&text).endpoints("https://a").expect("usable all the same");
+            assert_eq!(endpoints.revocation.is_some(), usable, "{address}");
+        }
     }
 }

@@ -20,6 +20,8 @@ pub struct Endpoints {
     pub token: Url,
     /// Device authorization endpoint (RFC 8628 3.1), where there is one.
     pub device_authorization: Option<Url>,
+    /// Revocation endpoint (RFC 7009), where there is one.
+    pub revocation: Option<Url>,
     /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
     pub keys: Option<Url>,
     /// Whether the issuer offers PKCE with S256.
