@@ -10,19 +10,35 @@ use crate::ui::Prompt;
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
 pub(super) const OIDC: &str = "OpenID Connect (as in int128/kubelogin)";
+/// The other headings only sort.
+const ASKING: &str = "Asking";
+const REMEMBERING: &str = "Remembering";
+const NETWORK: &str = "Network";
 
-/// Sign in to Kubernetes: with a device code, remembered safely, answered fast
+/// The order of a help page: what it is, a paragraph about it, how it is written, flags, examples.
+pub(super) const HELP_TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+/// Lines of help are no longer than this, however wide the terminal is.
+pub(super) const HELP_WIDTH: usize = 80;
+
+/// Sign in to Kubernetes clusters, and hand kubectl the tokens
 #[derive(Parser)]
 #[command(name = "kubectl-login", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
-#[command(
-    after_help = "Without a command: sign in now for the current context.\n\nExamples:\n  kubectl login\n  kubectl login --context prod\n  kubectl login status\n  kubectl login logout --all"
-)]
+#[command(before_help = "Without a command: sign in for the current context of the kubeconfig, or for\n\
+                   CONTEXT. From then on kubectl and other clients get their tokens by themselves:\n\
+                   the kubeconfig has them run get-token, which asks only when it has to.")]
+#[command(after_help = "Examples:\n  \
+                        kubectl login\n  \
+                        kubectl login prod\n  \
+                        kubectl login --force\n  \
+                        kubectl login status\n  \
+                        kubectl login logout --all")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) login: LoginArgs,
-    /// Say what is done on stderr (klog's levels: 1 for steps, 5 for requests; never secrets)
+    /// Log to stderr: steps from level 1, requests from 5; never secrets
     #[arg(short = 'v', long = "v", global = true, value_name = "LEVEL", value_parser = level)]
     pub(super) verbosity: Option<u8>,
 }
@@ -31,9 +47,20 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Print one ExecCredential: what a kubeconfig's exec entry runs
     GetToken(Box<GetTokenArgs>),
-    /// Show what is remembered: accounts, expiry, where it is kept
+    /// Show what is remembered: accounts, how long for, where it is kept
+    #[command(before_help = "It reads what is on this machine: no network, and nothing is unlocked.")]
+    #[command(after_help = "Examples:\n  \
+                            kubectl login status\n  \
+                            kubectl login status -o json")]
     Status(StatusArgs),
-    /// Forget a sign-in
+    /// Forget a sign-in, and end it at the issuer where that can be done
+    #[command(before_help = "Forgets the sign-in of the current context, of CONTEXT, of an account, or\n\
+                             everything. Contexts that share a sign-in lose it together.")]
+    #[command(after_help = "Examples:\n  \
+                            kubectl login logout\n  \
+                            kubectl login logout prod\n  \
+                            kubectl login logout --account alice@contoso.example\n  \
+                            kubectl login logout --all")]
     Logout(LogoutArgs),
     /// Rewrite kubeconfig users to this plugin
     #[command(hide = true)]
@@ -50,16 +77,16 @@ pub(super) enum Command {
 /// Which kubeconfig entry is meant, with kubectl's own flag names.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct EntryArgs {
-    /// The kubeconfig context (default: the current one)
+    /// Context of the kubeconfig (default: the current one)
     #[arg(value_name = "CONTEXT", conflicts_with = "context")]
     positional: Option<String>,
-    /// The same as CONTEXT, and the way to name one that is called like a command
+    /// The same, also for a context called like a command
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
-    /// The kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
+    /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// The kubeconfig user, instead of the context's
+    /// User of the kubeconfig, instead of the context's
     #[arg(long, value_name = "NAME")]
     pub(super) user: Option<String>,
 }
@@ -78,33 +105,33 @@ pub(super) struct LoginArgs {
     /// Sign in again even if there is a session
     #[arg(long, conflicts_with = "refresh")]
     pub(super) force: bool,
-    /// Get a new token from the session, even if the one at hand is good
+    /// Get a new token from the session even if the one at hand is good
     #[arg(long)]
     pub(super) refresh: bool,
     #[command(flatten)]
     pub(super) browser: BrowserArgs,
-    /// Whether somebody may be asked to sign in
-    #[arg(long, value_name = "WHEN")]
+    /// Whether somebody may be asked: auto (not where $CI is set), always, never
+    #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<Prompt>,
 }
 
 /// How an address is opened.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct BrowserArgs {
-    /// Show the address only
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Open no browser: only show the address
+    #[arg(long, help_heading = ASKING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) skip_open_browser: Option<bool>,
-    /// Program that opens the address, its only argument (default: $BROWSER, then the desktop's)
-    #[arg(long, value_name = "PROGRAM")]
+    /// Program that opens the address (default: $BROWSER, else the desktop's)
+    #[arg(long, help_heading = ASKING, value_name = "PROGRAM")]
     pub(super) browser_command: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct StatusArgs {
-    /// How to print it
-    #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table")]
+    /// How to print it: table, json or yaml
+    #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Output,
-    /// The folder to look in, where the kubeconfig entry names one
+    /// Folder to look in, where the kubeconfig entry names one
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -120,7 +147,7 @@ pub(super) struct LogoutArgs {
     /// Forget everything, the key included
     #[arg(long)]
     pub(super) all: bool,
-    /// The folder to look in, where the kubeconfig entry names one
+    /// Folder to look in, where the kubeconfig entry names one
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -153,90 +180,99 @@ pub(super) enum CacheStorage {
 /// Print one ExecCredential: what a kubeconfig's exec entry runs
 #[derive(Parser)]
 #[command(name = "get-token", args_override_self = true)]
+#[command(before_help = "kubectl runs this. Its flags stand in the kubeconfig, under users[].user.exec.args:\n\
+                         those of Microsoft Entra ID or those of OpenID Connect, never both. A remembered\n\
+                         token is answered without the network; only a missing sign-in asks somebody.")]
+#[command(after_help = "Examples:\n  \
+                        kubectl login get-token --server-id 6dae42f8-4368-4678-94ff-3960e28e3630 \\\n    \
+                        --client-id 80faf920-1908-4b52-b5ef-a8e7bedfc67a \\\n    \
+                        --tenant-id contoso.example\n  \
+                        kubectl login get-token --oidc-issuer-url https://issuer.example \\\n    \
+                        --oidc-client-id kubernetes")]
 pub(super) struct GetTokenArgs {
     /// Sign-in method
     #[arg(short = 'l', long, help_heading = ENTRA, value_name = "METHOD", default_value = "devicecode")]
     pub(super) login: String,
-    /// Application id of the API server
+    /// Application id or URI of the cluster's API server
     #[arg(long, help_heading = ENTRA, value_name = "ID")]
     pub(super) server_id: Option<String>,
-    /// Application id of the client
+    /// Application id of the client (else $AZURE_CLIENT_ID)
     #[arg(long, help_heading = ENTRA, value_name = "ID")]
     pub(super) client_id: Option<String>,
-    /// Tenant id or domain
+    /// Tenant: its id or a domain of it (else $AZURE_TENANT_ID)
     #[arg(short = 't', long, help_heading = ENTRA, value_name = "TENANT")]
     pub(super) tenant_id: Option<String>,
-    /// Cloud
+    /// Cloud the tenant is in
     #[arg(short = 'e', long, help_heading = ENTRA, value_name = "CLOUD", default_value = "AzurePublicCloud")]
     pub(super) environment: String,
-    /// Sign-in host, instead of the cloud's
+    /// Sign-in host instead of the cloud's
     #[arg(long, help_heading = ENTRA, value_name = "URL")]
     pub(super) authority_host: Option<String>,
-    /// The account that should sign in; another one is refused
+    /// Account that has to sign in; another one is refused
     #[arg(long, help_heading = ENTRA, value_name = "ACCOUNT")]
     pub(super) login_hint: Option<String>,
-    /// Accepted: no instance discovery is ever made
-    #[arg(long, help_heading = ENTRA, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Nothing: no instance discovery is ever made
+    #[arg(long, help_heading = ENTRA, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) disable_instance_discovery: Option<bool>,
-    /// Ignore AZURE_* and AAD_* variables
-    #[arg(long, help_heading = ENTRA, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Ignore the variables AZURE_* and AAD_*
+    #[arg(long, help_heading = ENTRA, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) disable_environment_override: Option<bool>,
-    /// Read ARM_* variables instead of AZURE_*
-    #[arg(long, help_heading = ENTRA, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Read the variables ARM_* instead of AZURE_*
+    #[arg(long, help_heading = ENTRA, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) use_azurerm_env_vars: Option<bool>,
 
-    /// Issuer URL, exactly as the issuer writes it
+    /// Issuer, exactly as it writes itself
     #[arg(long, help_heading = OIDC, value_name = "URL")]
     pub(super) oidc_issuer_url: Option<String>,
-    /// Client id
+    /// Id of the client
     #[arg(long, help_heading = OIDC, value_name = "ID")]
     pub(super) oidc_client_id: Option<String>,
-    /// Client secret
+    /// Secret of the client, if it has one
     #[arg(long, help_heading = OIDC, value_name = "SECRET")]
     pub(super) oidc_client_secret: Option<String>,
-    /// Scopes besides openid
+    /// Scope besides openid; may be repeated
     #[arg(long, help_heading = OIDC, value_name = "SCOPE", value_delimiter = ',')]
     pub(super) oidc_extra_scope: Vec<String>,
     /// Hand out the access token instead of the ID token
-    #[arg(long, help_heading = OIDC, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    #[arg(long, help_heading = OIDC, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) oidc_use_access_token: Option<bool>,
-    /// Headers for every request to the issuer
+    /// Header for every request to the issuer; may be repeated
     #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(super) oidc_request_header: Vec<String>,
-    /// Grant
+    /// Sign-in method: auto or device-code
     #[arg(long, help_heading = OIDC, value_name = "GRANT", default_value = "auto")]
     pub(super) grant_type: String,
-    /// PKCE
-    #[arg(long, help_heading = OIDC, value_name = "METHOD", default_value = "auto", value_parser = ["auto", "no", "S256"])]
+    /// PKCE: S256, no, or auto (where the issuer offers it)
+    #[arg(long, help_heading = OIDC, value_name = "METHOD", default_value = "auto", hide_possible_values = true, value_parser = ["auto", "no", "S256"])]
     pub(super) oidc_pkce_method: String,
     /// The same as --oidc-pkce-method=S256
-    #[arg(long, help_heading = OIDC, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    #[arg(long, help_heading = OIDC, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) oidc_use_pkce: Option<bool>,
     /// Get a new token even if the remembered one is good
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    #[arg(long, help_heading = REMEMBERING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) force_refresh: Option<bool>,
-    /// Whether somebody may be asked to sign in (default: $KUBECTL_LOGIN_PROMPT, else auto)
-    #[arg(long, value_name = "WHEN")]
+    /// Whether somebody may be asked: auto, always, never (default: $KUBECTL_LOGIN_PROMPT, else auto)
+    #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<Prompt>,
     #[command(flatten)]
     pub(super) browser: BrowserArgs,
-    /// Where the key of what is remembered is kept
-    #[arg(long, value_name = "WHERE", default_value = "auto")]
+    /// Where the key is kept: auto, keyring, file, or none to remember nothing
+    #[arg(long, help_heading = REMEMBERING, value_name = "WHERE", default_value = "auto", hide_possible_values = true)]
     pub(super) token_cache_storage: CacheStorage,
-    /// Folder for what is remembered
-    #[arg(long, alias = "token-cache-dir", value_name = "DIR")]
+    /// Folder for all that is remembered
+    #[arg(long, help_heading = REMEMBERING, alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
-    /// Limit for network work; never for people
-    #[arg(long, value_name = "DURATION", value_parser = go_duration)]
+    /// Limit for network work, such as 60s (default: 20s); people have longer
+    #[arg(long, help_heading = NETWORK, value_name = "DURATION", value_parser = go_duration)]
     pub(super) timeout: Option<Duration>,
-    /// PEM file of a certificate authority to trust besides the system's
-    #[arg(long, value_name = "FILE")]
+    /// PEM file of an authority to trust besides the system's; may be repeated
+    #[arg(long, help_heading = NETWORK, value_name = "FILE")]
     pub(super) certificate_authority: Vec<String>,
     /// The same as base64 of PEM
-    #[arg(long, value_name = "BASE64")]
+    #[arg(long, help_heading = NETWORK, value_name = "BASE64")]
     pub(super) certificate_authority_data: Vec<String>,
-    /// Accept any certificate
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Accept any certificate: whoever is on the way can read the tokens
+    #[arg(long, help_heading = NETWORK, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) insecure_skip_tls_verify: Option<bool>,
     /// User name, for the password grant
     #[arg(long, hide = true, value_name = "NAME")]

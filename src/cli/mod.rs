@@ -77,12 +77,17 @@ fn grammar(words: &[OsString]) -> clap::Command {
         Some("kubectl-oidc_login") => "kubectl oidc-login",
         _ => "kubectl login",
     };
-    Cli::command().bin_name(shown).mut_subcommand(GET_TOKEN, |command| {
-        // The peers' parser takes the next word for the value, whatever it begins with; a secret may begin with a hyphen.
-        let takes_value = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
-        peers::add_passive_flags(command)
-            .mut_args(|arg| if takes_value(&arg) { arg.allow_hyphen_values(true) } else { arg })
-    })
+    // The peers' parser takes the next word for the value, whatever it begins with; a secret may begin with a hyphen.
+    let takes_a_word = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+    Cli::command()
+        .bin_name(shown)
+        .max_term_width(args::HELP_WIDTH)
+        .help_template(args::HELP_TEMPLATE)
+        .mut_subcommands(|command| command.help_template(args::HELP_TEMPLATE))
+        .mut_subcommand(GET_TOKEN, |command| {
+            peers::add_passive_flags(command)
+                .mut_args(|arg| if takes_a_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
+        })
 }
 
 /// Which flags of `get-token` were typed, where that is the command.

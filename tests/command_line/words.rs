@@ -3,7 +3,7 @@
 use sim::World;
 
 use super::prompts::{on_terminal, plain};
-use crate::common::{Home, entra};
+use crate::common::{Home, Run, entra};
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -112,4 +112,39 @@ fn labels_stand_out_on_a_terminal_that_may_show_it() {
         command.env("CLICOLOR_FORCE", "1");
     });
     assert!(piped.run.stdout.contains("--output") && !piped.run.stdout.contains('\u{1b}'), "{}", piped.run);
+}
+
+#[test]
+fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
+    let home = Home::new();
+    let help = |command: &[&str], columns: &str| {
+        let run = Run::of(home.plugin(&[command, &["--help"]].concat()).env("COLUMNS", columns));
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        for line in run.stdout.lines() {
+            assert!(line.chars().count() <= 80 && line.trim_end() == line, "{command:?} at {columns}: {line:?}");
+        }
+        run.stdout
+    };
+    let top = help(&[], "80");
+    let listed: Vec<&str> = top
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(["get-token", "status", "logout"].iter().all(|name| listed.contains(name)), "{top}");
+    for command in std::iter::once(None).chain(listed.iter().map(Some)) {
+        let words: Vec<&str> = command.copied().into_iter().collect();
+        let text = help(&words, "80");
+        assert_eq!(text, help(&words, "200"), "{command:?}: it grows with the terminal");
+        let usage =
+            format!("\nUsage: {} ", ["kubectl login"].iter().chain(&words).copied().collect::<Vec<_>>().join(" "));
+        assert!(text.contains(&usage) && text.contains("\nExamples:\n  kubectl login"), "{text}");
+        // One line that says what it is, without a full stop, as in the list of commands.
+        let (first, second) = text.split_once('\n').unwrap();
+        assert!(!first.is_empty() && !first.ends_with('.') && second.starts_with('\n'), "{text}");
+        let short = home.run(&[&words[..], &["-h"]].concat());
+        assert_eq!(short.stdout, text, "-h says something else than --help");
+    }
 }
