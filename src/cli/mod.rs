@@ -8,6 +8,8 @@ mod login;
 mod logout;
 mod peers;
 mod profile;
+#[cfg(test)]
+mod reference;
 mod report;
 mod status;
 mod typed;

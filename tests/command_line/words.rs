@@ -140,7 +140,7 @@ fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
         assert_eq!(text, help(&words, "200"), "{command:?}: it grows with the terminal");
         let usage =
             format!("\nUsage: {} ", ["kubectl login"].iter().chain(&words).copied().collect::<Vec<_>>().join(" "));
-        assert!(text.contains(&usage) && text.contains("\nExamples:\n  kubectl login"), "{text}");
+        assert!(text.contains(&usage), "{text}");
         // One line that says what it is, without a full stop, as in the list of commands.
         let (first, second) = text.split_once('\n').unwrap();
         assert!(!first.is_empty() && !first.ends_with('.') && second.starts_with('\n'), "{text}");

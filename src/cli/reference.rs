@@ -1,0 +1,227 @@
+//! The tables of docs/flags.md and docs/environment.md, written from the grammar and from the list of variables, so that
+//! they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test reference` brings them up to date.
+//!
+//! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
+
+use clap::{Arg, Command};
+use kubectl_login::environment;
+use kubectl_login::error::Kind;
+
+use super::args::{ENTRA, OIDC};
+use super::{GET_TOKEN, grammar, peers};
+
+/// The parts of a page, by name.
+type Parts = Vec<(&'static str, String)>;
+
+fn flags_page() -> Parts {
+    let grammar = grammar(&[]);
+    let get_token = grammar.find_subcommand(GET_TOKEN).expect("the command is there");
+    let shown =
+        |heading: fn(&Arg) -> bool| table(get_token.get_arguments().filter(|arg| !arg.is_hide_set() && heading(arg)));
+    vec![
+        ("everywhere", table(grammar.get_arguments().filter(|arg| arg.is_global_set()))),
+        ("login", arguments(&grammar)),
+        ("commands", commands(&grammar)),
+        ("get-token for Entra", shown(|arg| arg.get_help_heading() == Some(ENTRA))),
+        ("get-token for OpenID Connect", shown(|arg| arg.get_help_heading() == Some(OIDC))),
+        ("get-token for both", shown(|arg| !is_of_a_dialect(arg) && !arg.is_global_set())),
+        ("unlisted", unlisted(get_token)),
+        ("ignored", ignored(get_token)),
+        ("compatibility names", hidden_commands(&grammar)),
+    ]
+}
+
+fn environment_page() -> Parts {
+    let mut variables = "| variable | what it is for |\n|---|---|\n".to_owned();
+    for (name, what) in environment::ALL {
+        variables += &format!("| `{name}` | {} |\n", cell(what));
+    }
+    let mut withheld = environment::NOT_FOR_CHILDREN.to_vec();
+    withheld.sort_unstable();
+    vec![("variables", variables), ("not for children", list(withheld.iter().map(ToString::to_string)))]
+}
+
+fn is_of_a_dialect(arg: &Arg) -> bool {
+    matches!(arg.get_help_heading(), Some(ENTRA | OIDC))
+}
+
+/// Every visible command but `get-token`, which has a chapter of its own.
+fn commands(grammar: &Command) -> String {
+    let shown = grammar.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != GET_TOKEN);
+    shown
+        .map(|command| {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            format!("### kubectl login {}\n\n{about}.\n\n{}", command.get_name(), arguments(command))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// What a command takes, positional arguments first.
+fn arguments(command: &Command) -> String {
+    let shown = |arg: &&Arg| !arg.is_hide_set() && !arg.is_global_set();
+    let flags = command.get_arguments().filter(|arg| !arg.is_positional());
+    table(command.get_positionals().filter(shown).chain(flags.filter(shown)))
+}
+
+/// Flags that help does not list and that count all the same: they have a help text.
+fn unlisted(get_token: &Command) -> String {
+    table(get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_some()))
+}
+
+/// The peers' flags that change nothing, and those that are refused until they mean something.
+fn ignored(get_token: &Command) -> String {
+    let of = |heading: Option<&str>| {
+        let passive = get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_none());
+        let passive = passive.filter(|arg| arg.get_help_heading() == heading);
+        list(passive.filter(|arg| !peers::NOT_YET.contains(&arg.get_id().as_str())).map(long))
+    };
+    let refused = list(peers::NOT_YET.iter().map(|name| format!("--{name}")));
+    format!(
+        "Of Azure/kubelogin:\n{}\nOf int128/kubelogin:\n{}\nOf either:\n{}\nRefused for now, because leaving them out would change what is asked for:\n{refused}",
+        of(Some(ENTRA)),
+        of(Some(OIDC)),
+        of(None),
+    )
+}
+
+fn hidden_commands(grammar: &Command) -> String {
+    let names = grammar.get_subcommands().filter(|command| command.is_hide_set()).map(Command::get_name);
+    // What begins so is for programs.
+    list(names.filter(|name| !name.starts_with('_')).map(str::to_owned))
+}
+
+fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
+    let mut text = "| flag | value | default | what it does |\n|---|---|---|---|\n".to_owned();
+    for arg in args {
+        let default = arg.get_default_values().first().map(|value| format!("`{}`", value.to_string_lossy()));
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        assert!(!help.is_empty(), "{} has no help", arg.get_id());
+        text += &format!("| {} | {} | {} | {} |\n", names(arg), values(arg), default.unwrap_or_default(), cell(&help));
+    }
+    text
+}
+
+/// An argument under all its names.
+fn names(arg: &Arg) -> String {
+    if arg.is_positional() {
+        return format!("`{}`", value_name(arg));
+    }
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let aliases = arg.get_all_aliases().unwrap_or_default().into_iter().map(|alias| format!("--{alias}"));
+    let names = std::iter::once(long(arg)).chain(short).chain(aliases);
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What may be written behind it: one of some words, or anything of a kind; nothing behind a switch.
+fn values(arg: &Arg) -> String {
+    let can_stand_alone = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+    if arg.is_positional() || can_stand_alone || !arg.get_action().takes_values() {
+        return String::new();
+    }
+    let possible = arg.get_possible_values();
+    if possible.is_empty() {
+        return value_name(arg);
+    }
+    possible.iter().map(|value| format!("`{}`", value.get_name())).collect::<Vec<_>>().join(", ")
+}
+
+fn value_name(arg: &Arg) -> String {
+    arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
+}
+
+fn long(arg: &Arg) -> String {
+    format!("--{}", arg.get_long().unwrap_or_else(|| panic!("{} has no long form", arg.get_id())))
+}
+
+/// Names with commas between, in lines of a readable length.
+fn list(names: impl Iterator<Item = String>) -> String {
+    let mut lines = vec![String::new()];
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    for (at, name) in names.iter().enumerate() {
+        let word = format!("{name}{}", if at + 1 == names.len() { "." } else { "," });
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if line.len() + word.len() < 118 => *line += &format!(" {word}"),
+            _ => lines.push(word),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// `text` as it may stand in a table: nothing in it is markup but code between backticks.
+fn cell(text: &str) -> String {
+    let escaped = |(at, part): (usize, &str)| if at % 2 == 0 { part.replace('*', "\\*") } else { part.to_owned() };
+    let parts: Vec<String> = text.trim().split('`').enumerate().map(escaped).collect();
+    parts.join("`").replace('|', "\\|")
+}
+
+/// `page` with its generated parts as they should be.
+fn renewed(page: &str, parts: &Parts) -> String {
+    let mut text = String::new();
+    let mut rest = page;
+    for (name, part) in parts {
+        let begin = format!("<!-- generated: {name} -->\n");
+        let (before, behind) = rest.split_once(&begin).unwrap_or_else(|| panic!("{begin} is missing or out of order"));
+        let (_, after) = behind.split_once("<!-- end -->").unwrap_or_else(|| panic!("{begin} has no end"));
+        text += &format!("{before}{begin}\n{part}\n<!-- end -->");
+        rest = after;
+    }
+    assert!(!rest.contains("<!-- generated: "), "a part that nothing writes: {rest}");
+    text + rest
+}
+
+/// Compares a page with what it should be, or writes it.
+fn check(name: &str, parts: &Parts) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let wanted = renewed(&page, parts);
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{name}: {error}"));
+        return;
+    }
+    let differs = page.lines().zip(wanted.lines()).find(|(is, should)| is != should);
+    assert!(
+        page == wanted,
+        "docs/{name} does not say what the program does; bring it up to date with: WRITE_DOCS=1 cargo test reference\nthe first difference: {differs:#?}"
+    );
+}
+
+#[test]
+fn the_page_of_flags_is_up_to_date() {
+    check("flags.md", &flags_page());
+}
+
+#[test]
+fn the_page_of_variables_is_up_to_date() {
+    check("environment.md", &environment_page());
+}
+
+#[test]
+fn the_page_of_exit_codes_has_them_all() {
+    let page = include_str!("../../docs/exit-codes.md");
+    for kind in [Kind::Failed, Kind::Usage, Kind::SignInNeeded, Kind::Refused, Kind::Interrupted, Kind::Terminated] {
+        assert!(page.contains(&format!("\n| {} |", kind.exit_code())), "docs/exit-codes.md lacks {kind:?}");
+    }
+}
+
+#[test]
+fn examples_in_help_are_command_lines_that_parse() {
+    let grammar = grammar(&[]);
+    let visible = grammar.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in std::iter::once(&grammar).chain(visible) {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default().replace("\\\n", " ");
+        let examples: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+        assert!(!examples.is_empty(), "{} has none", command.get_name());
+        for example in examples {
+            let (_, words) = example
+                .split_once("kubectl login")
+                .or_else(|| example.split_once("kubectl-login"))
+                .unwrap_or_else(|| panic!("{example}"));
+            // What a shell makes of the rest of its line is not ours.
+            let words = words.split(['|', '>', ')']).next().unwrap_or(words).split_whitespace();
+            let parsed = super::grammar(&[]).try_get_matches_from(std::iter::once("kubectl-login").chain(words));
+            assert!(parsed.is_ok(), "{example}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+        }
+    }
+}
