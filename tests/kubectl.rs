@@ -3,43 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
+#[path = "common/kubectl.rs"]
+mod kubectl;
 
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Home, PLUGIN, Run, claims, entra, needed};
-use serde_json::Value;
+use common::{Home, PLUGIN, Run, claims, entra};
+use kubectl::{Kubectl, V1};
 use sim::{Behaviour, OIDC_CLIENT, SERVER, World};
 
-const V1: &str = "client.authentication.k8s.io/v1";
-const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
-
-/// The kubectl of this machine, and the minor version of it.
-struct Kubectl {
-    path: PathBuf,
-    minor: u32,
-}
-
 impl Kubectl {
-    fn find() -> Kubectl {
-        let path = needed("kubectl", "kubernetes-client").canonicalize().unwrap();
-        // Some distributions put a dispatcher there, which asks the cluster for its version first (with a token, so the
-        // plugin runs once more) and then starts one of its siblings. Counting needs the sibling itself.
-        let sibling = |minor| path.with_file_name(format!("kubectl.1.{minor}"));
-        let path = [33, 32, 31, 30].map(sibling).into_iter().find(|path| path.is_file()).unwrap_or(path);
-        let version = Command::new(&path).args(["version", "--client", "-o", "json"]).output().unwrap();
-        let version: Value = serde_json::from_slice(&version.stdout).expect("kubectl tells its version");
-        let minor = version["clientVersion"]["minor"].as_str().unwrap().trim_end_matches('+').parse().unwrap();
-        Kubectl { path, minor }
-    }
-
-    /// What it can speak: v1 came with 1.22.
-    fn api_versions(&self) -> &'static [&'static str] {
-        if self.minor < 22 { &[V1BETA1] } else { &[V1BETA1, V1] }
-    }
-
     /// kubectl in this home, with this kubeconfig, at somebody's terminal.
     fn command(&self, home: &Home, kubeconfig: &str, args: &[&str]) -> Command {
         let mut command = home.program(self.path.to_str().unwrap());
