@@ -1,18 +1,31 @@
 #!/bin/sh
-# Builds kubectl-login and installs it, with links for the two names it stands in for.
+# Installs kubectl-login, with links for the names it stands in for and completion for the shell; and removes it again.
 set -eu
 
 usage() {
     cat <<'TEXT'
-Usage: ./install.sh [--prefix DIR] [--binary FILE]
+Installs kubectl-login to DIR/bin, where kubectl finds it as `kubectl login`.
 
-Builds kubectl-login with cargo and installs it to DIR/bin, where kubectl finds it as `kubectl login`.
-Links kubelogin and kubectl-oidc_login to it; a file of those names that is there already is left alone.
-Running it again brings the installation up to date.
+Usage:
+  ./install.sh [install] [--prefix DIR] [--binary FILE] [--force-links]
+               [--no-completion]
+  ./install.sh uninstall [--prefix DIR] [--keep-sign-ins]
 
-  --prefix DIR    where to install (default: ~/.local)
-  --binary FILE   install this binary instead of building one
-  -h, --help      show this text
+install builds the program with cargo, links kubelogin and kubectl-oidc_login
+to it, and sets up completion for bash, zsh and fish. A file that is there
+already and is not of this program is left alone. Running it again brings the
+installation up to date.
+
+uninstall signs you out, forgets what is kept in your home folder, and removes
+what install made.
+
+  --prefix DIR      where to install (default: ~/.local)
+  --binary FILE     install this binary instead of building one
+  --force-links     where another program has the name of a link, move it
+                    aside to NAME.before-kubectl-login; uninstall puts it back
+  --no-completion   leave completion out, and remove what was set up before
+  --keep-sign-ins   leave what is remembered for another installation
+  -h, --help        show this text
 TEXT
 }
 
@@ -20,6 +33,11 @@ TEXT
 fail() {
     printf 'Error: %s\nNext:  %s\n' "$1" "$2" >&2
     exit "${3:-1}"
+}
+
+# The same for what does not stop the rest.
+warn() {
+    printf 'Warning: %s\nNext:    %s\n' "$1" "$2" >&2
 }
 
 say() {
@@ -34,37 +52,31 @@ trap remove_temporary EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-prefix=
-binary=
-while [ $# -gt 0 ]; do
-    case $1 in
-    --prefix | --binary)
-        if [ $# -lt 2 ] || [ -z "$2" ]; then
-            fail "$1 needs a value" "./install.sh --help shows how it is written." 2
-        fi
-        case $1 in --prefix) prefix=$2 ;; *) binary=$2 ;; esac
-        shift
-        ;;
-    --prefix=?*) prefix=${1#*=} ;;
-    --binary=?*) binary=${1#*=} ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    *) fail "there is no option $1" "./install.sh --help lists them." 2 ;;
-    esac
-    shift
-done
+is_there() {
+    [ -e "$1" ] || [ -L "$1" ]
+}
 
-if [ -z "$prefix" ]; then
-    [ -n "${HOME:-}" ] || fail "HOME is not set, so there is no ~/.local" "Say where to install: ./install.sh --prefix DIR"
-    prefix=$HOME/.local
-fi
-case $prefix in
-/*) ;;
-*) prefix=$PWD/$prefix ;;
-esac
-bin=$prefix/bin
+# Whether a file is some version of this program: all of them know this variable and answer in this format. Somebody's
+# own script around this program may well set the variable.
+is_ours() {
+    [ -f "$1" ] && contains "$1" KUBECTL_LOGIN_PROMPT && contains "$1" client.authentication.k8s.io
+}
+
+# Not every grep reads on after a zero byte.
+contains() {
+    LC_ALL=C tr '\000' '\n' 2>/dev/null <"$1" | LC_ALL=C grep -qF "$2"
+}
+
+# Whether `$1` is a link to `$2` beside it.
+links_to() {
+    [ -L "$1" ] || return 1
+    case $(readlink "$1") in
+    "$2" | "${1%/*}/$2") ;;
+    *) return 1 ;;
+    esac
+}
+
+# ---- install
 
 build() {
     source=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -84,17 +96,24 @@ build() {
         fail "the build left no $binary" "Find the binary that cargo made, then: ./install.sh --binary FILE"
 }
 
-# Whether a file is some version of this program: all of them know this variable, and nothing else does.
-is_ours() {
-    LC_ALL=C grep -q KUBECTL_LOGIN_PROMPT "$1" 2>/dev/null
+# Whatever would stop the installation half-way stops it here, before anything is touched.
+check_places() {
+    [ ! -d "$place" ] || fail "$place is a folder" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
+    if is_there "$place" && ! is_ours "$place"; then
+        fail "$place is there already and is another program" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
+    fi
+    [ -n "$force" ] || return 0
+    for name in $names $completion_names; do
+        if is_there "$bin/$name" && ! links_to "$bin/$name" kubectl-login && is_there "$bin/$name.$aside"; then
+            fail "$bin/$name is another program's, and $name.$aside has been moved aside before" \
+                "Move one of the two away, then run it again."
+        fi
+    done
 }
 
 install_binary() {
-    place=$bin/kubectl-login
-    [ ! -d "$place" ] || fail "$place is a folder" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
-    if { [ -e "$place" ] || [ -L "$place" ]; } && ! is_ours "$place"; then
-        fail "$place is there already and is another program" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
-    fi
+    mkdir -p -- "$bin" ||
+        fail "the folder $bin cannot be made" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
     # Copied beside its place and renamed over it: a kubectl that runs at this moment finds the old one or the new one.
     temporary=$(mktemp "$bin/.kubectl-login.XXXXXX" 2>/dev/null) ||
         fail "nothing can be written to $bin" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
@@ -111,47 +130,324 @@ install_binary() {
     say "Installed $version as $place"
 }
 
+foreign_links=
 link() {
-    place=$bin/$1
-    if [ -L "$place" ]; then
-        points_to=$(readlink "$place")
-        case $points_to in
-        kubectl-login | "$bin/kubectl-login") say "Linked    $place (it was already)" ;;
-        *) say "Left alone: $place is a link to $points_to" ;;
-        esac
-    elif [ -e "$place" ]; then
-        say "Left alone: $place is another program's"
-    else
-        ln -s kubectl-login "$place" || fail "$place cannot be made" "Check the permissions of $bin, then run it again."
-        say "Linked    $place"
+    if links_to "$bin/$1" kubectl-login; then
+        say "Linked    $bin/$1 (it was already)"
+        return
+    fi
+    if is_there "$bin/$1" && [ -z "$force" ]; then
+        case $names in *"$1"*) foreign_links=1 ;; esac
+        if [ -L "$bin/$1" ]; then
+            say "Left alone: $bin/$1 is a link to $(readlink "$bin/$1")"
+        else
+            say "Left alone: $bin/$1 is another program's"
+        fi
+        return
+    fi
+    if is_there "$bin/$1"; then
+        mv -- "$bin/$1" "$bin/$1.$aside" ||
+            fail "$bin/$1 cannot be moved aside" "Check the permissions of $bin, then run it again."
+        say "Moved     $bin/$1 to $1.$aside"
+    fi
+    ln -s kubectl-login "$bin/$1" || fail "$bin/$1 cannot be made" "Check the permissions of $bin, then run it again."
+    say "Linked    $bin/$1"
+}
+
+# ---- completion
+
+completion_file() {
+    case $1 in
+    bash) printf '%s' "$share/bash-completion/completions/kubectl-login" ;;
+    zsh) printf '%s' "$share/zsh/site-functions/_kubectl-login" ;;
+    fish) printf '%s' "$share/fish/vendor_completions.d/kubectl-login.fish" ;;
+    esac
+}
+
+# The same file under kubelogin's name: bash and fish look for completion by the name of the command.
+completion_link() {
+    case $1 in
+    bash) printf '%s' "$share/bash-completion/completions/kubelogin" ;;
+    fish) printf '%s' "$share/fish/vendor_completions.d/kubelogin.fish" ;;
+    esac
+}
+
+# The last line of what is written here. A file without it is somebody's own.
+marker='# Written by the install.sh of kubectl-login, which replaces and removes it.'
+is_our_completion() {
+    [ ! -L "$1" ] && [ -f "$1" ] && grep -qxF "$marker" "$1" 2>/dev/null
+}
+
+# kubectl runs kubectl_complete-NAME with the words typed so far. A program that does not know that name would run the
+# words as a command, `logout --all` included: so there is no such link unless the program knows completion.
+install_completion() {
+    script=
+    [ -z "$complete" ] || script=$(completion_script bash)
+    if [ -z "$script" ]; then
+        for name in $completion_names; do
+            unlink_ours "$bin/$name" kubectl-login
+            restore "$bin/$name"
+        done
+        remove_completion_files
+        [ -z "$complete" ] || say "Without completion, which this version of kubectl-login does not have."
+        return
+    fi
+    for name in $completion_names; do
+        # Not for somebody else's `kubectl oidc-login`.
+        if links_to "$bin/kubectl-${name#kubectl_complete-}" kubectl-login || [ "$name" = kubectl_complete-login ]; then
+            link "$name"
+        else
+            unlink_ours "$bin/$name" kubectl-login
+        fi
+    done
+    served=
+    for shell in bash zsh fish; do
+        script=$(completion_script "$shell")
+        [ -z "$script" ] || ! write_completion "$shell" || served="$served${served:+, }$shell"
+    done
+    [ -n "$served" ] || return 0
+    say "Completion for $served is in $share"
+    explain_completion
+}
+
+completion_script() {
+    script=$(KUBECTL_LOGIN_PROMPT=never "$place" completion "$1" 2>/dev/null </dev/null) || script=
+    case $script in *kubectl-login*) printf '%s' "$script" ;; esac
+}
+
+write_completion() {
+    file=$(completion_file "$1")
+    if is_there "$file" && ! is_our_completion "$file"; then
+        say "Left alone: $file was not written by this script"
+        return 1
+    fi
+    into=${file%/*}
+    if ! {
+        mkdir -p -- "$into" && temporary=$(mktemp "$into/.kubectl-login.XXXXXX") &&
+            printf '%s\n%s\n' "$script" "$marker" >"$temporary" &&
+            chmod 644 "$temporary" && mv -f -- "$temporary" "$file"
+    } 2>/dev/null; then
+        remove_temporary
+        temporary=
+        warn "completion for $1 cannot be written to $into" \
+            "Check its permissions and run it again, or leave completion out: --no-completion"
+        return 1
+    fi
+    temporary=
+    also=$(completion_link "$1")
+    [ -n "$also" ] || return 0
+    if ! links_to "$bin/kubelogin" kubectl-login; then
+        unlink_ours "$also" "${file##*/}"
+    elif ! is_there "$also"; then
+        ln -s "${file##*/}" "$also" || :
     fi
 }
 
-# What a name means to kubectl and the shell once this is done.
+# What a shell has to be told to find the files.
+explain_completion() {
+    case :${XDG_DATA_HOME:-${HOME:-}/.local/share}:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}: in
+    *:"$share":* | *:"$share"/:*) ;;
+    *) say "  bash and fish look there when XDG_DATA_DIRS names $share" ;;
+    esac
+    folder=$share/zsh/site-functions
+    [ -f "$folder/_kubectl-login" ] && command -v zsh >/dev/null 2>&1 || return 0
+    # shellcheck disable=SC2016 # zsh expands it
+    zsh -fc 'print -rl -- $fpath' 2>/dev/null </dev/null | grep -qxF -- "$folder" && return
+    grep -qF -- "$folder" "${ZDOTDIR:-${HOME:-}}/.zshrc" 2>/dev/null && return
+    say "  zsh looks there with this line in ~/.zshrc, before compinit:"
+    say "    fpath=(\"$folder\" \$fpath)"
+}
+
+remove_completion_files() {
+    for shell in bash zsh fish; do
+        file=$(completion_file "$shell")
+        also=$(completion_link "$shell")
+        [ -z "$also" ] || unlink_ours "$also" "${file##*/}"
+        ! is_our_completion "$file" || remove "$file"
+    done
+}
+
+# ---- what a name means to kubectl and the shell once this is done
+
 check_path() {
+    if [ -n "$foreign_links" ]; then
+        say "A kubeconfig that names what was left alone runs that. Write kubectl-login in it, or: ./install.sh --force-links"
+    fi
     case :$PATH: in
-    *:"$bin":*) ;;
+    *:"$bin":* | *:"$bin"/:*) ;;
     *)
         say ""
-        say "$bin is not on your PATH, so kubectl does not find it yet. Add this line to your shell's profile:"
-        say "  export PATH=\"$bin:\$PATH\""
+        case ${SHELL:-} in
+        */fish)
+            say "$bin is not on your PATH, so kubectl does not find it yet. Run this once:"
+            say "  fish_add_path \"$bin\""
+            ;;
+        *)
+            say "$bin is not on your PATH, so kubectl does not find it yet. Add this line to your shell's profile:"
+            say "  export PATH=\"$bin:\$PATH\""
+            ;;
+        esac
         return
         ;;
     esac
     for name in kubectl-login kubelogin kubectl-oidc_login; do
         found=$(command -v "$name" 2>/dev/null) || continue
-        if [ "$found" != "$bin/$name" ]; then
+        if [ "$found" != "$bin/$name" ] && [ "$found" != "$bin//$name" ]; then
             say "Note: $name on your PATH is $found, which comes before $bin."
         fi
     done
 }
 
-if [ -z "$binary" ]; then
-    build
+# ---- uninstall
+
+changed=
+remove() {
+    rm -f -- "$1" || fail "$1 cannot be removed" "Check the permissions of ${1%/*}, then run it again."
+    changed=1
+    say "Removed   $1"
+}
+
+unlink_ours() {
+    ! links_to "$1" "$2" || remove "$1"
+}
+
+# Puts back what --force-links moved aside.
+restore() {
+    is_there "$1.$aside" || return 0
+    if is_there "$1"; then
+        say "Left alone: $1.$aside, as there is another ${1##*/} by now"
+        return
+    fi
+    mv -- "$1.$aside" "$1" || fail "$1.$aside cannot be moved back" "Check the permissions of $bin, then run it again."
+    changed=1
+    say "Restored  $1"
+}
+
+# Signs out and forgets, as far as that goes: the program is removed in any case.
+forget() {
+    trouble=
+    KUBECTL_LOGIN_PROMPT=never "$place" logout --all </dev/null || trouble=1
+    words=$(KUBECTL_LOGIN_PROMPT=never "$place" remove-cache-dir 2>&1 </dev/null) && cleared=1 || cleared=
+    left=
+    for folder in "${KUBECACHEDIR:-}" "${XDG_STATE_HOME:-}" \
+        "${HOME:-}/.local/state" "${HOME:-}/Library/Application Support"; do
+        case $left in *"$folder/kubectl-login"*) continue ;; esac
+        [ -z "$folder" ] || [ ! -e "$folder/kubectl-login" ] || left="$left${left:+ and }$folder/kubectl-login"
+    done
+    # A version without that command has nothing left to forget where there is no folder.
+    if [ -n "$words" ] && [ -n "$cleared" ]; then
+        say "$words"
+    elif [ -n "$words" ] && [ -n "$left" ]; then
+        printf '%s\n' "$words" >&2
+    fi
+    [ -z "$trouble" ] ||
+        warn "not every sign-in could be ended" "What stopped it is said above. To end what is left, sign out at the issuer."
+    [ -z "$left" ] ||
+        warn "$left is still there" "Delete it by hand, and the items of kubectl-login in your keyring if there are any."
+}
+
+# Removes a folder that may have been made by install or by the program, if nothing is in it. Never the home folder.
+remove_empty() {
+    [ -d "$1" ] && [ "$(CDPATH='' cd -- "$1" && pwd -P)" != "$(CDPATH='' cd -- "${HOME:-/}" 2>/dev/null && pwd -P)" ] || return 0
+    rmdir -- "$1" 2>/dev/null || :
+}
+
+uninstall() {
+    another=
+    if is_there "$place" && ! is_ours "$place"; then
+        another=1
+        say "Left alone: $place is another program's"
+    elif is_there "$place" && [ -z "$keep" ]; then
+        forget
+    fi
+    for name in $names $completion_names; do
+        # Links to another program are that program's.
+        [ -n "$another" ] || unlink_ours "$bin/$name" kubectl-login
+        restore "$bin/$name"
+    done
+    remove_completion_files
+    # Last, so that after an interruption it can be run again.
+    [ -n "$another" ] || ! is_there "$place" || remove "$place"
+    if [ -z "$changed" ]; then
+        say "kubectl-login is not installed in $prefix, so there is nothing to remove."
+        return
+    fi
+    for folder in bash-completion/completions bash-completion zsh/site-functions zsh fish/vendor_completions.d fish; do
+        remove_empty "$share/$folder"
+    done
+    for folder in "$share" "$bin" "${HOME:+$HOME/.local/state}" "${HOME:+$HOME/.local}" "$prefix"; do
+        [ -z "$folder" ] || remove_empty "$folder"
+    done
+}
+
+# ---- the command line
+
+command=
+prefix=
+binary=
+force=
+complete=1
+keep=
+only_install=
+while [ $# -gt 0 ]; do
+    case $1 in
+    install | uninstall)
+        [ -z "$command" ] || fail "there are two commands, $command and $1" "./install.sh --help shows how it is written." 2
+        command=$1
+        ;;
+    --prefix | --binary)
+        if [ $# -lt 2 ] || [ -z "$2" ]; then
+            fail "$1 needs a value" "./install.sh --help shows how it is written." 2
+        fi
+        case $1 in --prefix) prefix=$2 ;; *) binary=$2 only_install=--binary ;; esac
+        shift
+        ;;
+    --prefix=?*) prefix=${1#*=} ;;
+    --binary=?*) binary=${1#*=} only_install=--binary ;;
+    --force-links) force=1 only_install=$1 ;;
+    --no-completion) complete='' only_install=$1 ;;
+    --keep-sign-ins) keep=1 ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *) fail "there is no option $1" "./install.sh --help lists them." 2 ;;
+    esac
+    shift
+done
+case ${command:-install} in
+install) [ -z "$keep" ] || fail "--keep-sign-ins belongs to uninstall" "./install.sh --help shows how it is written." 2 ;;
+*) [ -z "$only_install" ] || fail "$only_install belongs to install" "./install.sh --help shows how it is written." 2 ;;
+esac
+
+if [ -z "$prefix" ]; then
+    [ -n "${HOME:-}" ] || fail "HOME is not set, so there is no ~/.local" "Say where: ./install.sh ${command:-install} --prefix DIR"
+    prefix=$HOME/.local
 fi
+case $prefix in
+/*) ;;
+*) prefix=$PWD/$prefix ;;
+esac
+while [ "$prefix" != "${prefix%/}" ]; do
+    prefix=${prefix%/}
+done
+bin=$prefix/bin
+share=$prefix/share
+place=$bin/kubectl-login
+aside=before-kubectl-login
+names='kubelogin kubectl-oidc_login'
+completion_names='kubectl_complete-login kubectl_complete-oidc_login'
+
+if [ "$command" = uninstall ]; then
+    uninstall
+    exit 0
+fi
+check_places
+[ -n "$binary" ] || build
 [ -f "$binary" ] || fail "there is no file $binary" "Give the path of a kubectl-login binary, or leave --binary out to build one."
-mkdir -p -- "$bin" || fail "the folder $bin cannot be made" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
 install_binary
-link kubelogin
-link kubectl-oidc_login
+for name in $names; do
+    link "$name"
+done
+install_completion
 check_path

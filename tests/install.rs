@@ -1,8 +1,14 @@
-//! What `install.sh` leaves behind: the binary and its two other names, and nothing else touched.
+//! What `install.sh` makes and takes away again: the binary, its other names, completion; and nothing else touched.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
+#[path = "install/completion.rs"]
+mod completion;
+#[path = "install/links.rs"]
+mod links;
+#[path = "install/uninstall.rs"]
+mod uninstall;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -13,7 +19,13 @@ use common::{Home, PLUGIN, Run};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
 /// What the script needs besides a shell, and `setsid` for the harness.
-const TOOLS: &str = "sh cat chmod cp dirname grep ln mkdir mktemp mv readlink rm setsid";
+const TOOLS: &str = "sh cat chmod cp dirname grep ln mkdir mktemp mv readlink rm rmdir setsid tr";
+/// What makes a file count as some version of this program.
+const OURS: &str = "# KUBECTL_LOGIN_PROMPT client.authentication.k8s.io";
+/// The commands that a version with completion and `remove-cache-dir` has.
+const COMMANDS: &str = "completion) echo \"# completion of kubectl-login in $2\" ;;
+logout) echo Forgot 1 sign-in. ;;
+remove-cache-dir) echo Removed the folder. ;;";
 
 /// `install.sh` in a home of its own, from a folder that is not the checkout.
 fn script<S: AsRef<str>>(home: &Home, args: &[S]) -> Command {
@@ -27,12 +39,49 @@ fn install(home: &Home, args: &[&str]) -> Run {
     Run::of(&mut script(home, args))
 }
 
-/// An installation of the built binary below `prefix`, which has to succeed.
+/// A run that has to succeed without a word on stderr.
+#[track_caller]
+fn well(home: &Home, args: &[&str]) -> Run {
+    let run = install(home, args);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    run
+}
+
+/// An installation of the built binary below `prefix`, without completion, which has to succeed.
 #[track_caller]
 fn installed(home: &Home, prefix: &Path) -> (Run, PathBuf) {
-    let run = install(home, &["--prefix", prefix.to_str().unwrap(), "--binary", PLUGIN]);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    let run = well(home, &["--prefix", prefix.to_str().unwrap(), "--binary", PLUGIN, "--no-completion"]);
     (run, prefix.join("bin"))
+}
+
+/// Stands in for a version of this program: has these commands besides `version`, and notes down in `ran` what it is
+/// asked.
+fn stand_in(home: &Home, commands: &str) -> String {
+    let path = home.path().join("stand-in");
+    let log = home.path().join("ran");
+    let text = format!(
+        "{OURS}\necho \"$*\" >>'{}'\ncase $1 in version) echo kubectl-login 9.9 ;;\n{commands}\n\
+         *) echo \"Error: no $1\" >&2; exit 1 ;; esac",
+        log.display()
+    );
+    program(&path, &text);
+    path.to_str().unwrap().to_owned()
+}
+
+/// What the stand-in has been asked since the last look.
+fn asked(home: &Home) -> Vec<String> {
+    let log = home.path().join("ran");
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    let _ = fs::remove_file(&log);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// An installation of a stand-in with all commands, below `prefix` in the home folder.
+#[track_caller]
+fn stand_in_installed(home: &Home, more: &[&str]) -> (Run, PathBuf) {
+    let binary = stand_in(home, COMMANDS);
+    let run = well(home, &[&["--prefix", "prefix", "--binary", &binary], more].concat());
+    (run, home.path().join("prefix"))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -98,21 +147,6 @@ fn a_relative_prefix_counts_from_where_it_is_run() {
 }
 
 #[test]
-fn a_foreign_kubelogin_is_left_alone_whatever_it_is() {
-    let home = Home::new();
-    let bin = home.path().join("prefix/bin");
-    program(&bin.join("kubelogin"), "echo somebody else");
-    symlink("/nowhere/oidc", bin.join("kubectl-oidc_login")).unwrap();
-    for _ in 0..2 {
-        let (run, _) = installed(&home, &home.path().join("prefix"));
-        assert!(run.stdout.contains(&format!("Left alone: {}/kubelogin is another program's", bin.display())), "{run}");
-        assert!(run.stdout.contains("kubectl-oidc_login is a link to /nowhere/oidc"), "{run}");
-        assert_eq!(fs::read_to_string(bin.join("kubelogin")).unwrap(), "#!/bin/sh\necho somebody else\n");
-        assert_eq!(fs::read_link(bin.join("kubectl-oidc_login")).unwrap(), Path::new("/nowhere/oidc"));
-    }
-}
-
-#[test]
 fn a_foreign_kubectl_login_stops_it_before_anything_is_touched() {
     let home = Home::new();
     let bin = home.path().join("prefix/bin");
@@ -145,16 +179,23 @@ fn a_second_run_replaces_the_binary_in_one_step_and_keeps_the_links() {
 #[test]
 fn the_path_is_mentioned_only_when_it_lacks_the_folder() {
     let home = Home::new();
-    let (run, bin) = installed(&home, &home.path().join("prefix"));
+    let mut command = script(&home, &["--prefix=prefix", "--binary", PLUGIN]);
+    let run = Run::of(command.env("SHELL", "/bin/bash"));
+    let bin = home.path().join("prefix/bin");
     assert!(run.stdout.contains(&format!("export PATH=\"{}:$PATH\"", bin.display())), "{run}");
 
+    let args = ["--prefix", "prefix", "--binary", PLUGIN];
+    let run = Run::of(script(&home, &args).env("SHELL", "/usr/bin/fish"));
+    assert!(run.stdout.contains(&format!("fish_add_path \"{}\"", bin.display())), "{run}");
+    assert!(!run.stdout.contains("export"), "{run}");
+
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let run = Run::of(script(&home, &["--prefix", "prefix", "--binary", PLUGIN]).env("PATH", path));
+    let run = Run::of(script(&home, &args).env("PATH", path));
     assert!(!run.stdout.contains("PATH"), "{run}");
 
     program(&home.path().join("other/kubelogin"), "echo somebody else");
     let path = format!("{0}/other:{1}:{2}", home.path().display(), bin.display(), std::env::var("PATH").unwrap());
-    let run = Run::of(script(&home, &["--prefix", "prefix", "--binary", PLUGIN]).env("PATH", path));
+    let run = Run::of(script(&home, &args).env("PATH", path));
     assert!(run.stdout.contains("Note: kubelogin on your PATH is"), "{run}");
     assert!(run.stdout.contains("other/kubelogin"), "{run}");
 }
@@ -184,14 +225,26 @@ fn a_prefix_that_cannot_be_made_and_options_that_make_no_sense_are_said_in_two_h
     fs::write(home.path().join("file"), "").unwrap();
     let run = install(&home, &["--prefix", "file", "--binary", PLUGIN]);
     run.assert_failed(1, &["/file/bin cannot be made", "\nNext:  Check its permissions"]);
-    for args in [&["--frobnicate"][..], &["--prefix"], &["--binary", ""], &["word"]] {
+    let wrong: [&[&str]; 9] = [
+        &["--frobnicate"],
+        &["--prefix"],
+        &["--binary", ""],
+        &["word"],
+        &["install", "uninstall"],
+        &["--keep-sign-ins"],
+        &["uninstall", "--force-links"],
+        &["uninstall", "--no-completion"],
+        &["--binary", PLUGIN, "uninstall"],
+    ];
+    for args in wrong {
         install(&home, args).assert_failed(2, &["Error: ", "\nNext:  ./install.sh --help"]);
     }
     let help = install(&home, &["--help"]);
     assert_eq!(help.code, Some(0));
-    for option in ["--prefix DIR", "--binary FILE", "--help"] {
+    for option in ["--prefix DIR", "--binary FILE", "--force-links", "--no-completion", "--keep-sign-ins", "--help"] {
         assert!(help.stdout.contains(option), "{help}");
     }
+    assert!(help.stdout.lines().all(|line| line.len() <= 80), "{help}");
 }
 
 #[test]
@@ -208,7 +261,8 @@ fn what_cargo_builds_is_what_is_installed() {
     let tools = tools(&home);
     // Stands in for cargo: notes down what it is asked for and leaves a binary where a release build does.
     program(&tools.join("cargo"), &format!("echo \"$@\" >asked\nmkdir -p built/release\ncp '{PLUGIN}' built/release/"));
-    let run = Run::of(script(&home, &["--prefix", "prefix"]).env("PATH", &tools).env("CARGO_TARGET_DIR", "built"));
+    let args = ["--prefix", "prefix", "--no-completion"];
+    let run = Run::of(script(&home, &args).env("PATH", &tools).env("CARGO_TARGET_DIR", "built"));
     assert_eq!(run.code, Some(0), "{run}");
     let asked = fs::read_to_string(home.path().join("asked")).unwrap();
     for word in ["build", "--release", "--locked", "--target-dir built"] {
