@@ -9,6 +9,8 @@ mod completion;
 mod links;
 #[path = "install/uninstall.rs"]
 mod uninstall;
+#[path = "install/whole.rs"]
+mod whole;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
