@@ -73,8 +73,8 @@ fn another_process_asks_already() {
     everywhere(|case| {
         let first = case.home.start(&case.args(&["--prompt", "always"]));
         assert_eq!(case.world.wait_for_device_request(1, PATIENCE).len(), 1);
-        let screen = case.setting().env("KUBECONFIG", &case.kubeconfig()).plugin::<&str>(&[]);
-        screen.wait_for("waiting for this sign-in");
+        let screen = case.get_token();
+        screen.wait_for("Waiting for process");
         case.assert_screen("waiting", &screen);
         assert_eq!(case.world.approve_pending(), 1);
         Run::wait(first).token();
