@@ -8,11 +8,12 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::session::Failed;
 
 use crate::ui::style::{self, Style, paint};
+use crate::ui::wrap::{self, wrapped};
 
 /// Says an error in its halves, unless this caller has heard it before, and gives the exit code.
 pub(super) fn failure(failed: &Failed) -> ExitCode {
     if !failed.silent {
-        complain(&error_text(&failed.error, colours(&io::stderr())));
+        complain(&error_text(&failed.error, Look::of_stderr()));
     }
     ExitCode::from(failed.error.kind.exit_code())
 }
@@ -20,7 +21,7 @@ pub(super) fn failure(failed: &Failed) -> ExitCode {
 /// Says what went wrong without ending the command, and what can be done about it.
 #[allow(dead_code, reason = "for commands that go on after trouble")]
 pub(super) fn warning(what: &str, next: Option<&str>) {
-    complain(&warning_text(what, next, colours(&io::stderr())));
+    complain(&warning_text(what, next, Look::of_stderr()));
 }
 
 /// Help and version, which are no errors and go to stdout.
@@ -28,25 +29,43 @@ pub(super) fn help(text: &clap::builder::StyledStr) -> Result<()> {
     if colours(&io::stdout()) { print(&text.ansi().to_string()) } else { print(&text.to_string()) }
 }
 
-fn error_text(error: &Error, colours: bool) -> String {
-    let mut text = format!("{} {}\n", paint(colours, Style::Error, "Error:"), error.what);
-    text += &next_text(&error.next, colours);
+/// How text is set: with colours or without, and in how many columns, where it is broken at all.
+#[derive(Clone, Copy, Default)]
+struct Look {
+    colours: bool,
+    columns: Option<usize>,
+}
+
+impl Look {
+    fn of_stderr() -> Look {
+        Look { colours: colours(&io::stderr()), columns: wrap::columns(&io::stderr()) }
+    }
+}
+
+fn error_text(error: &Error, look: Look) -> String {
+    let mut text = labelled("Error:", Style::Error, &error.what, look) + &next_text(&error.next, look);
     if let Some(reference) = &error.reference {
         text += &format!("For the help desk: {reference}\n");
     }
     text
 }
 
-fn warning_text(what: &str, next: Option<&str>, colours: bool) -> String {
-    let warning = format!("{} {what}\n", paint(colours, Style::Warning, "Warning:"));
-    warning + &next.map(|next| next_text(next, colours)).unwrap_or_default()
+fn warning_text(what: &str, next: Option<&str>, look: Look) -> String {
+    let warning = labelled("Warning:", Style::Warning, what, look);
+    warning + &next.map(|next| next_text(next, look)).unwrap_or_default()
 }
 
 /// One step a line, each below the first.
-fn next_text(next: &str, colours: bool) -> String {
-    let label = paint(colours, Style::Next, "Next:");
-    let lines = next.lines().enumerate();
-    lines.map(|(at, line)| if at == 0 { format!("{label}  {line}\n") } else { format!("       {line}\n") }).collect()
+fn next_text(next: &str, look: Look) -> String {
+    labelled("Next: ", Style::Next, next, look)
+}
+
+/// A label, and lines that stand beside it and below.
+fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
+    let indent = label.len() + 1;
+    let plain = format!("{label} {}", text.trim_end().replace('\n', &format!("\n{}", " ".repeat(indent))));
+    let set = wrapped(&plain, indent, look.columns);
+    format!("{}{}\n", paint(look.colours, style, label.trim_end()), &set[label.trim_end().len()..])
 }
 
 fn complain(text: &str) {
@@ -95,25 +114,41 @@ pub(super) fn start_logging(level: Option<u8>) {
 mod tests {
     use super::*;
 
+    const PLAIN: Look = Look { colours: false, columns: None };
+
     #[test]
     fn an_error_has_its_next_step_on_a_line_of_its_own() {
         let error = Error::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
         assert_eq!(
-            error_text(&error, false),
+            error_text(&error, PLAIN),
             "Error: it broke\nNext:  mend it\n       or ask\nFor the help desk: AADSTS1\n"
         );
     }
 
     #[test]
     fn a_warning_need_not_have_a_next_step() {
-        assert_eq!(warning_text("it is odd", None, false), "Warning: it is odd\n");
-        assert_eq!(warning_text("it is odd", Some("Look."), false), "Warning: it is odd\nNext:  Look.\n");
+        assert_eq!(warning_text("it is odd", None, PLAIN), "Warning: it is odd\n");
+        assert_eq!(warning_text("it is odd", Some("Look."), PLAIN), "Warning: it is odd\nNext:  Look.\n");
     }
 
     #[test]
     fn colour_is_on_the_labels_alone() {
         let error = Error::failed("it broke", "mend it");
-        assert_eq!(error_text(&error, true), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
-        assert!(warning_text("it is odd", None, true).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
+        let look = Look { colours: true, columns: Some(80) };
+        assert_eq!(error_text(&error, look), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
+        assert!(warning_text("it is odd", None, look).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_breaks_between_words_and_below_the_label() {
+        let look = Look { colours: false, columns: Some(40) };
+        let error = Error::failed(
+            "the issuer cannot be reached just now",
+            "Check the network and the proxy, then ask\nor wait",
+        );
+        assert_eq!(
+            error_text(&error, look),
+            "Error: the issuer cannot be reached just\n       now\nNext:  Check the network and the proxy,\n       then ask\n       or wait\n"
+        );
     }
 }

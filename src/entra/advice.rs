@@ -58,7 +58,7 @@ fn is_policy(answer: &ErrorAnswer) -> bool {
 
 /// What to do when nobody used the code: the reason need not be slowness (a policy that stops the browser keeps the
 /// poll pending until the code ends).
-pub const EXPIRED: &str = "Run the command again to get a new code. If the browser refused the sign-in, a conditional-access policy may have stopped it: ask your administrator whether device code sign-in is allowed.";
+pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the browser refused the sign-in, a conditional-access policy may have stopped it: ask your administrator whether device code sign-in is allowed.";
 
 /// The next step for an AADSTS number, where it is more precise than the class.
 fn by_number(number: u64) -> Option<&'static str> {

@@ -7,5 +7,6 @@ mod qr;
 mod screen;
 pub(crate) mod style;
 mod terminal;
+pub(crate) mod wrap;
 
 pub(crate) use terminal::{Prompt, Terminal};

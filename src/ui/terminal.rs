@@ -14,6 +14,7 @@ use super::countdown::{CLEAR_LINE, Countdown};
 use super::prompt;
 use super::screen::Screen;
 use super::style::{Style, paint};
+use super::wrap::wrapped;
 
 /// Whether somebody may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -161,8 +162,9 @@ impl Person for Terminal<'_> {
     }
 
     fn say(&self, sentence: &str) {
+        let columns = self.screen().and_then(|screen| screen.size).map(|(columns, _)| columns);
         // A notice that cannot be shown changes nothing.
-        let _ = self.write(&format!("{sentence}\n"));
+        let _ = self.write(&format!("{}\n", wrapped(sentence, 0, columns)));
     }
 
     fn mention(&self, sentence: &str) {
