@@ -212,6 +212,30 @@ fn kubectl_login_signs_in_and_tells_what_is_remembered() {
     assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
 }
 
+#[test]
+fn kubectl_asks_what_may_follow_kubectl_login() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let plugins = home.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    for name in ["kubectl-login", "kubectl_complete-login", "kubectl-oidc_login", "kubectl_complete-oidc_login"] {
+        symlink(PLUGIN, plugins.join(name)).unwrap();
+    }
+    let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig("kubectl-login"));
+    let asked = |words: &[&str]| {
+        let mut command = kubectl.command(&home, &kubeconfig, &["__complete"]);
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = std::iter::once(plugins.clone()).chain(std::env::split_paths(&path));
+        let run = Run::of(command.args(words).env("PATH", std::env::join_paths(folders).unwrap()));
+        assert_eq!(run.code, Some(0), "{run}");
+        run.stdout
+    };
+    assert!(asked(&["login", "stat"]).starts_with("status\tShow what is remembered"));
+    assert!(asked(&["login", "si"]).starts_with("sim\t"), "the context");
+    assert!(asked(&["login", "--con"]).starts_with("--context\t"));
+    assert_eq!(asked(&["oidc-login", "get-token", "--login", "dev"]), "devicecode\n:4\n");
+    assert_eq!(asked(&["login", "--kubeconfig", ""]), ":0\n");
+}
+
 /// The same kubeconfig with its context and cluster called otherwise.
 fn renamed(kubeconfig: &str, name: &str) -> String {
     ["cluster: ", "name: ", "current-context: "]

@@ -69,6 +69,8 @@ pub(super) enum Command {
         #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Print the script that completes this program in a shell
+    Completion(CompletionArgs),
     /// Print the version
     #[command(hide = true)]
     Version,
@@ -150,6 +152,24 @@ pub(super) struct LogoutArgs {
     /// Folder to look in, where the kubeconfig entry names one
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = super::completion::HELP)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: Shell,
+}
+
+/// The shells there is a script for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(name = "powershell", alias = "pwsh")]
+    Pwsh,
 }
 
 /// Output of `status`.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod completion;
 mod entry;
 mod get_token;
 mod login;
@@ -30,6 +31,9 @@ const GET_TOKEN: &str = "get-token";
 
 /// Runs the command line; whatever goes wrong has been said when this returns.
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
+    if let Some(question) = completion::Question::of(&words) {
+        return question.answer(grammar(&[]), &Environment::of_process());
+    }
     let mut grammar = grammar(&words);
     let words = command_first(words);
     let parsed = grammar
@@ -49,6 +53,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
             "convert-kubeconfig is not supported yet",
             "Write the user's exec entry yourself: command kubectl-login, arguments of get-token; `kubectl login get-token --help` lists them.",
         ))),
+        Some(Command::Completion(args)) => completion::run(args).map_err(Failed::from),
         Some(Command::Version) => {
             report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
         }

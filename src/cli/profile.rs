@@ -15,12 +15,13 @@ use super::typed::Typed;
 use crate::ui::Prompt;
 
 /// Sign-in methods of Azure/kubelogin.
-const METHODS: &[&str] =
+pub(super) const METHODS: &[&str] =
     &["devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
 /// Methods with a human in front: there a flag wins over the environment.
 const HUMAN_METHODS: &[&str] = &["devicecode", "interactive"];
 /// Grants of int128/kubelogin.
-const GRANTS: &[&str] = &["auto", "authcode", "authcode-keyboard", "password", "device-code", "client-credentials"];
+pub(super) const GRANTS: &[&str] =
+    &["auto", "authcode", "authcode-keyboard", "password", "device-code", "client-credentials"];
 
 /// What a `get-token` command line means.
 pub(super) struct Settings {

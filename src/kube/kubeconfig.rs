@@ -247,6 +247,19 @@ impl Kubeconfig {
         self.contexts.keys().map(String::as_str)
     }
 
+    /// All contexts, sorted: name, user, and the API server's URL as written.
+    pub fn contexts(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
+        self.contexts.iter().map(|(name, context)| {
+            let server = context.cluster.as_ref().and_then(|cluster| self.clusters.get(cluster)?.as_deref());
+            (name.as_str(), context.user.as_deref(), server)
+        })
+    }
+
+    /// All user names, sorted.
+    pub fn user_names(&self) -> impl Iterator<Item = &str> {
+        self.users.keys().map(String::as_str)
+    }
+
     /// The context that is used when nobody names one. It need not exist.
     pub fn current_context(&self) -> Option<&str> {
         self.current_context.as_deref()

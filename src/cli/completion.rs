@@ -1,0 +1,301 @@
+//! `completion` prints a shell's script; `__complete` is what the scripts and kubectl ask: which words may stand here.
+//!
+//! The format is that of Cobra, the library of kubectl and of both peers, because kubectl speaks nothing else with its
+//! plugins and the peers' scripts are in use: a candidate a line, with a description behind a tab, then `:` and a number
+//! that says what the shell may add. Whatever is in the way, the answer is an empty list: nobody wants an error message
+//! in the middle of the line they are typing.
+//!
+//! Must not use the network, unlock anything or ask anybody.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate as Candidate};
+use kubectl_login::entra::cloud;
+use kubectl_login::environment::{self, Environment};
+use kubectl_login::error::Result;
+use kubectl_login::kube::kubeconfig::Kubeconfig;
+use kubectl_login::paths;
+use kubectl_login::store::Store;
+use kubectl_login::text::printable;
+use url::Url;
+
+use super::args::{CompletionArgs, Shell};
+use super::{profile, report};
+
+/// How the scripts are loaded.
+pub(super) const HELP: &str = "\
+`kubectl login <TAB>` needs none of this: it works where kubectl's own
+completion is loaded and kubectl_complete-login is on the PATH, which
+install.sh sees to. The script is for the program under its own names,
+kubectl-login and kubelogin.
+
+bash, in ~/.bashrc:
+  source <(kubectl-login completion bash)
+bash 3.2, as on macOS:
+  eval \"$(kubectl-login completion bash)\"
+zsh, in ~/.zshrc, after compinit:
+  source <(kubectl-login completion zsh)
+zsh, as a file, before compinit:
+  kubectl-login completion zsh >\"${fpath[1]}/_kubectl-login\"
+fish, in ~/.config/fish/config.fish:
+  kubectl-login completion fish | source
+PowerShell, in $PROFILE:
+  kubectl-login completion powershell | Out-String | Invoke-Expression";
+
+/// `completion`.
+pub(super) fn run(args: &CompletionArgs) -> Result<()> {
+    report::print(match args.shell {
+        Shell::Bash => include_str!("completion/bash.sh"),
+        Shell::Zsh => include_str!("completion/zsh.zsh"),
+        Shell::Fish => include_str!("completion/fish.fish"),
+        Shell::Pwsh => include_str!("completion/powershell.ps1"),
+    })
+}
+
+/// Cobra's numbers for what the shell does on its own. Paths are left to it: it knows how to write them on its line.
+const FILES: u8 = 0;
+const NOTHING: u8 = 4;
+const FOLDERS: u8 = 16;
+
+/// Characters with which a word on a command line starts something. kubectl's scripts do not all quote what they put
+/// there, and the names come from files that other people wrote.
+const ACTIVE: &[char] = &['$', '`', '\\', ';', '&', '|', '<', '>', '(', ')', '!'];
+
+/// The words of a command line behind the program's name, of which the last is to be completed.
+pub(super) struct Question<'a> {
+    words: &'a [OsString],
+    with_descriptions: bool,
+}
+
+impl<'a> Question<'a> {
+    /// The question in this process's own command line, where there is one. kubectl puts it by starting a program of
+    /// the plugin's name; everybody else by a command, which is not in the grammar because anything may follow it.
+    pub(super) fn of(words: &'a [OsString]) -> Option<Self> {
+        let (program, words) = words.split_first()?;
+        if matches!(
+            Path::new(program).file_stem()?.to_str(),
+            Some("kubectl_complete-login" | "kubectl_complete-oidc_login")
+        ) {
+            return Some(Question { words, with_descriptions: true });
+        }
+        let (command, words) = words.split_first()?;
+        let with_descriptions = match command.to_str()? {
+            "__complete" => true,
+            "__completeNoDesc" => false,
+            _ => return None,
+        };
+        Some(Question { words, with_descriptions })
+    }
+
+    /// Prints the candidates.
+    pub(super) fn answer(&self, grammar: clap::Command, environment: &Environment) -> ExitCode {
+        let (candidates, mut directive) = self.candidates(grammar, environment);
+        if !candidates.is_empty() {
+            directive = NOTHING;
+        }
+        let lines: String = candidates
+            .into_iter()
+            .map(|(word, description)| match description.filter(|_| self.with_descriptions) {
+                Some(description) => format!("{word}\t{description}\n"),
+                None => format!("{word}\n"),
+            })
+            .collect();
+        // Nobody reads an error here.
+        let _ = report::print(&format!("{lines}:{directive}\n"));
+        ExitCode::SUCCESS
+    }
+
+    /// The candidates with their descriptions, and what the shell may add.
+    fn candidates(&self, grammar: clap::Command, environment: &Environment) -> (Vec<(String, Option<String>)>, u8) {
+        let empty = OsString::new();
+        let (word, before) = self.words.split_last().unwrap_or((&empty, &[]));
+        let Some(text) = word.to_str() else { return (Vec::new(), NOTHING) };
+
+        let program = std::iter::once(OsString::from("kubectl-login"));
+        let mut line = super::command_first(program.chain(before.iter().cloned()).collect());
+        let at = line.len();
+        // A single dash would bring the short flags, which say less.
+        line.push(if text == "-" { "--".into() } else { word.clone() });
+
+        let grammar = match line[1..at].first() {
+            Some(first) if grammar.find_subcommand(first).is_none() => without_commands(&grammar),
+            _ => grammar,
+        };
+        let known = Arc::new(Known::new(before, environment));
+        let mut grammar = with_candidates(grammar, &known);
+        let folder = std::env::current_dir().ok();
+        let mut found = clap_complete::engine::complete(&mut grammar, line, at, folder.as_deref()).unwrap_or_default();
+
+        found.retain(|candidate| !candidate.is_hide_set());
+        let is_flag = |candidate: &Candidate| candidate.get_id().is_some_and(|id| id.starts_with("arg::"));
+        if text.is_empty() && found.iter().any(|candidate| !is_flag(candidate)) {
+            found.retain(|candidate| !is_flag(candidate));
+        }
+        let mut seen = HashSet::new();
+        let shown = found.iter().filter_map(|candidate| {
+            let word = candidate.get_value().to_str().filter(|word| seen.insert((*word).to_owned()))?;
+            let description = candidate.get_help().map(|help| printable(&help.to_string(), 200));
+            Some((word.to_owned(), description.filter(|text| !text.is_empty())))
+        });
+        (shown.collect(), known.left_to_shell.load(Ordering::Relaxed))
+    }
+}
+
+/// The grammar of a line that starts with anything but a command: none can follow.
+fn without_commands(grammar: &clap::Command) -> clap::Command {
+    clap::Command::new("kubectl-login").version("").args(grammar.get_arguments().cloned())
+}
+
+/// The grammar with what is known about the values of its arguments, told by the names and placeholders they have.
+fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command {
+    let with_values = |arg: clap::Arg| {
+        let placeholder = arg.get_value_names().and_then(<[_]>::first).map(|name| name.as_str());
+        let values: fn(&Known) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
+            (Some("login"), _) => |_| plain(profile::METHODS),
+            (Some("grant-type"), _) => |_| plain(profile::GRANTS),
+            (Some("environment"), _) => |_| plain(&cloud::names()),
+            (Some("context"), _) => Known::contexts,
+            (None, Some("CONTEXT")) => |known| if known.chosen { Vec::new() } else { known.contexts() },
+            (Some("user"), _) => Known::users,
+            (Some("account"), _) => Known::accounts,
+            (_, Some("FILE" | "PROGRAM")) => |known| known.leave_to_shell(FILES),
+            (_, Some("DIR")) => |known| known.leave_to_shell(FOLDERS),
+            _ => return arg,
+        };
+        let known = Arc::clone(known);
+        arg.add(ArgValueCandidates::new(move || values(&known)))
+    };
+    grammar.mut_args(with_values).mut_subcommands(|command| with_candidates(command, known))
+}
+
+/// Where candidates come from, and what came of asking.
+struct Known {
+    environment: Environment,
+    kubeconfig: Option<PathBuf>,
+    cache_dir: Option<String>,
+    /// Whether a flag stands there that takes the place of CONTEXT.
+    chosen: bool,
+    left_to_shell: AtomicU8,
+}
+
+impl Known {
+    /// `words` are what stands before the word to complete.
+    fn new(words: &[OsString], environment: &Environment) -> Known {
+        let kubeconfig = typed(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
+        let cache_dir = typed(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
+        let chosen = typed(words, &["--context", "--account"]).is_some() || words.iter().any(|word| word == "--all");
+        let (environment, left_to_shell) = (environment.clone(), AtomicU8::new(NOTHING));
+        Known { environment, kubeconfig, cache_dir, chosen, left_to_shell }
+    }
+
+    fn leave_to_shell(&self, directive: u8) -> Vec<Candidate> {
+        self.left_to_shell.store(directive, Ordering::Relaxed);
+        Vec::new()
+    }
+
+    fn kubeconfig(&self) -> Kubeconfig {
+        Kubeconfig::load(
+            self.kubeconfig.as_deref(),
+            self.environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str),
+            paths::home(&self.environment).as_deref(),
+        )
+        .unwrap_or_default()
+    }
+
+    fn contexts(&self) -> Vec<Candidate> {
+        let kubeconfig = self.kubeconfig();
+        let described = kubeconfig.contexts().filter_map(|(name, user, server)| {
+            let host = server.and_then(host);
+            let description = match (user, host) {
+                (Some(user), Some(host)) => Some(format!("{user} on {host}")),
+                (user, host) => user.map(str::to_owned).or(host),
+            };
+            foreign(name, description)
+        });
+        described.collect()
+    }
+
+    fn users(&self) -> Vec<Candidate> {
+        self.kubeconfig().user_names().filter_map(|name| foreign(name, None)).collect()
+    }
+
+    fn accounts(&self) -> Vec<Candidate> {
+        let store = Store::open(paths::state(self.cache_dir.as_deref(), &self.environment), &self.environment);
+        let mut accounts: Vec<(String, String)> = store
+            .sessions()
+            .into_iter()
+            .filter_map(|(_, _, facts)| Some((facts.account?, facts.tenant.unwrap_or(facts.issuer))))
+            .collect();
+        accounts.sort();
+        accounts.into_iter().filter_map(|(account, issuer)| foreign(&account, Some(issuer))).collect()
+    }
+}
+
+/// The value that was typed last for one of `flags`.
+fn typed<'a>(words: &'a [OsString], flags: &[&str]) -> Option<&'a str> {
+    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    let value_at = |at: usize| match words[at].split_once('=') {
+        Some((flag, value)) if flags.contains(&flag) => Some(value),
+        None if flags.contains(&words[at]) => words.get(at + 1).copied(),
+        _ => None,
+    };
+    (0..words.len()).rev().find_map(value_at)
+}
+
+fn plain(words: &[&'static str]) -> Vec<Candidate> {
+    words.iter().map(|word| Candidate::new(*word)).collect()
+}
+
+/// A candidate from a file that somebody else may have written: none if it would not stay one harmless word on one line.
+fn foreign(word: &str, description: Option<String>) -> Option<Candidate> {
+    let harmless = printable(word, word.len()) == word && !word.starts_with('-') && !word.contains(ACTIVE);
+    harmless.then(|| Candidate::new(word).help(description.map(Into::into)))
+}
+
+/// Host and port of a URL. The rest of it may hold a password, and tells nothing.
+fn host(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_words_are_offered() {
+        for word in ["prod", "alice@example.com", "arn:aws:eks:eu-1:1:cluster/x", "my cluster", "größe", "o'brien"] {
+            assert!(foreign(word, None).is_some(), "{word}");
+        }
+        for word in ["a\nb", "a\tb", "\u{1b}[31m", "a\u{202e}b", "$(id)", "`id`", "a;id", "a>b", "--force", ""] {
+            // An empty word is no name of anything; the kubeconfig has none.
+            assert!(word.is_empty() || foreign(word, None).is_none(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_value_of_a_flag_counts() {
+        let typed = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            typed(&words, &["--kubeconfig"]).map(str::to_owned)
+        };
+        assert_eq!(typed("status --kubeconfig a").as_deref(), Some("a"));
+        assert_eq!(typed("--kubeconfig=a --kubeconfig b=c x").as_deref(), Some("b=c"));
+        assert_eq!(typed("--kubeconfig a --kubeconfig=b=c").as_deref(), Some("b=c"));
+        assert_eq!(typed("--kubeconfig"), None);
+        assert_eq!(typed("--kubeconfigs=a --user b"), None);
+    }
+
+    #[test]
+    fn a_server_is_shown_by_its_host() {
+        assert_eq!(host("https://alice:secret@api.example:6443/x?y").as_deref(), Some("api.example:6443"));
+        assert_eq!(host("https://[::1]/").as_deref(), Some("[::1]"));
+        assert_eq!(host("nonsense"), None);
+    }
+}
