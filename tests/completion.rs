@@ -160,8 +160,9 @@ fn values_that_are_known_are_offered() {
     assert_eq!(candidates(&home, &["get-token", "-l", "a"]), ["azurecli", "azd", "azurepipelines"]);
     assert_eq!(candidates(&home, &["get-token", "--environment", "AzureUS"]), ["AzureUSGovernmentCloud"]);
     assert_eq!(candidates(&home, &["get-token", "-e", "Bleu"]), ["BleuCloud"]);
-    assert_eq!(candidates(&home, &["get-token", "--grant-type=device"]), ["--grant-type=device-code"]);
+    assert_eq!(candidates(&home, &["get-token", "--grant-type=device"]), ["device-code"]);
     assert_eq!(candidates(&home, &["get-token", "--token-cache-storage", ""]), ["auto", "keyring", "file", "none"]);
+    assert_eq!(candidates(&home, &["status", "-o=y"]), ["yaml"]);
     assert_eq!(candidates(&home, &["--prompt", ""]), ["auto", "always", "never"]);
     assert_eq!(answer(&home, &["status", "-o", "j"]), "json\tOne JSON object\n:4\n");
     assert_eq!(candidates(&home, &["completion", ""]), ["bash", "zsh", "fish", "powershell"]);
@@ -176,7 +177,7 @@ fn contexts_and_users_come_from_the_kubeconfig_without_its_secrets_and_traps() {
         "arn:aws:eks:eu-1:1:cluster/x\tapi.example:6443\narn:aws:eks:eu-1:1:cluster/y\tbuild\n:4\n"
     );
     assert_eq!(answer(&home, &["logout", ""]), format!("{CONTEXTS}status\tapi.example:6443\n:4\n"));
-    assert_eq!(candidates(&home, &["--context=my"]), ["--context=my cluster"]);
+    assert_eq!(candidates(&home, &["--context=my"]), ["my cluster"]);
     assert_eq!(candidates(&home, &["logout", "--user", ""]), ["alice@example.com", "build"]);
     for words in [&[""][..], &["--user", ""], &["--context", ""]] {
         let answer = answer(&home, words);

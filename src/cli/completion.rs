@@ -136,9 +136,12 @@ impl<'a> Question<'a> {
         if text.is_empty() && found.iter().any(|candidate| !is_flag(candidate)) {
             found.retain(|candidate| !is_flag(candidate));
         }
+        // Behind `--flag=` Cobra has the values alone.
+        let flag = text.find('=').filter(|_| text.starts_with('-')).map_or("", |at| &text[..=at]);
         let mut seen = HashSet::new();
         let shown = found.iter().filter_map(|candidate| {
-            let word = candidate.get_value().to_str().filter(|word| seen.insert((*word).to_owned()))?;
+            let word = candidate.get_value().to_str()?;
+            let word = word.strip_prefix(flag).filter(|word| seen.insert((*word).to_owned()))?;
             let description = candidate.get_help().map(|help| printable(&help.to_string(), 200));
             Some((word.to_owned(), description.filter(|text| !text.is_empty())))
         });

@@ -161,6 +161,26 @@ fn zsh_completes_with_the_script_in_a_file() {
 }
 
 #[test]
+fn kubectl_login_is_completed_by_kubectls_own_script() {
+    needed("kubectl", "kubernetes-client");
+    let home = home();
+    symlink(PLUGIN, home.path().join("bin/kubectl_complete-login")).unwrap();
+    let rc = "PS1='ready> '; autoload -Uz compinit; compinit -u -D; source <(kubectl completion zsh)\n";
+    std::fs::write(home.path().join(".zshrc"), rc).unwrap();
+    let terminal = Terminal::start(&home, &["zsh", "-d", "-i"], |command| at_home(command, &home));
+    terminal.wait_for("ready>");
+    press_tab(
+        &terminal,
+        &[
+            ("kubectl login st", "kubectl login status"),
+            ("kubectl login --context=arn:aw", "kubectl login --context=arn:aws:eks:eu-1:1:cluster/"),
+            ("kubectl login my", "kubectl login my\\ cluster"),
+            ("kubectl login status --cache-dir ~/a", "kubectl login status --cache-dir ~/a\\ folder/"),
+        ],
+    );
+}
+
+#[test]
 fn fish_completes() {
     needed("fish", "fish");
     let home = home();

@@ -54,11 +54,12 @@ _kubectl_login() {
         done
     fi
 
+    # Behind --flag= come values, without the flag.
     local flag='' paths=''
+    case $word in -*=*) flag=${word%%=*}= ;; esac
     case $directive in
     0 | 16)
         # Paths: the shell knows them best.
-        case $word in --*=*) flag=${word%%=*}= ;; esac
         if [[ $directive == 16 ]]; then
             reply=$(compgen -d -- "${word#"$flag"}")
         else

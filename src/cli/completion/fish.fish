@@ -13,20 +13,16 @@ function __kubectl_login_complete
     or return
     set -l directive $reply[-1]
     set -e reply[-1]
-    switch $directive
-        case :0 :16
-            # Paths: the shell knows them best, and offers them to a command that it does not know.
-            set -l flag (string match -r -- '^--[^=]*=' "$word")
-            set reply (complete -C "kubectl-login-path "(string replace -r -- '^--[^=]*=' '' "$typed"))
-            test $directive = :0
-            or set reply (string match -r -- '^.*/(?:\t.*)?$' $reply)
-            for candidate in $reply
-                printf '%s%s\n' "$flag" $candidate
-            end
-        case '*'
-            for candidate in $reply
-                printf '%s\n' $candidate
-            end
+    # Paths: the shell knows them best, and offers them to a command that it does not know.
+    if contains -- $directive :0 :16
+        set reply (complete -C "kubectl-login-path "(string replace -r -- '^-[^=]*=' '' "$typed"))
+        test $directive = :0
+        or set reply (string match -r -- '^.*/(?:\t.*)?$' $reply)
+    end
+    # Behind --flag= come values, without the flag.
+    set -l flag (string match -r -- '^-[^=]*=' "$word")
+    for candidate in $reply
+        printf '%s%s\n' "$flag" $candidate
     end
 end
 

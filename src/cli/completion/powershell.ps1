@@ -23,10 +23,12 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-login', 'kubelogin' -Sc
     # An empty answer keeps it from doing so.
     if ($lines.Count -eq 1) { return '' }
 
+    # Behind --flag= come values, without the flag.
+    $flag = if ("$wordToComplete" -match '^-[^=]*=') { $Matches[0] } else { '' }
     $lines | Select-Object -First ($lines.Count - 1) | ForEach-Object {
         $word, $description = $_ -split "`t", 2
         if (-not $description) { $description = $word }
         $written = if ($word -match "[\s'@#,{}]") { "'" + $word.Replace("'", "''") + "'" } else { $word }
-        [System.Management.Automation.CompletionResult]::new($written, $word, 'ParameterValue', $description)
+        [System.Management.Automation.CompletionResult]::new("$flag$written", $word, 'ParameterValue', $description)
     }
 }

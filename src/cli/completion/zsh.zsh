@@ -14,10 +14,11 @@ _kubectl-login() {
     local reply directive line word
     reply=$("${program/#\~\//$HOME/}" __complete "${(@)arguments}" 2>/dev/null) || return 1
     directive=${reply##*:}
+    # Behind --flag= come values, without the flag.
+    compset -P 1 '-*='
     case $directive in
         0 | 16)
             # Paths: the shell knows them best.
-            compset -P '--*='
             if [[ $directive == 16 ]]; then _files -/; else _files; fi
             return
             ;;
