@@ -133,7 +133,10 @@ pub(super) struct StatusArgs {
     /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Output,
-    /// Folder to look in, where the kubeconfig entry names one
+    /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// The only folder to look in (default: the usual one, and those that the kubeconfig names)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -149,7 +152,7 @@ pub(super) struct LogoutArgs {
     /// Forget everything, the key included
     #[arg(long)]
     pub(super) all: bool,
-    /// Folder to look in, where the kubeconfig entry names one
+    /// The only folder to look in (default: the context's; for --account and --all as for status)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }

@@ -1,9 +1,14 @@
-//! Kubeconfig entries: from what a command names to the settings of an exec entry that is ours.
+//! Kubeconfig entries: from what a command names to the settings of an exec entry that is ours, and from every entry to
+//! the sign-in it uses.
+
+use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig};
+use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig, KubeconfigError};
 use kubectl_login::paths;
+use kubectl_login::profile::Profile;
+use kubectl_login::session::identity::Identity;
 use kubectl_login::text::printable;
 
 use super::args::EntryArgs;
@@ -11,14 +16,8 @@ use super::profile::{self, Settings};
 
 /// The settings of the kubeconfig entry that is meant, and the environment it runs in.
 pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
-    let explain =
-        |error: kubectl_login::kube::kubeconfig::KubeconfigError| Error::failed(error.to_string(), error.next());
-    let kubeconfig = Kubeconfig::load(
-        args.kubeconfig.as_deref(),
-        environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),
-        paths::home(environment).as_deref(),
-    )
-    .map_err(explain)?;
+    let explain = |error: KubeconfigError| Error::failed(error.to_string(), error.next());
+    let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(explain)?;
     let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(explain)?;
     let Some(words) = entry.exec.plugin_arguments() else {
         return Err(Error::failed(
@@ -41,4 +40,81 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
     let environment = environment.clone().with(entry.exec.env.iter().cloned());
     let settings = profile::settings(&args, &typed, &environment)?;
     Ok((entry, settings, environment))
+}
+
+fn load(file: Option<&Path>, environment: &Environment) -> Result<Kubeconfig, KubeconfigError> {
+    Kubeconfig::load(
+        file,
+        environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),
+        paths::home(environment).as_deref(),
+    )
+}
+
+/// A kubeconfig context that leads to this plugin.
+pub(super) struct Context {
+    pub(super) name: String,
+    /// It is used when nobody names one.
+    pub(super) is_current: bool,
+    pub(super) profile: Profile,
+    /// Where its sign-in is remembered; `None` if it is not.
+    folder: Option<PathBuf>,
+    session: String,
+}
+
+impl Context {
+    /// Whether this context's sign-in is called `session`, wherever it is remembered.
+    pub(super) fn names(&self, session: &str) -> bool {
+        self.session == session
+    }
+
+    /// Whether the sign-in called `session` in `folder` is this context's.
+    pub(super) fn uses(&self, session: &str, folder: &Path) -> bool {
+        self.names(session) && self.folder.as_deref().is_some_and(|own| is_same_folder(own, folder))
+    }
+}
+
+/// Every context of the kubeconfig that is ours, by name. Whatever is not, or makes no sense, is passed over: nobody
+/// asked for it. Without a kubeconfig that can be read there are none.
+pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> Vec<Context> {
+    let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
+    let context = |name: &str| {
+        let entry = kubeconfig.entry(Some(name), None).ok()?;
+        let (args, typed) = super::parse_get_token(entry.exec.plugin_arguments()?).ok()?;
+        let environment = environment.clone().with(entry.exec.env);
+        let settings = profile::settings(&args, &typed, &environment).ok()?;
+        Some(Context {
+            name: name.to_owned(),
+            is_current: kubeconfig.current_context() == Some(name),
+            folder: settings.folder(&environment),
+            session: Identity::of(&settings.profile).session,
+            profile: settings.profile,
+        })
+    };
+    kubeconfig.context_names().filter_map(context).collect()
+}
+
+/// The profile of an OpenID Connect client of which no more is known than this.
+pub(super) fn bare_profile(issuer: &str, client: &str, environment: &Environment) -> Option<Profile> {
+    let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
+    let (args, typed) = super::parse_get_token(&words).ok()?;
+    Some(profile::settings(&args, &typed, environment).ok()?.profile)
+}
+
+/// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and
+/// whatever the contexts name, each once.
+pub(super) fn folders(cache_dir: Option<&str>, contexts: &[Context], environment: &Environment) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = paths::state(cache_dir, environment).into_iter().collect();
+    if cache_dir.is_none() {
+        for folder in contexts.iter().filter_map(|context| context.folder.as_ref()) {
+            if !folders.iter().any(|known| is_same_folder(known, folder)) {
+                folders.push(folder.clone());
+            }
+        }
+    }
+    folders
+}
+
+/// Whether two paths lead to one folder. One that is not there can only be told by its name.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

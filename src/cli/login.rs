@@ -64,18 +64,21 @@ pub(super) fn outcome(obtained: &Obtained, facts: Option<&SessionFacts>) -> (Str
 }
 
 /// A time as people read it: local, with what is left.
-pub(super) fn until(at: DateTime<Utc>) -> String {
+fn until(at: DateTime<Utc>) -> String {
     format!("{} ({})", at.with_timezone(&Local).format("%Y-%m-%d %H:%M"), left(at - Utc::now()))
 }
 
+fn left(span: TimeDelta) -> String {
+    if span > TimeDelta::zero() { format!("{} left", in_units(span)) } else { "over".to_owned() }
+}
+
 /// A span in its two largest units.
-pub(super) fn left(span: TimeDelta) -> String {
+pub(super) fn in_units(span: TimeDelta) -> String {
     let minutes = span.num_minutes();
     match minutes {
-        _ if span <= TimeDelta::zero() => "over".to_owned(),
-        0 => format!("{} s left", span.num_seconds()),
-        1..60 => format!("{minutes} min left"),
-        60..1440 => format!("{} h {} min left", minutes / 60, minutes % 60),
-        _ => format!("{} d {} h left", minutes / 1440, minutes % 1440 / 60),
+        0 => format!("{} s", span.num_seconds()),
+        1..60 => format!("{minutes} min"),
+        60..1440 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h", minutes / 1440, minutes % 1440 / 60),
     }
 }

@@ -1,58 +1,206 @@
-//! `logout`: forgets a context's sign-in, an account's, or everything.
+//! `logout`: forgets a context's sign-in, an account's, or everything, and has it revoked where the issuer can.
+//!
+//! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
+
+use std::io;
+use std::path::Path;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
-use kubectl_login::session::{self, identity::Identity};
-use kubectl_login::store::Store;
+use kubectl_login::profile::Profile;
+use kubectl_login::secret::Secret;
+use kubectl_login::session::{self, identity::Identity, revocation};
+use kubectl_login::store::{Recall, SessionFacts, Store};
 use kubectl_login::text::printable;
 
 use super::args::LogoutArgs;
-use super::{entry, report};
+use super::entry::{self, Context};
+use super::report;
+use super::status::without_scheme;
+
+/// A sign-in that is forgotten here.
+struct Forgotten {
+    facts: SessionFacts,
+    /// What it takes to end it at the issuer; `None` where there is nothing to end, or why it cannot be.
+    ending: Result<Option<(Profile, Secret)>, String>,
+}
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
-    if args.all {
-        let store = open(args.cache_dir.as_deref(), environment)?;
-        let count = forget(&store, store.sessions().into_iter().map(|(id, ..)| id))?;
-        // The keyring's item serves every folder; it goes with the default one.
-        let is_default = store.root().map(std::path::Path::to_owned) == paths::default_state(environment);
-        store.forget_all(is_default).map_err(|error| failed(&error))?;
-        return report::line(&format!("Forgot {}.", sessions(count)));
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), environment);
+    match (&args.account, args.all) {
+        (None, false) => one(args, &contexts, environment),
+        (account, _) => several(args, account.as_deref(), &contexts, environment),
     }
-    if let Some(account) = &args.account {
-        let store = open(args.cache_dir.as_deref(), environment)?;
-        let meant = |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(account));
-        let theirs = store.sessions().into_iter().filter(|(_, _, facts)| meant(&facts.account)).map(|(id, ..)| id);
-        let count = forget(&store, theirs)?;
-        return report::line(&format!("Forgot {} of {}.", sessions(count), printable(account, 100)));
-    }
-    let (entry, settings, environment) = entry::settings_of(&args.entry, environment).map_err(|error| Error {
+}
+
+/// The sign-in of one kubeconfig entry.
+fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Result<()> {
+    let (entry, settings, own_environment) = entry::settings_of(&args.entry, environment).map_err(|error| Error {
         next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
         ..error
     })?;
-    let store = open(args.cache_dir.as_deref().or(settings.cache_dir.as_deref()), &environment)?;
-    let id = Identity::of(&settings.profile).session;
-    let known = store.sessions().into_iter().any(|(known, ..)| known == id);
-    forget(&store, [id])?;
-    let whose = printable(&entry.context.unwrap_or(entry.user), 100);
-    report::line(&if known {
-        format!("Forgot the sign-in of {whose}.")
-    } else {
-        format!("Nothing was remembered for {whose}.")
+    let cache_dir = args.cache_dir.as_deref().or(settings.cache_dir.as_deref());
+    let store = open(Store::open(paths::state(cache_dir, &own_environment), &own_environment))?;
+    let session = Identity::of(&settings.profile).session;
+    let known = store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(.., facts)| facts);
+    let profile = |_: &SessionFacts| Some(settings.profile.clone());
+    let forgotten = forget(&store, &session, known, profile).map_err(|error| failed(&error))?;
+
+    let named = if args.entry.user.is_some() { None } else { entry.context };
+    let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
+    let Some(forgotten) = forgotten else {
+        return report::line(&format!("Nothing was remembered for {whose}."));
+    };
+    let others: Vec<String> = contexts
+        .iter()
+        .filter(|context| Some(&context.name) != named.as_ref())
+        .filter(|context| store.root().is_some_and(|folder| context.uses(&session, folder)))
+        .map(|context| printable(&context.name, 100))
+        .collect();
+    let forgotten = [forgotten];
+    let outcome = revoke(&forgotten, &own_environment);
+    let SessionFacts { account, issuer, .. } = &forgotten[0].facts;
+    let who = account.as_ref().map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default();
+    let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(issuer)) } else { String::new() };
+    let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
+    report::line(&format!("Forgot the sign-in of {whose}{who}{at}.{also}"))?;
+    outcome.warn();
+    Ok(())
+}
+
+/// The sign-ins of `account`, or all of them and the keys, in every folder that is known of.
+fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], environment: &Environment) -> Result<()> {
+    let is_meant = |facts: &SessionFacts| match (account, &facts.account) {
+        (None, _) => true,
+        (Some(meant), account) => account.as_ref().is_some_and(|account| account.eq_ignore_ascii_case(meant)),
+    };
+    let mut forgotten = Vec::new();
+    let mut failures = Vec::new();
+    let folders = entry::folders(args.cache_dir.as_deref(), contexts, environment);
+    let (stores, unusable): (Vec<_>, Vec<_>) = match folders.is_empty() {
+        // Opened all the same, to say why there is none.
+        true => vec![open(Store::open(None, environment))],
+        false => folders.iter().map(|folder| open(Store::open(Some(folder.clone()), environment))).collect(),
+    }
+    .into_iter()
+    .partition(Result::is_ok);
+    failures.extend(unusable.into_iter().filter_map(Result::err));
+    let stores: Vec<Store> = stores.into_iter().flatten().collect();
+    for store in &stores {
+        for (id, _, facts) in store.sessions().into_iter().filter(|(.., facts)| is_meant(facts)) {
+            let profile = |facts: &SessionFacts| profile_of(&id, facts, contexts, environment);
+            match forget(store, &id, Some(facts), profile) {
+                Ok(known) => forgotten.extend(known),
+                Err(error) => failures.push(failed(&error)),
+            }
+        }
+    }
+    // Only now: the key is needed until everything to be revoked has been read.
+    for store in stores.iter().filter(|_| account.is_none()) {
+        // The keyring's item serves every folder; it goes with the default one.
+        let is_default = store.root().map(Path::to_owned) == paths::default_state(environment);
+        failures.extend(store.forget_all(is_default).err().map(|error| failed(&error)));
+    }
+    let outcome = revoke(&forgotten, environment);
+    let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
+    report::line(&match (forgotten.len(), outcome.revoked) {
+        (0, _) if account.is_some() => format!("No sign-in{of} was remembered."),
+        (0, _) => "No sign-in was remembered.".to_owned(),
+        (1, 0) => format!("Forgot 1 sign-in{of}."),
+        (1, _) => format!("Forgot 1 sign-in{of} and revoked it."),
+        (count, 0) => format!("Forgot {count} sign-ins{of}."),
+        (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
+        (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
+    })?;
+    outcome.warn();
+    failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Forgets one sign-in. `profile` is asked for the one whose sign-in it is where it can be revoked: a client of an
+/// OpenID Connect issuer with a refresh token. (Entra has no such thing, so there no key is looked up either.)
+///
+/// Errors: a record is there and stays.
+fn forget(
+    store: &Store,
+    session: &str,
+    facts: Option<SessionFacts>,
+    profile: impl Fn(&SessionFacts) -> Option<Profile>,
+) -> io::Result<Option<Forgotten>> {
+    let may_be_revoked = facts.as_ref().is_some_and(|facts| facts.refreshable && facts.tenant.is_none());
+    let known = session::forget(store, session, may_be_revoked)?;
+    let Some(facts) = facts else { return Ok(None) };
+    let ending = match known.map(|(_, record)| record.refresh_token) {
+        Recall::Found(Some(token)) => match profile(&facts) {
+            Some(profile) => Ok(Some((profile, token))),
+            None => Err("no kubeconfig entry tells how its issuer is asked".to_owned()),
+        },
+        Recall::Found(None) | Recall::Absent => Ok(None),
+        Recall::Unreadable(error) => Err(error.to_string()),
+    };
+    Ok(Some(Forgotten { facts, ending }))
+}
+
+/// The profile whose sign-in this is: a context's, else what the facts alone make. Only one with the very same identity
+/// will do. So a token never goes to another issuer, by another client, or over a connection that trusts others than it
+/// was obtained over.
+fn profile_of(session: &str, facts: &SessionFacts, contexts: &[Context], environment: &Environment) -> Option<Profile> {
+    let of_context = contexts.iter().find(|context| context.names(session)).map(|context| context.profile.clone());
+    of_context.or_else(|| {
+        entry::bare_profile(&facts.issuer, &facts.client, environment)
+            .filter(|profile| Identity::of(profile).session == session)
     })
 }
 
-/// Forgets each of `ids`, as many as can be, and counts them. The first failure is reported at the end.
-fn forget(store: &Store, ids: impl IntoIterator<Item = String>) -> Result<usize> {
-    let outcomes: Vec<std::io::Result<()>> = ids.into_iter().map(|id| session::forget(store, &id)).collect();
-    let count = outcomes.len();
-    outcomes.into_iter().collect::<std::io::Result<()>>().map_err(|error| failed(&error))?;
-    Ok(count)
+/// What came of revoking.
+struct Outcome<'a> {
+    revoked: usize,
+    failures: Vec<(&'a SessionFacts, String)>,
+}
+
+fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<'a> {
+    let mut outcome = Outcome { revoked: 0, failures: Vec::new() };
+    let mut facts = Vec::new();
+    let mut sign_ins = Vec::new();
+    for sign_in in forgotten {
+        match &sign_in.ending {
+            Ok(Some((profile, token))) => {
+                facts.push(&sign_in.facts);
+                sign_ins.push((profile, token));
+            }
+            Ok(None) => {}
+            Err(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),
+        }
+    }
+    for (facts, ended) in facts.into_iter().zip(revocation::revoke(&sign_ins, environment)) {
+        match ended {
+            Ok(revoked) => outcome.revoked += usize::from(revoked),
+            Err(reason) => outcome.failures.push((facts, reason)),
+        }
+    }
+    outcome
+}
+
+impl Outcome<'_> {
+    /// Says what could not be revoked. It is forgotten all the same, so the command has done what it should.
+    fn warn(&self) {
+        for (facts, reason) in &self.failures {
+            let issuer = shown(&facts.issuer);
+            let whose = facts.account.as_ref().map(|account| format!(" of {}", printable(account, 100)));
+            report::warning(
+                &format!("the sign-in{} at {issuer} could not be revoked: {reason}", whose.unwrap_or_default()),
+                "It is forgotten on this machine. To end it at the issuer too, use your account's page there.",
+            );
+        }
+    }
+}
+
+fn shown(issuer: &str) -> String {
+    printable(without_scheme(issuer), 200)
 }
 
 /// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
-fn open(cache_dir: Option<&str>, environment: &Environment) -> Result<Store> {
-    let store = Store::open(paths::state(cache_dir, environment), environment);
+fn open(store: Store) -> Result<Store> {
     match store.trouble() {
         Some(trouble) => Err(Error::failed(
             format!("nothing can be forgotten: {trouble}"),
@@ -62,10 +210,6 @@ fn open(cache_dir: Option<&str>, environment: &Environment) -> Result<Store> {
     }
 }
 
-fn sessions(count: usize) -> String {
-    if count == 1 { "1 sign-in".to_owned() } else { format!("{count} sign-ins") }
-}
-
-fn failed(error: &std::io::Error) -> Error {
+fn failed(error: &io::Error) -> Error {
     Error::failed(format!("not everything could be forgotten: {error}"), "Mend that, then run the command again.")
 }

@@ -1,5 +1,7 @@
 //! From what was typed and what the environment says to a [`Profile`].
 
+use std::path::PathBuf;
+
 use kubectl_login::entra::{audience, cloud};
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
@@ -32,13 +34,17 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Where the sign-in is remembered, if it is.
-    pub(super) fn store(&self, environment: &Environment) -> Store {
-        let folder = match self.profile.storage {
+    /// The folder in which the sign-in is remembered, if it is.
+    pub(super) fn folder(&self, environment: &Environment) -> Option<PathBuf> {
+        match self.profile.storage {
             Storage::None => None,
             _ => paths::state(self.cache_dir.as_deref(), environment),
-        };
-        Store::open(folder, environment)
+        }
+    }
+
+    /// The store in that folder.
+    pub(super) fn store(&self, environment: &Environment) -> Store {
+        Store::open(self.folder(environment), environment)
     }
 }
 
@@ -291,7 +297,7 @@ fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
         ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
         ca_data: args.certificate_authority_data.clone(),
         insecure: args.insecure_skip_tls_verify.unwrap_or(false),
-        environment_ca: environment.get_os(environment::SSL_CERT_FILE).map(std::path::PathBuf::from),
+        environment_ca: environment.get_os(environment::SSL_CERT_FILE).map(PathBuf::from),
         headers: Vec::new(),
         timeout: args.timeout,
         proxies: Proxies {

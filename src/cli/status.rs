@@ -1,15 +1,18 @@
-//! `status`: what is remembered, from the readable parts of the records; no network, nothing unlocked.
+//! `status`: what is remembered, from the readable parts of the records, and which contexts use it; no network, nothing
+//! unlocked.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use std::path::Path;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::paths;
 use kubectl_login::store::Store;
 use kubectl_login::text::printable;
 use serde::Serialize;
 
 use super::args::{Output, StatusArgs};
-use super::login::until;
+use super::entry::{self, Context};
+use super::login::in_units;
 use super::report;
 
 /// The machine-readable form.
@@ -30,8 +33,13 @@ struct Session {
     account: Option<String>,
     method: String,
     storage: &'static str,
+    cache_dir: String,
     access_tokens: Vec<AccessToken>,
     refreshable: bool,
+    contexts: Vec<String>,
+    /// The one of them that is used when nobody names one.
+    #[serde(skip)]
+    current_context: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -43,28 +51,54 @@ struct AccessToken {
 }
 
 pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
-    let root = paths::state(args.cache_dir.as_deref(), environment);
-    let store = Store::open(root, environment);
-    let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions: sessions(&store) };
+    let contexts = entry::contexts(args.kubeconfig.as_deref(), environment);
+    let folders = entry::folders(args.cache_dir.as_deref(), &contexts, environment);
+    let mut sessions = Vec::new();
+    let mut read = Vec::new();
+    for folder in &folders {
+        let store = Store::open(Some(folder.clone()), environment);
+        let trouble = store.trouble().map(str::to_owned).or_else(|| {
+            store.check_readable().err().map(|error| format!("{} cannot be read: {error}", folder.display()))
+        });
+        match trouble {
+            Some(trouble) => report::warning(
+                &printable(&trouble, 300),
+                "Mend the folder's owner and permissions to see what is remembered there.",
+            ),
+            None => {
+                sessions.extend(sessions_in(&store, folder, &contexts));
+                read.push(printable(&folder.to_string_lossy(), 200));
+            }
+        }
+    }
+    sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
+    let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
         Output::Json => report::line(&serde_json::to_string(&status).map_err(unprintable)?),
         Output::Yaml => report::print(&serde_saphyr::to_string(&status).map_err(unprintable)?),
-        Output::Table => report::print(&table(&status, &store)),
+        Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
+        Output::Table if folders.is_empty() => {
+            report::line("No sign-in is remembered: there is no folder to keep anything in.")
+        }
+        // What is wrong with the folders has been said.
+        Output::Table if read.is_empty() => Ok(()),
+        Output::Table => {
+            report::line(&format!("No sign-in is remembered in {}. Sign in with: kubectl login", read.join(" or ")))
+        }
     }
 }
 
-fn sessions(store: &Store) -> Vec<Session> {
+fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Session> {
     let tokens = store.tokens();
-    let mut sessions: Vec<Session> = store
-        .sessions()
-        .into_iter()
-        .map(|(id, home, facts)| {
+    let session =
+        |(id, home, facts): (String, kubectl_login::store::homes::Home, kubectl_login::store::SessionFacts)| {
             let mut access_tokens: Vec<AccessToken> = tokens
                 .iter()
                 .filter(|(_, _, token)| token.session == id)
                 .map(|(_, _, token)| AccessToken { audience: token.audience.clone(), expires_at: token.expires_at })
                 .collect();
             access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
+            let its_own: Vec<&Context> = contexts.iter().filter(|context| context.uses(&id, folder)).collect();
             Session {
                 issuer: facts.issuer,
                 tenant: facts.tenant,
@@ -72,41 +106,79 @@ fn sessions(store: &Store) -> Vec<Session> {
                 account: facts.account,
                 method: facts.method,
                 storage: home.name(),
+                cache_dir: folder.to_string_lossy().into_owned(),
                 access_tokens,
                 refreshable: facts.refreshable,
+                current_context: its_own.iter().find(|context| context.is_current).map(|context| context.name.clone()),
+                contexts: its_own.into_iter().map(|context| context.name.clone()).collect(),
             }
-        })
-        .collect();
-    sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
-    sessions
+        };
+    store.sessions().into_iter().map(session).collect()
+}
+
+impl Session {
+    fn account(&self) -> String {
+        self.account.as_deref().map_or_else(|| "?".to_owned(), |account| printable(account, 200))
+    }
+
+    /// What the issuer is called, and its name: a tenant for Entra.
+    fn issuer_or_tenant(&self) -> (&'static str, String) {
+        match &self.tenant {
+            Some(tenant) => ("tenant", printable(tenant, 200)),
+            None => ("issuer", printable(without_scheme(&self.issuer), 200)),
+        }
+    }
+
+    /// How long the longest-lived token is good, and whether there can be another one without a person.
+    fn valid_for(&self, now: DateTime<Utc>) -> String {
+        let left = self.access_tokens.iter().map(|token| token.expires_at - now).max();
+        match (left.filter(|left| *left > TimeDelta::zero()), self.refreshable) {
+            (Some(left), true) => format!("{}, renewable", in_units(left)),
+            (Some(left), false) => in_units(left),
+            (None, true) => "renewable".to_owned(),
+            (None, false) => "over".to_owned(),
+        }
+    }
+
+    fn contexts(&self) -> Vec<String> {
+        let shown = |name: &String| {
+            let mark = if self.current_context.as_ref() == Some(name) { "*" } else { "" };
+            format!("{mark}{}", printable(name, 100))
+        };
+        match self.contexts.is_empty() {
+            true => vec!["-".to_owned()],
+            false => self.contexts.iter().map(shown).collect(),
+        }
+    }
+}
+
+/// An issuer as people name it.
+pub(super) fn without_scheme(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").unwrap_or(issuer)
+}
+
+/// The table; on a terminal that is too narrow for it, the same as a list.
+fn for_people(sessions: &[Session]) -> String {
+    let table = table(sessions);
+    let widest = table.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    // `None` where stdout is no terminal.
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((terminal_size::Width(width), _)) if widest > usize::from(width) => list(sessions, usize::from(width)),
+        _ => table,
+    }
 }
 
 /// Columns as kubectl prints them: upper-case headers, three blanks between.
-fn table(status: &Status, store: &Store) -> String {
-    if status.sessions.is_empty() {
-        return match (store.root(), store.trouble()) {
-            (Some(root), _) => {
-                format!("No sign-in is remembered in {}. Sign in with: kubectl login\n", root.display())
-            }
-            (None, why) => format!("No sign-in is remembered: {}.\n", why.unwrap_or_default()),
-        };
-    }
+fn table(sessions: &[Session]) -> String {
+    let now = Utc::now();
     let mut rows =
-        vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID UNTIL", "REFRESHABLE", "KEPT IN"].map(str::to_owned)];
-    for session in &status.sessions {
-        let newest = session.access_tokens.iter().map(|token| token.expires_at).max();
-        rows.push(
-            [
-                session.account.clone().unwrap_or_else(|| "?".to_owned()),
-                session.tenant.clone().unwrap_or_else(|| session.issuer.clone()),
-                session.method.clone(),
-                newest.map_or_else(|| "no token".to_owned(), until),
-                if session.refreshable { "yes" } else { "no" }.to_owned(),
-                session.storage.to_owned(),
-            ]
-            .map(|cell| printable(&cell, 200)),
-        );
-    }
+        vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID FOR", "KEPT IN", "CONTEXTS"].map(str::to_owned)];
+    rows.extend(sessions.iter().map(|session| {
+        let method = printable(&session.method, 40);
+        let (_, issuer) = session.issuer_or_tenant();
+        let contexts = session.contexts().join(", ");
+        [session.account(), issuer, method, session.valid_for(now), session.storage.to_owned(), contexts]
+    }));
     let widths: Vec<usize> = (0..rows[0].len())
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -116,6 +188,47 @@ fn table(status: &Status, store: &Store) -> String {
             format!("{}\n", cells.collect::<Vec<_>>().join("   ").trim_end())
         })
         .collect()
+}
+
+/// A block for each session, with a blank line between, in lines of `width` where words allow it.
+fn list(sessions: &[Session], width: usize) -> String {
+    let now = Utc::now();
+    let block = |session: &Session| {
+        let (kind, issuer) = session.issuer_or_tenant();
+        let facts = [
+            (kind, issuer),
+            ("method", printable(&session.method, 40)),
+            ("valid for", session.valid_for(now)),
+            ("kept in", session.storage.to_owned()),
+            ("contexts", folded(&session.contexts(), width.saturating_sub(LABEL + 2), LABEL + 2)),
+        ];
+        let lines = facts.map(|(label, fact)| format!("  {label:LABEL$}{fact}\n"));
+        format!("{}\n{}", session.account(), lines.concat())
+    };
+    sessions.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+/// How wide the labels of the list are, the blanks behind them included.
+const LABEL: usize = 12;
+
+/// `names` with commas between, broken into lines of `width` that are indented by `indent` from the second on.
+fn folded(names: &[String], width: usize, indent: usize) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for (at, name) in names.iter().enumerate() {
+        let comma = if at + 1 < names.len() { "," } else { "" };
+        let length = name.chars().count() + comma.len();
+        if at > 0 && used + 1 + length > width {
+            text += &format!("\n{:indent$}", "");
+            used = 0;
+        } else if at > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text += &format!("{name}{comma}");
+        used += length;
+    }
+    text
 }
 
 fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,6 +10,7 @@ mod grant;
 pub mod identity;
 pub mod issuer;
 pub mod outcome;
+pub mod revocation;
 mod work;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -75,12 +76,19 @@ pub struct Obtained {
     pub home: Option<Home>,
 }
 
-/// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds).
+/// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds). What it
+/// was is handed out where `read` asks for it, which takes the key: who is to end it at the issuer needs the refresh token.
 ///
 /// Errors: a record is there and stays.
-pub fn forget(store: &Store, session: &str) -> std::io::Result<()> {
+pub fn forget(store: &Store, session: &str, read: bool) -> std::io::Result<Recall<(SessionFacts, SessionRecord)>> {
+    // No folder is made to find nothing in it.
+    if !store.root().is_some_and(std::path::Path::exists) {
+        return Ok(Recall::Absent);
+    }
     let _lock = coordination::lock_briefly(store, session);
-    store.forget_session(session)
+    let known = if read { store.session(session) } else { Recall::Absent };
+    store.forget_session(session)?;
+    Ok(known.map(|(facts, record, _)| (facts, record)))
 }
 
 /// A failure, and whether the caller has heard of it before.

@@ -94,6 +94,15 @@ impl<T> Recall<T> {
             _ => None,
         }
     }
+
+    /// With what was found changed.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Recall<U> {
+        match self {
+            Recall::Found(found) => Recall::Found(change(found)),
+            Recall::Absent => Recall::Absent,
+            Recall::Unreadable(error) => Recall::Unreadable(error),
+        }
+    }
 }
 
 /// The key that new records are sealed with, and where it lives.
@@ -151,6 +160,20 @@ impl Store {
     /// Why nothing can be remembered, where that is so.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+
+    /// Whether the folder shows what is in it; one that is not there has nothing to show.
+    ///
+    /// Errors: something may be in there, and it cannot be seen.
+    pub fn check_readable(&self) -> std::io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        for folder in [root.clone(), root.join(SESSIONS), root.join(TOKENS)] {
+            match std::fs::read_dir(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The token called `id`.
@@ -384,16 +407,6 @@ fn sweep(root: &Path, all: bool) {
     files::sweep(root, all);
     for folder in [SESSIONS, TOKENS, ISSUERS, OUTCOMES] {
         files::sweep(&root.join(folder), all);
-    }
-}
-
-impl<T> Recall<T> {
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Recall<U> {
-        match self {
-            Recall::Found(found) => Recall::Found(change(found)),
-            Recall::Absent => Recall::Absent,
-            Recall::Unreadable(error) => Recall::Unreadable(error),
-        }
     }
 }
 

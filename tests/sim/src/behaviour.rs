@@ -45,6 +45,7 @@ behaviours! {
     WrongIssuer "wrong_issuer" "Discovery's `issuer` is not the one that was asked.",
     NoDeviceEndpoint "no_device_endpoint"
         "Discovery of the OIDC issuer names no device authorization endpoint.",
+    NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
 
     // The device authorization endpoint.
     StallDevice "stall_device" "The device endpoint accepts the request and never answers.",
@@ -120,6 +121,12 @@ behaviours! {
     RefreshBlocked "refresh_blocked" "Refreshes end with `invalid_grant`, 53003, `message_only`.",
     Refresh5xx "refresh_5xx" "Refreshes are answered 502.",
     RefreshStall "refresh_stall" "Refreshes are accepted and never answered.",
+
+    // Revoking.
+    RevocationRefused "revocation_refused"
+        "The revocation endpoint answers 400 `unsupported_token_type`, and repeats the token in the description.",
+    RevocationUnavailable "revocation_unavailable" "The revocation endpoint answers 503.",
+    RevocationStalls "revocation_stalls" "The revocation endpoint accepts the request and never answers.",
 
     // The clock.
     ClockAhead "clock_ahead" "The world's clock is ten minutes ahead.",

@@ -31,10 +31,10 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
                 Err(error) => trouble::delayed(state, refused(state, &error)),
             },
         },
-        ("POST", "/revoke") => {
-            tokens::revoke(state, call.field("token").unwrap_or_default());
-            Answer::text(200, "").into()
-        }
+        ("POST", "/revoke") => match trouble::at_revocation(state) {
+            Some(reply) => reply,
+            None => revoke(state, call).unwrap_or_else(|error| refused(state, &error)).into(),
+        },
         ("GET", "/userinfo") => userinfo(state, call).into(),
         ("GET" | "POST", "/activate") => activate(state, call).into(),
         _ => Answer::text(404, "not found\n").into(),
@@ -69,10 +69,13 @@ fn discovery(state: &State, call: &Call) -> Reply {
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
     });
-    if state.on(Behaviour::NoDeviceEndpoint)
-        && let Some(fields) = body.as_object_mut()
-    {
-        fields.remove("device_authorization_endpoint");
+    for (behaviour, field) in [
+        (Behaviour::NoDeviceEndpoint, "device_authorization_endpoint"),
+        (Behaviour::NoRevocationEndpoint, "revocation_endpoint"),
+    ] {
+        if let (true, Some(fields)) = (state.on(behaviour), body.as_object_mut()) {
+            fields.remove(field);
+        }
     }
     Answer::json(200, &body).into()
 }
@@ -210,6 +213,18 @@ fn issue(state: &mut State, call: &Call, user: &str, client: &str, refresh_token
     }
     tokens::spoil_answer(state, &mut body);
     Answer::json(200, &Value::Object(body))
+}
+
+/// RFC 7009: the client proves who it is; a token that is unknown, or another client's, is none of its business.
+fn revoke(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
+    let client = client(state, call)?;
+    let token = call.field("token").ok_or(OAuthError("invalid_request", "token is missing."))?;
+    if state.on(Behaviour::RevocationRefused) {
+        let text = format!("Tokens such as {token} are not revoked here.");
+        return Ok(Answer::json(400, &json!({ "error": "unsupported_token_type", "error_description": text })));
+    }
+    tokens::revoke(state, token, &client);
+    Ok(Answer::text(200, ""))
 }
 
 fn userinfo(state: &State, call: &Call) -> Answer {

@@ -184,9 +184,9 @@ pub(crate) fn next_refresh_token(state: &mut State, value: &str, rotate: bool) -
     Some(keep(state, next))
 }
 
-/// Ends the family of a refresh token (RFC 7009).
-pub(crate) fn revoke(state: &mut State, value: &str) {
-    if let Some(token) = state.refresh_tokens.get(value) {
+/// Ends the family of a client's refresh token (RFC 7009).
+pub(crate) fn revoke(state: &mut State, value: &str, client: &str) {
+    if let Some(token) = state.refresh_tokens.get(value).filter(|token| token.client == client) {
         state.dead_families.insert(token.family);
     }
 }

@@ -64,6 +64,17 @@ pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
     }
 }
 
+/// Trouble at the revocation endpoint.
+pub(crate) fn at_revocation(state: &State) -> Option<Reply> {
+    if state.on(Behaviour::RevocationStalls) {
+        Some(Reply::Stall)
+    } else if state.on(Behaviour::RevocationUnavailable) {
+        Some(unavailable().into())
+    } else {
+        None
+    }
+}
+
 /// Trouble at a token endpoint.
 pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     let refresh = call.field("grant_type") == Some("refresh_token");

@@ -137,6 +137,20 @@ fn a_used_refresh_token_revokes_its_family() {
 }
 
 #[test]
+fn a_revoked_refresh_token_is_dead_and_only_its_client_may_ask_for_that() {
+    let world = World::start();
+    let revoke = format!("{}/revoke", world.issuer());
+    let tokens = oidc_sign_in(&world, &[], "").json();
+    let token = text(&tokens, "refresh_token");
+    assert_eq!(post(&world, &revoke, &[("token", token)]).error(), "invalid_client");
+    let next = oidc_refresh(&world, token).json();
+    let token = text(&next, "refresh_token");
+    assert_eq!(post(&world, &revoke, &[("token", token), ("client_id", OIDC_CLIENT)]).status, 200);
+    assert_eq!(oidc_refresh(&world, token).error(), "invalid_grant");
+    assert_eq!(post(&world, &revoke, &[("token", "unknown"), ("client_id", OIDC_CLIENT)]).status, 200);
+}
+
+#[test]
 fn the_issuer_is_what_was_asked_over_tls_too() {
     let world = World::start();
     let found = get(&world, &format!("{}/.well-known/openid-configuration", world.tls_issuer())).json();

@@ -1,0 +1,54 @@
+//! Ending sign-ins at their issuers (RFC 7009), once they are forgotten here.
+//!
+//! It must not touch what is remembered: whoever logs out of everything finds nothing left behind.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::issuer::{Freshness, Issuer};
+use crate::environment::Environment;
+use crate::oauth::client::Failure;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::store::Store;
+
+/// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks for the end of each sign-in, by its refresh token, in five seconds or `--timeout`. A token goes to the issuer of
+/// the profile beside it, so the sign-in must be that profile's own. What comes back is, in the same order, whether it
+/// was revoked (an issuer need not offer that), or the reason why it could not be.
+pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Vec<Result<bool, String>> {
+    if sign_ins.is_empty() {
+        return Vec::new();
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![Err(format!("the system gives no resources: {error}")); sign_ins.len()],
+    };
+    let outcomes = runtime.block_on(async {
+        let nowhere = Store::open(None, environment);
+        let mut outcomes = Vec::with_capacity(sign_ins.len());
+        for (profile, token) in sign_ins {
+            outcomes.push(revoke_one(profile, token, &nowhere).await);
+        }
+        outcomes
+    });
+    // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.
+    runtime.shutdown_background();
+    outcomes
+}
+
+async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Result<bool, String> {
+    let limit = LIMIT.min(profile.network.needed());
+    let end = Instant::now() + limit;
+    let issuer = Issuer::open(profile, nowhere, Freshness::Now, limit).await.map_err(|error| error.what)?;
+    let Some(endpoint) = &issuer.client.endpoints.revocation else { return Ok(false) };
+    let left = end.saturating_duration_since(Instant::now());
+    issuer.client.revoke(endpoint, token, left).await.map(|()| true).map_err(|failure| match failure {
+        Failure::Trouble(trouble) => trouble.to_string(),
+        Failure::Refused(answer) => format!("the issuer refuses it: {answer}"),
+        Failure::NotOAuth(found) | Failure::Malformed(found) => found,
+    })
+}
