@@ -167,6 +167,29 @@ fn status_works_with_the_keyring_locked() {
     assert_eq!(status.stderr, "");
 }
 
+#[test]
+fn with_the_keyring_locked_a_sign_in_is_forgotten_and_not_revoked() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    home.contexts(&[("sim", oidc(&world, &[])), ("aks", entra(&world, &[]))]);
+    run(&home, &keyring, &oidc(&world, &ALWAYS)).token();
+    sign_in(&world, &home, &keyring);
+    keyring.lock();
+    world.reset_requests();
+    let watch = keyring.watch();
+    let logout = run(&home, &keyring, &["logout".to_owned()]);
+    assert_eq!(logout.code, Some(0), "{logout}");
+    assert!(logout.stdout.starts_with("Forgot the sign-in of sim"), "{logout}");
+    assert!(logout.stderr.contains("could not be revoked: the keyring is locked"), "{logout}");
+    let calls = watch.calls();
+    assert!(!calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");
+    assert!(world.requests().is_empty());
+    // Entra revokes nothing, so the key is not even looked for.
+    let logout = run_away_from_the_bus(&home, &["logout", "aks"].map(str::to_owned));
+    assert_eq!((logout.code, logout.stderr.as_str()), (Some(0), ""), "{logout}");
+    assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+}
+
 /// Runs the plugin with a session bus that is only looked at, and asserts that nobody came.
 #[track_caller]
 fn run_away_from_the_bus(home: &Home, args: &[String]) -> Run {

@@ -19,7 +19,7 @@ pub(super) fn failure(failed: &Failed) -> ExitCode {
 }
 
 /// Says what went wrong without ending the command, and what can be done about it.
-pub(super) fn warning(what: &str, next: &str) {
+pub(super) fn warning(what: &str, next: Option<&str>) {
     complain(&warning_text(what, next, Look::of_stderr()));
 }
 
@@ -49,8 +49,9 @@ fn error_text(error: &Error, look: Look) -> String {
     text
 }
 
-fn warning_text(what: &str, next: &str, look: Look) -> String {
-    labelled("Warning:", Style::Warning, what, look) + &next_text(next, look)
+fn warning_text(what: &str, next: Option<&str>, look: Look) -> String {
+    let next = next.map(|next| next_text(next, look));
+    labelled("Warning:", Style::Warning, what, look) + &next.unwrap_or_default()
 }
 
 /// One step a line, each below the first.
@@ -124,8 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_has_two_halves_too() {
-        assert_eq!(warning_text("it is odd", "Look.", PLAIN), "Warning: it is odd\nNext:  Look.\n");
+    fn a_warning_need_not_have_a_next_step() {
+        assert_eq!(warning_text("it is odd", None, PLAIN), "Warning: it is odd\n");
+        assert_eq!(warning_text("it is odd", Some("Look."), PLAIN), "Warning: it is odd\nNext:  Look.\n");
     }
 
     #[test]
@@ -133,7 +135,7 @@ mod tests {
         let error = Error::failed("it broke", "mend it");
         let look = Look { colours: true, columns: Some(80) };
         assert_eq!(error_text(&error, look), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
-        assert!(warning_text("it is odd", "Look.", look).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
+        assert!(warning_text("it is odd", None, look).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
     }
 
     #[test]

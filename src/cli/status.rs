@@ -63,7 +63,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
         match trouble {
             Some(trouble) => report::warning(
                 &printable(&trouble, 300),
-                "Mend the folder's owner and permissions to see what is remembered there.",
+                Some("Mend the folder's owner and permissions to see what is remembered there."),
             ),
             None => {
                 sessions.extend(sessions_in(&store, folder, &contexts));

@@ -35,6 +35,31 @@ impl Home {
         self.path().join("state/kubectl-login")
     }
 
+    /// Writes a file of this home; what it is called.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Writes `~/.kube/config` with these contexts, each with a user and this plugin's arguments of its own; the first
+    /// one is current.
+    pub fn contexts(&self, contexts: &[(&str, Vec<String>)]) {
+        let of = |make: fn(&str, &[String]) -> Value| -> Vec<Value> {
+            contexts.iter().map(|(name, args)| make(name, args)).collect()
+        };
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": contexts[0].0,
+            "contexts": of(|name, _| serde_json::json!({ "name": name, "context": { "cluster": name, "user": name } })),
+            "users": of(|name, args| serde_json::json!({
+                "name": name,
+                "user": { "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "args": args } },
+            })),
+        });
+        self.write(".kube/config", &kubeconfig.to_string());
+    }
+
     /// The files below a folder of the state folder.
     pub fn files(&self, folder: &str) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.state().join(folder)).into_iter().flatten();
