@@ -163,7 +163,7 @@ fn entra(
     let (Some(server_id), Some(client_id), Some(tenant)) = (&args.server_id, client_id, tenant) else {
         return Err(Error::usage(
             format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }),
-            "Add it to the kubeconfig user's exec.args; `az aks get-credentials` and kubelogin's convert-kubeconfig write all three.",
+            "Add it to the kubeconfig user's exec.args.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER",
         ));
     };
     if tenant.is_empty()

@@ -1,5 +1,5 @@
 //! The tables of docs/flags.md and docs/environment.md, written from the grammar and from the list of variables, so that
-//! they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test reference` brings them up to date.
+//! they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
@@ -183,7 +183,7 @@ fn check(name: &str, parts: &Parts) {
     let differs = page.lines().zip(wanted.lines()).find(|(is, should)| is != should);
     assert!(
         page == wanted,
-        "docs/{name} does not say what the program does; bring it up to date with: WRITE_DOCS=1 cargo test reference\nthe first difference: {differs:#?}"
+        "docs/{name} does not say what the program does; bring it up to date with: WRITE_DOCS=1 cargo test --bin kubectl-login reference\nthe first difference: {differs:#?}"
     );
 }
 
@@ -205,6 +205,16 @@ fn the_page_of_exit_codes_has_them_all() {
     }
 }
 
+/// Asserts that what stands behind the program's name on a line of a shell parses.
+fn assert_parses(line: &str, whence: &str) {
+    let words = ["kubectl login", "kubectl-login"].into_iter().find_map(|name| Some(line.split_once(name)?.1));
+    // What a shell makes of the rest of its line is not ours, and `…` stands for more of the same.
+    let words = words.unwrap_or_else(|| panic!("{whence}: {line}")).split(['|', '>', ')', '#', '…']).next();
+    let words = words.unwrap_or_default().split_whitespace();
+    let parsed = grammar(&[]).try_get_matches_from(std::iter::once("kubectl-login").chain(words));
+    assert!(parsed.is_ok(), "{whence}: {line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+}
+
 #[test]
 fn examples_in_help_are_command_lines_that_parse() {
     let grammar = grammar(&[]);
@@ -214,14 +224,32 @@ fn examples_in_help_are_command_lines_that_parse() {
         let examples: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
         assert!(!examples.is_empty(), "{} has none", command.get_name());
         for example in examples {
-            let (_, words) = example
-                .split_once("kubectl login")
-                .or_else(|| example.split_once("kubectl-login"))
-                .unwrap_or_else(|| panic!("{example}"));
-            // What a shell makes of the rest of its line is not ours.
-            let words = words.split(['|', '>', ')']).next().unwrap_or(words).split_whitespace();
-            let parsed = super::grammar(&[]).try_get_matches_from(std::iter::once("kubectl-login").chain(words));
-            assert!(parsed.is_ok(), "{example}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            assert_parses(example, command.get_name());
         }
     }
+}
+
+#[test]
+fn commands_on_the_pages_are_command_lines_that_parse() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let book = std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("a page").path());
+    let mut count = 0;
+    for file in book.chain([root.join("README.md")]) {
+        let page = std::fs::read_to_string(&file).expect("a page").replace("\\\n", " ");
+        let name = file.display().to_string();
+        for block in page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            for line in block.lines() {
+                if line.starts_with("kubectl login") {
+                    assert_parses(line, &name);
+                    count += 1;
+                } else if line.contains("--exec-command=kubectl-login") {
+                    let words: Vec<&str> =
+                        line.split_whitespace().filter_map(|word| word.strip_prefix("--exec-arg=")).collect();
+                    assert_parses(&format!("kubectl-login {}", words.join(" ")), &name);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 10, "{count} commands: are they still found?");
 }

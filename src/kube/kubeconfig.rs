@@ -156,17 +156,17 @@ impl KubeconfigError {
         let text = match self {
             Self::Unreadable { .. } => "Check the path (--kubeconfig, KUBECONFIG) and who may read the file.",
             Self::TooLarge { .. } => "Check that this is a kubeconfig, or split it and list the parts in KUBECONFIG.",
-            Self::Malformed { .. } => "Repair the file; `kubectl config view` shows what kubectl makes of it.",
+            Self::Malformed { .. } => "Repair the file. To see what kubectl makes of it: kubectl config view",
             Self::Duplicate { kind, .. } => return format!("Remove or rename one of the two {kind} entries."),
             Self::Empty { .. } => {
                 "Get a kubeconfig from whoever runs your cluster, and name it with --kubeconfig or KUBECONFIG."
             }
-            Self::NoCurrentContext { .. } => "Choose one: kubectl config use-context NAME, or pass --context NAME.",
-            Self::NoSuchContext { .. } => "Choose one that `kubectl config get-contexts` lists.",
+            Self::NoCurrentContext { .. } => "Pass --context NAME, or choose one: kubectl config use-context NAME",
+            Self::NoSuchContext { .. } => "Choose another. To list them: kubectl config get-contexts",
             Self::NoUserInContext { .. } => {
-                "Pass --user NAME, or set one: kubectl config set-context CONTEXT --user=NAME."
+                "Pass --user NAME, or set one: kubectl config set-context CONTEXT --user=NAME"
             }
-            Self::NoSuchUser { .. } => "Choose one that `kubectl config get-users` lists.",
+            Self::NoSuchUser { .. } => "Choose another. To list them: kubectl config get-users",
             Self::NoExec { .. } => "Choose another with --context or --user, or give this user an exec plugin.",
         };
         text.to_owned()

@@ -46,7 +46,7 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
     if !is_acceptable(&url) {
         return Err(Error::usage(
             format!("--oidc-issuer-url {shown:?} is not https"),
-            "Only https issuers are asked (http only on this machine).",
+            "Give an https URL (http is only for issuers on this machine).",
         ));
     }
     Ok(url)
