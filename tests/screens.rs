@@ -119,6 +119,8 @@ impl Case {
     fn wait_for_code(&self, screen: &Screen) -> String {
         let code = self.world.wait_for_device_request(1, PATIENCE).pop().expect("a code was handed out");
         screen.wait_for(&code);
+        // The end of the prompt, whatever comes before it.
+        screen.wait_for("asked for yourself");
         code
     }
 }

@@ -98,6 +98,11 @@ impl EntryArgs {
     pub(super) fn context(&self) -> Option<&str> {
         self.positional.as_deref().or(self.context.as_deref())
     }
+
+    /// Whether it was named without `--context`, where a command might have been meant.
+    pub(super) fn is_positional(&self) -> bool {
+        self.positional.is_some()
+    }
 }
 
 #[derive(Args)]

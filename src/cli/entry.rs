@@ -14,19 +14,35 @@ use kubectl_login::text::printable;
 use super::args::EntryArgs;
 use super::profile::{self, Settings};
 
+/// What can be done about an entry that is not ours.
+const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
+                         To have this plugin sign in for that user: kubectl login convert-kubeconfig";
+
 /// The settings of the kubeconfig entry that is meant, and the environment it runs in.
 pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
-    let explain = |error: KubeconfigError| Error::failed(error.to_string(), error.next());
+    let explain = |error: KubeconfigError| {
+        let next = match &error {
+            KubeconfigError::NoExec { .. } => {
+                format!("kubectl uses that by itself, and there is nothing to sign in to.\n{OTHERWISE}")
+            }
+            // A word that is no command is taken for a context.
+            KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
+                format!(
+                    "{}\nIf a command was meant, it comes first, and this lists them: kubectl login --help",
+                    error.next()
+                )
+            }
+            _ => error.next(),
+        };
+        Error::failed(error.to_string(), next)
+    };
     let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(explain)?;
     let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(explain)?;
     let Some(words) = entry.exec.plugin_arguments() else {
+        let (user, command) = (printable(&entry.user, 100), printable(&entry.exec.command, 100));
         return Err(Error::failed(
-            format!(
-                "the kubeconfig user {:?} runs {:?}, which is not this plugin",
-                printable(&entry.user, 100),
-                printable(&entry.exec.command, 100)
-            ),
-            "Choose another context with --context, or set the user's exec.command to kubectl-login with the arguments of get-token.",
+            format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
+            format!("kubectl runs that by itself when it needs a token.\n{OTHERWISE}"),
         ));
     };
     let (args, typed) = super::parse_get_token(words).map_err(|error| {
@@ -71,6 +87,13 @@ impl Context {
     pub(super) fn uses(&self, session: &str, folder: &Path) -> bool {
         self.names(session) && self.folder.as_deref().is_some_and(|own| is_same_folder(own, folder))
     }
+}
+
+/// The contexts besides `but` that the sign-in called `session` in `folder` serves, fit to be shown.
+pub(super) fn others(contexts: &[Context], but: Option<&str>, session: &str, folder: Option<&Path>) -> Vec<String> {
+    let others = contexts.iter().filter(|context| Some(context.name.as_str()) != but);
+    let served = others.filter(|context| folder.is_some_and(|folder| context.uses(session, folder)));
+    served.map(|context| printable(&context.name, 100)).collect()
 }
 
 /// Every context of the kubeconfig that is ours, by name. Whatever is not, or makes no sense, is passed over: nobody

@@ -11,13 +11,13 @@ use kubectl_login::store::SessionFacts;
 use kubectl_login::text::printable;
 
 use super::args::LoginArgs;
-use super::entry::settings_of;
-use super::{profile, report};
+use super::{entry, profile, report};
 use crate::ui::style::{self, Style, paint};
 use crate::ui::{Prompt, Terminal};
 
-pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Failed> {
-    let (entry, mut settings, environment) = settings_of(&args.entry, environment)?;
+pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
+    let (entry, mut settings, environment) = entry::settings_of(&args.entry, typed_in)?;
+    let named = entry.context.clone().filter(|_| args.entry.user.is_none());
     match profile::browser(&args.browser) {
         Browser::Desktop => {}
         typed => settings.profile.browser = typed,
@@ -40,8 +40,13 @@ pub(super) fn run(args: &LoginArgs, environment: &Environment) -> Result<(), Fai
     let colour = style::enabled(std::io::stdout().is_terminal(), &environment);
     let (beginning, rest) = outcome(&obtained, facts.as_ref());
     report::line(&format!("{}{rest}", paint(colour, Style::Good, &beginning)))?;
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
+    let others = entry::others(&contexts, named.as_deref(), &session, store.root());
+    if !others.is_empty() {
+        report::line(&format!("The same sign-in serves {}.", others.join(", ")))?;
+    }
     if obtained.how == How::Remembered {
-        report::line("Nothing had to be done. For a new token: --refresh; for another sign-in: --force")?;
+        report::line("For a new token there is --refresh, for another sign-in --force.")?;
     }
     Ok(())
 }

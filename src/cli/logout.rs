@@ -52,12 +52,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
     let Some(forgotten) = forgotten else {
         return report::line(&format!("Nothing was remembered for {whose}."));
     };
-    let others: Vec<String> = contexts
-        .iter()
-        .filter(|context| Some(&context.name) != named.as_ref())
-        .filter(|context| store.root().is_some_and(|folder| context.uses(&session, folder)))
-        .map(|context| printable(&context.name, 100))
-        .collect();
+    let others = entry::others(contexts, named.as_deref(), &session, store.root());
     let forgotten = [forgotten];
     let outcome = revoke(&forgotten, &own_environment);
     let SessionFacts { account, issuer, .. } = &forgotten[0].facts;
