@@ -39,14 +39,14 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let facts = obtained.facts.clone().or_else(remembered);
     let colour = style::enabled(std::io::stdout().is_terminal(), &environment);
     let (beginning, rest) = outcome(&obtained, facts.as_ref());
-    report::line(&format!("{}{rest}", paint(colour, Style::Good, &beginning)))?;
+    report::sentence(&format!("{}{rest}", paint(colour, Style::Good, &beginning)))?;
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
     let others = entry::others(&contexts, named.as_deref(), &session, store.root());
     if !others.is_empty() {
-        report::line(&format!("The same sign-in serves {}.", others.join(", ")))?;
+        report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;
     }
     if obtained.how == How::Remembered {
-        report::line("For a new token there is --refresh, for another sign-in --force.")?;
+        report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
     Ok(())
 }

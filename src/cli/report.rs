@@ -77,6 +77,11 @@ fn colours(stream: &impl io::IsTerminal) -> bool {
     style::enabled(stream.is_terminal(), &Environment::of_process())
 }
 
+/// Prints what a command did, in words for people.
+pub(super) fn sentence(text: &str) -> Result<()> {
+    line(&wrapped(text, 0, wrap::columns(&io::stdout())))
+}
+
 /// Prints one line of a command's result.
 pub(super) fn line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))

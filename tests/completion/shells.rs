@@ -192,7 +192,7 @@ fn fish_completes() {
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
         run.stdout
     };
-    let status = "status\tShow what is remembered: accounts, expiry, where it is kept\n";
+    let status = "status\tShow what is remembered: accounts, how long for, where it is kept\n";
     assert_eq!(offered("kubectl-login st"), status);
     assert_eq!(offered("kubelogin st"), status);
     assert_eq!(offered("kubectl-login logout arn:aws:eks:eu-1:1:cluster/y"), "arn:aws:eks:eu-1:1:cluster/y\tbuild\n");
