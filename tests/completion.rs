@@ -98,7 +98,10 @@ fn candidates(home: &Home, words: &[&str]) -> Vec<String> {
 #[test]
 fn a_candidate_stands_on_a_line_with_its_description_and_a_number_ends_it() {
     let home = home();
-    assert_eq!(answer(&home, &["st"]), "status\tShow what is remembered: accounts, how long for, where it is kept\n:4\n");
+    assert_eq!(
+        answer(&home, &["st"]),
+        "status\tShow what is remembered: accounts, how long for, where it is kept\n:4\n"
+    );
     assert_eq!(answer(&home, &["nothing-like-it"]), ":4\n");
     assert_eq!(answer_of(home.plugin(&["__completeNoDesc", "st"]).current_dir(home.path())), "status\n:4\n");
 }

@@ -384,3 +384,19 @@ fn logging_out_of_everything_takes_the_key_out_of_the_keyring() {
     assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
     run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["kubectl login"]);
 }
+
+#[test]
+fn cleaning_the_usual_folder_takes_the_key_out_of_the_keyring_and_no_other_folder_does() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let apart = home.path().join("apart");
+    let folder = apart.to_str().unwrap();
+    run(&home, &keyring, &entra(&world, &[&ALWAYS[..], &["--cache-dir", folder]].concat())).token();
+    sign_in(&world, &home, &keyring);
+    let clean = run(&home, &keyring, &["clean", "--token-cache-dir", folder].map(str::to_owned));
+    assert_eq!((clean.code, clean.stderr), (Some(0), format!("Deleted the token cache from {folder}\n")));
+    assert!(keyring.item("key").is_some() && !apart.exists());
+    let clean = run(&home, &keyring, &["clean".to_owned()]);
+    assert!(clean.stderr.ends_with("\nDeleted the token cache from the keyring\n"), "{clean}");
+    assert!(keyring.item("key").is_none() && !home.state().exists());
+}

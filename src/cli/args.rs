@@ -74,6 +74,15 @@ pub(super) enum Command {
     /// Print the version
     #[command(hide = true)]
     Version,
+    /// Forget everything and remove its folder, as Azure/kubelogin spells it
+    #[command(hide = true, args_override_self = true)]
+    RemoveCacheDir(CleanArgs),
+    /// The same, as Azure/kubelogin once spelt it
+    #[command(hide = true, args_override_self = true)]
+    RemoveTokens(CleanArgs),
+    /// The same, as int128/kubelogin spells it
+    #[command(hide = true, args_override_self = true)]
+    Clean(CleanArgs),
 }
 
 /// Which kubeconfig entry is meant, with kubectl's own flag names.
@@ -141,7 +150,7 @@ pub(super) struct StatusArgs {
     /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// The only folder to look in (default: the usual one, and those that the kubeconfig names)
+    /// Folder to look in (default: the usual one and those the kubeconfig names)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -157,7 +166,14 @@ pub(super) struct LogoutArgs {
     /// Forget everything, the key included
     #[arg(long)]
     pub(super) all: bool,
-    /// The only folder to look in (default: the context's; for --account and --all as for status)
+    /// Folder to look in (default: the entry's; for --account and --all those of status)
+    #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
+    pub(super) cache_dir: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct CleanArgs {
+    /// The folder (default: the usual one)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }

@@ -11,6 +11,8 @@ use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::secret::Secret;
 use kubectl_login::session::{self, identity::Identity, revocation};
+use kubectl_login::store::homes;
+use kubectl_login::store::key::HomeError;
 use kubectl_login::store::{Recall, SessionFacts, Store};
 use kubectl_login::text::printable;
 
@@ -95,7 +97,10 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     for store in stores.iter().filter(|_| account.is_none()) {
         // The keyring's item serves every folder; it goes with the default one.
         let is_default = store.root().map(Path::to_owned) == paths::default_state(environment);
-        failures.extend(store.forget_all(is_default).err().map(|error| failed(&error)));
+        failures.extend(store.forget_all().err().map(|error| failed(&error)));
+        if is_default && let Err(error @ (HomeError::Locked | HomeError::Frozen)) = homes::forget_keyring() {
+            failures.push(failed(&io::Error::other(error.to_string())));
+        }
     }
     let outcome = revoke(&forgotten, environment);
     let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();

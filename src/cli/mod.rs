@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod clean;
 mod completion;
 mod entry;
 mod get_token;
@@ -54,6 +55,9 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
             "Write the user's exec entry yourself: command kubectl-login, arguments of get-token; `kubectl login get-token --help` lists them.",
         ))),
         Some(Command::Completion(args)) => completion::run(args).map_err(Failed::from),
+        Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map_err(Failed::from),
+        Some(Command::RemoveTokens(args)) => clean::remove_tokens(args, &environment).map_err(Failed::from),
+        Some(Command::Clean(args)) => clean::clean(args, &environment).map_err(Failed::from),
         Some(Command::Version) => {
             report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
         }

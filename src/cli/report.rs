@@ -23,6 +23,11 @@ pub(super) fn warning(what: &str, next: Option<&str>) {
     complain(&warning_text(what, next, Look::of_stderr()));
 }
 
+/// Says on stderr, in one line, what is neither a result nor wrong.
+pub(super) fn note(text: &str) {
+    complain(&format!("{text}\n"));
+}
+
 /// Help and version, which are no errors and go to stdout.
 pub(super) fn help(text: &clap::builder::StyledStr) -> Result<()> {
     if colours(&io::stdout()) { print(&text.ansi().to_string()) } else { print(&text.to_string()) }

@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::signin::{Person, Reach};
 use crate::store::homes::Home;
 use crate::store::key::HomeError;
-use crate::store::lock::Holder;
+use crate::store::lock::{Holder, Lock};
 use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};
 use caller::Caller;
@@ -89,6 +89,12 @@ pub fn forget(store: &Store, session: &str, read: bool) -> std::io::Result<Recal
     let known = if read { store.session(session) } else { Recall::Absent };
     store.forget_session(session)?;
     Ok(known.map(|(facts, record, _)| (facts, record)))
+}
+
+/// Keeps everybody from working on a session of `store` until what comes back is dropped; whoever does so just now is
+/// waited for, five seconds each.
+pub fn hold_all(store: &Store) -> Vec<Lock> {
+    store.sessions().iter().filter_map(|(session, ..)| coordination::lock_briefly(store, session)).collect()
 }
 
 /// A failure, and whether the caller has heard of it before.

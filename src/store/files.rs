@@ -129,6 +129,16 @@ pub fn sweep(folder: &Path, all: bool) {
     }
 }
 
+/// Whether there is a regular file of this user's at `path`, not reached through a symbolic link.
+pub fn is_own_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && platform::check_owner(&found).is_ok())
+}
+
+/// Whether there is a folder of this user's at `path`, not reached through a symbolic link.
+pub fn is_own_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && platform::check_owner(&found).is_ok())
+}
+
 /// Opens (or makes) a lock file of ours for reading and writing.
 ///
 /// Errors: it cannot be made, or belongs to somebody else.

@@ -99,6 +99,13 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, Home
     home.read()?.ok_or_else(|| HomeError::absent("it does not give back what it was given"))
 }
 
+/// Takes the key out of the keyring, which serves every folder.
+///
+/// Errors: it stays there, or may do so.
+pub fn forget_keyring() -> Result<(), HomeError> {
+    KeyringHome.delete()
+}
+
 struct FileHome {
     path: PathBuf,
 }

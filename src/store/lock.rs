@@ -1,5 +1,6 @@
 //! Locks between processes: one file each, locked with the system's advisory lock, which ends with its holder however
-//! that ends. Lock files are never unlinked (two processes could otherwise hold "the" lock), and no wait is for ever.
+//! that ends. Lock files are never unlinked (two processes could otherwise hold "the" lock), unless somebody wants the whole
+//! folder gone ([`super::removal`]), and no wait is for ever.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};

@@ -8,7 +8,7 @@
 //! sessions/<id>         a refresh token and whose it is, sealed
 //! tokens/<id>           one token, sealed: all that a warm call opens besides the key
 //! issuers/<id>          discovery documents and signing keys (public)
-//! locks/<id>            lock files, never unlinked
+//! locks/<id>            lock files, unlinked only when the whole folder is to go
 //! outcomes/<id>         how the last sign-in ended (no secrets)
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod homes;
 pub mod key;
 pub mod lock;
 pub mod records;
+pub mod removal;
 pub mod seal;
 #[cfg(target_os = "linux")]
 mod secret_service;

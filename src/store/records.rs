@@ -10,17 +10,17 @@ use zeroize::Zeroizing;
 
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
-use super::{files, seal};
+use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
 use crate::profile::Storage;
 use crate::secret::Secret;
 
-const SESSIONS: &str = "sessions";
-const TOKENS: &str = "tokens";
+pub(super) const SESSIONS: &str = "sessions";
+pub(super) const TOKENS: &str = "tokens";
 /// Which home was chosen.
-const HOME: &str = "kubectl-login.home";
-const ISSUERS: &str = "issuers";
+pub(super) const HOME: &str = "kubectl-login.home";
+pub(super) const ISSUERS: &str = "issuers";
 /// How sign-ins ended; written and read by `session::outcome`.
 pub const OUTCOMES: &str = "outcomes";
 
@@ -240,26 +240,11 @@ impl Store {
         self.remove(SESSIONS, id)
     }
 
-    /// Forgets everything in this folder, the key included; the keyring's item too when `with_keyring`.
+    /// Forgets everything in this folder, the key file included.
     ///
     /// Errors: something is there and stays.
-    pub fn forget_all(&self, with_keyring: bool) -> std::io::Result<()> {
-        let Some(root) = &self.root else { return Ok(()) };
-        for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES] {
-            for id in files::list(&root.join(folder)) {
-                self.remove(folder, &id)?;
-            }
-        }
-        sweep(root, true);
-        files::remove(&root.join(homes::KEY_FILE))?;
-        files::remove(&root.join(HOME))?;
-        if with_keyring {
-            match homes::open(Home::Keyring, root).delete() {
-                Err(HomeError::Absent) | Ok(()) => {}
-                Err(error) => return Err(std::io::Error::other(error.to_string())),
-            }
-        }
-        Ok(())
+    pub fn forget_all(&self) -> std::io::Result<()> {
+        self.root.as_deref().map_or(Ok(()), removal::clear)
     }
 
     /// The key for what a sign-in brings, by the user's choice; with it comes why the keyring is not used,
@@ -273,7 +258,10 @@ impl Store {
         if let Err(error) = files::check_folder(root, true) {
             return Err(HomeError::File(format!("{}: {error}", root.display())));
         }
-        sweep(root, false);
+        files::sweep(root, false);
+        for folder in [SESSIONS, TOKENS, ISSUERS, OUTCOMES] {
+            files::sweep(&root.join(folder), false);
+        }
         match storage {
             Storage::None => Err(HomeError::File("nothing is to be remembered".to_owned())),
             Storage::Keyring => self.keeper_at(Home::Keyring, root).map(|keeper| (keeper, None)),
@@ -399,14 +387,6 @@ impl Store {
             self.keys.borrow_mut().push((home, found.clone()));
         }
         found
-    }
-}
-
-/// Removes what killed writers left behind, a copy of the key in the making included.
-fn sweep(root: &Path, all: bool) {
-    files::sweep(root, all);
-    for folder in [SESSIONS, TOKENS, ISSUERS, OUTCOMES] {
-        files::sweep(&root.join(folder), all);
     }
 }
 

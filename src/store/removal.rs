@@ -1,0 +1,95 @@
+//! Deleting what is ours in a folder, and only that: whatever has another name, belongs to somebody else or is reached
+//! through a symbolic link stays. Never a recursive deletion: `--cache-dir` may name any folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files;
+use super::homes::KEY_FILE;
+use super::lock::{self, Patience};
+use super::records::{HOME, ISSUERS, OUTCOMES, SESSIONS, TOKENS};
+
+const LOCKS: &str = "locks";
+/// Lock files that are not called by a session.
+const NAMED_LOCKS: [&str; 2] = ["key", "keyring"];
+
+/// What a removal left.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Lock files that somebody holds just now.
+    pub held: Vec<PathBuf>,
+    /// What is not this program's.
+    pub foreign: Vec<PathBuf>,
+}
+
+/// Deletes the records, documents and notes in `root`, the key file, and what killed writers left behind (a copy of the
+/// key in the making included). Folders and lock files stay.
+///
+/// Errors: something of ours is there and stays.
+pub fn clear(root: &Path) -> io::Result<()> {
+    // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
+    for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
+        if files::is_own_folder(&folder) {
+            for id in files::list(&folder) {
+                delete(&folder.join(id))?;
+            }
+            files::sweep(&folder, true);
+        }
+    }
+    files::sweep(root, true);
+    delete(&root.join(KEY_FILE))?;
+    delete(&root.join(HOME))
+}
+
+/// Deletes all of that, lock files which nobody holds, and then every folder that is empty, `root` included.
+///
+/// The one place where lock files are unlinked: somebody wants the whole folder gone. A process that is about to take
+/// one in this very moment may then work beside another.
+///
+/// Errors: something of ours is there and stays.
+pub fn remove(root: &Path) -> io::Result<Left> {
+    clear(root)?;
+    let mut left = Left { held: delete_locks(&root.join(LOCKS))?, foreign: Vec::new() };
+    let folders = [TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
+    for folder in folders.iter().filter(|folder| files::is_own_folder(folder)) {
+        // One that is not empty stays; what is in it is looked at below.
+        let _ = fs::remove_dir(folder);
+    }
+    let _ = fs::remove_dir(root);
+    for path in entries(root) {
+        let inside = if folders.contains(&path) && files::is_own_folder(&path) { entries(&path) } else { vec![path] };
+        left.foreign.extend(inside.into_iter().filter(|path| !left.held.contains(path)));
+    }
+    Ok(left)
+}
+
+/// Deletes the lock files that can be locked; the others are in use.
+fn delete_locks(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut held = Vec::new();
+    if !files::is_own_folder(folder) {
+        return Ok(held);
+    }
+    for path in entries(folder) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !(files::is_id(name) || NAMED_LOCKS.contains(&name)) || !files::is_own_file(&path) {
+            continue;
+        }
+        match lock::acquire(&path, |_, _| Patience::GiveUp) {
+            Ok(_lock) => files::remove(&path)?,
+            Err(_) => held.push(path),
+        }
+    }
+    Ok(held)
+}
+
+fn delete(path: &Path) -> io::Result<()> {
+    if files::is_own_file(path) { files::remove(path) } else { Ok(()) }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
