@@ -61,6 +61,10 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
             let others = several(ContextKind::PriorArg).join(", ");
             (format!("{flag} cannot be combined with {others}"), Some("Leave out one of them.".to_owned()))
         }
+        ErrorKind::InvalidUtf8 => (
+            "one of the words is not UTF-8".to_owned(),
+            Some("Check the locale of the terminal (LANG), and write it again.".to_owned()),
+        ),
         _ => (first_paragraph(error), None),
     };
     Error::usage(what, next.map_or_else(|| help.clone(), |next| format!("{next}\n{help}")))

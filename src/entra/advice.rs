@@ -8,15 +8,17 @@ use crate::oauth::answer::{Class, ErrorAnswer};
 
 /// The error for a user who wanted `what` ("sign in", "refresh the token").
 pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
+    let reference = answer.reference();
+    let ask = if reference.is_some() { "Ask your administrator; show them the line below." } else { ASK };
     let (kind, otherwise) = match answer.class() {
-        Class::Declined if is_policy(answer) => (Kind::Refused, ASK),
+        Class::Declined if is_policy(answer) => (Kind::Refused, ask),
         Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
         Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
-        Class::GrantRefused if is_policy(answer) => (Kind::Refused, ASK),
+        Class::GrantRefused if is_policy(answer) => (Kind::Refused, ask),
         Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
             (Kind::SignInNeeded, "Sign in again: kubectl login")
         }
-        Class::Policy => (Kind::Refused, ASK),
+        Class::Policy => (Kind::Refused, ask),
         Class::Transient | Class::Pending | Class::SlowDown => {
             (Kind::Failed, "The sign-in server has trouble; try again in a moment.")
         }
@@ -41,10 +43,10 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
             _ => otherwise,
         },
     );
-    Error::new(kind, happened, next).with_reference(answer.reference())
+    Error::new(kind, happened, next).with_reference(reference)
 }
 
-const ASK: &str = "Ask your administrator; show them the line below.";
+const ASK: &str = "Ask your administrator.";
 
 /// Whether the number alone says that policy stands in the way: not assigned, blocked by conditional access, no consent.
 /// It counts only where the error's class leaves it open what was refused.
@@ -104,6 +106,14 @@ mod tests {
         let same_number_other_class =
             explained(r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[53003]}"#);
         assert_eq!(same_number_other_class.kind, Kind::SignInNeeded);
+    }
+
+    #[test]
+    fn the_line_for_the_help_desk_is_named_where_there_is_one() {
+        assert_eq!(explained(r#"{"error":"consent_required"}"#).next, "Ask your administrator.");
+        let with_line = explained(r#"{"error":"consent_required","correlation_id":"c"}"#);
+        assert_eq!(with_line.next, "Ask your administrator; show them the line below.");
+        assert_eq!(with_line.reference.as_deref(), Some("correlation c"));
     }
 
     #[test]
