@@ -116,7 +116,7 @@ fn for_people_it_is_a_table() {
     };
     assert_eq!(lines.len(), 2, "{run}");
     assert_eq!(columns(lines[0]), ["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID FOR", "KEPT IN", "CONTEXTS"]);
-    assert_eq!(columns(lines[1]), [ALICE, sim::TENANT, "devicecode", "59 min, renewable", "file", "-"]);
+    assert_eq!(columns(lines[1]), [ALICE, sim::TENANT, "devicecode", "59 min, renewable", "key file", "-"]);
     // Columns are aligned.
     assert_eq!(lines[0].find("METHOD"), lines[1].find("devicecode"), "{run}");
 }
@@ -158,12 +158,12 @@ fn on_a_narrow_terminal_it_is_a_list() {
     home.run(&oidc(&world, &ASK)).token();
     home.leave(59 * 60 + 30);
     let entra = format!(
-        "{ALICE}\n  tenant      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     file\n  \
+        "{ALICE}\n  tenant      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     key file\n  \
          contexts    fifth-cluster, *first-cluster, fourth-cluster, second-cluster,\n              third-cluster\n",
         sim::TENANT
     );
     let oidc = format!(
-        "{ALICE}\n  issuer      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     file\n  \
+        "{ALICE}\n  issuer      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     key file\n  \
          contexts    -\n",
         world.issuer()
     );

@@ -52,7 +52,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
     let Some(forgotten) = forgotten else {
-        return report::line(&format!("Nothing was remembered for {whose}."));
+        return report::sentence(&format!("Nothing was remembered for {whose}."));
     };
     let others = entry::others(contexts, named.as_deref(), &session, store.root());
     let forgotten = [forgotten];
@@ -61,7 +61,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
     let who = account.as_ref().map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default();
     let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(issuer)) } else { String::new() };
     let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
-    report::line(&format!("Forgot the sign-in of {whose}{who}{at}.{also}"))?;
+    report::sentence(&format!("Forgot the sign-in of {whose}{who}{at}.{also}"))?;
     outcome.warn();
     Ok(())
 }
@@ -104,7 +104,7 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     }
     let outcome = revoke(&forgotten, environment);
     let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
-    report::line(&match (forgotten.len(), outcome.revoked) {
+    report::sentence(&match (forgotten.len(), outcome.revoked) {
         (0, _) if account.is_some() => format!("No sign-in{of} was remembered."),
         (0, _) => "No sign-in was remembered.".to_owned(),
         (1, 0) => format!("Forgot 1 sign-in{of}."),

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::store::Store;
+use kubectl_login::store::homes::Home;
 use kubectl_login::text::printable;
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use super::args::{Output, StatusArgs};
 use super::entry::{self, Context};
 use super::login::in_units;
 use super::report;
+use crate::ui::wrap::{self, wrapped};
 
 /// The machine-readable form.
 #[derive(Serialize)]
@@ -78,41 +80,40 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
         Output::Yaml => report::print(&serde_saphyr::to_string(&status).map_err(unprintable)?),
         Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
         Output::Table if folders.is_empty() => {
-            report::line("No sign-in is remembered: there is no folder to keep anything in.")
+            report::sentence("No sign-in is remembered: there is no folder to keep anything in.")
         }
         // What is wrong with the folders has been said.
         Output::Table if read.is_empty() => Ok(()),
         Output::Table => {
-            report::line(&format!("No sign-in is remembered in {}. Sign in with: kubectl login", read.join(" or ")))
+            report::sentence(&format!("No sign-in is remembered in {}. Sign in with: kubectl login", read.join(" or ")))
         }
     }
 }
 
 fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Session> {
     let tokens = store.tokens();
-    let session =
-        |(id, home, facts): (String, kubectl_login::store::homes::Home, kubectl_login::store::SessionFacts)| {
-            let mut access_tokens: Vec<AccessToken> = tokens
-                .iter()
-                .filter(|(_, _, token)| token.session == id)
-                .map(|(_, _, token)| AccessToken { audience: token.audience.clone(), expires_at: token.expires_at })
-                .collect();
-            access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
-            let its_own: Vec<&Context> = contexts.iter().filter(|context| context.uses(&id, folder)).collect();
-            Session {
-                issuer: facts.issuer,
-                tenant: facts.tenant,
-                client: facts.client,
-                account: facts.account,
-                method: facts.method,
-                storage: home.name(),
-                cache_dir: folder.to_string_lossy().into_owned(),
-                access_tokens,
-                refreshable: facts.refreshable,
-                current_context: its_own.iter().find(|context| context.is_current).map(|context| context.name.clone()),
-                contexts: its_own.into_iter().map(|context| context.name.clone()).collect(),
-            }
-        };
+    let session = |(id, home, facts): (String, Home, kubectl_login::store::SessionFacts)| {
+        let mut access_tokens: Vec<AccessToken> = tokens
+            .iter()
+            .filter(|(_, _, token)| token.session == id)
+            .map(|(_, _, token)| AccessToken { audience: token.audience.clone(), expires_at: token.expires_at })
+            .collect();
+        access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
+        let its_own: Vec<&Context> = contexts.iter().filter(|context| context.uses(&id, folder)).collect();
+        Session {
+            issuer: facts.issuer,
+            tenant: facts.tenant,
+            client: facts.client,
+            account: facts.account,
+            method: facts.method,
+            storage: home.name(),
+            cache_dir: folder.to_string_lossy().into_owned(),
+            access_tokens,
+            refreshable: facts.refreshable,
+            current_context: its_own.iter().find(|context| context.is_current).map(|context| context.name.clone()),
+            contexts: its_own.into_iter().map(|context| context.name.clone()).collect(),
+        }
+    };
     store.sessions().into_iter().map(session).collect()
 }
 
@@ -140,6 +141,10 @@ impl Session {
         }
     }
 
+    fn kept_in(&self) -> &'static str {
+        if self.storage == Home::File.name() { "key file" } else { self.storage }
+    }
+
     fn contexts(&self) -> Vec<String> {
         let shown = |name: &String| {
             let mark = if self.current_context.as_ref() == Some(name) { "*" } else { "" };
@@ -161,9 +166,8 @@ pub(super) fn without_scheme(issuer: &str) -> &str {
 fn for_people(sessions: &[Session]) -> String {
     let table = table(sessions);
     let widest = table.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    // `None` where stdout is no terminal.
-    match terminal_size::terminal_size_of(std::io::stdout()) {
-        Some((terminal_size::Width(width), _)) if widest > usize::from(width) => list(sessions, usize::from(width)),
+    match wrap::columns(&std::io::stdout()) {
+        Some(width) if widest > width => list(sessions, width),
         _ => table,
     }
 }
@@ -177,7 +181,7 @@ fn table(sessions: &[Session]) -> String {
         let method = printable(&session.method, 40);
         let (_, issuer) = session.issuer_or_tenant();
         let contexts = session.contexts().join(", ");
-        [session.account(), issuer, method, session.valid_for(now), session.storage.to_owned(), contexts]
+        [session.account(), issuer, method, session.valid_for(now), session.kept_in().to_owned(), contexts]
     }));
     let widths: Vec<usize> = (0..rows[0].len())
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
@@ -199,10 +203,10 @@ fn list(sessions: &[Session], width: usize) -> String {
             (kind, issuer),
             ("method", printable(&session.method, 40)),
             ("valid for", session.valid_for(now)),
-            ("kept in", session.storage.to_owned()),
-            ("contexts", folded(&session.contexts(), width.saturating_sub(LABEL + 2), LABEL + 2)),
+            ("kept in", session.kept_in().to_owned()),
+            ("contexts", session.contexts().join(", ")),
         ];
-        let lines = facts.map(|(label, fact)| format!("  {label:LABEL$}{fact}\n"));
+        let lines = facts.map(|(label, fact)| wrapped(&format!("  {label:LABEL$}{fact}\n"), LABEL + 2, Some(width)));
         format!("{}\n{}", session.account(), lines.concat())
     };
     sessions.iter().map(block).collect::<Vec<_>>().join("\n")
@@ -210,26 +214,6 @@ fn list(sessions: &[Session], width: usize) -> String {
 
 /// How wide the labels of the list are, the blanks behind them included.
 const LABEL: usize = 12;
-
-/// `names` with commas between, broken into lines of `width` that are indented by `indent` from the second on.
-fn folded(names: &[String], width: usize, indent: usize) -> String {
-    let mut text = String::new();
-    let mut used = 0;
-    for (at, name) in names.iter().enumerate() {
-        let comma = if at + 1 < names.len() { "," } else { "" };
-        let length = name.chars().count() + comma.len();
-        if at > 0 && used + 1 + length > width {
-            text += &format!("\n{:indent$}", "");
-            used = 0;
-        } else if at > 0 {
-            text.push(' ');
-            used += 1;
-        }
-        text += &format!("{name}{comma}");
-        used += length;
-    }
-    text
-}
 
 fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
