@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::paths;
 use crate::profile::Network;
 use crate::text::printable;
 
@@ -368,7 +369,7 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
     };
     for file in &network.ca_files {
         let name = format!("the certificate authority file {}", printable(&file.to_string_lossy(), 200));
-        let pem = std::fs::read(file).map_err(|error| {
+        let pem = paths::read_named(file).map_err(|error| {
             Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
         })?;
         add(&pem, &name)?;
@@ -379,7 +380,7 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
         let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
         add(&pem, "--certificate-authority-data")?;
     }
-    if let Some(pem) = network.environment_ca.as_ref().and_then(|file| std::fs::read(file).ok()) {
+    if let Some(pem) = network.environment_ca.as_ref().and_then(|file| paths::read_named(file).ok()) {
         // What is in it besides certificates is the system's to judge, which reads it too where it can.
         found.extend(reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default());
     }

@@ -1,11 +1,14 @@
 //! Where things are kept.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::environment::{self, Environment};
 
 /// The name of this program in the platform's folders.
 const NAME: &str = "kubectl-login";
+/// The most that is read of a file which settings name.
+const NAMED_FILE_CAP: u64 = 16 * 1024 * 1024;
 
 /// The home folder: `HOME` (an absolute one), else what the user database says.
 pub fn home(environment: &Environment) -> Option<PathBuf> {
@@ -58,6 +61,18 @@ pub fn expand_home(path: &str, environment: &Environment) -> PathBuf {
         (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
         _ => PathBuf::from(path),
     }
+}
+
+/// The content of a file that somebody's settings name: a regular one of 16 MiB at most. A pipe under that name must not
+/// hold up whoever only looks.
+///
+/// Errors: it is something else, or cannot be read.
+pub fn read_named(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > NAMED_FILE_CAP {
+        return Err(io::Error::other("it is no file, or larger than 16 MiB"));
+    }
+    std::fs::read(path)
 }
 
 #[cfg(unix)]

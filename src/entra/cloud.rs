@@ -13,6 +13,7 @@ use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
 use crate::http::is_acceptable;
 use crate::oauth::Endpoints;
+use crate::paths;
 use crate::text::printable;
 
 /// A cloud with a fixed sign-in host.
@@ -173,7 +174,7 @@ impl StackFile {
             ));
         };
         let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(&file.to_string_lossy(), 200));
-        let bytes = std::fs::read(file)
+        let bytes = paths::read_named(file)
             .map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), STACK_NEXT))?;
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         // The position is enough to find a mistake; the parser's own words may repeat what stands there.

@@ -7,6 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::entra::cloud;
+use crate::paths;
 use crate::profile::{Network, Profile, Provider, TokenKind};
 use crate::secret::Secret;
 use crate::store::key::hex;
@@ -85,7 +86,7 @@ fn trust(network: &Network) -> String {
     let mut parts = Parts::new("checked");
     for file in &network.ca_files {
         // A file that cannot be read fails the connection later, with better words.
-        parts.add(&hex(&Sha256::digest(std::fs::read(file).unwrap_or_default())));
+        parts.add(&hex(&Sha256::digest(paths::read_named(file).unwrap_or_default())));
     }
     for data in &network.ca_data {
         parts.add(data.trim());

@@ -3,7 +3,7 @@
 
 /// What varies from run to run. `#` is a digit, `*` a number of any length, `&` a hexadecimal digit, `@` a letter of a
 /// user code; they stand in the place of what they matched. The first that fits is taken.
-const VARYING: [&str; 17] = [
+const VARYING: [&str; 18] = [
     "127.0.0.1:#####",
     "correlation &&&&&&&&-&&&&-&&&&-&&&&-&&&&&&&&&&&&",
     "trace &&&&&&&&-&&&&-&&&&-&&&&-&&&&&&&&&&&&",
@@ -20,6 +20,7 @@ const VARYING: [&str; 17] = [
     "pid *",
     "## min left",
     "# h ## min left",
+    "## min",
     "* s left",
 ];
 /// The letters that the simulated world makes user codes of.
