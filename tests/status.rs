@@ -238,6 +238,18 @@ fn a_folder_that_cannot_be_looked_into_is_named_and_hides_no_other() {
 }
 
 #[test]
+fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
+    let (world, home) = (World::start(), Home::new());
+    let pipe = home.path().join("ca.pem");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let with_pipe = entra(&world, &["--certificate-authority", text(&pipe), "--prompt", "always"]);
+    home.contexts(&[("plain", entra(&world, &[])), ("pipe", with_pipe.clone())]);
+    home.run(&with_pipe).assert_failed(1, &["ca.pem cannot be read: it is no file", "\nNext: "]);
+    home.run(&entra(&world, &ASK)).token();
+    assert_eq!(each(&status(&world, &home, &[]), "contexts"), [json!(["plain"])]);
+}
+
+#[test]
 fn what_a_kubeconfig_says_reaches_the_terminal_without_control_characters() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("\u{1b}[2Jp\u{202e}rod\u{7}", entra(&world, &[]))]);
