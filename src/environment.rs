@@ -74,6 +74,8 @@ variables! {
     VSCODE_IPC_HOOK_CLI;
     /// Terminal type; `dumb`, or none, means no colours, no countdown, no QR code.
     TERM;
+    /// Set by Windows Terminal, which has no `TERM` and takes colours all the same.
+    WT_SESSION;
     /// Set to anything: no colours.
     NO_COLOR;
     /// Locale; a QR code is drawn where its character set is UTF-8.

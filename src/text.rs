@@ -28,6 +28,26 @@ pub fn printable(text: &str, limit: usize) -> String {
     out
 }
 
+/// `text`, which may have several lines, without anything that a terminal would act on. For whole messages, at the edge:
+/// whatever a path or a library brought with it.
+pub fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !(c.is_control() || is_invisible(*c))).collect()
+}
+
+/// `text` for JSON that may be looked at on a terminal: control and invisible characters, which may only stand within its
+/// strings, as `\\uXXXX`.
+pub fn json_without_controls(text: &str) -> String {
+    let mut units = [0; 2];
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() || is_invisible(c) {
+            c.encode_utf16(&mut units).iter().for_each(|unit| out += &format!("\\u{unit:04x}"));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
 /// Characters that change how their neighbours are shown without being seen themselves: the tools of look-alike text.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -52,7 +72,20 @@ mod tests {
         assert_eq!(printable("abc", 3), "abc");
     }
 
+    #[test]
+    fn whole_messages_keep_their_lines() {
+        assert_eq!(without_controls("a\x1b]0;x\x07b\nc\u{202e}d"), "a]0;xb\ncd");
+    }
+
     proptest! {
+        #[test]
+        fn json_stays_the_same_json(text in any::<String>()) {
+            let json = serde_json::to_string(&text).expect("a string");
+            let shown = json_without_controls(&json);
+            prop_assert!(shown.chars().all(|c| !c.is_control() && !is_invisible(c)));
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
+        }
+
         #[test]
         fn nothing_a_terminal_would_act_on_is_left(text in any::<String>(), limit in 0usize..200) {
             let shown = printable(&text, limit);

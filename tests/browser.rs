@@ -223,6 +223,30 @@ fn a_typed_sign_in_takes_a_browser_of_its_own() {
 }
 
 #[test]
+fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let loud = home.path().join("loud");
+    let note = home.path().join("note");
+    let script = format!("#!/bin/sh\n(echo LOUD >/dev/tty) 2>/dev/null\necho done >'{}'\n", note.display());
+    std::fs::write(&loud, script).unwrap();
+    std::fs::set_permissions(&loud, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let words = oidc(&world, &["--browser-command", loud.to_str().unwrap()]).join(" ");
+    needed("script", "bsdutils");
+    let mut terminal = home.program("script");
+    terminal.args(["-qec", &format!("exec '{PLUGIN}' {words}"), "/dev/null"]).env("SHELL", "/bin/sh");
+    let running = terminal.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !note.exists() {
+        assert!(Instant::now() < until, "the browser was not started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    world.approve_pending();
+    let shown = Run::wait(running).stdout;
+    assert!(shown.contains("Signed in as") && !shown.contains("LOUD"), "{shown}");
+}
+
+#[test]
 fn kubectl_has_its_answer_while_the_browser_goes_on() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);

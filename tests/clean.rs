@@ -157,3 +157,42 @@ fn a_folder_that_is_none_or_open_to_all_is_an_error() {
     home.run(&["clean", "--cache-dir", text(&open)]).assert_failed(1, &["everybody may write to it"]);
     assert!(open.exists());
 }
+
+#[test]
+fn a_folder_that_only_looks_like_ours_is_not_touched() {
+    let home = Home::new();
+    let lookalikes = [
+        format!("sessions/{ID}"),
+        format!("tokens/{ID}"),
+        format!("outcomes/{ID}"),
+        format!("issuers/{ID}"),
+        format!("locks/{ID}"),
+        "locks/key".to_owned(),
+        ".kubectl-login-notes".to_owned(),
+    ];
+    for name in &lookalikes {
+        home.write(&format!("work/{name}"), "mine");
+    }
+    fs::create_dir(home.path().join("empty")).unwrap();
+    for words in [["remove-cache-dir", "--cache-dir"], ["clean", "--cache-dir"]] {
+        let run = home.run(&[&words[..], &[text(&home.path().join("work"))]].concat());
+        assert!(run.code == Some(0) && run.stderr.contains("work stays"), "{run}");
+        assert_eq!(home.run(&[&words[..], &[text(&home.path().join("empty"))]].concat()).code, Some(0));
+    }
+    home.run(&["logout", "--all", "--cache-dir", text(&home.path().join("work"))]);
+    for name in &lookalikes {
+        assert_eq!(fs::read(home.path().join("work").join(name)).unwrap(), b"mine", "{name}");
+    }
+    assert!(home.path().join("empty").is_dir());
+}
+
+#[test]
+fn a_context_called_clean_is_not_taken_for_the_command() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("clean", entra(&world, &[]))]);
+    home.run(&entra(&world, &ASK)).token();
+    home.run(&["clean"]).assert_failed(2, &["context called \"clean\"", "kubectl login --context clean"]);
+    assert_eq!(home.files("sessions").len(), 1);
+    assert_eq!(home.run(&["clean", "--cache-dir", text(&home.state())]).code, Some(0));
+    assert!(!home.state().exists());
+}

@@ -400,3 +400,32 @@ fn cleaning_the_usual_folder_takes_the_key_out_of_the_keyring_and_no_other_folde
     assert!(clean.stderr.ends_with("\nDeleted the token cache from the keyring\n"), "{clean}");
     assert!(keyring.item("key").is_none() && !home.state().exists());
 }
+
+#[test]
+fn the_key_stays_in_the_keyring_while_a_folder_of_the_kubeconfig_needs_it() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let apart = home.path().join("apart");
+    let there = entra(&world, &["--cache-dir", apart.to_str().unwrap()]);
+    home.contexts(&[("there", there.clone())]);
+    run(&home, &keyring, &[&there[..], &ALWAYS.map(str::to_owned)].concat()).token();
+    sign_in(&world, &home, &keyring);
+    let clean = run(&home, &keyring, &["clean".to_owned()]);
+    assert!(clean.stderr.contains("The key stays in the keyring") && clean.stderr.contains("apart"), "{clean}");
+    assert!(keyring.item("key").is_some());
+    run(&home, &keyring, &there).token();
+    let logout = run(&home, &keyring, &["logout", "--all"].map(str::to_owned));
+    assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
+}
+
+#[test]
+fn with_kubectls_cache_folder_set_forgetting_everything_takes_the_key_too() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let cache = home.path().join("cache");
+    let run = |words: &[String]| Run::of(keyring.on_bus(home.plugin(words).env("KUBECACHEDIR", &cache)));
+    run(&entra(&world, &ALWAYS)).token();
+    assert!(keyring.item("key").is_some());
+    let logout = run(&["logout", "--all"].map(str::to_owned));
+    assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
+}

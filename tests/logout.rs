@@ -315,3 +315,32 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
     assert!(run.stderr.contains("open-to-all") && run.stderr.contains("\nNext: "), "{run}");
     assert!(home.files("sessions").is_empty());
 }
+
+#[test]
+fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
+    let (world, home) = (World::start(), Home::new());
+    let args = oidc(&world, &[]);
+    sign_in(&home, &args);
+    home.leave(-60);
+    world.reset_requests();
+    // Longer than a logout waits for whoever works on the session.
+    world.set_token_delay(Duration::from_secs(8));
+    world.set(Behaviour::DelayToken);
+    let refreshing = home.start(&args);
+    assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
+    assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
+    // Nobody is asked for a token that is there.
+    Run::wait(refreshing).token();
+    assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+}
+
+#[test]
+fn a_folders_name_reaches_the_terminal_without_control_characters() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("odd", entra(&world, &["--cache-dir", "/dev/null/\u{1b}]0;owned\u{7}"]))]);
+    for words in [&["logout", "odd"][..], &["logout", "--all"]] {
+        let run = home.run(words);
+        assert!(run.code == Some(1) && run.stderr.contains("]0;owned"), "{run}");
+        assert!(run.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", run.stderr);
+    }
+}

@@ -74,13 +74,13 @@ pub(super) enum Command {
     /// Print the version
     #[command(hide = true)]
     Version,
-    /// Forget everything and remove its folder, as Azure/kubelogin spells it
+    /// Forget everything in a folder and remove it, as Azure/kubelogin's command of this name
     #[command(hide = true, args_override_self = true)]
     RemoveCacheDir(CleanArgs),
-    /// The same, as Azure/kubelogin once spelt it
+    /// Forget everything in a folder and remove it: the older name of remove-cache-dir
     #[command(hide = true, args_override_self = true)]
     RemoveTokens(CleanArgs),
-    /// The same, as int128/kubelogin spells it
+    /// Forget everything in a folder and remove it, as int128/kubelogin's command of this name
     #[command(hide = true, args_override_self = true)]
     Clean(CleanArgs),
 }

@@ -2,17 +2,19 @@
 //!
 //! Theirs delete whatever folder is named, with all that is in it. These delete what is ours, and say what stays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::session;
+use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
-use kubectl_login::store::{Store, homes, removal};
+use kubectl_login::store::{Store, removal};
 use kubectl_login::text::printable;
 
 use super::args::CleanArgs;
+use super::entry::{self, Context};
 use super::report;
 
 /// How many of the things that stay are named.
@@ -20,14 +22,13 @@ const SHOWN: usize = 5;
 
 /// Azure/kubelogin's `remove-cache-dir`: silent.
 pub(super) fn remove_cache_dir(args: &CleanArgs, environment: &Environment) -> Result<()> {
-    let (_, keyring) = remove(args, environment)?;
-    match keyring {
-        // Where there is no keyring there is no key in it.
-        None | Some(Ok(()) | Err(HomeError::Absent)) => {}
-        Some(Err(error)) => report::warning(
+    let (_, key) = remove(args, environment)?;
+    // Where there is no keyring there is no key in it.
+    if let Some(KeyringKey::Left(error @ (HomeError::Locked | HomeError::Frozen))) = key {
+        report::warning(
             &format!("the key is left in the keyring: {error}"),
             Some("It opens nothing any more. To be rid of it all the same: kubectl login logout --all"),
-        ),
+        );
     }
     Ok(())
 }
@@ -40,19 +41,49 @@ pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Resu
 
 /// int128/kubelogin's `clean`, in its words. A keyring that does not do its part is no error.
 pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
-    let (folder, keyring) = remove(args, environment)?;
+    if args.cache_dir.is_none() && entry::has_context("clean", environment) {
+        return Err(Error::usage(
+            "there is a context called \"clean\", and clean forgets every sign-in",
+            "To sign in to it: kubectl login --context clean\nTo forget every sign-in: kubectl login logout --all",
+        ));
+    }
+    let (folder, key) = remove(args, environment)?;
     report::note(&format!("Deleted the token cache from {folder}"));
-    match keyring {
+    match key {
         None => {}
-        Some(Ok(())) => report::note("Deleted the token cache from the keyring"),
-        Some(Err(error)) => report::note(&format!("Could not delete the token cache from the keyring: {error}")),
+        Some(KeyringKey::Forgotten) => report::note("Deleted the token cache from the keyring"),
+        Some(KeyringKey::Needed(by)) => {
+            report::note(&format!("The key stays in the keyring: {} needs it", printable(&by.to_string_lossy(), 200)));
+        }
+        Some(KeyringKey::Left(error)) => {
+            report::note(&format!("Could not delete the token cache from the keyring: {error}"));
+        }
     }
     Ok(())
 }
 
-/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name, and what the keyring said where
-/// it was asked: its item goes with the default folder.
-fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option<Result<(), HomeError>>)> {
+/// What became of the key in the keyring.
+pub(super) enum KeyringKey {
+    Forgotten,
+    /// This folder has records that only it opens.
+    Needed(PathBuf),
+    /// It is there still, or may be.
+    Left(HomeError),
+}
+
+/// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
+pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment) -> KeyringKey {
+    let known = entry::folders(None, contexts, environment).into_iter().chain(paths::default_state(environment));
+    let needs_it = |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_at(Home::Keyring);
+    match known.into_iter().find(needs_it) {
+        Some(folder) => KeyringKey::Needed(folder),
+        None => homes::forget_keyring().map_or_else(KeyringKey::Left, |()| KeyringKey::Forgotten),
+    }
+}
+
+/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name, and what became of the key in the
+/// keyring, which goes with the usual folder.
+fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option<KeyringKey>)> {
     let store = Store::open(paths::state(args.cache_dir.as_deref(), environment), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
         return Err(Error::failed(
@@ -79,13 +110,13 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option
             Some("Run the command again when that has ended."),
         );
     }
-    let is_default = Some(&root) == paths::default_state(environment).as_ref();
-    Ok((shown, is_default.then(homes::forget_keyring)))
+    let is_usual = Some(&root) == paths::default_state(environment).as_ref();
+    Ok((shown, is_usual.then(|| forget_keyring_key(&entry::contexts(None, environment), environment))))
 }
 
 /// The first few of `paths`, as they are called in `root`.
-fn listed(paths: &[std::path::PathBuf], root: &Path) -> String {
-    let name = |path: &std::path::PathBuf| printable(&path.strip_prefix(root).unwrap_or(path).to_string_lossy(), 100);
+fn listed(paths: &[PathBuf], root: &Path) -> String {
+    let name = |path: &PathBuf| printable(&path.strip_prefix(root).unwrap_or(path).to_string_lossy(), 100);
     let names: Vec<String> = paths.iter().take(SHOWN).map(name).collect();
     let more = paths.len() - names.len();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };

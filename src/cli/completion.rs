@@ -122,11 +122,11 @@ impl<'a> Question<'a> {
         // A single dash would bring the short flags, which say less.
         line.push(if text == "-" { "--".into() } else { word.clone() });
 
+        let known = Arc::new(Known::new(&grammar, before, environment));
         let grammar = match line[1..at].first() {
             Some(first) if grammar.find_subcommand(first).is_none() => without_commands(&grammar),
             _ => grammar,
         };
-        let known = Arc::new(Known::new(before, environment));
         let mut grammar = with_candidates(grammar, &known);
         let folder = std::env::current_dir().ok();
         let mut found = clap_complete::engine::complete(&mut grammar, line, at, folder.as_deref()).unwrap_or_default();
@@ -163,7 +163,7 @@ fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command 
             (Some("grant-type"), _) => |_| plain(profile::GRANTS),
             (Some("environment"), _) => |_| plain(&cloud::names()),
             (Some("context"), _) => Known::contexts,
-            (None, Some("CONTEXT")) => |known| if known.chosen { Vec::new() } else { known.contexts() },
+            (None, Some("CONTEXT")) => Known::positional_contexts,
             (Some("user"), _) => Known::users,
             (Some("account"), _) => Known::accounts,
             (_, Some("FILE" | "PROGRAM")) => |known| known.leave_to_shell(FILES),
@@ -183,17 +183,20 @@ struct Known {
     cache_dir: Option<String>,
     /// Whether a flag stands there that takes the place of CONTEXT.
     chosen: bool,
+    /// The names of all commands.
+    commands: Vec<String>,
     left_to_shell: AtomicU8,
 }
 
 impl Known {
     /// `words` are what stands before the word to complete.
-    fn new(words: &[OsString], environment: &Environment) -> Known {
+    fn new(grammar: &clap::Command, words: &[OsString], environment: &Environment) -> Known {
         let kubeconfig = typed(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
         let cache_dir = typed(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
         let chosen = typed(words, &["--context", "--account"]).is_some() || words.iter().any(|word| word == "--all");
         let (environment, left_to_shell) = (environment.clone(), AtomicU8::new(NOTHING));
-        Known { environment, kubeconfig, cache_dir, chosen, left_to_shell }
+        let commands = grammar.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        Known { environment, kubeconfig, cache_dir, chosen, commands, left_to_shell }
     }
 
     fn leave_to_shell(&self, directive: u8) -> Vec<Candidate> {
@@ -202,6 +205,12 @@ impl Known {
     }
 
     fn kubeconfig(&self) -> Kubeconfig {
+        // Nobody can wait for a pipe while somebody types.
+        let listed = self.environment.get_os(environment::KUBECONFIG).map(std::env::split_paths).into_iter().flatten();
+        let mut files = self.kubeconfig.iter().cloned().chain(listed);
+        if files.any(|file| file.exists() && !file.is_file()) {
+            return Kubeconfig::default();
+        }
         Kubeconfig::load(
             self.kubeconfig.as_deref(),
             self.environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str),
@@ -221,6 +230,14 @@ impl Known {
             foreign(name, description)
         });
         described.collect()
+    }
+
+    /// Contexts that may be named without `--context`: not one that is called like a command.
+    fn positional_contexts(&self) -> Vec<Candidate> {
+        let mut contexts = if self.chosen { Vec::new() } else { self.contexts() };
+        let is_command = |word: &std::ffi::OsStr| self.commands.iter().any(|command| word == command.as_str());
+        contexts.retain(|context| !is_command(context.get_value()));
+        contexts
     }
 
     fn users(&self) -> Vec<Candidate> {

@@ -22,6 +22,7 @@ const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
 pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
     let explain = |error: KubeconfigError| {
         let next = match &error {
+            KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
             KubeconfigError::NoExec { .. } => {
                 format!("kubectl uses that by itself, and there is nothing to sign in to.\n{OTHERWISE}")
             }
@@ -87,6 +88,11 @@ impl Context {
     pub(super) fn uses(&self, session: &str, folder: &Path) -> bool {
         self.names(session) && self.folder.as_deref().is_some_and(|own| is_same_folder(own, folder))
     }
+}
+
+/// Whether the kubeconfig has a context of this name.
+pub(super) fn has_context(name: &str, environment: &Environment) -> bool {
+    load(None, environment).is_ok_and(|kubeconfig| kubeconfig.context_names().any(|known| known == name))
 }
 
 /// The contexts besides `but` that the sign-in called `session` in `folder` serves, fit to be shown.

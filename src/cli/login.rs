@@ -1,10 +1,7 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
-use std::io::IsTerminal as _;
-
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
-use kubectl_login::profile::Browser;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Obtained, Road};
 use kubectl_login::store::SessionFacts;
@@ -12,22 +9,20 @@ use kubectl_login::text::printable;
 
 use super::args::LoginArgs;
 use super::{entry, profile, report};
-use crate::ui::style::{self, Style, paint};
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, typed_in)?;
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
-    match profile::browser(&args.browser) {
-        Browser::Desktop => {}
-        typed => settings.profile.browser = typed,
+    if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
+        settings.profile.browser = profile::browser(&args.browser);
     }
     let store = settings.store(&environment);
-    // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
-    let prompt = match (args.prompt, environment.ci()) {
-        (Some(prompt), _) => prompt,
-        (None, None) => Prompt::Always,
-        (None, Some(_)) => settings.prompt,
+    let prompt = match (args.prompt, settings.prompt, environment.ci()) {
+        (Some(prompt), ..) => prompt,
+        // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
+        (None, Prompt::Auto, None) => Prompt::Always,
+        (None, prompt, _) => prompt,
     };
     let for_whom = entry.context.or(entry.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
@@ -37,9 +32,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let session = Identity::of(&settings.profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
     let facts = obtained.facts.clone().or_else(remembered);
-    let colour = style::enabled(std::io::stdout().is_terminal(), &environment);
     let (beginning, rest) = outcome(&obtained, facts.as_ref());
-    report::sentence(&format!("{}{rest}", paint(colour, Style::Good, &beginning)))?;
+    report::done(&beginning, &rest)?;
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
     let others = entry::others(&contexts, named.as_deref(), &session, store.root());
     if !others.is_empty() {

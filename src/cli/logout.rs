@@ -3,7 +3,6 @@
 //! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
 
 use std::io;
-use std::path::Path;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
@@ -11,12 +10,13 @@ use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::secret::Secret;
 use kubectl_login::session::{self, identity::Identity, revocation};
-use kubectl_login::store::homes;
+use kubectl_login::store::homes::Home;
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::{Recall, SessionFacts, Store};
 use kubectl_login::text::printable;
 
 use super::args::LogoutArgs;
+use super::clean::{self, KeyringKey};
 use super::entry::{self, Context};
 use super::report;
 use super::status::without_scheme;
@@ -84,6 +84,7 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     .partition(Result::is_ok);
     failures.extend(unusable.into_iter().filter_map(Result::err));
     let stores: Vec<Store> = stores.into_iter().flatten().collect();
+    let was_in_keyring = stores.iter().any(|store| store.has_records_at(Home::Keyring));
     for store in &stores {
         for (id, _, facts) in store.sessions().into_iter().filter(|(.., facts)| is_meant(facts)) {
             let profile = |facts: &SessionFacts| profile_of(&id, facts, contexts, environment);
@@ -93,13 +94,19 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
             }
         }
     }
-    // Only now: the key is needed until everything to be revoked has been read.
-    for store in stores.iter().filter(|_| account.is_none()) {
-        // The keyring's item serves every folder; it goes with the default one.
-        let is_default = store.root().map(Path::to_owned) == paths::default_state(environment);
-        failures.extend(store.forget_all().err().map(|error| failed(&error)));
-        if is_default && let Err(error @ (HomeError::Locked | HomeError::Frozen)) = homes::forget_keyring() {
-            failures.push(failed(&io::Error::other(error.to_string())));
+    if account.is_none() {
+        // Only now: the keys were needed until everything to be revoked had been read.
+        for store in &stores {
+            failures.extend(store.forget_all().err().map(|error| failed(&error)));
+        }
+        if args.cache_dir.is_none()
+            && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment)
+            && (was_in_keyring || error != HomeError::Absent)
+        {
+            failures.push(Error::failed(
+                format!("the key may be left in the keyring: {error}"),
+                "Unlock or start the keyring, then run the command again: kubectl login logout --all",
+            ));
         }
     }
     let outcome = revoke(&forgotten, environment);
@@ -114,7 +121,11 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
         (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
     })?;
     outcome.warn();
-    failures.into_iter().next().map_or(Ok(()), Err)
+    let last = failures.pop();
+    for failure in failures {
+        report::warning(&failure.what, Some(&failure.next));
+    }
+    last.map_or(Ok(()), Err)
 }
 
 /// Forgets one sign-in. `profile` is asked for the one whose sign-in it is where it can be revoked: a client of an
@@ -135,6 +146,7 @@ fn forget(
             Some(profile) => Ok(Some((profile, token))),
             None => Err("no kubeconfig entry tells how its issuer is asked".to_owned()),
         },
+        Recall::Absent if may_be_revoked => Err("what is kept of it cannot be opened any more".to_owned()),
         Recall::Found(None) | Recall::Absent => Ok(None),
         Recall::Unreadable(error) => Err(error.to_string()),
     };
@@ -203,7 +215,7 @@ fn shown(issuer: &str) -> String {
 fn open(store: Store) -> Result<Store> {
     match store.trouble() {
         Some(trouble) => Err(Error::failed(
-            format!("nothing can be forgotten: {trouble}"),
+            format!("{trouble}; nothing in it can be forgotten"),
             "Mend the folder's owner and permissions, then run the command again.",
         )),
         None => Ok(store),

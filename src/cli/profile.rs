@@ -119,10 +119,7 @@ fn entra(
     let variable = |name: &str| environment.get(name).filter(|_| !ignored);
     let method = variable(environment::AAD_LOGIN_METHOD).unwrap_or(&args.login);
     if !METHODS.contains(&method) {
-        return Err(Error::usage(
-            format!("{:?} is no sign-in method", printable(method, 40)),
-            format!("Use one of {}.", METHODS.join(", ")),
-        ));
+        return Err(no_such("--login", method, "sign-in method", METHODS));
     }
     let human = HUMAN_METHODS.contains(&method);
     let arm = args.use_azurerm_env_vars.unwrap_or(false);
@@ -163,7 +160,7 @@ fn entra(
     let (Some(server_id), Some(client_id), Some(tenant)) = (&args.server_id, client_id, tenant) else {
         return Err(Error::usage(
             format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }),
-            "Add it to the kubeconfig user's exec.args.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER",
+            "Add what is missing to the kubeconfig user's exec.args.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER",
         ));
     };
     if tenant.is_empty()
@@ -195,10 +192,7 @@ fn entra(
 fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profile> {
     let grant = args.grant_type.as_str();
     if !GRANTS.contains(&grant) {
-        return Err(Error::usage(
-            format!("{:?} is no grant", printable(grant, 40)),
-            format!("Use one of {}.", GRANTS.join(", ")),
-        ));
+        return Err(no_such("--grant-type", grant, "grant", GRANTS));
     }
     let missing = |name: &str, value: &Option<String>| {
         value
@@ -250,6 +244,16 @@ pub(super) fn browser(args: &BrowserArgs) -> Browser {
         (Some(command), _) if !command.is_empty() => Browser::Command(command.clone()),
         _ => Browser::Desktop,
     }
+}
+
+/// A word that is none of `known`. One that begins with a hyphen is a flag that stands where the value is missing; that
+/// may carry a secret.
+fn no_such(flag: &str, word: &str, kind: &str, known: &[&str]) -> Error {
+    let what = match word.starts_with('-') {
+        true => format!("{flag} needs a value"),
+        false => format!("{:?} is no {kind}", printable(word, 40)),
+    };
+    Error::usage(what, format!("Use one of {}.", known.join(", ")))
 }
 
 fn not_yet(what: &str, instead: &str) -> Error {

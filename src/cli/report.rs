@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::session::Failed;
+use kubectl_login::text::without_controls;
 
 use crate::ui::style::{self, Style, paint};
 use crate::ui::wrap::{self, wrapped};
+use crate::ui::write_briefly;
 
 /// Says an error in its halves, unless this caller has heard it before, and gives the exit code.
 pub(super) fn failure(failed: &Failed) -> ExitCode {
@@ -67,14 +69,15 @@ fn next_text(next: &str, look: Look) -> String {
 /// A label, and lines that stand beside it and below.
 fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
     let indent = label.len() + 1;
-    let plain = format!("{label} {}", text.trim_end().replace('\n', &format!("\n{}", " ".repeat(indent))));
+    let plain =
+        format!("{label} {}", without_controls(text).trim_end().replace('\n', &format!("\n{}", " ".repeat(indent))));
     let set = wrapped(&plain, indent, look.columns);
     format!("{}{}\n", paint(look.colours, style, label.trim_end()), &set[label.trim_end().len()..])
 }
 
 fn complain(text: &str) {
     // With stderr gone there is nobody to tell; the exit code still does.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = write_briefly(Box::new(io::stderr()), text.to_owned());
 }
 
 /// The process's own environment decides, not a kubeconfig entry's: the terminal is the process's.
@@ -84,7 +87,13 @@ fn colours(stream: &impl io::IsTerminal) -> bool {
 
 /// Prints what a command did, in words for people.
 pub(super) fn sentence(text: &str) -> Result<()> {
-    line(&wrapped(text, 0, wrap::columns(&io::stdout())))
+    line(&wrapped(&without_controls(text), 0, wrap::columns(&io::stdout())))
+}
+
+/// Prints that something went well, the beginning in its colour.
+pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
+    let beginning = paint(colours(&io::stdout()), Style::Good, &without_controls(beginning));
+    line(&wrapped(&format!("{beginning}{}", without_controls(rest)), 0, wrap::columns(&io::stdout())))
 }
 
 /// Prints one line of a command's result.

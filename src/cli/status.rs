@@ -8,7 +8,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::store::Store;
 use kubectl_login::store::homes::Home;
-use kubectl_login::text::printable;
+use kubectl_login::text::{json_without_controls, printable};
 use serde::Serialize;
 
 use super::args::{Output, StatusArgs};
@@ -76,7 +76,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
     let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
-        Output::Json => report::line(&serde_json::to_string(&status).map_err(unprintable)?),
+        Output::Json => report::line(&json_without_controls(&serde_json::to_string(&status).map_err(unprintable)?)),
         Output::Yaml => report::print(&serde_saphyr::to_string(&status).map_err(unprintable)?),
         Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
         Output::Table if folders.is_empty() => {
@@ -136,7 +136,7 @@ impl Session {
         match (left.filter(|left| *left > TimeDelta::zero()), self.refreshable) {
             (Some(left), true) => format!("{}, renewable", in_units(left)),
             (Some(left), false) => in_units(left),
-            (None, true) => "renewable".to_owned(),
+            (None, true) => "over, renewable".to_owned(),
             (None, false) => "over".to_owned(),
         }
     }

@@ -42,7 +42,13 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
             Some("Write switches as --flag=false, and values with blanks in quotes.".to_owned()),
         ),
         ErrorKind::UnknownArgument => (format!("{flag:?} is one word too many"), None),
-        ErrorKind::InvalidValue if value.is_empty() => (format!("{flag} needs a value"), one_of(error)),
+        // A flag that was left without its value takes the next one for it, which may carry a secret.
+        ErrorKind::InvalidValue if value.is_empty() || value.starts_with('-') => {
+            (format!("{flag} needs a value"), one_of(error))
+        }
+        ErrorKind::ValueValidation if value.starts_with('-') => {
+            (format!("{flag} needs a value"), error.source().map(ToString::to_string))
+        }
         ErrorKind::InvalidValue => (format!("{flag} cannot be {:?}", printable(&value, 60)), one_of(error)),
         // What the flag's own parser says is the next step.
         ErrorKind::ValueValidation => {

@@ -131,10 +131,12 @@ pub enum KubeconfigError {
         context: String,
     },
     /// The user does not exist.
-    #[error("your kubeconfig has no user \"{name}\"{}", known_names(known))]
+    #[error("{}your kubeconfig has no user \"{name}\"{}", named_by(context.as_deref()), known_names(known))]
     NoSuchUser {
         /// The name asked for.
         name: String,
+        /// The context that names it, where nobody did so directly.
+        context: Option<String>,
         /// All user names.
         known: Vec<String>,
     },
@@ -171,6 +173,10 @@ impl KubeconfigError {
         };
         text.to_owned()
     }
+}
+
+fn named_by(context: Option<&str>) -> String {
+    context.map(|context| format!("the context \"{context}\" leads nowhere: ")).unwrap_or_default()
 }
 
 fn at_line(line: Option<u64>) -> String {
@@ -285,7 +291,8 @@ impl Kubeconfig {
         };
         let Some(entry) = self.users.get(name) else {
             let known = self.users.keys().map(|name| shown(name)).collect();
-            return Err(KubeconfigError::NoSuchUser { name: shown(name), known });
+            let context = found.filter(|_| user.is_none()).map(|(context, _)| shown(context));
+            return Err(KubeconfigError::NoSuchUser { name: shown(name), context, known });
         };
         let Some(exec) = entry.exec.clone() else {
             let (user, file, instead) = (shown(name), entry.file.clone(), entry.instead.clone());

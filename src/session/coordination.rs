@@ -52,7 +52,8 @@ impl Coordination {
     }
 
     /// Takes the session's lock. Whoever has a good token does not wait long, and whoever could not ask a person does
-    /// not wait for somebody else's. `on_wait` is called once, when a wait that brings something has lasted three seconds.
+    /// not wait for somebody else's. `on_wait` is called when a wait that brings something has lasted three
+    /// seconds, and again with every other holder and every other thing that one does.
     pub(super) fn lock(
         &self,
         can_ask: bool,
@@ -65,12 +66,13 @@ impl Coordination {
             has_good_token,
             network: self.network_patience,
             shown: (None, Duration::ZERO),
-            told: false,
+            told: None,
         };
         let taken = lock::acquire(&folder.join("locks").join(&self.session), |holder, waited| {
             let decision = patience.decide(holder, waited, Utc::now().timestamp());
             let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
-            if explain && !std::mem::replace(&mut patience.told, true) {
+            let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
+            if explain && patience.told.replace(reason) != Some(reason) {
                 on_wait(holder);
             }
             decision
@@ -132,7 +134,8 @@ struct LockPatience {
     network: Duration,
     /// The last note that was there (or none), and since when.
     shown: (Option<Holder>, Duration),
-    told: bool,
+    /// Whom a person was last told of: process, and whether it asks somebody.
+    told: Option<Option<(u32, bool)>>,
 }
 
 impl LockPatience {
@@ -173,7 +176,7 @@ mod tests {
 
     fn patience(can_ask: bool, has_good_token: bool) -> LockPatience {
         let network = Duration::from_secs(60);
-        LockPatience { can_ask, has_good_token, network, shown: (None, Duration::ZERO), told: false }
+        LockPatience { can_ask, has_good_token, network, shown: (None, Duration::ZERO), told: None }
     }
 
     fn gives_up(patience: &mut LockPatience, holder: Option<&Holder>, waited: u64) -> bool {

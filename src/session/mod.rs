@@ -213,11 +213,11 @@ impl<'a> Road<'a> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity.session);
         let caller = Caller::of_process();
         let known = place.outcomes.read();
-        let can_ask = !matches!(self.person.reach(), Reach::Nobody(_));
+        let can_ask = !matches!(self.person.reach(), Reach::Nobody { .. });
         let on_wait = |holder: Option<&Holder>| {
             self.person.mention(&match holder {
                 Some(Holder { pid, asks_until: Some(_), .. }) => {
-                    format!("Waiting for process {pid}, which asks somebody to sign in.")
+                    format!("Waiting for process {pid}, which asks somebody to sign in. Finish that, or end it to be asked here.")
                 }
                 Some(Holder { pid, .. }) => format!("Waiting for process {pid}, which gets a token."),
                 None => "Waiting for another process, which gets a token.".to_owned(),

@@ -9,15 +9,16 @@ use tokio::time::Instant;
 use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
 use crate::oauth::client::Failure;
-use crate::profile::Profile;
+use crate::profile::{Profile, Provider};
 use crate::secret::Secret;
 use crate::store::Store;
 
 /// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Asks for the end of each sign-in, by its refresh token, in five seconds or `--timeout`. A token goes to the issuer of
-/// the profile beside it, so the sign-in must be that profile's own. What comes back is, in the same order, whether it
+/// Asks for the end of each sign-in, by its refresh token, in five seconds (or `--timeout`, where that is shorter); an
+/// issuer that did not answer is not asked again. A token goes to the issuer of the profile beside it, so the sign-in must
+/// be that profile's own. What comes back is, in the same order, whether it
 /// was revoked (an issuer need not offer that), or the reason why it could not be.
 pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Vec<Result<bool, String>> {
     if sign_ins.is_empty() {
@@ -30,8 +31,20 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
     let outcomes = runtime.block_on(async {
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
+        let mut silent: Vec<(&Provider, String)> = Vec::new();
         for (profile, token) in sign_ins {
-            outcomes.push(revoke_one(profile, token, &nowhere).await);
+            let known = silent.iter().find(|(provider, _)| is_same_issuer(provider, &profile.provider));
+            if let Some((_, reason)) = known {
+                outcomes.push(Err(reason.clone()));
+                continue;
+            }
+            outcomes.push(revoke_one(profile, token, &nowhere).await.map_err(|failure| match failure {
+                Unrevoked::Unreachable(reason) => {
+                    silent.push((&profile.provider, reason.clone()));
+                    reason
+                }
+                Unrevoked::Refused(reason) => reason,
+            }));
         }
         outcomes
     });
@@ -40,15 +53,28 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
     outcomes
 }
 
-async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Result<bool, String> {
+/// Why a sign-in was not revoked.
+enum Unrevoked {
+    /// The issuer did not answer as one.
+    Unreachable(String),
+    /// It answered, and did not do it.
+    Refused(String),
+}
+
+fn is_same_issuer(one: &Provider, other: &Provider) -> bool {
+    matches!((one, other), (Provider::Oidc { issuer: one, .. }, Provider::Oidc { issuer: other, .. }) if one == other)
+}
+
+async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Result<bool, Unrevoked> {
     let limit = LIMIT.min(profile.network.needed());
     let end = Instant::now() + limit;
-    let issuer = Issuer::open(profile, nowhere, Freshness::Now, limit).await.map_err(|error| error.what)?;
+    let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
+    let issuer = opened.map_err(|error| Unrevoked::Unreachable(error.what))?;
     let Some(endpoint) = &issuer.client.endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, token, left).await.map(|()| true).map_err(|failure| match failure {
-        Failure::Trouble(trouble) => trouble.to_string(),
-        Failure::Refused(answer) => format!("the issuer refuses it: {answer}"),
-        Failure::NotOAuth(found) | Failure::Malformed(found) => found,
+        Failure::Trouble(trouble) => Unrevoked::Unreachable(trouble.to_string()),
+        Failure::Refused(answer) => Unrevoked::Refused(format!("the issuer refuses it: {answer}")),
+        Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found),
     })
 }

@@ -170,7 +170,12 @@ impl Work<'_, '_> {
         facts.account = facts.account.or(who.account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
+        // Whoever forgot the session meanwhile wants it to stay forgotten; the token is handed out all the same.
+        let is_wanted = self.road.store.has_session(&self.road.identity.session);
         let rotated = grant::refresh_token(&granted).is_none_or(|refresh_token| {
+            if !is_wanted {
+                return false;
+            }
             let record = SessionRecord { refresh_token: Some(refresh_token), ..record.clone() };
             note_down(self.road.keep_session(keeper, &facts, &record))
         });
@@ -181,7 +186,7 @@ impl Work<'_, '_> {
             }
             Err(Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        let kept = note_down(self.road.keep_token(keeper, &grant)) && rotated;
+        let kept = is_wanted && note_down(self.road.keep_token(keeper, &grant)) && rotated;
         tracing::info!("token refreshed");
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
@@ -194,9 +199,12 @@ impl Work<'_, '_> {
 
     async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
-        if let Reach::Nobody(why) = person.reach() {
-            let locked = self.unreadable == Some(HomeError::Locked);
-            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), locked, &why)));
+        if let Reach::Nobody { why, way_on } = person.reach() {
+            let way_on = match self.unreadable {
+                Some(HomeError::Locked) => format!("Unlock the keyring and try again, or sign in anew.\n{way_on}"),
+                _ => way_on,
+            };
+            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), &why, &way_on)));
         }
         (self.may_ask)().map_err(WorkFailure::Told)?;
         let (keeper, trouble) = match profile.storage {
@@ -322,22 +330,18 @@ fn note_down(kept: std::io::Result<()>) -> bool {
     kept.is_ok()
 }
 
-fn nobody(provider: &Provider, reason: Option<&str>, locked: bool, why: &str) -> Error {
-    let what = match reason {
-        Some(reason) => format!("somebody has to sign in ({reason}), and nobody can be asked here: {why}"),
-        None => format!("somebody has to sign in, and nobody can be asked here: {why}"),
-    };
+fn nobody(provider: &Provider, reason: Option<&str>, why: &str, way_on: &str) -> Error {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let unattended = match provider {
         Provider::Entra { .. } => {
             "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn."
         }
         Provider::Oidc { .. } => "In a pipeline use an unattended grant: --grant-type client-credentials.",
     };
-    let first = match locked {
-        true => "Unlock the keyring, or run kubectl login in a terminal, then try again.",
-        false => "Run kubectl login in a terminal, then try again.",
-    };
-    Error::sign_in_needed(what, format!("{first}\n{unattended}"))
+    Error::sign_in_needed(
+        format!("somebody has to sign in{reason}, and nobody can be asked here: {why}"),
+        format!("{way_on}\n{unattended}"),
+    )
 }
 
 fn no_keyring(error: &HomeError) -> Error {

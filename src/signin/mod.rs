@@ -22,8 +22,13 @@ pub enum Reach {
     Terminal,
     /// There is a desktop but no terminal: a page can be opened, text cannot be shown.
     Desktop,
-    /// Nobody, and why: "CI is set".
-    Nobody(String),
+    /// Nobody.
+    Nobody {
+        /// Why: "CI is set".
+        why: String,
+        /// What somebody can do who wants to be asked all the same, as a sentence.
+        way_on: String,
+    },
 }
 
 /// What a person has to know to use a code.

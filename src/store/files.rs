@@ -120,7 +120,7 @@ pub fn is_id(name: &str) -> bool {
 /// Removes temporary files that a killed writer left in `folder`, or that a living one has there just now when `all`.
 pub fn sweep(folder: &Path, all: bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
+        let ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(TEMPORARY)).is_some_and(is_random);
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         let stale = modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
         if ours && (all || stale) {
@@ -137,6 +137,11 @@ pub fn is_own_file(path: &Path) -> bool {
 /// Whether there is a folder of this user's at `path`, not reached through a symbolic link.
 pub fn is_own_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && platform::check_owner(&found).is_ok())
+}
+
+/// Whether `end` is what the temporary files' names are told apart by.
+fn is_random(end: &str) -> bool {
+    end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Opens (or makes) a lock file of ours for reading and writing.

@@ -123,7 +123,7 @@ pub struct Store {
     root: Option<PathBuf>,
     /// Why the folder asked for is not used.
     trouble: Option<String>,
-    keyring_lock: Option<PathBuf>,
+    keyring_lock: PathBuf,
     /// Keys as looked up in this process: one look-up a home.
     keys: RefCell<Vec<(Home, LookUp)>>,
 }
@@ -147,8 +147,9 @@ impl Store {
                 _ => (Some(root), None),
             },
         };
-        // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them.
-        let keyring_lock = paths::default_state(environment).map(|root| root.join("locks/keyring"));
+        // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them, and in none
+        // of them.
+        let keyring_lock = paths::runtime(environment).join("keyring");
         Store { root, trouble, keyring_lock, keys: RefCell::default() }
     }
 
@@ -184,6 +185,11 @@ impl Store {
     /// The session called `id`, and what it was sealed with.
     pub fn session(&self, id: &str) -> Recall<(SessionFacts, SessionRecord, Keeper)> {
         self.recall(SESSIONS, id)
+    }
+
+    /// Whether there is a session called `id`, be it one that cannot be opened.
+    pub fn has_session(&self, id: &str) -> bool {
+        self.root.as_ref().is_some_and(|root| files::is_own_file(&root.join(SESSIONS).join(id)))
     }
 
     /// Keeps a session.
@@ -225,6 +231,11 @@ impl Store {
     /// Readable facts of every token: id, where its key lives, facts.
     pub fn tokens(&self) -> Vec<(String, Home, TokenFacts)> {
         self.facts(TOKENS)
+    }
+
+    /// Whether there are records whose key lives at `home`.
+    pub fn has_records_at(&self, home: Home) -> bool {
+        self.sessions().iter().any(|(_, at, _)| *at == home) || self.tokens().iter().any(|(_, at, _)| *at == home)
     }
 
     /// Forgets a session and every token obtained in it.
@@ -296,9 +307,9 @@ impl Store {
     }
 
     fn key_lock(&self, home: Home, root: &Path) -> PathBuf {
-        match (home, &self.keyring_lock) {
-            (Home::Keyring, Some(lock)) => lock.clone(),
-            _ => root.join("locks/key"),
+        match home {
+            Home::Keyring => self.keyring_lock.clone(),
+            Home::File => root.join("locks/key"),
         }
     }
 

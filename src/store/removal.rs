@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::files;
 use super::homes::KEY_FILE;
-use super::lock::{self, Patience};
+use super::lock::{self, LockError, Patience};
 use super::records::{HOME, ISSUERS, OUTCOMES, SESSIONS, TOKENS};
+use super::seal;
 
 const LOCKS: &str = "locks";
-/// Lock files that are not called by a session.
-const NAMED_LOCKS: [&str; 2] = ["key", "keyring"];
+/// The lock file that is not called by a session.
+const KEY_LOCK: &str = "key";
 
 /// What a removal left.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct Left {
 ///
 /// Errors: something of ours is there and stays.
 pub fn clear(root: &Path) -> io::Result<()> {
+    if !is_ours(root) {
+        return Ok(());
+    }
     // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
     for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
         if files::is_own_folder(&folder) {
@@ -49,6 +53,9 @@ pub fn clear(root: &Path) -> io::Result<()> {
 ///
 /// Errors: something of ours is there and stays.
 pub fn remove(root: &Path) -> io::Result<Left> {
+    if !is_ours(root) {
+        return Ok(Left { foreign: entries(root), ..Left::default() });
+    }
     clear(root)?;
     let mut left = Left { held: delete_locks(&root.join(LOCKS))?, foreign: Vec::new() };
     let folders = [TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
@@ -64,7 +71,34 @@ pub fn remove(root: &Path) -> io::Result<Left> {
     Ok(left)
 }
 
+/// Whether something in `root` can only have come from this program: the key file or the note on its home, a sealed
+/// record, an issuer's document, a lock. (Names alone do not tell: somebody else may call folders `sessions` and files by
+/// hashes.) The folder that this program makes for itself is called by its name.
+fn is_ours(root: &Path) -> bool {
+    let in_folder = |name: &str, is_mark: &dyn Fn(&Path) -> bool| {
+        let folder = root.join(name);
+        files::is_own_folder(&folder) && files::list(&folder).iter().any(|id| is_mark(&folder.join(id)))
+    };
+    let sealed = |path: &Path| {
+        files::read_private(path).is_some_and(|file| seal::header::<serde::de::IgnoredAny>(&file).is_some())
+    };
+    let document = |path: &Path| {
+        let value =
+            files::read_private(path).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        value.is_some_and(|value| value.get("at").is_some() && value.get("document").is_some())
+    };
+    let lock = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+    root.file_name().is_some_and(|name| name == "kubectl-login")
+        || [KEY_FILE, HOME].iter().any(|name| files::is_own_file(&root.join(name)))
+        || in_folder(SESSIONS, &sealed)
+        || in_folder(TOKENS, &sealed)
+        || in_folder(ISSUERS, &document)
+        || in_folder(LOCKS, &lock)
+}
+
 /// Deletes the lock files that can be locked; the others are in use.
+///
+/// Errors: one cannot be locked at all, or cannot be deleted.
 fn delete_locks(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut held = Vec::new();
     if !files::is_own_folder(folder) {
@@ -72,12 +106,15 @@ fn delete_locks(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     for path in entries(folder) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !(files::is_id(name) || NAMED_LOCKS.contains(&name)) || !files::is_own_file(&path) {
+        if !(files::is_id(name) || name == KEY_LOCK) || !files::is_own_file(&path) {
             continue;
         }
         match lock::acquire(&path, |_, _| Patience::GiveUp) {
             Ok(_lock) => files::remove(&path)?,
-            Err(_) => held.push(path),
+            Err(LockError::GaveUp(_)) => held.push(path),
+            Err(LockError::Unusable(error)) => {
+                return Err(io::Error::new(error.kind(), format!("{} cannot be locked: {error}", path.display())));
+            }
         }
     }
     Ok(held)

@@ -1,10 +1,14 @@
-//! Opening a page: started by absolute path, without our secrets, its streams kept off ours, and never waited for.
+//! Opening a page: started by absolute path, without our secrets, kept off our streams and our terminal, and never waited
+//! for.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::profile::Browser;
+#[cfg(unix)]
+use process_wrap::std::{CommandWrap, ProcessSession};
 use url::Url;
 
 /// What came of opening a page. Whether it is shown is not known: the address is on the terminal all the same, where
@@ -70,7 +74,7 @@ fn named_browsers(list: &str, url: &Url) -> Vec<Command> {
     entries.map(command).collect()
 }
 
-/// Starts `candidate`, in a group and with streams of its own, and leaves it alone.
+/// Starts `candidate`, in a session and with streams of its own, and leaves it alone.
 fn started(candidate: &Command) -> bool {
     let Some(program) = absolute(candidate.get_program().as_ref()) else { return false };
     let mut command = Command::new(program);
@@ -81,16 +85,24 @@ fn started(candidate: &Command) -> bool {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // A group of its own: Ctrl-C in the terminal is meant for us, not for the browser.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    match command.spawn() {
-        Ok(_) => true,
+    match spawn_apart(command) {
+        Ok(()) => true,
         Err(error) => {
             tracing::debug!(%error, "browser not started");
             false
         }
     }
+}
+
+/// In a session of its own: Ctrl-C in the terminal is meant for us, and what is written to the terminal comes from us.
+#[cfg(unix)]
+fn spawn_apart(command: Command) -> io::Result<()> {
+    CommandWrap::from(command).wrap(ProcessSession).spawn().map(drop)
+}
+
+#[cfg(not(unix))]
+fn spawn_apart(mut command: Command) -> io::Result<()> {
+    command.spawn().map(drop)
 }
 
 /// Where `program` is: itself if it is a path, else looked up once in `PATH`, so that what is run is what was found.

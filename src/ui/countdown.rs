@@ -1,25 +1,27 @@
 //! The line that says how long a code lives, written over once a second.
 
 use std::io::Write;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// Puts the cursor at the beginning of an empty line.
 pub(super) const CLEAR_LINE: &str = "\r\x1b[2K";
+/// How long the line's end is waited for: a terminal that takes nothing (Ctrl-S) must not hold up the sign-in.
+const TIDYING: Duration = Duration::from_millis(300);
 
 /// A countdown on a thread of its own, since nothing else in this process wakes up once a second. Dropping it stops it
 /// and leaves an empty line.
 pub(super) struct Countdown {
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stopped: Receiver<()>,
 }
 
 impl Countdown {
     /// Counts down from `life` on `terminal`, in lines of less than `columns`.
     pub(super) fn start(mut terminal: Box<dyn Write + Send>, life: Duration, columns: usize) -> Countdown {
         let end = Instant::now() + life;
-        let (stop, stopped) = mpsc::channel();
+        let (stop, told_to_stop) = mpsc::channel();
+        let (done, stopped) = mpsc::channel();
         let count = move || {
             loop {
                 let left = end.saturating_duration_since(Instant::now());
@@ -27,31 +29,31 @@ impl Countdown {
                 // A terminal that is gone is noticed by whoever has something to say.
                 let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
                 let to_next_second = Duration::from_nanos(left.subsec_nanos().into()) + Duration::from_millis(1);
-                if left.is_zero() || stopped.recv_timeout(to_next_second) != Err(RecvTimeoutError::Timeout) {
+                if left.is_zero() || told_to_stop.recv_timeout(to_next_second) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
             }
-            let _ = stopped.recv();
+            let _ = told_to_stop.recv();
             let _ = write!(terminal, "{CLEAR_LINE}").and_then(|()| terminal.flush());
+            let _ = done.send(());
         };
         // Without a thread there is no countdown, and the sign-in goes on.
-        let thread = std::thread::Builder::new().name("countdown".to_owned()).spawn(count).ok();
-        Countdown { stop: Some(stop), thread }
+        let _ = std::thread::Builder::new().name("countdown".to_owned()).spawn(count);
+        Countdown { stop: Some(stop), stopped }
     }
 }
 
 impl Drop for Countdown {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.stopped.recv_timeout(TIDYING);
     }
 }
 
 fn line(left: Duration) -> String {
     let seconds = left.as_secs() + u64::from(left.subsec_millis() > 0);
-    format!("The code is good for another {}:{:02}.", seconds / 60, seconds % 60)
+    // The time first: it is what is left of the line in a narrow window.
+    format!("{}:{:02} left to use the code.", seconds / 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -79,14 +81,14 @@ mod tests {
         let countdown = Countdown::start(Box::new(paper.clone()), Duration::from_secs(90), 20);
         drop(countdown);
         let text = String::from_utf8(paper.0.lock().expect("no panic").clone()).expect("text");
-        assert!(text.starts_with("\r\x1b[2KThe code is good fo\r"), "{text:?}");
+        assert!(text.starts_with("\r\x1b[2K1:30 left to use the\r"), "{text:?}");
         assert!(text.ends_with(CLEAR_LINE), "{text:?}");
     }
 
     #[test]
     fn seconds_are_rounded_up() {
-        assert_eq!(line(Duration::from_millis(59_001)), "The code is good for another 1:00.");
-        assert_eq!(line(Duration::from_secs(900)), "The code is good for another 15:00.");
-        assert_eq!(line(Duration::ZERO), "The code is good for another 0:00.");
+        assert_eq!(line(Duration::from_millis(59_001)), "1:00 left to use the code.");
+        assert_eq!(line(Duration::from_secs(900)), "15:00 left to use the code.");
+        assert_eq!(line(Duration::ZERO), "0:00 left to use the code.");
     }
 }

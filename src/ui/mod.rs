@@ -1,5 +1,6 @@
 //! The terminal, prompts and the browser: the only place that talks to a person.
 
+mod briefly;
 mod browser;
 mod countdown;
 mod prompt;
@@ -9,4 +10,5 @@ pub(crate) mod style;
 mod terminal;
 pub(crate) mod wrap;
 
+pub(crate) use briefly::write_briefly;
 pub(crate) use terminal::{Prompt, Terminal};

@@ -10,6 +10,7 @@ use super::browser::Opened;
 use super::qr;
 use super::screen::{Screen, to_clipboard};
 use super::style::{Style, paint};
+use super::wrap::wrapped;
 
 /// The prompt: for whom; address and code, each alone on its line so that a double click takes it whole; the QR code
 /// where there is room for all of it. How long the code lives is said at the end where no countdown says it.
@@ -37,14 +38,18 @@ pub(super) fn text(
     let copied = if screen.clipboard { " (it is on the clipboard, if your terminal allows it)" } else { "" };
     // Colours begin and end on the empty lines around, so that the line itself is what is to be copied and nothing else.
     let alone = |text: &str| paint(screen.colour, Style::Strong, &format!("\n{text}\n"));
+    let sentences = |text: &str| wrapped(text, 0, screen.columns());
     let top = format!(
-        "\n{reason}Sign in to {cluster}{} ({issuer}).\n\n{open}\n{}\nand enter this code{copied}:\n{}\n",
-        account.unwrap_or_default(),
+        "\n{}\n\n{}\n{}\n{}\n{}\n",
+        sentences(&format!("{reason}Sign in to {cluster}{} ({issuer}).", account.unwrap_or_default())),
+        sentences(&open),
         alone(&prompt.address),
+        sentences(&format!("and enter this code{copied}:")),
         alone(&prompt.code),
     );
-    let life = if screen.rewrites { String::new() } else { format!("The code is good for {}. ", minutes(prompt.life)) };
-    let bottom = format!("{life}Only enter a code that you asked for yourself.\n\n");
+    let life =
+        if screen.counts_down { String::new() } else { format!("The code is good for {}. ", minutes(prompt.life)) };
+    let bottom = format!("{}\n\n", sentences(&format!("{life}Only enter a code that you asked for yourself.")));
     // The countdown's line is one more.
     let taken = rows(&top, screen) + rows(&bottom, screen) + 1;
     let scan = qr_code(prompt, screen, taken).unwrap_or_default();
@@ -64,7 +69,7 @@ fn qr_code(prompt: &CodePrompt<'_>, screen: &Screen, taken: usize) -> Option<Str
 
 /// How many rows `text` takes on the screen.
 fn rows(text: &str, screen: &Screen) -> usize {
-    let columns = screen.size.map_or(usize::MAX, |(columns, _)| columns);
+    let columns = screen.columns().unwrap_or(usize::MAX);
     text.lines().map(|line| line.chars().count().div_ceil(columns).max(1)).sum()
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Screen {
     pub(super) colour: bool,
     /// Whether a line can be written over.
     pub(super) rewrites: bool,
+    /// Whether the time that is left is written over and over. Not where a log runs through the same terminal.
+    pub(super) counts_down: bool,
     /// Whether block characters are shown as such.
     pub(super) blocks: bool,
     /// Whether text can be offered to the clipboard (OSC 52).
@@ -27,9 +29,15 @@ impl Screen {
             size: size.map(|(width, height)| (width.0.into(), height.0.into())).filter(|(width, _)| *width > 0),
             colour: style::enabled(true, environment),
             rewrites,
+            counts_down: rewrites && !tracing::enabled!(tracing::Level::INFO),
             blocks: rewrites && speaks_utf8(environment),
             clipboard: rewrites && knows_osc52(environment),
         }
+    }
+
+    /// How wide it is, where that is known.
+    pub(super) fn columns(&self) -> Option<usize> {
+        self.size.map(|(columns, _)| columns)
     }
 }
 
@@ -91,7 +99,10 @@ mod tests {
     #[test]
     fn no_color_takes_the_colours_and_nothing_else() {
         let with = screen(&[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")]);
-        assert_eq!(with, Screen { size: None, colour: true, rewrites: true, blocks: true, clipboard: true });
+        assert_eq!(
+            with,
+            Screen { size: None, colour: true, rewrites: true, counts_down: true, blocks: true, clipboard: true }
+        );
         let without = screen(&[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8"), ("NO_COLOR", "1")]);
         assert_eq!(without, Screen { colour: false, ..with });
     }

@@ -40,8 +40,8 @@ pub(crate) fn enabled(stream_is_terminal: bool, environment: &Environment) -> bo
 pub(crate) fn takes_escapes(environment: &Environment) -> bool {
     match environment.get(environment::TERM) {
         Some(terminal) => terminal != "dumb",
-        // The consoles of Windows have no TERM.
-        None => cfg!(windows),
+        // The consoles of Windows have no TERM, and not all of them take escapes unless told to. Windows Terminal does.
+        None => cfg!(windows) && environment.get_os(environment::WT_SESSION).is_some(),
     }
 }
 
@@ -61,7 +61,8 @@ mod tests {
         assert!(on(&[("TERM", "linux"), ("NO_COLOR", "")]), "an empty NO_COLOR is none");
         assert!(!on(&[("TERM", "xterm"), ("NO_COLOR", "1")]));
         assert!(!on(&[("TERM", "dumb")]));
-        assert_eq!(on(&[]), cfg!(windows));
+        assert!(!on(&[]));
+        assert_eq!(on(&[("WT_SESSION", "x")]), cfg!(windows));
         assert!(!enabled(false, &Environment::from_iter([("TERM", "xterm")])));
     }
 

@@ -8,7 +8,9 @@ use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::profile::{Browser, Profile};
 use kubectl_login::signin::{CodePrompt, Person, Reach};
+use kubectl_login::text::without_controls;
 
+use super::briefly::write_briefly;
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
 use super::prompt;
@@ -26,6 +28,11 @@ pub(crate) enum Prompt {
     /// No
     Never,
 }
+
+/// What somebody can do whom nothing keeps from being asked but a setting.
+const ALLOW: &str = "If you are there to sign in: kubectl login --prompt always";
+/// What somebody can do who is not where they could be asked.
+const GO_TO_A_TERMINAL: &str = "Run this in a terminal, then try again: kubectl login";
 
 /// The person in front of this process, if there is one.
 pub(crate) struct Terminal<'a> {
@@ -47,8 +54,8 @@ enum Channel {
     Controlling(File),
     /// Not at all, but a browser can be opened.
     DesktopOnly,
-    /// Not at all, and why.
-    None(String),
+    /// Not at all: why, and what can be done about it.
+    None(String, &'static str),
 }
 
 impl<'a> Terminal<'a> {
@@ -64,20 +71,21 @@ impl<'a> Terminal<'a> {
     /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured.
     pub(crate) fn confirm(&self, beginning: &str, rest: &str) {
         let colour = self.screen().is_some_and(|screen| screen.colour);
-        self.say(&format!("{}{rest}", paint(colour, Style::Good, beginning)));
+        let beginning = paint(colour, Style::Good, &without_controls(beginning));
+        self.put(&format!("{beginning}{}", without_controls(rest)));
     }
 
     fn channel(&self) -> &Channel {
         self.channel.get_or_init(|| match self.prompt {
             Prompt::Always => Channel::Stderr,
-            Prompt::Never => Channel::None("prompts are switched off".to_owned()),
+            Prompt::Never => Channel::None("prompts are switched off".to_owned(), ALLOW),
             Prompt::Auto => match self.environment.ci() {
-                Some(variable) => Channel::None(format!("{variable} is set, so this is no person's terminal")),
+                Some(variable) => Channel::None(format!("{variable} is set, so this is no person's terminal"), ALLOW),
                 None if io::stderr().is_terminal() => Channel::Stderr,
                 None => match controlling_terminal() {
                     Some(terminal) => Channel::Controlling(terminal),
                     None if self.has_desktop() => Channel::DesktopOnly,
-                    None => Channel::None("there is no terminal".to_owned()),
+                    None => Channel::None("there is no terminal".to_owned(), GO_TO_A_TERMINAL),
                 },
             },
         })
@@ -99,9 +107,15 @@ impl<'a> Terminal<'a> {
         Some(Screen::of(size, self.environment))
     }
 
+    /// Writes a sentence, broken between words. One that cannot be shown changes nothing.
+    fn put(&self, sentence: &str) {
+        let columns = self.screen().and_then(|screen| screen.columns());
+        let _ = self.write(&format!("{}\n", wrapped(sentence, 0, columns)));
+    }
+
     fn write(&self, text: &str) -> io::Result<()> {
         match self.channel().writer()? {
-            Some(mut writer) => writer.write_all(text.as_bytes()),
+            Some(writer) => write_briefly(writer, text.to_owned()),
             None => Ok(()),
         }
     }
@@ -113,7 +127,7 @@ impl Channel {
         Ok(match self {
             Channel::Stderr => Some(Box::new(io::stderr())),
             Channel::Controlling(terminal) => Some(Box::new(terminal.try_clone()?)),
-            Channel::DesktopOnly | Channel::None(_) => None,
+            Channel::DesktopOnly | Channel::None(..) => None,
         })
     }
 }
@@ -123,7 +137,7 @@ impl Person for Terminal<'_> {
         match self.channel() {
             Channel::Stderr | Channel::Controlling(_) => Reach::Terminal,
             Channel::DesktopOnly => Reach::Desktop,
-            Channel::None(why) => Reach::Nobody(why.clone()),
+            Channel::None(why, way_on) => Reach::Nobody { why: why.clone(), way_on: (*way_on).to_owned() },
         }
     }
 
@@ -148,10 +162,10 @@ impl Person for Terminal<'_> {
         self.write(&text).map_err(|error| {
             Error::sign_in_needed(format!("the code cannot be shown: {error}"), "Run kubectl login in a terminal.")
         })?;
-        if screen.rewrites
+        if screen.counts_down
             && let Ok(Some(writer)) = self.channel().writer()
         {
-            let columns = screen.size.map_or(80, |(columns, _)| columns);
+            let columns = screen.columns().unwrap_or(80);
             *self.countdown.borrow_mut() = Some(Countdown::start(writer, code.life, columns));
         }
         Ok(())
@@ -162,15 +176,14 @@ impl Person for Terminal<'_> {
     }
 
     fn say(&self, sentence: &str) {
-        let columns = self.screen().and_then(|screen| screen.size).map(|(columns, _)| columns);
-        // A notice that cannot be shown changes nothing.
-        let _ = self.write(&format!("{}\n", wrapped(sentence, 0, columns)));
+        self.put(&without_controls(sentence));
     }
 
     fn mention(&self, sentence: &str) {
         if let Some(screen) = self.screen() {
             // Another process may be counting down on this line.
-            self.say(&format!("{}{sentence}", if screen.rewrites { CLEAR_LINE } else { "" }));
+            let clear = if screen.rewrites { CLEAR_LINE } else { "" };
+            self.put(&format!("{clear}{}", without_controls(sentence)));
         }
     }
 }

@@ -27,7 +27,19 @@ pub(crate) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Stri
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
         .word_separator(textwrap::WordSeparator::AsciiSpace);
-    text.split('\n').map(|line| textwrap::wrap(line, &options).join("\n")).collect::<Vec<_>>().join("\n")
+    let broken = |line: &str| textwrap::wrap(&with_whole_command(line), &options).join("\n");
+    text.split('\n').map(broken).collect::<Vec<_>>().join("\n").replace(NO_BREAK, " ")
+}
+
+/// A blank at which nothing is broken.
+const NO_BREAK: &str = "\u{a0}";
+
+/// `line` with the command that it may end with as one word: somebody is going to copy it.
+fn with_whole_command(line: &str) -> String {
+    match [": kubectl ", ": kubectl-login ", ": ./install.sh "].iter().find_map(|start| line.find(start)) {
+        Some(at) => format!("{}: {}", &line[..at], line[at + 2..].replace(' ', NO_BREAK)),
+        None => line.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +56,9 @@ mod tests {
         );
         assert_eq!(wrapped(text, 7, None), text);
         assert_eq!(wrapped("a\n", 0, Some(80)), "a\n");
+        assert_eq!(
+            wrapped("To sign in somewhere else: kubectl login CONTEXT", 7, Some(40)),
+            "To sign in somewhere else:\n       kubectl login CONTEXT"
+        );
     }
 }

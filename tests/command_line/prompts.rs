@@ -182,3 +182,18 @@ fn a_remembered_token_needs_no_terminal() {
     assert_eq!((run.token(), run.stderr.as_str()), (token, ""));
     assert!(world.requests().is_empty());
 }
+
+#[test]
+fn a_typed_sign_in_heeds_what_switches_prompts_off() {
+    let (world, home) = (World::start(), Home::new());
+    let kubeconfig = home.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, world.aks_kubeconfig("kubectl-login")).unwrap();
+    let typed = |more: &[&str]| {
+        let mut command = home.plugin(&[&["--kubeconfig", kubeconfig.to_str().unwrap()], more].concat());
+        command.env("KUBECTL_LOGIN_PROMPT", "never");
+        Run::of(&mut command)
+    };
+    typed(&[]).assert_failed(3, &["switched off"]);
+    assert!(world.requests().is_empty());
+    assert_eq!(typed(&["--prompt", "always"]).code, Some(0));
+}

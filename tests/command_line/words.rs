@@ -148,3 +148,16 @@ fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
         assert_eq!(short.stdout, text, "-h says something else than --help");
     }
 }
+
+#[test]
+fn a_flag_without_its_value_repeats_nothing_of_the_next_one() {
+    let home = Home::new();
+    for flag in ["--timeout", "--prompt", "--token-cache-storage", "--oidc-pkce-method", "--login", "--grant-type"] {
+        let entry = ["get-token", "--oidc-issuer-url", "https://issuer.example", "--oidc-client-id", "x"];
+        let entra = ["get-token", "--server-id", "x"];
+        let entry = if flag == "--login" { &entra[..] } else { &entry[..] };
+        let run = home.run(&[entry, &[flag, "--oidc-client-secret=hidden-word"]].concat());
+        run.assert_failed(2, &[flag, "needs a value", "\nNext: "]);
+        assert!(!run.stderr.contains("hidden-word"), "{run}");
+    }
+}

@@ -83,3 +83,16 @@ fn another_process_asks_already() {
         case.assert_screen("waited", &screen);
     });
 }
+
+#[test]
+fn a_terminal_that_was_stopped_holds_up_neither_the_answer_nor_the_end() {
+    with(&SIZES[..1], &[Looks::Yes], |case| {
+        let screen = case.get_token();
+        let code = case.wait_for_code(&screen);
+        screen.press(&["C-s"]);
+        assert!(case.world.approve(&code));
+        screen.until("kubectl has its answer", || screen.stdout().contains("\"token\"").then_some(()));
+        screen.press(&["C-q"]);
+        assert_eq!(screen.wait_for_exit(), 0);
+    });
+}
