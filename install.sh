@@ -57,9 +57,9 @@ is_there() {
 }
 
 # Whether a file is some version of this program: all of them know this variable and answer in this format. Somebody's
-# own script around this program may well set the variable.
+# own script around this program may well set the variable. A link is Homebrew's, Nix's or somebody's own: install copies.
 is_ours() {
-    [ -f "$1" ] && contains "$1" KUBECTL_LOGIN_PROMPT && contains "$1" client.authentication.k8s.io
+    [ ! -L "$1" ] && [ -f "$1" ] && contains "$1" KUBECTL_LOGIN_PROMPT && contains "$1" client.authentication.k8s.io
 }
 
 # Not every grep reads on after a zero byte.
@@ -74,6 +74,14 @@ links_to() {
     "$2" | "${1%/*}/$2") ;;
     *) return 1 ;;
     esac
+}
+
+left_alone() {
+    if [ -L "$1" ]; then
+        say "Left alone: $1 is a link to $(readlink "$1")"
+    else
+        say "Left alone: $1 is another program's"
+    fi
 }
 
 # ---- install
@@ -98,6 +106,8 @@ build() {
 
 # Whatever would stop the installation half-way stops it here, before anything is touched.
 check_places() {
+    [ ! -L "$place" ] || fail "$place is a link to $(readlink "$place")" \
+        "Remove it with what made it (Homebrew, Nix, stow), or install elsewhere: ./install.sh --prefix DIR"
     [ ! -d "$place" ] || fail "$place is a folder" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
     if is_there "$place" && ! is_ours "$place"; then
         fail "$place is there already and is another program" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
@@ -138,11 +148,7 @@ link() {
     fi
     if is_there "$bin/$1" && [ -z "$force" ]; then
         case $names in *"$1"*) foreign_links=1 ;; esac
-        if [ -L "$bin/$1" ]; then
-            say "Left alone: $bin/$1 is a link to $(readlink "$bin/$1")"
-        else
-            say "Left alone: $bin/$1 is another program's"
-        fi
+        left_alone "$bin/$1"
         return
     fi
     if is_there "$bin/$1"; then
@@ -356,7 +362,7 @@ uninstall() {
     another=
     if is_there "$place" && ! is_ours "$place"; then
         another=1
-        say "Left alone: $place is another program's"
+        left_alone "$place"
     elif is_there "$place" && [ -z "$keep" ]; then
         forget
     fi

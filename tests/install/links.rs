@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{OURS, asked, install, installed, names, program, stand_in, stand_in_installed, well};
+use super::{COMMANDS, asked, install, installed, names, program, stand_in, stand_in_installed, well};
 use crate::common::{Home, PLUGIN};
 
 const FOREIGN: &str = "#!/bin/sh\necho somebody else\n";
@@ -82,15 +82,28 @@ fn a_script_of_somebodys_own_around_this_program_is_another_program() {
 }
 
 #[test]
-fn an_installation_that_is_a_link_is_replaced_by_the_program_and_what_it_pointed_to_stays() {
+fn a_program_that_is_a_link_was_not_made_by_install_and_is_left_alone() {
     let home = Home::new();
     let bin = home.path().join("prefix/bin");
-    program(&home.path().join("checkout/kubectl-login"), OURS);
+    let ran = home.path().join("ran");
     fs::create_dir_all(&bin).unwrap();
-    symlink(home.path().join("checkout/kubectl-login"), bin.join("kubectl-login")).unwrap();
-    installed(&home, &home.path().join("prefix"));
-    assert!(fs::symlink_metadata(bin.join("kubectl-login")).unwrap().is_file());
-    assert_eq!(fs::read_to_string(home.path().join("checkout/kubectl-login")).unwrap(), format!("#!/bin/sh\n{OURS}\n"));
+    symlink("kubectl-login", bin.join("kubelogin")).unwrap();
+    // This program, put there by somebody else; a folder; nothing.
+    for target in [stand_in(&home, COMMANDS), home.path().to_str().unwrap().to_owned(), "../nowhere".to_owned()] {
+        let _ = fs::remove_file(bin.join("kubectl-login"));
+        symlink(&target, bin.join("kubectl-login")).unwrap();
+        let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN]);
+        let said = format!("Error: {}/kubectl-login is a link to {}\nNext:  ", bin.display(), target);
+        run.assert_failed(1, &[&said]);
+
+        let run = well(&home, &["uninstall", "--prefix", "prefix"]);
+        let said = format!("Left alone: {}/kubectl-login is a link to {}\n", bin.display(), target);
+        assert!(run.stdout.starts_with(&said), "{run}");
+        assert!(!ran.exists(), "{:?}", asked(&home));
+        assert_eq!(fs::read_link(bin.join("kubectl-login")).unwrap(), Path::new(&target));
+        assert_eq!(names(&home.path().join("prefix")), ["bin"]);
+        assert_eq!(names(&bin), ["kubectl-login", "kubelogin"]);
+    }
 }
 
 #[test]
