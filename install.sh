@@ -44,6 +44,11 @@ say() {
     printf '%s\n' "$1"
 }
 
+# A path between double quotes, for a line that is to be copied into a shell.
+escaped() {
+    printf '%s\n' "$1" | LC_ALL=C sed 's/[\\"$`]/\\&/g'
+}
+
 temporary=
 remove_temporary() {
     [ -z "$temporary" ] || rm -f -- "$temporary"
@@ -259,6 +264,7 @@ explain_completion() {
     [ -f "$folder/_kubectl-login" ] && command -v zsh >/dev/null 2>&1 || return 0
     # shellcheck disable=SC2016 # zsh expands it
     zsh -fc 'print -rl -- $fpath' 2>/dev/null </dev/null | grep -qxF -- "$folder" && return
+    folder=$(escaped "$folder")
     grep -qF -- "$folder" "${ZDOTDIR:-${HOME:-}}/.zshrc" 2>/dev/null && return
     say "  zsh looks there with this line in ~/.zshrc, before compinit:"
     say "    fpath=(\"$folder\" \$fpath)"
@@ -286,11 +292,11 @@ check_path() {
         case ${SHELL:-} in
         */fish)
             say "$bin is not on your PATH, so kubectl does not find it yet. Run this once:"
-            say "  fish_add_path \"$bin\""
+            say "  fish_add_path \"$(escaped "$bin")\""
             ;;
         *)
             say "$bin is not on your PATH, so kubectl does not find it yet. Add this line to your shell's profile:"
-            say "  export PATH=\"$bin:\$PATH\""
+            say "  export PATH=\"$(escaped "$bin"):\$PATH\""
             ;;
         esac
         return

@@ -20,8 +20,10 @@ use std::process::Command;
 use common::{Home, PLUGIN, Run};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
+/// A folder's name with what shells take apart.
+const AWKWARD: &str = "it's a \"new\"  $HOME * `folder` \\n";
 /// What the script needs besides a shell, and `setsid` for the harness.
-const TOOLS: &str = "sh cat chmod cp dirname grep ln mkdir mktemp mv readlink rm rmdir setsid tr";
+const TOOLS: &str = "sh cat chmod cp dirname grep ln mkdir mktemp mv readlink rm rmdir sed setsid tr";
 /// What makes a file count as some version of this program.
 const OURS: &str = "# KUBECTL_LOGIN_PROMPT client.authentication.k8s.io";
 /// The commands that a version with completion and `remove-cache-dir` has.
@@ -106,7 +108,7 @@ fn tools(home: &Home) -> PathBuf {
     fs::create_dir(&folder).unwrap();
     for tool in TOOLS.split(' ') {
         let found = ["/usr/bin", "/bin"].map(|from| Path::new(from).join(tool)).into_iter().find(|path| path.exists());
-        let found = found.unwrap_or_else(|| panic!("{tool} is missing: apt-get install coreutils grep util-linux"));
+        let found = found.unwrap_or_else(|| panic!("{tool} is missing: apt-get install coreutils grep sed util-linux"));
         symlink(found, folder.join(tool)).unwrap();
     }
     folder
@@ -194,6 +196,12 @@ fn the_path_is_mentioned_only_when_it_lacks_the_folder() {
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let run = Run::of(script(&home, &args).env("PATH", path));
     assert!(!run.stdout.contains("PATH"), "{run}");
+
+    // A line to be copied means the folder, whatever is special to a shell in its name.
+    let run = install(&home, &["--prefix", AWKWARD, "--binary", PLUGIN]);
+    let line = run.stdout.lines().find(|line| line.contains("export PATH=")).unwrap_or_else(|| panic!("{run}"));
+    let run = Run::of(home.program("sh").args(["-c", &format!("{line}\nkubectl-login version")]));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
 
     program(&home.path().join("other/kubelogin"), "echo somebody else");
     let path = format!("{0}/other:{1}:{2}", home.path().display(), bin.display(), std::env::var("PATH").unwrap());

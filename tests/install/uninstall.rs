@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{COMMANDS, SCRIPT, asked, install, names, program, script, stand_in, stand_in_installed, tools, well};
+use super::{
+    AWKWARD, COMMANDS, SCRIPT, asked, install, names, program, script, stand_in, stand_in_installed, tools, well,
+};
 use crate::common::{Home, Run};
 
 #[test]
@@ -128,9 +130,13 @@ fn other_shells_read_the_script_as_sh_does() {
     for shell in shells.into_iter().filter(|shell| is_here(shell[0])) {
         let home = Home::new();
         let binary = stand_in(&home, COMMANDS);
-        for args in [&["--binary", &binary][..], &["uninstall"]] {
-            let run = Run::of(home.program(shell[0]).args(&shell[1..]).arg(SCRIPT).args(args));
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{shell:?}: {run}");
+        for more in [&[][..], &["--prefix", AWKWARD]] {
+            // The second time, what the first has made is there.
+            for args in [&["install", "--binary", &binary][..], &["install", "--binary", &binary], &["uninstall"]] {
+                let mut command = home.program(shell[0]);
+                let run = Run::of(command.args(&shell[1..]).arg(SCRIPT).args(args).args(more).current_dir(home.path()));
+                assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{shell:?}: {run}");
+            }
         }
         assert_eq!(names(home.path()), ["ran", "run", "stand-in"], "{shell:?}");
     }
