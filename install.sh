@@ -89,6 +89,62 @@ left_alone() {
     fi
 }
 
+# Writes a file beside its place and renames it over what is there.
+write_file() {
+    if {
+        temporary=$(mktemp "${1%/*}/.kubectl-login.XXXXXX") && printf '%s\n' "$2" >"$temporary" &&
+            chmod 644 "$temporary" && mv -f -- "$temporary" "$1"
+    } 2>/dev/null; then
+        temporary=
+        return
+    fi
+    remove_temporary
+    temporary=
+    return 1
+}
+
+# ---- the folders that install makes: noted down as it makes them, since uninstall removes no others
+
+# The levels of a folder that are not there, from PREFIX on.
+missing() {
+    level=$1
+    while [ "$level" != "${prefix%/*}" ] && ! is_there "$level"; do
+        printf '%s\n' "$level"
+        level=${level%/*}
+    done
+}
+
+noted() {
+    [ ! -f "$manifest" ] || [ -L "$manifest" ] || cat -- "$manifest"
+}
+
+# Adds folders to those of earlier installations.
+note() {
+    [ -n "$1" ] || return 0
+    if [ -d "$manifest" ] || ! noted >/dev/null 2>&1 ||
+        ! new=$({ noted && printf '%s\n' "$1" && missing "${manifest%/*}"; } | LC_ALL=C sort -u) ||
+        ! mkdir -p -- "${manifest%/*}" 2>/dev/null || ! write_file "$manifest" "$new"; then
+        warn "the folders that were made now cannot be noted in ${manifest%/*}" \
+            "uninstall will leave them behind, empty. Remove them by hand then."
+    fi
+}
+
+# What is noted and may be removed, deepest first. Whoever can write the notes could name any folder, by way of .. or of
+# a link: so none counts that is not in PREFIX. The home folder is never removed.
+made_folders() {
+    root=$(CDPATH='' cd -- "${prefix:-/}" 2>/dev/null && pwd -P) || return 0
+    home=$(CDPATH='' cd -- "${HOME:-/}" 2>/dev/null && pwd -P) || home=
+    noted | while IFS= read -r folder; do
+        case $folder in /*) ;; *) continue ;; esac
+        [ ! -L "$folder" ] || continue
+        folder=$(CDPATH='' cd -- "$folder" 2>/dev/null && pwd -P) || continue
+        case $folder/ in
+        "$home/") ;;
+        "${root%/}"/*) printf '%s\n' "$folder" ;;
+        esac
+    done | LC_ALL=C sort -r
+}
+
 # ---- install
 
 build() {
@@ -127,8 +183,14 @@ check_places() {
 }
 
 install_binary() {
+    folders=$(
+        missing "$bin"
+        # The program makes this one, for what it keeps.
+        [ "$prefix" != "${HOME:-}/.local" ] || missing "$prefix/state"
+    )
     mkdir -p -- "$bin" ||
         fail "the folder $bin cannot be made" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
+    note "$folders"
     # Copied beside its place and renamed over it: a kubectl that runs at this moment finds the old one or the new one.
     temporary=$(mktemp "$bin/.kubectl-login.XXXXXX" 2>/dev/null) ||
         fail "nothing can be written to $bin" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
@@ -233,18 +295,16 @@ write_completion() {
         return 1
     fi
     into=${file%/*}
-    if ! {
-        mkdir -p -- "$into" && temporary=$(mktemp "$into/.kubectl-login.XXXXXX") &&
-            printf '%s\n%s\n' "$script" "$marker" >"$temporary" &&
-            chmod 644 "$temporary" && mv -f -- "$temporary" "$file"
-    } 2>/dev/null; then
-        remove_temporary
-        temporary=
+    folders=$(missing "$into")
+    if mkdir -p -- "$into" 2>/dev/null; then
+        note "$folders"
+    fi
+    if ! write_file "$file" "$script
+$marker"; then
         warn "completion for $1 cannot be written to $into" \
             "Check its permissions and run it again, or leave completion out: --no-completion"
         return 1
     fi
-    temporary=
     also=$(completion_link "$1")
     [ -n "$also" ] || return 0
     if ! links_to "$bin/kubelogin" kubectl-login; then
@@ -358,12 +418,6 @@ forget() {
         warn "$left is still there" "Delete it by hand, and the items of kubectl-login in your keyring if there are any."
 }
 
-# Removes a folder that may have been made by install or by the program, if nothing is in it. Never the home folder.
-remove_empty() {
-    [ -d "$1" ] && [ "$(CDPATH='' cd -- "$1" && pwd -P)" != "$(CDPATH='' cd -- "${HOME:-/}" 2>/dev/null && pwd -P)" ] || return 0
-    rmdir -- "$1" 2>/dev/null || :
-}
-
 uninstall() {
     another=
     if is_there "$place" && ! is_ours "$place"; then
@@ -380,15 +434,14 @@ uninstall() {
     remove_completion_files
     # Last, so that after an interruption it can be run again.
     [ -n "$another" ] || ! is_there "$place" || remove "$place"
+    folders=$(made_folders)
+    [ ! -f "$manifest" ] || [ -L "$manifest" ] || remove "$manifest"
     if [ -z "$changed" ]; then
         say "kubectl-login is not installed in $prefix, so there is nothing to remove."
         return
     fi
-    for folder in bash-completion/completions bash-completion zsh/site-functions zsh fish/vendor_completions.d fish; do
-        remove_empty "$share/$folder"
-    done
-    for folder in "$share" "$bin" "${HOME:+$HOME/.local/state}" "${HOME:+$HOME/.local}" "$prefix"; do
-        [ -z "$folder" ] || remove_empty "$folder"
+    printf '%s\n' "$folders" | while IFS= read -r folder; do
+        rmdir -- "$folder" 2>/dev/null || :
     done
 }
 
@@ -446,6 +499,7 @@ done
 bin=$prefix/bin
 share=$prefix/share
 place=$bin/kubectl-login
+manifest=$share/kubectl-login/folders
 aside=before-kubectl-login
 names='kubelogin kubectl-oidc_login'
 completion_names='kubectl_complete-login kubectl_complete-oidc_login'
