@@ -16,8 +16,8 @@ to it, and sets up completion for bash, zsh and fish. A file that is there
 already and is not of this program is left alone. Running it again brings the
 installation up to date.
 
-uninstall signs you out, forgets what is kept in your home folder, and removes
-what install made.
+uninstall forgets every sign-in that is kept in your home folder, revokes it
+where the issuer can, and removes what install made.
 
   --prefix DIR      where to install (default: ~/.local)
   --binary FILE     install this binary instead of building one
@@ -150,16 +150,16 @@ made_folders() {
 build() {
     source=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     [ -f "$source/Cargo.toml" ] ||
-        fail "there is nothing to build in $source" "Run the install.sh of a checkout, or give a binary: --binary FILE"
+        fail "there is nothing to build in $source" "Run the install.sh of a checkout, or give a binary: ./install.sh --binary FILE"
     command -v cargo >/dev/null 2>&1 ||
-        fail "cargo is not on your PATH" "Install Rust 1.90 or newer (https://rustup.rs), or give a binary: --binary FILE"
+        fail "cargo is not on your PATH" "Install Rust 1.90 or newer (https://rustup.rs), or give a binary: ./install.sh --binary FILE"
     target=${CARGO_TARGET_DIR:-$source/target}
     say "Building kubectl-login (a few minutes the first time)"
     # For this machine, into a known folder, whatever cargo is set up to do otherwise.
     (
         unset CARGO_BUILD_TARGET
         cargo build --release --locked --package kubectl-login --manifest-path "$source/Cargo.toml" --target-dir "$target"
-    ) || fail "the build failed" "Read cargo's message above. It needs Rust 1.90 or newer (rustup update) and a C compiler (cc)."
+    ) || fail "the build failed" "Read cargo's message above, and check that there are Rust 1.90 or newer and a C compiler (cc)."
     binary=$target/release/kubectl-login
     [ -f "$binary" ] ||
         fail "the build left no $binary" "Find the binary that cargo made, then: ./install.sh --binary FILE"
@@ -199,7 +199,7 @@ install_binary() {
     version=$("$temporary" version 2>/dev/null) || version=
     case $version in
     "kubectl-login "*) ;;
-    *) fail "$binary does not run here as kubectl-login" "Build it on this machine: ./install.sh without --binary" ;;
+    *) fail "$binary does not run here as kubectl-login" "Build it on this machine: ./install.sh" ;;
     esac
     mv -f -- "$temporary" "$place" ||
         fail "$place cannot be replaced" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
@@ -302,7 +302,7 @@ write_completion() {
     if ! write_file "$file" "$script
 $marker"; then
         warn "completion for $1 cannot be written to $into" \
-            "Check its permissions and run it again, or leave completion out: --no-completion"
+            "Check its permissions and run it again, or leave completion out: ./install.sh --no-completion"
         return 1
     fi
     also=$(completion_link "$1")
@@ -413,7 +413,7 @@ forget() {
         printf '%s\n' "$words" >&2
     fi
     [ -z "$trouble" ] ||
-        warn "not every sign-in could be ended" "What stopped it is said above. To end what is left, sign out at the issuer."
+        warn "not every sign-in could be ended" "Read above what stopped it, and end what is left on your account's page at the issuer."
     [ -z "$left" ] ||
         warn "$left is still there" "Delete it by hand, and the items of kubectl-login in your keyring if there are any."
 }
@@ -457,12 +457,12 @@ only_install=
 while [ $# -gt 0 ]; do
     case $1 in
     install | uninstall)
-        [ -z "$command" ] || fail "there are two commands, $command and $1" "./install.sh --help shows how it is written." 2
+        [ -z "$command" ] || fail "there are two commands, $command and $1" "To see how it is written: ./install.sh --help" 2
         command=$1
         ;;
     --prefix | --binary)
         if [ $# -lt 2 ] || [ -z "$2" ]; then
-            fail "$1 needs a value" "./install.sh --help shows how it is written." 2
+            fail "$1 needs a value" "To see how it is written: ./install.sh --help" 2
         fi
         case $1 in --prefix) prefix=$2 ;; *) binary=$2 only_install=--binary ;; esac
         shift
@@ -476,13 +476,13 @@ while [ $# -gt 0 ]; do
         usage
         exit 0
         ;;
-    *) fail "there is no option $1" "./install.sh --help lists them." 2 ;;
+    *) fail "there is no option $1" "To list them: ./install.sh --help" 2 ;;
     esac
     shift
 done
 case ${command:-install} in
-install) [ -z "$keep" ] || fail "--keep-sign-ins belongs to uninstall" "./install.sh --help shows how it is written." 2 ;;
-*) [ -z "$only_install" ] || fail "$only_install belongs to install" "./install.sh --help shows how it is written." 2 ;;
+install) [ -z "$keep" ] || fail "--keep-sign-ins belongs to uninstall" "To see how it is written: ./install.sh --help" 2 ;;
+*) [ -z "$only_install" ] || fail "$only_install belongs to install" "To see how it is written: ./install.sh --help" 2 ;;
 esac
 
 if [ -z "$prefix" ]; then
@@ -510,7 +510,7 @@ if [ "$command" = uninstall ]; then
 fi
 check_places
 [ -n "$binary" ] || build
-[ -f "$binary" ] || fail "there is no file $binary" "Give the path of a kubectl-login binary, or leave --binary out to build one."
+[ -f "$binary" ] || fail "there is no file $binary" "Give the path of a kubectl-login binary, or build one: ./install.sh"
 install_binary
 for name in $names; do
     link "$name"

@@ -100,11 +100,17 @@ impl Trouble {
 
     /// The error for a user who wanted `what` ("sign in", "refresh the token").
     pub fn explain(&self, what: &str) -> Error {
+        let (cause, next) = self.halves();
+        Error::failed(format!("cannot {what}: {cause}"), next)
+    }
+
+    /// What happened, and what to do next.
+    fn halves(&self) -> (String, &'static str) {
         let origin = &self.origin;
-        let (cause, next) = match &self.cause {
+        match &self.cause {
             Cause::Timeout => (
                 format!("{origin} did not answer in time"),
-                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again; --timeout allows more time.",
+                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.\nTo give a slow network more time, add --timeout=60s to the kubeconfig user's exec.args.",
             ),
             Cause::Connection(detail) => (
                 format!("{origin} cannot be reached: {detail}"),
@@ -112,32 +118,30 @@ impl Trouble {
             ),
             Cause::Certificate(detail) => (
                 format!("the certificate of {origin} is not trusted: {detail}"),
-                "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE; check the clock too.",
+                "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE.\nCheck this machine's date and time.",
             ),
             Cause::Oversized => (
                 format!("the answer of {origin} is larger than 1 MiB"),
-                "This is no sign-in server, or something stands in front of it: check the issuer or authority URL and the proxy.",
+                "Check the issuer or authority URL and the proxy: what answers is no sign-in server.",
             ),
             Cause::Redirect => (
                 format!("{origin} redirects this request, which is not followed because it carries secrets"),
-                "Check the issuer or authority URL; a captive portal or proxy login page may stand in between.",
+                "Check the issuer or authority URL, and whether a captive portal or a proxy stands in between.",
             ),
             Cause::Url => (
                 format!("{origin} is refused: only https is allowed (http only on this machine)"),
                 "Use an https URL for the issuer or authority.",
             ),
-            Cause::Unavailable(status) => (
-                format!("{origin} is not available (HTTP {status})"),
-                "The sign-in server has trouble; try again in a moment.",
-            ),
-        };
-        Error::failed(format!("cannot {what}: {cause}"), next)
+            Cause::Unavailable(status) => {
+                (format!("{origin} is not available (HTTP {status})"), "Try again in a moment.")
+            }
+        }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.explain("reach the server").what)
+        f.write_str(&self.halves().0)
     }
 }
 
@@ -202,7 +206,7 @@ impl Http {
         let client = builder.build().map_err(|error| {
             Error::failed(
                 format!("no secure connection can be made: {}", deepest(&error)),
-                "Install the system's CA certificates (Debian: apt-get install ca-certificates), or name a file with SSL_CERT_FILE or --certificate-authority.",
+                "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
             )
         })?;
         Ok(Http { client, own_headers: !network.headers.is_empty() })
@@ -348,7 +352,7 @@ fn header_map(network: &Network) -> Result<HeaderMap> {
         let Some((name, mut value)) = parsed else {
             return Err(Error::usage(
                 format!("the request header {:?} is no valid HTTP header", printable(name, 60)),
-                "Write --oidc-request-header NAME=VALUE with visible characters only.",
+                "Write it as --oidc-request-header=NAME=VALUE, with visible characters only.",
             ));
         };
         value.set_sensitive(true);

@@ -249,7 +249,7 @@ fn a_prefix_that_cannot_be_made_and_options_that_make_no_sense_are_said_in_two_h
         &["--binary", PLUGIN, "uninstall"],
     ];
     for args in wrong {
-        install(&home, args).assert_failed(2, &["Error: ", "\nNext:  ./install.sh --help"]);
+        install(&home, args).assert_failed(2, &["Error: ", "\nNext:  To ", ": ./install.sh --help"]);
     }
     let help = install(&home, &["--help"]);
     assert_eq!(help.code, Some(0));

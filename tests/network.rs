@@ -132,7 +132,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
     let server =
         Scripted::start(|_| vec![("503 Service Unavailable", vec!["retry-after: 3600".to_owned()], "busy".to_owned())]);
     let began = Instant::now();
-    Home::new().run(&at(&server.url(), &[])).assert_failed(1, &["HTTP 503", "try again", "\nNext: "]);
+    Home::new().run(&at(&server.url(), &[])).assert_failed(1, &["HTTP 503", "Try again in a moment", "\nNext: "]);
     assert_eq!(server.asked().len(), 1);
     // The deadline itself would be twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());

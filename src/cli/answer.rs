@@ -37,6 +37,6 @@ impl Answer {
 fn closed(error: &io::Error) -> Error {
     Error::failed(
         format!("the token cannot be handed over: {error}"),
-        "Whoever started this closed its end too early; run the command again.",
+        "Check where stdout goes, then run the command again.",
     )
 }

@@ -53,7 +53,7 @@ pub(super) enum Command {
                             kubectl login status\n  \
                             kubectl login status -o json")]
     Status(StatusArgs),
-    /// Forget a sign-in, and end it at the issuer where that can be done
+    /// Forget a sign-in, and revoke it where the issuer can
     #[command(before_help = "Forgets the sign-in of the current context, of CONTEXT, of an account, or\n\
                              everything. Contexts that share a sign-in lose it together.")]
     #[command(after_help = "Examples:\n  \
@@ -181,7 +181,7 @@ pub(super) struct CleanArgs {
 #[derive(Args)]
 #[command(after_help = super::completion::HELP)]
 pub(super) struct CompletionArgs {
-    /// The shell
+    /// Shell that the script is for
     #[arg(value_name = "SHELL")]
     pub(super) shell: Shell,
 }
@@ -224,9 +224,10 @@ pub(super) enum CacheStorage {
 /// Print one ExecCredential: what a kubeconfig's exec entry runs
 #[derive(Parser)]
 #[command(name = "get-token", args_override_self = true)]
-#[command(before_help = "kubectl runs this. Its flags stand in the kubeconfig, under users[].user.exec.args:\n\
-                         those of Microsoft Entra ID or those of OpenID Connect, never both. A remembered\n\
-                         token is answered without the network; only a missing sign-in asks somebody.")]
+#[command(before_help = "kubectl runs this. Its flags stand in the kubeconfig, in the user's exec.args:\n\
+                         those of Microsoft Entra ID or those of OpenID Connect, never both. A\n\
+                         remembered token is answered without the network; only a missing sign-in asks\n\
+                         somebody.")]
 #[command(after_help = "Examples:\n  \
                         kubectl login get-token --server-id 6dae42f8-4368-4678-94ff-3960e28e3630 \\\n    \
                         --client-id 80faf920-1908-4b52-b5ef-a8e7bedfc67a \\\n    \

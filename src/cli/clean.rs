@@ -27,7 +27,7 @@ pub(super) fn remove_cache_dir(args: &CleanArgs, environment: &Environment) -> R
     if let Some(KeyringKey::Left(error @ (HomeError::Locked | HomeError::Frozen))) = key {
         report::warning(
             &format!("the key is left in the keyring: {error}"),
-            Some("It opens nothing any more. To be rid of it all the same: kubectl login logout --all"),
+            Some("Unlock or start the keyring, then run the command again."),
         );
     }
     Ok(())

@@ -28,10 +28,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
             }
             // A word that is no command is taken for a context.
             KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
-                format!(
-                    "{}\nIf a command was meant, it comes first, and this lists them: kubectl login --help",
-                    error.next()
-                )
+                format!("{}\nTo list the commands, if one was meant: kubectl login --help", error.next())
             }
             _ => error.next(),
         };

@@ -201,7 +201,7 @@ impl Outcome<'_> {
             let whose = facts.account.as_ref().map(|account| format!(" of {}", printable(account, 100)));
             report::warning(
                 &format!("the sign-in{} at {issuer} could not be revoked: {reason}", whose.unwrap_or_default()),
-                Some("It is forgotten on this machine. To end it at the issuer too, use your account's page there."),
+                Some("End it on your account's page at the issuer. On this machine it is forgotten."),
             );
         }
     }

@@ -52,7 +52,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
         Some(Command::ConvertKubeconfig { .. }) => Err(Failed::from(Error::failed(
             "convert-kubeconfig is not supported yet",
-            "Write the user's exec entry yourself: command kubectl-login, arguments of get-token.\nTo list them: kubectl login get-token --help",
+            "Write the user's exec entry yourself, with the command kubectl-login and the arguments of get-token.\nTo list these: kubectl login get-token --help",
         ))),
         Some(Command::Completion(args)) => completion::run(args).map_err(Failed::from),
         Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map_err(Failed::from),

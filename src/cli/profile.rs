@@ -84,7 +84,7 @@ pub(super) fn prompt(flag: Option<Prompt>, environment: &Environment) -> Result<
         (None, Some("always")) => Ok(Prompt::Always),
         (None, Some("never")) => Ok(Prompt::Never),
         (None, Some(other)) => Err(Error::usage(
-            format!("{} is {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(other, 40)),
+            format!("{} cannot be {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(other, 40)),
             "Set it to auto, always or never.",
         )),
     }
@@ -103,7 +103,7 @@ fn dialect(typed: &Typed) -> Result<Dialect> {
         )),
         (None, None) => Err(Error::usage(
             "nothing says who issues the token",
-            "For AKS give --server-id, --client-id and --tenant-id; for an OpenID Connect issuer --oidc-issuer-url and --oidc-client-id.",
+            "For AKS give --server-id, --client-id and --tenant-id.\nFor an OpenID Connect issuer give --oidc-issuer-url and --oidc-client-id.",
         )),
     }
 }
@@ -117,7 +117,8 @@ fn entra(
 ) -> Result<Profile> {
     let ignored = args.disable_environment_override.unwrap_or(false);
     let variable = |name: &str| environment.get(name).filter(|_| !ignored);
-    let method = variable(environment::AAD_LOGIN_METHOD).unwrap_or(&args.login);
+    let by_variable = variable(environment::AAD_LOGIN_METHOD);
+    let method = by_variable.unwrap_or(&args.login);
     if !METHODS.contains(&method) {
         return Err(no_such("--login", method, "sign-in method", METHODS));
     }
@@ -144,7 +145,11 @@ fn entra(
         network.timeout = Some(timeout);
     }
     if method != "devicecode" {
-        return Err(not_yet(&format!("--login {method}"), "--login devicecode"));
+        // The variable wins over the flag, so the flag would not help.
+        return Err(match by_variable {
+            Some(_) => not_yet(&format!("{}={method}", environment::AAD_LOGIN_METHOD), "devicecode there"),
+            None => not_yet(&format!("--login {method}"), "--login devicecode"),
+        });
     }
     if let Some(name) = typed.not_yet {
         return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));

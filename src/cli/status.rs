@@ -85,7 +85,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
         // What is wrong with the folders has been said.
         Output::Table if read.is_empty() => Ok(()),
         Output::Table => {
-            report::sentence(&format!("No sign-in is remembered in {}. Sign in with: kubectl login", read.join(" or ")))
+            report::sentence(&format!("No sign-in is remembered in {}. Sign in: kubectl login", read.join(" or ")))
         }
     }
 }
@@ -220,5 +220,5 @@ fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S:
 }
 
 fn unprintable(error: impl std::fmt::Display) -> Error {
-    Error::failed(format!("the status cannot be printed: {error}"), "Use -o table.")
+    Error::failed(format!("the status cannot be printed: {error}"), "Print a table instead: kubectl login status")
 }

@@ -31,7 +31,7 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
                 command.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")))
             });
             let next = match (elsewhere, one(error, ContextKind::SuggestedArg)) {
-                (Some(command), _) => Some(format!("It is a flag of: {program} {}", command.get_name())),
+                (Some(command), _) => Some(format!("Use it with its own command: {program} {}", command.get_name())),
                 (None, Some(meant)) => Some(format!("Did you mean {meant}?")),
                 (None, None) => None,
             };

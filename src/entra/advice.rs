@@ -9,20 +9,19 @@ use crate::oauth::answer::{Class, ErrorAnswer};
 /// The error for a user who wanted `what` ("sign in", "refresh the token").
 pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let reference = answer.reference();
-    let ask = if reference.is_some() { "Ask your administrator; show them the line below." } else { ASK };
     let (kind, otherwise) = match answer.class() {
-        Class::Declined if is_policy(answer) => (Kind::Refused, ask),
+        Class::Declined if is_policy(answer) => (Kind::Refused, ASK),
         Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
         Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
-        Class::GrantRefused if is_policy(answer) => (Kind::Refused, ask),
+        Class::GrantRefused if is_policy(answer) => (Kind::Refused, ASK),
         Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
             (Kind::SignInNeeded, "Sign in again: kubectl login")
         }
-        Class::Policy => (Kind::Refused, ask),
-        Class::Transient | Class::Pending | Class::SlowDown => {
-            (Kind::Failed, "The sign-in server has trouble; try again in a moment.")
+        Class::Policy => (Kind::Refused, ASK),
+        Class::Transient | Class::Pending | Class::SlowDown => (Kind::Failed, "Try again in a moment."),
+        Class::SetUp => {
+            (Kind::Failed, "Check client id, tenant or issuer, and scopes in the kubeconfig user's exec.args.")
         }
-        Class::SetUp => (Kind::Failed, "Check client id, tenant or issuer, and scopes in your kubeconfig entry."),
     };
     let happened = match answer.class() {
         Class::Declined if is_policy(answer) => format!("cannot {what}: {answer}"),
@@ -35,7 +34,7 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let next = answer.error_codes.iter().flatten().find_map(|number| by_number(*number)).unwrap_or(
         match answer.error.as_str() {
             "bad_verification_code" => {
-                "The server does not know the code it gave out; run the command again to get a new one."
+                "Run the command again to get a new code; the server does not know the one it gave out."
             }
             "unauthorized_client" => "Ask whoever registered the client to allow this grant (device code) for it.",
             "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
@@ -43,10 +42,14 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
             _ => otherwise,
         },
     );
+    let show = reference.is_some() && next.contains("administrator");
+    let next = if show { format!("{next}\n{SHOW}") } else { next.to_owned() };
     Error::new(kind, happened, next).with_reference(reference)
 }
 
 const ASK: &str = "Ask your administrator.";
+/// The step after that, where the server gave numbers.
+const SHOW: &str = "Show your administrator the line for the help desk.";
 
 /// Whether the number alone says that policy stands in the way: not assigned, blocked by conditional access, no consent.
 /// It counts only where the error's class leaves it open what was refused.
@@ -60,7 +63,7 @@ fn is_policy(answer: &ErrorAnswer) -> bool {
 
 /// What to do when nobody used the code: the reason need not be slowness (a policy that stops the browser keeps the
 /// poll pending until the code ends).
-pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the browser refused the sign-in, a conditional-access policy may have stopped it: ask your administrator whether device code sign-in is allowed.";
+pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the browser refused the sign-in, ask your administrator whether a policy (conditional-access, at Entra ID) forbids device codes.";
 
 /// The next step for an AADSTS number, where it is more precise than the class.
 fn by_number(number: u64) -> Option<&'static str> {
@@ -68,22 +71,22 @@ fn by_number(number: u64) -> Option<&'static str> {
         50076 | 50079 | 50072 | 50074 | 50078 => "Sign in again with the second factor: kubectl login",
         50173 | 50132 | 50133 | 700_082 | 70043 => "Sign in again: kubectl login",
         53000 | 53001 | 530_003 | 530_033 | 50097 | 50129 => {
-            "Your organisation wants a managed device for this: sign in from one, or ask your administrator."
+            "Sign in on a device that your organisation manages, or ask your administrator."
         }
         53003 | 530_032 | 530_034 | 530_035 => {
-            "A conditional-access policy blocks this sign-in; many organisations block device code. Ask your administrator."
+            "Ask your administrator: a conditional-access policy blocks this sign-in, and many of them block every device code."
         }
-        50105 => "You are not assigned to this application: ask your administrator.",
-        65001 => "Nobody has consented to this application yet: ask your administrator, and check --client-id.",
-        65002 => "This application may not ask for that server; check --client-id and --server-id.",
-        65004 => "Consent was declined; run the command again and accept, or ask your administrator.",
+        50105 => "Ask your administrator to assign you to this application.",
+        65001 => "Check --client-id.\nAsk your administrator to consent to this application; nobody has done so yet.",
+        65002 => "Check --client-id and --server-id: this application may not ask for that server.",
+        65004 => "Run the command again and give your consent, or ask your administrator.",
         90002 | 90038 => "Check --tenant-id and --environment: the tenant is not known in this cloud.",
         700_016 | 700_011 => "Check --client-id and --tenant-id: the tenant does not know this application.",
         500_011 | 500_014 => "Check --server-id and --environment: the tenant does not know this server application.",
-        7_000_218 => "Ask whoever registered the application to set 'Allow public client flows' to yes.",
-        700_025 => "The application is a public client: leave out the client secret.",
+        7_000_218 => "Ask whoever registered the application to set \"Allow public client flows\" to yes.",
+        700_025 => "Leave out the client secret: the application is a public client.",
         50020 | 16000 | 50034 | 90072 => "Sign in with an account of this tenant, or correct --tenant-id.",
-        50053 | 50057 => "The account is locked or disabled: ask your administrator.",
+        50053 | 50057 => "Ask your administrator: the account is locked or disabled.",
         _ => return None,
     })
 }
@@ -112,7 +115,7 @@ mod tests {
     fn the_line_for_the_help_desk_is_named_where_there_is_one() {
         assert_eq!(explained(r#"{"error":"consent_required"}"#).next, "Ask your administrator.");
         let with_line = explained(r#"{"error":"consent_required","correlation_id":"c"}"#);
-        assert_eq!(with_line.next, "Ask your administrator; show them the line below.");
+        assert_eq!(with_line.next, format!("Ask your administrator.\n{SHOW}"));
         assert_eq!(with_line.reference.as_deref(), Some("correlation c"));
     }
 

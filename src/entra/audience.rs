@@ -57,6 +57,8 @@ const HOSTS: &[(&str, &str)] = &[
     ("app.vssps.visualstudio.com", "Azure DevOps"),
 ];
 
+const ITS_ID: &str = "Give --server-id the application id of the cluster's API server. That of AKS: 6dae42f8-4368-4678-94ff-3960e28e3630";
+
 /// The server id as it is asked for: trailing slashes and `/.default` dropped.
 ///
 /// Errors: an empty id, one that holds more than one scope, an audience that no cluster has; `services` are such ones
@@ -65,10 +67,7 @@ pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
     let id = text.trim().trim_end_matches('/');
     let id = id.strip_suffix("/.default").unwrap_or(id).trim_end_matches('/');
     if id.is_empty() {
-        return Err(Error::usage(
-            "--server-id is empty",
-            "Give the application id of the API server; for AKS it is 6dae42f8-4368-4678-94ff-3960e28e3630.",
-        ));
+        return Err(Error::usage("--server-id is empty", ITS_ID));
     }
     if id.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Error::usage("--server-id holds more than one word", "Give one application id or URI."));
@@ -88,8 +87,8 @@ pub fn refuse_foreign(scope: &str) -> Result<()> {
 
 fn foreign(scope: &str, service: &str) -> Error {
     Error::usage(
-        format!("{} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
-        "Give the application id of the cluster's API server as --server-id; for AKS it is 6dae42f8-4368-4678-94ff-3960e28e3630. If this kubeconfig came from somebody else, ask them what it is for.",
+        format!("{:?} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
+        format!("If this kubeconfig came from somebody else, ask them what it is for.\n{ITS_ID}"),
     )
 }
 

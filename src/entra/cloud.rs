@@ -74,7 +74,10 @@ pub fn authority(environment_name: &str, authority_host: Option<&str>, variables
     if known.is_none() && !is_stack(environment_name) {
         return Err(Error::usage(
             format!("there is no environment {:?}", printable(environment_name, 60)),
-            format!("Use one of {}, or name the sign-in host with --authority-host as well.", names().join(", ")),
+            format!(
+                "Use one of {}.\nFor another sign-in host add --authority-host to one of them.",
+                names().join(", ")
+            ),
         ));
     }
     match (authority_host.filter(|host| !host.is_empty()), known) {
@@ -144,7 +147,7 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
 
 /// An authority from outside: a base URL that ends in a slash, without query, fragment or user info.
 fn checked(text: &str, what: &str) -> Result<Url> {
-    let next = "Give the base URL of the sign-in host, such as https://login.microsoftonline.com/.";
+    let next = "Give the base URL of the sign-in host, such as: https://login.microsoftonline.com/";
     let shown = printable(text, 100);
     let mut url = Url::parse(text.trim()).map_err(|_| Error::usage(format!("{what} {shown:?} is no URL"), next))?;
     if !is_acceptable(&url) {
@@ -160,7 +163,7 @@ fn checked(text: &str, what: &str) -> Result<Url> {
     Ok(url)
 }
 
-const STACK_NEXT: &str = "The file is JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
+const STACK_NEXT: &str = "Correct the file: JSON with activeDirectoryEndpoint, resourceManagerEndpoint and microsoftGraphEndpoint, each an https URL.";
 
 impl StackFile {
     /// Errors: the variable is not set, the file cannot be read, is not as expected, or names what is no https URL.

@@ -40,7 +40,7 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
     let url = Url::parse(issuer).map_err(|_| {
         Error::usage(
             format!("--oidc-issuer-url {shown:?} is no URL"),
-            "Give the issuer as your provider writes it, https:// included.",
+            "Give the issuer's URL exactly as it writes itself, https:// included.",
         )
     })?;
     if !is_acceptable(&url) {
@@ -62,7 +62,10 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
     let url = issuer_url(&address)?;
     let answer =
         http.get(&url, limit).await.map_err(|trouble| trouble.explain("read the issuer's discovery document"))?;
-    let next = format!("Check --oidc-issuer-url; {} should answer with a JSON document.", printable(&address, 300));
+    let next = format!(
+        "Check --oidc-issuer-url. This address should answer with a JSON document: {}",
+        printable(&address, 300)
+    );
     if answer.status != 200 {
         return Err(Error::failed(
             format!("{} has no discovery document (HTTP {})", printable(issuer, 200), answer.status),
@@ -87,7 +90,7 @@ impl Discovery {
         if self.issuer != issuer {
             return Err(Error::failed(
                 format!("the issuer calls itself {:?}, not {:?}", printable(&self.issuer, 200), printable(issuer, 200)),
-                "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts). If the name is not the one you expect, do not sign in there.",
+                "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts).\nIf the name is not the one you expect, do not sign in there.",
             ));
         }
         let base = issuer_url(issuer)?;
@@ -120,7 +123,7 @@ pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks>
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
         Error::failed(
             format!("{} does not answer with the issuer's keys (HTTP {})", origin(url), answer.status),
-            "The issuer's jwks_uri should answer with a JSON Web Key Set; ask whoever runs it.",
+            "Ask whoever runs the issuer: its jwks_uri should answer with a JSON Web Key Set.",
         )
     })
 }
@@ -129,7 +132,7 @@ fn endpoint(issuer: &Url, name: &str, text: &str) -> Result<Url> {
     Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url)).ok_or_else(|| {
         Error::failed(
             format!("the issuer's {name} {:?} is no https URL", printable(text, 200)),
-            "The discovery document is not safe to follow; ask whoever runs the issuer.",
+            "Ask whoever runs the issuer: its discovery document is not safe to follow.",
         )
     })
 }

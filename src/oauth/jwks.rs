@@ -119,15 +119,17 @@ impl VerifyError {
     /// What to do about it, as a sentence.
     pub fn next(&self) -> &'static str {
         match self {
-            Self::Expired | Self::NotYetValid => "Check this machine's date and time, then sign in again.",
+            Self::Expired | Self::NotYetValid => {
+                "Check this machine's date and time, then sign in again: kubectl login"
+            }
             Self::Issuer { .. } => {
-                "Set the issuer URL to exactly what the issuer calls itself in its discovery document."
+                "Set --oidc-issuer-url to exactly what the issuer calls itself in its discovery document."
             }
-            Self::Audience => "Check the client id: it has to be the one this issuer issues the token for.",
+            Self::Audience => "Check --oidc-client-id: it has to be the one this issuer issues the token for.",
             Self::Nonce | Self::UnknownKey { .. } | Self::BadSignature => {
-                "Sign in again; if that does not help, ask whoever runs the issuer whether something stands in between."
+                "Sign in again: kubectl login\nIf that does not help, ask whoever runs the issuer whether something stands in between."
             }
-            Self::Malformed(_) => "Check that the issuer issues JWTs for this client.",
+            Self::Malformed(_) => "Ask whoever runs the issuer to issue JWTs for this client.",
             Self::Algorithm(_) | Self::KeyMismatch(_) | Self::Critical | Self::NoExpiry => {
                 "Ask whoever runs the issuer to sign this client's tokens with RS256 or ES256, and to give them an exp."
             }

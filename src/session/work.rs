@@ -113,7 +113,7 @@ impl Work<'_, '_> {
         if self.good.is_some() {
             // The token in hand is good for another while: nobody is disturbed yet.
             let why = reason.unwrap_or_else(|| "no sign-in is remembered".to_owned());
-            return Err(WorkFailure::passing(Error::sign_in_needed(why, "Run kubectl login to sign in again.")));
+            return Err(WorkFailure::passing(Error::sign_in_needed(why, "Sign in again: kubectl login")));
         }
         self.sign_in(reason, scopes).await
     }
@@ -201,7 +201,7 @@ impl Work<'_, '_> {
         let Road { profile, store, person, .. } = *self.road;
         if let Reach::Nobody { why, way_on } = person.reach() {
             let way_on = match self.unreadable {
-                Some(HomeError::Locked) => format!("Unlock the keyring and try again, or sign in anew.\n{way_on}"),
+                Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
                 _ => way_on,
             };
             return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), &why, &way_on)));
@@ -298,7 +298,7 @@ impl Work<'_, '_> {
 
     /// A refresh that brought nothing: why a person has to sign in, or the error it is.
     fn refused_refresh(&self, failure: &Failure) -> Result<String, WorkFailure> {
-        let error = signin::explain(failure, "refresh the sign-in");
+        let error = signin::explain(failure, "refresh the token");
         let sign_in_helps = match failure {
             Failure::Refused(answer) => match answer.class() {
                 Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => true,
@@ -374,7 +374,7 @@ fn say_how_it_is_kept(
 #[cfg(unix)]
 async fn interrupted() -> Error {
     use tokio::signal::unix::{SignalKind, signal};
-    let cancelled = |kind| Error::new(kind, "the sign-in was cancelled", "Run kubectl login to sign in.");
+    let cancelled = |kind| Error::new(kind, "the sign-in was cancelled", "Sign in: kubectl login");
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
@@ -391,7 +391,7 @@ async fn interrupted() -> Error {
 #[cfg(not(unix))]
 async fn interrupted() -> Error {
     match tokio::signal::ctrl_c().await {
-        Ok(()) => Error::new(Kind::Interrupted, "the sign-in was cancelled", "Run kubectl login to sign in."),
+        Ok(()) => Error::new(Kind::Interrupted, "the sign-in was cancelled", "Sign in: kubectl login"),
         Err(_) => std::future::pending().await,
     }
 }

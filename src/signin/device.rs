@@ -39,7 +39,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
                 "the server wants you to open {:?}, which is no https address",
                 printable(pending.verification_uri(), 100)
             ),
-            "Do not open it. Check the issuer or authority URL, and tell whoever runs it.",
+            "Do not open it.\nCheck the issuer or authority URL, and tell whoever runs it.",
         )));
     }
     let address_to_open = pending.address_to_open(&client.endpoints.token);
@@ -48,7 +48,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
     {
         return Err(NoTokens::NotShown(Error::sign_in_needed(
             "somebody has to type a code, and there is no terminal to show it in",
-            "Run kubectl login in a terminal. In a pipeline use an unattended method.",
+            "In a terminal, sign in: kubectl login",
         )));
     }
     let prompt = CodePrompt {

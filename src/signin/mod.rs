@@ -114,11 +114,11 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
         Failure::Refused(answer) => crate::entra::advice::explain(answer, what),
         Failure::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),
-            "Check the issuer or authority URL; a proxy or captive portal may have answered instead.",
+            "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",
         ),
         Failure::Malformed(found) => Error::failed(
             format!("cannot {what}: {found}"),
-            "Check the issuer or authority URL, and ask whoever runs the server: its answer is not as the standard has it.",
+            "Check the issuer or authority URL.\nAsk whoever runs the server: its answer is not as the standard has it.",
         ),
     }
 }

@@ -30,9 +30,9 @@ pub(crate) enum Prompt {
 }
 
 /// What somebody can do whom nothing keeps from being asked but a setting.
-const ALLOW: &str = "If you are there to sign in: kubectl login --prompt always";
+const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
 /// What somebody can do who is not where they could be asked.
-const GO_TO_A_TERMINAL: &str = "Run this in a terminal, then try again: kubectl login";
+const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 
 /// The person in front of this process, if there is one.
 pub(crate) struct Terminal<'a> {
@@ -153,14 +153,14 @@ impl Person for Terminal<'_> {
                 Opened::Yes => Ok(()),
                 _ => Err(Error::sign_in_needed(
                     "somebody has to sign in, and no browser could be started here",
-                    "Run kubectl login in a terminal. In a pipeline use an unattended method.",
+                    "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login",
                 )),
             };
         }
         let screen = self.screen().unwrap_or_default();
         let text = prompt::text(code, self.for_whom.as_deref(), self.profile, &opened, &screen);
         self.write(&text).map_err(|error| {
-            Error::sign_in_needed(format!("the code cannot be shown: {error}"), "Run kubectl login in a terminal.")
+            Error::sign_in_needed(format!("the code cannot be shown: {error}"), "In a terminal, sign in: kubectl login")
         })?;
         if screen.counts_down
             && let Ok(Some(writer)) = self.channel().writer()

@@ -114,7 +114,7 @@ fn the_environment_can_be_switched_off() {
 fn the_method_variable_wins_over_the_flag_both_ways() {
     let (world, home) = (World::start(), Home::new());
     run_in(&home, &[("AAD_LOGIN_METHOD", "msi")], &entra(&world, &ALWAYS))
-        .assert_failed(1, &["--login msi is not supported yet"]);
+        .assert_failed(1, &["AAD_LOGIN_METHOD=msi is not supported yet"]);
     assert!(world.requests().is_empty());
     run_in(&home, &[("AAD_LOGIN_METHOD", "devicecode")], &entra(&world, &["--login", "spn", "--prompt", "always"]))
         .token();
