@@ -24,7 +24,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
         let next = match &error {
             KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
             KubeconfigError::NoExec { .. } => {
-                format!("kubectl uses that by itself, and there is nothing to sign in to.\n{OTHERWISE}")
+                format!("Use kubectl as it is: there is nothing to sign in to.\n{OTHERWISE}")
             }
             // A word that is no command is taken for a context.
             KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
@@ -40,7 +40,7 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
         let (user, command) = (printable(&entry.user, 100), printable(&entry.exec.command, 100));
         return Err(Error::failed(
             format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
-            format!("kubectl runs that by itself when it needs a token.\n{OTHERWISE}"),
+            format!("Use kubectl as it is: it runs that by itself when it needs a token.\n{OTHERWISE}"),
         ));
     };
     let (args, typed) = super::parse_get_token(words).map_err(|error| {
