@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn the_method_variable_always_wins() {
         let error = read(&with(&["-l", "devicecode"]), &[("AAD_LOGIN_METHOD", "spn")]).err().expect("not yet");
-        assert_eq!(error.what, "--login spn is not supported yet");
+        assert_eq!(error.what, "AAD_LOGIN_METHOD=spn is not supported yet");
         assert!(read(&with(&["-l", "spn"]), &[("AAD_LOGIN_METHOD", "devicecode")]).is_ok());
         assert_eq!(read(&with(&["-l", "carrier-pigeon"]), &[]).err().expect("wrong").kind, Kind::Usage);
     }

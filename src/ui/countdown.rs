@@ -81,7 +81,7 @@ mod tests {
         let countdown = Countdown::start(Box::new(paper.clone()), Duration::from_secs(90), 20);
         drop(countdown);
         let text = String::from_utf8(paper.0.lock().expect("no panic").clone()).expect("text");
-        assert!(text.starts_with("\r\x1b[2K1:30 left to use the\r"), "{text:?}");
+        assert!(text.starts_with("\r\x1b[2K1:30 left to use th\r"), "{text:?}");
         assert!(text.ends_with(CLEAR_LINE), "{text:?}");
     }
 

@@ -114,7 +114,10 @@ fn what_is_missing_is_named() {
         "your kubeconfig has no context \"nope[2J\"; it has bare, dev, lost, other"
     );
     assert_eq!(said(Some("bare"), None), "the context \"bare\" names no user");
-    assert_eq!(said(Some("lost"), None), "your kubeconfig has no user \"nobody\"; it has alice, bob, none, old");
+    assert_eq!(
+        said(Some("lost"), None),
+        "the context \"lost\" leads nowhere: your kubeconfig has no user \"nobody\"; it has alice, bob, none, old"
+    );
     assert!(said(None, Some("old")).ends_with("has no exec plugin; it has a token, a client certificate"));
     assert!(said(None, Some("none")).ends_with("it has nothing to sign in with"));
     let error = one("").unwrap().entry(None, None).unwrap_err();
