@@ -1,8 +1,8 @@
 //! Every environment variable this program decides by, in one place, and a snapshot of them.
 //!
-//! A snapshot, and not the process's own environment, is what the rest of the program reads (programs are looked up in
-//! the process's own `PATH`): `kubectl login` runs the
-//! settings of a kubeconfig entry, whose `exec.env` counts on top of what the shell has.
+//! A snapshot, and not the process's own environment, is what the rest of the program reads: `kubectl login` runs the
+//! settings of a kubeconfig entry, whose `exec.env` counts on top of what the shell has. (Programs are looked up in the
+//! process's own `PATH`.)
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -42,7 +42,7 @@ variables! {
     AZURE_ENVIRONMENT_FILEPATH;
     /// Folder for state that survives a reboot (XDG base directories).
     XDG_STATE_HOME;
-    /// Folder for locks when the state folder cannot be written (XDG base directories).
+    /// Folder for the keyring's lock, and for all locks when the state folder cannot be written (XDG base directories).
     XDG_RUNTIME_DIR;
     /// Home folder; where it is unset the user database is asked.
     HOME;

@@ -208,6 +208,8 @@ fn help_and_version_are_no_errors() {
         (&["get-token", "-h"], "--oidc-issuer-url"),
         (&["status", "--help"], "--output"),
         (&["logout", "--help"], "--all"),
+        (&["help"], "get-token"),
+        (&["help", "logout"], "--all"),
     ] {
         let run = home.run(args);
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");

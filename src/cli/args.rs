@@ -20,6 +20,25 @@ pub(super) const HELP_TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 /// Lines of help are no longer than this, however wide the terminal is.
 pub(super) const HELP_WIDTH: usize = 80;
+/// How the shells' scripts are loaded.
+const HOW_TO_COMPLETE: &str = "\
+`kubectl login <TAB>` needs none of this: it works where kubectl's own
+completion is loaded and kubectl_complete-login is on the PATH, which
+install.sh sees to. The script is for the program under its own names,
+kubectl-login and kubelogin.
+
+bash, in ~/.bashrc:
+  source <(kubectl-login completion bash)
+bash 3.2, as on macOS:
+  eval \"$(kubectl-login completion bash)\"
+zsh, in ~/.zshrc, after compinit:
+  source <(kubectl-login completion zsh)
+zsh, as a file, before compinit:
+  kubectl-login completion zsh >\"${fpath[1]}/_kubectl-login\"
+fish, in ~/.config/fish/config.fish:
+  kubectl-login completion fish | source
+PowerShell, in $PROFILE:
+  kubectl-login completion powershell | Out-String | Invoke-Expression";
 
 /// Sign in to Kubernetes clusters, and hand kubectl the tokens
 #[derive(Parser)]
@@ -179,7 +198,7 @@ pub(super) struct CleanArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = super::completion::HELP)]
+#[command(after_help = HOW_TO_COMPLETE)]
 pub(super) struct CompletionArgs {
     /// Shell that the script is for
     #[arg(value_name = "SHELL")]

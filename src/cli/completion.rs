@@ -27,26 +27,6 @@ use url::Url;
 use super::args::{CompletionArgs, Shell};
 use super::{profile, report};
 
-/// How the scripts are loaded.
-pub(super) const HELP: &str = "\
-`kubectl login <TAB>` needs none of this: it works where kubectl's own
-completion is loaded and kubectl_complete-login is on the PATH, which
-install.sh sees to. The script is for the program under its own names,
-kubectl-login and kubelogin.
-
-bash, in ~/.bashrc:
-  source <(kubectl-login completion bash)
-bash 3.2, as on macOS:
-  eval \"$(kubectl-login completion bash)\"
-zsh, in ~/.zshrc, after compinit:
-  source <(kubectl-login completion zsh)
-zsh, as a file, before compinit:
-  kubectl-login completion zsh >\"${fpath[1]}/_kubectl-login\"
-fish, in ~/.config/fish/config.fish:
-  kubectl-login completion fish | source
-PowerShell, in $PROFILE:
-  kubectl-login completion powershell | Out-String | Invoke-Expression";
-
 /// `completion`.
 pub(super) fn run(args: &CompletionArgs) -> Result<()> {
     report::print(match args.shell {

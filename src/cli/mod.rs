@@ -36,7 +36,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         return question.answer(grammar(&[]), &Environment::of_process());
     }
     let mut grammar = grammar(&words);
-    let words = command_first(words);
+    let words = help_last(command_first(words));
     let parsed = grammar
         .try_get_matches_from_mut(&words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
@@ -107,6 +107,15 @@ fn typed(grammar: &clap::Command, matches: &clap::ArgMatches) -> Typed {
         (Some(given), Some(grammar)) => Typed::of(grammar, given),
         _ => Typed::default(),
     }
+}
+
+/// `words` with `help COMMAND`, which the peers have, as `COMMAND --help`.
+fn help_last(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
 }
 
 /// `words` with the command before the flags that stand in front of it: the peers take a command's flags there too.

@@ -12,6 +12,7 @@ use crate::paths;
 use crate::profile::Profile;
 use crate::store::Store;
 use crate::store::files;
+use crate::store::layout::LOCKS;
 use crate::store::lock::{self, Holder, Lock, LockError, Patience};
 
 /// How long a process that only needs the network may hold the lock; a request takes 20 seconds, or `--timeout`.
@@ -41,7 +42,7 @@ impl Coordination {
     pub(super) fn open(profile: &Profile, store: &Store, environment: &Environment, session: &str) -> Coordination {
         let folder = folders(store, environment).find(|folder| {
             // Making a lock file is what shows whether the folder can be written.
-            files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join("locks").join(session)).is_ok()
+            files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join(LOCKS).join(session)).is_ok()
         });
         Coordination {
             outcomes: Outcomes::of(folder.as_deref(), session),
@@ -68,7 +69,7 @@ impl Coordination {
             shown: (None, Duration::ZERO),
             told: None,
         };
-        let taken = lock::acquire(&folder.join("locks").join(&self.session), |holder, waited| {
+        let taken = lock::acquire(&folder.join(LOCKS).join(&self.session), |holder, waited| {
             let decision = patience.decide(holder, waited, Utc::now().timestamp());
             let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
@@ -105,7 +106,7 @@ fn folders(store: &Store, environment: &Environment) -> impl Iterator<Item = Pat
 
 /// The session's lock, if it can be had in a few seconds.
 pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
-    lock::acquire_within(&store.root()?.join("locks").join(session), GOOD_TOKEN_PATIENCE)
+    lock::acquire_within(&store.root()?.join(LOCKS).join(session), GOOD_TOKEN_PATIENCE)
 }
 
 impl Held {

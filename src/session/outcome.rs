@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use crate::error::{Error, Kind};
 use crate::store::files;
-use crate::store::records::OUTCOMES;
+use crate::store::layout::OUTCOMES;
 
 /// How long a caller is not asked again.
 const STICKY: TimeDelta = TimeDelta::minutes(10);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use super::key::{HomeError, Key};
+use super::layout::KEY_FILE;
 use super::lock;
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
@@ -18,8 +19,6 @@ const KEYRING_LIMIT: Duration = Duration::from_secs(3);
 const KEY_LOCK_LIMIT: Duration = Duration::from_secs(15);
 /// The keyring item: one for the whole program.
 const SERVICE: &str = "kubectl-login";
-/// The key file: a name that is nobody else's, since `--cache-dir` may name a folder with other things in it.
-pub const KEY_FILE: &str = "kubectl-login.key";
 const ITEM: &str = "key";
 /// The item that a keyring is tried out with.
 const PROBE: &str = "probe";

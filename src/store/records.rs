@@ -10,19 +10,12 @@ use zeroize::Zeroizing;
 
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
+use super::layout::{HOME, ISSUERS, KEY_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
 use crate::profile::Storage;
 use crate::secret::Secret;
-
-pub(super) const SESSIONS: &str = "sessions";
-pub(super) const TOKENS: &str = "tokens";
-/// Which home was chosen.
-pub(super) const HOME: &str = "kubectl-login.home";
-pub(super) const ISSUERS: &str = "issuers";
-/// How sign-ins ended; written and read by `session::outcome`.
-pub const OUTCOMES: &str = "outcomes";
 
 /// What may be known of a session without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,7 +302,7 @@ impl Store {
     fn key_lock(&self, home: Home, root: &Path) -> PathBuf {
         match home {
             Home::Keyring => self.keyring_lock.clone(),
-            Home::File => root.join("locks/key"),
+            Home::File => root.join(LOCKS).join(KEY_LOCK),
         }
     }
 
@@ -439,7 +432,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let open = || Store::open(Some(folder.path().to_owned()), &Environment::default());
         keep_one(&open(), ID, "one");
-        std::fs::remove_file(folder.path().join(homes::KEY_FILE)).expect("removed");
+        std::fs::remove_file(folder.path().join(super::super::layout::KEY_FILE)).expect("removed");
         assert_eq!(token(&open(), ID), None);
         keep_one(&open(), OTHER, "two");
         assert_eq!((token(&open(), ID), token(&open(), OTHER).as_deref()), (None, Some("two")));

@@ -6,14 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::homes::KEY_FILE;
+use super::layout::{HOME, ISSUERS, KEY_FILE, KEY_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::lock::{self, LockError, Patience};
-use super::records::{HOME, ISSUERS, OUTCOMES, SESSIONS, TOKENS};
 use super::seal;
-
-const LOCKS: &str = "locks";
-/// The lock file that is not called by a session.
-const KEY_LOCK: &str = "key";
 
 /// What a removal left.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,28 @@
+//! What is in the folder, and under which names:
+//!
+//! ```text
+//! kubectl-login.home    where the key of new records lives (decided once)
+//! kubectl-login.key     the key, where the keyring is of no use (0600)
+//! sessions/<id>         a refresh token and whose it is, sealed
+//! tokens/<id>           one token, sealed: all that a warm call opens besides the key
+//! issuers/<id>          discovery documents and signing keys (public)
+//! locks/<id>            lock files, unlinked only when the whole folder is to go
+//! outcomes/<id>         how the last sign-in ended (no secrets)
+//! ```
+
+/// Where the key of new records lives.
+pub const HOME: &str = "kubectl-login.home";
+/// The key file: a name that is nobody else's, since `--cache-dir` may name a folder with other things in it.
+pub const KEY_FILE: &str = "kubectl-login.key";
+/// Sealed sessions.
+pub const SESSIONS: &str = "sessions";
+/// Sealed tokens.
+pub const TOKENS: &str = "tokens";
+/// Public documents of issuers.
+pub const ISSUERS: &str = "issuers";
+/// Lock files: one for each session, and [`KEY_LOCK`].
+pub const LOCKS: &str = "locks";
+/// The lock of whoever makes the key file.
+pub const KEY_LOCK: &str = "key";
+/// How sign-ins ended; written and read by `session::outcome`.
+pub const OUTCOMES: &str = "outcomes";
