@@ -125,7 +125,7 @@ fn for_people_it_is_a_table() {
 fn how_long_it_is_good_takes_the_refresh_token_into_account() {
     let world = World::start();
     for (behaviour, good, over) in
-        [(None, "1 h 30 min, renewable", "renewable"), (Some(Behaviour::NoRefreshToken), "1 h 30 min", "over")]
+        [(None, "1 h 30 min, renewable", "over, renewable"), (Some(Behaviour::NoRefreshToken), "1 h 30 min", "over")]
     {
         let home = Home::new();
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));

@@ -329,16 +329,16 @@ fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
             assert!(touched.success());
         }
     };
-    leave(".kubectl-login-old", "2 hours ago");
-    leave(".kubectl-login-new", "10 minutes ago");
+    leave(".kubectl-login-oldOLD", "2 hours ago");
+    leave(".kubectl-login-newNEW", "10 minutes ago");
     leave("somebody-elses", "2 days ago");
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
     home.run(&entra(&world, &ASK)).token();
     for folder in folders.iter().filter(|folder| !folder.ends_with("locks")) {
-        assert!(!folder.join(".kubectl-login-old").exists(), "not swept in {}", folder.display());
+        assert!(!folder.join(".kubectl-login-oldOLD").exists(), "not swept in {}", folder.display());
     }
     for folder in &folders {
-        assert!(folder.join(".kubectl-login-new").exists(), "a writer may still be at work in {}", folder.display());
+        assert!(folder.join(".kubectl-login-newNEW").exists(), "a writer may still be at work in {}", folder.display());
         assert!(folder.join("somebody-elses").exists());
     }
 }
@@ -354,7 +354,7 @@ fn logout_deletes_what_is_ours_and_nothing_else() {
         .chain([home.state().join("kubectl-login.key")])
         .collect();
     assert!(ours.len() >= 6, "{ours:?}");
-    let left = home.state().join(".kubectl-login-left");
+    let left = home.state().join(".kubectl-login-leftXY");
     fs::copy(home.state().join("kubectl-login.key"), &left).unwrap();
     let strangers = ["notes.txt", "tokens/notes.txt", "sessions/0123"].map(|name| home.state().join(name));
     for stranger in &strangers {

@@ -136,6 +136,7 @@ fn without_commands(grammar: &clap::Command) -> clap::Command {
 
 /// The grammar with what is known about the values of its arguments, told by the names and placeholders they have.
 fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command {
+    let may_be_command = grammar.has_subcommands();
     let with_values = |arg: clap::Arg| {
         let placeholder = arg.get_value_names().and_then(<[_]>::first).map(|name| name.as_str());
         let values: fn(&Known) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
@@ -143,7 +144,8 @@ fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command 
             (Some("grant-type"), _) => |_| plain(profile::GRANTS),
             (Some("environment"), _) => |_| plain(&cloud::names()),
             (Some("context"), _) => Known::contexts,
-            (None, Some("CONTEXT")) => Known::positional_contexts,
+            (None, Some("CONTEXT")) if may_be_command => Known::contexts_but_commands,
+            (None, Some("CONTEXT")) => Known::contexts_unless_chosen,
             (Some("user"), _) => Known::users,
             (Some("account"), _) => Known::accounts,
             (_, Some("FILE" | "PROGRAM")) => |known| known.leave_to_shell(FILES),
@@ -212,9 +214,13 @@ impl Known {
         described.collect()
     }
 
-    /// Contexts that may be named without `--context`: not one that is called like a command.
-    fn positional_contexts(&self) -> Vec<Candidate> {
-        let mut contexts = if self.chosen { Vec::new() } else { self.contexts() };
+    fn contexts_unless_chosen(&self) -> Vec<Candidate> {
+        if self.chosen { Vec::new() } else { self.contexts() }
+    }
+
+    /// Where a command may stand too: without those that are called like one, which `--context` takes.
+    fn contexts_but_commands(&self) -> Vec<Candidate> {
+        let mut contexts = self.contexts_unless_chosen();
         let is_command = |word: &std::ffi::OsStr| self.commands.iter().any(|command| word == command.as_str());
         contexts.retain(|context| !is_command(context.get_value()));
         contexts

@@ -217,7 +217,7 @@ impl<'a> Road<'a> {
         let on_wait = |holder: Option<&Holder>| {
             self.person.mention(&match holder {
                 Some(Holder { pid, asks_until: Some(_), .. }) => {
-                    format!("Waiting for process {pid}, which asks somebody to sign in. Finish that, or end it to be asked here.")
+                    format!("Waiting for process {pid}, which asks somebody to sign in.\nFinish that, or end it to be asked here.")
                 }
                 Some(Holder { pid, .. }) => format!("Waiting for process {pid}, which gets a token."),
                 None => "Waiting for another process, which gets a token.".to_owned(),
