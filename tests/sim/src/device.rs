@@ -8,7 +8,6 @@ use ring::digest::{SHA256, digest};
 
 use crate::behaviour::Behaviour;
 use crate::keys::{opaque, random};
-use crate::people::BOB;
 use crate::request::Server;
 use crate::state::{Call, State};
 
@@ -115,7 +114,7 @@ pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     let interval = Duration::from_secs(interval).saturating_sub(LENIENCE);
     let reset = state.on(Behaviour::ConnectionResetWhilePolling);
     let slow = state.on(Behaviour::SlowDown);
-    let approver = if state.on(Behaviour::OtherUser) { BOB } else { &state.settings.user }.to_owned();
+    let approver = state.approver().to_owned();
     let approve = state.settings.approve;
     let device_code = call.field("device_code").unwrap_or_default();
     let known = |grant: &&mut DeviceGrant| grant.device_code == device_code && grant.server == call.server;
@@ -149,11 +148,8 @@ pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
         Decision::Pending => Poll::Pending,
         Decision::Denied => Poll::Declined,
         Decision::Approved(user) => {
-            if let Some(challenge) = &grant.challenge {
-                let sent = call.field("code_verifier").unwrap_or_default();
-                if URL_SAFE_NO_PAD.encode(digest(&SHA256, sent.as_bytes())) != *challenge {
-                    return Poll::WrongVerifier;
-                }
+            if grant.challenge.as_ref().is_some_and(|challenge| !verified(call, challenge)) {
+                return Poll::WrongVerifier;
             }
             grant.redeemed = true;
             Poll::Granted { user, client: grant.client.clone(), scope: grant.scope.clone() }
@@ -161,9 +157,15 @@ pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     }
 }
 
+/// Whether a token request brings the verifier of an S256 challenge (RFC 7636 section 4.6).
+pub(crate) fn verified(call: &Call, challenge: &str) -> bool {
+    let sent = call.field("code_verifier").unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, sent.as_bytes())) == challenge
+}
+
 /// Decides over the pending device authorizations, those with that user code or all of them. How many there were.
 pub(crate) fn decide(state: &mut State, user_code: Option<&str>, approve: bool) -> usize {
-    let approver = if state.on(Behaviour::OtherUser) { BOB } else { &state.settings.user }.to_owned();
+    let approver = state.approver().to_owned();
     let mut decided = 0;
     for grant in &mut state.grants {
         let asked = user_code.is_none_or(|code| code == grant.user_code);

@@ -8,7 +8,7 @@ use crate::behaviour::Behaviour;
 use crate::calendar;
 use crate::device::DeviceGrant;
 use crate::keys::Keys;
-use crate::people::ALICE;
+use crate::people::{ALICE, BOB};
 use crate::request::{Log, Server};
 
 /// The state and its bell.
@@ -179,6 +179,11 @@ impl State {
         let shown = self.shown.entry(behaviour).or_default();
         *shown += 1;
         *shown
+    }
+
+    /// Who approves.
+    pub(crate) fn approver(&self) -> &str {
+        if self.on(Behaviour::OtherUser) { BOB } else { &self.settings.user }
     }
 
     /// The world's clock, in Unix seconds.

@@ -165,11 +165,17 @@ pub(crate) fn presented(state: &mut State, value: &str, server: Server, client: 
         return None;
     }
     if token.used {
-        state.dead_families.insert(token.family);
-        state.families_revoked += 1;
+        revoke_family(state, token.family);
         return None;
     }
     Some(token)
+}
+
+/// Ends a family because something that was used came.
+pub(crate) fn revoke_family(state: &mut State, family: u64) {
+    if state.dead_families.insert(family) {
+        state.families_revoked += 1;
+    }
 }
 
 /// The refresh token that a refresh hands out for the one presented.
