@@ -47,6 +47,29 @@ behaviours! {
         "Discovery of the OIDC issuer names no device authorization endpoint.",
     NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
 
+    // The authorization endpoint, and what its codes are worth.
+    AuthorizeErrorPage "authorize_error_page"
+        "The authorization endpoint answers 500 with an HTML page, and redirects nowhere.",
+    RedirectNotRegistered "redirect_not_registered"
+        "Entra's authorization endpoint shows 50011 for every redirect address, and redirects nowhere.",
+    ConditionalAccessBlocksBrowser "conditional_access_blocks_browser"
+        "Entra's authorization endpoint shows 53003 and redirects nowhere; its codes end with `invalid_grant`, 53003.",
+    AuthorizeDenied "authorize_denied" "Authorization requests are answered `access_denied`, without a page.",
+    AuthorizeNoState "authorize_no_state" "The call-back has no `state`.",
+    AuthorizeWrongState "authorize_wrong_state" "The call-back's `state` is another sign-in's.",
+    AuthorizeCodeTwice "authorize_code_twice" "The page calls back twice, with the same code.",
+    FormPostOnly "form_post_only" "The call-back is a form post, whatever was asked.",
+    IssInCallback "iss_in_callback" "The call-back has an `iss` (RFC 9207), and discovery says so.",
+    WrongIssInCallback "wrong_iss_in_callback" "The call-back's `iss` is another issuer, and discovery promises one.",
+    PkceRequired "pkce_required" "Authorization requests without PKCE are answered `invalid_request`.",
+    PkceRefused "pkce_refused"
+        "Authorization requests with PKCE are answered `invalid_request`; discovery names no method.",
+    CodeExpired "code_expired" "Authorization codes end with `invalid_grant`: too old.",
+    PublicClientNotAllowed "public_client_not_allowed"
+        "Entra's authorization codes end with `invalid_client`, 7000218.",
+    WrongNonce "wrong_nonce" "The ID token of a sign-in by code has another sign-in's `nonce`.",
+    NoNonce "no_nonce" "The ID token of a sign-in by code has no `nonce`.",
+
     // The device authorization endpoint.
     StallDevice "stall_device" "The device endpoint accepts the request and never answers.",
     HtmlDevicePage "html_device_page" "The device endpoint answers 403 with an HTML page.",
@@ -71,7 +94,8 @@ behaviours! {
     BadVerificationCode "bad_verification_code" "Polls end with Entra's `bad_verification_code`.",
     DeviceBlocked "device_blocked"
         "Polls end with `invalid_grant`, 53003, `message_only`: blocked by Conditional Access.",
-    ConsentRequired "consent_required" "Polls end with `invalid_grant`, 65001, `consent_required`.",
+    ConsentRequired "consent_required"
+        "Polls and codes end with `invalid_grant`, 65001, `consent_required`; the authorization endpoint says it too.",
     PublicClientDisabled "public_client_disabled" "Polls end with `invalid_client`, 7000218.",
     ConnectionResetWhilePolling "connection_reset_while_polling"
         "The first two polls of each sign-in lose their connection.",

@@ -1,10 +1,14 @@
-//! The Entra-shaped tenants: metadata, device authorization and the token endpoint of the v2.0 protocol.
+//! The Entra-shaped tenants: metadata, authorization by browser and by device, and the token endpoint of the v2.0
+//! protocol.
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
+use crate::authorization::{self, Redeemed};
 use crate::behaviour::Behaviour;
+use crate::callback::Callback;
 use crate::device::{self, Poll};
-use crate::entra_errors::{Refusal, refusal_of_behaviour};
+use crate::entra_errors::{Refusal, Step, refusal_of_behaviour};
 use crate::reply::{Answer, Reply};
 use crate::request::Server;
 use crate::state::{Call, State};
@@ -24,6 +28,10 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
         ("GET", [_, "discovery", "keys"] | [_, "discovery", "v2.0", "keys"]) => {
             Answer::json(200, &tokens::key_set(state)).into()
         }
+        ("GET" | "POST", [tenant, "oauth2", "v2.0", "authorize"]) => match trouble::at_authorize(state) {
+            Some(reply) => reply,
+            None => authorize(state, call, tenant).unwrap_or_else(|refusal| refusal.page(state, call)).into(),
+        },
         ("POST", [tenant, "oauth2", "v2.0", "devicecode"]) => match trouble::at_device(state, call) {
             Some(reply) => reply,
             None => {
@@ -85,9 +93,7 @@ fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
         (false, 1) => format!("https://sts.windows.net/{tid}/"),
         (false, _) => format!("{base}/{tid}/v2.0"),
     };
-    Answer::json(
-        200,
-        &json!({
+    let mut body = json!({
             "issuer": issuer,
             "token_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/token"),
             "authorization_endpoint": format!("{endpoints}/{tenant}/oauth2/v2.0/authorize"),
@@ -107,13 +113,13 @@ fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
             "cloud_graph_host_name": "graph.windows.net",
             "msgraph_host": "graph.microsoft.com",
             "rbac_url": "https://pas.windows.net",
-        }),
-    )
-    .into()
+    });
+    trouble::respell_metadata(state, &mut body);
+    Answer::json(200, &body).into()
 }
 
 fn known_client(call: &Call) -> Result<String, Refusal> {
-    let client = call.field("client_id").ok_or_else(|| Refusal::missing("client_id"))?;
+    let client = call.parameter("client_id").ok_or_else(|| Refusal::missing("client_id"))?;
     if [CLIENT, OWN_CLIENT].contains(&client) {
         return Ok(client.to_owned());
     }
@@ -171,12 +177,60 @@ fn resource(scope: &str, client: &str) -> Result<String, Refusal> {
 
 /// A claims challenge is JSON (or the request is refused as malformed).
 fn check_claims(call: &Call) -> Result<(), Refusal> {
-    match call.field("claims") {
+    match call.parameter("claims") {
         Some(claims) if serde_json::from_str::<Map<String, Value>>(claims).is_err() => {
             Err(Refusal::new("invalid_request", 9_000_202, "The claims parameter is not valid JSON."))
         }
         _ => Ok(()),
     }
+}
+
+/// The one redirect address that is registered for native clients; with `localhost`, Entra does not look at the port.
+fn is_redirect(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| {
+        (url.scheme(), url.host_str(), url.path()) == ("http", Some("localhost"), "/")
+            && (url.query(), url.fragment(), url.username()) == (None, None, "")
+    })
+}
+
+/// A refusal here is one that Entra shows in the browser, without going back to the client.
+fn authorize(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
+    if let Some(answer) = authorization::under_way(state, call) {
+        return Ok(answer);
+    }
+    let tid = tenant_id(tenant)?;
+    let client = known_client(call)?;
+    let callback = Callback::new(state, call, &format!("{}/{tid}/v2.0", call.base));
+    if state.on(Behaviour::RedirectNotRegistered) || !is_redirect(&callback.redirect_uri) {
+        return Err(Refusal::not_registered(&callback.redirect_uri, &client));
+    }
+    if state.on(Behaviour::ConditionalAccessBlocksBrowser) {
+        return Err(Refusal::blocked());
+    }
+    if let Err(refusal) = check_authorize(state, call, &client) {
+        return Ok(callback.answer(state, call, refusal.parameters(state, call)));
+    }
+    let refused = Refusal::declined("access_denied").parameters(state, call);
+    Ok(authorization::start(state, call, &client, callback, refused))
+}
+
+/// What Entra tells the client, by its redirect address.
+fn check_authorize(state: &State, call: &Call, client: &str) -> Result<(), Refusal> {
+    if let Some((error, text)) = authorization::flaw(state, call) {
+        let number = match error {
+            "unsupported_response_type" => 70005,
+            "login_required" => 50058,
+            _ => 9_002_313,
+        };
+        return Err(Refusal::new(error, number, text));
+    }
+    let scope = call.parameter("scope").ok_or_else(|| Refusal::missing("scope"))?;
+    resource(scope, client)?;
+    check_claims(call)?;
+    if state.on(Behaviour::ConsentRequired) {
+        return Err(Refusal { error: "consent_required", ..Refusal::not_consented() });
+    }
+    Ok(())
 }
 
 fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
@@ -211,6 +265,8 @@ fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal>
     let grant_type = call.field("grant_type").ok_or_else(|| Refusal::missing("grant_type"))?;
     if DEVICE_CODE.contains(&grant_type) {
         poll(state, call, tid)
+    } else if grant_type == "authorization_code" {
+        redeem(state, call, tid, &client)
     } else if grant_type == "refresh_token" {
         refresh(state, call, tid, &client)
     } else {
@@ -221,7 +277,7 @@ fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal>
 
 fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
     call.field("device_code").ok_or_else(|| Refusal::missing("device_code"))?;
-    if let Some(refusal) = refusal_of_behaviour(state, false) {
+    if let Some(refusal) = refusal_of_behaviour(state, Step::Poll) {
         return Err(refusal);
     }
     match device::poll(state, call) {
@@ -235,9 +291,7 @@ fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
         Poll::Expired => Err(Refusal::expired_code()),
         Poll::Declined => Err(Refusal::declined("authorization_declined")),
         Poll::Unknown => Err(Refusal::bad_code()),
-        Poll::WrongVerifier => {
-            Err(Refusal::new("invalid_grant", 501_481, "The Code_Verifier does not match the code_challenge."))
-        }
+        Poll::WrongVerifier => Err(Refusal::wrong_verifier()),
         Poll::Granted { user, client, scope } => {
             let resource = resource(&scope, &client)?;
             let refresh_token = scope
@@ -245,16 +299,34 @@ fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
                 .any(|one| one == "offline_access")
                 .then(|| tokens::first_refresh_token(state, Server::Entra, &user, &client, &scope))
                 .flatten();
-            let answer = issue(state, call, tid, (&user, &client, &scope, &resource), refresh_token);
+            let answer = issue(state, call, tid, (&user, &client, &scope, &resource), refresh_token, None);
             Ok(trouble::delayed(state, answer))
         }
     }
 }
 
+fn redeem(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Reply, Refusal> {
+    call.field("code").ok_or_else(|| Refusal::missing("code"))?;
+    if let Some(refusal) = refusal_of_behaviour(state, Step::Code) {
+        return Err(refusal);
+    }
+    let (user, granted) = match authorization::redeem(state, call, client) {
+        Redeemed::Granted(user, granted) => (user, granted),
+        refused => return Err(Refusal::unredeemed(&refused)),
+    };
+    let scope = call.field("scope").unwrap_or(&granted.scope);
+    let resource = resource(scope, client)?;
+    let lasting = granted.scope.split_whitespace().any(|one| one == "offline_access");
+    let refresh_token = if lasting { authorization::first_refresh_token(state, &user, &granted) } else { None };
+    let nonce = authorization::nonce(state, &granted);
+    let answer = issue(state, call, tid, (&user, client, scope, &resource), refresh_token, nonce.as_deref());
+    Ok(trouble::delayed(state, answer))
+}
+
 /// A refresh token belongs to user and client: any resource that the client may have, in any tenant, comes out of it.
 fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Reply, Refusal> {
     let presented = call.field("refresh_token").ok_or_else(|| Refusal::missing("refresh_token"))?;
-    if let Some(refusal) = refusal_of_behaviour(state, true) {
+    if let Some(refusal) = refusal_of_behaviour(state, Step::Refresh) {
         return Err(refusal);
     }
     let Some(token) = tokens::presented(state, presented, Server::Entra, client) else {
@@ -264,7 +336,7 @@ fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Re
     let resource = resource(scope, client)?;
     let rotate = state.on(Behaviour::RotatedRefreshToken);
     let next = tokens::next_refresh_token(state, presented, rotate);
-    let answer = issue(state, call, tid, (&token.user, client, scope, &resource), next);
+    let answer = issue(state, call, tid, (&token.user, client, scope, &resource), next, None);
     Ok(trouble::delayed(state, answer))
 }
 
@@ -274,6 +346,7 @@ fn issue(
     tid: &str,
     (user, client, scope, resource): (&str, &str, &str, &str),
     refresh_token: Option<String>,
+    nonce: Option<&str>,
 ) -> Answer {
     let lifetime = state.settings.token_lifetime.as_secs();
     let mut body = Map::new();
@@ -288,7 +361,7 @@ fn issue(
     }
     if scope.split_whitespace().any(|one| one == "openid") {
         let issuer = format!("{}/{tid}/v2.0", call.base);
-        body.insert("id_token".to_owned(), json!(tokens::entra_id_token(state, &issuer, tid, user, client)));
+        body.insert("id_token".to_owned(), json!(tokens::entra_id_token(state, &issuer, tid, user, client, nonce)));
     }
     if call.field("client_info") == Some("1") {
         let info = json!({ "uid": people::object_id(user), "utid": tid });

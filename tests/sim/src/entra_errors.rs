@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::authorization::Redeemed;
 use crate::behaviour::Behaviour;
 use crate::calendar;
+use crate::callback::Parameters;
+use crate::form::escaped;
 use crate::keys::opaque;
 use crate::people::guid_of;
 use crate::reply::Answer;
@@ -60,23 +63,95 @@ impl Refusal {
         Self::new("invalid_grant", 50173, text).suberror("bad_token")
     }
 
-    fn blocked() -> Self {
+    pub(crate) fn blocked() -> Self {
         let text = "Access has been blocked by Conditional Access policies. The access policy does not allow token \
                     issuance.";
         Self::new("invalid_grant", 53003, text).suberror("message_only").challenge()
+    }
+
+    pub(crate) fn not_consented() -> Self {
+        let text = "The user or administrator has not consented to use the application. Send an interactive \
+                    authorization request for this user and resource.";
+        Self::new("invalid_grant", 65001, text).suberror("consent_required")
+    }
+
+    fn no_secret() -> Self {
+        let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        Self::new("invalid_client", 7_000_218, text)
+    }
+
+    pub(crate) fn not_registered(address: &str, client: &str) -> Self {
+        let text = format!(
+            "The redirect URI '{address}' specified in the request does not match the redirect URIs configured for \
+             the application '{client}'."
+        );
+        Self::new("invalid_request", 50011, text)
+    }
+
+    pub(crate) fn wrong_verifier() -> Self {
+        Self::new("invalid_grant", 501_481, "The Code_Verifier does not match the code_challenge.")
+    }
+
+    fn expired_authorization() -> Self {
+        Self::new("invalid_grant", 70008, "The provided authorization code or refresh token has expired.")
+    }
+
+    /// Why a code was not redeemed.
+    pub(crate) fn unredeemed(refused: &Redeemed) -> Self {
+        match refused {
+            Redeemed::UsedUp => Self::new("invalid_grant", 54005, "OAuth2 Authorization code was already redeemed."),
+            Redeemed::Expired => Self::expired_authorization(),
+            Redeemed::WrongRedirect => {
+                let text = "The reply address does not match the one provided when requesting the authorization code.";
+                Self::new("invalid_grant", 500_112, text)
+            }
+            Redeemed::WrongVerifier => Self::wrong_verifier(),
+            Redeemed::Unknown | Redeemed::Granted(..) => {
+                Self::new("invalid_grant", 70000, "The provided value for the 'code' parameter is not valid.")
+            }
+        }
+    }
+
+    /// Number, text, and the ids that support asks for.
+    fn description(&self, state: &State, trace_id: &str, correlation_id: &str) -> String {
+        let timestamp = calendar::entra(state.now());
+        let prefix = if self.number == 0 { String::new() } else { format!("AADSTS{}: ", self.number) };
+        let text = with_escapes(state, &self.text);
+        format!("{prefix}{text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}")
+    }
+
+    fn correlation_id(call: &Call) -> String {
+        let sent = call.header("client-request-id");
+        if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() }
+    }
+
+    /// The same as the authorization endpoint sends it to the client, by its redirect address.
+    pub(crate) fn parameters(&self, state: &State, call: &Call) -> Parameters {
+        // `invalid_grant` is an error of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2).
+        let error = if self.error == "invalid_grant" { "access_denied" } else { self.error };
+        let description = self.description(state, &guid_of(&opaque("trace")), &Self::correlation_id(call));
+        let uri = format!("https://login.microsoftonline.com/error?code={}", self.number);
+        vec![("error", error.to_owned()), ("error_description", description), ("error_uri", uri)]
+    }
+
+    /// The same as a page, where the person is the one to tell.
+    pub(crate) fn page(&self, state: &State, call: &Call) -> Answer {
+        let description = self.description(state, &guid_of(&opaque("trace")), &Self::correlation_id(call));
+        let page = format!(
+            "<!DOCTYPE html>\n<title>Sign in to your account</title>\n<h1>Sorry, but we're having trouble signing you \
+             in.</h1>\n<p>{}</p>\n",
+            escaped(&description)
+        );
+        Answer::html(400, &page)
     }
 
     /// The HTTP answer.
     pub(crate) fn answer(&self, state: &State, call: &Call) -> Answer {
         let timestamp = calendar::entra(state.now());
         let trace_id = guid_of(&opaque("trace"));
-        let sent = call.header("client-request-id");
-        let correlation_id = if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() };
-        let Self { error, number, text, .. } = self;
-        let prefix = if *number == 0 { String::new() } else { format!("AADSTS{number}: ") };
-        let text = with_escapes(state, text);
-        let description =
-            format!("{prefix}{text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}");
+        let correlation_id = Self::correlation_id(call);
+        let Self { error, number, .. } = self;
+        let description = self.description(state, &trace_id, &correlation_id);
         let mut body = Map::new();
         body.insert("error".to_owned(), json!(error));
         body.insert("error_description".to_owned(), json!(description));
@@ -104,8 +179,18 @@ impl Refusal {
 /// A behaviour and the refusal it asks for.
 type Asked = (Behaviour, fn() -> Refusal);
 
-/// The refusal that a behaviour asks for, of a refresh or of a poll.
-pub(crate) fn refusal_of_behaviour(state: &State, refresh: bool) -> Option<Refusal> {
+/// What a token request brings.
+pub(crate) enum Step {
+    /// A device code.
+    Poll,
+    /// An authorization code.
+    Code,
+    /// A refresh token.
+    Refresh,
+}
+
+/// The refusal that a behaviour asks for, at one kind of token request.
+pub(crate) fn refusal_of_behaviour(state: &State, step: Step) -> Option<Refusal> {
     let refresh_refusals: [Asked; 4] = [
         (Behaviour::RefreshInvalidGrant, || {
             Refusal::new("invalid_grant", 70000, "Provided grant is invalid or malformed.")
@@ -124,16 +209,18 @@ pub(crate) fn refusal_of_behaviour(state: &State, refresh: bool) -> Option<Refus
         (Behaviour::AuthorizationDeclined, || Refusal::declined("authorization_declined")),
         (Behaviour::AccessDenied, || Refusal::declined("access_denied")),
         (Behaviour::DeviceBlocked, Refusal::blocked),
-        (Behaviour::ConsentRequired, || {
-            let text = "The user or administrator has not consented to use the application. Send an interactive \
-                        authorization request for this user and resource.";
-            Refusal::new("invalid_grant", 65001, text).suberror("consent_required")
-        }),
-        (Behaviour::PublicClientDisabled, || {
-            let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-            Refusal::new("invalid_client", 7_000_218, text)
-        }),
+        (Behaviour::ConsentRequired, Refusal::not_consented),
+        (Behaviour::PublicClientDisabled, Refusal::no_secret),
     ];
-    let refusals: &[Asked] = if refresh { &refresh_refusals } else { &poll_refusals };
+    let code_refusals: [Asked; 3] = [
+        (Behaviour::PublicClientNotAllowed, Refusal::no_secret),
+        (Behaviour::ConditionalAccessBlocksBrowser, Refusal::blocked),
+        (Behaviour::ConsentRequired, Refusal::not_consented),
+    ];
+    let refusals: &[Asked] = match step {
+        Step::Poll => &poll_refusals,
+        Step::Code => &code_refusals,
+        Step::Refresh => &refresh_refusals,
+    };
     refusals.iter().find(|(behaviour, _)| state.on(*behaviour)).map(|(_, refusal)| refusal())
 }

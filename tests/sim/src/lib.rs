@@ -2,8 +2,8 @@
 //!
 //! One [`World`] is an Entra-shaped cloud with two tenants, a plain OpenID Connect issuer, and a small Kubernetes API
 //! that checks the signature of the bearer token; all on loopback ports of their own, all in this process. It is well
-//! behaved until a [`Behaviour`] is set. A person who approves device codes is simulated too, and can be told to
-//! refuse, to be somebody else, or to wait until a test says so.
+//! behaved until a [`Behaviour`] is set. A person who approves device codes and browser sign-ins is simulated too, and
+//! can be told to refuse, to be somebody else, or to wait until a test says so.
 //!
 //! The tests that use it are plain synchronous Rust: nothing here asks for an async runtime.
 //!
@@ -17,11 +17,14 @@
 //! assert!(!world.wait_for(Duration::from_millis(10), |log| log.count("/token") > 0));
 //! ```
 
+mod authorization;
 mod behaviour;
 mod calendar;
+mod callback;
 mod device;
 mod entra;
 mod entra_errors;
+mod form;
 mod isolate;
 mod keys;
 mod kube;
@@ -42,6 +45,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 pub use behaviour::Behaviour;
+pub use form::Form;
 pub use isolate::isolate;
 pub use people::{ALICE, BOB};
 pub use request::{Log, Request, Server};

@@ -1,11 +1,14 @@
-//! The plain OpenID Connect issuer: discovery, device authorization with PKCE, tokens whose refresh tokens rotate,
-//! revocation, and the page on which a person approves.
+//! The plain OpenID Connect issuer: discovery, authorization by browser and by device, both with PKCE, tokens whose
+//! refresh tokens rotate, revocation, and the page on which a person approves.
 
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
+use crate::authorization::{self, Redeemed};
 use crate::behaviour::Behaviour;
+use crate::callback::{Callback, Parameters};
 use crate::device::{self, Poll};
+use crate::form::escaped;
 use crate::reply::{Answer, Reply};
 use crate::request::Server;
 use crate::state::{Call, State};
@@ -20,6 +23,10 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
     match (call.method.as_str(), path.strip_prefix("/oidc").unwrap_or_default()) {
         ("GET", "/.well-known/openid-configuration") => discovery(state, call),
         ("GET", "/keys") => Answer::json(200, &tokens::key_set(state)).into(),
+        ("GET" | "POST", "/authorize") => match trouble::at_authorize(state) {
+            Some(reply) => reply,
+            None => authorize(state, call).into(),
+        },
         ("POST", "/device") => match trouble::at_device(state, call) {
             Some(reply) => reply,
             None => device_authorization(state, call).unwrap_or_else(|error| refused(state, &error)).into(),
@@ -61,6 +68,7 @@ fn discovery(state: &State, call: &Call) -> Reply {
         "userinfo_endpoint": format!("{endpoints}/userinfo"),
         "revocation_endpoint": format!("{endpoints}/revoke"),
         "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
         "grant_types_supported":
             ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
         "subject_types_supported": ["public"],
@@ -77,6 +85,7 @@ fn discovery(state: &State, call: &Call) -> Reply {
             fields.remove(field);
         }
     }
+    trouble::respell_metadata(state, &mut body);
     Answer::json(200, &body).into()
 }
 
@@ -115,6 +124,54 @@ fn basic_credentials(encoded: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret).unwrap_or_default()))
 }
 
+/// Whether the client may be called back there: a loopback address with any port (RFC 8252 section 7.3), on the paths
+/// that are registered. None at all, or `oob`, is for people who carry the code over by hand.
+fn is_redirect(address: &str) -> bool {
+    if address.is_empty() || address == "urn:ietf:wg:oauth:2.0:oob" {
+        return true;
+    }
+    Url::parse(address).is_ok_and(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && ["localhost", "127.0.0.1", "[::1]"].contains(&url.host_str().unwrap_or_default())
+            && ["/", "/callback", "/auth/callback"].contains(&url.path())
+            && (url.query(), url.fragment(), url.username()) == (None, None, "")
+    })
+}
+
+fn authorize(state: &mut State, call: &Call) -> Answer {
+    if let Some(answer) = authorization::under_way(state, call) {
+        return answer;
+    }
+    let page = |text: &str| Answer::html(400, &format!("<!DOCTYPE html>\n<p>{}</p>\n", escaped(text)));
+    if call.parameter("client_id") != Some(OIDC_CLIENT) {
+        return page("No such client.");
+    }
+    let callback = Callback::new(state, call, &issuer(call));
+    if !is_redirect(&callback.redirect_uri) {
+        return page(&format!("{} is no redirect address of this client.", callback.redirect_uri));
+    }
+    let flaw = authorization::flaw(state, call).or_else(|| {
+        let scope = call.parameter("scope").unwrap_or_default();
+        if !scope.split_whitespace().any(|one| one == "openid") {
+            Some(("invalid_scope", "The scope must hold openid."))
+        } else if state.on(Behaviour::ConsentRequired) {
+            Some(("consent_required", "The user has not consented."))
+        } else {
+            None
+        }
+    });
+    let error = |state: &State, (error, text): (&str, &str)| -> Parameters {
+        vec![("error", error.to_owned()), ("error_description", trouble::with_escapes(state, text))]
+    };
+    match flaw {
+        Some(flaw) => callback.answer(state, call, error(state, flaw)),
+        None => {
+            let refused = error(state, ("access_denied", "The user refused."));
+            authorization::start(state, call, OIDC_CLIENT, callback, refused)
+        }
+    }
+}
+
 fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
     let client = client(state, call)?;
     if call.field("code_challenge").is_some() && call.field("code_challenge_method") != Some("S256") {
@@ -147,6 +204,7 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
     let client = client(state, call)?;
     match call.field("grant_type") {
         Some("urn:ietf:params:oauth:grant-type:device_code") => poll(state, call),
+        Some("authorization_code") => redeem(state, call, &client),
         Some("refresh_token") => refresh(state, call, &client),
         Some(_) => Err(OAuthError("unsupported_grant_type", "This grant type is not taken.")),
         None => Err(OAuthError("invalid_request", "grant_type is missing.")),
@@ -180,9 +238,30 @@ fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
         Poll::WrongVerifier => Err(OAuthError("invalid_grant", "The code verifier does not match the challenge.")),
         Poll::Granted { user, client, scope } => {
             let refresh_token = tokens::first_refresh_token(state, Server::Oidc, &user, &client, &scope);
-            let answer = issue(state, call, &user, &client, refresh_token);
+            let answer = issue(state, call, &user, &client, refresh_token, None);
             Ok(trouble::delayed(state, answer))
         }
+    }
+}
+
+fn redeem(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
+    let (user, granted) = match authorization::redeem(state, call, client) {
+        Redeemed::Granted(user, granted) => (user, granted),
+        refusal => return Err(OAuthError("invalid_grant", unredeemed(&refusal))),
+    };
+    let refresh_token = authorization::first_refresh_token(state, &user, &granted);
+    let nonce = authorization::nonce(state, &granted);
+    let answer = issue(state, call, &user, client, refresh_token, nonce.as_deref());
+    Ok(trouble::delayed(state, answer))
+}
+
+fn unredeemed(refusal: &Redeemed) -> &'static str {
+    match refusal {
+        Redeemed::UsedUp => "The code has been used.",
+        Redeemed::Expired => "The code has expired.",
+        Redeemed::WrongRedirect => "The redirect address is not the one of the authorization request.",
+        Redeemed::WrongVerifier => "The code verifier does not match the challenge.",
+        Redeemed::Unknown | Redeemed::Granted(..) => "The code is unknown.",
     }
 }
 
@@ -196,18 +275,25 @@ fn refresh(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthE
     let presented = call.field("refresh_token").ok_or(OAuthError("invalid_request", "refresh_token is missing."))?;
     let token = tokens::presented(state, presented, Server::Oidc, client).ok_or(REFUSED)?;
     let next = tokens::next_refresh_token(state, presented, true);
-    let answer = issue(state, call, &token.user, client, next);
+    let answer = issue(state, call, &token.user, client, next, None);
     Ok(trouble::delayed(state, answer))
 }
 
-fn issue(state: &mut State, call: &Call, user: &str, client: &str, refresh_token: Option<String>) -> Answer {
+fn issue(
+    state: &mut State,
+    call: &Call,
+    user: &str,
+    client: &str,
+    refresh_token: Option<String>,
+    nonce: Option<&str>,
+) -> Answer {
     let issuer = issuer(call);
     let mut body = Map::new();
     let access_token = tokens::oidc_access_token(state, &issuer, user, client);
     body.insert("access_token".to_owned(), json!(access_token));
     body.insert("token_type".to_owned(), json!("bearer"));
     body.insert("expires_in".to_owned(), json!(state.settings.token_lifetime.as_secs()));
-    body.insert("id_token".to_owned(), json!(tokens::oidc_id_token(state, &issuer, user, client)));
+    body.insert("id_token".to_owned(), json!(tokens::oidc_id_token(state, &issuer, user, client, nonce)));
     if let Some(refresh_token) = refresh_token {
         body.insert("refresh_token".to_owned(), json!(refresh_token));
     }

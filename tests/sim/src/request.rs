@@ -81,6 +81,15 @@ impl Log {
         self.token_requests("refresh_token")
     }
 
+    /// The authorization requests (RFC 6749 section 4.1.1), without what follows on their pages.
+    pub fn authorize_requests(&self) -> Vec<Request> {
+        let first = |request: &Request| {
+            let sent = if request.method == "POST" { &request.form } else { &request.query };
+            request.path.ends_with("/authorize") && !sent.contains_key("sign_in")
+        };
+        self.entries.iter().filter(|request| first(request)).cloned().collect()
+    }
+
     /// The device authorization requests (RFC 8628 section 3.1).
     pub fn device_requests(&self) -> Vec<Request> {
         let is_device = |path: &str| path.ends_with("/oauth2/v2.0/devicecode") || path.ends_with("/oidc/device");

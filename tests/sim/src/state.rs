@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::authorization::Authorization;
 use crate::behaviour::Behaviour;
 use crate::calendar;
 use crate::device::DeviceGrant;
@@ -65,6 +66,12 @@ impl Call {
         self.form.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A parameter of a page, which may be asked for by its address or by a form; there and not empty.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let sent = if self.method == "POST" { &self.form } else { &self.query };
+        sent.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -89,6 +96,7 @@ pub(crate) struct Settings {
     pub(crate) user: String,
     pub(crate) token_lifetime: Duration,
     pub(crate) code_lifetime: Duration,
+    pub(crate) authorization_code_lifetime: Duration,
     pub(crate) interval: Option<u64>,
     pub(crate) clock_offset: i64,
     pub(crate) groups: usize,
@@ -108,10 +116,13 @@ pub(crate) struct State {
     pub(crate) grants: Vec<DeviceGrant>,
     /// How many of the grants are older than the last `reset_requests`.
     pub(crate) old_grants: usize,
+    pub(crate) authorizations: Vec<Authorization>,
+    /// How many of the authorizations are older than the last `reset_requests`.
+    pub(crate) old_authorizations: usize,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
     pub(crate) last_family: u64,
     pub(crate) dead_families: BTreeSet<u64>,
-    /// How many families died because a used token came back.
+    /// How many families died because a used token or code came back.
     pub(crate) families_revoked: usize,
     /// Who an access token of the OIDC issuer belongs to.
     pub(crate) access_tokens: HashMap<String, String>,
@@ -127,6 +138,7 @@ impl State {
                 user: ALICE.to_owned(),
                 token_lifetime: Duration::from_secs(3_600),
                 code_lifetime: Duration::from_secs(900),
+                authorization_code_lifetime: Duration::from_secs(60),
                 interval: Some(1),
                 clock_offset: 0,
                 groups: 3,
@@ -140,6 +152,8 @@ impl State {
             last_id: 0,
             grants: Vec::new(),
             old_grants: 0,
+            authorizations: Vec::new(),
+            old_authorizations: 0,
             refresh_tokens: HashMap::new(),
             last_family: 0,
             dead_families: BTreeSet::new(),

@@ -59,17 +59,24 @@ pub(crate) fn entra_access_token(state: &State, tenant: &str, user: &str, client
 }
 
 /// Entra's ID token, version 2.0.
-pub(crate) fn entra_id_token(state: &State, issuer: &str, tenant: &str, user: &str, client: &str) -> String {
+pub(crate) fn entra_id_token(
+    state: &State,
+    issuer: &str,
+    tenant: &str,
+    user: &str,
+    client: &str,
+    nonce: Option<&str>,
+) -> String {
     let claims = json!({
         "aud": client, "nbf": state.now(), "name": with_escapes(state, &display_name(user)), "oid": object_id(user),
         "preferred_username": user, "sub": subject(user), "tid": tenant, "uti": &opaque("")[..22], "ver": "2.0",
     });
-    id_token(state, extended(times(state, issuer), claims))
+    id_token(state, extended(times(state, issuer), claims), nonce)
 }
 
 /// The plain issuer's ID token: the one its cluster takes.
-pub(crate) fn oidc_id_token(state: &State, issuer: &str, user: &str, client: &str) -> String {
-    id_token(state, extended(times(state, issuer), oidc_claims(state, user, client)))
+pub(crate) fn oidc_id_token(state: &State, issuer: &str, user: &str, client: &str, nonce: Option<&str>) -> String {
+    id_token(state, extended(times(state, issuer), oidc_claims(state, user, client)), nonce)
 }
 
 /// The plain issuer's access token.
@@ -94,7 +101,10 @@ pub(crate) fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
 }
 
 /// Signs an ID token, spoilt as the behaviours want it.
-fn id_token(state: &State, mut claims: Map<String, Value>) -> String {
+fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Option<&str>) -> String {
+    if let Some(nonce) = nonce {
+        claims.insert("nonce".to_owned(), json!(nonce));
+    }
     if state.on(Behaviour::IdTokenWrongIssuer) {
         claims.insert("iss".to_owned(), json!("https://issuer.example.invalid"));
     }
@@ -171,7 +181,7 @@ pub(crate) fn presented(state: &mut State, value: &str, server: Server, client: 
     Some(token)
 }
 
-/// Ends a family because something that was used came.
+/// Ends a family because something that was used came back: a refresh token, or the code it goes back to.
 pub(crate) fn revoke_family(state: &mut State, family: u64) {
     if state.dead_families.insert(family) {
         state.families_revoked += 1;

@@ -47,6 +47,28 @@ pub(crate) fn at_discovery(state: &State) -> Option<Reply> {
     }
 }
 
+/// Trouble at an authorization endpoint.
+pub(crate) fn at_authorize(state: &State) -> Option<Reply> {
+    state.on(Behaviour::AuthorizeErrorPage).then(|| {
+        let page = "<!DOCTYPE html>\n<title>Sorry</title>\n<h1>Something went wrong</h1>\n";
+        Answer::html(500, page).into()
+    })
+}
+
+/// Names in discovery what the behaviours make of the authorization endpoint.
+pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
+    let Some(fields) = body.as_object_mut() else { return };
+    if state.on(Behaviour::FormPostOnly) {
+        fields.insert("response_modes_supported".to_owned(), json!(["form_post"]));
+    }
+    if state.on(Behaviour::PkceRefused) {
+        fields.remove("code_challenge_methods_supported");
+    }
+    if state.on(Behaviour::IssInCallback) || state.on(Behaviour::WrongIssInCallback) {
+        fields.insert("authorization_response_iss_parameter_supported".to_owned(), json!(true));
+    }
+}
+
 /// Trouble at a device authorization endpoint.
 pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
     if state.on(Behaviour::StallDevice) {

@@ -9,11 +9,12 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsAcceptor;
 
+use crate::authorization;
 use crate::behaviour::Behaviour;
 use crate::device::{self, Decision};
 use crate::request::{Log, Request};
 use crate::server::{Port, listen};
-use crate::state::Shared;
+use crate::state::{Shared, State};
 use crate::tls::Tls;
 use crate::{tokens, trouble};
 
@@ -139,7 +140,8 @@ impl World {
 
     // The person.
 
-    /// Whether device codes are approved by themselves, at the poll after the first. They are unless told otherwise.
+    /// Whether people approve by themselves: device codes at the poll after the first, browser sign-ins at once. They
+    /// do unless told otherwise.
     pub fn approve_automatically(&self, approve: bool) {
         self.shared.lock().settings.approve = approve;
     }
@@ -176,12 +178,61 @@ impl World {
         pending.map(|grant| grant.user_code.clone()).collect()
     }
 
+    // The person's browser.
+
+    /// Approves one authorization request, by its id. Whether it was pending.
+    ///
+    /// Its page then goes back to the client. A test without a browser asks for the page again, with `sign_in` and the
+    /// id as the only parameter, or takes [`World::callback_address`].
+    pub fn approve_authorization(&self, id: &str) -> bool {
+        authorization::decide(&mut self.shared.lock(), Some(id), true) > 0
+    }
+
+    /// Approves every authorization request that is pending. How many there were.
+    pub fn approve_pending_authorizations(&self) -> usize {
+        authorization::decide(&mut self.shared.lock(), None, true)
+    }
+
+    /// Denies one authorization request, by its id. Whether it was pending.
+    pub fn deny_authorization(&self, id: &str) -> bool {
+        authorization::decide(&mut self.shared.lock(), Some(id), false) > 0
+    }
+
+    /// Denies every authorization request that is pending. How many there were.
+    pub fn deny_pending_authorizations(&self) -> usize {
+        authorization::decide(&mut self.shared.lock(), None, false)
+    }
+
+    /// The ids of the authorization requests that wait for a decision.
+    pub fn pending_authorizations(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let pending = state.authorizations.iter().filter(|one| one.decision == Decision::Pending);
+        pending.map(|one| one.id.clone()).collect()
+    }
+
+    /// Where the browser of a decided request ends: the address, with its code or its error, that a person could paste.
+    /// The same each time, as a code is only used up at the token endpoint.
+    pub fn callback_address(&self, id: &str) -> Option<String> {
+        authorization::address(&self.shared.lock(), id)
+    }
+
     // Waiting.
+
+    /// Waits until this many authorization requests were in order since the last [`World::reset_requests`], and hands
+    /// back their ids, oldest first; fewer when the time is over.
+    pub fn wait_for_authorize_request(&self, count: usize, timeout: Duration) -> Vec<String> {
+        let ids = |state: &State| -> Vec<String> {
+            state.authorizations.iter().skip(state.old_authorizations).map(|one| one.id.clone()).collect()
+        };
+        self.shared
+            .wait(timeout, |state| Some(ids(state)).filter(|ids| ids.len() >= count))
+            .unwrap_or_else(|| ids(&self.shared.lock()))
+    }
 
     /// Waits until this many user codes have been handed out since the last [`World::reset_requests`], and hands them
     /// back, oldest first; fewer when the time is over.
     pub fn wait_for_device_request(&self, count: usize, timeout: Duration) -> Vec<String> {
-        let codes = |state: &crate::state::State| -> Vec<String> {
+        let codes = |state: &State| -> Vec<String> {
             state.grants.iter().skip(state.old_grants).map(|grant| grant.user_code.clone()).collect()
         };
         self.shared
@@ -222,6 +273,11 @@ impl World {
         self.shared.lock().log.device_requests()
     }
 
+    /// The authorization requests; see [`Log::authorize_requests`].
+    pub fn authorize_requests(&self) -> Vec<Request> {
+        self.shared.lock().log.authorize_requests()
+    }
+
     /// The refreshes.
     pub fn refreshes(&self) -> Vec<Request> {
         self.shared.lock().log.refreshes()
@@ -237,7 +293,7 @@ impl World {
         self.count(trouble::MOVED)
     }
 
-    /// How many families of refresh tokens died because a used one came back.
+    /// How many families of refresh tokens died because a used one came back, or the code they go back to.
     pub fn families_revoked(&self) -> usize {
         self.shared.lock().families_revoked
     }
@@ -247,6 +303,7 @@ impl World {
         let mut state = self.shared.lock();
         state.log = Log::default();
         state.old_grants = state.grants.len();
+        state.old_authorizations = state.authorizations.len();
     }
 
     // Knobs.
@@ -259,6 +316,11 @@ impl World {
     /// How long device codes handed out from now on are good; 15 minutes unless set.
     pub fn set_code_lifetime(&self, lifetime: Duration) {
         self.shared.lock().settings.code_lifetime = lifetime;
+    }
+
+    /// How long authorization codes handed out from now on are good; a minute unless set.
+    pub fn set_authorization_code_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().settings.authorization_code_lifetime = lifetime;
     }
 
     /// The polling interval in seconds, 1 unless set. `None` leaves it out of the answer; then, and at 0, polls are
