@@ -12,10 +12,11 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use url::form_urlencoded;
 
-/// Status, head and body of an answer; status 0 if there was none.
+/// Status, head (in lower case), redirect and body of an answer; status 0 if there was none.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) location: String,
     pub(crate) body: String,
 }
 
@@ -37,7 +38,8 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
     let text = String::from_utf8(bytes).expect("the answer is UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default().to_owned();
+    Answer { status, head: head.to_lowercase(), location, body: body.to_owned() }
 }
 
 /// Sends one request; `headers` are whole lines.
