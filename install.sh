@@ -400,6 +400,9 @@ forget() {
     trouble=
     KUBECTL_LOGIN_PROMPT=never "$place" logout --all </dev/null || trouble=1
     words=$(KUBECTL_LOGIN_PROMPT=never "$place" remove-cache-dir 2>&1 </dev/null) && cleared=1 || cleared=
+    # The usual folder may have a lock file in it even where another one is in use.
+    [ -z "${KUBECACHEDIR:-}" ] ||
+        (unset KUBECACHEDIR && KUBECTL_LOGIN_PROMPT=never "$place" remove-cache-dir >/dev/null 2>&1 </dev/null) || :
     left=
     for folder in "${KUBECACHEDIR:-}" "${XDG_STATE_HOME:-}" \
         "${HOME:-}/.local/state" "${HOME:-}/Library/Application Support"; do

@@ -42,7 +42,7 @@ variables! {
     AZURE_ENVIRONMENT_FILEPATH;
     /// Folder for state that survives a reboot (XDG base directories).
     XDG_STATE_HOME;
-    /// Folder for the keyring's lock, and for all locks when the state folder cannot be written (XDG base directories).
+    /// Folder for locks when the state folder cannot be written (XDG base directories).
     XDG_RUNTIME_DIR;
     /// Home folder; where it is unset the user database is asked.
     HOME;

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Home, Run, entra, oidc};
+use common::{Home, Run, at_once, entra, oidc};
 use sim::{ALICE, BOB, Behaviour, Request, World};
 
 const ASK: [&str; 2] = ["--prompt", "always"];
@@ -318,20 +318,27 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
 
 #[test]
 fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
-    let (world, home) = (World::start(), Home::new());
-    let args = oidc(&world, &[]);
-    sign_in(&home, &args);
-    home.leave(-60);
-    world.reset_requests();
-    // Longer than a logout waits for whoever works on the session.
-    world.set_token_delay(Duration::from_secs(8));
-    world.set(Behaviour::DelayToken);
-    let refreshing = home.start(&args);
-    assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
-    assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
-    // Nobody is asked for a token that is there.
-    Run::wait(refreshing).token();
-    assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+    at_once([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
+        let (world, home) = (World::start(), Home::new());
+        let args = oidc(&world, &[]);
+        sign_in(&home, &args);
+        home.leave(-60);
+        world.reset_requests();
+        // Longer than a logout waits for whoever works on the session.
+        world.set_token_delay(Duration::from_secs(8));
+        world.set(Behaviour::DelayToken);
+        behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
+        let refreshing = home.start(&args);
+        assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
+        assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
+        let run = Run::wait(refreshing);
+        match behaviour {
+            // A token that is there is handed out all the same.
+            None => drop(run.token()),
+            Some(_) => drop(run.assert_failed(3, &[])),
+        }
+        assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+    });
 }
 
 #[test]

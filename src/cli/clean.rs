@@ -8,9 +8,10 @@ use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::session;
+use kubectl_login::store::Store;
 use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
-use kubectl_login::store::{Store, removal};
+use kubectl_login::store::removal::{self, Left};
 use kubectl_login::text::printable;
 
 use super::args::CleanArgs;
@@ -48,7 +49,9 @@ pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
         ));
     }
     let (folder, key) = remove(args, environment)?;
-    report::note(&format!("Deleted the token cache from {folder}"));
+    if let Some(folder) = folder {
+        report::note(&format!("Deleted the token cache from {folder}"));
+    }
     match key {
         None => {}
         Some(KeyringKey::Forgotten) => report::note("Deleted the token cache from the keyring"),
@@ -73,17 +76,21 @@ pub(super) enum KeyringKey {
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
 pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment) -> KeyringKey {
-    let known = entry::folders(None, contexts, environment).into_iter().chain(paths::default_state(environment));
+    // Those of the usual kubeconfig count even where another one was named.
+    let usual = entry::folders(None, &entry::contexts(None, environment), environment);
+    let known = entry::folders(None, contexts, environment).into_iter().chain(usual);
+    let known = known.chain(paths::default_state(environment));
+    let mut known = known;
     let needs_it = |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_at(Home::Keyring);
-    match known.into_iter().find(needs_it) {
+    match known.find(needs_it) {
         Some(folder) => KeyringKey::Needed(folder),
         None => homes::forget_keyring().map_or_else(KeyringKey::Left, |()| KeyringKey::Forgotten),
     }
 }
 
-/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name, and what became of the key in the
-/// keyring, which goes with the usual folder.
-fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option<KeyringKey>)> {
+/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name unless it was somebody else's, and
+/// what became of the key in the keyring, which goes with the usual folder.
+fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>, Option<KeyringKey>)> {
     let store = Store::open(paths::state(args.cache_dir.as_deref(), environment), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
         return Err(Error::failed(
@@ -96,9 +103,12 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option
     };
     // Whoever works on a sign-in just now would otherwise keep it again.
     let locks = session::hold_all(&store);
-    removal::clear(&root).map_err(failed)?;
+    let is_ours = removal::clear(&root).map_err(failed)?;
     drop(locks);
-    let left = removal::remove(&root).map_err(failed)?;
+    let left = match is_ours {
+        true => removal::remove(&root).map_err(failed)?,
+        false => Left { foreign: removal::entries(&root), ..Left::default() },
+    };
     let shown = printable(&root.to_string_lossy(), 200);
     if !left.foreign.is_empty() {
         let names = listed(&left.foreign, &root);
@@ -111,7 +121,8 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(String, Option
         );
     }
     let is_usual = Some(&root) == paths::default_state(environment).as_ref();
-    Ok((shown, is_usual.then(|| forget_keyring_key(&entry::contexts(None, environment), environment))))
+    let gone = is_ours || !root.exists();
+    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&entry::contexts(None, environment), environment))))
 }
 
 /// The first few of `paths`, as they are called in `root`.

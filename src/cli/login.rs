@@ -18,10 +18,13 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         settings.profile.browser = profile::browser(&args.browser);
     }
     let store = settings.store(&environment);
-    let prompt = match (args.prompt, settings.prompt, environment.ci()) {
+    // An entry that must never ask by itself (--prompt never) is signed in to by typing this; a variable of the shell that
+    // says so means this as well.
+    let prompt = match (args.prompt, profile::prompt(None, typed_in)?, environment.ci()) {
         (Some(prompt), ..) => prompt,
         // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
         (None, Prompt::Auto, None) => Prompt::Always,
+        (None, Prompt::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
     };
     let for_whom = entry.context.or(entry.server);

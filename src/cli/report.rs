@@ -8,9 +8,9 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::session::Failed;
 use kubectl_login::text::without_controls;
 
+use crate::ui::briefly::{AT_THE_END, write_within};
 use crate::ui::style::{self, Style, paint};
 use crate::ui::wrap::{self, wrapped};
-use crate::ui::write_briefly;
 
 /// Says an error in its halves, unless this caller has heard it before, and gives the exit code.
 pub(super) fn failure(failed: &Failed) -> ExitCode {
@@ -77,7 +77,7 @@ fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
 
 fn complain(text: &str) {
     // With stderr gone there is nobody to tell; the exit code still does.
-    let _ = write_briefly(Box::new(io::stderr()), text.to_owned());
+    let _ = write_within(AT_THE_END, Box::new(io::stderr()), text.to_owned());
 }
 
 /// The process's own environment decides, not a kubeconfig entry's: the terminal is the process's.

@@ -8,7 +8,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::store::Store;
 use kubectl_login::store::homes::Home;
-use kubectl_login::text::{json_without_controls, printable};
+use kubectl_login::text::{json_without_controls, printable, without_controls};
 use serde::Serialize;
 
 use super::args::{Output, StatusArgs};
@@ -77,7 +77,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
         Output::Json => report::line(&json_without_controls(&serde_json::to_string(&status).map_err(unprintable)?)),
-        Output::Yaml => report::print(&serde_saphyr::to_string(&status).map_err(unprintable)?),
+        Output::Yaml => report::print(&without_controls(&serde_saphyr::to_string(&status).map_err(unprintable)?)),
         Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
         Output::Table if folders.is_empty() => {
             report::sentence("No sign-in is remembered: there is no folder to keep anything in.")

@@ -73,7 +73,10 @@ impl Coordination {
             let decision = patience.decide(holder, waited, Utc::now().timestamp());
             let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
-            if explain && patience.told.replace(reason) != Some(reason) {
+            // Between two holders nobody is named for a moment, which is no news.
+            let is_news = patience.told != Some(reason) && (reason.is_some() || patience.told.is_none());
+            if explain && is_news {
+                patience.told = Some(reason);
                 on_wait(holder);
             }
             decision

@@ -281,6 +281,12 @@ impl<'a> Road<'a> {
         }
     }
 
+    /// Whether the session is still kept. Whoever forgot it while it was worked on wants it to stay forgotten; the token
+    /// is handed out all the same.
+    fn is_wanted(&self) -> bool {
+        self.store.has_session(&self.identity.session)
+    }
+
     fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
         self.store.keep_session(keeper, &self.identity.session, facts, record)
     }

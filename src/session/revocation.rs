@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::identity::issuer_document;
 use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
 use crate::oauth::client::Failure;
@@ -31,16 +32,17 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
     let outcomes = runtime.block_on(async {
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
-        let mut silent: Vec<(&Provider, String)> = Vec::new();
+        let mut silent: Vec<(String, String)> = Vec::new();
         for (profile, token) in sign_ins {
-            let known = silent.iter().find(|(provider, _)| is_same_issuer(provider, &profile.provider));
+            let way = way_to_issuer(profile);
+            let known = silent.iter().find(|(known, _)| *known == way);
             if let Some((_, reason)) = known {
                 outcomes.push(Err(reason.clone()));
                 continue;
             }
             outcomes.push(revoke_one(profile, token, &nowhere).await.map_err(|failure| match failure {
                 Unrevoked::Unreachable(reason) => {
-                    silent.push((&profile.provider, reason.clone()));
+                    silent.push((way, reason.clone()));
                     reason
                 }
                 Unrevoked::Refused(reason) => reason,
@@ -61,8 +63,12 @@ enum Unrevoked {
     Refused(String),
 }
 
-fn is_same_issuer(one: &Provider, other: &Provider) -> bool {
-    matches!((one, other), (Provider::Oidc { issuer: one, .. }, Provider::Oidc { issuer: other, .. }) if one == other)
+/// The issuer and how it is reached: where one certificate authority fails, another may do.
+fn way_to_issuer(profile: &Profile) -> String {
+    match &profile.provider {
+        Provider::Oidc { issuer, .. } => issuer_document(issuer, &profile.network, "revocation"),
+        Provider::Entra { authority, tenant, .. } => format!("{authority}{tenant}"),
+    }
 }
 
 async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Result<bool, Unrevoked> {

@@ -153,6 +153,7 @@ impl Work<'_, '_> {
             Err(failure) => {
                 if let Failure::Refused(answer) = &failure
                     && answer.class() == Class::GrantDead
+                    && self.road.is_wanted()
                 {
                     // Never to be presented again (and `status` should not promise it).
                     let record = SessionRecord { refresh_token: None, ..record.clone() };
@@ -170,10 +171,8 @@ impl Work<'_, '_> {
         facts.account = facts.account.or(who.account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
-        // Whoever forgot the session meanwhile wants it to stay forgotten; the token is handed out all the same.
-        let is_wanted = self.road.store.has_session(&self.road.identity.session);
         let rotated = grant::refresh_token(&granted).is_none_or(|refresh_token| {
-            if !is_wanted {
+            if !self.road.is_wanted() {
                 return false;
             }
             let record = SessionRecord { refresh_token: Some(refresh_token), ..record.clone() };
@@ -186,7 +185,7 @@ impl Work<'_, '_> {
             }
             Err(Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        let kept = is_wanted && note_down(self.road.keep_token(keeper, &grant)) && rotated;
+        let kept = self.road.is_wanted() && note_down(self.road.keep_token(keeper, &grant)) && rotated;
         tracing::info!("token refreshed");
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
@@ -284,7 +283,8 @@ impl Work<'_, '_> {
             }
         };
         let keep_token = |keeper| self.road.keep_token(keeper, &grant);
-        let kept = kept.and_then(|()| keeper.as_ref().map_or(Ok(()), keep_token));
+        let road = self.road;
+        let kept = kept.and_then(|()| keeper.as_ref().filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
         tracing::info!("signed in");
         say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
         Ok(Obtained {

@@ -20,9 +20,11 @@ pub const SESSIONS: &str = "sessions";
 pub const TOKENS: &str = "tokens";
 /// Public documents of issuers.
 pub const ISSUERS: &str = "issuers";
-/// Lock files: one for each session, and [`KEY_LOCK`].
+/// Lock files: one for each session, [`KEY_LOCK`], and in the usual folder [`KEYRING_LOCK`].
 pub const LOCKS: &str = "locks";
 /// The lock of whoever makes the key file.
 pub const KEY_LOCK: &str = "key";
+/// The lock of whoever makes the key in the keyring, for every folder.
+pub const KEYRING_LOCK: &str = "keyring";
 /// How sign-ins ended; written and read by `session::outcome`.
 pub const OUTCOMES: &str = "outcomes";

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
-use super::layout::{HOME, ISSUERS, KEY_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
@@ -116,7 +116,7 @@ pub struct Store {
     root: Option<PathBuf>,
     /// Why the folder asked for is not used.
     trouble: Option<String>,
-    keyring_lock: PathBuf,
+    keyring_lock: Option<PathBuf>,
     /// Keys as looked up in this process: one look-up a home.
     keys: RefCell<Vec<(Home, LookUp)>>,
 }
@@ -140,9 +140,8 @@ impl Store {
                 _ => (Some(root), None),
             },
         };
-        // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them, and in none
-        // of them.
-        let keyring_lock = paths::runtime(environment).join("keyring");
+        // The keyring's item is shared by all folders, so its creation is guarded in one place for all of them.
+        let keyring_lock = paths::default_state(environment).map(|root| root.join(LOCKS).join(KEYRING_LOCK));
         Store { root, trouble, keyring_lock, keys: RefCell::default() }
     }
 
@@ -248,7 +247,7 @@ impl Store {
     ///
     /// Errors: something is there and stays.
     pub fn forget_all(&self) -> std::io::Result<()> {
-        self.root.as_deref().map_or(Ok(()), removal::clear)
+        self.root.as_deref().map_or(Ok(false), removal::clear).map(drop)
     }
 
     /// The key for what a sign-in brings, by the user's choice; with it comes why the keyring is not used,
@@ -300,9 +299,9 @@ impl Store {
     }
 
     fn key_lock(&self, home: Home, root: &Path) -> PathBuf {
-        match home {
-            Home::Keyring => self.keyring_lock.clone(),
-            Home::File => root.join(LOCKS).join(KEY_LOCK),
+        match (home, &self.keyring_lock) {
+            (Home::Keyring, Some(lock)) => lock.clone(),
+            _ => root.join(LOCKS).join(KEY_LOCK),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::layout::{HOME, ISSUERS, KEY_FILE, KEY_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{HOME, ISSUERS, KEY_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::lock::{self, LockError, Patience};
 use super::seal;
 
@@ -20,12 +20,13 @@ pub struct Left {
 }
 
 /// Deletes the records, documents and notes in `root`, the key file, and what killed writers left behind (a copy of the
-/// key in the making included). Folders and lock files stay.
+/// key in the making included). Folders and lock files stay. Whether the folder is this program's at all: if not,
+/// nothing is deleted.
 ///
 /// Errors: something of ours is there and stays.
-pub fn clear(root: &Path) -> io::Result<()> {
+pub fn clear(root: &Path) -> io::Result<bool> {
     if !is_ours(root) {
-        return Ok(());
+        return Ok(false);
     }
     // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
     for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
@@ -38,20 +39,18 @@ pub fn clear(root: &Path) -> io::Result<()> {
     }
     files::sweep(root, true);
     delete(&root.join(KEY_FILE))?;
-    delete(&root.join(HOME))
+    delete(&root.join(HOME))?;
+    Ok(true)
 }
 
-/// Deletes all of that, lock files which nobody holds, and then every folder that is empty, `root` included.
+/// Deletes what [`clear`] leaves of a folder of this program: lock files which nobody holds, and then every folder that is
+/// empty, `root` included.
 ///
 /// The one place where lock files are unlinked: somebody wants the whole folder gone. A process that is about to take
 /// one in this very moment may then work beside another.
 ///
 /// Errors: something of ours is there and stays.
 pub fn remove(root: &Path) -> io::Result<Left> {
-    if !is_ours(root) {
-        return Ok(Left { foreign: entries(root), ..Left::default() });
-    }
-    clear(root)?;
     let mut left = Left { held: delete_locks(&root.join(LOCKS))?, foreign: Vec::new() };
     let folders = [TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
     for folder in folders.iter().filter(|folder| files::is_own_folder(folder)) {
@@ -67,7 +66,7 @@ pub fn remove(root: &Path) -> io::Result<Left> {
 }
 
 /// Whether something in `root` can only have come from this program: the key file or the note on its home, a sealed
-/// record, an issuer's document, a lock. (Names alone do not tell: somebody else may call folders `sessions` and files by
+/// record, an issuer's document, a note on a sign-in. (Names alone do not tell: somebody else may call folders `sessions` and files by
 /// hashes.) The folder that this program makes for itself is called by its name.
 fn is_ours(root: &Path) -> bool {
     let in_folder = |name: &str, is_mark: &dyn Fn(&Path) -> bool| {
@@ -82,13 +81,17 @@ fn is_ours(root: &Path) -> bool {
             files::read_private(path).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
         value.is_some_and(|value| value.get("at").is_some() && value.get("document").is_some())
     };
-    let lock = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+    let outcome = |path: &Path| {
+        let value =
+            files::read_private(path).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        value.is_some_and(|value| value.get("asked").is_some())
+    };
     root.file_name().is_some_and(|name| name == "kubectl-login")
         || [KEY_FILE, HOME].iter().any(|name| files::is_own_file(&root.join(name)))
         || in_folder(SESSIONS, &sealed)
         || in_folder(TOKENS, &sealed)
         || in_folder(ISSUERS, &document)
-        || in_folder(LOCKS, &lock)
+        || in_folder(OUTCOMES, &outcome)
 }
 
 /// Deletes the lock files that can be locked; the others are in use.
@@ -101,7 +104,7 @@ fn delete_locks(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     for path in entries(folder) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !(files::is_id(name) || name == KEY_LOCK) || !files::is_own_file(&path) {
+        if !(files::is_id(name) || [KEY_LOCK, KEYRING_LOCK].contains(&name)) || !files::is_own_file(&path) {
             continue;
         }
         match lock::acquire(&path, |_, _| Patience::GiveUp) {
@@ -119,7 +122,8 @@ fn delete(path: &Path) -> io::Result<()> {
     if files::is_own_file(path) { files::remove(path) } else { Ok(()) }
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// What is in a folder, by name.
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();

@@ -1,24 +1,35 @@
 //! Writing to a terminal that may take nothing just now.
 
 use std::io::{self, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-/// How long a terminal may take to accept a few lines. One that was stopped (Ctrl-S) shows them when it goes on.
-const LIMIT: Duration = Duration::from_secs(1);
+/// How long a terminal may take to accept a few lines while a token, or a lock that others wait for, is held. One that was
+/// stopped (Ctrl-S) shows them when it goes on.
+pub(crate) const BRIEFLY: Duration = Duration::from_secs(1);
+/// How long the last words of a process wait. Not for ever: signals may no longer end it.
+pub(crate) const AT_THE_END: Duration = Duration::from_secs(60);
 
-/// Writes `text` on a thread of its own and waits a second for it: whoever holds a token, or a lock that others wait for,
-/// does not wait for a screen.
+/// Writes `text` on a thread of its own and waits for it as long as `limit`: nobody else waits for a screen.
 ///
 /// Errors: what the writer says within that time.
-pub(crate) fn write_briefly(mut writer: Box<dyn Write + Send>, text: String) -> io::Result<()> {
+pub(crate) fn write_within(limit: Duration, writer: Box<dyn Write + Send>, text: String) -> io::Result<()> {
+    let writer = Arc::new(Mutex::new(writer));
+    let write = |writer: &Mutex<Box<dyn Write + Send>>, text: &str| match writer.lock() {
+        Ok(mut writer) => writer.write_all(text.as_bytes()).and_then(|()| writer.flush()),
+        Err(_) => Ok(()),
+    };
     let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
-        let written = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
+    let (shared, line) = (Arc::clone(&writer), text.clone());
+    let spawned = std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
         // Nobody may be listening any more; then the answer is of no use.
-        let _ = sender.send(written);
-    })?;
-    receiver.recv_timeout(LIMIT).unwrap_or(Ok(()))
+        let _ = sender.send(write(&shared, &line));
+    });
+    match spawned {
+        Ok(_) => receiver.recv_timeout(limit).unwrap_or(Ok(())),
+        // Better late than never.
+        Err(_) => write(&writer, &text),
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +52,7 @@ mod tests {
 
     #[test]
     fn one_that_takes_nothing_is_not_waited_for() {
-        assert!(write_briefly(Box::new(Stopped), "text".to_owned()).is_ok());
-        assert!(write_briefly(Box::new(io::sink()), "text".to_owned()).is_ok());
+        assert!(write_within(Duration::from_millis(10), Box::new(Stopped), "text".to_owned()).is_ok());
+        assert!(write_within(AT_THE_END, Box::new(io::sink()), "text".to_owned()).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The terminal, prompts and the browser: the only place that talks to a person.
 
-mod briefly;
+pub(crate) mod briefly;
 mod browser;
 mod countdown;
 mod prompt;
@@ -10,5 +10,4 @@ pub(crate) mod style;
 mod terminal;
 pub(crate) mod wrap;
 
-pub(crate) use briefly::write_briefly;
 pub(crate) use terminal::{Prompt, Terminal};

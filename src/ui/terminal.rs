@@ -10,7 +10,7 @@ use kubectl_login::profile::{Browser, Profile};
 use kubectl_login::signin::{CodePrompt, Person, Reach};
 use kubectl_login::text::without_controls;
 
-use super::briefly::write_briefly;
+use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
 use super::prompt;
@@ -115,7 +115,7 @@ impl<'a> Terminal<'a> {
 
     fn write(&self, text: &str) -> io::Result<()> {
         match self.channel().writer()? {
-            Some(writer) => write_briefly(writer, text.to_owned()),
+            Some(writer) => write_within(BRIEFLY, writer, text.to_owned()),
             None => Ok(()),
         }
     }

@@ -196,4 +196,7 @@ fn a_typed_sign_in_heeds_what_switches_prompts_off() {
     typed(&[]).assert_failed(3, &["switched off"]);
     assert!(world.requests().is_empty());
     assert_eq!(typed(&["--prompt", "always"]).code, Some(0));
+    // An entry that never asks by itself is signed in to by typing.
+    home.contexts(&[("quiet", entra(&world, &["--prompt", "never", "--login-hint", sim::ALICE]))]);
+    assert_eq!(home.run(&["quiet"]).code, Some(0));
 }
