@@ -80,12 +80,15 @@ impl Keyring {
         let address = lines.next().expect("a session bus");
         let daemon = Pid::from_raw(lines.next().expect("a keyring daemon").parse().unwrap()).unwrap();
         let keyring = Keyring { session, home: folder.to_owned(), address, daemon };
-        wait_until("the keyring is open", || {
-            let collection = "string:org.freedesktop.Secret.Collection";
-            let locked = keyring.send(LOGIN, "org.freedesktop.DBus.Properties.Get", &[collection, "string:Locked"]);
-            locked.is_some_and(|answer| answer.contains("boolean false"))
-        });
+        wait_until("the keyring is open", || keyring.says_locked("boolean false"));
         keyring
+    }
+
+    /// Whether the login collection says this of being locked.
+    fn says_locked(&self, value: &str) -> bool {
+        let collection = "string:org.freedesktop.Secret.Collection";
+        let locked = self.send(LOGIN, "org.freedesktop.DBus.Properties.Get", &[collection, "string:Locked"]);
+        locked.is_some_and(|answer| answer.contains(value))
     }
 
     /// The command on this bus.
@@ -103,6 +106,7 @@ impl Keyring {
         let path = format!("array:objpath:{LOGIN}");
         let answer = self.send("/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", &[&path]);
         assert!(answer.expect("an answer").contains(LOGIN), "the collection was not locked");
+        wait_until("the keyring is locked", || self.says_locked("boolean true"));
     }
 
     /// Stops the daemon in its tracks: it has its name on the bus and answers nothing.
