@@ -35,7 +35,7 @@ pub fn without_controls(text: &str) -> String {
 }
 
 /// `text` for JSON that may be looked at on a terminal: control and invisible characters, which may only stand within its
-/// strings, as `\\uXXXX`.
+/// strings, are written as JSON's escapes of four hexadecimal digits.
 pub fn json_without_controls(text: &str) -> String {
     let mut units = [0; 2];
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {

@@ -75,12 +75,12 @@ pub(super) enum KeyringKey {
 }
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
+/// `contexts` are those of a kubeconfig that was named besides the usual one.
 pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment) -> KeyringKey {
     // Those of the usual kubeconfig count even where another one was named.
     let usual = entry::folders(None, &entry::contexts(None, environment), environment);
-    let known = entry::folders(None, contexts, environment).into_iter().chain(usual);
-    let known = known.chain(paths::default_state(environment));
-    let mut known = known;
+    let named = entry::folders(None, contexts, environment);
+    let mut known = named.into_iter().chain(usual).chain(paths::default_state(environment));
     let needs_it = |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_at(Home::Keyring);
     match known.find(needs_it) {
         Some(folder) => KeyringKey::Needed(folder),
@@ -122,7 +122,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     }
     let is_usual = Some(&root) == paths::default_state(environment).as_ref();
     let gone = is_ours || !root.exists();
-    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&entry::contexts(None, environment), environment))))
+    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&[], environment))))
 }
 
 /// The first few of `paths`, as they are called in `root`.

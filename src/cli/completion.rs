@@ -25,7 +25,7 @@ use kubectl_login::text::printable;
 use url::Url;
 
 use super::args::{CompletionArgs, Shell};
-use super::{profile, report};
+use super::{entry, profile, report};
 
 /// `completion`.
 pub(super) fn run(args: &CompletionArgs) -> Result<()> {
@@ -193,12 +193,7 @@ impl Known {
         if files.any(|file| file.exists() && !file.is_file()) {
             return Kubeconfig::default();
         }
-        Kubeconfig::load(
-            self.kubeconfig.as_deref(),
-            self.environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str),
-            paths::home(&self.environment).as_deref(),
-        )
-        .unwrap_or_default()
+        entry::load(self.kubeconfig.as_deref(), &self.environment).unwrap_or_default()
     }
 
     fn contexts(&self) -> Vec<Candidate> {

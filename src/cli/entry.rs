@@ -56,7 +56,8 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
     Ok((entry, settings, environment))
 }
 
-fn load(file: Option<&Path>, environment: &Environment) -> Result<Kubeconfig, KubeconfigError> {
+/// The kubeconfig: `file` alone, or what the environment names.
+pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Kubeconfig, KubeconfigError> {
     Kubeconfig::load(
         file,
         environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),

@@ -87,8 +87,7 @@ fn ignored(get_token: &Command) -> String {
 
 fn hidden_commands(grammar: &Command) -> String {
     let names = grammar.get_subcommands().filter(|command| command.is_hide_set()).map(Command::get_name);
-    // What begins so is for programs.
-    list(names.filter(|name| !name.starts_with('_')).map(str::to_owned))
+    list(names.map(str::to_owned))
 }
 
 fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {

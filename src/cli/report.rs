@@ -90,10 +90,10 @@ pub(super) fn sentence(text: &str) -> Result<()> {
     line(&wrapped(&without_controls(text), 0, wrap::columns(&io::stdout())))
 }
 
-/// Prints that something went well, the beginning in its colour.
+/// Prints that something went well, the beginning in its colour. Both parts have to be fit to be shown.
 pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
-    let beginning = paint(colours(&io::stdout()), Style::Good, &without_controls(beginning));
-    line(&wrapped(&format!("{beginning}{}", without_controls(rest)), 0, wrap::columns(&io::stdout())))
+    let beginning = paint(colours(&io::stdout()), Style::Good, beginning);
+    line(&wrapped(&format!("{beginning}{rest}"), 0, wrap::columns(&io::stdout())))
 }
 
 /// Prints one line of a command's result.

@@ -76,16 +76,13 @@ fn is_ours(root: &Path) -> bool {
     let sealed = |path: &Path| {
         files::read_private(path).is_some_and(|file| seal::header::<serde::de::IgnoredAny>(&file).is_some())
     };
-    let document = |path: &Path| {
+    let has_fields = |path: &Path, names: &[&str]| {
         let value =
             files::read_private(path).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        value.is_some_and(|value| value.get("at").is_some() && value.get("document").is_some())
+        value.is_some_and(|value| names.iter().all(|name| value.get(name).is_some()))
     };
-    let outcome = |path: &Path| {
-        let value =
-            files::read_private(path).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        value.is_some_and(|value| value.get("asked").is_some())
-    };
+    let document = |path: &Path| has_fields(path, &["at", "document"]);
+    let outcome = |path: &Path| has_fields(path, &["asked"]);
     root.file_name().is_some_and(|name| name == "kubectl-login")
         || [KEY_FILE, HOME].iter().any(|name| files::is_own_file(&root.join(name)))
         || in_folder(SESSIONS, &sealed)

@@ -68,11 +68,11 @@ impl<'a> Terminal<'a> {
         Terminal { prompt, profile, for_whom, environment, channel: OnceCell::new(), countdown: RefCell::default() }
     }
 
-    /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured.
+    /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured; both
+    /// parts have to be fit to be shown.
     pub(crate) fn confirm(&self, beginning: &str, rest: &str) {
         let colour = self.screen().is_some_and(|screen| screen.colour);
-        let beginning = paint(colour, Style::Good, &without_controls(beginning));
-        self.put(&format!("{beginning}{}", without_controls(rest)));
+        self.put(&format!("{}{rest}", paint(colour, Style::Good, beginning)));
     }
 
     fn channel(&self) -> &Channel {
