@@ -4,6 +4,7 @@
 //! session: it takes the session's lock, looks again, refreshes or asks a person, keeps what came, and shares how it
 //! ended with everybody who waited. It must not know flags, terminals or kubeconfigs.
 
+mod asking;
 pub mod caller;
 mod coordination;
 mod grant;
