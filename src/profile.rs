@@ -3,6 +3,7 @@
 //! A profile holds meanings, not spellings: `cli::profile` makes one from a command line, and everything below it
 //! reads only this.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,13 +32,27 @@ pub struct Profile {
     pub storage: Storage,
     /// The browser to open, where one is opened at all.
     pub browser: Browser,
+    /// How a sign-in in the browser is asked for, and comes back.
+    pub authorization: Authorization,
 }
 
 impl Profile {
     /// Whether opening a page may be all that a person needs, with nothing to read in a terminal. Entra's device code
     /// answer never has an address with the code in it (`verification_uri_complete`).
     pub fn page_may_do_alone(&self) -> bool {
-        matches!(self.provider, Provider::Oidc { .. })
+        match self.method {
+            Method::Browser | Method::Auto => true,
+            Method::DeviceCode => matches!(self.provider, Provider::Oidc { .. }),
+            Method::Keyboard => false,
+        }
+    }
+
+    /// Whether PKCE is used.
+    pub fn pkce(&self) -> Pkce {
+        match &self.provider {
+            Provider::Entra { .. } => Pkce::Auto,
+            Provider::Oidc { pkce, .. } => *pkce,
+        }
     }
 
     /// The scopes that are asked for: sorted and each once for OpenID Connect (the order has no meaning), the server's
@@ -85,7 +100,7 @@ pub enum Provider {
 /// Whether PKCE (RFC 7636) with S256 is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pkce {
-    /// Where the issuer's discovery document offers S256.
+    /// For codes where the issuer's discovery document offers S256; in the browser unless it offers other methods only.
     Auto,
     /// Always.
     Always,
@@ -96,23 +111,77 @@ pub enum Pkce {
 /// Ways to prove who one is. More follow; each belongs to a class, and sessions are shared within a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// Whichever of the next two this machine allows.
+    Auto,
+    /// Authorization code grant (RFC 6749 4.1), answered to a listener on this machine (RFC 8252).
+    Browser,
     /// OAuth 2.0 device authorization grant (RFC 8628).
     DeviceCode,
+    /// Authorization code grant, carried over by a person.
+    Keyboard,
 }
 
 impl Method {
     /// The name that `status` shows.
     pub fn name(self) -> &'static str {
         match self {
+            Method::Auto => "auto",
+            Method::Browser => "interactive",
             Method::DeviceCode => "devicecode",
+            Method::Keyboard => "authcode-keyboard",
         }
     }
 
     /// Methods of one class prove the same thing, so that changing between them asks nobody again.
     pub fn class(self) -> &'static str {
         match self {
-            Method::DeviceCode => "human",
+            Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => "human",
         }
+    }
+}
+
+/// How a sign-in in the browser is asked for, and comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// Where to listen: the first of these that is free.
+    pub listen: Vec<Listen>,
+    /// The redirect address as it is registered, byte for byte; `http://localhost:PORT` of the listener without one.
+    pub redirect_url: Option<String>,
+    /// Certificate and key of the listener (PEM files); without them it speaks plain http.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The page the browser goes to in the end.
+    pub page_afterwards: Option<Url>,
+    /// How long somebody may take to sign in.
+    pub human_time: Duration,
+    /// Parameters besides the protocol's; one of the same name takes the place of ours.
+    pub extra_parameters: Vec<(String, String)>,
+}
+
+impl Default for Authorization {
+    fn default() -> Self {
+        Authorization {
+            listen: vec![Listen::default()],
+            redirect_url: None,
+            certificate: None,
+            page_afterwards: None,
+            human_time: Duration::from_secs(180),
+            extra_parameters: Vec::new(),
+        }
+    }
+}
+
+/// An address of this machine that nobody else can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// An address of the loopback interface. The usual ones, 127.0.0.1 and ::1, are listened on besides.
+    pub address: IpAddr,
+    /// Port; 0 for any that is free.
+    pub port: u16,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen { address: Ipv4Addr::LOCALHOST.into(), port: 0 }
     }
 }
 

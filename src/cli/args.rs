@@ -11,6 +11,7 @@ use crate::ui::Prompt;
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
 pub(super) const OIDC: &str = "OpenID Connect (as in int128/kubelogin)";
 /// The other headings only sort.
+const BROWSER: &str = "Sign-in in a browser";
 const ASKING: &str = "Asking";
 const REMEMBERING: &str = "Remembering";
 const NETWORK: &str = "Network";
@@ -144,10 +145,31 @@ pub(super) struct LoginArgs {
     #[arg(long)]
     pub(super) refresh: bool,
     #[command(flatten)]
+    pub(super) method: MethodArgs,
+    #[command(flatten)]
     pub(super) browser: BrowserArgs,
     /// Whether somebody may be asked: auto (not where $CI is set), always, never
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<Prompt>,
+}
+
+/// Another way of signing in than the entry's, for this once; the sign-in is the same.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct MethodArgs {
+    /// Sign-in method for this once, at Entra: auto, interactive or devicecode
+    #[arg(long, help_heading = ASKING, value_name = "METHOD", conflicts_with = "grant_type")]
+    pub(super) login: Option<String>,
+    /// Sign-in method for this once, at other issuers: auto, authcode, authcode-keyboard or device-code
+    #[arg(long, help_heading = ASKING, value_name = "GRANT")]
+    pub(super) grant_type: Option<String>,
+}
+
+impl MethodArgs {
+    /// The flags of `get-token` that say the same.
+    pub(super) fn words(&self) -> Vec<String> {
+        let flag = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("--{name}={value}"));
+        [flag("login", &self.login), flag("grant-type", &self.grant_type)].into_iter().flatten().collect()
+    }
 }
 
 /// How an address is opened.
@@ -272,9 +294,9 @@ pub(super) struct GetTokenArgs {
     /// Sign-in host instead of the cloud's
     #[arg(long, help_heading = ENTRA, value_name = "URL")]
     pub(super) authority_host: Option<String>,
-    /// Account that has to sign in; another one is refused
-    #[arg(long, help_heading = ENTRA, value_name = "ACCOUNT")]
-    pub(super) login_hint: Option<String>,
+    /// Port the browser comes back to; the rest of the URL counts for nothing
+    #[arg(long, help_heading = ENTRA, value_name = "URL")]
+    pub(super) redirect_url: Option<String>,
     /// Nothing: no instance discovery is ever made
     #[arg(long, help_heading = ENTRA, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) disable_instance_discovery: Option<bool>,
@@ -303,9 +325,15 @@ pub(super) struct GetTokenArgs {
     /// Header for every request to the issuer; may be repeated
     #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(super) oidc_request_header: Vec<String>,
-    /// Sign-in method: auto or device-code
+    /// Sign-in method: auto, authcode, authcode-keyboard or device-code
     #[arg(long, help_heading = OIDC, value_name = "GRANT", default_value = "auto")]
     pub(super) grant_type: String,
+    /// Redirect address as it is registered (default: http://localhost:PORT)
+    #[arg(long, help_heading = OIDC, value_name = "URL")]
+    pub(super) oidc_redirect_url: Option<String>,
+    /// Parameter for the issuer's sign-in page; may be repeated
+    #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
+    pub(super) oidc_auth_request_extra_params: Vec<String>,
     /// PKCE: S256, no, or auto (where the issuer offers it)
     #[arg(long, help_heading = OIDC, value_name = "METHOD", default_value = "auto", hide_possible_values = true, value_parser = ["auto", "no", "S256"])]
     pub(super) oidc_pkce_method: String,
@@ -320,6 +348,24 @@ pub(super) struct GetTokenArgs {
     pub(super) prompt: Option<Prompt>,
     #[command(flatten)]
     pub(super) browser: BrowserArgs,
+    /// Account that has to sign in; another one is refused
+    #[arg(long, help_heading = ASKING, value_name = "ACCOUNT")]
+    pub(super) login_hint: Option<String>,
+    /// Address to listen on for the browser; the first that is free counts
+    #[arg(long, help_heading = BROWSER, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(super) listen_address: Vec<String>,
+    /// How long somebody may take to sign in (default: 180)
+    #[arg(long, help_heading = BROWSER, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) authentication_timeout_sec: Option<Duration>,
+    /// PEM file with a certificate: the browser comes back by https
+    #[arg(long, help_heading = BROWSER, value_name = "FILE")]
+    pub(super) local_server_cert: Option<String>,
+    /// PEM file with the certificate's key
+    #[arg(long, help_heading = BROWSER, value_name = "FILE")]
+    pub(super) local_server_key: Option<String>,
+    /// Page the browser goes to in the end
+    #[arg(long, help_heading = BROWSER, value_name = "URL")]
+    pub(super) open_url_after_authentication: Option<String>,
     /// Where the key is kept: auto, keyring, file, or none to remember nothing
     #[arg(long, help_heading = REMEMBERING, value_name = "WHERE", default_value = "auto", hide_possible_values = true)]
     pub(super) token_cache_storage: CacheStorage,
@@ -357,6 +403,14 @@ pub(super) fn go_bool(text: &str) -> Result<bool, String> {
 /// A level of detail.
 pub(super) fn level(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "Write a number, such as 1 or 5.".to_owned())
+}
+
+/// A number of seconds, as int128/kubelogin takes it.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse::<u32>().ok().filter(|number| *number > 0);
+    number
+        .map(|number| Duration::from_secs(number.into()))
+        .ok_or_else(|| "Write a number of seconds, such as 180.".to_owned())
 }
 
 /// Go's time.ParseDuration for positive durations: `60s`, `1m30s`, `1.5h`, `250ms`.

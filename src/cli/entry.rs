@@ -11,15 +11,20 @@ use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::text::printable;
 
-use super::args::EntryArgs;
+use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
 
 /// What can be done about an entry that is not ours.
 const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
                          To have this plugin sign in for that user: kubectl login convert-kubeconfig";
 
-/// The settings of the kubeconfig entry that is meant, and the environment it runs in.
-pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result<(Entry, Settings, Environment)> {
+/// The settings of the kubeconfig entry that is meant, with another method where one is wanted, and the environment it
+/// runs in.
+pub(super) fn settings_of(
+    args: &EntryArgs,
+    method: &MethodArgs,
+    environment: &Environment,
+) -> Result<(Entry, Settings, Environment)> {
     let explain = |error: KubeconfigError| {
         let next = match &error {
             KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
@@ -43,7 +48,9 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
             format!("Use kubectl as it is: it runs that by itself when it needs a token.\n{OTHERWISE}"),
         ));
     };
-    let (args, typed) = super::parse_get_token(words).map_err(|error| {
+    // The last word counts, but for the method's variable.
+    let words = [words, &method.words()].concat();
+    let (args, typed) = super::parse_get_token(&words).map_err(|error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
         Error::usage(
@@ -51,7 +58,8 @@ pub(super) fn settings_of(args: &EntryArgs, environment: &Environment) -> Result
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
     })?;
-    let environment = environment.clone().with(entry.exec.env.iter().cloned());
+    let instead = method.login.iter().map(|method| (environment::AAD_LOGIN_METHOD.to_owned(), method.clone()));
+    let environment = environment.clone().with(entry.exec.env.iter().cloned()).with(instead);
     let settings = profile::settings(&args, &typed, &environment)?;
     Ok((entry, settings, environment))
 }

@@ -7,8 +7,8 @@ use kubectl_login::session::{Failed, How, Insist, Road};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
+use super::profile;
 use super::typed::Typed;
-use super::{login, profile};
 use crate::ui::Terminal;
 
 pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<(), Failed> {
@@ -26,7 +26,7 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
     answer.write(&line)?;
     if obtained.how == How::SignedIn {
-        let (beginning, rest) = login::outcome(&obtained, obtained.facts.as_ref());
+        let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
         person.confirm(&beginning, &rest);
     }
     Ok(())

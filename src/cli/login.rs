@@ -1,18 +1,15 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, How, Insist, Obtained, Road};
-use kubectl_login::store::SessionFacts;
-use kubectl_login::text::printable;
+use kubectl_login::session::{Failed, How, Insist, Road};
 
 use super::args::LoginArgs;
 use super::{entry, profile, report};
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
-    let (entry, mut settings, environment) = entry::settings_of(&args.entry, typed_in)?;
+    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, typed_in)?;
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
     if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
         settings.profile.browser = profile::browser(&args.browser);
@@ -35,7 +32,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let session = Identity::of(&settings.profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
     let facts = obtained.facts.clone().or_else(remembered);
-    let (beginning, rest) = outcome(&obtained, facts.as_ref());
+    let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
     let others = entry::others(&contexts, named.as_deref(), &session, store.root());
@@ -46,41 +43,4 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
     Ok(())
-}
-
-/// One sentence, in two parts of which the first may be coloured: how the token was come by and who that is; from whom,
-/// until when.
-pub(super) fn outcome(obtained: &Obtained, facts: Option<&SessionFacts>) -> (String, String) {
-    let how = match obtained.how {
-        How::Remembered => "Already signed in",
-        How::Refreshed => "Still signed in",
-        How::SignedIn => "Signed in",
-    };
-    let account = facts.and_then(|facts| facts.account.as_deref()).map(|account| printable(account, 200));
-    let from = facts.map(|facts| match &facts.tenant {
-        Some(tenant) => format!(", tenant {}", printable(tenant, 100)),
-        None => format!(", issuer {}", printable(&facts.issuer, 200)),
-    });
-    let account = account.map(|account| format!(" as {account}")).unwrap_or_default();
-    (format!("{how}{account}"), format!("{}, valid until {}.", from.unwrap_or_default(), until(obtained.expires_at)))
-}
-
-/// A time as people read it: local, with what is left.
-fn until(at: DateTime<Utc>) -> String {
-    format!("{} ({})", at.with_timezone(&Local).format("%Y-%m-%d %H:%M"), left(at - Utc::now()))
-}
-
-fn left(span: TimeDelta) -> String {
-    if span > TimeDelta::zero() { format!("{} left", in_units(span)) } else { "over".to_owned() }
-}
-
-/// A span in its two largest units.
-pub(super) fn in_units(span: TimeDelta) -> String {
-    let minutes = span.num_minutes();
-    match minutes {
-        0 => format!("{} s", span.num_seconds()),
-        1..60 => format!("{minutes} min"),
-        60..1440 => format!("{} h {} min", minutes / 60, minutes % 60),
-        _ => format!("{} d {} h", minutes / 1440, minutes % 1440 / 60),
-    }
 }

@@ -15,7 +15,7 @@ use kubectl_login::store::key::HomeError;
 use kubectl_login::store::{Recall, SessionFacts, Store};
 use kubectl_login::text::printable;
 
-use super::args::LogoutArgs;
+use super::args::{LogoutArgs, MethodArgs};
 use super::clean::{self, KeyringKey};
 use super::entry::{self, Context};
 use super::report;
@@ -38,10 +38,11 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
 
 /// The sign-in of one kubeconfig entry.
 fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Result<()> {
-    let (entry, settings, own_environment) = entry::settings_of(&args.entry, environment).map_err(|error| Error {
-        next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
-        ..error
-    })?;
+    let (entry, settings, own_environment) = entry::settings_of(&args.entry, &MethodArgs::default(), environment)
+        .map_err(|error| Error {
+            next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
+            ..error
+        })?;
     let cache_dir = args.cache_dir.as_deref().or(settings.cache_dir.as_deref());
     let store = open(Store::open(paths::state(cache_dir, &own_environment), &own_environment))?;
     let session = Identity::of(&settings.profile).session;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod authorization;
 mod clean;
 mod completion;
 mod entry;

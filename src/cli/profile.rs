@@ -13,14 +13,26 @@ use kubectl_login::store::Store;
 use kubectl_login::text::printable;
 
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
+use super::authorization;
 use super::typed::Typed;
 use crate::ui::Prompt;
 
 /// Sign-in methods of Azure/kubelogin.
-pub(super) const METHODS: &[&str] =
-    &["devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
+pub(super) const METHODS: &[&str] = &[
+    "devicecode",
+    "interactive",
+    "auto",
+    "spn",
+    "ropc",
+    "msi",
+    "azurecli",
+    "azd",
+    "workloadidentity",
+    "azurepipelines",
+];
 /// Methods with a human in front: there a flag wins over the environment.
-const HUMAN_METHODS: &[&str] = &["devicecode", "interactive"];
+const HUMAN_METHODS: &[(&str, Method)] =
+    &[("devicecode", Method::DeviceCode), ("interactive", Method::Browser), ("auto", Method::Auto)];
 /// Grants of int128/kubelogin.
 pub(super) const GRANTS: &[&str] =
     &["auto", "authcode", "authcode-keyboard", "password", "device-code", "client-credentials"];
@@ -66,7 +78,7 @@ pub(super) fn settings(args: &GetTokenArgs, typed: &Typed, environment: &Environ
     };
     let profile = match dialect(typed)? {
         Dialect::Entra => entra(args, typed, environment, network, storage)?,
-        Dialect::Oidc => oidc(args, network, storage)?,
+        Dialect::Oidc => oidc(args, environment, network, storage)?,
     };
     Ok(Settings {
         profile,
@@ -122,7 +134,8 @@ fn entra(
     if !METHODS.contains(&method) {
         return Err(no_such("--login", method, "sign-in method", METHODS));
     }
-    let human = HUMAN_METHODS.contains(&method);
+    let by_human = HUMAN_METHODS.iter().find(|(name, _)| *name == method).map(|(_, method)| *method);
+    let human = by_human.is_some();
     let arm = args.use_azurerm_env_vars.unwrap_or(false);
     let (client_names, tenant_names): (&[&str], &[&str]) = if arm {
         (&[environment::ARM_CLIENT_ID], &[environment::ARM_TENANT_ID])
@@ -144,13 +157,13 @@ fn entra(
     {
         network.timeout = Some(timeout);
     }
-    if method != "devicecode" {
+    let Some(by_human) = by_human else {
         // The variable wins over the flag, so the flag would not help.
         return Err(match by_variable {
             Some(_) => not_yet(&format!("{}={method}", environment::AAD_LOGIN_METHOD), "devicecode there"),
             None => not_yet(&format!("--login {method}"), "--login devicecode"),
         });
-    }
+    };
     if let Some(name) = typed.not_yet {
         return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));
     }
@@ -185,16 +198,17 @@ fn entra(
         },
         client_id,
         client_secret: None,
-        method: Method::DeviceCode,
-        account_hint: args.login_hint.clone().filter(|hint| !hint.trim().is_empty()),
+        method: by_human,
+        account_hint: account_hint(args),
         token_kind: TokenKind::Access,
         network,
         storage,
         browser: browser(&args.browser),
+        authorization: authorization::at_entra(args, environment)?,
     })
 }
 
-fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profile> {
+fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storage: Storage) -> Result<Profile> {
     let grant = args.grant_type.as_str();
     if !GRANTS.contains(&grant) {
         return Err(no_such("--grant-type", grant, "grant", GRANTS));
@@ -208,23 +222,27 @@ fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profi
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
     discovery::issuer_url(&issuer)?;
-    let grant = match (grant, &args.username) {
-        ("auto", Some(name)) if !name.is_empty() => "password",
-        ("auto", _) => "device-code",
-        (grant, _) => grant,
+    let method = match (grant, &args.username) {
+        ("auto", Some(name)) if !name.is_empty() => {
+            return Err(not_yet("--grant-type password, which --username asks for,", "--grant-type device-code"));
+        }
+        ("auto", _) => Method::Auto,
+        ("authcode", _) => Method::Browser,
+        ("authcode-keyboard", _) => Method::Keyboard,
+        ("device-code", _) => Method::DeviceCode,
+        _ => return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code")),
     };
-    if grant != "device-code" {
-        return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code"));
-    }
+    let (authorization, other_scopes) = authorization::elsewhere(args, method, environment)?;
+    let extra_scopes = other_scopes.unwrap_or_else(|| args.oidc_extra_scope.clone());
     let use_access_token = args.oidc_use_access_token.unwrap_or(false);
     // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
-    for scope in &args.oidc_extra_scope {
+    for scope in &extra_scopes {
         audience::refuse_foreign(scope)?;
     }
     Ok(Profile {
         provider: Provider::Oidc {
             issuer,
-            extra_scopes: scopes(&args.oidc_extra_scope)?,
+            extra_scopes: scopes(&extra_scopes)?,
             pkce: match (args.oidc_use_pkce, args.oidc_pkce_method.as_str()) {
                 (Some(true), _) | (_, "S256") => Pkce::Always,
                 (_, "no") => Pkce::Never,
@@ -233,13 +251,18 @@ fn oidc(args: &GetTokenArgs, network: Network, storage: Storage) -> Result<Profi
         },
         client_id,
         client_secret: args.oidc_client_secret.clone().filter(|text| !text.is_empty()).map(Secret::new),
-        method: Method::DeviceCode,
-        account_hint: None,
+        method,
+        account_hint: account_hint(args),
         token_kind: if use_access_token { TokenKind::Access } else { TokenKind::Id },
         network: Network { headers: headers(&args.oidc_request_header)?, ..network },
         storage,
         browser: browser(&args.browser),
+        authorization,
     })
+}
+
+fn account_hint(args: &GetTokenArgs) -> Option<String> {
+    args.login_hint.clone().filter(|hint| !hint.trim().is_empty())
 }
 
 /// The browser that the flags ask for.

@@ -6,6 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
+use kubectl_login::session::in_units;
 use kubectl_login::store::Store;
 use kubectl_login::store::homes::Home;
 use kubectl_login::text::{json_without_controls, printable, without_controls};
@@ -13,7 +14,6 @@ use serde::Serialize;
 
 use super::args::{Output, StatusArgs};
 use super::entry::{self, Context};
-use super::login::in_units;
 use super::report;
 use crate::ui::wrap::{self, wrapped};
 

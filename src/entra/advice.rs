@@ -11,7 +11,7 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let reference = answer.reference();
     let (kind, otherwise) = match answer.class() {
         Class::Declined if is_policy(answer) => (Kind::Refused, ASK),
-        Class::Declined => (Kind::SignInNeeded, "Run the command again to get a new code, and approve it."),
+        Class::Declined => (Kind::SignInNeeded, "Run the command again, and approve the sign-in."),
         Class::CodeExpired => (Kind::SignInNeeded, EXPIRED),
         Class::GrantRefused if is_policy(answer) => (Kind::Refused, ASK),
         Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
@@ -36,7 +36,7 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
             "bad_verification_code" => {
                 "Run the command again to get a new code; the server does not know the one it gave out."
             }
-            "unauthorized_client" => "Ask whoever registered the client to allow this grant (device code) for it.",
+            "unauthorized_client" => "Ask whoever registered the client to allow this way of signing in for it.",
             "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
             "invalid_scope" => "Check --server-id or --oidc-extra-scope: the issuer does not know one of the scopes.",
             _ => otherwise,
@@ -65,6 +65,21 @@ fn is_policy(answer: &ErrorAnswer) -> bool {
 /// poll pending until the code ends).
 pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the browser refused the sign-in, ask your administrator whether a policy (conditional-access, at Entra ID) forbids device codes.";
 
+/// The first step of somebody whose code is of no use because of a policy against codes, or against devices that cannot be
+/// told by one.
+pub const WITHOUT_A_CODE: &str =
+    "Sign in in a browser on this machine, which fewer policies forbid: kubectl login --login interactive";
+/// What has to be done at Entra before anybody can sign in in a browser.
+pub const REGISTER_REDIRECT: &str = "Ask whoever registered the application to add http://localhost as a redirect address for mobile and desktop applications.";
+
+/// Whether a sign-in in the browser may succeed where this refusal of a device code was the answer: codes as such are
+/// blocked, the device has to prove itself, or a page has something to ask.
+pub fn is_about_codes(answer: &ErrorAnswer) -> bool {
+    answer.error_codes.iter().flatten().any(
+        |number| matches!(number, 50097 | 50129 | 50187 | 50199 | 53000..=53004 | 65001 | 530_003 | 530_032..=530_036),
+    )
+}
+
 /// The next step for an AADSTS number, where it is more precise than the class.
 fn by_number(number: u64) -> Option<&'static str> {
     Some(match number {
@@ -83,7 +98,10 @@ fn by_number(number: u64) -> Option<&'static str> {
         90002 | 90038 => "Check --tenant-id and --environment: the tenant is not known in this cloud.",
         700_016 | 700_011 => "Check --client-id and --tenant-id: the tenant does not know this application.",
         500_011 | 500_014 => "Check --server-id and --environment: the tenant does not know this server application.",
-        7_000_218 => "Ask whoever registered the application to set \"Allow public client flows\" to yes.",
+        7_000_218 => {
+            "Ask whoever registered the application to set \"Allow public client flows\" to yes.\nFor a sign-in in the browser, http://localhost has to be registered for mobile and desktop applications, not for web."
+        }
+        50011 => REGISTER_REDIRECT,
         700_025 => "Leave out the client secret: the application is a public client.",
         50020 | 16000 | 50034 | 90072 => "Sign in with an account of this tenant, or correct --tenant-id.",
         50053 | 50057 => "Ask your administrator: the account is locked or disabled.",

@@ -136,10 +136,13 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
     Ok(Endpoints {
         issuer: endpoint("v2.0")?.to_string(),
         token: endpoint("oauth2/v2.0/token")?,
+        authorization: Some(endpoint("oauth2/v2.0/authorize")?),
         device_authorization: Some(endpoint("oauth2/v2.0/devicecode")?),
         revocation: None,
         keys: None,
-        offers_s256: false,
+        offers_s256: None,
+        // A tenant's domain and its id are two names of one issuer.
+        names_itself: None,
         signing_algorithms: Vec::new(),
         secret_in_body: Some(true),
     })

@@ -79,6 +79,27 @@ pub enum Class {
 }
 
 impl ErrorAnswer {
+    /// An error that a browser carried back (RFC 6749 4.1.2.1). What Entra adds to the object elsewhere stands in the
+    /// text there.
+    pub fn in_parameters(error: &str, description: Option<&str>) -> ErrorAnswer {
+        let text = description.unwrap_or_default();
+        let after = |label: &str| {
+            let value = text.split_once(label)?.1.split_whitespace().take(if label == "Timestamp:" { 2 } else { 1 });
+            Some(value.collect::<Vec<_>>().join(" "))
+        };
+        let number = text.split_once("AADSTS").map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next());
+        ErrorAnswer {
+            error: error.to_owned(),
+            error_description: description.map(str::to_owned),
+            suberror: None,
+            claims: None,
+            error_codes: number.flatten().and_then(|number| number.parse().ok()).map(|number| vec![number]),
+            correlation_id: after("Correlation ID:"),
+            trace_id: after("Trace ID:"),
+            timestamp: after("Timestamp:"),
+        }
+    }
+
     /// The class, from `error`, `suberror` and `claims` alone; numbers can change without notice.
     pub fn class(&self) -> Class {
         match self.error.as_str() {
@@ -209,6 +230,16 @@ mod tests {
         );
         assert_eq!(answer.description(), "AADSTS50173: Revoked.");
         assert_eq!(answer.reference().as_deref(), Some("AADSTS50173, correlation c, trace t, at x"));
+    }
+
+    #[test]
+    fn ids_in_the_text_are_found() {
+        let text = "AADSTS65004: User declined to consent.\r\nTrace ID: t\r\nCorrelation ID: c\r\nTimestamp: 2026-01-01 00:00:00Z";
+        let answer = ErrorAnswer::in_parameters("access_denied", Some(text));
+        let reference = "AADSTS65004, correlation c, trace t, at 2026-01-01 00:00:00Z";
+        assert_eq!(answer.reference().as_deref(), Some(reference));
+        assert_eq!(answer.description(), "AADSTS65004: User declined to consent.");
+        assert_eq!(ErrorAnswer::in_parameters("access_denied", Some("AADSTS")).reference(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A client of one issuer: each request of the protocol that is made, and nothing about when or why.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use base64::Engine as _;
 use chrono::TimeDelta;
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode, EmptyExtraDeviceAuthorizationFields,
-    EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RefreshToken,
-    RequestTokenError, Scope, StandardDeviceAuthorizationResponse, StandardRevocableToken,
-    StandardTokenIntrospectionResponse, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode,
+    EmptyExtraDeviceAuthorizationFields, EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
+    StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ use crate::secret::Secret;
 /// The device authorization answer (RFC 8628 3.2).
 pub type DeviceAuthorization = StandardDeviceAuthorizationResponse;
 
-type ProtocolClient = oauth2::Client<
+pub(super) type ProtocolClient = oauth2::Client<
     ErrorAnswer,
     TokenAnswer,
     StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
@@ -37,6 +38,8 @@ type ProtocolClient = oauth2::Client<
     EndpointNotSet,
     EndpointSet,
 >;
+
+type ProtocolFailure = RequestTokenError<Trouble, ErrorAnswer>;
 
 /// A client of one issuer.
 pub struct Client {
@@ -80,7 +83,7 @@ impl Client {
         Client { http, endpoints, id: id.to_owned(), secret, secret_in_body }
     }
 
-    fn protocol(&self) -> ProtocolClient {
+    pub(super) fn protocol(&self) -> ProtocolClient {
         let client = oauth2::Client::new(ClientId::new(self.id.clone()))
             .set_auth_type(if self.secret_in_body.get() { AuthType::RequestBody } else { AuthType::BasicAuth })
             .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()));
@@ -178,18 +181,53 @@ impl Client {
         }
     }
 
+    /// Trades an authorization code for tokens (RFC 6749 4.1.3), with what the authorization request promised.
+    ///
+    /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
+    pub async fn exchange(
+        &self,
+        code: &AuthorizationCode,
+        redirect_uri: Option<&str>,
+        verifier: Option<&PkceCodeVerifier>,
+        limit: Duration,
+    ) -> Result<Granted, Failure> {
+        let secrets = [code.secret().as_str(), verifier.map_or("", |verifier| verifier.secret())];
+        self.tokens(&secrets, limit, async |client, transport| {
+            let mut request = client.exchange_code(code.clone());
+            if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
+                request = request.set_redirect_uri(Cow::Owned(url));
+            }
+            if let Some(verifier) = verifier {
+                request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.secret().clone()));
+            }
+            request.request_async(transport).await
+        })
+        .await
+    }
+
     /// Trades a refresh token for new tokens (RFC 6749 6), with the scopes given.
     ///
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
+        self.tokens(&[token.expose()], limit, async |client, transport| {
+            let scopes = scopes.iter().cloned().map(Scope::new);
+            client.exchange_refresh_token(&refresh_token).add_scopes(scopes).request_async(transport).await
+        })
+        .await
+    }
+
+    /// Makes a request of the token endpoint in which `secrets` are sent.
+    async fn tokens(
+        &self,
+        secrets: &[&str],
+        limit: Duration,
+        request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
+    ) -> Result<Granted, Failure> {
         loop {
             let transport = Transport::new(&self.http, limit);
-            let client = self.protocol();
-            let scopes = scopes.iter().cloned().map(Scope::new);
-            let request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
-            let answer = request.request_async(&transport).await;
-            match answer.map_err(|error| self.failure(&self.endpoints.token, error, &[token.expose()])) {
+            let answer = request(&self.protocol(), &transport).await;
+            match answer.map_err(|error| self.failure(&self.endpoints.token, error, secrets)) {
                 Ok(answer) => return Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
                 Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {}
                 Err(failure) => return Err(failure),
@@ -254,7 +292,7 @@ impl Client {
         (headers, form.finish().into_bytes())
     }
 
-    fn failure(&self, url: &Url, error: RequestTokenError<Trouble, ErrorAnswer>, sent: &[&str]) -> Failure {
+    fn failure(&self, url: &Url, error: ProtocolFailure, sent: &[&str]) -> Failure {
         match error {
             RequestTokenError::ServerResponse(answer) => self.refused(answer, sent),
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),

@@ -19,6 +19,8 @@ pub struct Discovery {
     issuer: String,
     token_endpoint: String,
     #[serde(default)]
+    authorization_endpoint: Option<String>,
+    #[serde(default)]
     device_authorization_endpoint: Option<String>,
     #[serde(default)]
     revocation_endpoint: Option<String>,
@@ -30,6 +32,8 @@ pub struct Discovery {
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 /// The issuer's URL, checked.
@@ -99,15 +103,18 @@ impl Discovery {
             text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
         };
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
+        let s256 = &self.code_challenge_methods_supported;
         let auth_methods = &self.token_endpoint_auth_methods_supported;
         Ok(Endpoints {
             issuer: self.issuer.clone(),
             token: endpoint("token_endpoint", &self.token_endpoint)?,
+            authorization: optional("authorization_endpoint", &self.authorization_endpoint)?,
             device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
             // Nobody is kept from signing in by an address that is of use only afterwards.
             revocation: optional("revocation_endpoint", &self.revocation_endpoint).unwrap_or_default(),
             keys: optional("jwks_uri", &self.jwks_uri)?,
-            offers_s256: offers(&self.code_challenge_methods_supported, "S256"),
+            offers_s256: s256.as_ref().map(|_| offers(s256, "S256")),
+            names_itself: Some(self.authorization_response_iss_parameter_supported.unwrap_or(false)),
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
             // Where both are offered the body it is: device endpoints are known to look nowhere else.
             secret_in_body: auth_methods.as_ref().map(|_| offers(auth_methods, "client_secret_post")),

@@ -1,7 +1,8 @@
-//! The protocol: OAuth 2.0 (RFC 6749), device authorization (RFC 8628), PKCE (RFC 7636), OpenID Connect discovery and
-//! ID tokens. It must not know which vendor answers, what is kept, or who is shown what.
+//! The protocol: OAuth 2.0 (RFC 6749), device authorization (RFC 8628), authorization code with PKCE (RFC 7636), OpenID
+//! Connect discovery and ID tokens. It must not know which vendor answers, what is kept, or who is shown what.
 
 pub mod answer;
+pub mod authorization;
 pub mod client;
 pub mod device;
 pub mod discovery;
@@ -18,14 +19,19 @@ pub struct Endpoints {
     pub issuer: String,
     /// Token endpoint (RFC 6749 3.2).
     pub token: Url,
+    /// Authorization endpoint (RFC 6749 3.1), where there is one.
+    pub authorization: Option<Url>,
     /// Device authorization endpoint (RFC 8628 3.1), where there is one.
     pub device_authorization: Option<Url>,
     /// Revocation endpoint (RFC 7009), where there is one.
     pub revocation: Option<Url>,
     /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
     pub keys: Option<Url>,
-    /// Whether the issuer offers PKCE with S256.
-    pub offers_s256: bool,
+    /// Whether the issuer offers PKCE with S256; `None` where it does not say.
+    pub offers_s256: Option<bool>,
+    /// Whether what comes back from the authorization endpoint has to name the issuer (RFC 9207); `None` where a name
+    /// in it says nothing.
+    pub names_itself: Option<bool>,
     /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
     pub signing_algorithms: Vec<String>,
     /// Whether a client secret goes into the body or into the Authorization header; `None` where the issuer does not say.

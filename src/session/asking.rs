@@ -6,16 +6,17 @@ use std::cell::RefCell;
 use tokio::time::Instant;
 
 use super::grant::{self, Unusable};
-use super::issuer::Issuer;
+use super::issuer::{self, Issuer};
 use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
-use super::{How, Obtained, Road};
+use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
-use crate::profile::{Provider, Storage};
-use crate::signin::{self, Desk, NoTokens, Reach};
+use crate::oauth::jwks::VerifyError;
+use crate::profile::{Method, Provider, Storage};
+use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
-use crate::store::{SessionFacts, SessionRecord};
+use crate::store::{SessionFacts, SessionRecord, TokenRecord};
 
 impl Work<'_, '_> {
     pub(super) async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
@@ -44,17 +45,18 @@ impl Work<'_, '_> {
         let issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
+        let (method, choice) = signin::chosen(profile.method, &issuer.client.endpoints, person);
         let desk = Desk {
             profile,
             client: &issuer.client,
-            pkce: issuer.uses_pkce(),
             scopes: &scopes,
             person,
-            reason: reason.as_deref(),
+            why: Why { reason: reason.as_deref(), choice: choice.as_deref() },
+            choose_account: self.road.insist.on_sign_in,
             on_wait: &on_wait,
         };
-        let granted = tokio::select! {
-            outcome = signin::way(profile.method).sign_in(&desk) => outcome.map_err(|ending| match ending {
+        let mut signed_in = tokio::select! {
+            outcome = signin::way(method).sign_in(&desk) => outcome.map_err(|ending| match ending {
                 NoTokens::Unanswered(error) => WorkFailure::New { error, stickiness: Stickiness::Unanswered },
                 NoTokens::Refused(error) => WorkFailure::sticky(error),
                 NoTokens::NotShown(error) => WorkFailure::nobody(error),
@@ -62,61 +64,88 @@ impl Work<'_, '_> {
             })?,
             error = interrupted() => return Err(WorkFailure::sticky(error)),
         };
-        let who = grant::who(&granted);
-        if let Some(hint) = &profile.account_hint
-            && !who.answers_to(hint)
-        {
-            let error = Error::sign_in_needed(
-                format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
-                "Sign in with the expected account (a private browser window helps), or change --login-hint.",
-            );
-            return Err(WorkFailure::sticky(error));
-        }
-        let facts = SessionFacts {
-            issuer: issuer.client.endpoints.issuer.clone(),
-            tenant: match &profile.provider {
-                Provider::Entra { tenant, .. } => Some(tenant.clone()),
-                Provider::Oidc { .. } => None,
-            },
-            client: profile.client_id.clone(),
-            account: who.account.clone(),
-            method: profile.method.name().to_owned(),
-            refreshable: grant::refresh_token(&granted).is_some(),
-        };
-        // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
-        let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
-        let keep_session = |keeper| self.road.keep_session(keeper, &facts, &record);
-        let kept = keeper.as_ref().map_or(Ok(()), keep_session);
-        let grant = tokio::select! {
-            grant = grant::read(&issuer, profile, &granted, Instant::now() + limit) => grant,
-            error = interrupted() => return Err(WorkFailure::passing(error)),
-        };
-        let grant = match grant {
-            Ok(grant) => grant,
-            Err(unusable) => {
-                let error = match unusable {
-                    Unusable::NoIdToken => Error::failed(
-                        "the issuer gave no ID token",
-                        "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
-                    ),
-                    Unusable::Other(error) => error,
-                };
-                return Err(WorkFailure::passing(error));
+        let visitor = signed_in.visitor.take();
+        let outcome = take_in(self.road, &issuer, signed_in, method, scopes, keeper.as_ref()).await;
+        if let Some(visitor) = visitor {
+            match &outcome {
+                Ok((obtained, _)) => {
+                    let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
+                    visitor.tell(Ok(&format!("{beginning}{rest}"))).await;
+                }
+                Err(WorkFailure::New { error, .. } | WorkFailure::Told(Failed { error, .. })) => {
+                    visitor.tell(Err(error)).await;
+                }
             }
-        };
-        let keep_token = |keeper| self.road.keep_token(keeper, &grant);
-        let road = self.road;
-        let kept = kept.and_then(|()| keeper.as_ref().filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
+        }
+        let (obtained, kept) = outcome?;
         tracing::info!("signed in");
         say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
-        Ok(Obtained {
-            token: grant.token.token,
-            expires_at: grant.token.expires_at,
-            how: How::SignedIn,
-            facts: Some(facts),
-            home: keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home),
-        })
+        Ok(obtained)
     }
+}
+
+/// Looks at what a sign-in brought and keeps it. The token in hand comes out even where it could not be kept; whether it
+/// was comes out beside it.
+async fn take_in(
+    road: &Road<'_>,
+    issuer: &Issuer<'_>,
+    signed_in: SignedIn,
+    method: Method,
+    scopes: Vec<String>,
+    keeper: Option<&Keeper>,
+) -> Result<(Obtained, std::io::Result<()>), WorkFailure> {
+    let profile = road.profile;
+    let granted = signed_in.granted;
+    let who = grant::who(&granted);
+    if let Some(nonce) = &signed_in.nonce
+        && !who.belongs_to(nonce)
+    {
+        // Nothing of it is kept: it may be somebody else's sign-in.
+        let error = VerifyError::Nonce;
+        return Err(WorkFailure::passing(issuer::unusable(&error.to_string(), error.next())));
+    }
+    if let Some(hint) = &profile.account_hint
+        && !who.answers_to(hint)
+    {
+        let error = Error::sign_in_needed(
+            format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
+            "Sign in with the expected account (a private browser window helps), or change --login-hint.",
+        );
+        return Err(WorkFailure::sticky(error));
+    }
+    let facts = SessionFacts {
+        issuer: issuer.client.endpoints.issuer.clone(),
+        tenant: match &profile.provider {
+            Provider::Entra { tenant, .. } => Some(tenant.clone()),
+            Provider::Oidc { .. } => None,
+        },
+        client: profile.client_id.clone(),
+        account: who.account.clone(),
+        method: method.name().to_owned(),
+        refreshable: grant::refresh_token(&granted).is_some(),
+    };
+    // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
+    let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
+    let kept = keeper.map_or(Ok(()), |keeper| road.keep_session(keeper, &facts, &record));
+    let deadline = Instant::now() + profile.network.needed();
+    let grant = tokio::select! {
+        grant = grant::read(issuer, profile, &granted, deadline) => grant,
+        error = interrupted() => return Err(WorkFailure::passing(error)),
+    };
+    let grant = grant.map_err(|unusable| {
+        WorkFailure::passing(match unusable {
+            Unusable::NoIdToken => Error::failed(
+                "the issuer gave no ID token",
+                "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
+            ),
+            Unusable::Other(error) => error,
+        })
+    })?;
+    let keep_token = |keeper| road.keep_token(keeper, &grant);
+    let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
+    let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);
+    let TokenRecord { token, expires_at, .. } = grant.token;
+    Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home }, kept))
 }
 
 fn nobody(provider: &Provider, reason: Option<&str>, why: &str, way_on: &str) -> Error {

@@ -37,6 +37,8 @@ pub(super) struct Who {
     pub(super) account: Option<String>,
     /// The ID token's `sub`: who it is, whatever the names.
     pub(super) subject: Option<String>,
+    /// The ID token's `nonce`; `None` without an ID token.
+    nonce: Option<Option<String>>,
     /// Every name the tokens give that account, in lower case.
     names: Vec<String>,
 }
@@ -45,6 +47,11 @@ impl Who {
     /// Whether the account is the one that `hint` means. Tokens that name nobody cannot be compared, which is a no.
     pub(super) fn answers_to(&self, hint: &str) -> bool {
         self.names.contains(&hint.trim().to_lowercase())
+    }
+
+    /// Whether this answers the sign-in that sent `nonce` (OIDC Core 3.1.3.7, 11), as far as an ID token came along.
+    pub(super) fn belongs_to(&self, nonce: &str) -> bool {
+        self.nonce.as_ref().is_none_or(|found| found.as_deref() == Some(nonce))
     }
 
     /// A name for messages.
@@ -58,8 +65,10 @@ pub(super) fn who(granted: &Granted) -> Who {
     let id_claims = granted.answer.extra_fields().id_token.as_ref().and_then(|token| Claims::read(token.expose()).ok());
     let access_claims = Claims::read(granted.answer.access_token().secret()).ok();
     let subject = id_claims.as_ref().and_then(|claims| claims.string("sub")).map(str::to_owned);
+    let nonce = id_claims.as_ref().map(|claims| claims.nonce().map(str::to_owned));
     let claims: Vec<Claims> = [id_claims, access_claims].into_iter().flatten().collect();
-    Who { account: claims.iter().find_map(Claims::account), subject, names: claims.iter().flat_map(names).collect() }
+    let account = claims.iter().find_map(Claims::account);
+    Who { account, subject, nonce, names: claims.iter().flat_map(names).collect() }
 }
 
 /// Why an answer with tokens brings none for the cluster.

@@ -16,7 +16,7 @@ use crate::store::key::hex;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The session: authority or issuer, tenant, client and its secret, account hint, method class, whom
-    /// connections trust.
+    /// connections trust, parameters of the sign-in page.
     pub session: String,
     /// The token in it: audience or scopes, kind, extra headers.
     pub token: String,
@@ -46,6 +46,12 @@ impl Identity {
         session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
         session.add(profile.method.class());
         session.add(&trust(&profile.network));
+        // They may say who is to sign in, and how. No method leaves them out here, so that changing it asks nobody again.
+        let mut parameters: Vec<_> = profile.authorization.extra_parameters.iter().collect();
+        parameters.sort();
+        for (name, value) in parameters {
+            session.add(name).add(value);
+        }
         let session = session.finish();
 
         token.add(match profile.token_kind {
@@ -118,7 +124,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Browser, Method, Pkce, Storage};
+    use crate::profile::{Authorization, Browser, Method, Pkce, Storage};
     use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
@@ -147,6 +153,7 @@ mod tests {
             network: Network::default(),
             storage: Storage::Auto,
             browser: Browser::Skip,
+            authorization: Authorization::default(),
         }
     }
 
@@ -171,9 +178,12 @@ mod tests {
         secret.client_secret = Some(Secret::new("s"));
         let mut unchecked = oidc(&[]);
         unchecked.network.insecure = true;
+        let mut asked_otherwise = oidc(&[]);
+        asked_otherwise.authorization.extra_parameters = vec![("kc_idp_hint".to_owned(), "x".to_owned())];
         let mut own_authority = oidc(&[]);
         own_authority.network.ca_data = vec!["x".to_owned()];
         let others = [
+            Identity::of(&asked_otherwise),
             Identity::of(&own_authority),
             Identity::of(&entra("https://login.microsoftonline.us/", "t", "s")),
             Identity::of(&entra("https://login.microsoftonline.com/", "u", "s")),

@@ -13,7 +13,7 @@ use crate::oauth::client::Client;
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
 use crate::oauth::jwt::Claims;
-use crate::profile::{Pkce, Profile, Provider};
+use crate::profile::{Profile, Provider};
 use crate::store::Store;
 
 /// How long discovery documents and keys are remembered.
@@ -49,7 +49,7 @@ impl<'a> Issuer<'a> {
             }
             Provider::Oidc { issuer, .. } => {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
-                let id = issuer_document(issuer, &profile.network, "discovery");
+                let id = issuer_document(issuer, &profile.network, "discovery 2");
                 let remembered = match fresh {
                     Freshness::Remembered => store.public::<Discovery>(&id, REMEMBERED),
                     Freshness::Now => None,
@@ -69,23 +69,13 @@ impl<'a> Issuer<'a> {
         Ok(Issuer { client, profile, store })
     }
 
-    /// Whether the device flow uses PKCE here.
-    pub fn uses_pkce(&self) -> bool {
-        match &self.profile.provider {
-            Provider::Entra { .. } => false,
-            Provider::Oidc { pkce, .. } => match pkce {
-                Pkce::Auto => self.client.endpoints.offers_s256,
-                Pkce::Always => true,
-                Pkce::Never => false,
-            },
-        }
-    }
-
     /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
     /// remembered, and fetched again when one is missing.
     ///
     /// (Entra's ID tokens never go to a cluster. They tell who signed in, and are only parsed: they come over TLS from the
     /// token endpoint itself, OIDC Core 3.1.3.7, 6.)
+    ///
+    /// Whether it answers the sign-in it came from (`nonce`) has been seen before.
     ///
     /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`.
     pub async fn verified_id_token(&self, token: &str, clock_ahead: TimeDelta, deadline: Instant) -> Result<Claims> {
@@ -123,6 +113,7 @@ impl<'a> Issuer<'a> {
     }
 }
 
-fn unusable(why: &str, next: &str) -> Error {
+/// An ID token that is not taken, and why.
+pub(super) fn unusable(why: &str, next: &str) -> Error {
     Error::failed(format!("the issuer's ID token cannot be used: {why}"), next)
 }

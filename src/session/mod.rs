@@ -10,18 +10,17 @@ mod coordination;
 mod grant;
 pub mod identity;
 pub mod issuer;
+mod obtained;
 pub mod outcome;
 pub mod revocation;
 mod work;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::profile::Profile;
-use crate::secret::Secret;
 use crate::signin::{Person, Reach};
-use crate::store::homes::Home;
 use crate::store::key::HomeError;
 use crate::store::lock::{Holder, Lock};
 use crate::store::records::Keeper;
@@ -30,6 +29,7 @@ use caller::Caller;
 use coordination::Coordination;
 use grant::Grant;
 use identity::Identity;
+pub use obtained::{How, Obtained, in_units};
 use outcome::Verdict;
 use work::WorkFailure;
 
@@ -49,32 +49,6 @@ pub struct Insist {
     pub on_sign_in: bool,
     /// Somebody typed this command just now: what ended badly before is forgotten, discovery is not trusted.
     pub typed: bool,
-}
-
-/// How a token was come by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// From the store.
-    Remembered,
-    /// With the refresh token.
-    Refreshed,
-    /// A person signed in.
-    SignedIn,
-}
-
-/// A token in hand.
-#[derive(Debug)]
-pub struct Obtained {
-    /// The bearer token.
-    pub token: Secret,
-    /// When it ends, by this machine's clock.
-    pub expires_at: DateTime<Utc>,
-    /// How it was come by.
-    pub how: How,
-    /// What is known of the session; `None` for a remembered token, which is answered without looking.
-    pub facts: Option<SessionFacts>,
-    /// Where the key of what was kept now lives; `None` where nothing was, or it could not be kept.
-    pub home: Option<Home>,
 }
 
 /// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds). What it

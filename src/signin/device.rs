@@ -3,24 +3,25 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{CodePrompt, Desk, NoTokens, Person, Reach, Way, explain};
+use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain};
 use crate::entra::advice;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::http::is_acceptable_from;
-use crate::oauth::client::Granted;
+use crate::oauth::client::Failure;
 use crate::oauth::device::{self, Ending};
+use crate::profile::{Pkce, Provider};
 use crate::text::printable;
 
 /// The device authorization grant.
-pub struct DeviceCode;
+pub(super) struct DeviceCode;
 
 impl Way for DeviceCode {
-    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<Granted, NoTokens>> + 'a>> {
+    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<SignedIn, NoTokens>> + 'a>> {
         Box::pin(sign_in(desk))
     }
 }
 
-async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
+async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let client = desk.client;
     let Some(endpoint) = &client.endpoints.device_authorization else {
         return Err(NoTokens::Failed(Error::failed(
@@ -29,9 +30,14 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
         )));
     };
     let limit = desk.profile.network.needed();
-    let pending = device::start(client, endpoint, desk.scopes, desk.pkce, limit)
+    let with_pkce = match desk.profile.pkce() {
+        Pkce::Auto => client.endpoints.offers_s256 == Some(true),
+        Pkce::Always => true,
+        Pkce::Never => false,
+    };
+    let pending = device::start(client, endpoint, desk.scopes, with_pkce, limit)
         .await
-        .map_err(|failure| ended(explain(&failure, "sign in")))?;
+        .map_err(|failure| ended(refused(desk, &failure)))?;
     let shown_address = url::Url::parse(pending.verification_uri()).ok();
     if !shown_address.is_some_and(|url| is_acceptable_from(&client.endpoints.token, &url)) {
         return Err(NoTokens::Failed(Error::failed(
@@ -56,37 +62,37 @@ async fn sign_in(desk: &Desk<'_>) -> Result<Granted, NoTokens> {
         code: printable(pending.user_code(), 100),
         address_to_open: address_to_open.as_ref(),
         life: pending.life(),
-        reason: desk.reason,
+        why: desk.why,
     };
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
     match pending.wait(client, limit).await {
-        Ok(granted) => Ok(granted),
-        Err(Ending::Failed(failure)) => Err(ended(explain(&failure, "sign in"))),
+        Ok(granted) => Ok(SignedIn { granted, nonce: None, visitor: None }),
+        Err(Ending::Failed(failure)) => Err(ended(refused(desk, &failure))),
         Err(Ending::Expired(trouble)) => {
             let what = match trouble {
                 None => "the code ended before it was used".to_owned(),
                 Some(trouble) => format!("the code ended; {}", explain(&trouble, "ask whether it was used").what),
             };
-            Err(NoTokens::Unanswered(Error::sign_in_needed(what, advice::EXPIRED)))
+            let next = match desk.profile.provider {
+                // A page that refuses somebody leaves the code as it is: nobody here gets to know.
+                Provider::Entra { .. } => format!("{}\n{}", advice::EXPIRED, advice::WITHOUT_A_CODE),
+                Provider::Oidc { .. } => advice::EXPIRED.to_owned(),
+            };
+            Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
     }
 }
 
-/// A code in front of a person. However the wait ends, Ctrl-C included, it is put away first.
-struct Shown<'a>(&'a dyn Person);
-
-impl Drop for Shown<'_> {
-    fn drop(&mut self) {
-        self.0.put_code_away();
+/// The words for a refusal, with the way around it where there is one.
+fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
+    let mut error = explain(failure, "sign in");
+    if let Failure::Refused(answer) = failure
+        && matches!(desk.profile.provider, Provider::Entra { .. })
+        && advice::is_about_codes(answer)
+    {
+        error.next = format!("{}\n{}", advice::WITHOUT_A_CODE, error.next);
     }
-}
-
-/// What an error after the person was (or could have been) asked means for the next try.
-fn ended(error: Error) -> NoTokens {
-    match error.kind {
-        Kind::SignInNeeded | Kind::Refused => NoTokens::Refused(error),
-        _ => NoTokens::Failed(error),
-    }
+    error
 }

@@ -3,17 +3,24 @@
 //! A way gets tokens from the issuer with the help of a [`Person`]. It must not know what is remembered, who else is
 //! waiting, or where a person reads what is written.
 
-pub mod device;
+mod authcode;
+mod device;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::oauth::Endpoints;
 use crate::oauth::client::{Client, Failure, Granted};
 use crate::profile::{Method, Profile};
+use crate::secret::Secret;
+use authcode::AuthCode;
+pub use authcode::Visitor;
+use device::DeviceCode;
 
 /// Whether somebody can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +38,15 @@ pub enum Reach {
     },
 }
 
+/// Why somebody is asked, and why in this way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Why<'a> {
+    /// Why somebody is asked although there was a session.
+    pub reason: Option<&'a str>,
+    /// Why in this way and in no other, as a sentence, where this program has chosen.
+    pub choice: Option<&'a str>,
+}
+
 /// What a person has to know to use a code.
 #[derive(Debug)]
 pub struct CodePrompt<'a> {
@@ -42,9 +58,36 @@ pub struct CodePrompt<'a> {
     pub address_to_open: Option<&'a Url>,
     /// How long the code lives.
     pub life: Duration,
-    /// Why somebody is asked although there was a session.
-    pub reason: Option<&'a str>,
+    /// Why somebody is asked.
+    pub why: Why<'a>,
 }
+
+/// What a person has to know to sign in on a page.
+#[derive(Debug)]
+pub struct PagePrompt<'a> {
+    /// The page.
+    pub address: &'a Url,
+    /// How the answer gets from the browser to this program.
+    pub way_back: WayBack,
+    /// How long it is waited for.
+    pub life: Duration,
+    /// Why somebody is asked.
+    pub why: Why<'a>,
+}
+
+/// How the answer gets from the browser to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// The browser brings it, if it runs on this machine; somebody may bring it too.
+    Listener,
+    /// Somebody has to bring it: nothing listens for it.
+    Person,
+    /// Somebody has to bring it, who may be a program at the other end of stdin.
+    PersonOrStdin,
+}
+
+/// What somebody brings, line by line. It ends when nothing more can come.
+pub type Lines = UnboundedReceiver<Secret>;
 
 /// Whoever can be asked to sign in.
 pub trait Person {
@@ -52,16 +95,31 @@ pub trait Person {
     fn reach(&self) -> Reach;
     /// Whether a terminal is there, whatever may be written where.
     fn is_at_a_terminal(&self) -> bool;
+    /// Why no browser can be opened that this person would see ("there is no display"); `None` where one can.
+    fn lacks_a_browser(&self) -> Option<String>;
     /// Shows a code; never waits for anything.
     ///
     /// Errors: nobody can be shown anything after all.
     fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()>;
-    /// The code that was shown is of no use any more: used, ended, or nobody waits for it.
-    fn put_code_away(&self);
+    /// Shows where to sign in; never waits for anything. What comes back by hand is read from then on, where it can be.
+    ///
+    /// Errors: nobody can be shown anything after all.
+    fn show_page(&self, prompt: &PagePrompt<'_>) -> Result<Option<Lines>>;
+    /// What was shown is of no use any more: used, ended, or nobody waits for it. Nothing is read any more either.
+    fn put_away(&self);
     /// Says one sentence to somebody who has just been asked something.
     fn say(&self, sentence: &str);
     /// Says one sentence to somebody at a terminal, and to nobody otherwise.
     fn mention(&self, sentence: &str);
+}
+
+/// What was shown to a person. However the wait ends, Ctrl-C included, it is put away first.
+struct Shown<'a>(&'a dyn Person);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.0.put_away();
+    }
 }
 
 /// What every way of signing in works with.
@@ -70,16 +128,26 @@ pub struct Desk<'a> {
     pub profile: &'a Profile,
     /// From whom.
     pub client: &'a Client,
-    /// Whether PKCE is used where the way itself does not insist on it.
-    pub pkce: bool,
     /// The scopes to ask for.
     pub scopes: &'a [String],
     /// Who is asked.
     pub person: &'a dyn Person,
-    /// Why somebody is asked although there was a session.
-    pub reason: Option<&'a str>,
+    /// Why.
+    pub why: Why<'a>,
+    /// Whether the person wants to choose an account, even if the browser knows one.
+    pub choose_account: bool,
     /// Called when the wait for a person begins, with how long it may last.
     pub on_wait: &'a dyn Fn(Duration),
+}
+
+/// How a sign-in ended with tokens.
+pub struct SignedIn {
+    /// The tokens.
+    pub granted: Granted,
+    /// What the ID token has to repeat, where something was sent that it has to.
+    pub nonce: Option<String>,
+    /// The browser that waits to be told how it ended.
+    pub visitor: Option<Visitor>,
 }
 
 /// How a sign-in ended without a token.
@@ -97,14 +165,34 @@ pub enum NoTokens {
 /// A way of signing in.
 pub trait Way {
     /// Gets tokens, with a person's help where the way needs one.
-    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<Granted, NoTokens>> + 'a>>;
+    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<SignedIn, NoTokens>> + 'a>>;
 }
 
-/// The way behind a method.
+/// The way behind a method; [`chosen`] leaves no other than these.
 pub fn way(method: Method) -> &'static dyn Way {
     match method {
-        Method::DeviceCode => &device::DeviceCode,
+        Method::Auto | Method::Browser => &AuthCode { listens: true },
+        Method::Keyboard => &AuthCode { listens: false },
+        Method::DeviceCode => &DeviceCode,
     }
+}
+
+/// The method to use where this program is to choose, and a sentence that says why; any other is left as it is.
+///
+/// The browser where there is one: no code has to be carried over, and fewer policies forbid it. Else a code.
+pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> (Method, Option<String>) {
+    if method != Method::Auto {
+        return (method, None);
+    }
+    let has_codes = endpoints.device_authorization.is_some();
+    let (method, why) = match (person.lacks_a_browser(), endpoints.authorization.is_some()) {
+        (None, true) => return (Method::Browser, Some("In the browser, since one can be opened here.".to_owned())),
+        (Some(_), true) if !has_codes => (Method::Browser, "the issuer gives out no codes".to_owned()),
+        (Some(why), _) => (Method::DeviceCode, format!("no browser can be opened here: {why}")),
+        (None, false) => (Method::DeviceCode, "the issuer signs nobody in by browser alone".to_owned()),
+    };
+    let how = if method == Method::Browser { "In a browser" } else { "With a code" };
+    (method, Some(format!("{how}, since {why}.")))
 }
 
 /// The words for a request that brought no tokens.
@@ -120,5 +208,13 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL.\nAsk whoever runs the server: its answer is not as the standard has it.",
         ),
+    }
+}
+
+/// What an error after the person was (or could have been) asked means for the next try.
+fn ended(error: Error) -> NoTokens {
+    match error.kind {
+        Kind::SignInNeeded | Kind::Refused => NoTokens::Refused(error),
+        _ => NoTokens::Failed(error),
     }
 }

@@ -23,15 +23,17 @@ pub(super) enum Opened {
     Failed(String),
 }
 
-/// Whether nobody would see a page that is opened here: over SSH (a forwarded display is far away too), in a pipeline, or
+/// Why nobody would see a page that is opened here: over SSH (a forwarded display is far away too), in a pipeline, or
 /// without a display, as in most containers. Under WSL the display is Windows'.
-pub(super) fn is_headless(environment: &Environment) -> bool {
-    let set = |name: &&str| environment.get_os(name).is_some();
-    if environment.ci().is_some() || [environment::SSH_CONNECTION, environment::SSH_TTY].iter().any(set) {
-        return true;
+pub(super) fn headless_because(environment: &Environment) -> Option<String> {
+    let set = |name: &str| environment.get_os(name).is_some();
+    let far_away = [environment::SSH_CONNECTION, environment::SSH_TTY].into_iter().find(|name| set(name));
+    if let Some(variable) = environment.ci().or(far_away) {
+        return Some(format!("{variable} is set"));
     }
     let displays = [environment::DISPLAY, environment::WAYLAND_DISPLAY, environment::WSL_DISTRO_NAME];
-    !cfg!(any(target_os = "macos", windows)) && !displays.iter().any(set)
+    let has_display = cfg!(any(target_os = "macos", windows)) || displays.into_iter().any(set);
+    (!has_display).then(|| "there is no display".to_owned())
 }
 
 /// Opens `url`, which has been checked to be https (or on this machine), with the first program that can be started.
@@ -44,7 +46,7 @@ pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> O
             if started(&command) { Opened::Yes } else { Opened::Failed(program.clone()) }
         }
         Browser::Desktop => {
-            let headless = is_headless(environment);
+            let headless = headless_because(environment).is_some();
             // An editor that works here and is shown elsewhere brings a BROWSER of its own, which opens pages there.
             let remote_editor = environment.get_os(environment::VSCODE_IPC_HOOK_CLI).is_some();
             let named = environment.get(environment::BROWSER).filter(|_| !headless || remote_editor);
@@ -128,13 +130,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_display_counts_unless_it_is_far_away() {
-        assert!(is_headless(&environment(&[])));
-        assert!(!is_headless(&environment(&["DISPLAY"])));
-        assert!(!is_headless(&environment(&["WAYLAND_DISPLAY"])));
-        assert!(!is_headless(&environment(&["WSL_DISTRO_NAME"])));
-        assert!(is_headless(&environment(&["DISPLAY", "SSH_CONNECTION"])));
-        assert!(is_headless(&environment(&["DISPLAY", "SSH_TTY"])));
-        assert!(is_headless(&environment(&["DISPLAY", "CI"])));
+        let headless = |variables: &[&str]| headless_because(&environment(variables)).is_some();
+        assert!(headless(&[]));
+        assert!(!headless(&["DISPLAY"]));
+        assert!(!headless(&["WAYLAND_DISPLAY"]));
+        assert!(!headless(&["WSL_DISTRO_NAME"]));
+        assert!(headless(&["DISPLAY", "SSH_CONNECTION"]));
+        assert!(headless(&["DISPLAY", "SSH_TTY"]));
+        assert!(headless(&["DISPLAY", "CI"]));
     }
 
     #[test]

@@ -17,15 +17,20 @@ pub(super) struct Countdown {
 }
 
 impl Countdown {
-    /// Counts down from `life` on `terminal`, in lines of less than `columns`.
-    pub(super) fn start(mut terminal: Box<dyn Write + Send>, life: Duration, columns: usize) -> Countdown {
+    /// Counts down from `life` on `terminal` what is left `to` do something, in lines of less than `columns`.
+    pub(super) fn start(
+        mut terminal: Box<dyn Write + Send>,
+        life: Duration,
+        to: &'static str,
+        columns: usize,
+    ) -> Countdown {
         let end = Instant::now() + life;
         let (stop, told_to_stop) = mpsc::channel();
         let (done, stopped) = mpsc::channel();
         let count = move || {
             loop {
                 let left = end.saturating_duration_since(Instant::now());
-                let line: String = line(left).chars().take(columns.saturating_sub(1)).collect();
+                let line: String = line(left, to).chars().take(columns.saturating_sub(1)).collect();
                 // A terminal that is gone is noticed by whoever has something to say.
                 let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
                 let to_next_second = Duration::from_nanos(left.subsec_nanos().into()) + Duration::from_millis(1);
@@ -50,10 +55,10 @@ impl Drop for Countdown {
     }
 }
 
-fn line(left: Duration) -> String {
+fn line(left: Duration, to: &str) -> String {
     let seconds = left.as_secs() + u64::from(left.subsec_millis() > 0);
     // The time first: it is what is left of the line in a narrow window.
-    format!("{}:{:02} left to use the code.", seconds / 60, seconds % 60)
+    format!("{}:{:02} left to {to}.", seconds / 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -78,7 +83,7 @@ mod tests {
     #[test]
     fn it_leaves_an_empty_line() {
         let paper = Paper::default();
-        let countdown = Countdown::start(Box::new(paper.clone()), Duration::from_secs(90), 20);
+        let countdown = Countdown::start(Box::new(paper.clone()), Duration::from_secs(90), "use the code", 20);
         drop(countdown);
         let text = String::from_utf8(paper.0.lock().expect("no panic").clone()).expect("text");
         assert!(text.starts_with("\r\x1b[2K1:30 left to use th\r"), "{text:?}");
@@ -87,8 +92,8 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_up() {
-        assert_eq!(line(Duration::from_millis(59_001)), "1:00 left to use the code.");
-        assert_eq!(line(Duration::from_secs(900)), "15:00 left to use the code.");
-        assert_eq!(line(Duration::ZERO), "0:00 left to use the code.");
+        assert_eq!(line(Duration::from_millis(59_001), "use the code"), "1:00 left to use the code.");
+        assert_eq!(line(Duration::from_secs(900), "use the code"), "15:00 left to use the code.");
+        assert_eq!(line(Duration::ZERO, "use the code"), "0:00 left to use the code.");
     }
 }

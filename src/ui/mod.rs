@@ -3,6 +3,11 @@
 pub(crate) mod briefly;
 mod browser;
 mod countdown;
+#[cfg(unix)]
+mod keyboard;
+#[cfg(not(unix))]
+#[path = "no_keyboard.rs"]
+mod keyboard;
 mod prompt;
 mod qr;
 mod screen;

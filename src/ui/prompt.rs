@@ -1,9 +1,9 @@
-//! What a person reads who has to use a code.
+//! What a person reads who has to sign in.
 
 use std::time::Duration;
 
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::signin::CodePrompt;
+use kubectl_login::signin::{CodePrompt, PagePrompt, WayBack, Why};
 use kubectl_login::text::printable;
 
 use super::browser::Opened;
@@ -12,22 +12,16 @@ use super::screen::{Screen, to_clipboard};
 use super::style::{Style, paint};
 use super::wrap::wrapped;
 
-/// The prompt: for whom; address and code, each alone on its line so that a double click takes it whole; the QR code
-/// where there is room for all of it. How long the code lives is said at the end where no countdown says it.
-pub(super) fn text(
-    prompt: &CodePrompt<'_>,
-    for_whom: Option<&str>,
-    profile: &Profile,
-    opened: &Opened,
-    screen: &Screen,
-) -> String {
-    let reason = prompt.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
-    let cluster = for_whom.map_or_else(|| "Kubernetes".to_owned(), |name| printable(name, 200));
-    let account = profile.account_hint.as_ref().map(|hint| format!(" as {}", printable(hint, 100)));
-    let issuer = match &profile.provider {
-        Provider::Entra { tenant, .. } => format!("tenant {}", printable(tenant, 100)),
-        Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),
-    };
+/// For whom somebody signs in, as far as prompts show it.
+pub(super) struct Subject<'a> {
+    /// Cluster or context, where it is known.
+    pub(super) for_whom: Option<&'a str>,
+    pub(super) profile: &'a Profile,
+}
+
+/// The prompt for a code: for whom; address and code, each alone on its line so that a double click takes it whole; the QR
+/// code where there is room for all of it. How long the code lives is said at the end where no countdown says it.
+pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Opened, screen: &Screen) -> String {
     let open = match opened {
         Opened::Yes => "Your browser should open this page; any other device will do too:".to_owned(),
         Opened::No => "Open this page in a browser, on any device:".to_owned(),
@@ -36,16 +30,14 @@ pub(super) fn text(
         }
     };
     let copied = if screen.clipboard { " (it is on the clipboard, if your terminal allows it)" } else { "" };
-    // Colours begin and end on the empty lines around, so that the line itself is what is to be copied and nothing else.
-    let alone = |text: &str| paint(screen.colour, Style::Strong, &format!("\n{text}\n"));
     let sentences = |text: &str| wrapped(text, 0, screen.columns());
     let top = format!(
         "\n{}\n\n{}\n{}\n{}\n{}\n",
-        sentences(&format!("{reason}Sign in to {cluster}{} ({issuer}).", account.unwrap_or_default())),
+        sentences(&heading(&prompt.why, subject)),
         sentences(&open),
-        alone(&prompt.address),
+        alone(&prompt.address, screen),
         sentences(&format!("and enter this code{copied}:")),
-        alone(&prompt.code),
+        alone(&prompt.code, screen),
     );
     let life =
         if screen.counts_down { String::new() } else { format!("The code is good for {}. ", minutes(prompt.life)) };
@@ -55,6 +47,72 @@ pub(super) fn text(
     let scan = qr_code(prompt, screen, taken).unwrap_or_default();
     let clipboard = if screen.clipboard { to_clipboard(&prompt.code) } else { String::new() };
     format!("{clipboard}{top}{scan}{bottom}")
+}
+
+/// The prompt for a page: for whom; its address, alone on its lines; and what to do where the browser cannot come back by
+/// itself, if anything can be taken by hand.
+pub(super) fn page(
+    prompt: &PagePrompt<'_>,
+    subject: &Subject<'_>,
+    opened: &Opened,
+    takes_lines: bool,
+    screen: &Screen,
+) -> String {
+    // Long addresses are hard to copy from a terminal. One that is open already is not worth somebody's clipboard.
+    let clipboard = screen.clipboard && *opened != Opened::Yes;
+    let copied = if clipboard { " (its address is on the clipboard, if your terminal allows it)" } else { "" };
+    let open = match opened {
+        Opened::Yes => "Your browser should open this page:".to_owned(),
+        Opened::No => format!("Open this page in a browser{copied}:"),
+        Opened::Failed(program) => {
+            format!("{} cannot be started. Open this page in a browser{copied}:", printable(program, 100))
+        }
+    };
+    let way_back = match prompt.way_back {
+        WayBack::Listener if takes_lines => {
+            "If the browser ends on a page that it cannot show, paste that page's address here and press Enter."
+        }
+        WayBack::Listener => "",
+        WayBack::Person => {
+            "The browser will end on a page that it cannot show. Paste that page's address here and press Enter."
+        }
+        WayBack::PersonOrStdin => {
+            "Then paste here the code that it shows, or the address of the page that the browser ends on, and press Enter."
+        }
+    };
+    let way_back = match (way_back, takes_lines) {
+        ("", _) => String::new(),
+        (text, true) => format!("{text} (What you paste is not shown.)"),
+        (text, false) => text.to_owned(),
+    };
+    let life = if screen.counts_down { String::new() } else { format!("You have {}.", minutes(prompt.life)) };
+    let bottom = [way_back, life].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    let bottom = if bottom.is_empty() { bottom } else { format!("{}\n\n", wrapped(&bottom, 0, screen.columns())) };
+    format!(
+        "{}\n{}\n\n{}\n{}\n{bottom}",
+        if clipboard { to_clipboard(prompt.address.as_str()) } else { String::new() },
+        wrapped(&heading(&prompt.why, subject), 0, screen.columns()),
+        wrapped(&open, 0, screen.columns()),
+        alone(prompt.address.as_str(), screen),
+    )
+}
+
+/// Why, to what, as whom, at whom, and in which way.
+fn heading(why: &Why<'_>, subject: &Subject<'_>) -> String {
+    let reason = why.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
+    let choice = why.choice.map(|choice| format!("\n{choice}")).unwrap_or_default();
+    let cluster = subject.for_whom.map_or_else(|| "Kubernetes".to_owned(), |name| printable(name, 200));
+    let account = subject.profile.account_hint.as_ref().map(|hint| format!(" as {}", printable(hint, 100)));
+    let issuer = match &subject.profile.provider {
+        Provider::Entra { tenant, .. } => format!("tenant {}", printable(tenant, 100)),
+        Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),
+    };
+    format!("{reason}Sign in to {cluster}{} ({issuer}).{choice}", account.unwrap_or_default())
+}
+
+/// What is to be copied. Colours begin and end on the empty lines around, so that the line itself is that and nothing else.
+fn alone(text: &str, screen: &Screen) -> String {
+    paint(screen.colour, Style::Strong, &format!("\n{text}\n"))
 }
 
 /// The address as a QR code, with a line above and an empty one below, if it fits beside `taken` rows.

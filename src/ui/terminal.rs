@@ -3,17 +3,20 @@
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::profile::{Browser, Profile};
-use kubectl_login::signin::{CodePrompt, Person, Reach};
+use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Reach, WayBack};
 use kubectl_login::text::without_controls;
+use url::Url;
 
 use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
-use super::prompt;
+use super::keyboard::Keyboard;
+use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
 use super::wrap::wrapped;
@@ -43,8 +46,10 @@ pub(crate) struct Terminal<'a> {
     environment: &'a Environment,
     /// Found out when it is first needed: a warm call never asks.
     channel: OnceCell<Channel>,
-    /// Runs while a code is shown.
+    /// Runs while somebody is asked.
     countdown: RefCell<Option<Countdown>>,
+    /// Reads while somebody is asked who may have something to bring.
+    keyboard: RefCell<Option<Keyboard>>,
 }
 
 /// How text gets to the person.
@@ -65,7 +70,15 @@ impl<'a> Terminal<'a> {
         for_whom: Option<String>,
         environment: &'a Environment,
     ) -> Self {
-        Terminal { prompt, profile, for_whom, environment, channel: OnceCell::new(), countdown: RefCell::default() }
+        Terminal {
+            prompt,
+            profile,
+            for_whom,
+            environment,
+            channel: OnceCell::new(),
+            countdown: RefCell::default(),
+            keyboard: RefCell::default(),
+        }
     }
 
     /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured; both
@@ -94,7 +107,40 @@ impl<'a> Terminal<'a> {
     fn has_desktop(&self) -> bool {
         self.profile.page_may_do_alone()
             && self.profile.browser != Browser::Skip
-            && !browser::is_headless(self.environment)
+            && browser::headless_because(self.environment).is_none()
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { for_whom: self.for_whom.as_deref(), profile: self.profile }
+    }
+
+    fn open(&self, page: &Url) -> Opened {
+        browser::open(page, &self.profile.browser, self.environment)
+    }
+
+    /// Shows a prompt, and counts down what is left `to` do what it asks for. Where nobody can read, the page that was
+    /// opened has to do.
+    fn show(&self, text: &str, opened: &Opened, life: Duration, to: &'static str, screen: &Screen) -> Result<()> {
+        if matches!(self.channel(), Channel::DesktopOnly) {
+            return match opened {
+                Opened::Yes => Ok(()),
+                _ => Err(Error::sign_in_needed(
+                    "somebody has to sign in, and no browser could be started here",
+                    "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login",
+                )),
+            };
+        }
+        self.write(text).map_err(|error| {
+            let what = format!("what to do cannot be shown: {error}");
+            Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")
+        })?;
+        if screen.counts_down
+            && let Ok(Some(writer)) = self.channel().writer()
+        {
+            let columns = screen.columns().unwrap_or(80);
+            *self.countdown.borrow_mut() = Some(Countdown::start(writer, life, to, columns));
+        }
+        Ok(())
     }
 
     /// What the terminal can do, where one is behind the channel.
@@ -145,34 +191,36 @@ impl Person for Terminal<'_> {
         io::stderr().is_terminal() || controlling_terminal().is_some()
     }
 
-    fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {
-        let open = |url| browser::open(url, &self.profile.browser, self.environment);
-        let opened = code.address_to_open.map_or(Opened::No, open);
-        if matches!(self.channel(), Channel::DesktopOnly) {
-            return match opened {
-                Opened::Yes => Ok(()),
-                _ => Err(Error::sign_in_needed(
-                    "somebody has to sign in, and no browser could be started here",
-                    "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login",
-                )),
-            };
+    fn lacks_a_browser(&self) -> Option<String> {
+        match &self.profile.browser {
+            Browser::Command(_) => None,
+            Browser::Skip | Browser::Desktop => browser::headless_because(self.environment),
         }
-        let screen = self.screen().unwrap_or_default();
-        let text = prompt::text(code, self.for_whom.as_deref(), self.profile, &opened, &screen);
-        self.write(&text).map_err(|error| {
-            Error::sign_in_needed(format!("the code cannot be shown: {error}"), "In a terminal, sign in: kubectl login")
-        })?;
-        if screen.counts_down
-            && let Ok(Some(writer)) = self.channel().writer()
-        {
-            let columns = screen.columns().unwrap_or(80);
-            *self.countdown.borrow_mut() = Some(Countdown::start(writer, code.life, columns));
-        }
-        Ok(())
     }
 
-    fn put_code_away(&self) {
+    fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {
+        let opened = code.address_to_open.map_or(Opened::No, |page| self.open(page));
+        let screen = self.screen().unwrap_or_default();
+        let text = prompt::code(code, &self.subject(), &opened, &screen);
+        self.show(&text, &opened, code.life, "use the code", &screen)
+    }
+
+    fn show_page(&self, page: &PagePrompt<'_>) -> Result<Option<Lines>> {
+        let opened = self.open(page.address);
+        let screen = self.screen().unwrap_or_default();
+        let (keyboard, lines) = match self.reach() {
+            Reach::Terminal => Keyboard::listen(page.way_back == WayBack::PersonOrStdin).unzip(),
+            Reach::Desktop | Reach::Nobody { .. } => (None, None),
+        };
+        *self.keyboard.borrow_mut() = keyboard;
+        let text = prompt::page(page, &self.subject(), &opened, lines.is_some(), &screen);
+        self.show(&text, &opened, page.life, "sign in", &screen).inspect_err(|_| self.put_away())?;
+        Ok(lines)
+    }
+
+    fn put_away(&self) {
         self.countdown.borrow_mut().take();
+        self.keyboard.borrow_mut().take();
     }
 
     fn say(&self, sentence: &str) {

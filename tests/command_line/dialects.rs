@@ -123,7 +123,7 @@ fn the_method_variable_wins_over_the_flag_both_ways() {
 #[test]
 fn every_other_method_of_azures_kubelogin_is_known_and_not_there_yet() {
     let (world, home) = (World::start(), Home::new());
-    for method in ["interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"] {
+    for method in ["spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"] {
         let words = [method, "not supported yet", "\nNext: ", "devicecode"];
         home.run(&entra(&world, &["--login", method, "--prompt", "always"])).assert_failed(1, &words);
         home.run(&entra(&world, &["-l", method, "--prompt", "always"])).assert_failed(1, &words);
@@ -147,7 +147,7 @@ fn methods_that_need_no_client_or_tenant_are_answered_the_same() {
 #[test]
 fn every_other_grant_of_int128s_kubelogin_is_known_and_not_there_yet() {
     let (world, home) = (World::start(), Home::new());
-    for grant in ["authcode", "authcode-keyboard", "password", "client-credentials"] {
+    for grant in ["password", "client-credentials"] {
         home.run(&oidc(&world, &["--grant-type", grant, "--prompt", "always"]))
             .assert_failed(1, &[grant, "not supported yet", "\nNext: ", "device-code"]);
     }

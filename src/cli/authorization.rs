@@ -1,0 +1,175 @@
+//! The flags of a sign-in in the browser, and what they mean: where it is listened for, what the issuer's page is asked,
+//! what happens afterwards.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use kubectl_login::entra::audience;
+use kubectl_login::environment::Environment;
+use kubectl_login::error::{Error, Result};
+use kubectl_login::http::is_loopback;
+use kubectl_login::oauth::authorization::OWN_PARAMETERS;
+use kubectl_login::paths;
+use kubectl_login::profile::{Authorization, Listen, Method};
+use kubectl_login::text::printable;
+use url::Url;
+
+use super::args::GetTokenArgs;
+
+/// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
+const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
+
+/// At Entra, which takes `http://localhost` with any port for one that is registered without.
+pub(super) fn at_entra(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
+    let given = args.redirect_url.as_deref().filter(|url| !url.is_empty());
+    let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|url| url.port());
+    Ok(Authorization {
+        listen: listen(&args.listen_address)?.unwrap_or_else(|| vec![on(port.unwrap_or(0))]),
+        ..everywhere(args, environment)?
+    })
+}
+
+/// At other issuers; beside it the scopes, where the parameters name others than the flags do.
+pub(super) fn elsewhere(
+    args: &GetTokenArgs,
+    method: Method,
+    environment: &Environment,
+) -> Result<(Authorization, Option<Vec<String>>)> {
+    let redirect_url = args.oidc_redirect_url.as_deref().filter(|url| !url.is_empty());
+    let mut ports = USUAL_PORTS.to_vec();
+    if let Some(text) = redirect_url
+        && method != Method::Keyboard
+    {
+        let url = url("--oidc-redirect-url", text)?;
+        if let Some(port) = url.port().filter(|_| is_loopback(&url)) {
+            ports = vec![port];
+        }
+    }
+    let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
+    let scopes = extra_parameters.iter().rev().find(|(name, _)| name == "scope").map(|(_, value)| value.clone());
+    extra_parameters.retain(|(name, _)| name != "scope");
+    let authorization = Authorization {
+        listen: listen(&args.listen_address)?.unwrap_or_else(|| ports.into_iter().map(on).collect()),
+        redirect_url: redirect_url.map(str::to_owned),
+        extra_parameters,
+        ..everywhere(args, environment)?
+    };
+    Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
+}
+
+fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
+    let file = |given: &Option<String>| {
+        given.as_deref().filter(|file| !file.is_empty()).map(|file| paths::expand_home(file, environment))
+    };
+    let certificate = match (file(&args.local_server_cert), file(&args.local_server_key)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (given, _) => {
+            let missing = if given.is_some() { "--local-server-key" } else { "--local-server-cert" };
+            return Err(Error::usage(
+                format!("{missing} is missing"),
+                "Give --local-server-cert and --local-server-key together, or neither.",
+            ));
+        }
+    };
+    let afterwards = args.open_url_after_authentication.as_deref().filter(|url| !url.is_empty());
+    let default = Authorization::default();
+    Ok(Authorization {
+        certificate,
+        page_afterwards: afterwards.map(|text| url("--open-url-after-authentication", text)).transpose()?,
+        human_time: args.authentication_timeout_sec.unwrap_or(default.human_time),
+        ..default
+    })
+}
+
+fn on(port: u16) -> Listen {
+    Listen { port, ..Listen::default() }
+}
+
+/// A page's address.
+fn url(flag: &str, text: &str) -> Result<Url> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| {
+        Error::usage(
+            format!("{flag} {:?} is no web address", printable(text, 100)),
+            "Give an address that begins with https:// or http://.",
+        )
+    })
+}
+
+/// Addresses to listen on; `None` where none is given. An empty one stands for any port.
+fn listen(given: &[String]) -> Result<Option<Vec<Listen>>> {
+    let addresses: Vec<Listen> =
+        given.iter().filter(|text| !text.is_empty()).map(|text| address(text)).collect::<Result<_>>()?;
+    Ok(match (given.is_empty(), addresses.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(vec![Listen::default()]),
+        (false, false) => Some(addresses),
+    })
+}
+
+/// One address. Those that mean every address of this machine are taken for its own: the browser comes from here.
+fn address(text: &str) -> Result<Listen> {
+    let wrong = |why: &str| {
+        Error::usage(
+            format!("--listen-address {:?} {why}", printable(text, 100)),
+            "Give an address that only this machine reaches, such as 127.0.0.1:8000.",
+        )
+    };
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("names no port"))?;
+    let port = port.parse().map_err(|_| wrong("names no port"))?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address: IpAddr = match host {
+        "" | "localhost" => Ipv4Addr::LOCALHOST.into(),
+        host => host.parse().map_err(|_| wrong("is no address"))?,
+    };
+    match address {
+        address if address.is_unspecified() => Ok(on(port)),
+        address if address.is_loopback() => Ok(Listen { address, port }),
+        _ => Err(wrong("can be reached by other machines")),
+    }
+}
+
+/// Parameters as `NAME=VALUE`.
+fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
+    const FLAG: &str = "--oidc-auth-request-extra-params";
+    let parameter = |pair: &String| {
+        let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+            return Err(Error::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE.")));
+        };
+        let name = name.trim();
+        if OWN_PARAMETERS.contains(&name) {
+            return Err(Error::usage(
+                format!("{FLAG} cannot set {name}"),
+                "Leave it out: it is part of the sign-in itself.",
+            ));
+        }
+        // Whatever the parameter is called, no token for Graph and the like is asked for.
+        value.split_whitespace().try_for_each(|word| audience::refuse_foreign(word).map(drop))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    given.iter().filter(|pair| !pair.is_empty()).map(parameter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_listened_to() {
+        let listen = |address: &str, port| Listen { address: address.parse().expect("an address"), port };
+        for (text, meant) in [
+            ("127.0.0.1:8000", listen("127.0.0.1", 8000)),
+            ("localhost:8000", listen("127.0.0.1", 8000)),
+            ("[::1]:0", listen("::1", 0)),
+            (":8000", listen("127.0.0.1", 8000)),
+            ("0.0.0.0:8000", listen("127.0.0.1", 8000)),
+            ("[::]:8000", listen("127.0.0.1", 8000)),
+            ("127.0.0.2:1", listen("127.0.0.2", 1)),
+        ] {
+            assert_eq!(address(text).ok(), Some(meant), "{text}");
+        }
+        for text in ["8000", "127.0.0.1", "127.0.0.1:x", "192.0.2.1:8000", "example.com:8000", "127.0.0.1:70000"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The authorization code grant (RFC 6749 4.1) with PKCE (RFC 7636) as far as the browser sees it: the address somebody
+//! signs in at, and what is to be thought of what comes back.
+//!
+//! It must not know how anything comes back, by a listener or by hand, nor who is told about it.
+
+use std::borrow::Cow;
+
+use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use sha2::{Digest as _, Sha256};
+use url::{Url, form_urlencoded};
+
+use super::answer::ErrorAnswer;
+use super::client::Client;
+
+/// Bytes of chance in `state` and `nonce`.
+const RANDOM_BYTES: u32 = 32;
+/// Parameters that make the sign-in what it is; nobody else has a say in them.
+pub const OWN_PARAMETERS: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_type",
+    "state",
+];
+
+/// What an authorization request asks for.
+pub struct Wish<'a> {
+    /// The authorization endpoint.
+    pub endpoint: &'a Url,
+    /// Where the answer is to go, byte for byte; left out where the issuer knows.
+    pub redirect_uri: Option<String>,
+    /// The scopes.
+    pub scopes: &'a [String],
+    /// Whether PKCE is used, with S256.
+    pub pkce: bool,
+    /// Parameters besides these; none of [`OWN_PARAMETERS`].
+    pub parameters: Vec<(String, String)>,
+}
+
+/// One authorization request, and what its answer is recognised by.
+pub struct Request {
+    /// Where somebody signs in.
+    pub url: Url,
+    /// Where the answer goes, if the request says so.
+    pub redirect_uri: Option<String>,
+    /// What the ID token has to repeat.
+    pub nonce: String,
+    /// What proves to the token endpoint that the code is ours.
+    pub verifier: Option<PkceCodeVerifier>,
+    /// How its answer is told from others.
+    pub expected: Expected,
+}
+
+/// How the answer to a request is told from others.
+#[derive(Clone)]
+pub struct Expected {
+    /// A hash, so that comparing takes the same time whatever was sent.
+    state: [u8; 32],
+    issuer: String,
+    names_itself: Option<bool>,
+}
+
+/// An answer to our request.
+pub enum Answer {
+    /// What the token endpoint gives tokens for.
+    Code(AuthorizationCode),
+    /// The issuer, or the person, said no (RFC 6749 4.1.2.1).
+    Refused(Box<ErrorAnswer>),
+}
+
+/// Why what came back is not taken for the answer. Nothing that was sent is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    /// There is no code in it, and no error.
+    #[error("there is no code in it")]
+    Nothing,
+    /// A parameter is there more than once (RFC 6749 3.1).
+    #[error("it says the same thing twice")]
+    Ambiguous,
+    /// No `state`, or not ours: forged, or another sign-in's.
+    #[error("it belongs to another sign-in (state)")]
+    State,
+    /// It names another issuer, or none where it should (RFC 9207).
+    #[error("it comes from another issuer (iss)")]
+    Issuer,
+}
+
+impl Request {
+    /// A request of `client`'s, with fresh secrets.
+    pub fn new(client: &Client, wish: Wish<'_>) -> Request {
+        let state = CsrfToken::new_random_len(RANDOM_BYTES);
+        let nonce = CsrfToken::new_random_len(RANDOM_BYTES).into_secret();
+        let expected = Expected {
+            state: Sha256::digest(state.secret()).into(),
+            issuer: client.endpoints.issuer.clone(),
+            names_itself: client.endpoints.names_itself,
+        };
+        let (challenge, verifier) = wish.pkce.then(PkceCodeChallenge::new_random_sha256).unzip();
+        let protocol = client.protocol().set_auth_uri(AuthUrl::from_url(wish.endpoint.clone()));
+        let mut request = protocol
+            .authorize_url(|| state)
+            .add_scopes(wish.scopes.iter().cloned().map(Scope::new))
+            .add_extra_param("nonce", nonce.as_str());
+        for (name, value) in wish.parameters {
+            request = request.add_extra_param(name, value);
+        }
+        if let Some(challenge) = challenge {
+            request = request.set_pkce_challenge(challenge);
+        }
+        if let Some(url) = wish.redirect_uri.clone().and_then(|url| RedirectUrl::new(url).ok()) {
+            request = request.set_redirect_uri(Cow::Owned(url));
+        }
+        let (url, _) = request.url();
+        Request { url, redirect_uri: wish.redirect_uri, nonce, verifier, expected }
+    }
+
+    /// The answer in what a person copied: an address with the answer in it, its query alone, or the bare code where
+    /// PKCE proves whose it is.
+    ///
+    /// Errors: see [`NotOurs`].
+    pub fn read_text(&self, text: &str) -> Result<Answer, NotOurs> {
+        let text = text.trim();
+        let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
+        let is_address = ["://", "?", "code=", "state=", "error="].iter().any(|mark| text.contains(mark));
+        if is_code && !is_address && self.verifier.is_some() {
+            return Ok(Answer::Code(AuthorizationCode::new(text.to_owned())));
+        }
+        let query = text.split_once('?').map_or(text, |(_, query)| query);
+        // Issuers and browsers append fragments of their own (`#`, `#_=_`).
+        let query = query.split_once('#').map_or(query, |(query, _)| query);
+        self.expected.read(&form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>())
+    }
+}
+
+impl Expected {
+    /// The answer in the parameters of a call-back.
+    ///
+    /// Errors: see [`NotOurs`].
+    pub fn read(&self, parameters: &[(String, String)]) -> Result<Answer, NotOurs> {
+        let one = |name: &str| {
+            let mut values = parameters.iter().filter(|(key, value)| key == name && !value.is_empty());
+            match (values.next(), values.next()) {
+                (_, Some(_)) => Err(NotOurs::Ambiguous),
+                (found, None) => Ok(found.map(|(_, value)| value.as_str())),
+            }
+        };
+        let (code, error, state, issuer) = (one("code")?, one("error")?, one("state")?, one("iss")?);
+        if code.is_none() && error.is_none() {
+            return Err(NotOurs::Nothing);
+        }
+        if state.is_none_or(|state| Sha256::digest(state)[..] != self.state) {
+            return Err(NotOurs::State);
+        }
+        match (self.names_itself, issuer) {
+            (Some(_), Some(issuer)) if issuer != self.issuer => return Err(NotOurs::Issuer),
+            (Some(true), None) => return Err(NotOurs::Issuer),
+            _ => {}
+        }
+        Ok(match (error, code) {
+            (Some(error), _) => Answer::Refused(Box::new(ErrorAnswer::in_parameters(error, one("error_description")?))),
+            (None, code) => Answer::Code(AuthorizationCode::new(code.unwrap_or_default().to_owned())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(pkce: bool, names_itself: Option<bool>) -> Request {
+        let state: [u8; 32] = Sha256::digest("ours").into();
+        Request {
+            url: Url::parse("https://issuer/authorize").expect("a URL"),
+            redirect_uri: None,
+            nonce: "n".to_owned(),
+            verifier: pkce.then(|| PkceCodeVerifier::new("v".repeat(43))),
+            expected: Expected { state, issuer: "https://issuer".to_owned(), names_itself },
+        }
+    }
+
+    fn code(request: &Request, text: &str) -> Result<String, NotOurs> {
+        request.read_text(text).map(|answer| match answer {
+            Answer::Code(code) => code.into_secret(),
+            Answer::Refused(error) => format!("refused: {}", error.error),
+        })
+    }
+
+    #[test]
+    fn an_answer_is_recognised_however_it_was_copied() {
+        let request = request(true, Some(false));
+        for text in [
+            "http://localhost:8000/?code=c%2F1&state=ours",
+            "  localhost:8000/?state=ours&code=c%2F1#_=_\r",
+            "code=c%2F1&state=ours",
+            "c/1",
+        ] {
+            assert_eq!(code(&request, text).as_deref(), Ok("c/1"), "{text}");
+        }
+        let declined = "http://localhost/?error=access_denied&state=ours";
+        assert_eq!(code(&request, declined).as_deref(), Ok("refused: access_denied"));
+    }
+
+    #[test]
+    fn anything_else_is_not() {
+        for (text, why) in [
+            ("http://localhost/?code=c&state=theirs", NotOurs::State),
+            ("http://localhost/?code=c", NotOurs::State),
+            ("http://localhost/?error=access_denied", NotOurs::State),
+            ("http://localhost/?code=c&code=d&state=ours", NotOurs::Ambiguous),
+            ("https://issuer/authorize?client_id=x&state=ours", NotOurs::Nothing),
+            ("http://localhost/", NotOurs::Nothing),
+            ("two words", NotOurs::Nothing),
+            ("", NotOurs::Nothing),
+            ("http://localhost/?code=c&state=ours&iss=https://elsewhere", NotOurs::Issuer),
+        ] {
+            assert_eq!(code(&request(true, Some(false)), text), Err(why), "{text}");
+        }
+        // Nothing but PKCE tells that a bare code is ours.
+        assert_eq!(code(&request(false, Some(false)), "c"), Err(NotOurs::Nothing));
+    }
+
+    #[test]
+    fn an_issuer_that_promised_its_name_has_to_give_it() {
+        let text = "http://localhost/?code=c&state=ours";
+        assert_eq!(code(&request(true, Some(true)), text), Err(NotOurs::Issuer));
+        assert_eq!(code(&request(true, Some(true)), &format!("{text}&iss=https://issuer")).as_deref(), Ok("c"));
+        assert_eq!(code(&request(true, None), &format!("{text}&iss=https://other")).as_deref(), Ok("c"));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_never_panics(text in any::<String>(), pairs in any::<Vec<(String, String)>>()) {
+            let _ = request(true, Some(true)).read_text(&text);
+            prop_assert!(request(true, None).expected.read(&pairs).is_err());
+        }
+    }
+}

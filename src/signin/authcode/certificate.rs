@@ -1,0 +1,44 @@
+//! Certificate and key of the listener, from PEM files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::error::{Error, Result};
+use crate::paths;
+
+/// What makes a listener speak https.
+///
+/// Errors: a file cannot be read or holds something else, or the key is not the certificate's. Nothing of the key is
+/// repeated.
+pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_slice_iter(&read(certificate, "--local-server-cert")?)
+        .collect::<Result<Vec<_>, _>>()
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or_else(|| unusable("--local-server-cert", certificate, "it holds no certificate in PEM"))?;
+    let private = PrivateKeyDer::from_pem_slice(&read(key, "--local-server-key")?)
+        .map_err(|_| unusable("--local-server-key", key, "it holds no private key in PEM"))?;
+    // A second call finds the provider installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|_| unusable("--local-server-key", key, "it is not the certificate's"))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn read(file: &Path, flag: &str) -> Result<Vec<u8>> {
+    paths::read_named(file).map_err(|error| unusable(flag, file, &error.to_string()))
+}
+
+fn unusable(flag: &str, file: &Path, why: &str) -> Error {
+    Error::failed(
+        format!("{flag} {} cannot be used: {why}", crate::text::printable(&file.to_string_lossy(), 200)),
+        "Give PEM files: the certificate for localhost, and its private key.",
+    )
+}

@@ -1,0 +1,205 @@
+//! What a person types or pastes while something else is waited for: read from the terminal this process belongs to,
+//! without showing it, however long it is.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use kubectl_login::secret::Secret;
+use kubectl_login::signin::Lines;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use zeroize::Zeroizing;
+
+/// The longest line; what is longer is no answer of anybody's.
+const LINE: usize = 1024 * 1024;
+/// How long the reader's end is waited for.
+const TIDYING: Duration = Duration::from_millis(300);
+
+/// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
+pub(super) struct Keyboard {
+    /// Closing it wakes the reader.
+    stop: Option<OwnedFd>,
+    stopped: Receiver<()>,
+}
+
+impl Keyboard {
+    /// Reads lines from the controlling terminal, and from stdin too where `and_stdin` and somebody else is at its other
+    /// end. `None` where there is nothing to read from.
+    pub(super) fn listen(and_stdin: bool) -> Option<(Keyboard, Lines)> {
+        let (lines, received) = unbounded_channel();
+        let (wake, stop) = rustix::pipe::pipe().ok()?;
+        let (done, stopped) = mpsc::channel();
+        let mut reads = false;
+        if and_stdin && !io::stdin().is_terminal() {
+            let lines = lines.clone();
+            // Nothing wakes this one: it ends with the process. The terminal is not touched by it.
+            reads |= thread(move || read_lines(io::stdin(), &lines));
+        }
+        if let Some(terminal) = Silent::take() {
+            reads |= thread(move || {
+                read_terminal(&terminal, &wake, &lines);
+                drop(terminal);
+                let _ = done.send(());
+            });
+        }
+        reads.then_some((Keyboard { stop: Some(stop), stopped }, received))
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.stopped.recv_timeout(TIDYING);
+    }
+}
+
+fn thread(body: impl FnOnce() + Send + 'static) -> bool {
+    std::thread::Builder::new().name("keyboard".to_owned()).spawn(body).is_ok()
+}
+
+/// The controlling terminal, with echo and line editing off: the kernel's own lines end after 4 KiB, which an address
+/// with a code in it may exceed. Ctrl-C stays what it is.
+struct Silent {
+    terminal: File,
+    before: Termios,
+}
+
+impl Silent {
+    /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
+    /// own, such as k9s) has switched its line editing off.
+    fn take() -> Option<Silent> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+        let before = termios::tcgetattr(&terminal).ok()?;
+        if !is_in_foreground(&terminal) || !before.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO) {
+            return None;
+        }
+        let mut silent = before.clone();
+        silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL;
+        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        termios::tcsetattr(&terminal, OptionalActions::Now, &silent).ok()?;
+        Some(Silent { terminal, before })
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        if is_in_foreground(&self.terminal) {
+            // What was pasted and not read must not become the shell's next command.
+            let _ = termios::tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+        }
+    }
+}
+
+/// Whoever reads from a terminal in the background is stopped.
+fn is_in_foreground(terminal: &File) -> bool {
+    termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
+/// Reads until the other end of `wake` is closed, the terminal is gone, or nobody listens.
+fn read_terminal(terminal: &Silent, wake: &OwnedFd, lines: &UnboundedSender<Secret>) {
+    let mut line = Line::default();
+    let mut bytes = Zeroizing::new([0u8; 4096]);
+    loop {
+        let mut ready =
+            [PollFd::new(&terminal.terminal, PollFlags::IN), PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Ok(_) if !ready[1].revents().is_empty() || !is_in_foreground(&terminal.terminal) => return,
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return,
+        }
+        match (&terminal.terminal).read(&mut bytes[..]) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                for complete in bytes[..count].iter().filter_map(|byte| line.take(*byte)) {
+                    if lines.send(complete).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads lines until they end; the last one need not.
+fn read_lines(mut input: impl io::Read, lines: &UnboundedSender<Secret>) {
+    let mut line = Line::default();
+    let mut bytes = Zeroizing::new([0u8; 4096]);
+    loop {
+        let count = input.read(&mut bytes[..]).unwrap_or(0);
+        let end = if count == 0 { line.take(b'\n') } else { None };
+        for complete in bytes[..count].iter().filter_map(|byte| line.take(*byte)).chain(end) {
+            if lines.send(complete).is_err() {
+                return;
+            }
+        }
+        if count == 0 {
+            return;
+        }
+    }
+}
+
+/// A line that is being typed.
+#[derive(Default)]
+struct Line(Zeroizing<Vec<u8>>);
+
+impl Line {
+    /// Takes one more byte; the line, if that was its end. Empty lines are none.
+    fn take(&mut self, byte: u8) -> Option<Secret> {
+        match byte {
+            b'\r' | b'\n' => {
+                let text = String::from_utf8_lossy(&self.0).trim().to_owned();
+                self.0.clear();
+                let text = Zeroizing::new(text);
+                // What a terminal puts around a paste, if it was told to (bracketed paste).
+                let text = text.trim_start_matches("\x1b[200~").trim_end_matches("\x1b[201~").trim();
+                (!text.is_empty()).then(|| Secret::new(text))
+            }
+            // Backspace, and Ctrl-U.
+            0x7f | 0x08 => {
+                self.0.pop();
+                None
+            }
+            0x15 => {
+                self.0.clear();
+                None
+            }
+            byte => {
+                if self.0.len() < LINE {
+                    self.0.push(byte);
+                }
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_as_they_were_meant() {
+        let (sender, mut received) = unbounded_channel();
+        let typed: &[u8] = b"\n  one \rtwx\x7fo\nwrong\x15three\n\x1b[200~four\x1b[201~\nfive";
+        read_lines(typed, &sender);
+        drop(sender);
+        let mut lines = Vec::new();
+        while let Ok(line) = received.try_recv() {
+            lines.push(line.expose().to_owned());
+        }
+        assert_eq!(lines, ["one", "two", "three", "four", "five"]);
+    }
+
+    #[test]
+    fn a_line_may_be_long() {
+        let (sender, mut received) = unbounded_channel();
+        read_lines("x".repeat(100_000).as_bytes(), &sender);
+        assert_eq!(received.try_recv().map(|line| line.expose().len()), Ok(100_000));
+    }
+}

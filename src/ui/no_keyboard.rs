@@ -1,0 +1,13 @@
+//! Where terminals are no Unix terminals nothing is read by hand: the browser there runs on the same machine.
+
+use kubectl_login::signin::Lines;
+
+/// A reader that there is none of.
+pub(super) enum Keyboard {}
+
+impl Keyboard {
+    /// Nothing to read from.
+    pub(super) fn listen(_and_stdin: bool) -> Option<(Keyboard, Lines)> {
+        None
+    }
+}
