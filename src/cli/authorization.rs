@@ -36,11 +36,11 @@ pub(super) fn elsewhere(
 ) -> Result<(Authorization, Option<Vec<String>>)> {
     let redirect_url = args.oidc_redirect_url.as_deref().filter(|url| !url.is_empty());
     let mut ports = USUAL_PORTS.to_vec();
-    if let Some(text) = redirect_url
-        && method != Method::Keyboard
-    {
-        let url = url("--oidc-redirect-url", text)?;
-        if let Some(port) = url.port().filter(|_| is_loopback(&url)) {
+    if let Some(text) = redirect_url {
+        // Nothing has to be there where a person carries the code over (urn:ietf:wg:oauth:2.0:oob).
+        let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
+        let url = if is_a_name { None } else { Some(url("--oidc-redirect-url", text)?) };
+        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port()) {
             ports = vec![port];
         }
     }

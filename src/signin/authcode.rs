@@ -8,6 +8,7 @@ mod listener;
 mod page;
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::pin::Pin;
 
 use tokio::sync::mpsc;
@@ -127,7 +128,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
                     Ok(answer) => answer,
                     Err(not_ours) => {
                         let next = "Copy the whole address of the page that the browser ends on.";
-                        desk.person.mention(&format!("That does not help: {not_ours}. {next}"));
+                        desk.person.say(&format!("That does not help: {not_ours}. {next}"));
                         continue;
                     }
                 };
@@ -141,7 +142,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
                     }
                     // Half a code, or something else altogether: nothing is lost by another try.
                     Err((Some(Class::GrantRefused | Class::GrantDead), error)) if is_bare => {
-                        desk.person.mention(&format!("That does not help: {}. Copy it again.", error.what));
+                        desk.person.say(&format!("That does not help: {}. Copy it again.", error.what));
                     }
                     Err((_, error)) => return Err(ended(error)),
                 }
@@ -236,7 +237,7 @@ async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<O
             format!("the browser cannot come back: another program has {address}"),
             "End that program, or name another address with --listen-address (the issuer may have to know it).",
         )),
-        Err(Unbound::Refused(address, error)) if somebody_is_there && address.port() == 0 => {
+        Err(Unbound::Refused(address, error)) if somebody_is_there && error.kind() != ErrorKind::PermissionDenied => {
             tracing::info!(%address, %error, "nothing listens");
             Ok(None)
         }
@@ -247,16 +248,16 @@ async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<O
     }
 }
 
-/// Where the answer is to go. Without a listener the issuer's own idea stands, or an address that leads nowhere but can
-/// be copied.
+/// Where the answer is to go. Without a listener the issuer's own idea stands, or the address that would have been
+/// listened on: it leads nowhere, and can be copied.
 fn redirect_uri(settings: &Authorization, port: Option<u16>, listens: bool) -> Option<String> {
-    let scheme = if settings.certificate.is_some() { "https" } else { "http" };
-    match (&settings.redirect_url, port) {
-        (Some(url), _) => Some(url.clone()),
-        (None, Some(port)) => Some(format!("{scheme}://localhost:{port}")),
-        (None, None) if listens => Some(format!("{scheme}://localhost")),
-        (None, None) => None,
+    if settings.redirect_url.is_some() || !listens {
+        return settings.redirect_url.clone();
     }
+    let scheme = if settings.certificate.is_some() { "https" } else { "http" };
+    let wanted = || settings.listen.iter().map(|listen| listen.port).find(|port| *port != 0);
+    let port = port.or_else(wanted).map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://localhost{port}"))
 }
 
 /// What lets the browser in at `port`: the redirect address, and this machine's own names.

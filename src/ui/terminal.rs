@@ -224,7 +224,8 @@ impl Person for Terminal<'_> {
     }
 
     fn say(&self, sentence: &str) {
-        self.put(&without_controls(sentence));
+        let clear = if self.countdown.borrow().is_some() { CLEAR_LINE } else { "" };
+        self.put(&format!("{clear}{}", without_controls(sentence)));
     }
 
     fn mention(&self, sentence: &str) {
