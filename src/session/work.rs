@@ -203,6 +203,9 @@ impl Work<'_, '_> {
             Failure::Refused(answer) => match answer.class() {
                 Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => true,
                 Class::Policy | Class::Transient => false,
+                // Dex says this of a refresh token that has ended, for invalid_grant (RFC 6749 5.2). Should the request be at
+                // fault after all, the sign-in is going to say so.
+                Class::SetUp if answer.error == "invalid_request" => true,
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
                 _ => self.road.insist.typed,
             },
