@@ -1,0 +1,97 @@
+// A real OpenID Connect issuer for the tests: npm's oidc-provider on a free port of the loopback interface.
+//
+//     node server.mjs FOLDER        FOLDER holds node_modules (tests/providers/prepare)
+//
+// It says where it is in one line of JSON on standard output. Whoever signs in types a name and approves, or denies; there
+// are no passwords. Everything about OAuth is the library's own doing. Its version is the newest one for Node.js 18, which
+// is Debian 12's.
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
+
+// Standard output is for one line only.
+console.info = console.error;
+
+const { default: Provider } = await import(createRequire(`${process.argv[2]}/`).resolve('oidc-provider'));
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+// A public native client. Any port of these addresses will do (RFC 8252 section 7.3).
+const client = (client_id) => ({
+  client_id,
+  application_type: 'native',
+  token_endpoint_auth_method: 'none',
+  grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE],
+  redirect_uris: ['localhost', '127.0.0.1', '[::1]'].flatMap((host) => [`http://${host}`, `http://${host}/callback`]),
+});
+
+const configuration = {
+  clients: [client('kubernetes'), client('without-pkce')],
+  pkce: { required: (_, { clientId }) => clientId !== 'without-pkce' },
+  claims: { openid: ['sub'], email: ['email'], groups: ['groups'] },
+  // Clusters read the ID token, so the claims have to be in it, not only at the userinfo endpoint.
+  conformIdTokenClaims: false,
+  findAccount: (_, accountId) => ({
+    accountId,
+    claims: () => ({ sub: accountId, email: `${accountId}@contoso.example`, groups: ['developers', 'on-call'] }),
+  }),
+  issueRefreshToken: (_, { grantTypes }) => grantTypes.includes('refresh_token'),
+  rotateRefreshToken: true,
+  features: { devInteractions: { enabled: false }, deviceFlow: { enabled: true }, revocation: { enabled: true } },
+  interactions: { url: (_, { uid }) => `/sign-in/${uid}` },
+  cookies: { keys: [randomBytes(16).toString('hex')] },
+};
+
+const page = (title, body) =>
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${body}</html>`;
+
+const FORM = page('Sign in', `<form method="post">
+<p><label>Name <input name="login" pattern="[a-z]+" autofocus></label></p>
+<p><button name="answer" value="approve">Approve</button> <button name="answer" value="deny" formnovalidate>Deny</button></p>
+</form>`);
+
+// What the person answered: who they are and what they allow in one step, or an error for the client.
+async function decide(provider, { params, grantId }, answer) {
+  if (answer.get('answer') !== 'approve') {
+    return { error: 'access_denied', error_description: 'The person has denied it' };
+  }
+  const accountId = answer.get('login');
+  const grant = (grantId && (await provider.Grant.find(grantId))) || new provider.Grant({ accountId, clientId: params.client_id });
+  grant.addOIDCScope(params.scope);
+  return { login: { accountId }, consent: { grantId: await grant.save() } };
+}
+
+async function signIn(provider, request, response) {
+  const details = await provider.interactionDetails(request, response);
+  if (request.method !== 'POST') {
+    response.setHeader('content-type', 'text/html; charset=utf-8').end(FORM);
+    return;
+  }
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  const result = await decide(provider, details, new URLSearchParams(body));
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const issuer = `http://127.0.0.1:${server.address().port}`;
+const provider = new Provider(issuer, configuration);
+for (const event of ['authorization.error', 'grant.error', 'refresh_token.error', 'server_error']) {
+  provider.on(event, (_, error) => console.error(event, error));
+}
+const answer = provider.callback();
+server.on('request', (request, response) => {
+  console.error(request.method, request.url);
+  if (!request.url.startsWith('/sign-in/')) {
+    answer(request, response);
+    return;
+  }
+  signIn(provider, request, response).catch((error) => {
+    // An address from the history, whose sign-in is over.
+    console.error(error);
+    response.writeHead(400, { 'content-type': 'text/html; charset=utf-8' }).end(page('This sign-in is over', ''));
+  });
+});
+console.log(JSON.stringify({ issuer }));
