@@ -160,13 +160,24 @@ impl<'a> Tab<'a> {
     /// Waits until the page has loaded and has an element of this CSS selector.
     #[track_caller]
     pub fn wait_for(&self, selector: &str) {
-        self.wait(&format!("document.querySelector({})", json!(selector)));
+        self.wait_until(&format!("document.querySelector({})", json!(selector)));
     }
 
     /// Waits until the page has loaded and shows this text.
     #[track_caller]
     pub fn wait_for_text(&self, text: &str) {
-        self.wait(&format!("document.body.innerText.includes({})", json!(text)));
+        self.wait_until(&format!("document.body.innerText.includes({})", json!(text)));
+    }
+
+    /// Waits until the page has loaded and a JavaScript condition holds. There is no event for everything that a page can
+    /// come to say: looks again and again.
+    #[track_caller]
+    pub fn wait_until(&self, condition: &str) {
+        let until = Instant::now() + GUARD;
+        while self.evaluate(&format!("document.readyState == 'complete' && !!{condition}")) != Some(Value::Bool(true)) {
+            assert!(Instant::now() < until, "not {condition} at {}:\n{}", self.address(), self.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits for an element and clicks on the middle of it. What the click leads to is not waited for.
@@ -209,16 +220,6 @@ impl<'a> Tab<'a> {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
         let picture = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         fs::write(file, picture).unwrap();
-    }
-
-    /// There is no event for everything that a page can come to say: looks again and again.
-    #[track_caller]
-    fn wait(&self, condition: &str) {
-        let until = Instant::now() + GUARD;
-        while self.evaluate(&format!("document.readyState == 'complete' && !!{condition}")) != Some(Value::Bool(true)) {
-            assert!(Instant::now() < until, "not {condition} at {}:\n{}", self.address(), self.text());
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 
     /// The value of a JavaScript expression; nothing while one page gives way to another.
