@@ -9,6 +9,9 @@ mod common;
 #[path = "common/provider.rs"]
 mod provider;
 
+#[path = "providers/browser.rs"]
+mod browser;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
