@@ -233,7 +233,8 @@ fn commands_on_the_pages_are_command_lines_that_parse() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let book = std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("a page").path());
     let mut count = 0;
-    for file in book.chain([root.join("README.md")]) {
+    let pages = book.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    for file in pages.chain([root.join("README.md")]) {
         let page = std::fs::read_to_string(&file).expect("a page").replace("\\\n", " ");
         let name = file.display().to_string();
         for block in page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()) {
