@@ -276,7 +276,7 @@ pub(super) enum CacheStorage {
                         kubectl login get-token --oidc-issuer-url https://issuer.example \\\n    \
                         --oidc-client-id kubernetes")]
 pub(super) struct GetTokenArgs {
-    /// Sign-in method
+    /// Sign-in method: auto, interactive or devicecode
     #[arg(short = 'l', long, help_heading = ENTRA, value_name = "METHOD", default_value = "devicecode")]
     pub(super) login: String,
     /// Application id or URI of the cluster's API server
@@ -334,7 +334,7 @@ pub(super) struct GetTokenArgs {
     /// Parameter for the issuer's sign-in page; may be repeated
     #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(super) oidc_auth_request_extra_params: Vec<String>,
-    /// PKCE: S256, no, or auto (where the issuer offers it)
+    /// PKCE: S256, no, or auto (as the issuer offers it)
     #[arg(long, help_heading = OIDC, value_name = "METHOD", default_value = "auto", hide_possible_values = true, value_parser = ["auto", "no", "S256"])]
     pub(super) oidc_pkce_method: String,
     /// The same as --oidc-pkce-method=S256
@@ -351,7 +351,7 @@ pub(super) struct GetTokenArgs {
     /// Account that has to sign in; another one is refused
     #[arg(long, help_heading = ASKING, value_name = "ACCOUNT")]
     pub(super) login_hint: Option<String>,
-    /// Address to listen on for the browser; the first that is free counts
+    /// Address to listen on for the browser; may be repeated, the first that is free counts
     #[arg(long, help_heading = BROWSER, value_name = "ADDRESS", value_delimiter = ',')]
     pub(super) listen_address: Vec<String>,
     /// How long somebody may take to sign in (default: 180)
