@@ -64,6 +64,7 @@ behaviours! {
     PkceRequired "pkce_required" "Authorization requests without PKCE are answered `invalid_request`.",
     PkceRefused "pkce_refused"
         "Authorization requests with PKCE are answered `invalid_request`; discovery names no method.",
+    PlainPkceOnly "plain_pkce_only" "Discovery of the OIDC issuer names `plain` as the only PKCE method.",
     CodeExpired "code_expired" "Authorization codes end with `invalid_grant`: too old.",
     PublicClientNotAllowed "public_client_not_allowed"
         "Entra's authorization codes end with `invalid_client`, 7000218.",

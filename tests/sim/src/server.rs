@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,14 +38,15 @@ pub(crate) enum Port {
     Kube,
 }
 
-/// Opens a port on the loopback interface and serves it until the runtime ends.
+/// Opens a port of an address and serves it until the runtime ends.
 pub(crate) fn listen(
     runtime: &Handle,
     shared: &Arc<Shared>,
+    address: IpAddr,
     port: Port,
     tls: Option<TlsAcceptor>,
 ) -> io::Result<SocketAddr> {
-    let socket = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let socket = StdListener::bind((address, 0))?;
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
     // A listener belongs to the runtime it is made in.

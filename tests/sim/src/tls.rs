@@ -1,5 +1,6 @@
 //! The world's own certificate authority, and the certificate of its https servers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -33,7 +34,8 @@ fn params(name: &str, alternatives: Vec<String>) -> CertificateParams {
 }
 
 impl Tls {
-    pub(crate) fn new() -> Self {
+    /// With a certificate for `localhost` and an address.
+    pub(crate) fn new(address: IpAddr) -> Self {
         let ca_key = KeyPair::generate().expect("ring makes keys");
         let mut ca = params("simulated world CA", Vec::new());
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,7 +44,7 @@ impl Tls {
         let issuer = Issuer::new(ca, ca_key);
 
         let key = KeyPair::generate().expect("ring makes keys");
-        let mut leaf = params("simulated world", vec!["127.0.0.1".to_owned(), "localhost".to_owned()]);
+        let mut leaf = params("simulated world", vec![address.to_string(), "localhost".to_owned()]);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;

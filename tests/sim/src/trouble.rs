@@ -64,6 +64,9 @@ pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
     if state.on(Behaviour::PkceRefused) {
         fields.remove("code_challenge_methods_supported");
     }
+    if state.on(Behaviour::PlainPkceOnly) {
+        fields.entry("code_challenge_methods_supported").and_modify(|methods| *methods = json!(["plain"]));
+    }
     if state.on(Behaviour::IssInCallback) || state.on(Behaviour::WrongIssInCallback) {
         fields.insert("authorization_response_iss_parameter_supported".to_owned(), json!(true));
     }

@@ -1,6 +1,6 @@
 //! The world as its users hold it: addresses, knobs, the person who approves, and what was asked.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,18 @@ impl World {
     ///
     /// As [`World::start`].
     pub fn start_with(behaviours: &[Behaviour]) -> Self {
+        let world = Self::start_on(Ipv4Addr::LOCALHOST.into());
+        behaviours.iter().for_each(|&behaviour| world.set(behaviour));
+        world
+    }
+
+    /// Starts a well-behaved world on another address of this machine, for networks without the usual one. Its
+    /// certificate has the address.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::start`], and if the address is not this machine's.
+    pub fn start_on(address: IpAddr) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -64,9 +76,9 @@ impl World {
             .build()
             .expect("threads for the servers");
         let shared = Arc::new(Shared::new());
-        let tls = Tls::new();
+        let tls = Tls::new(address);
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.server));
-        let open = |port, tls| listen(runtime.handle(), &shared, port, tls).expect("a free loopback port");
+        let open = |port, tls| listen(runtime.handle(), &shared, address, port, tls).expect("a free port");
         let plain = open(Port::Issuers, None);
         let secure = open(Port::Issuers, Some(acceptor.clone()));
         let kube = open(Port::Kube, Some(acceptor));
@@ -74,9 +86,7 @@ impl World {
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, &tls.ca_pem).expect("a file in the temporary folder");
         let ca_pem = tls.ca_pem;
-        let world = Self { shared, plain, secure, kube, ca_pem, ca_file, _folder: folder, runtime: Some(runtime) };
-        behaviours.iter().for_each(|&behaviour| world.set(behaviour));
-        world
+        Self { shared, plain, secure, kube, ca_pem, ca_file, _folder: folder, runtime: Some(runtime) }
     }
 
     // Addresses.

@@ -300,6 +300,9 @@ fn discovery_says_what_the_behaviours_make_of_it() {
     world.set(Behaviour::IssInCallback);
     assert_eq!(found("code_challenge_methods_supported"), [Value::Null, Value::Null]);
     assert_eq!(found("authorization_response_iss_parameter_supported"), [true, true]);
+    world.clear_all();
+    world.set(Behaviour::PlainPkceOnly);
+    assert_eq!(found("code_challenge_methods_supported"), [serde_json::json!(["plain"]), Value::Null]);
 }
 
 #[test]

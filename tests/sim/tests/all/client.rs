@@ -62,7 +62,8 @@ pub(crate) fn send(world: &World, method: &str, url: &str, headers: &[String], b
         .expect("default versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from("127.0.0.1").expect("an address");
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+    let name = ServerName::try_from(name).expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
     exchange(StreamOwned::new(connection, stream), &request)
 }

@@ -150,6 +150,16 @@ fn a_revoked_refresh_token_is_dead_and_only_its_client_may_ask_for_that() {
     assert_eq!(post(&world, &revoke, &[("token", "unknown"), ("client_id", OIDC_CLIENT)]).status, 200);
 }
 
+/// Elsewhere a machine has only one address on its loopback interface.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_address_is_in_the_certificate() {
+    let world = World::start_on(std::net::Ipv4Addr::new(127, 0, 0, 2).into());
+    let issuer = world.tls_issuer();
+    assert!(issuer.starts_with("https://127.0.0.2:"), "{issuer}");
+    assert_eq!(get(&world, &format!("{issuer}/.well-known/openid-configuration")).json()["issuer"], issuer);
+}
+
 #[test]
 fn the_issuer_is_what_was_asked_over_tls_too() {
     let world = World::start();
