@@ -29,7 +29,9 @@ impl Page {
     /// It did not.
     pub(super) fn failed(error: &Error) -> Page {
         let mut what = error.what.clone();
-        if let Some(first) = what.get_mut(..1) {
+        // Only a word becomes another spelling of itself: an account or an address does not.
+        let is_word = what.split(' ').next().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_lowercase()));
+        if let Some(first) = what.get_mut(..1).filter(|_| is_word) {
             first.make_ascii_uppercase();
         }
         let steps = error.next.lines().map(str::to_owned);
