@@ -190,6 +190,11 @@ async fn accept(socket: TcpListener, hall: Arc<Hall>) {
             Some(_) = connections.join_next() => continue,
         };
         open.retain(|(task, _)| !task.is_finished());
+        if open.len() >= CONNECTIONS {
+            // They may all have come at once: nobody has to go before having been heard.
+            tokio::task::yield_now().await;
+            open.retain(|(task, _)| !task.is_finished());
+        }
         if open.len() >= CONNECTIONS
             && let Some(oldest) = open.iter().position(|(_, has_answered)| !has_answered.load(Ordering::Relaxed))
             && let Some((task, _)) = open.remove(oldest)
