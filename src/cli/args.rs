@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use kubectl_login::error::{Error, Result};
+
+use super::typed::Typed;
 use crate::ui::Prompt;
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
@@ -165,10 +168,24 @@ pub(super) struct MethodArgs {
 }
 
 impl MethodArgs {
-    /// The flags of `get-token` that say the same.
-    pub(super) fn words(&self) -> Vec<String> {
-        let flag = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("--{name}={value}"));
-        [flag("login", &self.login), flag("grant-type", &self.grant_type)].into_iter().flatten().collect()
+    /// The flag of `get-token` that says the same, where one was given; `entry` is what the kubeconfig entry has.
+    ///
+    /// Errors: it is the other issuers' flag.
+    pub(super) fn flag(&self, entry: &Typed) -> Result<Option<String>> {
+        let wrong = |here: &str, instead: &str| {
+            Err(Error::usage(
+                format!("{here} says nothing about this kubeconfig user"),
+                format!("Use {instead}, or leave it out for the method of the entry."),
+            ))
+        };
+        match (&self.login, &self.grant_type) {
+            (Some(_), _) if entry.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
+            (_, Some(_)) if entry.entra.is_some() => {
+                wrong("--grant-type", "--login, such as interactive or devicecode")
+            }
+            (Some(method), _) => Ok(Some(format!("--login={method}"))),
+            (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
+        }
     }
 }
 

@@ -48,18 +48,21 @@ pub(super) fn settings_of(
             format!("Use kubectl as it is: it runs that by itself when it needs a token.\n{OTHERWISE}"),
         ));
     };
-    // The last word counts, but for the method's variable.
-    let words = [words, &method.words()].concat();
-    let (args, typed) = super::parse_get_token(&words).map_err(|error| {
+    let unreadable = |error: clap::Error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
         Error::usage(
             format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", printable(&entry.user, 100)),
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
-    })?;
-    let instead = method.login.iter().map(|method| (environment::AAD_LOGIN_METHOD.to_owned(), method.clone()));
-    let environment = environment.clone().with(entry.exec.env.iter().cloned()).with(instead);
+    };
+    let (mut args, mut typed) = super::parse_get_token(words).map_err(unreadable)?;
+    let mut environment = environment.clone().with(entry.exec.env.iter().cloned());
+    if let Some(flag) = method.flag(&typed)? {
+        // The last one counts, and the variable would count for more.
+        (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
+        environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
+    }
     let settings = profile::settings(&args, &typed, &environment)?;
     Ok((entry, settings, environment))
 }

@@ -40,7 +40,7 @@ fn somebody_who_says_no_has_said_so() {
     for issuer in BOTH {
         let (world, home, page, run) = ends(issuer, &[Behaviour::AuthorizeDenied], &[]);
         run.assert_failed(3, &["the sign-in was declined", "\nNext: "]);
-        assert!(page.body.contains("The sign-in was declined"), "{page:?}");
+        assert!(page.body.contains("the sign-in was declined"), "{page:?}");
         assert!(world.token_requests("authorization_code").is_empty());
         // The same caller has heard it.
         let again = home.run(&issuer.by_browser(&world, &ASKING));

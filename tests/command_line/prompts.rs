@@ -200,3 +200,16 @@ fn a_typed_sign_in_heeds_what_switches_prompts_off() {
     home.contexts(&[("quiet", entra(&world, &["--prompt", "never", "--login-hint", sim::ALICE]))]);
     assert_eq!(home.run(&["quiet"]).code, Some(0));
 }
+
+#[test]
+fn another_method_for_once_has_to_be_one_of_the_entry_s_issuer() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("aks", entra(&world, &["--login", "spn"])), ("other", oidc(&world, &[]))]);
+    home.run(&["other", "--login", "interactive"]).assert_failed(2, &["--login", "\nNext: ", "--grant-type"]);
+    home.run(&["aks", "--grant-type", "authcode"]).assert_failed(2, &["--grant-type", "\nNext: ", "--login"]);
+    home.run(&["aks", "--login", "msi"]).assert_failed(1, &["--login msi is not supported yet"]);
+    home.run(&["aks", "--login", "devicecode", "--grant-type", "auto"]).assert_failed(2, &["\nNext: "]);
+    assert!(world.requests().is_empty());
+    let mut command = home.plugin(&["aks", "--login", "devicecode"]);
+    assert_eq!(Run::of(command.env("AAD_LOGIN_METHOD", "msi")).code, Some(0));
+}

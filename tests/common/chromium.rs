@@ -142,6 +142,12 @@ impl<'a> Tab<'a> {
         self.call("Page.navigate", json!({ "url": address }));
     }
 
+    /// Gives the window's inside a size, in CSS pixels.
+    pub fn size(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
     pub fn back(&self) {
         let history = self.call("Page.getNavigationHistory", json!({}));
         let current = usize::try_from(history["currentIndex"].as_u64().unwrap()).unwrap();

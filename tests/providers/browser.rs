@@ -188,3 +188,24 @@ fn pkce_is_used_where_it_is_optional() {
     way.approve(&browser.open(&sign_in.address));
     assert_signed_in(sign_in);
 }
+
+/// What the book shows; `WRITE_SCREENS=1` takes the picture anew.
+#[test]
+fn the_last_page_fits_a_small_window() {
+    let (world, home) = (sim::World::start(), Home::new());
+    let browser = Chromium::start(&home);
+    let sign_in = SignIn::start(&home, &common::entra(&world, &["--login", "interactive"]));
+    let tab = browser.open("about:blank");
+    tab.size(480, 420);
+    tab.go(&sign_in.address);
+    tab.wait_for_text("Signed in as alice@contoso.example");
+    tab.wait_until("document.documentElement.scrollWidth <= 480");
+    tab.wait_until("document.documentElement.scrollHeight <= 420");
+    tab.wait_until("document.scripts.length == 0");
+    let picture = home.path().join("page.png");
+    tab.screenshot(&picture);
+    sign_in.ends().token();
+    if std::env::var_os("WRITE_SCREENS").is_some() {
+        std::fs::copy(picture, concat!(env!("CARGO_MANIFEST_DIR"), "/docs/images/signed-in.png")).unwrap();
+    }
+}

@@ -28,15 +28,10 @@ impl Page {
 
     /// It did not.
     pub(super) fn failed(error: &Error) -> Page {
-        let mut what = error.what.clone();
-        // Only a word becomes another spelling of itself: an account or an address does not.
-        let is_word = what.split(' ').next().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_lowercase()));
-        if let Some(first) = what.get_mut(..1).filter(|_| is_word) {
-            first.make_ascii_uppercase();
-        }
-        let steps = error.next.lines().map(str::to_owned);
+        let next = format!("Next: {}", error.next);
+        let steps = next.lines().map(str::to_owned);
         let reference = error.reference.iter().map(|reference| format!("For the help desk: {reference}"));
-        let sentences = std::iter::once(format!("{what}.")).chain(steps).chain(reference).collect();
+        let sentences = std::iter::once(format!("Error: {}", error.what)).chain(steps).chain(reference).collect();
         Page { status: 400, heading: "Not signed in", sentences, next: None }
     }
 
