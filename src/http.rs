@@ -68,13 +68,24 @@ pub struct Trouble {
     pub retry_after: Option<Duration>,
 }
 
+/// Whether a request may be made again after its connection has broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Yes.
+    Freely,
+    /// Not if the server may have seen it: it holds something that can be used once.
+    UnlessSeen,
+}
+
 /// What can go wrong between a request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// No answer within the deadline.
     Timeout,
-    /// The connection could not be made or broke.
+    /// The connection could not be made.
     Connection(String),
+    /// The connection broke; what was asked may have been heard.
+    Broken(String),
     /// The server's certificate was not accepted.
     Certificate(String),
     /// The answer is longer than 1 MiB.
@@ -95,7 +106,7 @@ impl Trouble {
 
     /// Whether another try may end better: what a long wait, such as polling, goes on after.
     pub fn passes(&self) -> bool {
-        matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Unavailable(_))
+        matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Broken(_) | Cause::Unavailable(_))
     }
 
     /// The error for a user who wanted `what` ("sign in", "refresh the token").
@@ -114,6 +125,10 @@ impl Trouble {
             ),
             Cause::Connection(detail) => (
                 format!("{origin} cannot be reached: {detail}"),
+                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.",
+            ),
+            Cause::Broken(detail) => (
+                format!("the connection to {origin} broke: {detail}"),
                 "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.",
             ),
             Cause::Certificate(detail) => (
@@ -215,9 +230,16 @@ impl Http {
     /// Sends a form (a POST with secrets in it). Trouble that passes is waited out within `limit`; a redirect is an error.
     ///
     /// Errors: no usable HTTP answer, and why.
-    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>, limit: Duration) -> Result<Answer, Trouble> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: Duration,
+        repeat: Repeat,
+    ) -> Result<Answer, Trouble> {
         let build = || self.client.post(url.clone()).headers(headers.clone()).body(body.clone());
-        self.persistently(url, limit, build).await.and_then(|answer| not_redirected(url, answer))
+        self.persistently(url, limit, repeat, build).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Like [`Http::post`], but one try only, whose answer may have any status but a redirect's: for callers with a
@@ -245,7 +267,7 @@ impl Http {
         let mut at = url.clone();
         for _ in 0..=REDIRECTS {
             let left = deadline.saturating_duration_since(Instant::now());
-            let answer = self.persistently(&at, left, || self.client.get(at.clone())).await?;
+            let answer = self.persistently(&at, left, Repeat::Freely, || self.client.get(at.clone())).await?;
             if !(300..400).contains(&answer.status) {
                 return Ok(answer);
             }
@@ -263,6 +285,7 @@ impl Http {
         &self,
         url: &Url,
         limit: Duration,
+        repeat: Repeat,
         build: impl Fn() -> reqwest::RequestBuilder,
     ) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
@@ -274,6 +297,9 @@ impl Http {
                     Some(trouble) => trouble,
                     None => return Ok(answer),
                 },
+                Err(trouble) if repeat == Repeat::UnlessSeen && matches!(trouble.cause, Cause::Broken(_)) => {
+                    return Err(trouble);
+                }
                 Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => trouble,
                 Err(trouble) => return Err(trouble),
             };
@@ -428,8 +454,10 @@ fn cause_of(error: &reqwest::Error) -> Cause {
         Cause::Timeout
     } else if lower.contains("certificate") {
         Cause::Certificate(detail)
-    } else {
+    } else if error.is_connect() {
         Cause::Connection(detail)
+    } else {
+        Cause::Broken(detail)
     }
 }
 

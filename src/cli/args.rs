@@ -340,7 +340,7 @@ pub(super) struct GetTokenArgs {
     #[arg(long, help_heading = OIDC, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) oidc_use_access_token: Option<bool>,
     /// Header for every request to the issuer; may be repeated
-    #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
+    #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE")]
     pub(super) oidc_request_header: Vec<String>,
     /// Sign-in method: auto, authcode, authcode-keyboard or device-code
     #[arg(long, help_heading = OIDC, value_name = "GRANT", default_value = "auto")]
@@ -348,8 +348,11 @@ pub(super) struct GetTokenArgs {
     /// Redirect address as it is registered (default: http://localhost:PORT)
     #[arg(long, help_heading = OIDC, value_name = "URL")]
     pub(super) oidc_redirect_url: Option<String>,
+    /// The same for authcode-keyboard: the older spelling
+    #[arg(long, help_heading = OIDC, hide = true, value_name = "URL")]
+    pub(super) oidc_redirect_url_authcode_keyboard: Option<String>,
     /// Parameter for the issuer's sign-in page; may be repeated
-    #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE", value_delimiter = ',')]
+    #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE")]
     pub(super) oidc_auth_request_extra_params: Vec<String>,
     /// PKCE: S256, no, or auto (as the issuer offers it)
     #[arg(long, help_heading = OIDC, value_name = "METHOD", default_value = "auto", hide_possible_values = true, value_parser = ["auto", "no", "S256"])]
@@ -371,6 +374,9 @@ pub(super) struct GetTokenArgs {
     /// Address to listen on for the browser; may be repeated, the first that is free counts
     #[arg(long, help_heading = BROWSER, value_name = "ADDRESS", value_delimiter = ',')]
     pub(super) listen_address: Vec<String>,
+    /// Port on 127.0.0.1 to listen on: the older spelling of --listen-address
+    #[arg(long, help_heading = BROWSER, hide = true, value_name = "PORT", value_delimiter = ',')]
+    pub(super) listen_port: Vec<String>,
     /// How long somebody may take to sign in (default: 180)
     #[arg(long, help_heading = BROWSER, value_name = "SECONDS", value_parser = seconds)]
     pub(super) authentication_timeout_sec: Option<Duration>,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use kubectl_login::entra::audience;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::http::is_loopback;
+use kubectl_login::http::{is_acceptable, is_loopback};
 use kubectl_login::oauth::authorization::OWN_PARAMETERS;
 use kubectl_login::paths;
 use kubectl_login::profile::{Authorization, Listen, Method};
@@ -14,6 +14,7 @@ use kubectl_login::text::printable;
 use url::Url;
 
 use super::args::GetTokenArgs;
+use super::pairs::{NoPair, pairs};
 
 /// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
 const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
@@ -23,7 +24,7 @@ pub(super) fn at_entra(args: &GetTokenArgs, environment: &Environment) -> Result
     let given = args.redirect_url.as_deref().filter(|url| !url.is_empty());
     let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|url| url.port());
     Ok(Authorization {
-        listen: listen(&args.listen_address)?.unwrap_or_else(|| vec![on(port.unwrap_or(0))]),
+        listen: listen(args)?.unwrap_or_else(|| vec![on(port.unwrap_or(0))]),
         ..everywhere(args, environment)?
     })
 }
@@ -34,13 +35,21 @@ pub(super) fn elsewhere(
     method: Method,
     environment: &Environment,
 ) -> Result<(Authorization, Option<Vec<String>>)> {
-    let redirect_url = args.oidc_redirect_url.as_deref().filter(|url| !url.is_empty());
+    let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
+    let redirect_url = args.oidc_redirect_url.as_deref().or(by_hand).filter(|url| !url.is_empty());
     let mut ports = USUAL_PORTS.to_vec();
     if let Some(text) = redirect_url {
         // Nothing has to be there where a person carries the code over (urn:ietf:wg:oauth:2.0:oob).
         let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
         let url = if is_a_name { None } else { Some(url("--oidc-redirect-url", text)?) };
-        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port()) {
+        // RFC 9700 2.1: the code is not sent over a network in the open.
+        if url.as_ref().is_some_and(|url| !is_acceptable(url)) {
+            return Err(Error::usage(
+                format!("--oidc-redirect-url {:?} is not https", printable(text, 100)),
+                "Give an https address; http is only for this machine.",
+            ));
+        }
+        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port_or_known_default()) {
             ports = vec![port];
         }
     }
@@ -48,7 +57,7 @@ pub(super) fn elsewhere(
     let scopes = extra_parameters.iter().rev().find(|(name, _)| name == "scope").map(|(_, value)| value.clone());
     extra_parameters.retain(|(name, _)| name != "scope");
     let authorization = Authorization {
-        listen: listen(&args.listen_address)?.unwrap_or_else(|| ports.into_iter().map(on).collect()),
+        listen: listen(args)?.unwrap_or_else(|| ports.into_iter().map(on).collect()),
         redirect_url: redirect_url.map(str::to_owned),
         extra_parameters,
         ..everywhere(args, environment)?
@@ -97,7 +106,9 @@ fn url(flag: &str, text: &str) -> Result<Url> {
 }
 
 /// Addresses to listen on; `None` where none is given. An empty one stands for any port.
-fn listen(given: &[String]) -> Result<Option<Vec<Listen>>> {
+fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>> {
+    let ports = args.listen_port.iter().map(|port| format!("127.0.0.1:{port}"));
+    let given: Vec<String> = args.listen_address.iter().cloned().chain(ports).collect();
     let addresses: Vec<Listen> =
         given.iter().filter(|text| !text.is_empty()).map(|text| address(text)).collect::<Result<_>>()?;
     Ok(match (given.is_empty(), addresses.is_empty()) {
@@ -132,22 +143,23 @@ fn address(text: &str) -> Result<Listen> {
 /// Parameters as `NAME=VALUE`.
 fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
     const FLAG: &str = "--oidc-auth-request-extra-params";
-    let parameter = |pair: &String| {
-        let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-            return Err(Error::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE.")));
-        };
-        let name = name.trim();
-        if OWN_PARAMETERS.contains(&name) {
+    let given = pairs(given).map_err(|NoPair| {
+        Error::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE."))
+    })?;
+    for (name, value) in &given {
+        // Some servers do not look at the case.
+        let is = |known: &str| known.eq_ignore_ascii_case(name);
+        let cannot_come_back = is("response_mode") && !matches!(value.as_str(), "query" | "form_post");
+        if OWN_PARAMETERS.iter().any(|known| is(known)) || cannot_come_back {
             return Err(Error::usage(
-                format!("{FLAG} cannot set {name}"),
+                format!("{FLAG} cannot set {} to that", printable(name, 60)),
                 "Leave it out: it is part of the sign-in itself.",
             ));
         }
         // Whatever the parameter is called, no token for Graph and the like is asked for.
         value.split_whitespace().try_for_each(|word| audience::refuse_foreign(word).map(drop))?;
-        Ok((name.to_owned(), value.to_owned()))
-    };
-    given.iter().filter(|pair| !pair.is_empty()).map(parameter).collect()
+    }
+    Ok(given)
 }
 
 #[cfg(test)]

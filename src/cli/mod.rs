@@ -9,6 +9,7 @@ mod entry;
 mod get_token;
 mod login;
 mod logout;
+mod pairs;
 mod peers;
 mod profile;
 #[cfg(test)]

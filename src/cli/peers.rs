@@ -15,8 +15,6 @@ const WITH_VALUE: &[(Option<&str>, &str)] = &[
     (Some(ENTRA), "azure-pipelines-service-connection-id"),
     (Some(ENTRA), "pop-claims"),
     (Some(OIDC), "oidc-redirect-url-hostname"),
-    (Some(OIDC), "oidc-redirect-url-authcode-keyboard"),
-    (Some(OIDC), "listen-port"),
     (None, "password"),
     (None, "vmodule"),
     (None, "alsologtostderrthreshold"),

@@ -14,6 +14,7 @@ use kubectl_login::text::printable;
 
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
+use super::pairs::{NoPair, pairs};
 use super::typed::Typed;
 use crate::ui::Prompt;
 
@@ -308,17 +309,10 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
 }
 
 fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
-    given
-        .iter()
-        .map(|pair| match pair.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), Secret::new(value))),
-            // The value may be a secret, so the pair is not repeated.
-            _ => Err(Error::usage(
-                "--oidc-request-header is not NAME=VALUE",
-                "Write it as --oidc-request-header=NAME=VALUE.",
-            )),
-        })
-        .collect()
+    let given = pairs(given).map_err(|NoPair| {
+        Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
+    })?;
+    Ok(given.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
 }
 
 fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {

@@ -89,7 +89,7 @@ fn by_number(number: u64) -> Option<&'static str> {
             "Sign in on a device that your organisation manages, or ask your administrator."
         }
         53003 | 530_032 | 530_034 | 530_035 => {
-            "Ask your administrator: a conditional-access policy blocks this sign-in, and many of them block every device code."
+            "Ask your administrator: a conditional-access policy blocks this sign-in."
         }
         50105 => "Ask your administrator to assign you to this application.",
         65001 => "Check --client-id.\nAsk your administrator to consent to this application; nobody has done so yet.",

@@ -20,7 +20,7 @@ use url::Url;
 use super::Endpoints;
 use super::answer::{Class, ErrorAnswer, TokenAnswer};
 use super::transport::{Transport, smooth};
-use crate::http::{Http, Trouble, origin, unavailable};
+use crate::http::{Http, Repeat, Trouble, origin, unavailable};
 use crate::secret::Secret;
 
 /// The device authorization answer (RFC 8628 3.2).
@@ -116,7 +116,7 @@ impl Client {
                     .add_extra_param("code_challenge", challenge.as_str())
                     .add_extra_param("code_challenge_method", challenge.method().as_str());
             }
-            let transport = Transport::new(&self.http, limit);
+            let transport = Transport::new(&self.http, limit, Repeat::Freely);
             let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
                 request.request_async(&transport).await;
             match answer.map_err(|error| self.failure(endpoint, error, &[])) {
@@ -192,7 +192,8 @@ impl Client {
         limit: Duration,
     ) -> Result<Granted, Failure> {
         let secrets = [code.secret().as_str(), verifier.map_or("", |verifier| verifier.secret())];
-        self.tokens(&secrets, limit, async |client, transport| {
+        // A code that is seen twice is taken for stolen (RFC 6749 4.1.2).
+        self.tokens(&secrets, limit, Repeat::UnlessSeen, async |client, transport| {
             let mut request = client.exchange_code(code.clone());
             if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
                 request = request.set_redirect_uri(Cow::Owned(url));
@@ -210,7 +211,7 @@ impl Client {
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
-        self.tokens(&[token.expose()], limit, async |client, transport| {
+        self.tokens(&[token.expose()], limit, Repeat::Freely, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             client.exchange_refresh_token(&refresh_token).add_scopes(scopes).request_async(transport).await
         })
@@ -222,10 +223,11 @@ impl Client {
         &self,
         secrets: &[&str],
         limit: Duration,
+        repeat: Repeat,
         request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
     ) -> Result<Granted, Failure> {
         loop {
-            let transport = Transport::new(&self.http, limit);
+            let transport = Transport::new(&self.http, limit, repeat);
             let answer = request(&self.protocol(), &transport).await;
             match answer.map_err(|error| self.failure(&self.endpoints.token, error, secrets)) {
                 Ok(answer) => return Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
@@ -247,7 +249,8 @@ impl Client {
             form.append_pair("token", token.expose()).append_pair("token_type_hint", "refresh_token");
             let (headers, body) = self.authenticated(form);
             let left = end.saturating_duration_since(Instant::now());
-            let answer = self.http.post(endpoint, headers, body, left).await.map_err(Failure::Trouble)?;
+            let answer =
+                self.http.post(endpoint, headers, body, left, Repeat::Freely).await.map_err(Failure::Trouble)?;
             if (200..300).contains(&answer.status) {
                 return Ok(());
             }

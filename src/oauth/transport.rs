@@ -12,19 +12,20 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::http::{Answer, Cause, Http, Trouble};
+use crate::http::{Answer, Cause, Http, Repeat, Trouble};
 
 /// One request's way to the server and back.
 pub(super) struct Transport<'a> {
     http: &'a Http,
     limit: Duration,
+    repeat: Repeat,
     /// How far this machine's clock is ahead, as the last answer told.
     clock_ahead: Cell<Option<TimeDelta>>,
 }
 
 impl<'a> Transport<'a> {
-    pub(super) fn new(http: &'a Http, limit: Duration) -> Self {
-        Transport { http, limit, clock_ahead: Cell::new(None) }
+    pub(super) fn new(http: &'a Http, limit: Duration, repeat: Repeat) -> Self {
+        Transport { http, limit, repeat, clock_ahead: Cell::new(None) }
     }
 
     pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
@@ -44,7 +45,7 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
                 cause: Cause::Url,
                 retry_after: None,
             })?;
-            let answer = self.http.post(&url, parts.headers, body, self.limit).await?;
+            let answer = self.http.post(&url, parts.headers, body, self.limit, self.repeat).await?;
             self.clock_ahead.set(answer.clock_ahead());
             Ok(smooth(answer))
         })

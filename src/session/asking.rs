@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::grant::{self, Unusable};
 use super::issuer::{self, Issuer};
 use super::outcome::Stickiness;
-use super::work::{Work, WorkFailure};
+use super::work::{Work, WorkFailure, note_down};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
 use crate::oauth::jwks::VerifyError;
@@ -45,27 +45,42 @@ impl Work<'_, '_> {
         let issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
-        let (method, choice) = signin::chosen(profile.method, &issuer.client.endpoints, person);
-        let desk = Desk {
-            profile,
-            client: &issuer.client,
-            scopes: &scopes,
-            person,
-            why: Why { reason: reason.as_deref(), choice: choice.as_deref() },
-            choose_account: self.road.insist.on_sign_in,
-            on_wait: &on_wait,
+        let on_answer = || lock.borrow_mut().announce_network();
+        let mut chosen = signin::chosen(profile.method, &issuer.client.endpoints, person);
+        let mut signed_in = loop {
+            let desk = Desk {
+                profile,
+                client: &issuer.client,
+                scopes: &scopes,
+                person,
+                why: Why { reason: reason.as_deref(), choice: chosen.why.as_deref() },
+                choose_account: self.road.insist.on_sign_in,
+                on_wait: &on_wait,
+                on_answer: &on_answer,
+            };
+            // The handlers of signals first: what is done to the terminal has to be undone.
+            let outcome = tokio::select! {
+                biased;
+                error = interrupted() => return Err(WorkFailure::sticky(error)),
+                outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
+            };
+            match outcome {
+                Ok(signed_in) => break signed_in,
+                Err(NoTokens::NotForThisClient(error)) => match chosen.otherwise {
+                    Some(otherwise) => chosen = *otherwise,
+                    None => return Err(WorkFailure::passing(error)),
+                },
+                Err(NoTokens::Unanswered(error)) => {
+                    return Err(WorkFailure::New { error, stickiness: Stickiness::Unanswered });
+                }
+                Err(NoTokens::Refused(error)) => return Err(WorkFailure::sticky(error)),
+                Err(NoTokens::NotShown(error)) => return Err(WorkFailure::nobody(error)),
+                Err(NoTokens::Failed(error)) => return Err(WorkFailure::passing(error)),
+            }
         };
-        let mut signed_in = tokio::select! {
-            outcome = signin::way(method).sign_in(&desk) => outcome.map_err(|ending| match ending {
-                NoTokens::Unanswered(error) => WorkFailure::New { error, stickiness: Stickiness::Unanswered },
-                NoTokens::Refused(error) => WorkFailure::sticky(error),
-                NoTokens::NotShown(error) => WorkFailure::nobody(error),
-                NoTokens::Failed(error) => WorkFailure::passing(error),
-            })?,
-            error = interrupted() => return Err(WorkFailure::sticky(error)),
-        };
+        on_answer();
         let visitor = signed_in.visitor.take();
-        let outcome = take_in(self.road, &issuer, signed_in, method, scopes, keeper.as_ref()).await;
+        let outcome = take_in(self.road, &issuer, signed_in, chosen.method, scopes, keeper.as_ref()).await;
         if let Some(visitor) = visitor {
             match &outcome {
                 Ok((obtained, _)) => {
@@ -124,13 +139,13 @@ async fn take_in(
         method: method.name().to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
     };
-    // Kept before the token is looked at: should the issuer's keys be out of reach now, the sign-in is not lost.
     let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
-    let kept = keeper.map_or(Ok(()), |keeper| road.keep_session(keeper, &facts, &record));
+    let keep_session = || keeper.map_or(Ok(()), |keeper| road.keep_session(keeper, &facts, &record));
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
+        biased;
+        error = interrupted() => Err(Unusable::Unknown(error)),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
-        error = interrupted() => return Err(WorkFailure::passing(error)),
     };
     let grant = grant.map_err(|unusable| {
         WorkFailure::passing(match unusable {
@@ -138,9 +153,15 @@ async fn take_in(
                 "the issuer gave no ID token",
                 "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
             ),
+            // Should the issuer's keys be out of reach now, the sign-in is not lost. One that is refused leaves no trace.
+            Unusable::Unknown(error) => {
+                note_down(keep_session());
+                error
+            }
             Unusable::Other(error) => error,
         })
     })?;
+    let kept = keep_session();
     let keep_token = |keeper| road.keep_token(keeper, &grant);
     let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
     let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);

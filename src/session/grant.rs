@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::TokenResponse as _;
 use tokio::time::Instant;
 
-use super::issuer::Issuer;
+use super::issuer::{Issuer, Unverified};
 use crate::entra::audience;
 use crate::error::{Error, Result};
 use crate::kube::exec_credential;
@@ -75,6 +75,8 @@ pub(super) fn who(granted: &Granted) -> Who {
 pub(super) enum Unusable {
     /// It has no ID token, and one is needed.
     NoIdToken,
+    /// Nobody can tell just now.
+    Unknown(Error),
     /// Something else is wrong with it.
     Other(Error),
 }
@@ -106,7 +108,11 @@ pub(super) async fn read(
         TokenKind::Id => {
             let token = id_token.ok_or(Unusable::NoIdToken)?.expose();
             let verified = issuer.verified_id_token(token, clock_ahead, deadline).await;
-            (token, Some(verified.map_err(Unusable::Other)?))
+            let claims = verified.map_err(|unverified| match unverified {
+                Unverified::Keys(error) => Unusable::Unknown(error),
+                Unverified::Token(error) => Unusable::Other(error),
+            })?;
+            (token, Some(claims))
         }
         // An access token is the cluster's to judge: it may be opaque. But whatever was asked for, one for Graph and the
         // like is not handed over.

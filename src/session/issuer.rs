@@ -29,6 +29,14 @@ pub struct Issuer<'a> {
     store: &'a Store,
 }
 
+/// Why an ID token is not verified.
+pub enum Unverified {
+    /// The keys cannot be had; it may be as good as any.
+    Keys(Error),
+    /// It is not what it should be.
+    Token(Error),
+}
+
 /// How fresh the discovery document must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -77,8 +85,13 @@ impl<'a> Issuer<'a> {
     ///
     /// Whether it answers the sign-in it came from (`nonce`) has been seen before.
     ///
-    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`.
-    pub async fn verified_id_token(&self, token: &str, clock_ahead: TimeDelta, deadline: Instant) -> Result<Claims> {
+    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`; see [`Unverified`].
+    pub async fn verified_id_token(
+        &self,
+        token: &str,
+        clock_ahead: TimeDelta,
+        deadline: Instant,
+    ) -> Result<Claims, Unverified> {
         let endpoints = &self.client.endpoints;
         let expected = Expected {
             issuer: &endpoints.issuer,
@@ -91,15 +104,15 @@ impl<'a> Issuer<'a> {
         let id = issuer_document(&endpoints.issuer, &self.profile.network, "keys");
         let mut keys = match self.store.public::<Jwks>(&id, REMEMBERED) {
             Some(keys) => keys,
-            None => self.fetched_keys(&id, deadline).await?,
+            None => self.fetched_keys(&id, deadline).await.map_err(Unverified::Keys)?,
         };
         let mut outcome = jwks::verify(token, &keys, &expected);
         // An issuer that rolls its keys signs with one that was not there yet, be it a day or a moment ago.
         if let Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature) = outcome {
-            keys = self.fetched_keys(&id, deadline).await?;
+            keys = self.fetched_keys(&id, deadline).await.map_err(Unverified::Keys)?;
             outcome = jwks::verify(token, &keys, &expected);
         }
-        outcome.map_err(|error| unusable(&error.to_string(), error.next()))
+        outcome.map_err(|error| Unverified::Token(unusable(&error.to_string(), error.next())))
     }
 
     async fn fetched_keys(&self, id: &str, deadline: Instant) -> Result<Jwks> {

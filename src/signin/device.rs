@@ -35,9 +35,16 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
         Pkce::Always => true,
         Pkce::Never => false,
     };
-    let pending = device::start(client, endpoint, desk.scopes, with_pkce, limit)
-        .await
-        .map_err(|failure| ended(refused(desk, &failure)))?;
+    let pending =
+        device::start(client, endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
+            // RFC 6749 5.2, in the words of those who have switched the grant off for a client.
+            Failure::Refused(answer)
+                if matches!(answer.error.as_str(), "unauthorized_client" | "unsupported_grant_type") =>
+            {
+                NoTokens::NotForThisClient(refused(desk, &failure))
+            }
+            _ => ended(refused(desk, &failure)),
+        })?;
     let shown_address = url::Url::parse(pending.verification_uri()).ok();
     if !shown_address.is_some_and(|url| is_acceptable_from(&client.endpoints.token, &url)) {
         return Err(NoTokens::Failed(Error::failed(
@@ -67,7 +74,9 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
-    match pending.wait(client, limit).await {
+    let outcome = pending.wait(client, limit).await;
+    (desk.on_answer)();
+    match outcome {
         Ok(granted) => Ok(SignedIn { granted, nonce: None, visitor: None }),
         Err(Ending::Failed(failure)) => Err(ended(refused(desk, &failure))),
         Err(Ending::Expired(trouble)) => {
@@ -93,6 +102,12 @@ fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
         && advice::is_about_codes(answer)
     {
         error.next = format!("{}\n{}", advice::WITHOUT_A_CODE, error.next);
+    }
+    if let Failure::Refused(answer) = failure
+        && answer.error == "unauthorized_client"
+        && matches!(desk.profile.provider, Provider::Oidc { .. })
+    {
+        error.next = format!("Sign in in a browser instead: kubectl login --grant-type authcode\n{}", error.next);
     }
     error
 }

@@ -138,6 +138,8 @@ pub struct Desk<'a> {
     pub choose_account: bool,
     /// Called when the wait for a person begins, with how long it may last.
     pub on_wait: &'a dyn Fn(Duration),
+    /// Called when a person has done their part.
+    pub on_answer: &'a dyn Fn(),
 }
 
 /// How a sign-in ended with tokens.
@@ -158,6 +160,8 @@ pub enum NoTokens {
     Refused(Error),
     /// Nobody could be shown what to do.
     NotShown(Error),
+    /// The issuer lets this client sign nobody in in this way; nobody has been asked.
+    NotForThisClient(Error),
     /// The network, the server or the set-up is at fault, or nobody can be asked.
     Failed(Error),
 }
@@ -168,7 +172,7 @@ pub trait Way {
     fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<SignedIn, NoTokens>> + 'a>>;
 }
 
-/// The way behind a method; [`chosen`] leaves no other than these.
+/// The way behind a method. Which one [`Method::Auto`] is has been decided before ([`chosen`]).
 pub fn way(method: Method) -> &'static dyn Way {
     match method {
         Method::Auto | Method::Browser => &AuthCode { listens: true },
@@ -177,22 +181,46 @@ pub fn way(method: Method) -> &'static dyn Way {
     }
 }
 
-/// The method to use where this program is to choose, and a sentence that says why; any other is left as it is.
+/// A method to sign in by.
+pub struct Chosen {
+    /// Any but [`Method::Auto`].
+    pub method: Method,
+    /// Why this one, as a sentence, where this program has chosen.
+    pub why: Option<String>,
+    /// What to do where it is not for this client.
+    pub otherwise: Option<Box<Chosen>>,
+}
+
+impl Chosen {
+    fn because(method: Method, why: String) -> Chosen {
+        Chosen { method, why: Some(why), otherwise: None }
+    }
+}
+
+/// The method to use where this program is to choose; any other is left as it is.
 ///
-/// The browser where there is one: no code has to be carried over, and fewer policies forbid it. Else a code.
-pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> (Method, Option<String>) {
+/// The browser where there is one: no code has to be carried over, and fewer policies forbid it. Else a code, if the issuer
+/// gives this client one; else a browser somewhere, whose last address is carried over.
+pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> Chosen {
     if method != Method::Auto {
-        return (method, None);
+        return Chosen { method, why: None, otherwise: None };
     }
     let has_codes = endpoints.device_authorization.is_some();
-    let (method, why) = match (person.lacks_a_browser(), endpoints.authorization.is_some()) {
-        (None, true) => return (Method::Browser, Some("In the browser, since one can be opened here.".to_owned())),
-        (Some(_), true) if !has_codes => (Method::Browser, "the issuer gives out no codes".to_owned()),
-        (Some(why), _) => (Method::DeviceCode, format!("no browser can be opened here: {why}")),
-        (None, false) => (Method::DeviceCode, "the issuer signs nobody in by browser alone".to_owned()),
-    };
-    let how = if method == Method::Browser { "In a browser" } else { "With a code" };
-    (method, Some(format!("{how}, since {why}.")))
+    let without_codes =
+        || Chosen::because(Method::Browser, "In a browser, since the issuer gives out no codes here.".to_owned());
+    match (person.lacks_a_browser(), endpoints.authorization.is_some()) {
+        (None, true) => {
+            Chosen::because(Method::Browser, "In the browser, since there seems to be one at hand.".to_owned())
+        }
+        (Some(_), true) if !has_codes => without_codes(),
+        (Some(why), has_page) => Chosen {
+            otherwise: has_page.then(|| Box::new(without_codes())),
+            ..Chosen::because(Method::DeviceCode, format!("With a code, since no browser can be opened here: {why}."))
+        },
+        (None, false) => {
+            Chosen::because(Method::DeviceCode, "With a code, since the issuer has no page to sign in at.".to_owned())
+        }
+    }
 }
 
 /// The words for a request that brought no tokens.
