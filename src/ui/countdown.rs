@@ -17,9 +17,11 @@ pub(super) struct Countdown {
 }
 
 impl Countdown {
-    /// Counts down from `life` on `terminal` what is left `to` do something, in lines of less than `columns`.
+    /// Counts down from `life` on `terminal` what is left `to` do something, in lines of less than `columns`, whenever
+    /// `is_ours`: in the background the line may be the shell's, with half a command on it.
     pub(super) fn start(
         mut terminal: Box<dyn Write + Send>,
+        is_ours: impl Fn() -> bool + Send + 'static,
         life: Duration,
         to: &'static str,
         columns: usize,
@@ -31,15 +33,19 @@ impl Countdown {
             loop {
                 let left = end.saturating_duration_since(Instant::now());
                 let line: String = line(left, to).chars().take(columns.saturating_sub(1)).collect();
-                // A terminal that is gone is noticed by whoever has something to say.
-                let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
+                if is_ours() {
+                    // A terminal that is gone is noticed by whoever has something to say.
+                    let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
+                }
                 let to_next_second = Duration::from_nanos(left.subsec_nanos().into()) + Duration::from_millis(1);
                 if left.is_zero() || told_to_stop.recv_timeout(to_next_second) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
             }
             let _ = told_to_stop.recv();
-            let _ = write!(terminal, "{CLEAR_LINE}").and_then(|()| terminal.flush());
+            if is_ours() {
+                let _ = write!(terminal, "{CLEAR_LINE}").and_then(|()| terminal.flush());
+            }
             let _ = done.send(());
         };
         // Without a thread there is no countdown, and the sign-in goes on.
@@ -80,10 +86,21 @@ mod tests {
         }
     }
 
+    fn start(paper: &Paper, is_ours: bool) -> Countdown {
+        Countdown::start(Box::new(paper.clone()), move || is_ours, Duration::from_secs(90), "use the code", 20)
+    }
+
+    #[test]
+    fn in_the_background_it_writes_nothing() {
+        let paper = Paper::default();
+        drop(start(&paper, false));
+        assert!(paper.0.lock().expect("no panic").is_empty());
+    }
+
     #[test]
     fn it_leaves_an_empty_line() {
         let paper = Paper::default();
-        let countdown = Countdown::start(Box::new(paper.clone()), Duration::from_secs(90), "use the code", 20);
+        let countdown = start(&paper, true);
         drop(countdown);
         let text = String::from_utf8(paper.0.lock().expect("no panic").clone()).expect("text");
         assert!(text.starts_with("\r\x1b[2K1:30 left to use th\r"), "{text:?}");

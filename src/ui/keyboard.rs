@@ -5,25 +5,36 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kubectl_login::secret::Secret;
 use kubectl_login::signin::Lines;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{self, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
 use zeroize::Zeroizing;
 
 /// The longest line; what is longer is no answer of anybody's.
 const LINE: usize = 1024 * 1024;
 /// How long the reader's end is waited for.
 const TIDYING: Duration = Duration::from_millis(300);
+/// A special character that there is none of (`_POSIX_VDISABLE`).
+const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
+/// How often a reader in the background looks whether it has been fetched back: no signal says so.
+const BACKGROUND: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
 pub(super) struct Keyboard {
     /// Closing it wakes the reader.
     stop: Option<OwnedFd>,
     stopped: Receiver<()>,
+    /// Watches for Ctrl-Z.
+    job_control: Option<AbortHandle>,
 }
 
 impl Keyboard {
@@ -33,28 +44,42 @@ impl Keyboard {
         let (lines, received) = unbounded_channel();
         let (wake, stop) = rustix::pipe::pipe().ok()?;
         let (done, stopped) = mpsc::channel();
-        let mut reads = false;
+        let (mut reads, mut job_control) = (false, None);
         if and_stdin && !io::stdin().is_terminal() {
             let lines = lines.clone();
             // Nothing wakes this one: it ends with the process. The terminal is not touched by it.
             reads |= thread(move || read_lines(io::stdin(), &lines));
         }
-        if let Some(terminal) = Silent::take() {
+        if let Some(terminal) = Silent::open().map(Arc::new) {
+            job_control = follow_job_control(Arc::clone(&terminal));
             reads |= thread(move || {
                 read_terminal(&terminal, &wake, &lines);
-                drop(terminal);
+                terminal.give_back();
                 let _ = done.send(());
             });
         }
-        reads.then_some((Keyboard { stop: Some(stop), stopped }, received))
+        reads.then_some((Keyboard { stop: Some(stop), stopped, job_control }, received))
     }
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
+        // First, so that nobody takes the terminal again.
+        if let Some(job_control) = &self.job_control {
+            job_control.abort();
+        }
         drop(self.stop.take());
         let _ = self.stopped.recv_timeout(TIDYING);
     }
+}
+
+/// Whether this process is the one that its terminal is for just now, as far as can be known.
+pub(super) fn is_in_front() -> bool {
+    File::open("/dev/tty").map_or(true, |terminal| is_in_front_of(&terminal))
+}
+
+fn is_in_front_of(terminal: &File) -> bool {
+    termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 fn thread(body: impl FnOnce() + Send + 'static) -> bool {
@@ -65,39 +90,75 @@ fn thread(body: impl FnOnce() + Send + 'static) -> bool {
 /// with a code in it may exceed. Ctrl-C stays what it is.
 struct Silent {
     terminal: File,
-    before: Termios,
+    /// How it was before; `None` while it has been given back.
+    before: Mutex<Option<Termios>>,
 }
 
 impl Silent {
-    /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
-    /// own, such as k9s) has switched its line editing off.
-    fn take() -> Option<Silent> {
+    fn open() -> Option<Silent> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let before = termios::tcgetattr(&terminal).ok()?;
-        if !is_in_foreground(&terminal) || !before.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO) {
-            return None;
-        }
-        let mut silent = before.clone();
-        silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL;
-        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-        termios::tcsetattr(&terminal, OptionalActions::Now, &silent).ok()?;
-        Some(Silent { terminal, before })
+        let silent = Silent { terminal, before: Mutex::default() };
+        silent.take().then_some(silent)
     }
-}
 
-impl Drop for Silent {
-    fn drop(&mut self) {
-        if is_in_foreground(&self.terminal) {
+    /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
+    /// own, such as k9s) has switched its line editing off. Whether it is taken now.
+    fn take(&self) -> bool {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_in_front_of(&self.terminal)
+            && let Ok(now) = termios::tcgetattr(&self.terminal)
+            && now.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+        {
+            let mut silent = now.clone();
+            silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL;
+            silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+            silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+            // Ctrl-\ would end this process with the terminal as it is.
+            silent.special_codes[SpecialCodeIndex::VQUIT] = DISABLED;
+            if termios::tcsetattr(&self.terminal, OptionalActions::Now, &silent).is_ok() {
+                *before = Some(now);
+            }
+        }
+        before.is_some()
+    }
+
+    /// Leaves the terminal as it was. Whoever has it in the meantime is not disturbed.
+    fn give_back(&self) {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_in_front_of(&self.terminal)
+            && let Some(before) = before.take()
+        {
+            // Without waiting for what is still to be shown: that may be held up (Ctrl-S).
+            let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &before);
             // What was pasted and not read must not become the shell's next command.
-            let _ = termios::tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+            let _ = termios::tcflush(&self.terminal, QueueSelector::IFlush);
         }
     }
 }
 
-/// Whoever reads from a terminal in the background is stopped.
-fn is_in_foreground(terminal: &File) -> bool {
-    termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+/// Gives the terminal back on Ctrl-Z, and takes it again when this process goes on: not every shell sees to that.
+///
+/// From then on Ctrl-Z does nothing without the task; by then there is little left to do.
+fn follow_job_control(terminal: Arc<Silent>) -> Option<AbortHandle> {
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok()?;
+    let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw())).ok()?;
+    let follow = async move {
+        loop {
+            tokio::select! {
+                Some(()) = stop.recv() => {
+                    terminal.give_back();
+                    // Stops where Ctrl-Z does, and only there: not where nobody could make it go on.
+                    let _ = kill_process(getpid(), Signal::TTIN);
+                    terminal.take();
+                }
+                Some(()) = go_on.recv() => {
+                    terminal.take();
+                }
+                else => return,
+            }
+        }
+    };
+    Some(tokio::spawn(follow).abort_handle())
 }
 
 /// Reads until the other end of `wake` is closed, the terminal is gone, or nobody listens.
@@ -105,15 +166,26 @@ fn read_terminal(terminal: &Silent, wake: &OwnedFd, lines: &UnboundedSender<Secr
     let mut line = Line::default();
     let mut bytes = Zeroizing::new([0u8; 4096]);
     loop {
+        // Whoever reads from a terminal in the background is stopped.
+        let in_front = is_in_front_of(&terminal.terminal);
         let mut ready =
-            [PollFd::new(&terminal.terminal, PollFlags::IN), PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN)];
-        match poll(&mut ready, None) {
-            Ok(_) if !ready[1].revents().is_empty() || !is_in_foreground(&terminal.terminal) => return,
+            [PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN), PollFd::new(&terminal.terminal, PollFlags::IN)];
+        let polled = if in_front { poll(&mut ready, None) } else { poll(&mut ready[..1], Some(&BACKGROUND)) };
+        match polled {
+            Ok(_) if !ready[0].revents().is_empty() => return,
             Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::INTR) => continue,
             Err(_) => return,
         }
+        if !is_in_front_of(&terminal.terminal) {
+            continue;
+        }
+        if !in_front {
+            terminal.take();
+            continue;
+        }
         match (&terminal.terminal).read(&mut bytes[..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => return,
             Ok(count) => {
                 for complete in bytes[..count].iter().filter_map(|byte| line.take(*byte)) {

@@ -15,7 +15,7 @@ use url::Url;
 use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
-use super::keyboard::Keyboard;
+use super::keyboard::{Keyboard, is_in_front};
 use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
@@ -138,7 +138,7 @@ impl<'a> Terminal<'a> {
             && let Ok(Some(writer)) = self.channel().writer()
         {
             let columns = screen.columns().unwrap_or(80);
-            *self.countdown.borrow_mut() = Some(Countdown::start(writer, life, to, columns));
+            *self.countdown.borrow_mut() = Some(Countdown::start(writer, is_in_front, life, to, columns));
         }
         Ok(())
     }
