@@ -68,7 +68,7 @@ pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the brow
 /// The first step of somebody whose code is of no use because of a policy against codes, or against devices that cannot be
 /// told by one.
 pub const WITHOUT_A_CODE: &str =
-    "Sign in in a browser on this machine, which fewer policies forbid: kubectl login --login interactive";
+    "Sign in by browser on this machine, which fewer policies forbid: kubectl login --login interactive";
 /// What has to be done at Entra before anybody can sign in in a browser.
 pub const REGISTER_REDIRECT: &str = "Ask whoever registered the application to add http://localhost as a redirect address for mobile and desktop applications.";
 

@@ -79,6 +79,9 @@ pub enum NotOurs {
     /// There is no code in it, and no error.
     #[error("there is no code in it")]
     Nothing,
+    /// A code and nothing else, and no PKCE that would prove whose it is.
+    #[error("a code by itself proves nothing where PKCE is not used")]
+    Unproven,
     /// A parameter is there more than once (RFC 6749 3.1).
     #[error("it says the same thing twice")]
     Ambiguous,
@@ -127,8 +130,11 @@ impl Request {
         let text = text.trim();
         let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
         let is_address = ["://", "?", "code=", "state=", "error="].iter().any(|mark| text.contains(mark));
-        if is_code && !is_address && self.verifier.is_some() {
-            return Ok(Answer::Code(AuthorizationCode::new(text.to_owned())));
+        if is_code && !is_address {
+            return match self.verifier {
+                Some(_) => Ok(Answer::Code(AuthorizationCode::new(text.to_owned()))),
+                None => Err(NotOurs::Unproven),
+            };
         }
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         // Issuers and browsers append fragments of their own (`#`, `#_=_`).
@@ -222,7 +228,7 @@ mod tests {
             assert_eq!(code(&request(true, Some(false)), text), Err(why), "{text}");
         }
         // Nothing but PKCE tells that a bare code is ours.
-        assert_eq!(code(&request(false, Some(false)), "c"), Err(NotOurs::Nothing));
+        assert_eq!(code(&request(false, Some(false)), "c"), Err(NotOurs::Unproven));
     }
 
     #[test]

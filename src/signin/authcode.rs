@@ -10,6 +10,7 @@ mod page;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -21,7 +22,7 @@ use super::{Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, en
 use crate::entra::advice;
 use crate::error::{Error, Result};
 use crate::oauth::answer::{Class, ErrorAnswer};
-use crate::oauth::authorization::{Answer, Request, Wish};
+use crate::oauth::authorization::{Answer, NotOurs, Request, Wish};
 use crate::oauth::client::{Failure, Granted};
 use crate::profile::{Authorization, Pkce, Provider};
 use crate::secret::Secret;
@@ -110,6 +111,8 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
     let prompt = PagePrompt { address: &request.url, way_back, life: settings.human_time, why: desk.why };
     let mut lines = desk.person.show_page(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
+    // Why what was brought last is not the answer.
+    let mut useless = None;
     loop {
         match arrival(&mut visits, &mut lines, end).await {
             Arrival::Visit(Visit { answer, visitor }) => {
@@ -127,8 +130,16 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
                 let answer = match request.read_text(text.expose()) {
                     Ok(answer) => answer,
                     Err(not_ours) => {
-                        let next = "Copy the whole address of the page that the browser ends on.";
+                        let next = match not_ours {
+                            // Nothing of it is shown, so it is easily pasted once more.
+                            NotOurs::Ambiguous => "Paste the address once, and press Enter.",
+                            NotOurs::Unproven => "Copy the whole address of the page that the browser ends on.",
+                            NotOurs::Nothing | NotOurs::State | NotOurs::Issuer => {
+                                "Sign in at the address above, then copy the whole address of the page that the browser ends on."
+                            }
+                        };
                         desk.person.say(&format!("That does not help: {not_ours}. {next}"));
+                        useless = Some(not_ours.to_string());
                         continue;
                     }
                 };
@@ -142,16 +153,20 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
                     }
                     // Half a code, or something else altogether: nothing is lost by another try.
                     Err((Some(Class::GrantRefused | Class::GrantDead), error)) if is_bare => {
-                        desk.person.say(&format!("That does not help: {}. Copy it again.", error.what));
+                        let why = error.what.strip_prefix("cannot sign in: ").unwrap_or(&error.what).to_owned();
+                        desk.person.say(&format!("The issuer does not take that code: {why}. Copy it again."));
+                        useless = Some(why);
                     }
                     Err((_, error)) => return Err(ended(error)),
                 }
             }
             Arrival::NoMoreText if visits.is_none() => {
-                return Err(NoTokens::NotShown(Error::sign_in_needed(
-                    "somebody has to bring the code from the browser, and there is no terminal to paste it in",
-                    "In a terminal, sign in: kubectl login",
-                )));
+                let what = match useless {
+                    Some(why) => format!("what was brought from the browser does not help: {why}"),
+                    None => "somebody has to bring the code from the browser, and there is no terminal to paste it in"
+                        .to_owned(),
+                };
+                return Err(NoTokens::NotShown(Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")));
             }
             Arrival::NoMoreText => lines = None,
             Arrival::TooLate => return Err(NoTokens::Unanswered(unanswered(settings, desk, &request))),
@@ -210,7 +225,7 @@ fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
 }
 
 fn unanswered(settings: &Authorization, desk: &Desk<'_>, request: &Request) -> Error {
-    let seconds = settings.human_time.as_secs();
+    let what = format!("nobody finished the sign-in in the browser within {}", shown(settings.human_time));
     let next = "Run the command again, and finish the sign-in in the browser.\n\
                 For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
     let refused = match (&desk.profile.provider, &request.redirect_uri) {
@@ -219,13 +234,16 @@ fn unanswered(settings: &Authorization, desk: &Desk<'_>, request: &Request) -> E
             "If the browser showed that the redirect address is wrong, have this one registered for the client: {}",
             crate::text::printable(url, 200)
         ),
-        (Provider::Oidc { .. }, None) => return Error::sign_in_needed(over(seconds), next),
+        (Provider::Oidc { .. }, None) => return Error::sign_in_needed(what, next),
     };
-    Error::sign_in_needed(over(seconds), format!("{next}\n{refused}"))
+    Error::sign_in_needed(what, format!("{next}\n{refused}"))
 }
 
-fn over(seconds: u64) -> String {
-    format!("nobody finished the sign-in in the browser within {seconds} seconds")
+/// A time in words, in minutes where there are no seconds besides.
+fn shown(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (number, unit) = if seconds.is_multiple_of(60) { (seconds / 60, "minute") } else { (seconds, "second") };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
@@ -235,7 +253,8 @@ async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<O
         // Whoever has the address would be sent the code.
         Err(Unbound::InUse(address)) => Err(Error::failed(
             format!("the browser cannot come back: another program has {address}"),
-            "End that program, or name another address with --listen-address (the issuer may have to know it).",
+            "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
+             The issuer may have to know it.",
         )),
         Err(Unbound::Refused(address, error)) if somebody_is_there && error.kind() != ErrorKind::PermissionDenied => {
             tracing::info!(%address, %error, "nothing listens");
