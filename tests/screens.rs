@@ -9,6 +9,8 @@ mod common;
 mod kubectl;
 #[path = "common/picture.rs"]
 mod picture;
+#[path = "common/shell.rs"]
+mod shell;
 #[path = "common/snapshot.rs"]
 mod snapshot;
 #[path = "common/tmux.rs"]

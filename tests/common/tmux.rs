@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags, open};
+use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
 
 use super::common::{Home, PLUGIN, needed};
@@ -108,8 +110,7 @@ impl Setting {
         command.current_dir(&self.home).arg("-u").arg("-S").arg(&socket).arg("-f").arg(&configuration);
         command.args(["new-session", "-d", "-x", &self.columns.to_string(), "-y", &self.rows.to_string()]);
         command.args(["sh", "-c", RUN]).arg(self.stdout.as_deref().unwrap_or(Path::new("-"))).args(words);
-        let screen =
-            Screen { tmux, socket, _folder: folder, setting: self.clone(), columns: self.columns, rows: self.rows };
+        let screen = Screen { tmux, socket, folder, setting: self.clone(), columns: self.columns, rows: self.rows };
         let started = command.output().unwrap();
         assert!(started.status.success(), "tmux: {}", String::from_utf8_lossy(&started.stderr));
         screen
@@ -121,7 +122,7 @@ pub struct Screen {
     tmux: PathBuf,
     socket: PathBuf,
     /// Holds the socket; removed with the screen, after the server.
-    _folder: TempDir,
+    folder: TempDir,
     setting: Setting,
     columns: usize,
     rows: usize,
@@ -165,6 +166,19 @@ impl Screen {
         self.ask(&["send-keys", "-l", text]);
     }
 
+    /// Pastes text as a terminal does: line ends become Enter.
+    pub fn paste(&self, text: &str) {
+        let file = self.folder.path().join("paste");
+        fs::write(&file, text).unwrap();
+        self.ask(&["load-buffer", "-b", "paste", file.to_str().unwrap()]);
+        self.ask(&["paste-buffer", "-d", "-b", "paste"]);
+    }
+
+    /// Pastes a line and presses Enter.
+    pub fn paste_line(&self, line: &str) {
+        self.paste(&format!("{line}\n"));
+    }
+
     /// Types a line and presses Enter.
     pub fn type_line(&self, line: &str) {
         self.type_text(line);
@@ -180,6 +194,19 @@ impl Screen {
     /// What is on the screen now, as text: lines right-trimmed, no empty lines at the end.
     pub fn capture(&self) -> String {
         self.picture().text()
+    }
+
+    /// All that was ever on the screen, with wrapped lines in one piece.
+    pub fn history(&self) -> String {
+        self.ask(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
+    /// Whether the terminal shows what is typed, and lets lines be edited.
+    pub fn echoes(&self) -> bool {
+        let terminal = self.ask(&["display-message", "-p", "#{pane_tty}"]);
+        let terminal = open(terminal.trim(), OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let modes = tcgetattr(terminal).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
     /// The lines that have colours, with these in braces.

@@ -1,0 +1,57 @@
+//! A person with a browser on another machine: copies the address off the screen, signs in, and copies the address that
+//! the browser ends on.
+#![allow(dead_code, unreachable_pub, reason = "shared by programs that each use what they need")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use url::Url;
+
+use super::tmux::Screen;
+
+/// 32 bytes in base64.
+const NONCE: usize = 43;
+
+/// Waits for the sign-in page's address on the screen, the latest if there are several.
+#[track_caller]
+pub fn address_on(screen: &Screen) -> String {
+    screen.until("an address is on the screen", || {
+        let shown = screen.history();
+        let at = shown.rfind("response_type=code")?;
+        let start = shown[..at].rfind("http://")?;
+        let address = shown[start..].split_whitespace().next()?;
+        // All of it: the last parameter at either issuer.
+        let (issuer, nonce) = address.split_once("&nonce=")?;
+        let is_whole = if issuer.contains("/oidc/") { nonce.ends_with("=offline") } else { nonce.len() == NONCE };
+        is_whole.then(|| address.to_owned())
+    })
+}
+
+/// The answer to a GET: head and body.
+pub fn visit(address: &str) -> String {
+    let url = Url::parse(address).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let path = &url[url::Position::BeforePath..];
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Signs in (or declines, if that is what the world is set to): where the browser ends.
+#[track_caller]
+pub fn signed_in_at(address: &str) -> String {
+    let answer = visit(address);
+    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+    location.unwrap_or_else(|| panic!("no redirect: {answer}")).to_owned()
+}
+
+/// A parameter of an address.
+#[track_caller]
+pub fn parameter(address: &str, name: &str) -> String {
+    let url = Url::parse(address).unwrap();
+    let value = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    value.unwrap_or_else(|| panic!("no {name}"))
+}
