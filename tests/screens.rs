@@ -15,7 +15,11 @@ mod shell;
 mod snapshot;
 #[path = "common/tmux.rs"]
 mod tmux;
+#[path = "common/visit.rs"]
+mod visit;
 
+#[path = "screens/browser.rs"]
+mod browser;
 #[path = "screens/commands.rs"]
 mod commands;
 #[path = "screens/harness.rs"]

@@ -2,9 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by programs that each use what they need")]
 
 /// What varies from run to run. `#` is a digit, `*` a number of any length, `&` a hexadecimal digit, `@` a letter of a
-/// user code; they stand in the place of what they matched. The first that fits is taken.
-const VARYING: [&str; 18] = [
+/// user code, `~` one of base64 for URLs; they stand in the place of what they matched. The first that fits is taken.
+const VARYING: [&str; 24] = [
     "127.0.0.1:#####",
+    "localhost:#####",
+    "%3A#####",
+    "state=~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+    "challenge=~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+    "nonce=~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
     "correlation &&&&&&&&-&&&&-&&&&-&&&&-&&&&&&&&&&&&",
     "trace &&&&&&&&-&&&&-&&&&-&&&&-&&&&&&&&&&&&",
     "####-##-## ##:##:##Z",
@@ -13,6 +18,7 @@ const VARYING: [&str; 18] = [
     "####-##-##T##:##:##Z",
     "##:##:##",
     "##:##",
+    "#:##",
     "@@@@-@@@@",
     "@@@@@@@@@",
     "process *",
@@ -227,7 +233,7 @@ fn mask_line(line: &[Cell], literals: &[(String, String)]) -> Vec<Cell> {
 fn matched(pattern: &str, line: &[Cell], at: usize) -> Option<(usize, String)> {
     let symbol = |index: usize| line.get(index).map(|cell| cell.symbol);
     let in_word = |symbol: Option<char>| symbol.is_some_and(|symbol| symbol.is_ascii_alphanumeric());
-    if at.checked_sub(1).is_some_and(|before| in_word(symbol(before))) {
+    if in_word(pattern.chars().next()) && at.checked_sub(1).is_some_and(|before| in_word(symbol(before))) {
         return None;
     }
     let mut end = at;
@@ -235,6 +241,7 @@ fn matched(pattern: &str, line: &[Cell], at: usize) -> Option<(usize, String)> {
         let found = symbol(end)?;
         let fits = match expected {
             '#' | '*' => found.is_ascii_digit(),
+            '~' => found.is_ascii_alphanumeric() || "-_".contains(found),
             '&' => found.is_ascii_hexdigit(),
             '@' => CODE_LETTERS.contains(found),
             _ => found == expected,
