@@ -1,4 +1,6 @@
-//! Text that came from somewhere else, made fit for a terminal.
+//! Text that came from somewhere else, made fit for a terminal; and times in words.
+
+use std::time::Duration;
 
 /// `text` without control characters (C0, DEL, C1, bidirectional overrides and other invisible format characters),
 /// runs of white space folded to one blank, and cut after `limit` characters with an ellipsis.
@@ -48,6 +50,17 @@ pub fn json_without_controls(text: &str) -> String {
     })
 }
 
+/// A time in words: minutes, unless it is short and there are seconds besides.
+pub fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (number, unit) = match seconds {
+        600.. => (seconds.div_ceil(60), "minute"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Characters that change how their neighbours are shown without being seen themselves: the tools of look-alike text.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -58,6 +71,14 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_said_as_people_do() {
+        let words = |seconds| in_words(Duration::from_secs(seconds));
+        let said = [1, 3, 60, 90, 180, 899, 900].map(words);
+        let expected = ["1 second", "3 seconds", "1 minute", "90 seconds", "3 minutes", "15 minutes", "15 minutes"];
+        assert_eq!(said, expected);
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -14,6 +14,8 @@ use super::client::Client;
 
 /// Bytes of chance in `state` and `nonce`.
 const RANDOM_BYTES: u32 = 32;
+/// Codes are not shorter: they cannot be guessed (RFC 6749 10.10).
+const SHORTEST_CODE: usize = 12;
 /// Parameters that make the sign-in what it is; nobody else has a say in them.
 pub const OWN_PARAMETERS: &[&str] = &[
     "client_id",
@@ -73,19 +75,33 @@ pub enum Answer {
     Refused(Box<ErrorAnswer>),
 }
 
+/// An answer in something that a person copied.
+pub struct Found {
+    /// The answer.
+    pub answer: Answer,
+    /// Whether it was a code by itself, without anything that shows that it is one.
+    pub is_bare: bool,
+}
+
 /// Why what came back is not taken for the answer. Nothing that was sent is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {
     /// There is no code in it, and no error.
     #[error("there is no code in it")]
     Nothing,
+    /// A word that is shorter than codes are. Whatever it is, it is not sent to anybody.
+    #[error("a code is longer than that")]
+    Short,
     /// A code and nothing else, and no PKCE that would prove whose it is.
     #[error("a code by itself proves nothing where PKCE is not used")]
     Unproven,
     /// A parameter is there more than once (RFC 6749 3.1).
     #[error("it says the same thing twice")]
     Ambiguous,
-    /// No `state`, or not ours: forged, or another sign-in's.
+    /// No `state`: the end of an address is missing, or nobody who was asked has sent it.
+    #[error("it is not whole (there is no state in it)")]
+    Torn,
+    /// Not our `state`: forged, or another sign-in's.
     #[error("it belongs to another sign-in (state)")]
     State,
     /// It names another issuer, or none where it should (RFC 9207).
@@ -122,24 +138,26 @@ impl Request {
         Request { url, redirect_uri: wish.redirect_uri, nonce, verifier, expected }
     }
 
-    /// The answer in what a person copied: an address with the answer in it, its query alone, or the bare code where
-    /// PKCE proves whose it is.
+    /// The answer in what a person copied: an address with the answer in it, its query alone, or the bare code where it
+    /// is `expected` (the issuer shows it) or PKCE proves whose it is.
     ///
     /// Errors: see [`NotOurs`].
-    pub fn read_text(&self, text: &str) -> Result<Answer, NotOurs> {
+    pub fn read_text(&self, text: &str, code_is_expected: bool) -> Result<Found, NotOurs> {
         let text = text.trim();
-        let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
+        let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
         let is_address = ["://", "?", "code=", "state=", "error="].iter().any(|mark| text.contains(mark));
-        if is_code && !is_address {
-            return match self.verifier {
-                Some(_) => Ok(Answer::Code(AuthorizationCode::new(text.to_owned()))),
-                None => Err(NotOurs::Unproven),
+        if is_word && !is_address {
+            return match text.len() {
+                ..SHORTEST_CODE => Err(NotOurs::Short),
+                _ if self.verifier.is_none() && !code_is_expected => Err(NotOurs::Unproven),
+                _ => Ok(Found { answer: Answer::Code(AuthorizationCode::new(text.to_owned())), is_bare: true }),
             };
         }
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         // Issuers and browsers append fragments of their own (`#`, `#_=_`).
         let query = query.split_once('#').map_or(query, |(query, _)| query);
-        self.expected.read(&form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>())
+        let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Ok(Found { answer: self.expected.read(&parameters)?, is_bare: false })
     }
 }
 
@@ -159,8 +177,10 @@ impl Expected {
         if code.is_none() && error.is_none() {
             return Err(NotOurs::Nothing);
         }
-        if state.is_none_or(|state| Sha256::digest(state)[..] != self.state) {
-            return Err(NotOurs::State);
+        match state {
+            None => return Err(NotOurs::Torn),
+            Some(state) if Sha256::digest(state)[..] != self.state => return Err(NotOurs::State),
+            Some(_) => {}
         }
         match (self.names_itself, issuer) {
             (Some(_), Some(issuer)) if issuer != self.issuer => return Err(NotOurs::Issuer),
@@ -191,7 +211,7 @@ mod tests {
     }
 
     fn code(request: &Request, text: &str) -> Result<String, NotOurs> {
-        request.read_text(text).map(|answer| match answer {
+        request.read_text(text, false).map(|found| match found.answer {
             Answer::Code(code) => code.into_secret(),
             Answer::Refused(error) => format!("refused: {}", error.error),
         })
@@ -204,10 +224,10 @@ mod tests {
             "http://localhost:8000/?code=c%2F1&state=ours",
             "  localhost:8000/?state=ours&code=c%2F1#_=_\r",
             "code=c%2F1&state=ours",
-            "c/1",
         ] {
             assert_eq!(code(&request, text).as_deref(), Ok("c/1"), "{text}");
         }
+        assert_eq!(code(&request, " 4/0AbCdEfGhIj= ").as_deref(), Ok("4/0AbCdEfGhIj="));
         let declined = "http://localhost/?error=access_denied&state=ours";
         assert_eq!(code(&request, declined).as_deref(), Ok("refused: access_denied"));
     }
@@ -216,8 +236,9 @@ mod tests {
     fn anything_else_is_not() {
         for (text, why) in [
             ("http://localhost/?code=c&state=theirs", NotOurs::State),
-            ("http://localhost/?code=c", NotOurs::State),
-            ("http://localhost/?error=access_denied", NotOurs::State),
+            ("http://localhost/?code=c", NotOurs::Torn),
+            ("http://localhost/?error=access_denied", NotOurs::Torn),
+            ("hunter2", NotOurs::Short),
             ("http://localhost/?code=c&code=d&state=ours", NotOurs::Ambiguous),
             ("https://issuer/authorize?client_id=x&state=ours", NotOurs::Nothing),
             ("http://localhost/", NotOurs::Nothing),
@@ -228,7 +249,8 @@ mod tests {
             assert_eq!(code(&request(true, Some(false)), text), Err(why), "{text}");
         }
         // Nothing but PKCE tells that a bare code is ours.
-        assert_eq!(code(&request(false, Some(false)), "c"), Err(NotOurs::Unproven));
+        assert_eq!(code(&request(false, Some(false)), "a-code-of-a-code"), Err(NotOurs::Unproven));
+        assert!(request(false, Some(false)).read_text("a-code-of-a-code", true).is_ok_and(|found| found.is_bare));
     }
 
     #[test]
@@ -242,7 +264,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_text_never_panics(text in any::<String>(), pairs in any::<Vec<(String, String)>>()) {
-            let _ = request(true, Some(true)).read_text(&text);
+            let _ = request(true, Some(true)).read_text(&text, true);
             prop_assert!(request(true, None).expected.read(&pairs).is_err());
         }
     }

@@ -6,25 +6,23 @@
 mod certificate;
 mod listener;
 mod page;
+mod redirect;
+mod words;
 
 use std::future::Future;
-use std::io::ErrorKind;
 use std::pin::Pin;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use url::Url;
 
-use self::listener::{Door, Listener, Unbound, Visit};
+use self::listener::{Server, Visit};
 use self::page::Page;
 use super::{Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain};
-use crate::entra::advice;
 use crate::error::{Error, Result};
-use crate::oauth::answer::{Class, ErrorAnswer};
-use crate::oauth::authorization::{Answer, NotOurs, Request, Wish};
+use crate::oauth::answer::Class;
+use crate::oauth::authorization::{Answer, Found, Request, Wish};
 use crate::oauth::client::{Failure, Granted};
-use crate::profile::{Authorization, Pkce, Provider};
+use crate::profile::{Pkce, Provider};
 use crate::secret::Secret;
 
 pub use self::listener::Visitor;
@@ -73,18 +71,14 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
         )));
     };
     let listener = match listens {
-        true => listener(settings, desk.person.is_at_a_terminal()).await.map_err(NoTokens::Failed)?,
+        true => redirect::listener(settings, desk.person.is_at_a_terminal()).await.map_err(NoTokens::Failed)?,
         false => None,
-    };
-    let tls = match &settings.certificate {
-        Some((certificate, key)) if listens => Some(certificate::acceptor(certificate, key).map_err(NoTokens::Failed)?),
-        _ => None,
     };
     let request = Request::new(
         desk.client,
         Wish {
             endpoint,
-            redirect_uri: redirect_uri(settings, listener.as_ref().map(|listener| listener.port), listens),
+            redirect_uri: redirect::redirect_uri(settings, listener.as_ref().map(|listener| listener.port), listens),
             scopes: desk.scopes,
             pkce: match desk.profile.pkce() {
                 Pkce::Auto => desk.client.endpoints.offers_s256 != Some(false),
@@ -99,197 +93,159 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
         (None, true) => WayBack::Person,
         (None, false) => WayBack::PersonOrStdin,
     };
-    let (mut server, mut visits) = (None, None);
-    if let Some(listener) = listener {
-        let (port, redirect_uri) = (listener.port, request.redirect_uri.as_deref());
-        let door = Door { tls, ..door(port, redirect_uri, &request) };
-        let (running, answers) = listener.start(door);
-        (server, visits) = (Some(running), Some(answers));
-    }
+    let opened = listener.map(|listener| redirect::open(listener, settings, &request)).transpose();
+    let (server, visits) = opened.map_err(NoTokens::Failed)?.unzip();
     (desk.on_wait)(settings.human_time);
     let end = Instant::now() + settings.human_time;
     let prompt = PagePrompt { address: &request.url, way_back, life: settings.human_time, why: desk.why };
-    let mut lines = desk.person.show_page(&prompt).map_err(NoTokens::NotShown)?;
+    let lines = desk.person.show_page(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
-    // Why what was brought last is not the answer.
-    let mut useless = None;
-    loop {
-        match arrival(&mut visits, &mut lines, end).await {
-            Arrival::Visit(Visit { answer, visitor }) => {
-                let visitor = visitor.kept_by(server, settings.page_afterwards.clone());
-                return match redeemed(desk, &request, answer).await {
-                    Ok(granted) => Ok(SignedIn { granted, nonce: Some(request.nonce), visitor: Some(visitor) }),
-                    Err((_, error)) => {
-                        visitor.tell(Err(&error)).await;
-                        Err(ended(error))
-                    }
-                };
-            }
-            Arrival::Text(text) => {
-                let is_bare = !text.expose().contains(['?', '&']);
-                let answer = match request.read_text(text.expose()) {
-                    Ok(answer) => answer,
+    let (granted, visitor) = Wait { desk, request: &request, visits, lines, end, useless: None }.wait(server).await?;
+    Ok(SignedIn { granted, nonce: Some(request.nonce), visitor })
+}
+
+/// The wait for an answer, by the browser or by hand.
+struct Wait<'a> {
+    desk: &'a Desk<'a>,
+    request: &'a Request,
+    visits: Option<mpsc::Receiver<Visit>>,
+    lines: Option<Lines>,
+    end: Instant,
+    /// Why what was brought last is not the answer.
+    useless: Option<String>,
+}
+
+/// Why an answer brings no tokens.
+struct NotRedeemed {
+    error: Error,
+    /// Another answer may: it was a code by itself, so half of one or something else altogether, and nothing is lost.
+    again: bool,
+    /// Nobody has said no: the next try is free to ask.
+    passing: bool,
+}
+
+impl Wait<'_> {
+    /// Waits for the answer that brings tokens, and the browser that brought it. `server` keeps that one's connection.
+    async fn wait(mut self, server: Option<Server>) -> Result<(Granted, Option<Visitor>), NoTokens> {
+        let afterwards = &self.desk.profile.authorization.page_afterwards;
+        loop {
+            match self.arrival().await {
+                Arrival::Visit(Visit { answer, visitor }) => {
+                    let visitor = visitor.kept_by(server, afterwards.clone());
+                    return match self.redeemed(Found { answer, is_bare: false }).await {
+                        Ok(granted) => Ok((granted, Some(visitor))),
+                        Err(NotRedeemed { error, passing, .. }) => {
+                            visitor.tell(Err(&error)).await;
+                            Err(if passing { NoTokens::Failed(error) } else { ended(error) })
+                        }
+                    };
+                }
+                Arrival::Text(text) => match self.request.read_text(text.expose(), self.visits.is_none()) {
                     Err(not_ours) => {
-                        let next = match not_ours {
-                            // Nothing of it is shown, so it is easily pasted once more.
-                            NotOurs::Ambiguous => "Paste the address once, and press Enter.",
-                            NotOurs::Unproven => "Copy the whole address of the page that the browser ends on.",
-                            NotOurs::Nothing | NotOurs::State | NotOurs::Issuer => {
-                                "Sign in at the address above, then copy the whole address of the page that the browser ends on."
-                            }
-                        };
-                        desk.person.say(&format!("That does not help: {not_ours}. {next}"));
-                        useless = Some(not_ours.to_string());
-                        continue;
+                        self.desk.person.say(&words::of_no_use(not_ours));
+                        self.useless = Some(not_ours.to_string());
                     }
-                };
-                match redeemed(desk, &request, answer).await {
-                    Ok(granted) => {
-                        // The same answer may be on its way through the listener.
-                        let visit = visits.and_then(|mut visits| visits.try_recv().ok());
-                        let visitor =
-                            visit.map(|visit| visit.visitor.kept_by(server, settings.page_afterwards.clone()));
-                        return Ok(SignedIn { granted, nonce: Some(request.nonce), visitor });
-                    }
-                    // Half a code, or something else altogether: nothing is lost by another try.
-                    Err((Some(Class::GrantRefused | Class::GrantDead), error)) if is_bare => {
-                        let why = error.what.strip_prefix("cannot sign in: ").unwrap_or(&error.what).to_owned();
-                        desk.person.say(&format!("The issuer does not take that code: {why}. Copy it again."));
-                        useless = Some(why);
-                    }
-                    Err((_, error)) => return Err(ended(error)),
+                    Ok(found) => match self.redeemed(found).await {
+                        Ok(granted) => {
+                            // The same answer may be on its way through the listener.
+                            let visit = self.visits.and_then(|mut visits| visits.try_recv().ok());
+                            let visitor = visit.map(|visit| visit.visitor.kept_by(server, afterwards.clone()));
+                            return Ok((granted, visitor));
+                        }
+                        Err(NotRedeemed { error, again: true, .. }) => {
+                            let why = error.what.strip_prefix("cannot sign in: ").unwrap_or(&error.what).to_owned();
+                            self.desk.person.say(&format!("The issuer does not take that code: {why}. Copy it again."));
+                            self.useless = Some(why);
+                        }
+                        Err(NotRedeemed { error, passing: true, .. }) => return Err(NoTokens::Failed(error)),
+                        Err(NotRedeemed { error, .. }) => return Err(ended(error)),
+                    },
+                },
+                Arrival::NoMoreText if self.visits.is_none() => {
+                    let what = match self.useless {
+                        Some(why) => format!("what was brought from the browser does not help: {why}"),
+                        None => {
+                            "somebody has to bring the code from the browser, and there is no terminal to paste it in"
+                                .to_owned()
+                        }
+                    };
+                    return Err(NoTokens::NotShown(Error::sign_in_needed(
+                        what,
+                        "In a terminal, sign in: kubectl login",
+                    )));
+                }
+                Arrival::NoMoreText => self.lines = None,
+                Arrival::TooLate => {
+                    let settings = &self.desk.profile.authorization;
+                    return Err(NoTokens::Unanswered(words::unanswered(settings, self.desk, self.request)));
                 }
             }
-            Arrival::NoMoreText if visits.is_none() => {
-                let what = match useless {
-                    Some(why) => format!("what was brought from the browser does not help: {why}"),
-                    None => "somebody has to bring the code from the browser, and there is no terminal to paste it in"
-                        .to_owned(),
-                };
-                return Err(NoTokens::NotShown(Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")));
+        }
+    }
+
+    /// What comes first.
+    async fn arrival(&mut self) -> Arrival {
+        let by_hand = self.visits.is_none() || self.lines.is_some();
+        let visit = async {
+            match &mut self.visits {
+                Some(visits) => visits.recv().await,
+                None => None,
             }
-            Arrival::NoMoreText => lines = None,
-            Arrival::TooLate => return Err(NoTokens::Unanswered(unanswered(settings, desk, &request))),
-        }
-    }
-}
-
-/// What comes first.
-async fn arrival(visits: &mut Option<mpsc::Receiver<Visit>>, lines: &mut Option<Lines>, end: Instant) -> Arrival {
-    let by_hand = visits.is_none() || lines.is_some();
-    let visit = async {
-        match visits {
-            Some(visits) => visits.recv().await,
-            None => None,
-        }
-    };
-    let line = async {
-        match lines {
-            Some(lines) => lines.recv().await,
-            None => None,
-        }
-    };
-    tokio::select! {
-        Some(visit) = visit => Arrival::Visit(visit),
-        line = line, if by_hand => line.map_or(Arrival::NoMoreText, Arrival::Text),
-        () = sleep_until(end) => Arrival::TooLate,
-    }
-}
-
-/// The tokens for an answer; or why there are none, with the class of the token endpoint's refusal.
-async fn redeemed(desk: &Desk<'_>, request: &Request, answer: Answer) -> Result<Granted, (Option<Class>, Error)> {
-    let code = match answer {
-        Answer::Code(code) => code,
-        Answer::Refused(refusal) => return Err((None, refused(desk, request, *refusal))),
-    };
-    let limit = desk.profile.network.needed();
-    let granted = desk.client.exchange(&code, request.redirect_uri.as_deref(), request.verifier.as_ref(), limit).await;
-    granted.map_err(|failure| {
-        let class = match &failure {
-            Failure::Refused(answer) => Some(answer.class()),
-            _ => None,
         };
-        (class, explain(&failure, "sign in"))
-    })
-}
-
-/// The words for an error that the browser brought.
-fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
-    let unsure_about_pkce = desk.client.endpoints.offers_s256.is_none() && request.verifier.is_some();
-    let is_about_request = refusal.error == "invalid_request";
-    let mut error = explain(&Failure::Refused(Box::new(refusal)), "sign in");
-    if is_about_request && unsure_about_pkce && matches!(desk.profile.provider, Provider::Oidc { .. }) {
-        error.next = format!("{}\nIf the issuer knows no PKCE, add --oidc-pkce-method=no.", error.next);
-    }
-    error
-}
-
-fn unanswered(settings: &Authorization, desk: &Desk<'_>, request: &Request) -> Error {
-    let what = format!("nobody finished the sign-in in the browser within {}", shown(settings.human_time));
-    let next = "Run the command again, and finish the sign-in in the browser.\n\
-                For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
-    let refused = match (&desk.profile.provider, &request.redirect_uri) {
-        (Provider::Entra { .. }, _) => format!("If the browser showed AADSTS50011: {}", advice::REGISTER_REDIRECT),
-        (Provider::Oidc { .. }, Some(url)) => format!(
-            "If the browser showed that the redirect address is wrong, have this one registered for the client: {}",
-            crate::text::printable(url, 200)
-        ),
-        (Provider::Oidc { .. }, None) => return Error::sign_in_needed(what, next),
-    };
-    Error::sign_in_needed(what, format!("{next}\n{refused}"))
-}
-
-/// A time in words, in minutes where there are no seconds besides.
-fn shown(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (number, unit) = if seconds.is_multiple_of(60) { (seconds / 60, "minute") } else { (seconds, "second") };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
-}
-
-/// The listener; none where nothing can listen and somebody is there to bring the answer.
-async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<Option<Listener>> {
-    match Listener::bind(&settings.listen).await {
-        Ok(listener) => Ok(Some(listener)),
-        // Whoever has the address would be sent the code.
-        Err(Unbound::InUse(address)) => Err(Error::failed(
-            format!("the browser cannot come back: another program has {address}"),
-            "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
-             The issuer may have to know it.",
-        )),
-        Err(Unbound::Refused(address, error)) if somebody_is_there && error.kind() != ErrorKind::PermissionDenied => {
-            tracing::info!(%address, %error, "nothing listens");
-            Ok(None)
+        let line = async {
+            match &mut self.lines {
+                Some(lines) => lines.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            Some(visit) = visit => Arrival::Visit(visit),
+            line = line, if by_hand => line.map_or(Arrival::NoMoreText, Arrival::Text),
+            () = sleep_until(self.end) => Arrival::TooLate,
         }
-        Err(Unbound::Refused(address, error)) => Err(Error::failed(
-            format!("the browser cannot come back: {address} cannot be listened on: {error}"),
-            "Name another address with --listen-address, or sign in with a code (device code).",
-        )),
     }
-}
 
-/// Where the answer is to go. Without a listener the issuer's own idea stands, or the address that would have been
-/// listened on: it leads nowhere, and can be copied.
-fn redirect_uri(settings: &Authorization, port: Option<u16>, listens: bool) -> Option<String> {
-    if settings.redirect_url.is_some() || !listens {
-        return settings.redirect_url.clone();
+    /// The tokens for an answer.
+    async fn redeemed(&self, Found { answer, is_bare }: Found) -> Result<Granted, NotRedeemed> {
+        let Wait { desk, request, .. } = self;
+        let code = match answer {
+            Answer::Code(code) => code,
+            Answer::Refused(refusal) => {
+                let error = words::refused(desk, request, *refusal);
+                return Err(NotRedeemed { error, again: false, passing: false });
+            }
+        };
+        // A bare code may be nothing of the kind; then the person is still to be waited for.
+        if !is_bare {
+            (desk.on_answer)();
+        }
+        let (uri, limit) = (request.redirect_uri.as_deref(), desk.profile.network.needed());
+        let granted = desk.client.exchange(&code, uri, request.verifier.as_ref(), limit).await;
+        let granted = granted.map_err(|failure| {
+            let refused = match &failure {
+                Failure::Refused(answer) => {
+                    // Dex says invalid_request of a code that it does not know.
+                    matches!(answer.class(), Class::GrantRefused | Class::GrantDead)
+                        || answer.error == "invalid_request"
+                }
+                _ => false,
+            };
+            let trouble = matches!(failure, Failure::Trouble(_) | Failure::NotOAuth(_));
+            NotRedeemed {
+                error: explain(&failure, "sign in"),
+                again: is_bare && (refused || trouble),
+                passing: refused,
+            }
+        })?;
+        if is_bare && request.verifier.is_none() && granted.answer.extra_fields().id_token.is_none() {
+            let error = Error::failed(
+                "nothing tells whose code that is: PKCE is not used, and the issuer gave no ID token",
+                "Paste the whole address of the page that the browser ends on.",
+            );
+            return Err(NotRedeemed { error, again: true, passing: true });
+        }
+        Ok(granted)
     }
-    let scheme = if settings.certificate.is_some() { "https" } else { "http" };
-    let wanted = || settings.listen.iter().map(|listen| listen.port).find(|port| *port != 0);
-    let port = port.or_else(wanted).map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{scheme}://localhost{port}"))
-}
-
-/// What lets the browser in at `port`: the redirect address, and this machine's own names.
-fn door(port: u16, redirect_uri: Option<&str>, request: &Request) -> Door {
-    let url = redirect_uri.and_then(|url| Url::parse(url).ok());
-    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")).to_vec();
-    if let Some(url) = &url
-        && let Some(name) = url.host_str()
-    {
-        hosts.push(url.port().map_or(name.to_owned(), |port| format!("{name}:{port}")));
-    }
-    let path = url.as_ref().map_or("/", Url::path).to_owned();
-    Door { path, hosts, expected: request.expected.clone(), tls: None }
 }
 
 /// The parameters of the request besides the protocol's own.

@@ -36,6 +36,21 @@ pub(super) fn headless_because(environment: &Environment) -> Option<String> {
     (!has_display).then(|| "there is no display".to_owned())
 }
 
+/// Why no page can be opened for the person here; `None` where one can, or where the person is going to do it on this
+/// machine's desktop.
+pub(super) fn lacking_because(browser: &Browser, environment: &Environment) -> Option<String> {
+    match browser {
+        Browser::Command(_) => None,
+        Browser::Desktop if is_named_by_a_remote_editor(environment) => None,
+        Browser::Desktop | Browser::Skip => headless_because(environment),
+    }
+}
+
+/// Whether an editor that works here and is shown elsewhere brings a `BROWSER` of its own, which opens pages there.
+fn is_named_by_a_remote_editor(environment: &Environment) -> bool {
+    environment.get_os(environment::VSCODE_IPC_HOOK_CLI).is_some() && environment.get(environment::BROWSER).is_some()
+}
+
 /// Opens `url`, which has been checked to be https (or on this machine), with the first program that can be started.
 pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> Opened {
     match browser {
@@ -47,9 +62,8 @@ pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment) -> O
         }
         Browser::Desktop => {
             let headless = headless_because(environment).is_some();
-            // An editor that works here and is shown elsewhere brings a BROWSER of its own, which opens pages there.
-            let remote_editor = environment.get_os(environment::VSCODE_IPC_HOOK_CLI).is_some();
-            let named = environment.get(environment::BROWSER).filter(|_| !headless || remote_editor);
+            let is_named = !headless || is_named_by_a_remote_editor(environment);
+            let named = environment.get(environment::BROWSER).filter(|_| is_named);
             let mut candidates = named.map(|list| named_browsers(list, url)).unwrap_or_default();
             if !headless {
                 candidates.extend(open::commands(url.as_str()));

@@ -10,8 +10,12 @@ use std::time::Duration;
 
 use kubectl_login::secret::Secret;
 use kubectl_login::signin::Lines;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal::SIGTTOU;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{self, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +46,7 @@ impl Keyboard {
     /// end. `None` where there is nothing to read from.
     pub(super) fn listen(and_stdin: bool) -> Option<(Keyboard, Lines)> {
         let (lines, received) = unbounded_channel();
-        let (wake, stop) = rustix::pipe::pipe().ok()?;
+        let (wake, stop) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).ok()?;
         let (done, stopped) = mpsc::channel();
         let (mut reads, mut job_control) = (false, None);
         if and_stdin && !io::stdin().is_terminal() {
@@ -71,6 +75,12 @@ impl Drop for Keyboard {
         drop(self.stop.take());
         let _ = self.stopped.recv_timeout(TIDYING);
     }
+}
+
+/// Whether stdin is a pipe or a file: somebody means it to be read.
+pub(super) fn is_fed() -> bool {
+    let kind = rustix::fs::fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket))
 }
 
 /// Whether this process is the one that its terminal is for just now, as far as can be known.
@@ -122,12 +132,17 @@ impl Silent {
         before.is_some()
     }
 
-    /// Leaves the terminal as it was. Whoever has it in the meantime is not disturbed.
+    /// Leaves the terminal as it was. Whoever has made it their own in the meantime is not disturbed.
+    ///
+    /// Also from the background: kubectl may be gone by now, and the shell in front. Changing the terminal from there stops
+    /// a process that has not blocked the signal for it.
     fn give_back(&self) {
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_in_front_of(&self.terminal)
-            && let Some(before) = before.take()
-        {
+        // Shells that edit lines switch echo off as well, but leave Ctrl-\ alone.
+        let is_ours = termios::tcgetattr(&self.terminal)
+            .is_ok_and(|now| now.special_codes[SpecialCodeIndex::VQUIT] == DISABLED)
+            && SigSet::from(SIGTTOU).thread_block().is_ok();
+        if is_ours && let Some(before) = before.take() {
             // Without waiting for what is still to be shown: that may be held up (Ctrl-S).
             let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &before);
             // What was pasted and not read must not become the shell's next command.

@@ -16,3 +16,8 @@ impl Keyboard {
 pub(super) fn is_in_front() -> bool {
     true
 }
+
+/// Whether stdin is a pipe or a file that somebody means to be read: not read here.
+pub(super) fn is_fed() -> bool {
+    false
+}

@@ -1,10 +1,8 @@
 //! What a person reads who has to sign in.
 
-use std::time::Duration;
-
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::signin::{CodePrompt, PagePrompt, WayBack, Why};
-use kubectl_login::text::printable;
+use kubectl_login::text::{in_words, printable};
 
 use super::browser::Opened;
 use super::qr;
@@ -40,7 +38,7 @@ pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Open
         alone(&prompt.code, screen),
     );
     let life =
-        if screen.counts_down { String::new() } else { format!("The code is good for {}. ", minutes(prompt.life)) };
+        if screen.counts_down { String::new() } else { format!("The code is good for {}. ", in_words(prompt.life)) };
     let bottom = format!("{}\n\n", sentences(&format!("{life}Only enter a code that you asked for yourself.")));
     // The countdown's line is one more.
     let taken = rows(&top, screen) + rows(&bottom, screen) + 1;
@@ -85,7 +83,7 @@ pub(super) fn page(
         (text, true) => format!("{text} (What you paste is not shown.)"),
         (text, false) => text.to_owned(),
     };
-    let life = if screen.counts_down { String::new() } else { format!("You have {}.", minutes(prompt.life)) };
+    let life = if screen.counts_down { String::new() } else { format!("You have {}.", in_words(prompt.life)) };
     let bottom = [way_back, life].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
     let bottom = if bottom.is_empty() { bottom } else { format!("{}\n\n", wrapped(&bottom, 0, screen.columns())) };
     format!(
@@ -129,11 +127,4 @@ fn qr_code(prompt: &CodePrompt<'_>, screen: &Screen, taken: usize) -> Option<Str
 fn rows(text: &str, screen: &Screen) -> usize {
     let columns = screen.columns().unwrap_or(usize::MAX);
     text.lines().map(|line| line.chars().count().div_ceil(columns).max(1)).sum()
-}
-
-fn minutes(life: Duration) -> String {
-    match life.as_secs().div_ceil(60) {
-        1 => "1 minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
-    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::profile::{Browser, Profile};
+use kubectl_login::profile::{Browser, Method, Profile};
 use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Reach, WayBack};
 use kubectl_login::text::without_controls;
 use url::Url;
@@ -15,7 +15,7 @@ use url::Url;
 use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
-use super::keyboard::{Keyboard, is_in_front};
+use super::keyboard::{self, Keyboard, is_in_front};
 use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
@@ -97,6 +97,8 @@ impl<'a> Terminal<'a> {
                 None if io::stderr().is_terminal() => Channel::Stderr,
                 None => match controlling_terminal() {
                     Some(terminal) => Channel::Controlling(terminal),
+                    // A program at the other end brings what a person would.
+                    None if self.profile.method == Method::Keyboard && keyboard::is_fed() => Channel::Stderr,
                     None if self.has_desktop() => Channel::DesktopOnly,
                     None => Channel::None("there is no terminal".to_owned(), GO_TO_A_TERMINAL),
                 },
@@ -192,10 +194,7 @@ impl Person for Terminal<'_> {
     }
 
     fn lacks_a_browser(&self) -> Option<String> {
-        match &self.profile.browser {
-            Browser::Command(_) => None,
-            Browser::Skip | Browser::Desktop => browser::headless_because(self.environment),
-        }
+        browser::lacking_because(&self.profile.browser, self.environment)
     }
 
     fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {

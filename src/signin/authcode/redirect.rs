@@ -1,0 +1,80 @@
+//! Where the browser comes back to: the redirect address, and the listener behind it.
+
+use std::io::ErrorKind;
+
+use url::Url;
+
+use super::certificate;
+use super::listener::{Door, Listener, Server, Unbound, Visit};
+use crate::error::{Error, Result};
+use crate::oauth::authorization::Request;
+use crate::profile::Authorization;
+use tokio::sync::mpsc;
+
+/// The listener; none where nothing can listen and somebody is there to bring the answer.
+pub(super) async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<Option<Listener>> {
+    match Listener::bind(&settings.listen).await {
+        Ok(listener) => Ok(Some(listener)),
+        // Whoever has the address would be sent the code.
+        Err(Unbound::InUse(address)) => Err(Error::failed(
+            format!("the browser cannot come back: another program has {address}"),
+            match settings.redirect_url {
+                None => {
+                    "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
+                     The issuer may have to know it."
+                }
+                Some(_) => {
+                    "End that program, or name another address with --oidc-redirect-url in the kubeconfig user's exec.args.\n\
+                     The issuer has to know it."
+                }
+            },
+        )),
+        Err(Unbound::Refused(address, error)) if somebody_is_there && error.kind() != ErrorKind::PermissionDenied => {
+            tracing::info!(%address, %error, "nothing listens");
+            Ok(None)
+        }
+        Err(Unbound::Refused(address, error)) => Err(Error::failed(
+            format!("the browser cannot come back: {address} cannot be listened on: {error}"),
+            "Name another address with --listen-address, or sign in with a code (device code).",
+        )),
+    }
+}
+
+/// Where the answer is to go. Without a listener the issuer's own idea stands, or the address that would have been
+/// listened on: it leads nowhere, and can be copied.
+pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens: bool) -> Option<String> {
+    if settings.redirect_url.is_some() || !listens {
+        return settings.redirect_url.clone();
+    }
+    let scheme = if settings.certificate.is_some() { "https" } else { "http" };
+    let wanted = || settings.listen.iter().map(|listen| listen.port).find(|port| *port != 0);
+    let port = port.or_else(wanted).map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://localhost{port}"))
+}
+
+/// Lets the browser in, by https where there is a certificate.
+///
+/// Errors: the certificate or its key cannot be used.
+pub(super) fn open(
+    listener: Listener,
+    settings: &Authorization,
+    request: &Request,
+) -> Result<(Server, mpsc::Receiver<Visit>)> {
+    let certificate = settings.certificate.as_ref();
+    let tls = certificate.map(|(certificate, key)| certificate::acceptor(certificate, key)).transpose()?;
+    let door = Door { tls, ..door(listener.port, request) };
+    Ok(listener.start(door))
+}
+
+/// What lets the browser in at `port`: the redirect address, and this machine's own names.
+fn door(port: u16, request: &Request) -> Door {
+    let url = request.redirect_uri.as_deref().and_then(|url| Url::parse(url).ok());
+    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")).to_vec();
+    if let Some(url) = &url
+        && let Some(name) = url.host_str()
+    {
+        hosts.push(url.port().map_or(name.to_owned(), |port| format!("{name}:{port}")));
+    }
+    let path = url.as_ref().map_or("/", Url::path).to_owned();
+    Door { path, hosts, expected: request.expected.clone(), tls: None }
+}

@@ -1,0 +1,71 @@
+//! What a person is told when a sign-in in the browser does not get on.
+
+use super::super::{Desk, explain};
+use crate::entra::advice;
+use crate::error::Error;
+use crate::oauth::answer::ErrorAnswer;
+use crate::oauth::authorization::{NotOurs, Request};
+use crate::oauth::client::Failure;
+use crate::profile::{Authorization, Provider};
+use crate::text::{in_words, printable};
+
+/// Why what was pasted is not the answer, and what to paste instead.
+pub(super) fn of_no_use(why: NotOurs) -> String {
+    let next = match why {
+        // Nothing of it is shown, so it is easily pasted once more.
+        NotOurs::Ambiguous => "Paste the address once, and press Enter.",
+        NotOurs::Unproven | NotOurs::Short | NotOurs::Torn => {
+            "Copy the whole address of the page that the browser ends on."
+        }
+        NotOurs::Nothing | NotOurs::State | NotOurs::Issuer => {
+            "Sign in at the address above, then copy the whole address of the page that the browser ends on."
+        }
+    };
+    format!("That does not help: {why}. {next}")
+}
+
+/// The error for a refusal that the browser brought.
+pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
+    let unsure_about_pkce = desk.client.endpoints.offers_s256.is_none() && request.verifier.is_some();
+    let is_about_request = refusal.error == "invalid_request";
+    let mut error = explain(&Failure::Refused(Box::new(refusal)), "sign in");
+    if is_about_request && unsure_about_pkce && matches!(desk.profile.provider, Provider::Oidc { .. }) {
+        error.next = format!("{}\nIf the issuer knows no PKCE, add --oidc-pkce-method=no.", error.next);
+    }
+    error
+}
+
+/// The error where nothing came back in time. What the browser shows nobody here gets to know, so all of it is named.
+pub(super) fn unanswered(settings: &Authorization, desk: &Desk<'_>, request: &Request) -> Error {
+    let what = format!("nobody finished the sign-in in the browser within {}", in_words(settings.human_time));
+    let next = "Run the command again, and finish the sign-in in the browser.\n\
+                For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
+    let refused = match (&desk.profile.provider, &request.redirect_uri) {
+        (Provider::Entra { .. }, _) => format!(
+            "If the browser showed AADSTS50011: {}\n\
+             If it showed another number, ask your administrator, and show them that page.",
+            advice::REGISTER_REDIRECT
+        ),
+        (Provider::Oidc { .. }, Some(url)) => wrong_address(settings, url),
+        (Provider::Oidc { .. }, None) => return Error::sign_in_needed(what, next),
+    };
+    Error::sign_in_needed(what, format!("{next}\n{refused}"))
+}
+
+/// What to do if the issuer does not know the redirect address. A port that was the last resort is another one each time.
+fn wrong_address(settings: &Authorization, sent: &str) -> String {
+    let usual: Vec<String> =
+        settings.listen.iter().filter(|listen| listen.port != 0).map(|listen| listen.port.to_string()).collect();
+    let is_usual = usual.is_empty() || usual.iter().any(|port| sent.ends_with(&format!(":{port}")));
+    if is_usual || settings.redirect_url.is_some() {
+        let sent = printable(sent, 200);
+        format!(
+            "If the browser showed that the redirect address is wrong, have this one registered for the client: {sent}"
+        )
+    } else {
+        format!(
+            "If the browser showed that the redirect address is wrong, free one of the ports that are registered: other programs have {}.",
+            usual.join(" and ")
+        )
+    }
+}
