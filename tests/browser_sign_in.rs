@@ -6,11 +6,22 @@
 
 #[path = "common/browser.rs"]
 mod browser;
+#[cfg(target_os = "linux")]
+#[path = "common/own_network.rs"]
+mod own_network;
+
 #[path = "browser_sign_in/call_backs.rs"]
 mod call_backs;
 mod common;
 #[path = "browser_sign_in/endings.rs"]
 mod endings;
+#[path = "browser_sign_in/hostile.rs"]
+mod hostile;
+#[path = "browser_sign_in/listening.rs"]
+mod listening;
+#[cfg(target_os = "linux")]
+#[path = "browser_sign_in/networks.rs"]
+mod networks;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

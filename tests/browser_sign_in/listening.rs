@@ -1,0 +1,117 @@
+//! What the flags for the listener may say, and how it speaks https. Where it listens is in `networks.rs`.
+
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use sim::World;
+use url::Url;
+
+use crate::browser::{ASKING, BOTH, Issuer, Page, connect, exchange, get, request_bytes, with};
+use crate::common::{Home, Run};
+
+/// A sign-in that does not come as far as to show an address.
+#[track_caller]
+pub(crate) fn refused(issuer: Issuer, world: &World, more: &[&str]) -> Run {
+    let run = Home::new().run(&issuer.by_browser(world, &[&ASKING[..], more].concat()));
+    assert!(!run.stderr.contains("/authorize"), "{run}");
+    run
+}
+
+/// One GET over TLS, as a browser that trusts this authority.
+pub(crate) fn https(url: &Url, ca_pem: &str) -> Page {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(url.host_str().unwrap().to_owned()).unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    exchange(StreamOwned::new(connection, connect(url)), &request_bytes("GET", url, &[], ""))
+}
+
+/// A certificate for `localhost`, and its key, as PEM.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn an_address_that_makes_no_sense_is_a_wrong_command_line() {
+    for address in ["10.9.8.1:5001", "example.com:5001", "127.0.0.1", "5001", "127.0.0.1:port", "127.0.0.1:65536"] {
+        for issuer in BOTH {
+            refused(issuer, &World::start(), &["--listen-address", address])
+                .assert_failed(2, &["--listen-address", address, "\nNext: "]);
+        }
+    }
+    refused(Issuer::Entra, &World::start(), &["--redirect-url", "localhost:5001"])
+        .assert_failed(2, &["--redirect-url"]);
+    refused(Issuer::Oidc, &World::start(), &["--oidc-redirect-url", "callback"])
+        .assert_failed(2, &["--oidc-redirect-url"]);
+}
+
+#[test]
+fn with_a_certificate_the_browser_comes_back_by_https() {
+    let (world, home) = (World::start(), Home::new());
+    let (certificate, key) = certificate();
+    let files = [home.write("cert.pem", &certificate), home.write("key.pem", &key)];
+    let files = files.each_ref().map(|file| file.to_str().unwrap());
+    let more = ["--local-server-cert", files[0], "--local-server-key", files[1]];
+    let sign_in = Issuer::Oidc.start(&world, &home, &more);
+    assert_eq!(sign_in.parameter("redirect_uri"), format!("https://localhost:{}", sign_in.port()));
+    let back = sign_in.call_back();
+    // The browser is told in plain text that it has to speak TLS, or nothing: no answer is one.
+    let mut plain = back.clone();
+    plain.set_scheme("http").unwrap();
+    assert_ne!(get(&plain).status, 200);
+    let forged = with(&back, "state", Some("forged"));
+    https(&forged, &certificate).assert_error(400, &[]);
+    https(&back, &certificate).assert_signed_in();
+    let run = sign_in.end();
+    run.token();
+    assert!(!run.stderr.contains("PRIVATE KEY"), "{run}");
+}
+
+#[test]
+fn half_a_certificate_is_a_wrong_command_line() {
+    let world = World::start();
+    for issuer in BOTH {
+        for (given, missing) in
+            [("--local-server-cert", "--local-server-key"), ("--local-server-key", "--local-server-cert")]
+        {
+            let words = [format!("{missing} is missing"), "\nNext: ".to_owned()];
+            refused(issuer, &world, &[given, "/nowhere.pem"]).assert_failed(2, &words.each_ref().map(String::as_str));
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_and_nothing_of_the_key_is_shown() {
+    let (world, home) = (World::start(), Home::new());
+    let ((certificate, key), (_, other_key)) = (certificate(), certificate());
+    let part = key.lines().nth(1).unwrap().to_owned();
+    let write = |name: &str, text: &str| home.write(name, text).to_str().unwrap().to_owned();
+    let good = [write("cert.pem", &certificate), write("key.pem", &key)];
+    let garbled = key.replace('A', "B").replace("END PRIVATE", "END PRIVAT");
+    for (flag, file) in [
+        ("--local-server-cert", "/nowhere/cert.pem".to_owned()),
+        ("--local-server-cert", write("no-certificate.pem", "nothing")),
+        ("--local-server-cert", good[1].clone()),
+        ("--local-server-key", "/nowhere/key.pem".to_owned()),
+        ("--local-server-key", write("garbled.pem", &garbled)),
+        ("--local-server-key", write("plain.pem", &part)),
+        ("--local-server-key", write("other.pem", &other_key)),
+        ("--local-server-key", good[0].clone()),
+    ] {
+        let more = ["--local-server-cert", &good[0], "--local-server-key", &good[1], flag, &file, "-v", "9"];
+        let run = refused(Issuer::Oidc, &world, &more);
+        run.assert_failed(1, &[flag, &file, "\nNext: "]);
+        for text in [key.as_str(), &garbled, &other_key].map(|key| key.lines().nth(1).unwrap()) {
+            assert!(!run.stderr.contains(&text[..16]), "{run}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Where it is listened for the browser: addresses, ports, names. Each test has a network of its own.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+use sim::World;
+use url::Url;
+
+use crate::browser::{ASKING, BOTH, Issuer, get, request};
+use crate::common::Home;
+use crate::listening::{https, refused};
+use crate::own_network::in_own_network;
+
+/// An address of the loopback interface besides the usual ones, for the issuers where those are missing.
+const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 1);
+const ADD_OTHER: &str = "addr add 10.9.8.1/32 dev lo";
+
+fn taken(address: &str) -> TcpListener {
+    TcpListener::bind(address).unwrap()
+}
+
+/// A sign-in that works; where it came back to.
+#[track_caller]
+fn comes_back_to(issuer: Issuer, world: &World, more: &[&str]) -> String {
+    let home = Home::new();
+    let sign_in = issuer.start(world, &home, more);
+    let redirect = sign_in.parameter("redirect_uri");
+    sign_in.finish();
+    redirect
+}
+
+#[test]
+fn the_usual_ports_are_tried_first_and_then_any() {
+    in_own_network("networks::the_usual_ports_are_tried_first_and_then_any", "", || {
+        let world = World::start();
+        let port = |issuer| Url::parse(&comes_back_to(issuer, &world, &[])).unwrap().port().unwrap();
+        assert_eq!(port(Issuer::Oidc), 8000);
+        assert!(![8000, 18000].contains(&port(Issuer::Entra)));
+        // It is the same port on either address, or none: the browser may take either.
+        let _first = taken("[::1]:8000");
+        assert_eq!(port(Issuer::Oidc), 18000);
+        let _second = taken("127.0.0.1:18000");
+        assert!(![8000, 18000].contains(&port(Issuer::Oidc)));
+    });
+}
+
+#[test]
+fn named_addresses_are_taken_in_their_order_and_no_other() {
+    in_own_network("networks::named_addresses_are_taken_in_their_order_and_no_other", ADD_OTHER, || {
+        let world = World::start();
+        for issuer in BOTH {
+            for (addresses, redirect) in [
+                ("127.0.0.1:5001,127.0.0.1:5002", "http://localhost:5001"),
+                ("[::1]:5003", "http://localhost:5003"),
+                ("127.0.0.2:5004", "http://localhost:5004"),
+                ("localhost:5005", "http://localhost:5005"),
+            ] {
+                assert_eq!(comes_back_to(issuer, &world, &["--listen-address", addresses]), redirect);
+            }
+            let (_first, _second) = (taken("127.0.0.1:5001"), taken("[::1]:5002"));
+            let twice = ["--listen-address=127.0.0.1:5001", "--listen-address=127.0.0.1:5002,127.0.0.1:5003"];
+            assert_eq!(comes_back_to(issuer, &world, &twice), "http://localhost:5003");
+            let run = refused(issuer, &world, &twice[..1]);
+            run.assert_failed(1, &["another program has 127.0.0.1:5001", "\nNext: ", "--listen-address"]);
+            let run = refused(issuer, &world, &["--listen-address", "127.0.0.1:5002"]);
+            run.assert_failed(1, &["another program has [::1]:5002"]);
+        }
+    });
+}
+
+#[test]
+fn nobody_else_is_listened_to() {
+    in_own_network("networks::nobody_else_is_listened_to", ADD_OTHER, || {
+        let world = World::start();
+        for more in [&["--listen-address", "0.0.0.0:5001"][..], &["--listen-address", "[::]:5001"], &[]] {
+            let home = Home::new();
+            let sign_in = Issuer::Oidc.start(&world, &home, more);
+            TcpStream::connect(("127.0.0.1", sign_in.port())).unwrap();
+            TcpStream::connect(("::1", sign_in.port())).unwrap();
+            assert!(TcpStream::connect(SocketAddr::from((OTHER, sign_in.port()))).is_err(), "{more:?}");
+            sign_in.finish();
+        }
+    });
+}
+
+/// The issuers of a world on the other address, which only https leads to.
+fn over_tls(world: &World) -> [(Issuer, [String; 4]); 2] {
+    let ca = world.ca_file().to_str().unwrap();
+    let words = |flag: &str, url| [flag.to_owned(), url, "--certificate-authority".to_owned(), ca.to_owned()];
+    [
+        (Issuer::Entra, words("--authority-host", world.tls_authority())),
+        (Issuer::Oidc, words("--oidc-issuer-url", world.tls_issuer())),
+    ]
+}
+
+/// Signs in on a machine with only one of the loopback addresses.
+fn signs_in_at(address: &str) {
+    let world = World::start_on(OTHER.into());
+    for (issuer, more) in over_tls(&world) {
+        let home = Home::new();
+        let sign_in = issuer.start(&world, &home, &more.each_ref().map(String::as_str));
+        assert_eq!(sign_in.parameter("redirect_uri"), format!("http://localhost:{}", sign_in.port()));
+        let answer = https(&sign_in.address, world.ca_pem());
+        let mut back = answer.location();
+        back.set_host(Some(address)).unwrap();
+        let named = format!("host: localhost:{}", sign_in.port());
+        request("GET", &back, &[&named], "").assert_signed_in();
+        sign_in.end().token();
+    }
+}
+
+#[test]
+fn a_machine_may_have_only_the_new_loopback_address() {
+    let setup = format!("{ADD_OTHER}\naddr del 127.0.0.1/8 dev lo");
+    in_own_network("networks::a_machine_may_have_only_the_new_loopback_address", &setup, || {
+        assert!(TcpListener::bind("127.0.0.1:0").is_err());
+        signs_in_at("[::1]");
+    });
+}
+
+#[test]
+fn a_machine_may_have_only_the_old_loopback_address() {
+    let setup = format!("{ADD_OTHER}\naddr del ::1/128 dev lo");
+    in_own_network("networks::a_machine_may_have_only_the_old_loopback_address", &setup, || {
+        assert!(TcpListener::bind("[::1]:0").is_err());
+        signs_in_at("127.0.0.1");
+    });
+}
+
+#[test]
+fn without_any_loopback_address_it_is_said_and_there_are_codes() {
+    let setup = format!("{ADD_OTHER}\naddr del ::1/128 dev lo\naddr del 127.0.0.1/8 dev lo");
+    in_own_network("networks::without_any_loopback_address_it_is_said_and_there_are_codes", &setup, || {
+        let world = World::start_on(OTHER.into());
+        for (issuer, more) in over_tls(&world) {
+            let more = more.each_ref().map(String::as_str);
+            let words = ["cannot be listened on", "\nNext: ", "--listen-address", "device code"];
+            refused(issuer, &world, &more).assert_failed(1, &words);
+            Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
+        }
+    });
+}
+
+#[test]
+fn at_entra_the_port_of_the_redirect_address_counts() {
+    in_own_network("networks::at_entra_the_port_of_the_redirect_address_counts", "", || {
+        let world = World::start();
+        let back = |more: &[&str]| comes_back_to(Issuer::Entra, &world, more);
+        assert_eq!(back(&["--redirect-url", "http://localhost:5001"]), "http://localhost:5001");
+        assert_eq!(back(&["--redirect-url", "http://127.0.0.1:5001/path"]), "http://localhost:5001");
+        assert_eq!(
+            back(&["--redirect-url", "http://localhost:5001", "--listen-address", "127.0.0.1:5002"]),
+            "http://localhost:5002"
+        );
+        assert!(!back(&["--redirect-url", "http://localhost"]).ends_with("localhost"));
+        let _taken = taken("127.0.0.1:5001");
+        refused(Issuer::Entra, &world, &["--redirect-url", "http://localhost:5001"])
+            .assert_failed(1, &["another program has 127.0.0.1:5001"]);
+    });
+}
+
+#[test]
+fn a_registered_redirect_address_is_kept_byte_for_byte() {
+    in_own_network("networks::a_registered_redirect_address_is_kept_byte_for_byte", "", || {
+        let world = World::start();
+        for registered in
+            ["http://localhost:5001/auth/callback", "http://127.0.0.1:5001/callback", "http://[::1]:5001/"]
+        {
+            let home = Home::new();
+            let sign_in = Issuer::Oidc.start(&world, &home, &["--oidc-redirect-url", registered]);
+            assert_eq!(sign_in.parameter("redirect_uri"), registered);
+            let back = sign_in.call_back();
+            let mut elsewhere = back.clone();
+            elsewhere.set_path("/elsewhere");
+            get(&elsewhere).assert_error(404, &[]);
+            get(&back).assert_signed_in();
+            sign_in.end().token();
+            assert_eq!(world.token_requests("authorization_code").pop().unwrap().field("redirect_uri"), registered);
+        }
+        // What is registered may lead here by another port.
+        let home = Home::new();
+        let more = ["--oidc-redirect-url", "http://localhost:9999/callback", "--listen-address", "127.0.0.1:5001"];
+        let sign_in = Issuer::Oidc.start(&world, &home, &more);
+        let mut back = sign_in.call_back();
+        assert_eq!(back.port(), Some(9999));
+        back.set_port(Some(5001)).unwrap();
+        request("GET", &back, &["host: localhost:9999"], "").assert_signed_in();
+        sign_in.end().token();
+    });
+}
