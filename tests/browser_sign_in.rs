@@ -4,15 +4,22 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod common;
+
 #[path = "common/browser.rs"]
 mod browser;
 #[cfg(target_os = "linux")]
 #[path = "common/own_network.rs"]
 mod own_network;
+#[path = "common/waiting.rs"]
+mod waiting;
 
+#[path = "browser_sign_in/afterwards.rs"]
+mod afterwards;
 #[path = "browser_sign_in/call_backs.rs"]
 mod call_backs;
-mod common;
+#[path = "browser_sign_in/choices.rs"]
+mod choices;
 #[path = "browser_sign_in/endings.rs"]
 mod endings;
 #[path = "browser_sign_in/hostile.rs"]
@@ -22,6 +29,8 @@ mod listening;
 #[cfg(target_os = "linux")]
 #[path = "browser_sign_in/networks.rs"]
 mod networks;
+#[path = "browser_sign_in/several.rs"]
+mod several;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

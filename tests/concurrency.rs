@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
+#[path = "common/waiting.rs"]
+mod waiting;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Home, PLUGIN, Run, claims, entra, oidc};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, OTHER_SERVER, OTHER_TENANT, World};
+use waiting::wait_at_the_lock;
 
 const ASK: [&str; 2] = ["--prompt", "always"];
 /// Longer than anything here takes, shorter than a code lives: only a hang gets there.
@@ -62,33 +64,6 @@ fn many(count: usize, home: &Home, args: &[String]) -> Vec<Running> {
 #[track_caller]
 fn end_all(running: Vec<Running>) -> Vec<Run> {
     running.into_iter().map(Running::end).collect()
-}
-
-/// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
-fn at_the_lock(state: &Path) -> usize {
-    let locks = state.join("locks");
-    let is_lock = |link: &Path| link.parent() == Some(&locks) && link.file_name().is_some_and(|name| name.len() == 64);
-    let processes =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read_dir(entry.unwrap().path().join("fd")).ok());
-    processes
-        .filter_map(|mut files| {
-            files.find(|file| {
-                file.as_ref().is_ok_and(|file| fs::read_link(file.path()).is_ok_and(|link| is_lock(&link)))
-            })
-        })
-        .count()
-}
-
-/// Waits until so many processes stand at the lock, and still do a moment later.
-#[track_caller]
-fn wait_at_the_lock(state: &Path, count: usize) {
-    let started = Instant::now();
-    let mut seen = 0;
-    while seen < 3 {
-        assert!(started.elapsed() < HANG, "{} of {count} wait", at_the_lock(state));
-        std::thread::sleep(Duration::from_millis(20));
-        seen = if at_the_lock(state) >= count { seen + 1 } else { 0 };
-    }
 }
 
 /// A world in which nobody uses a code, and a process that shows one.

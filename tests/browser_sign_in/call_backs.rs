@@ -47,6 +47,7 @@ fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
             ("no code", with(&real, "code", None)),
             ("an empty code", with(&real, "code", Some(""))),
             ("nothing", bare.clone()),
+            ("a very long code of another sign-in", with(&strangers_state, "code", Some(&"a".repeat(30_000)))),
             ("two codes", more(&real, "code=another")),
             ("the same code twice", more(&real, &format!("code={}", secrets[0]))),
             ("two states", more(&real, "state=another")),

@@ -2,7 +2,7 @@
 
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::browser::{ASKING, BOTH, Issuer, Page, get};
+use crate::browser::{ASKING, BOTH, Issuer, Page, get, with};
 use crate::common::{Home, Run, at_once};
 
 /// More time than a sign-in takes that comes back, and little enough to wait for one that does not.
@@ -46,6 +46,29 @@ fn somebody_who_says_no_has_said_so() {
         let again = home.run(&issuer.by_browser(&world, &ASKING));
         again.assert_failed(3, &[]);
         assert_eq!((again.stderr.as_str(), world.authorize_requests().len()), ("", 1));
+    }
+}
+
+#[test]
+fn what_the_issuer_says_becomes_neither_markup_nor_a_terminals_command() {
+    for (name, text) in [
+        ("error", "<script>alert(1)</script>"),
+        (
+            "error_description",
+            "AADSTS1: <img src=x onerror=alert(1)> \u{1b}[2J\u{9b}31m\r\nforged\u{202e} Trace ID: <b>",
+        ),
+    ] {
+        for issuer in BOTH {
+            let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
+            let sign_in = issuer.start(&world, &home, &[]);
+            let page = get(&with(&sign_in.call_back(), name, Some(text)));
+            let run = sign_in.end();
+            page.assert_says_the_error_of(&run);
+            for written in [&page.body, &run.stderr] {
+                let odd = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+                assert!(!written.contains(odd) && !written.lines().any(|line| line.starts_with("forged")), "{run}");
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sim::World;
+use sim::{Behaviour, World};
 
 use crate::browser::{HANG, Issuer, get};
 use crate::common::Home;
@@ -110,7 +110,8 @@ fn slow(port: u16) {
 /// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
 #[track_caller]
 fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
-    let (world, home) = (World::start(), Home::new());
+    // Whoever brought the answer has to be there still when the exchange is over.
+    let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
     let (port, back) = (sign_in.port(), sign_in.call_back());
     let over = AtomicBool::new(false);

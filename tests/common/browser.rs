@@ -3,7 +3,9 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -107,6 +109,11 @@ impl SignIn {
         get(&self.call_back())
     }
 
+    /// The process, or what stands in for it.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Waits for the end.
     pub fn end(mut self) -> Run {
         let mut run = Run::wait(self.child.take().unwrap());
@@ -131,6 +138,38 @@ impl Drop for SignIn {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// A program for `--browser-command` that hands over the address it is to open.
+pub struct Opener {
+    folder: tempfile::TempDir,
+    address: mpsc::Receiver<String>,
+}
+
+impl Opener {
+    pub fn new() -> Opener {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, pipe) = (folder.path().join("opener"), folder.path().join("pipe"));
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::fs::write(&program, format!("#!/bin/sh\necho \"$1\" >'{}'\n", pipe.display())).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (opened, address) = mpsc::channel();
+        // Reading begins when the program opens its end; where it never does, this waits with nobody waiting for it.
+        std::thread::spawn(move || opened.send(std::fs::read_to_string(pipe).unwrap_or_default()));
+        Opener { folder, address }
+    }
+
+    /// The flag that names it.
+    pub fn flag(&self) -> String {
+        format!("--browser-command={}", self.folder.path().join("opener").display())
+    }
+
+    /// Waits until it is started, and hands back what it was to open.
+    #[track_caller]
+    pub fn address(&self) -> Url {
+        let opened = self.address.recv_timeout(HANG).unwrap();
+        Url::parse(opened.trim_end()).unwrap()
     }
 }
 

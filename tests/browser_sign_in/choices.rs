@@ -1,0 +1,159 @@
+//! Which way somebody signs in, where this program chooses, and who may choose otherwise.
+
+use sim::{Behaviour, World};
+
+use crate::browser::{ASKING, BOTH, HANG, Issuer, Opener, SignIn, get};
+use crate::common::{Home, Run, at_once, entra, oidc};
+
+/// `get-token` where this program chooses.
+fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
+    match issuer {
+        Issuer::Entra => entra(world, &[&["--login", "auto"], more].concat()),
+        Issuer::Oidc => oidc(world, &[&["--grant-type", "auto"], more].concat()),
+    }
+}
+
+fn method_of(home: &Home) -> String {
+    let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "-o", "json"]).stdout).unwrap();
+    status["sessions"][0]["method"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
+    at_once(BOTH, |issuer| {
+        for (variables, why) in [
+            (&[][..], "there is no display"),
+            (&[("DISPLAY", ":99"), ("SSH_CONNECTION", "a 1 b 22")], "SSH_CONNECTION is set"),
+            (&[("DISPLAY", ":99"), ("CI", "true")], "CI is set"),
+        ] {
+            let (world, home) = (World::start(), Home::new());
+            let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
+            let run = Run::of(command.envs(variables.iter().copied()));
+            run.token();
+            let line = format!("With a code, since no browser can be opened here: {why}.");
+            assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+            assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (1, 0));
+            assert_eq!(method_of(&home), "devicecode");
+        }
+    });
+}
+
+#[test]
+fn where_a_browser_can_be_opened_it_is() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
+        let (_, run) = SignIn::of(command.env("DISPLAY", ":99")).finish();
+        let line = "In the browser, since one can be opened here.";
+        assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        assert_eq!(method_of(&home), "interactive");
+        assert!(world.device_requests().is_empty());
+
+        // One that was named can be started anywhere.
+        let (home, opener) = (Home::new(), Opener::new());
+        let sign_in =
+            SignIn::of(&mut home.plugin(&by_choice(issuer, &world, &["--prompt=always", opener.flag().as_str()])));
+        assert_eq!(opener.address(), sign_in.address);
+        let (_, run) = sign_in.finish();
+        assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
+    }
+}
+
+#[test]
+fn who_names_a_way_hears_of_no_choice() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let (_, run) = issuer.start(&world, &home, &[]).finish();
+        assert!(!run.stderr.contains("since"), "{run}");
+    }
+}
+
+#[test]
+fn an_issuer_without_codes_leads_to_the_browser() {
+    let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
+    let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+    assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes."), "{run}");
+}
+
+#[test]
+fn a_desktop_without_a_terminal_will_do() {
+    for issuer in BOTH {
+        for args in [Issuer::by_browser, by_choice] {
+            let (world, home) = (World::start(), Home::new());
+            let opener = Opener::new();
+            let mut command = home.plugin(&args(issuer, &world, &[opener.flag().as_str()]));
+            let running = command.env("DISPLAY", ":99").stdout(std::process::Stdio::piped());
+            let running = running.stderr(std::process::Stdio::piped()).spawn().unwrap();
+            get(&get(&opener.address()).location()).assert_signed_in();
+            let run = Run::wait(running);
+            run.token();
+            // There is nobody who reads stderr.
+            assert_eq!(run.stderr, "");
+            // And in a build system a display means nothing.
+            let mut command = Home::new().plugin(&args(issuer, &world, &[opener.flag().as_str()]));
+            Run::of(command.env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI is set"]);
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_nothing_is_listened_for() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&issuer.by_browser(&world, &[])).assert_failed(3, &["there is no terminal", "\nNext: "]);
+        home.run(&issuer.by_browser(&world, &["--prompt", "never"])).assert_failed(3, &["prompts are switched off"]);
+        assert!(world.requests().is_empty());
+    }
+}
+
+#[test]
+fn who_types_it_may_name_another_way_than_the_entry() {
+    for (issuer, browser, code) in [
+        (Issuer::Entra, "--login=interactive", "--login=devicecode"),
+        (Issuer::Oidc, "--grant-type=authcode", "--grant-type=device-code"),
+    ] {
+        let (world, home) = (World::start(), Home::new());
+        home.contexts(&[("prod", issuer.by_code(&world, &[])), ("test", issuer.by_browser(&world, &[]))]);
+        for variable in [None, Some("devicecode"), Some("spn")] {
+            let mut command = home.plugin(&["prod", browser, "--force", "--skip-open-browser"]);
+            let sign_in = SignIn::of(command.envs(variable.map(|method| ("AAD_LOGIN_METHOD", method))));
+            sign_in.bring_back().assert_signed_in();
+            let run = sign_in.end();
+            assert_eq!(run.code, Some(0), "{run}");
+        }
+        assert!(world.device_requests().is_empty());
+        assert_eq!(method_of(&home), "interactive");
+        world.reset_requests();
+        // It is the same sign-in, whichever entry names it.
+        for entry in [issuer.by_code(&world, &[]), issuer.by_browser(&world, &[])] {
+            home.run(&entry).token();
+        }
+        assert!(world.requests().is_empty());
+        let run = home.run(&["test", code, "--force", "--skip-open-browser"]);
+        assert_eq!((run.code, world.device_requests().len()), (Some(0), 1), "{run}");
+        assert_eq!(method_of(&home), "devicecode");
+    }
+}
+
+#[test]
+fn a_way_of_the_other_dialect_is_a_wrong_command_line() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("one", Issuer::Entra.by_code(&world, &[])), ("two", Issuer::Oidc.by_code(&world, &[]))]);
+    home.run(&["one", "--grant-type", "authcode"]).assert_failed(2, &["--grant-type", "\nNext: "]);
+    home.run(&["two", "--login", "interactive"]).assert_failed(2, &["--login", "\nNext: "]);
+    home.run(&["one", "--login", "nothing"]).assert_failed(2, &["nothing", "interactive"]);
+    home.run(&["one", "--login", "auto", "--grant-type", "auto"]).assert_failed(2, &["\nNext: "]);
+}
+
+#[test]
+fn a_code_that_policy_refuses_leads_to_the_browser() {
+    let (world, home) = (World::start_with(&[Behaviour::DeviceBlocked]), Home::new());
+    home.contexts(&[("prod", Issuer::Entra.by_code(&world, &[]))]);
+    let run = home.run(&["prod"]);
+    run.assert_failed(4, &["AADSTS53003", "kubectl login --login interactive"]);
+    // The advice can be followed as it stands.
+    let sign_in = SignIn::of(&mut home.plugin(&["--login", "interactive", "--skip-open-browser"]));
+    sign_in.bring_back().assert_signed_in();
+    assert_eq!(sign_in.end().code, Some(0));
+    assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
+}
