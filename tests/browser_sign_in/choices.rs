@@ -44,7 +44,7 @@ fn where_a_browser_can_be_opened_it_is() {
         let (world, home) = (World::start(), Home::new());
         let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
         let (_, run) = SignIn::of(command.env("DISPLAY", ":99")).finish();
-        let line = "In the browser, since one can be opened here.";
+        let line = "In the browser, since there seems to be one at hand.";
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
         assert_eq!(method_of(&home), "interactive");
         assert!(world.device_requests().is_empty());
@@ -72,7 +72,7 @@ fn who_names_a_way_hears_of_no_choice() {
 fn an_issuer_without_codes_leads_to_the_browser() {
     let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
     let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
-    assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes."), "{run}");
+    assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
 }
 
 #[test]

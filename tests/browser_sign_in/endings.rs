@@ -78,7 +78,7 @@ fn nobody_is_waited_for_longer_than_was_said() {
         for issuer in BOTH {
             let (world, home) = (World::start_with(behaviours), Home::new());
             world.approve_automatically(false);
-            let sign_in = issuer.start(&world, &home, &SOON);
+            let sign_in = issuer.start(&world, &home, &[&SOON[..], &["--listen-address=127.0.0.1:0"]].concat());
             assert_eq!(get(&sign_in.address).header("location"), "");
             let redirect = sign_in.parameter("redirect_uri");
             let run = sign_in.end();
