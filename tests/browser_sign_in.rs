@@ -136,7 +136,11 @@ fn the_issuer_is_asked_with_the_parameters_that_the_flags_name() {
     let (world, home) = (World::start(), Home::new());
     let more = ["--oidc-auth-request-extra-params", "hd=contoso.example,access_type=online", "--login-hint", ALICE];
     let again = ["--oidc-auth-request-extra-params=acr_values=a b", "--oidc-extra-scope=email,groups"];
-    Issuer::Oidc.start(&world, &home, &[&more[..], &again].concat()).finish();
+    let sign_in = Issuer::Oidc.start(&world, &home, &[&more[..], &again].concat());
+    let mut names: Vec<String> = sign_in.address.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    names.sort();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    sign_in.finish();
     let asked = world.authorize_requests().remove(0).query;
     for (name, value) in [
         ("hd", "contoso.example"),

@@ -99,11 +99,20 @@ fn idle(port: u16) {
 /// One byte every 100 ms, until it is sent away.
 fn slow(port: u16) {
     let Some(mut stream) = connect(port) else { return };
-    for byte in head("GET /?code=forged&state=forged", port, &"x: y\r\n".repeat(1_000)) {
+    for byte in head("GET /?code=forged&state=forged", port, &"x: y\r\n".repeat(100)) {
         if stream.write_all(&[byte]).is_err() {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Ends the attacks, however the test ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -116,6 +125,7 @@ fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
     let (port, back) = (sign_in.port(), sign_in.call_back());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
+        let _over = Over(&over);
         let (begun, beginnings) = mpsc::channel();
         for (threads, attack) in attacks {
             for _ in 0..*threads {
@@ -131,9 +141,7 @@ fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
         for _ in 0..goes {
             beginnings.recv_timeout(HANG).unwrap();
         }
-        let page = get(&back);
-        over.store(true, Ordering::Relaxed);
-        page
+        get(&back)
     });
     assert_eq!(page.status, 200, "{page:?}");
     page.assert_signed_in();

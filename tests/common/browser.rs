@@ -12,7 +12,7 @@ use std::time::Duration;
 use sim::World;
 use url::{Url, form_urlencoded};
 
-use crate::common::{Home, Run, entra, oidc};
+use crate::common::{Home, Run, entra, needed, oidc};
 
 /// Longer than anything here takes: only a hang gets there.
 pub const HANG: Duration = Duration::from_secs(90);
@@ -151,7 +151,7 @@ impl Opener {
     pub fn new() -> Opener {
         let folder = tempfile::tempdir().unwrap();
         let (program, pipe) = (folder.path().join("opener"), folder.path().join("pipe"));
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(Command::new(needed("mkfifo", "coreutils")).arg(&pipe).status().unwrap().success());
         std::fs::write(&program, format!("#!/bin/sh\necho \"$1\" >'{}'\n", pipe.display())).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let (opened, address) = mpsc::channel();
