@@ -64,7 +64,7 @@ fn secrets_that_the_server_repeats_reach_neither_the_terminal_nor_the_disk() {
         vec![
             device(url),
             tokens("good"),
-            error("400 Bad Request", &json!({ "error": "invalid_request", "error_description": with_refresh_token })),
+            error("400 Bad Request", &json!({ "error": "invalid_scope", "error_description": with_refresh_token })),
             device(url),
             error("400 Bad Request", &json!({ "error": "invalid_request", "error_description": with_device_code })),
         ]

@@ -55,15 +55,16 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
 /// `answer` as the oauth2 crate expects it:
 ///
 /// - any 2xx is 200, and a 200 that carries an error object (some servers do) is 400;
-/// - a JSON body counts as JSON whatever its content type says;
+/// - what a body is, JSON or not, is told by itself and not by its content type;
 /// - numbers in strings (Entra v1, AD FS) become numbers; an interval of 0 or null becomes the default of 5 s
 ///   (RFC 8628 3.2); a missing token type becomes Bearer; Google's `verification_url` gives way to the RFC's name.
 pub(super) fn smooth(answer: Answer) -> HttpResponse {
     let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
     let mut body = answer.body;
     let mut headers = answer.headers;
+    // The crate would say of another type no more than that it is one; the body tells what it is.
+    headers.remove(CONTENT_TYPE);
     if let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&body) {
-        headers.remove(CONTENT_TYPE);
         if object.get("error").and_then(Value::as_str).is_some_and(|error| !error.is_empty())
             && !object.contains_key("access_token")
         {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::grant::{self, Unusable};
 use super::issuer::{self, Issuer};
 use super::outcome::Stickiness;
-use super::work::{Work, WorkFailure, note_down};
+use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
 use crate::oauth::jwks::VerifyError;
@@ -139,13 +139,17 @@ async fn take_in(
         method: method.name().to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
     };
-    let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
-    let keep_session = || keeper.map_or(Ok(()), |keeper| road.keep_session(keeper, &facts, &record));
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
         biased;
-        error = interrupted() => Err(Unusable::Unknown(error)),
+        error = interrupted() => Err(Unusable::Other(error)),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
+    };
+    let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
+    // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
+    let kept = match (&grant, keeper) {
+        (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
+        (_, Some(keeper)) => road.keep_session(keeper, &facts, &record),
     };
     let grant = grant.map_err(|unusable| {
         WorkFailure::passing(match unusable {
@@ -153,15 +157,9 @@ async fn take_in(
                 "the issuer gave no ID token",
                 "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
             ),
-            // Should the issuer's keys be out of reach now, the sign-in is not lost. One that is refused leaves no trace.
-            Unusable::Unknown(error) => {
-                note_down(keep_session());
-                error
-            }
-            Unusable::Other(error) => error,
+            Unusable::NotOurs(error) | Unusable::Other(error) => error,
         })
     })?;
-    let kept = keep_session();
     let keep_token = |keeper| road.keep_token(keeper, &grant);
     let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
     let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);

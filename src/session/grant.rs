@@ -75,9 +75,9 @@ pub(super) fn who(granted: &Granted) -> Who {
 pub(super) enum Unusable {
     /// It has no ID token, and one is needed.
     NoIdToken,
-    /// Nobody can tell just now.
-    Unknown(Error),
-    /// Something else is wrong with it.
+    /// A token is somebody else's, or for somebody else: nothing that came with it is kept.
+    NotOurs(Error),
+    /// Something else is wrong with it, or cannot be told just now.
     Other(Error),
 }
 
@@ -109,8 +109,8 @@ pub(super) async fn read(
             let token = id_token.ok_or(Unusable::NoIdToken)?.expose();
             let verified = issuer.verified_id_token(token, clock_ahead, deadline).await;
             let claims = verified.map_err(|unverified| match unverified {
-                Unverified::Keys(error) => Unusable::Unknown(error),
-                Unverified::Token(error) => Unusable::Other(error),
+                Unverified::Keys(error) => Unusable::Other(error),
+                Unverified::Token(error) => Unusable::NotOurs(error),
             })?;
             (token, Some(claims))
         }
@@ -118,7 +118,7 @@ pub(super) async fn read(
         // like is not handed over.
         TokenKind::Access => {
             for audience in access_claims.iter().flat_map(Claims::audiences) {
-                audience::refuse_foreign(audience).map_err(Unusable::Other)?;
+                audience::refuse_foreign(audience).map_err(Unusable::NotOurs)?;
             }
             (access_token.as_str(), access_claims)
         }

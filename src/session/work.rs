@@ -183,7 +183,7 @@ impl Work<'_, '_> {
             Err(Unusable::NoIdToken) => {
                 return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned()));
             }
-            Err(Unusable::Unknown(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
+            Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
         let kept = self.road.is_wanted() && note_down(self.road.keep_token(keeper, &grant)) && rotated;
         tracing::info!("token refreshed");
@@ -226,7 +226,7 @@ impl Work<'_, '_> {
 }
 
 /// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)
-pub(super) fn note_down(kept: std::io::Result<()>) -> bool {
+fn note_down(kept: std::io::Result<()>) -> bool {
     if let Err(error) = &kept {
         tracing::info!(%error, "not remembered");
     }
