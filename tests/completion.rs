@@ -160,7 +160,7 @@ fn flags_are_offered_where_a_dash_stands() {
 fn values_that_are_known_are_offered() {
     let home = home();
     assert_eq!(candidates(&home, &["get-token", "--login", "d"]), ["devicecode"]);
-    assert_eq!(candidates(&home, &["get-token", "-l", "a"]), ["azurecli", "azd", "azurepipelines"]);
+    assert_eq!(candidates(&home, &["get-token", "-l", "a"]), ["auto", "azurecli", "azd", "azurepipelines"]);
     assert_eq!(candidates(&home, &["get-token", "--environment", "AzureUS"]), ["AzureUSGovernmentCloud"]);
     assert_eq!(candidates(&home, &["get-token", "-e", "Bleu"]), ["BleuCloud"]);
     assert_eq!(candidates(&home, &["get-token", "--grant-type=device"]), ["device-code"]);

@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use kubectl_login::error::{Error, Result};
-
-use super::typed::Typed;
 use crate::ui::Prompt;
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
@@ -165,28 +162,6 @@ pub(super) struct MethodArgs {
     /// Sign-in method for this once, at other issuers: auto, authcode, authcode-keyboard or device-code
     #[arg(long, help_heading = ASKING, value_name = "GRANT")]
     pub(super) grant_type: Option<String>,
-}
-
-impl MethodArgs {
-    /// The flag of `get-token` that says the same, where one was given; `entry` is what the kubeconfig entry has.
-    ///
-    /// Errors: it is the other issuers' flag.
-    pub(super) fn flag(&self, entry: &Typed) -> Result<Option<String>> {
-        let wrong = |here: &str, instead: &str| {
-            Err(Error::usage(
-                format!("{here} says nothing about this kubeconfig user"),
-                format!("Use {instead}, or leave it out for the method of the entry."),
-            ))
-        };
-        match (&self.login, &self.grant_type) {
-            (Some(_), _) if entry.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
-            (_, Some(_)) if entry.entra.is_some() => {
-                wrong("--grant-type", "--login, such as interactive or devicecode")
-            }
-            (Some(method), _) => Ok(Some(format!("--login={method}"))),
-            (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
-        }
-    }
 }
 
 /// How an address is opened.

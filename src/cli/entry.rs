@@ -13,6 +13,7 @@ use kubectl_login::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
+use super::typed::Typed;
 
 /// What can be done about an entry that is not ours.
 const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
@@ -58,13 +59,31 @@ pub(super) fn settings_of(
     };
     let (mut args, mut typed) = super::parse_get_token(words).map_err(unreadable)?;
     let mut environment = environment.clone().with(entry.exec.env.iter().cloned());
-    if let Some(flag) = method.flag(&typed)? {
+    if let Some(flag) = flag_for(method, &typed)? {
         // The last one counts, and the variable would count for more.
         (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
     let settings = profile::settings(&args, &typed, &environment)?;
     Ok((entry, settings, environment))
+}
+
+/// The flag of `get-token` for another method, where one is wanted; `typed` is what the entry has.
+///
+/// Errors: it is the other issuers' flag.
+fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
+    let wrong = |here: &str, instead: &str| {
+        Err(Error::usage(
+            format!("{here} says nothing about this kubeconfig user"),
+            format!("Use {instead}, or leave it out for the method of the entry."),
+        ))
+    };
+    match (&method.login, &method.grant_type) {
+        (Some(_), _) if typed.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
+        (_, Some(_)) if typed.entra.is_some() => wrong("--grant-type", "--login, such as interactive or devicecode"),
+        (Some(method), _) => Ok(Some(format!("--login={method}"))),
+        (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
+    }
 }
 
 /// The kubeconfig: `file` alone, or what the environment names.

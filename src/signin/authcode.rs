@@ -124,6 +124,12 @@ struct NotRedeemed {
     passing: bool,
 }
 
+impl From<NotRedeemed> for NoTokens {
+    fn from(NotRedeemed { error, passing, .. }: NotRedeemed) -> NoTokens {
+        if passing { NoTokens::Failed(error) } else { ended(error) }
+    }
+}
+
 impl Wait<'_> {
     /// Waits for the answer that brings tokens, and the browser that brought it. `server` keeps that one's connection.
     async fn wait(mut self, server: Option<Server>) -> Result<(Granted, Option<Visitor>), NoTokens> {
@@ -134,9 +140,9 @@ impl Wait<'_> {
                     let visitor = visitor.kept_by(server, afterwards.clone());
                     return match self.redeemed(Found { answer, is_bare: false }).await {
                         Ok(granted) => Ok((granted, Some(visitor))),
-                        Err(NotRedeemed { error, passing, .. }) => {
-                            visitor.tell(Err(&error)).await;
-                            Err(if passing { NoTokens::Failed(error) } else { ended(error) })
+                        Err(failed) => {
+                            visitor.tell(Err(&failed.error)).await;
+                            Err(failed.into())
                         }
                     };
                 }
@@ -157,22 +163,11 @@ impl Wait<'_> {
                             self.desk.person.say(&format!("The issuer does not take that code: {why}. Copy it again."));
                             self.useless = Some(why);
                         }
-                        Err(NotRedeemed { error, passing: true, .. }) => return Err(NoTokens::Failed(error)),
-                        Err(NotRedeemed { error, .. }) => return Err(ended(error)),
+                        Err(failed) => return Err(failed.into()),
                     },
                 },
                 Arrival::NoMoreText if self.visits.is_none() => {
-                    let what = match self.useless {
-                        Some(why) => format!("what was brought from the browser does not help: {why}"),
-                        None => {
-                            "somebody has to bring the code from the browser, and there is no terminal to paste it in"
-                                .to_owned()
-                        }
-                    };
-                    return Err(NoTokens::NotShown(Error::sign_in_needed(
-                        what,
-                        "In a terminal, sign in: kubectl login",
-                    )));
+                    return Err(NoTokens::NotShown(words::nothing_brought(self.useless)));
                 }
                 Arrival::NoMoreText => self.lines = None,
                 Arrival::TooLate => {

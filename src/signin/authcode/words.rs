@@ -24,6 +24,15 @@ pub(super) fn of_no_use(why: NotOurs) -> String {
     format!("That does not help: {why}. {next}")
 }
 
+/// The error where nothing can come any more; `useless` is why the last thing that came is not the answer.
+pub(super) fn nothing_brought(useless: Option<String>) -> Error {
+    let what = match useless {
+        Some(why) => format!("what was brought from the browser does not help: {why}"),
+        None => "somebody has to bring the code from the browser, and there is no terminal to paste it in".to_owned(),
+    };
+    Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")
+}
+
 /// The error for a refusal that the browser brought.
 pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
     let unsure_about_pkce = desk.client.endpoints.offers_s256.is_none() && request.verifier.is_some();
