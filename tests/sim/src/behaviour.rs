@@ -47,6 +47,9 @@ behaviours! {
         "Discovery of the OIDC issuer names no device authorization endpoint.",
     NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
 
+    Keys503 "keys_503" "The key set of the OIDC issuer is answered 503.",
+    StallKeys "stall_keys" "The key set of the OIDC issuer is asked for and never answered.",
+
     // The authorization endpoint, and what its codes are worth.
     AuthorizeErrorPage "authorize_error_page"
         "The authorization endpoint answers 500 with an HTML page, and redirects nowhere.",
@@ -66,6 +69,10 @@ behaviours! {
         "Authorization requests with PKCE are answered `invalid_request`; discovery names no method.",
     PlainPkceOnly "plain_pkce_only" "Discovery of the OIDC issuer names `plain` as the only PKCE method.",
     CodeExpired "code_expired" "Authorization codes end with `invalid_grant`: too old.",
+    UnknownCodeInvalidRequest "unknown_code_invalid_request"
+        "A code that the OIDC issuer does not know ends with `invalid_request`, as Dex has it.",
+    ConnectionLostAtExchange "connection_lost_at_exchange"
+        "The exchange of an authorization code loses its connection; the code is not used up by it.",
     PublicClientNotAllowed "public_client_not_allowed"
         "Entra's authorization codes end with `invalid_client`, 7000218.",
     WrongNonce "wrong_nonce" "The ID token of a sign-in by code has another sign-in's `nonce`.",
@@ -75,6 +82,8 @@ behaviours! {
     StallDevice "stall_device" "The device endpoint accepts the request and never answers.",
     HtmlDevicePage "html_device_page" "The device endpoint answers 403 with an HTML page.",
     NotJsonDevice "not_json_device" "The device endpoint answers 200 with text that is no JSON.",
+    DeviceGrantNotAllowed "device_grant_not_allowed"
+        "The OIDC issuer's device endpoint answers `unauthorized_client`: the grant is switched off for the client.",
     RedirectDevice "redirect_device" "The device endpoint answers 307 to a path that would work.",
     NumbersAsStrings "numbers_as_strings" "`expires_in`, `ext_expires_in` and `interval` are JSON strings.",
     IntervalMissing "interval_missing" "The device answer has no `interval`.",

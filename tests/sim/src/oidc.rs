@@ -22,7 +22,10 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
     match (call.method.as_str(), path.strip_prefix("/oidc").unwrap_or_default()) {
         ("GET", "/.well-known/openid-configuration") => discovery(state, call),
-        ("GET", "/keys") => Answer::json(200, &tokens::key_set(state)).into(),
+        ("GET", "/keys") => match trouble::at_keys(state) {
+            Some(reply) => reply,
+            None => Answer::json(200, &tokens::key_set(state)).into(),
+        },
         ("GET" | "POST", "/authorize") => match trouble::at_authorize(state) {
             Some(reply) => reply,
             None => authorize(state, call).into(),
@@ -174,6 +177,9 @@ fn authorize(state: &mut State, call: &Call) -> Answer {
 
 fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
     let client = client(state, call)?;
+    if state.on(Behaviour::DeviceGrantNotAllowed) {
+        return Err(OAuthError("unauthorized_client", "The client may not start this flow."));
+    }
     if call.field("code_challenge").is_some() && call.field("code_challenge_method") != Some("S256") {
         return Err(OAuthError("invalid_request", "Only the S256 code challenge method is taken."));
     }
@@ -247,6 +253,9 @@ fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
 fn redeem(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
     let (user, granted) = match authorization::redeem(state, call, client) {
         Redeemed::Granted(user, granted) => (user, granted),
+        refusal @ Redeemed::Unknown if state.on(Behaviour::UnknownCodeInvalidRequest) => {
+            return Err(OAuthError("invalid_request", unredeemed(&refusal)));
+        }
         refusal => return Err(OAuthError("invalid_grant", unredeemed(&refusal))),
     };
     let refresh_token = authorization::first_refresh_token(state, &user, &granted);

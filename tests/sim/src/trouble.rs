@@ -47,6 +47,17 @@ pub(crate) fn at_discovery(state: &State) -> Option<Reply> {
     }
 }
 
+/// Trouble at a key set.
+pub(crate) fn at_keys(state: &State) -> Option<Reply> {
+    if state.on(Behaviour::StallKeys) {
+        Some(Reply::Stall)
+    } else if state.on(Behaviour::Keys503) {
+        Some(unavailable().into())
+    } else {
+        None
+    }
+}
+
 /// Trouble at an authorization endpoint.
 pub(crate) fn at_authorize(state: &State) -> Option<Reply> {
     state.on(Behaviour::AuthorizeErrorPage).then(|| {
@@ -105,6 +116,9 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     let refresh = call.field("grant_type") == Some("refresh_token");
     if state.on(Behaviour::Stall) || refresh && state.on(Behaviour::RefreshStall) {
         return Some(Reply::Stall);
+    }
+    if call.field("grant_type") == Some("authorization_code") && state.on(Behaviour::ConnectionLostAtExchange) {
+        return Some(Reply::Drop);
     }
     if refresh && state.on(Behaviour::Refresh5xx) {
         return Some(Answer::html(502, "<html><body>Bad Gateway</body></html>\n").into());

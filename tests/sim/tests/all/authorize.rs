@@ -98,6 +98,21 @@ fn codes_end() {
 }
 
 #[test]
+fn a_code_that_is_unknown_or_lost_on_the_way_is_still_to_be_redeemed() {
+    let world = World::start();
+    for client in both(&world) {
+        let code = &client.called_back(&world)["code"];
+        world.set(Behaviour::ConnectionLostAtExchange);
+        assert_eq!(client.redeem(&world, code).status, 0);
+        world.clear_all();
+        assert_eq!(client.redeem(&world, code).status, 200);
+    }
+    world.set(Behaviour::UnknownCodeInvalidRequest);
+    assert_eq!(both(&world).map(|client| client.redeem(&world, "x").error()), ["invalid_request", "invalid_grant"]);
+    assert_eq!(oidc(&world).sign_in(&world).status, 200);
+}
+
+#[test]
 fn a_wrong_client_or_redirect_address_is_shown_and_never_redirected() {
     let world = World::start();
     let shown = |client: Client| {

@@ -1,5 +1,7 @@
 //! The world does what a real one does, and misbehaves only when told to.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -226,6 +228,23 @@ fn behaviours_have_names_and_show() {
     world.set(Behaviour::Stall);
     let answered = world.requests().iter().filter(|request| request.status != 0).count();
     assert!(answered >= 5);
+}
+
+#[test]
+fn the_plain_issuer_has_no_codes_or_keys_for_anybody_when_told_so() {
+    let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed, Behaviour::Keys503]);
+    let fields = [("client_id", OIDC_CLIENT), ("scope", "openid")];
+    assert_eq!(post(&world, &format!("{}/device", world.issuer()), &fields).error(), "unauthorized_client");
+    entra_device(&world);
+    let keys = format!("{}/keys", world.issuer());
+    assert_eq!(get(&world, &keys).status, 503);
+    world.set(Behaviour::StallKeys);
+    let host = keys.split('/').nth(2).expect("a host");
+    let mut stalled = TcpStream::connect(host).expect("the server listens");
+    write!(stalled, "GET /oidc/keys HTTP/1.1\r\nhost: {host}\r\n\r\n").expect("the server reads");
+    assert!(world.wait_for(Duration::from_secs(60), |log| log.count("/keys") == 2));
+    stalled.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+    assert!(stalled.read(&mut [0]).is_err());
 }
 
 #[test]
