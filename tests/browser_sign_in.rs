@@ -24,6 +24,8 @@ mod choices;
 mod endings;
 #[path = "browser_sign_in/hostile.rs"]
 mod hostile;
+#[path = "browser_sign_in/id_tokens.rs"]
+mod id_tokens;
 #[path = "browser_sign_in/listening.rs"]
 mod listening;
 #[cfg(target_os = "linux")]
@@ -155,6 +157,55 @@ fn the_issuer_is_asked_with_the_parameters_that_the_flags_name() {
         let args = Issuer::Oidc.by_browser(&world, &["--oidc-auth-request-extra-params", own]);
         home.run(&args).assert_failed(2, &["--oidc-auth-request-extra-params", own.split('=').next().unwrap()]);
     }
+}
+
+/// pflag's stringToString: one `=` makes one pair, commas and all; more make a line of CSV; the last of a name wins.
+#[test]
+fn parameters_of_the_page_are_read_as_the_peer_reads_them() {
+    let (world, home) = (World::start(), Home::new());
+    let given = [
+        "hd=one.example",
+        "acr_values=urn:a,urn:b",
+        r#""claims_locales=de,en","display=a ""page""",ui_locales="#,
+        "hd=two.example",
+        "domain=a=b,max_age=60",
+    ];
+    let more = given.map(|value| format!("--oidc-auth-request-extra-params={value}"));
+    Issuer::Oidc.start(&world, &home, &more.each_ref().map(String::as_str)).finish();
+    let asked = world.authorize_requests().remove(0).query;
+    for (name, value) in [
+        ("hd", "two.example"),
+        ("acr_values", "urn:a,urn:b"),
+        ("claims_locales", "de,en"),
+        ("display", r#"a "page""#),
+        ("ui_locales", ""),
+        ("domain", "a=b"),
+        ("max_age", "60"),
+    ] {
+        assert_eq!(asked.get(name).map(String::as_str), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn parameters_that_would_change_the_sign_in_or_whom_its_token_is_for_are_refused() {
+    let (world, home) = (World::start(), Home::new());
+    for (parameter, named) in [
+        ("Redirect_Uri=http://localhost:1", "Redirect_Uri"),
+        ("hd=contoso.example,STATE=x", "STATE"),
+        ("request_uri=https://a.example/request", "request_uri"),
+        ("response_mode=fragment", "response_mode"),
+        ("Response_Mode=web_message", "Response_Mode"),
+        ("resource=https://graph.microsoft.com", "graph.microsoft.com"),
+        ("audience=https://management.azure.com/", "management.azure.com"),
+        ("scope=openid https://graph.microsoft.com/.default", "graph.microsoft.com"),
+        ("no-equals-sign-but-a-secret", "is not NAME=VALUE"),
+    ] {
+        let args = Issuer::Oidc.by_browser(&world, &["--oidc-auth-request-extra-params", parameter]);
+        let run = home.run(&args);
+        run.assert_failed(2, &[named, "\nNext: "]);
+        assert!(!run.stderr.contains("but-a-secret"), "{run}");
+    }
+    assert!(world.requests().is_empty());
 }
 
 #[test]

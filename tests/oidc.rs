@@ -59,6 +59,8 @@ fn an_id_token_that_does_not_check_out_is_not_handed_over() {
             let again = home.run_as_new_caller(&oidc(&world, &["--prompt", "never"]));
             assert_ne!(again.code, Some(0), "{}: {again}", behaviour.name());
             assert_eq!(again.stdout, "", "{}", behaviour.name());
+            let kept = (home.files("sessions").len(), home.files("tokens").len());
+            assert_eq!(kept, (0, 0), "{}", behaviour.name());
         },
     );
 }
@@ -231,6 +233,16 @@ fn headers_go_with_every_request() {
         assert_eq!(found, ["a=b", "c", "d"], "{}", request.path);
     }
     assert!(!run.stderr.contains("a=b"), "{run}");
+
+    // As pflag reads them: one `=` makes one pair, more a line of CSV, and the last of a name wins.
+    let (world, home) = (World::start(), Home::new());
+    let read = [r#""X-One=1,2",X-Two=b=c"#, "X-Three=3,4", "X-Four=5", "X-Four=6"];
+    let more = read.map(|value| format!("--oidc-request-header={value}"));
+    sign_in(&world, &home, &more.each_ref().map(String::as_str)).token();
+    for request in world.requests() {
+        let found = ["x-one", "x-two", "x-three", "x-four"].map(|name| request.header(name).to_owned());
+        assert_eq!(found, ["1,2", "b=c", "3,4", "6"], "{}", request.path);
+    }
     for wrong in ["no-equals-sign", "=x", "bad name=x", "x=\u{1}"] {
         let run = sign_in(&world, &Home::new(), &["--oidc-request-header", wrong]);
         run.assert_failed(2, &["--oidc-request-header"]);

@@ -75,6 +75,63 @@ fn an_issuer_without_codes_leads_to_the_browser() {
     assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
 }
 
+/// As Keycloak has it where the grant is switched off for a client: discovery names the endpoint all the same.
+#[test]
+fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
+    let (world, home) = (World::start_with(&[Behaviour::DeviceGrantNotAllowed]), Home::new());
+    let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+    let line = "In a browser, since the issuer gives out no codes here.";
+    assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+    assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
+    assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("interactive", 1));
+
+    // Whoever insists on a code is told the other way, each time.
+    world.reset_requests();
+    let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &ASKING));
+    for _ in 0..2 {
+        home.run(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
+    }
+    assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (2, 0));
+}
+
+/// In the terminal of an editor that is shown on another machine, `BROWSER` opens pages there.
+#[test]
+fn a_remote_editor_s_browser_is_one() {
+    let remote = |home: &Home, args: &[String], opener: &Opener| {
+        let mut command = home.plugin(args);
+        command.env("BROWSER", opener.program()).env("SSH_CONNECTION", "a 1 b 22");
+        command
+    };
+    for issuer in BOTH {
+        let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+        let args = by_choice(issuer, &world, &["--prompt=always"]);
+        let mut command = remote(&home, &args, &opener);
+        let sign_in = SignIn::of(command.env("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"));
+        assert_eq!(opener.address(), sign_in.address);
+        let (_, run) = sign_in.finish();
+        assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
+        assert!(world.device_requests().is_empty());
+
+        // Elsewhere a browser of that name would be opened where nobody sees it.
+        let home = Home::new();
+        Run::of(&mut remote(&home, &args, &opener)).token();
+        assert_eq!(method_of(&home), "devicecode");
+    }
+}
+
+#[test]
+fn who_wants_no_browser_opened_is_shown_the_address_and_nothing_else() {
+    for issuer in BOTH {
+        let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+        let args = by_choice(issuer, &world, &[&ASKING[..], &[opener.flag().as_str()]].concat());
+        let mut command = home.plugin(&args);
+        let (_, run) = SignIn::of(command.env("DISPLAY", ":99").env("BROWSER", opener.program())).finish();
+        assert!(run.stderr.contains("Open this page in a browser"), "{run}");
+        assert!(!run.stderr.contains("Your browser should open") && !opener.was_started(), "{run}");
+        assert!(world.device_requests().is_empty());
+    }
+}
+
 #[test]
 fn a_desktop_without_a_terminal_will_do() {
     for issuer in BOTH {

@@ -54,6 +54,17 @@ fn an_address_that_makes_no_sense_is_a_wrong_command_line() {
         .assert_failed(2, &["--oidc-redirect-url"]);
 }
 
+/// RFC 9700 2.1: the code is not sent over a network in the open.
+#[test]
+fn a_redirect_address_elsewhere_has_to_be_https() {
+    let world = World::start();
+    for address in ["http://other.example/cb", "http://localhost.other.example:8000/", "http://192.0.2.1:8000"] {
+        refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address])
+            .assert_failed(2, &["--oidc-redirect-url", address, "is not https", "\nNext: "]);
+    }
+    assert!(world.requests().is_empty());
+}
+
 #[test]
 fn with_a_certificate_the_browser_comes_back_by_https() {
     let (world, home) = (World::start(), Home::new());

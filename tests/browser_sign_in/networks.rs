@@ -67,6 +67,22 @@ fn named_addresses_are_taken_in_their_order_and_no_other() {
     });
 }
 
+/// The older spelling, of the peer's earlier versions.
+#[test]
+fn a_port_may_be_named_by_itself() {
+    in_own_network("networks::a_port_may_be_named_by_itself", "", || {
+        let world = World::start();
+        for issuer in BOTH {
+            assert_eq!(comes_back_to(issuer, &world, &["--listen-port", "9000"]), "http://localhost:9000");
+            let both = ["--listen-port", "9000", "--listen-address", "127.0.0.1:9001"];
+            assert_eq!(comes_back_to(issuer, &world, &both), "http://localhost:9001");
+            let _taken = taken("127.0.0.1:9000");
+            refused(issuer, &world, &["--listen-port=9000"])
+                .assert_failed(1, &["another program has 127.0.0.1:9000", "\nNext: "]);
+        }
+    });
+}
+
 #[test]
 fn nobody_else_is_listened_to() {
     in_own_network("networks::nobody_else_is_listened_to", ADD_OTHER, || {

@@ -1,9 +1,11 @@
 //! More than one sign-in at a time.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::browser::{ASKING, BOTH, Issuer, SignIn, get, secrets_of};
+use crate::browser::{ASKING, BOTH, HANG, Issuer, SignIn, get, secrets_of};
 use crate::common::{Home, Run};
 use crate::waiting::wait_at_the_lock;
 
@@ -50,6 +52,30 @@ fn whoever_wants_the_same_waits_and_shares() {
     for waiter in waiters.into_iter().map(Run::wait) {
         assert_eq!((waiter.token(), waiter.stderr.as_str()), (run.token(), ""), "{waiter}");
     }
+    assert_eq!((world.authorize_requests().len(), world.token_requests("authorization_code").len()), (1, 1));
+}
+
+/// The person has done their part: from here on it is the network that is waited for, by everybody.
+#[test]
+fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
+    let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
+    world.set_token_delay(Duration::from_secs(8));
+    let leader = Issuer::Oidc.start(&world, &home, &["--authentication-timeout-sec", "5"]);
+    let back = leader.call_back();
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| get(&back));
+        assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
+        let waiters = [&ASKING[..], &["--prompt", "never"]].map(|asks| {
+            let args = Issuer::Oidc.by_browser(&world, &[asks, &["--authentication-timeout-sec", "5"]].concat());
+            home.start(&args)
+        });
+        let waiters = waiters.map(Run::wait);
+        page.join().unwrap().assert_signed_in();
+        let token = leader.end().token();
+        for waiter in waiters {
+            assert_eq!((waiter.token(), waiter.stderr.as_str()), (token.clone(), ""), "{waiter}");
+        }
+    });
     assert_eq!((world.authorize_requests().len(), world.token_requests("authorization_code").len()), (1, 1));
 }
 

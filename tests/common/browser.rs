@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -160,9 +161,19 @@ impl Opener {
         Opener { folder, address }
     }
 
+    /// Its path.
+    pub fn program(&self) -> PathBuf {
+        self.folder.path().join("opener")
+    }
+
     /// The flag that names it.
     pub fn flag(&self) -> String {
-        format!("--browser-command={}", self.folder.path().join("opener").display())
+        format!("--browser-command={}", self.program().display())
+    }
+
+    /// Whether it has been started, as far as it has come to hand over anything.
+    pub fn was_started(&self) -> bool {
+        self.address.try_recv().is_ok()
     }
 
     /// Waits until it is started, and hands back what it was to open.

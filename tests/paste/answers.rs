@@ -108,6 +108,46 @@ fn a_bare_code_is_not_taken_without_pkce() {
     sign_in.assert_succeeds(&[]);
 }
 
+/// It may be a password, or half a code.
+#[test]
+fn a_word_that_is_shorter_than_codes_are_is_sent_to_nobody() {
+    let sign_in = SignIn::start(authcode, &[]);
+    sign_in.world.reset_requests();
+    sign_in.screen.paste_line("hunter2");
+    sign_in.screen.wait_for("a code is longer than that. Copy the whole address");
+    assert!(sign_in.world.requests().is_empty());
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_succeeds(&["hunter2"]);
+    assert_eq!(sign_in.exchanges(), 1);
+}
+
+/// `invalid_request` is Dex's word for a code that it does not know (RFC 6749 5.2 has `invalid_grant`).
+#[test]
+fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
+    let sign_in = SignIn::within(AROUND, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
+    let code = parameter(&sign_in.final_address(), "code");
+    sign_in.screen.paste_line("no-code-of-this-issuer");
+    sign_in.screen.wait_for("The issuer does not take that code: ");
+    sign_in.screen.wait_for("Copy it again.");
+    sign_in.screen.paste_line(&code);
+    sign_in.assert_succeeds(&["no-code-of-this-issuer"]);
+    assert_eq!(sign_in.exchanges(), 2);
+}
+
+#[test]
+fn a_bare_code_that_the_network_stands_before_ends_nothing() {
+    at_once([Behaviour::ConnectionLostAtExchange, Behaviour::Always503, Behaviour::HtmlErrorPage], |behaviour| {
+        let sign_in = SignIn::start(authcode, &[]);
+        let code = parameter(&sign_in.final_address(), "code");
+        sign_in.world.set(behaviour);
+        sign_in.screen.paste_line(&code);
+        sign_in.screen.wait_for("Copy it again.");
+        sign_in.world.clear(behaviour);
+        sign_in.screen.paste_line(&code);
+        sign_in.assert_succeeds(&[&code]);
+    });
+}
+
 #[test]
 fn a_no_that_is_pasted_is_a_no() {
     at_once([interactive, authcode], |args| {

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 
-use sim::World;
+use sim::{Behaviour, World};
 
 use super::common::{Home, Run, at_once, oidc};
 use super::visit::{parameter, signed_in_at, visit};
@@ -66,11 +66,10 @@ fn another_sign_in_s_answer_ends_nothing() {
     sign_in.assert_succeeds(&[]);
 }
 
-/// A sign-in without a terminal, and the page that it asks for.
-fn without_a_terminal(home: &Home, world: &World, more: &[&str], stdin: Stdio) -> (Child, String) {
-    let args = by_keyboard(world, &[&["--prompt", "always"], more].concat());
-    let mut command = home.plugin(&args);
-    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+/// A sign-in without a terminal that a program feeds through a pipe, and the page that it asks for.
+fn fed(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
+    let mut command = home.plugin(&by_keyboard(world, more));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = BufReader::new(child.stderr.as_mut().unwrap());
     let address = stderr.lines().map(Result::unwrap).find(|line| line.starts_with("http")).expect("an address");
     (child, address)
@@ -78,13 +77,14 @@ fn without_a_terminal(home: &Home, world: &World, more: &[&str], stdin: Stdio) -
 
 #[test]
 fn a_program_may_bring_it_on_stdin() {
-    at_once([("\n", ""), ("", ""), ("\r\n", "no such code\n")], |(end, before)| {
+    at_once([("\n", ""), ("", ""), ("\r\n", "no such code\nhunter2\n")], |(end, before)| {
         let (world, home) = (World::start(), Home::new());
-        let (mut child, address) = without_a_terminal(&home, &world, &[], Stdio::piped());
+        let (mut child, address) = fed(&home, &world, &[]);
         let mut stdin = child.stdin.take().unwrap();
         write!(stdin, "{before}{}{end}", shown_code(&address)).unwrap();
         drop(stdin);
         Run::wait(child).token();
+        assert_eq!(world.token_requests("authorization_code").len(), 1);
     });
 }
 
@@ -102,7 +102,7 @@ fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
         [("no-such-code", "The code is unknown"), ("http://localhost/", "there is no code in it")],
         |(text, why)| {
             let (world, home) = (World::start(), Home::new());
-            let (mut child, _) = without_a_terminal(&home, &world, &[], Stdio::piped());
+            let (mut child, _) = fed(&home, &world, &[]);
             writeln!(child.stdin.take().unwrap(), "{text}").unwrap();
             let run = Run::wait(child);
             run.assert_failed(3, &["what was brought from the browser does not help: ", why]);
@@ -111,11 +111,61 @@ fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
     );
 }
 
+/// Somebody means a pipe to be read; `/dev/null` is what programs have that nobody meant anything with.
 #[test]
 fn nobody_is_asked_where_nobody_is() {
     let (world, home) = (World::start(), Home::new());
     home.run(&by_keyboard(&world, &[])).assert_failed(3, &["nobody can be asked here", "\nNext: "]);
+    for (args, variables, why) in [
+        (by_keyboard as fn(&World, &[&str]) -> Vec<String>, &[("CI", "true")][..], "CI is set"),
+        (authcode, &[], "there is no terminal"),
+    ] {
+        let mut command = home.plugin(&args(&world, &[]));
+        let command = command.envs(variables.iter().copied()).stdin(Stdio::piped());
+        Run::of(command).assert_failed(3, &["nobody can be asked here", why]);
+    }
     assert!(world.authorize_requests().is_empty());
+}
+
+/// Hands the code over that the issuer shows, through the pipe.
+#[track_caller]
+fn ends_with_the_code(mut child: Child, address: &str) -> Run {
+    writeln!(child.stdin.take().unwrap(), "{}", shown_code(address)).unwrap();
+    Run::wait(child)
+}
+
+/// Where the issuer shows the code there is nothing but a code, so the ID token has to prove whose it is.
+#[test]
+fn without_pkce_a_code_is_taken_if_an_id_token_comes_of_it() {
+    for (behaviours, more, taken) in [
+        (&[][..], &["--oidc-pkce-method=no"][..], true),
+        (&[], &["--oidc-pkce-method=no", "--oidc-use-access-token"], true),
+        (&[Behaviour::MissingIdToken], &["--oidc-pkce-method=no", "--oidc-use-access-token"], false),
+        (&[Behaviour::MissingIdToken], &["--oidc-use-access-token"], true),
+    ] {
+        let (world, home) = (World::start_with(behaviours), Home::new());
+        let (child, address) = fed(&home, &world, more);
+        assert_eq!(address.contains("code_challenge"), !more.contains(&"--oidc-pkce-method=no"), "{address}");
+        let run = ends_with_the_code(child, &address);
+        if taken {
+            run.token();
+        } else {
+            run.assert_failed(3, &["nothing tells whose code that is: PKCE is not used", "\nNext: "]);
+        }
+        assert_eq!((home.files("sessions").len() == 1, world.token_requests("authorization_code").len()), (taken, 1));
+    }
+}
+
+#[test]
+fn the_peer_s_flag_for_the_redirect_address_by_keyboard_counts_there_and_nowhere_else() {
+    let (world, home) = (World::start(), Home::new());
+    let flag = ["--oidc-redirect-url-authcode-keyboard", NOWHERE];
+    let (child, address) = fed(&home, &world, &flag);
+    ends_with_the_code(child, &address).token();
+    assert_eq!(redirects(&world), (Some(NOWHERE.to_owned()), Some(NOWHERE.to_owned())));
+
+    let sign_in = SignIn::start(authcode, &flag);
+    assert!(parameter(&sign_in.address, "redirect_uri").starts_with("http://localhost:"), "{}", sign_in.address);
 }
 
 /// The ports that a process listens on, at any address.
