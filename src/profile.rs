@@ -122,13 +122,14 @@ pub enum Method {
 }
 
 impl Method {
-    /// The name that `status` shows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Auto => "auto",
-            Method::Browser => "interactive",
-            Method::DeviceCode => "devicecode",
-            Method::Keyboard => "authcode-keyboard",
+    /// The name that `status` shows: the flag's, at such a provider.
+    pub fn name(self, provider: &Provider) -> &'static str {
+        match (self, provider) {
+            (Method::Auto, _) => "auto",
+            (Method::Browser, Provider::Entra { .. }) => "interactive",
+            (Method::Browser, Provider::Oidc { .. }) => "authcode",
+            (Method::DeviceCode, _) => "devicecode",
+            (Method::Keyboard, _) => "authcode-keyboard",
         }
     }
 

@@ -49,18 +49,33 @@ pub(super) fn elsewhere(
                 "Give an https address; http is only for this machine.",
             ));
         }
-        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port_or_known_default()) {
+        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port()) {
             ports = vec![port];
         }
     }
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
     let scopes = extra_parameters.iter().rev().find(|(name, _)| name == "scope").map(|(_, value)| value.clone());
     extra_parameters.retain(|(name, _)| name != "scope");
+    let everywhere = everywhere(args, environment)?;
+    let flaw = redirect_url.and_then(|text| {
+        let is_plain = text.starts_with("http:") && Url::parse(text).is_ok_and(|url| is_loopback(&url));
+        match everywhere.certificate {
+            _ if text.contains('#') => Some("has a fragment (#)"),
+            Some(_) if is_plain => Some("is http, and with --local-server-cert the browser comes back by https"),
+            _ => None,
+        }
+    });
+    if let Some(flaw) = flaw {
+        return Err(Error::usage(
+            format!("--oidc-redirect-url {:?} {flaw}", printable(redirect_url.unwrap_or_default(), 100)),
+            "Write it as it is registered with the issuer.",
+        ));
+    }
     let authorization = Authorization {
         listen: listen(args)?.unwrap_or_else(|| ports.into_iter().map(on).collect()),
         redirect_url: redirect_url.map(str::to_owned),
         extra_parameters,
-        ..everywhere(args, environment)?
+        ..everywhere
     };
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
 }

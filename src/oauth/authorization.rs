@@ -22,6 +22,7 @@ pub const OWN_PARAMETERS: &[&str] = &[
     "client_secret",
     "code_challenge",
     "code_challenge_method",
+    "code_verifier",
     "nonce",
     "redirect_uri",
     "request",
@@ -120,7 +121,7 @@ impl Request {
             names_itself: client.endpoints.names_itself,
         };
         let (challenge, verifier) = wish.pkce.then(PkceCodeChallenge::new_random_sha256).unzip();
-        let protocol = client.protocol().set_auth_uri(AuthUrl::from_url(wish.endpoint.clone()));
+        let protocol = client.protocol().set_auth_uri(AuthUrl::from_url(bare(wish.endpoint)));
         let mut request = protocol
             .authorize_url(|| state)
             .add_scopes(wish.scopes.iter().cloned().map(Scope::new))
@@ -143,12 +144,13 @@ impl Request {
     ///
     /// Errors: see [`NotOurs`].
     pub fn read_text(&self, text: &str, code_is_expected: bool) -> Result<Found, NotOurs> {
-        let text = text.trim();
+        // Mail and chat programs put addresses in brackets and quotes.
+        let text = text.trim_matches(|c: char| c.is_whitespace() || "\"'<>".contains(c));
         let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
         let is_address = ["://", "?", "code=", "state=", "error="].iter().any(|mark| text.contains(mark));
         if is_word && !is_address {
             return match text.len() {
-                ..SHORTEST_CODE => Err(NotOurs::Short),
+                ..SHORTEST_CODE if !code_is_expected => Err(NotOurs::Short),
                 _ if self.verifier.is_none() && !code_is_expected => Err(NotOurs::Unproven),
                 _ => Ok(Found { answer: Answer::Code(AuthorizationCode::new(text.to_owned())), is_bare: true }),
             };
@@ -159,6 +161,18 @@ impl Request {
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Ok(Found { answer: self.expected.read(&parameters)?, is_bare: false })
     }
+}
+
+/// An authorization endpoint without parameters that are ours to set, and without a fragment (RFC 6749 3.1).
+fn bare(endpoint: &Url) -> Url {
+    let mut url = endpoint.clone();
+    url.set_fragment(None);
+    if url.query().is_some() {
+        let others =
+            endpoint.query_pairs().filter(|(name, _)| !OWN_PARAMETERS.contains(&name.as_ref()) && name != "scope");
+        url.query_pairs_mut().clear().extend_pairs(others);
+    }
+    url
 }
 
 impl Expected {
@@ -224,12 +238,22 @@ mod tests {
             "http://localhost:8000/?code=c%2F1&state=ours",
             "  localhost:8000/?state=ours&code=c%2F1#_=_\r",
             "code=c%2F1&state=ours",
+            "<http://localhost:8000/?code=c%2F1&state=ours>",
+            "\"http://localhost:8000/?code=c%2F1&state=ours\"",
         ] {
             assert_eq!(code(&request, text).as_deref(), Ok("c/1"), "{text}");
         }
         assert_eq!(code(&request, " 4/0AbCdEfGhIj= ").as_deref(), Ok("4/0AbCdEfGhIj="));
         let declined = "http://localhost/?error=access_denied&state=ours";
         assert_eq!(code(&request, declined).as_deref(), Ok("refused: access_denied"));
+    }
+
+    #[test]
+    fn an_endpoint_keeps_its_own_parameters_and_none_of_ours() {
+        let url = |text| Url::parse(text).expect("a URL");
+        let endpoint = url("https://a/auth?p=policy&state=evil&redirect_uri=http://evil#x");
+        assert_eq!(bare(&endpoint), url("https://a/auth?p=policy"));
+        assert_eq!(bare(&url("https://a/auth")), url("https://a/auth"));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Discovery {
             text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
         };
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
-        let s256 = &self.code_challenge_methods_supported;
+        let s256 = &self.code_challenge_methods_supported.clone().filter(|methods| !methods.is_empty());
         let auth_methods = &self.token_endpoint_auth_methods_supported;
         Ok(Endpoints {
             issuer: self.issuer.clone(),
@@ -136,7 +136,8 @@ pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks>
 }
 
 fn endpoint(issuer: &Url, name: &str, text: &str) -> Result<Url> {
-    Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url)).ok_or_else(|| {
+    let anonymous = |url: &Url| url.username().is_empty() && url.password().is_none();
+    Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url) && anonymous(url)).ok_or_else(|| {
         Error::failed(
             format!("the issuer's {name} {:?} is no https URL", printable(text, 200)),
             "Ask whoever runs the issuer: its discovery document is not safe to follow.",

@@ -113,7 +113,7 @@ async fn take_in(
     let granted = signed_in.granted;
     let who = grant::who(&granted);
     if let Some(nonce) = &signed_in.nonce
-        && !who.belongs_to(nonce)
+        && !who.belongs_to(nonce, &profile.client_id)
     {
         // Nothing of it is kept: it may be somebody else's sign-in.
         let error = VerifyError::Nonce;
@@ -136,7 +136,7 @@ async fn take_in(
         },
         client: profile.client_id.clone(),
         account: who.account.clone(),
-        method: method.name().to_owned(),
+        method: method.name(&profile.provider).to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
     };
     let deadline = Instant::now() + profile.network.needed();

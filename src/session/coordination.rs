@@ -165,7 +165,7 @@ fn gave_up(holder: Option<Holder>, can_ask: bool) -> Error {
     match holder {
         Some(holder) if holder.asks_until.is_some() && !can_ask => Error::sign_in_needed(
             format!("{who} is waiting for somebody to sign in"),
-            "Finish that sign-in, then try again.\nIf nobody sees its code, end that process and sign in, in a terminal: kubectl login",
+            "Finish that sign-in, then try again.\nIf nobody sees what it shows, end that process and sign in, in a terminal: kubectl login",
         ),
         _ => Error::failed(
             format!("{who} works on this sign-in and does not come to an end"),

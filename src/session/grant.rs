@@ -37,8 +37,8 @@ pub(super) struct Who {
     pub(super) account: Option<String>,
     /// The ID token's `sub`: who it is, whatever the names.
     pub(super) subject: Option<String>,
-    /// The ID token's `nonce`; `None` without an ID token.
-    nonce: Option<Option<String>>,
+    /// The ID token's `nonce` and audiences; `None` without an ID token.
+    meant_for: Option<(Option<String>, Vec<String>)>,
     /// Every name the tokens give that account, in lower case.
     names: Vec<String>,
 }
@@ -49,9 +49,12 @@ impl Who {
         self.names.contains(&hint.trim().to_lowercase())
     }
 
-    /// Whether this answers the sign-in that sent `nonce` (OIDC Core 3.1.3.7, 11), as far as an ID token came along.
-    pub(super) fn belongs_to(&self, nonce: &str) -> bool {
-        self.nonce.as_ref().is_none_or(|found| found.as_deref() == Some(nonce))
+    /// Whether this answers the sign-in in which `client` sent `nonce` (OIDC Core 3.1.3.7, 3 and 11), as far as an ID token
+    /// came along.
+    pub(super) fn belongs_to(&self, nonce: &str, client: &str) -> bool {
+        self.meant_for.as_ref().is_none_or(|(found, audiences)| {
+            found.as_deref() == Some(nonce) && audiences.iter().any(|audience| audience.eq_ignore_ascii_case(client))
+        })
     }
 
     /// A name for messages.
@@ -65,10 +68,12 @@ pub(super) fn who(granted: &Granted) -> Who {
     let id_claims = granted.answer.extra_fields().id_token.as_ref().and_then(|token| Claims::read(token.expose()).ok());
     let access_claims = Claims::read(granted.answer.access_token().secret()).ok();
     let subject = id_claims.as_ref().and_then(|claims| claims.string("sub")).map(str::to_owned);
-    let nonce = id_claims.as_ref().map(|claims| claims.nonce().map(str::to_owned));
+    let meant_for = id_claims
+        .as_ref()
+        .map(|claims| (claims.nonce().map(str::to_owned), claims.audiences().into_iter().map(str::to_owned).collect()));
     let claims: Vec<Claims> = [id_claims, access_claims].into_iter().flatten().collect();
     let account = claims.iter().find_map(Claims::account);
-    Who { account, subject, nonce, names: claims.iter().flat_map(names).collect() }
+    Who { account, subject, meant_for, names: claims.iter().flat_map(names).collect() }
 }
 
 /// Why an answer with tokens brings none for the cluster.

@@ -46,7 +46,7 @@ fn where_a_browser_can_be_opened_it_is() {
         let (_, run) = SignIn::of(command.env("DISPLAY", ":99")).finish();
         let line = "In the browser, since there seems to be one at hand.";
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
-        assert_eq!(method_of(&home), "interactive");
+        assert_eq!(method_of(&home), issuer.by_browser_is_called());
         assert!(world.device_requests().is_empty());
 
         // One that was named can be started anywhere.
@@ -83,7 +83,7 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
     let line = "In a browser, since the issuer gives out no codes here.";
     assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
     assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
-    assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("interactive", 1));
+    assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("authcode", 1));
 
     // Whoever insists on a code is told the other way, each time.
     world.reset_requests();
@@ -179,7 +179,7 @@ fn who_types_it_may_name_another_way_than_the_entry() {
             assert_eq!(run.code, Some(0), "{run}");
         }
         assert!(world.device_requests().is_empty());
-        assert_eq!(method_of(&home), "interactive");
+        assert_eq!(method_of(&home), issuer.by_browser_is_called());
         world.reset_requests();
         // It is the same sign-in, whichever entry names it.
         for entry in [issuer.by_code(&world, &[]), issuer.by_browser(&world, &[])] {

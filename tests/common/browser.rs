@@ -38,6 +38,14 @@ impl Issuer {
         }
     }
 
+    /// What `status` calls it.
+    pub fn by_browser_is_called(self) -> &'static str {
+        match self {
+            Issuer::Entra => "interactive",
+            Issuer::Oidc => "authcode",
+        }
+    }
+
     /// The same with a device code.
     pub fn by_code(self, world: &World, more: &[&str]) -> Vec<String> {
         match self {

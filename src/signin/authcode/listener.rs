@@ -271,7 +271,9 @@ async fn answered(
 async fn parameters(request: Request<Incoming>, door: &Door) -> Result<Vec<(String, String)>, Page> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // A name of somebody else's that leads here would make this their page (DNS rebinding).
-    if !door.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+    let named = request.uri().authority().map_or(host, |authority| authority.as_str());
+    let is_ours = |name: &str| door.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if !is_ours(host) || !is_ours(named) {
         return Err(Page::of_no_use(403, "it was sent to another name than this machine's own"));
     }
     if request.uri().path() != door.path {

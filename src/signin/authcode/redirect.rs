@@ -21,7 +21,7 @@ pub(super) async fn listener(settings: &Authorization, somebody_is_there: bool) 
             match settings.redirect_url {
                 None => {
                     "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
-                     The issuer may have to know it."
+                     Issuers other than Entra may have to know it."
                 }
                 Some(_) => {
                     "End that program, or name another address with --oidc-redirect-url in the kubeconfig user's exec.args.\n\
