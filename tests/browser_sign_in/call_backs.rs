@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, Form, World};
 use url::Url;
 
@@ -170,14 +171,22 @@ fn of_many_at_once_one_is_the_answer() {
     assert_eq!(world.token_requests("authorization_code").len(), 1);
 }
 
+/// It is heard and seen to leave in the same moment.
 #[test]
 fn a_browser_that_does_not_wait_for_its_page_has_signed_in() {
     let (world, home) = (World::start(), Home::new());
-    let sign_in = Issuer::Entra.start(&world, &home, &[]);
+    let sign_in = Issuer::Entra.start(&world, &home, &["--authentication-timeout-sec", "30"]);
     let back = sign_in.call_back();
-    let mut connection = connect(&back);
-    connection.write_all(&request_bytes("GET", &back, &[], "")).unwrap();
+    let bytes = request_bytes("GET", &back, &[], "");
+    let (mut connection, (beginning, end)) = (connect(&back), bytes.split_at(20));
+    connection.write_all(beginning).unwrap();
+    // Whoever is answered on another connection has been waited for on this one.
+    get(&at(&back, "/favicon.ico")).assert_error(404, &[]);
+    let process = Pid::from_raw(sign_in.id().cast_signed()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    connection.write_all(end).unwrap();
     drop(connection);
+    kill_process(process, Signal::CONT).unwrap();
     let run = sign_in.end();
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(world.token_requests("authorization_code").len(), 1);

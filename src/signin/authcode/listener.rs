@@ -231,7 +231,9 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hall: &Hall, has_ans
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD).keep_alive(false);
+    // A browser that leaves at once has brought the answer all the same; without half_close it may never be heard.
+    http.half_close(true).keep_alive(false);
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "connection ended");
     }
