@@ -11,7 +11,6 @@ use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
-use crate::oauth::jwks::VerifyError;
 use crate::profile::{Method, Provider, Storage};
 use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
@@ -113,10 +112,9 @@ async fn take_in(
     let granted = signed_in.granted;
     let who = grant::who(&granted);
     if let Some(nonce) = &signed_in.nonce
-        && !who.belongs_to(nonce, &profile.client_id)
+        && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
     {
         // Nothing of it is kept: it may be somebody else's sign-in.
-        let error = VerifyError::Nonce;
         return Err(WorkFailure::passing(issuer::unusable(&error.to_string(), error.next())));
     }
     if let Some(hint) = &profile.account_hint

@@ -11,6 +11,7 @@ use crate::entra::audience;
 use crate::error::{Error, Result};
 use crate::kube::exec_credential;
 use crate::oauth::client::Granted;
+use crate::oauth::jwks::VerifyError;
 use crate::oauth::jwt::Claims;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::secret::Secret;
@@ -51,10 +52,16 @@ impl Who {
 
     /// Whether this answers the sign-in in which `client` sent `nonce` (OIDC Core 3.1.3.7, 3 and 11), as far as an ID token
     /// came along.
-    pub(super) fn belongs_to(&self, nonce: &str, client: &str) -> bool {
-        self.meant_for.as_ref().is_none_or(|(found, audiences)| {
-            found.as_deref() == Some(nonce) && audiences.iter().any(|audience| audience.eq_ignore_ascii_case(client))
-        })
+    ///
+    /// Errors: why it does not.
+    pub(super) fn check_belongs_to(&self, nonce: &str, client: &str) -> Result<(), VerifyError> {
+        match &self.meant_for {
+            Some((_, audiences)) if !audiences.iter().any(|audience| audience.eq_ignore_ascii_case(client)) => {
+                Err(VerifyError::Audience)
+            }
+            Some((found, _)) if found.as_deref() != Some(nonce) => Err(VerifyError::Nonce),
+            _ => Ok(()),
+        }
     }
 
     /// A name for messages.

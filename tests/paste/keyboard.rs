@@ -77,7 +77,7 @@ fn fed(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
 
 #[test]
 fn a_program_may_bring_it_on_stdin() {
-    at_once([("\n", ""), ("", ""), ("\r\n", "no such code\nhunter2\n")], |(end, before)| {
+    at_once([("\n", ""), ("", ""), ("\r\n", "no such code\n")], |(end, before)| {
         let (world, home) = (World::start(), Home::new());
         let (mut child, address) = fed(&home, &world, &[]);
         let mut stdin = child.stdin.take().unwrap();
