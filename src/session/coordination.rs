@@ -73,8 +73,12 @@ impl Coordination {
             let decision = patience.decide(holder, waited, Utc::now().timestamp());
             let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
-            // Between two holders nobody is named for a moment, which is no news.
-            let is_news = patience.told != Some(reason) && (reason.is_some() || patience.told.is_none());
+            let is_news = match (patience.told, reason) {
+                // Whoever has been told of a process sees it come to its end soon.
+                (Some(Some((told, _))), Some((pid, false))) if told == pid => false,
+                // Between two holders nobody is named for a moment.
+                (told, reason) => told != Some(reason) && (reason.is_some() || told.is_none()),
+            };
             if explain && is_news {
                 patience.told = Some(reason);
                 on_wait(holder);
