@@ -11,6 +11,8 @@ mod browser;
 #[cfg(target_os = "linux")]
 #[path = "common/own_network.rs"]
 mod own_network;
+#[path = "common/page.rs"]
+mod page;
 #[path = "common/waiting.rs"]
 mod waiting;
 

@@ -7,6 +7,8 @@
 mod common;
 #[path = "common/kubectl.rs"]
 mod kubectl;
+#[path = "common/page.rs"]
+mod page;
 #[path = "common/picture.rs"]
 mod picture;
 #[path = "common/shell.rs"]

@@ -3,11 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by programs that each use what they need")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
 use url::Url;
 
+use super::page::{Page, get};
 use super::tmux::Screen;
 
 /// 32 bytes in base64.
@@ -28,24 +26,15 @@ pub fn address_on(screen: &Screen) -> String {
     })
 }
 
-/// The answer to a GET: head and body.
-pub fn visit(address: &str) -> String {
-    let url = Url::parse(address).unwrap();
-    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let mut stream = TcpStream::connect(&host).unwrap();
-    let path = &url[url::Position::BeforePath..];
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+/// The page at an address.
+pub fn visit(address: &str) -> Page {
+    get(&Url::parse(address).unwrap())
 }
 
 /// Signs in (or declines, if that is what the world is set to): where the browser ends.
 #[track_caller]
 pub fn signed_in_at(address: &str) -> String {
-    let answer = visit(address);
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
-    location.unwrap_or_else(|| panic!("no redirect: {answer}")).to_owned()
+    visit(address).location().into()
 }
 
 /// A parameter of an address.

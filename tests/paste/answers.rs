@@ -176,7 +176,6 @@ fn the_browser_is_waited_for_all_the_same() {
     sign_in.screen.paste_line("http://localhost/?code=c&state=s");
     sign_in.screen.wait_for("it belongs to another sign-in");
     assert_eq!(address_on(&sign_in.screen), sign_in.address);
-    let page = super::visit::visit(&sign_in.final_address());
-    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<h1>Signed in</h1>"), "{page}");
+    super::visit::visit(&sign_in.final_address()).assert_signed_in();
     sign_in.assert_succeeds(&[]);
 }

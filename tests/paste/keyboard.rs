@@ -20,7 +20,7 @@ fn by_keyboard(world: &World, more: &[&str]) -> Vec<String> {
 #[track_caller]
 fn shown_code(address: &str) -> String {
     let page = visit(address);
-    let (_, rest) = page.split_once("code: <code>").unwrap_or_else(|| panic!("no code: {page}"));
+    let (_, rest) = page.body.split_once("code: <code>").unwrap_or_else(|| panic!("no code: {page:?}"));
     rest.split('<').next().unwrap().to_owned()
 }
 

@@ -61,7 +61,7 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     screen.type_line(&format!("{} >answer &", line(&authcode(&world, &[]))));
     let address = address_on(&screen);
     run(&screen, "echo typed");
-    assert!(visit(&signed_in_at(&address)).contains("<h1>Signed in</h1>"));
+    visit(&signed_in_at(&address)).assert_signed_in();
     let jobs = run(&screen, "wait; jobs");
     assert!(!jobs.contains("Stopped"), "{jobs}");
     let shown = screen.history();

@@ -12,7 +12,7 @@ fn nothing_is_shown_while_it_waits_and_everything_afterwards() {
     assert!(!sign_in.screen.echoes());
     sign_in.screen.paste("echo INVISIBLE");
     let page = visit(&sign_in.final_address());
-    assert!(page.contains("<h1>Signed in</h1>"), "{page}");
+    page.assert_signed_in();
     sign_in.assert_succeeds(&["INVISIBLE"]);
 }
 
@@ -52,7 +52,7 @@ fn a_terminal_that_shows_nothing_just_now_is_given_back() {
     let sign_in = SignIn::start(interactive, &[]);
     let answer = sign_in.final_address();
     sign_in.screen.press(&["C-s"]);
-    assert!(visit(&answer).contains("<h1>Signed in</h1>"));
+    visit(&answer).assert_signed_in();
     sign_in.screen.until("the terminal is given back", || sign_in.screen.echoes().then_some(()));
     sign_in.screen.press(&["C-q"]);
     sign_in.assert_succeeds(&[]);
@@ -92,7 +92,7 @@ exit $code"#;
     let sign_in = SignIn::within(TAKEN, &[], interactive, &[]);
     sign_in.screen.type_text("keys");
     assert!(!sign_in.screen.history().contains("paste"), "{}", sign_in.screen.history());
-    assert!(visit(&sign_in.final_address()).contains("<h1>Signed in</h1>"));
+    visit(&sign_in.final_address()).assert_signed_in();
     assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
     assert_eq!((sign_in.read("before"), sign_in.read("keys").as_str()), (sign_in.read("after"), "keys"));
 }

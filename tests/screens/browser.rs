@@ -53,7 +53,7 @@ fn pastes_that_do_not_help() {
         screen.paste_line("no-such-code");
         screen.wait_for("(invalid_grant)");
         case.assert_screen("browser-wrong-paste", &screen);
-        assert!(visit(&answer).contains("<h1>Signed in</h1>"));
+        visit(&answer).assert_signed_in();
         assert_eq!(screen.wait_for_exit(), 0);
     });
 }
