@@ -24,6 +24,8 @@ const ANSWER_CAP: usize = 1024 * 1024;
 const TRIES: usize = 4;
 /// Redirects followed on a GET.
 const REDIRECTS: usize = 5;
+/// What to do when a connection does not hold.
+const CHECK_THE_NETWORK: &str = "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.";
 /// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
 const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
 
@@ -123,14 +125,8 @@ impl Trouble {
                 format!("{origin} did not answer in time"),
                 "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.\nTo give a slow network more time, add --timeout=60s to the kubeconfig user's exec.args.",
             ),
-            Cause::Connection(detail) => (
-                format!("{origin} cannot be reached: {detail}"),
-                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.",
-            ),
-            Cause::Broken(detail) => (
-                format!("the connection to {origin} broke: {detail}"),
-                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.",
-            ),
+            Cause::Connection(detail) => (format!("{origin} cannot be reached: {detail}"), CHECK_THE_NETWORK),
+            Cause::Broken(detail) => (format!("the connection to {origin} broke: {detail}"), CHECK_THE_NETWORK),
             Cause::Certificate(detail) => (
                 format!("the certificate of {origin} is not trusted: {detail}"),
                 "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE.\nCheck this machine's date and time.",
@@ -192,13 +188,17 @@ pub fn origin(url: &Url) -> String {
     printable(&url.origin().ascii_serialization(), 200)
 }
 
+/// Has TLS, of clients and of listeners, use ring. (A second call finds it installed already, which is as good.)
+pub(crate) fn install_crypto_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl Http {
     /// A client for the issuer at `url`.
     ///
     /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
     pub fn new(network: &Network, url: &Url) -> Result<Http> {
-        // A second call finds the provider installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto_provider();
         let mut builder = reqwest::Client::builder()
             .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
             .redirect(reqwest::redirect::Policy::none())

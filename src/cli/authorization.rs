@@ -35,49 +35,44 @@ pub(super) fn elsewhere(
     method: Method,
     environment: &Environment,
 ) -> Result<(Authorization, Option<Vec<String>>)> {
+    let everywhere = everywhere(args, environment)?;
     let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
     let redirect_url = args.oidc_redirect_url.as_deref().or(by_hand).filter(|url| !url.is_empty());
-    let mut ports = USUAL_PORTS.to_vec();
-    if let Some(text) = redirect_url {
-        // Nothing has to be there where a person carries the code over (urn:ietf:wg:oauth:2.0:oob).
-        let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
-        let url = if is_a_name { None } else { Some(url("--oidc-redirect-url", text)?) };
-        // RFC 9700 2.1: the code is not sent over a network in the open.
-        if url.as_ref().is_some_and(|url| !is_acceptable(url)) {
-            return Err(Error::usage(
-                format!("--oidc-redirect-url {:?} is not https", printable(text, 100)),
-                "Give an https address; http is only for this machine.",
-            ));
-        }
-        if let Some(port) = url.filter(is_loopback).and_then(|url| url.port()) {
-            ports = vec![port];
-        }
-    }
+    let redirect = redirect_url.map(|text| redirect(text, method, everywhere.certificate.is_some())).transpose()?;
+    let own_port = redirect.flatten().filter(is_loopback).and_then(|url| url.port());
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
-    let scopes = extra_parameters.iter().rev().find(|(name, _)| name == "scope").map(|(_, value)| value.clone());
-    extra_parameters.retain(|(name, _)| name != "scope");
-    let everywhere = everywhere(args, environment)?;
-    let flaw = redirect_url.and_then(|text| {
-        let is_plain = text.starts_with("http:") && Url::parse(text).is_ok_and(|url| is_loopback(&url));
-        match everywhere.certificate {
-            _ if text.contains('#') => Some("has a fragment (#)"),
-            Some(_) if is_plain => Some("is http, and with --local-server-cert the browser comes back by https"),
-            _ => None,
-        }
-    });
-    if let Some(flaw) = flaw {
-        return Err(Error::usage(
-            format!("--oidc-redirect-url {:?} {flaw}", printable(redirect_url.unwrap_or_default(), 100)),
-            "Write it as it is registered with the issuer.",
-        ));
-    }
+    let scopes = extra_parameters.iter().position(|(name, _)| name == "scope");
+    let scopes = scopes.map(|at| extra_parameters.remove(at).1);
+    let ports = || own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]);
     let authorization = Authorization {
-        listen: listen(args)?.unwrap_or_else(|| ports.into_iter().map(on).collect()),
+        listen: listen(args)?.unwrap_or_else(|| ports().into_iter().map(on).collect()),
         redirect_url: redirect_url.map(str::to_owned),
         extra_parameters,
         ..everywhere
     };
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
+}
+
+/// What `--oidc-redirect-url` leads to; nothing where a person carries the code over and it is a mere name
+/// (`urn:ietf:wg:oauth:2.0:oob`).
+fn redirect(text: &str, method: Method, listener_is_https: bool) -> Result<Option<Url>> {
+    const FLAG: &str = "--oidc-redirect-url";
+    let wrong = |flaw: &str, next: &str| Err(Error::usage(format!("{FLAG} {:?} {flaw}", printable(text, 100)), next));
+    let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
+    let url = if is_a_name { None } else { Some(url(FLAG, text)?) };
+    // RFC 9700 2.1: the code is not sent over a network in the open.
+    if url.as_ref().is_some_and(|url| !is_acceptable(url)) {
+        return wrong("is not https", "Give an https address; http is only for this machine.");
+    }
+    let as_registered = "Write it as it is registered with the issuer.";
+    if text.contains('#') {
+        return wrong("has a fragment (#)", as_registered);
+    }
+    // What is http here is on this machine.
+    if listener_is_https && url.as_ref().is_some_and(|url| url.scheme() == "http") {
+        return wrong("is http, and with --local-server-cert the browser comes back by https", as_registered);
+    }
+    Ok(url)
 }
 
 fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {

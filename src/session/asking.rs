@@ -81,13 +81,14 @@ impl Work<'_, '_> {
         let visitor = signed_in.visitor.take();
         let outcome = take_in(self.road, &issuer, signed_in, chosen.method, scopes, keeper.as_ref()).await;
         if let Some(visitor) = visitor {
+            let page_afterwards = profile.authorization.page_afterwards.as_ref();
             match &outcome {
                 Ok((obtained, _)) => {
                     let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
-                    visitor.tell(Ok(&format!("{beginning}{rest}"))).await;
+                    visitor.tell(Ok(&format!("{beginning}{rest}")), page_afterwards).await;
                 }
                 Err(WorkFailure::New { error, .. } | WorkFailure::Told(Failed { error, .. })) => {
-                    visitor.tell(Err(error)).await;
+                    visitor.tell(Err(error), None).await;
                 }
             }
         }

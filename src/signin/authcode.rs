@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
 use self::listener::{Server, Visit};
 use self::page::Page;
@@ -40,10 +41,11 @@ impl Way for AuthCode {
 }
 
 impl Visitor {
-    /// Tells the browser how it ended: the sentence that the terminal shows, or the error.
-    pub async fn tell(self, outcome: Result<&str, &Error>) {
+    /// Tells the browser how it ended: the sentence that the terminal shows, and then on to `page_afterwards`; or the
+    /// error.
+    pub async fn tell(self, outcome: Result<&str, &Error>, page_afterwards: Option<&Url>) {
         let page = match outcome {
-            Ok(sentence) => Page::done(sentence, self.page_afterwards.clone()),
+            Ok(sentence) => Page::done(sentence, page_afterwards.cloned()),
             Err(error) => Page::failed(error),
         };
         self.show(page).await;
@@ -133,15 +135,14 @@ impl From<NotRedeemed> for NoTokens {
 impl Wait<'_> {
     /// Waits for the answer that brings tokens, and the browser that brought it. `server` keeps that one's connection.
     async fn wait(mut self, server: Option<Server>) -> Result<(Granted, Option<Visitor>), NoTokens> {
-        let afterwards = &self.desk.profile.authorization.page_afterwards;
         loop {
             match self.arrival().await {
                 Arrival::Visit(Visit { answer, visitor }) => {
-                    let visitor = visitor.kept_by(server, afterwards.clone());
+                    let visitor = visitor.kept_by(server);
                     return match self.redeemed(Found { answer, is_bare: false }).await {
                         Ok(granted) => Ok((granted, Some(visitor))),
                         Err(failed) => {
-                            visitor.tell(Err(&failed.error)).await;
+                            visitor.tell(Err(&failed.error), None).await;
                             Err(failed.into())
                         }
                     };
@@ -155,7 +156,7 @@ impl Wait<'_> {
                         Ok(granted) => {
                             // The same answer may be on its way through the listener.
                             let visit = self.visits.and_then(|mut visits| visits.try_recv().ok());
-                            let visitor = visit.map(|visit| visit.visitor.kept_by(server, afterwards.clone()));
+                            let visitor = visit.map(|visit| visit.visitor.kept_by(server));
                             return Ok((granted, visitor));
                         }
                         Err(NotRedeemed { error, again: true, .. }) => {
@@ -170,10 +171,7 @@ impl Wait<'_> {
                     return Err(NoTokens::NotShown(words::nothing_brought(self.useless)));
                 }
                 Arrival::NoMoreText => self.lines = None,
-                Arrival::TooLate => {
-                    let settings = &self.desk.profile.authorization;
-                    return Err(NoTokens::Unanswered(words::unanswered(settings, self.desk, self.request)));
-                }
+                Arrival::TooLate => return Err(NoTokens::Unanswered(words::unanswered(self.desk, self.request))),
             }
         }
     }

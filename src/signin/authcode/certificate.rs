@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, Result};
+use crate::http::install_crypto_provider;
 use crate::paths;
 
 /// What makes a listener speak https.
@@ -23,8 +24,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
         .ok_or_else(|| unusable("--local-server-cert", certificate, "it holds no certificate in PEM"))?;
     let private = PrivateKeyDer::from_pem_slice(&read(key, "--local-server-key")?)
         .map_err(|_| unusable("--local-server-key", key, "it holds no private key in PEM"))?;
-    // A second call finds the provider installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_crypto_provider();
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, private)

@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::page::Page;
 use crate::oauth::authorization::{Answer, Expected};
@@ -80,7 +80,6 @@ pub struct Visitor {
     page: oneshot::Sender<Page>,
     /// Ends when the page has been sent.
     sent: oneshot::Receiver<()>,
-    pub(super) page_afterwards: Option<Url>,
     /// What keeps the connection going.
     server: Option<Server>,
 }
@@ -95,14 +94,14 @@ impl Drop for Server {
 }
 
 impl Visitor {
-    /// Keeps `server` running until the browser has been told how it ended; if well, it goes on to `page_afterwards`.
-    pub(super) fn kept_by(self, server: Option<Server>, page_afterwards: Option<Url>) -> Visitor {
-        Visitor { server, page_afterwards, ..self }
+    /// Keeps `server` running until the browser has been told how it ended.
+    pub(super) fn kept_by(self, server: Option<Server>) -> Visitor {
+        Visitor { server, ..self }
     }
 
     /// Shows how it ended, and waits until that has been sent, for a second at most.
     pub(super) async fn show(self, page: Page) {
-        let Visitor { page: sender, sent, server, .. } = self;
+        let Visitor { page: sender, sent, server } = self;
         if sender.send(page).is_ok() {
             let _ = tokio::time::timeout(READING, sent).await;
         }
@@ -262,7 +261,7 @@ async fn answered(
     };
     has_answered.store(true, Ordering::Relaxed);
     let (page, shown) = oneshot::channel();
-    let visitor = Visitor { page, sent, page_afterwards: None, server: None };
+    let visitor = Visitor { page, sent, server: None };
     if visits.send(Visit { answer, visitor }).await.is_err() {
         return Page::repeated();
     }

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use super::certificate;
@@ -9,7 +11,6 @@ use super::listener::{Door, Listener, Server, Unbound, Visit};
 use crate::error::{Error, Result};
 use crate::oauth::authorization::Request;
 use crate::profile::Authorization;
-use tokio::sync::mpsc;
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
 pub(super) async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<Option<Listener>> {
@@ -62,12 +63,12 @@ pub(super) fn open(
 ) -> Result<(Server, mpsc::Receiver<Visit>)> {
     let certificate = settings.certificate.as_ref();
     let tls = certificate.map(|(certificate, key)| certificate::acceptor(certificate, key)).transpose()?;
-    let door = Door { tls, ..door(listener.port, request) };
+    let door = door(listener.port, request, tls);
     Ok(listener.start(door))
 }
 
 /// What lets the browser in at `port`: the redirect address, and this machine's own names.
-fn door(port: u16, request: &Request) -> Door {
+fn door(port: u16, request: &Request, tls: Option<TlsAcceptor>) -> Door {
     let url = request.redirect_uri.as_deref().and_then(|url| Url::parse(url).ok());
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")).to_vec();
     if let Some(url) = &url
@@ -76,5 +77,5 @@ fn door(port: u16, request: &Request) -> Door {
         hosts.push(url.port().map_or(name.to_owned(), |port| format!("{name}:{port}")));
     }
     let path = url.as_ref().map_or("/", Url::path).to_owned();
-    Door { path, hosts, expected: request.expected.clone(), tls: None }
+    Door { path, hosts, expected: request.expected.clone(), tls }
 }

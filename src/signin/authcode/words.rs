@@ -45,7 +45,8 @@ pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) 
 }
 
 /// The error where nothing came back in time. What the browser shows nobody here gets to know, so all of it is named.
-pub(super) fn unanswered(settings: &Authorization, desk: &Desk<'_>, request: &Request) -> Error {
+pub(super) fn unanswered(desk: &Desk<'_>, request: &Request) -> Error {
+    let settings = &desk.profile.authorization;
     let what = format!("nobody finished the sign-in in the browser within {}", in_words(settings.human_time));
     let next = "Run the command again, and finish the sign-in in the browser.\n\
                 For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
