@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kubectl_login::secret::Secret;
@@ -29,8 +29,9 @@ const LINE: usize = 1024 * 1024;
 const TIDYING: Duration = Duration::from_millis(300);
 /// A special character that there is none of (`_POSIX_VDISABLE`).
 const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
-/// How often a reader in the background looks whether it has been fetched back: no signal says so.
-const BACKGROUND: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
+/// How often a reader looks whether the terminal is still as it left it: no signal says that it was fetched back from the
+/// background, or that the shell has changed the terminal after that (zsh does, on `bg` and `fg`).
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
 pub(super) struct Keyboard {
@@ -100,21 +101,45 @@ fn thread(body: impl FnOnce() + Send + 'static) -> bool {
 /// with a code in it may exceed. Ctrl-C stays what it is.
 struct Silent {
     terminal: File,
-    /// How it was before; `None` while it has been given back.
-    before: Mutex<Option<Termios>>,
+    hold: Mutex<Hold>,
+}
+
+#[derive(Default)]
+struct Hold {
+    /// Whether it is to be ours; not while it has been given back.
+    wanted: bool,
+    /// How it was before it was taken.
+    before: Option<Termios>,
 }
 
 impl Silent {
     fn open() -> Option<Silent> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let silent = Silent { terminal, before: Mutex::default() };
+        let silent = Silent { terminal, hold: Mutex::default() };
         silent.take().then_some(silent)
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
     /// own, such as k9s) has switched its line editing off. Whether it is taken now.
     fn take(&self) -> bool {
-        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hold = self.hold();
+        hold.wanted = true;
+        self.take_for(&mut hold)
+    }
+
+    /// Takes it again if somebody else has changed it meanwhile.
+    fn keep(&self) {
+        let mut hold = self.hold();
+        if hold.wanted {
+            self.take_for(&mut hold);
+        }
+    }
+
+    fn take_for(&self, hold: &mut Hold) -> bool {
         if is_in_front_of(&self.terminal)
             && let Ok(now) = termios::tcgetattr(&self.terminal)
             && now.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
@@ -126,10 +151,10 @@ impl Silent {
             // Ctrl-\ would end this process with the terminal as it is.
             silent.special_codes[SpecialCodeIndex::VQUIT] = DISABLED;
             if termios::tcsetattr(&self.terminal, OptionalActions::Now, &silent).is_ok() {
-                *before = Some(now);
+                hold.before = Some(now);
             }
         }
-        before.is_some()
+        hold.before.is_some()
     }
 
     /// Leaves the terminal as it was. Whoever has made it their own in the meantime is not disturbed.
@@ -137,12 +162,13 @@ impl Silent {
     /// Also from the background: kubectl may be gone by now, and the shell in front. Changing the terminal from there stops
     /// a process that has not blocked the signal for it.
     fn give_back(&self) {
-        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hold = self.hold();
+        hold.wanted = false;
         // Shells that edit lines switch echo off as well, but leave Ctrl-\ alone.
         let is_ours = termios::tcgetattr(&self.terminal)
             .is_ok_and(|now| now.special_codes[SpecialCodeIndex::VQUIT] == DISABLED)
             && SigSet::from(SIGTTOU).thread_block().is_ok();
-        if is_ours && let Some(before) = before.take() {
+        if is_ours && let Some(before) = hold.before.take() {
             // Without waiting for what is still to be shown: that may be held up (Ctrl-S).
             let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &before);
             // What was pasted and not read must not become the shell's next command.
@@ -185,18 +211,19 @@ fn read_terminal(terminal: &Silent, wake: &OwnedFd, lines: &UnboundedSender<Secr
         let in_front = is_in_front_of(&terminal.terminal);
         let mut ready =
             [PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN), PollFd::new(&terminal.terminal, PollFlags::IN)];
-        let polled = if in_front { poll(&mut ready, None) } else { poll(&mut ready[..1], Some(&BACKGROUND)) };
+        let watched = if in_front { &mut ready[..] } else { &mut ready[..1] };
+        let polled = poll(watched, Some(&LOOK));
         match polled {
             Ok(_) if !ready[0].revents().is_empty() => return,
+            Ok(0) => {
+                terminal.keep();
+                continue;
+            }
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(_) => return,
         }
         if !is_in_front_of(&terminal.terminal) {
-            continue;
-        }
-        if !in_front {
-            terminal.take();
             continue;
         }
         match (&terminal.terminal).read(&mut bytes[..]) {
