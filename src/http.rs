@@ -3,22 +3,24 @@
 //! https only, loopback apart; no redirect on a POST; answers capped; every request has a deadline; 429, 5xx and
 //! broken connections are tried again with back-off within it. It must not know what the answers mean.
 
+mod connection;
+
 use std::error::Error as _;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::paths;
 use crate::profile::Network;
 use crate::text::printable;
 
-/// The most that is read of any answer.
+pub(crate) use connection::install_crypto_provider;
+
+/// The most that is read of an answer, unless its client says otherwise.
 const ANSWER_CAP: usize = 1024 * 1024;
 /// Tries for one request. A server that says when to come back is asked as often as the deadline allows.
 const TRIES: usize = 4;
@@ -26,8 +28,6 @@ const TRIES: usize = 4;
 const REDIRECTS: usize = 5;
 /// What to do when a connection does not hold.
 const CHECK_THE_NETWORK: &str = "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.";
-/// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
-const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
 
 /// A client for one issuer. Built only when something has to be asked: loading the system's certificates costs more
 /// than a whole warm call.
@@ -35,9 +35,11 @@ pub struct Http {
     client: reqwest::Client,
     /// Whether requests carry headers of the user's own.
     own_headers: bool,
+    /// The most that is read of any answer, in bytes.
+    cap: usize,
 }
 
-/// A complete answer, at most 1 MiB of it.
+/// A complete answer.
 pub struct Answer {
     /// HTTP status code.
     pub status: u16,
@@ -90,8 +92,8 @@ pub enum Cause {
     Broken(String),
     /// The server's certificate was not accepted.
     Certificate(String),
-    /// The answer is longer than 1 MiB.
-    Oversized,
+    /// The answer is longer than so many MiB.
+    Oversized(usize),
     /// The server wants the request sent elsewhere, which is refused.
     Redirect,
     /// The URL is neither https nor http on loopback.
@@ -131,8 +133,8 @@ impl Trouble {
                 format!("the certificate of {origin} is not trusted: {detail}"),
                 "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE.\nCheck this machine's date and time.",
             ),
-            Cause::Oversized => (
-                format!("the answer of {origin} is larger than 1 MiB"),
+            Cause::Oversized(cap) => (
+                format!("the answer of {origin} is larger than {cap} MiB"),
                 "Check the issuer or authority URL and the proxy: what answers is no sign-in server.",
             ),
             Cause::Redirect => (
@@ -188,46 +190,21 @@ pub fn origin(url: &Url) -> String {
     printable(&url.origin().ascii_serialization(), 200)
 }
 
-/// Has TLS, of clients and of listeners, use ring. (A second call finds it installed already, which is as good.)
-pub(crate) fn install_crypto_provider() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 impl Http {
-    /// A client for the issuer at `url`.
+    /// A client for the issuer at `url`, and for what belongs to it.
     ///
     /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
     pub fn new(network: &Network, url: &Url) -> Result<Http> {
-        install_crypto_provider();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .default_headers(header_map(network)?)
-            .tls_danger_accept_invalid_certs(network.insecure)
-            .pool_idle_timeout(Duration::from_secs(60));
-        let authorities = certificate_authorities(network)?;
-        builder = if url.scheme() == "http" || network.insecure {
-            // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
-            builder.tls_certs_only(authorities)
-        } else {
-            builder.tls_certs_merge(authorities)
-        };
-        if !is_loopback(url) {
-            for proxy in proxies(network)? {
-                builder = builder.proxy(proxy);
-            }
-        }
-        let client = builder.build().map_err(|error| {
-            Error::failed(
-                format!("no secure connection can be made: {}", deepest(&error)),
-                "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
-            )
-        })?;
-        Ok(Http { client, own_headers: !network.headers.is_empty() })
+        let client = connection::client(network, url)?;
+        Ok(Http { client, own_headers: !network.headers.is_empty(), cap: ANSWER_CAP })
     }
 
-    /// Sends a form (a POST with secrets in it). Trouble that passes is waited out within `limit`; a redirect is an error.
+    /// The same with answers of up to `cap` bytes.
+    pub fn with_cap(self, cap: usize) -> Http {
+        Http { cap, ..self }
+    }
+
+    /// Sends a POST with secrets in it. Trouble that passes is waited out within `limit`; a redirect is an error.
     ///
     /// Errors: no usable HTTP answer, and why.
     pub async fn post(
@@ -280,6 +257,14 @@ impl Http {
         Err(Trouble::with(url, Cause::Redirect))
     }
 
+    /// Gets a document with `headers` that may hold a credential: no redirect is followed.
+    ///
+    /// Errors: no usable HTTP answer, and why.
+    pub async fn fetch(&self, url: &Url, headers: HeaderMap, limit: Duration) -> Result<Answer, Trouble> {
+        let build = || self.client.get(url.clone()).headers(headers.clone());
+        self.persistently(url, limit, Repeat::Freely, build).await.and_then(|answer| not_redirected(url, answer))
+    }
+
     /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
     async fn persistently(
         &self,
@@ -324,8 +309,8 @@ impl Http {
             let mut response = request.send().await.map_err(|error| cause_of(&error))?;
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| cause_of(&error))? {
-                if body.len() + chunk.len() > ANSWER_CAP {
-                    return Err(Cause::Oversized);
+                if body.len() + chunk.len() > self.cap {
+                    return Err(Cause::Oversized(self.cap >> 20));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -359,81 +344,6 @@ pub fn unavailable(url: &Url, answer: &Answer) -> Option<Trouble> {
 
 fn not_redirected(url: &Url, answer: Answer) -> Result<Answer, Trouble> {
     if (300..400).contains(&answer.status) { Err(Trouble::with(url, Cause::Redirect)) } else { Ok(answer) }
-}
-
-/// The platform's name as browsers spell it: what policies that read the User-Agent look for.
-fn platform() -> &'static str {
-    match std::env::consts::OS {
-        "linux" => "Linux",
-        "macos" => "Macintosh",
-        "windows" => "Windows NT 10.0",
-        other => other,
-    }
-}
-
-fn header_map(network: &Network) -> Result<HeaderMap> {
-    let mut map = HeaderMap::new();
-    for (name, value) in &network.headers {
-        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value.expose()).ok());
-        let Some((name, mut value)) = parsed else {
-            return Err(Error::usage(
-                format!("the request header {:?} is no valid HTTP header", printable(name, 60)),
-                "Write it as --oidc-request-header=NAME=VALUE, with visible characters only.",
-            ));
-        };
-        value.set_sensitive(true);
-        map.insert(name, value);
-    }
-    Ok(map)
-}
-
-fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate>> {
-    let next = "Give a PEM file (or base64 of one) that holds at least one certificate.";
-    let mut found = Vec::new();
-    let mut add = |pem: &[u8], name: &str| {
-        match reqwest::Certificate::from_pem_bundle(pem) {
-            Ok(certificates) if !certificates.is_empty() => found.extend(certificates),
-            _ => return Err(Error::failed(format!("there is no certificate in {name}"), next)),
-        }
-        Ok(())
-    };
-    for file in &network.ca_files {
-        let name = format!("the certificate authority file {}", printable(&file.to_string_lossy(), 200));
-        let pem = paths::read_named(file).map_err(|error| {
-            Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
-        })?;
-        add(&pem, &name)?;
-    }
-    for data in &network.ca_data {
-        // `base64` breaks its lines unless told otherwise.
-        let data: String = data.split_ascii_whitespace().collect();
-        let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
-        add(&pem, "--certificate-authority-data")?;
-    }
-    if let Some(pem) = network.environment_ca.as_ref().and_then(|file| paths::read_named(file).ok()) {
-        // What is in it besides certificates is the system's to judge, which reads it too where it can.
-        found.extend(reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default());
-    }
-    Ok(found)
-}
-
-fn proxies(network: &Network) -> Result<Vec<reqwest::Proxy>> {
-    let settings = &network.proxies;
-    let none_for = settings.none_for.as_deref().and_then(reqwest::NoProxy::from_string);
-    let https = settings.https.as_ref().map(reqwest::Proxy::https);
-    let http = settings.http.as_ref().map(reqwest::Proxy::http);
-    [https, http]
-        .into_iter()
-        .flatten()
-        .map(|proxy| match proxy {
-            Ok(proxy) => Ok(proxy.no_proxy(none_for.clone())),
-            // The address may hold a password, so it is not repeated.
-            Err(_) => Err(Error::failed(
-                "the proxy address in the environment is no URL",
-                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
-            )),
-        })
-        .collect()
 }
 
 /// How long the server asks to wait: `Retry-After` in seconds, or until a date.
