@@ -55,6 +55,22 @@ impl Profile {
         }
     }
 
+    /// The same sign-in, for this program's own use of the service at `base` (Microsoft Graph): as `client` where that is
+    /// given, which then has a session of its own. `None` where the issuer is no Entra tenant.
+    pub fn for_service(&self, base: &str, client: Option<&str>) -> Option<Profile> {
+        let Provider::Entra { authority, tenant, .. } = &self.provider else { return None };
+        Some(Profile {
+            provider: Provider::Entra {
+                authority: authority.clone(),
+                tenant: tenant.clone(),
+                server_id: base.to_owned(),
+            },
+            client_id: client.unwrap_or(&self.client_id).to_owned(),
+            token_kind: TokenKind::Own,
+            ..self.clone()
+        })
+    }
+
     /// The scopes that are asked for: sorted and each once for OpenID Connect (the order has no meaning), the server's
     /// `/.default` and what a session needs for Entra.
     pub fn wanted_scopes(&self) -> Vec<String> {
@@ -193,6 +209,8 @@ pub enum TokenKind {
     Access,
     /// The ID token.
     Id,
+    /// None: this program uses the access token itself, for a service that is no cluster.
+    Own,
 }
 
 /// How the issuer is reached.

@@ -26,7 +26,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     };
     let for_whom = entry.context.or(entry.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
-    let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true };
+    let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
 
     let session = Identity::of(&settings.profile).session;

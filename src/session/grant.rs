@@ -134,6 +134,7 @@ pub(super) async fn read(
             }
             (access_token.as_str(), access_claims)
         }
+        TokenKind::Own => (access_token.as_str(), access_claims),
     };
     // What could not be handed out later must not be kept.
     exec_credential::check_token(token)
@@ -176,9 +177,9 @@ fn expiry(
     let life = expires_in.and_then(|life| TimeDelta::from_std(life).ok());
     // The cap keeps date arithmetic in range whatever the server claims.
     match (profile.token_kind, life) {
-        (TokenKind::Access, Some(life)) => Ok(now + life.min(TimeDelta::days(366))),
+        (TokenKind::Access | TokenKind::Own, Some(life)) => Ok(now + life.min(TimeDelta::days(366))),
         // RFC 6749 5.1 leaves it to the server to say; one that does not usually means "for long".
-        (TokenKind::Access, None) if claims.is_none() => Ok(now + ASSUMED_LIFE),
+        (TokenKind::Access | TokenKind::Own, None) if claims.is_none() => Ok(now + ASSUMED_LIFE),
         _ => Err(Error::failed(
             "the token says nothing about when it ends, so no cluster would take it",
             "Ask whoever runs the issuer: tokens need an exp claim, or expires_in in the answer.",

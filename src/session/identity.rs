@@ -57,6 +57,7 @@ impl Identity {
         token.add(match profile.token_kind {
             TokenKind::Access => "access",
             TokenKind::Id => "id",
+            TokenKind::Own => "own",
         });
         let headers = profile.network.headers.iter();
         let mut headers: Vec<(String, &Secret)> =

@@ -47,6 +47,8 @@ pub struct Insist {
     pub on_refresh: bool,
     /// A fresh sign-in, even when there is a session.
     pub on_sign_in: bool,
+    /// Nobody is to be asked: what there is has to do, or there is no token.
+    pub on_silence: bool,
     /// Somebody typed this command just now: what ended badly before is forgotten, discovery is not trusted.
     pub typed: bool,
 }

@@ -115,6 +115,10 @@ impl Work<'_, '_> {
             let why = reason.unwrap_or_else(|| "no sign-in is remembered".to_owned());
             return Err(WorkFailure::passing(Error::sign_in_needed(why, "Sign in again: kubectl login")));
         }
+        if self.road.insist.on_silence {
+            let why = reason.unwrap_or_else(|| "nobody is signed in".to_owned());
+            return Err(WorkFailure::Told(Error::sign_in_needed(why, "Sign in: kubectl login").into()));
+        }
         self.sign_in(reason, scopes).await
     }
 
@@ -212,6 +216,10 @@ impl Work<'_, '_> {
             Failure::Malformed(_) => self.road.insist.typed,
             Failure::Trouble(_) | Failure::NotOAuth(_) => false,
         };
+        if self.road.insist.on_silence {
+            // Told to whoever insists, and to nobody who waits: they may be free to ask.
+            return Err(WorkFailure::Told(error.into()));
+        }
         match (sign_in_helps, &error.reference) {
             (false, _) => Err(WorkFailure::passing(error)),
             (true, Some(reference)) => Ok(format!("{} [{reference}]", error.what)),
