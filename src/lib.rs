@@ -8,7 +8,8 @@
 //! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential and kubeconfig.
-//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`paths`], [`http`], [`profile`].
+//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`paths`], [`http`], [`profile`],
+//!   [`runtime`].
 //!
 //! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
 //! [`signin::Person`].
@@ -21,6 +22,7 @@ pub mod kube;
 pub mod oauth;
 pub mod paths;
 pub mod profile;
+pub mod runtime;
 pub mod secret;
 pub mod session;
 pub mod signin;

@@ -34,6 +34,8 @@ pub struct Profile {
     pub browser: Browser,
     /// How a sign-in in the browser is asked for, and comes back.
     pub authorization: Authorization,
+    /// Where groups are looked up that the token does not list.
+    pub groups: GroupsLookUp,
 }
 
 impl Profile {
@@ -154,6 +156,23 @@ impl Method {
         match self {
             Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => "human",
         }
+    }
+}
+
+/// Where groups are looked up that a token does not list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupsLookUp {
+    /// The claim they stand in, in tokens and in UserInfo.
+    pub claim: String,
+    /// A client that may read them in Microsoft Graph, if it is not the profile's own.
+    pub graph_client: Option<String>,
+    /// Microsoft Graph, where the cloud's own file names it.
+    pub graph: Option<Url>,
+}
+
+impl Default for GroupsLookUp {
+    fn default() -> Self {
+        GroupsLookUp { claim: "groups".to_owned(), graph_client: None, graph: None }
     }
 }
 

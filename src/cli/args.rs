@@ -289,6 +289,9 @@ pub(super) struct GetTokenArgs {
     /// Port the browser comes back to; the rest of the URL counts for nothing
     #[arg(long, help_heading = ENTRA, value_name = "URL")]
     pub(super) redirect_url: Option<String>,
+    /// Client that may read groups in Microsoft Graph, where --client-id may not
+    #[arg(long, help_heading = ENTRA, value_name = "ID")]
+    pub(super) graph_client_id: Option<String>,
     /// Nothing: no instance discovery is ever made
     #[arg(long, help_heading = ENTRA, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) disable_instance_discovery: Option<bool>,
@@ -335,6 +338,9 @@ pub(super) struct GetTokenArgs {
     /// The same as --oidc-pkce-method=S256
     #[arg(long, help_heading = OIDC, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) oidc_use_pkce: Option<bool>,
+    /// Claim that lists the groups (default: groups)
+    #[arg(long, help_heading = OIDC, value_name = "CLAIM")]
+    pub(super) groups_claim: Option<String>,
     /// Get a new token even if the remembered one is good
     #[arg(long, help_heading = REMEMBERING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) force_refresh: Option<bool>,

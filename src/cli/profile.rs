@@ -7,7 +7,9 @@ use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
-use kubectl_login::profile::{Browser, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind};
+use kubectl_login::profile::{
+    Browser, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind,
+};
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
 use kubectl_login::text::printable;
@@ -206,6 +208,11 @@ fn entra(
         storage,
         browser: browser(&args.browser),
         authorization: authorization::at_entra(args, environment)?,
+        groups: GroupsLookUp {
+            graph_client: args.graph_client_id.clone().filter(|id| !id.is_empty()),
+            graph: cloud::stack_graph(&args.environment, environment),
+            ..GroupsLookUp::default()
+        },
     })
 }
 
@@ -259,6 +266,10 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
         storage,
         browser: browser(&args.browser),
         authorization,
+        groups: match args.groups_claim.clone().filter(|claim| !claim.is_empty()) {
+            Some(claim) => GroupsLookUp { claim, ..GroupsLookUp::default() },
+            None => GroupsLookUp::default(),
+        },
     })
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
-use crate::http::is_acceptable;
+use crate::http::{is_acceptable, is_acceptable_from};
 use crate::oauth::Endpoints;
 use crate::paths;
 use crate::text::printable;
@@ -22,22 +22,42 @@ struct Cloud {
     names: &'static [&'static str],
     /// Sign-in host.
     authority: &'static str,
+    /// Hosts of Microsoft Graph (<https://learn.microsoft.com/graph/deployments>), the usual one first.
+    graph: &'static [&'static str],
 }
 
 const CLOUDS: &[Cloud] = &[
     Cloud {
         names: &["AzurePublicCloud", "AzureCloud", "AzurePublic"],
         authority: "https://login.microsoftonline.com/",
+        graph: &["graph.microsoft.com"],
     },
-    Cloud { names: &["AzureUSGovernmentCloud", "AzureUSGovernment"], authority: "https://login.microsoftonline.us/" },
+    Cloud {
+        names: &["AzureUSGovernmentCloud", "AzureUSGovernment"],
+        authority: "https://login.microsoftonline.us/",
+        graph: &["graph.microsoft.us", "dod-graph.microsoft.us"],
+    },
     Cloud {
         // login.chinacloudapi.cn is the name other tools use; the two are one host set.
         names: &["AzureChinaCloud"],
         authority: "https://login.partner.microsoftonline.cn/",
+        graph: &["microsoftgraph.chinacloudapi.cn"],
     },
-    Cloud { names: &["BleuCloud"], authority: "https://login.sovcloud-identity.fr/" },
-    Cloud { names: &["DelosCloud"], authority: "https://login.sovcloud-identity.de/" },
-    Cloud { names: &["GovSGCloud"], authority: "https://login.sovcloud-identity.sg/" },
+    Cloud {
+        names: &["BleuCloud"],
+        authority: "https://login.sovcloud-identity.fr/",
+        graph: &["graph.svc.sovcloud.fr"],
+    },
+    Cloud {
+        names: &["DelosCloud"],
+        authority: "https://login.sovcloud-identity.de/",
+        graph: &["graph.svc.sovcloud.de"],
+    },
+    Cloud {
+        names: &["GovSGCloud"],
+        authority: "https://login.sovcloud-identity.sg/",
+        graph: &["graph.svc.sovcloud.sg"],
+    },
 ];
 
 /// The cloud whose hosts come from a file.
@@ -105,6 +125,34 @@ pub fn own_services(environment_name: &str, variables: &Environment) -> Vec<Url>
     urls.flatten().filter_map(|url| Url::parse(&url).ok()).collect()
 }
 
+/// Microsoft Graph of an Azure Stack, from its file; `None` for other clouds, and where the file names none.
+pub fn stack_graph(environment_name: &str, variables: &Environment) -> Option<Url> {
+    let stack = StackFile::read(variables).ok().filter(|_| is_stack(environment_name))?;
+    Url::parse(&stack.microsoft_graph_endpoint?).ok().filter(is_acceptable)
+}
+
+/// Where Microsoft Graph is, for tenants of `authority`. `named` is the host that the tenant's metadata name
+/// (`msgraph_host`); it counts where it is one of the cloud's, and where the authority is in no cloud that is known here:
+/// whoever signs people in there names their services too. A token for Graph goes nowhere else.
+pub fn graph(authority: &Url, named: Option<&str>) -> Option<Url> {
+    let canonical = canonical(authority);
+    let cloud = CLOUDS.iter().find(|cloud| cloud.authority == canonical);
+    let host = match (cloud, named) {
+        (Some(cloud), Some(named)) if cloud.graph.contains(&named) => named,
+        (Some(cloud), _) => cloud.graph[0],
+        (None, named) => named?,
+    };
+    let at = |scheme: &str| {
+        let url = Url::parse(&format!("{scheme}://{host}/")).ok()?;
+        let is_host =
+            url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
+        Some(url).filter(|url| is_host && url.has_host())
+    };
+    // On this machine http will do, for whom it does to sign in.
+    let plain = at("http").filter(|url| authority.scheme() == "http" && is_acceptable_from(authority, url));
+    plain.or_else(|| at("https"))
+}
+
 fn is_stack(environment_name: &str) -> bool {
     environment_name.eq_ignore_ascii_case(STACK)
 }
@@ -139,6 +187,7 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         authorization: Some(endpoint("oauth2/v2.0/authorize")?),
         device_authorization: Some(endpoint("oauth2/v2.0/devicecode")?),
         revocation: None,
+        userinfo: None,
         keys: None,
         offers_s256: None,
         // A tenant's domain and its id are two names of one issuer.

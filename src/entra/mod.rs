@@ -4,3 +4,4 @@
 pub mod advice;
 pub mod audience;
 pub mod cloud;
+pub mod graph;

@@ -25,6 +25,8 @@ pub struct Discovery {
     #[serde(default)]
     revocation_endpoint: Option<String>,
     #[serde(default)]
+    userinfo_endpoint: Option<String>,
+    #[serde(default)]
     jwks_uri: Option<String>,
     #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
@@ -86,6 +88,18 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
     Ok(document)
 }
 
+/// The host of Microsoft Graph that the metadata of an Entra tenant name (`msgraph_host`); `issuer` is the tenant's own,
+/// version 2.0. `None` where they cannot be had, or name none.
+pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        msgraph_host: String,
+    }
+    let url = Url::parse(&format!("{issuer}/.well-known/openid-configuration")).ok()?;
+    let answer = http.get(&url, limit).await.ok().filter(|answer| answer.status == 200)?;
+    serde_json::from_slice::<Metadata>(&answer.body).ok().map(|metadata| metadata.msgraph_host)
+}
+
 impl Discovery {
     /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
     ///
@@ -112,6 +126,7 @@ impl Discovery {
             device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
             // Nobody is kept from signing in by an address that is of use only afterwards.
             revocation: optional("revocation_endpoint", &self.revocation_endpoint).unwrap_or_default(),
+            userinfo: optional("userinfo_endpoint", &self.userinfo_endpoint).unwrap_or_default(),
             keys: optional("jwks_uri", &self.jwks_uri)?,
             offers_s256: s256.as_ref().map(|_| offers(s256, "S256")),
             names_itself: Some(self.authorization_response_iss_parameter_supported.unwrap_or(false)),

@@ -50,7 +50,7 @@ pub enum JwtError {
 }
 
 /// The claims of a token. Debug shows none of them, because they say who somebody is.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct Claims(Map<String, Value>);
 
 impl fmt::Debug for Claims {

@@ -8,7 +8,9 @@ pub mod device;
 pub mod discovery;
 pub mod jwks;
 pub mod jwt;
+pub mod subject;
 mod transport;
+pub mod userinfo;
 
 use url::Url;
 
@@ -25,6 +27,8 @@ pub struct Endpoints {
     pub device_authorization: Option<Url>,
     /// Revocation endpoint (RFC 7009), where there is one.
     pub revocation: Option<Url>,
+    /// UserInfo endpoint (OpenID Connect Core 5.3), where there is one.
+    pub userinfo: Option<Url>,
     /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
     pub keys: Option<Url>,
     /// Whether the issuer offers PKCE with S256; `None` where it does not say.

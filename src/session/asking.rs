@@ -10,8 +10,9 @@ use super::issuer::{self, Issuer};
 use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::profile::{Method, Provider, Storage};
+use crate::runtime;
 use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
@@ -207,27 +208,6 @@ fn say_how_it_is_kept(
 }
 
 /// Ends when somebody presses Ctrl-C or ends this process politely.
-#[cfg(unix)]
 async fn interrupted() -> Error {
-    use tokio::signal::unix::{SignalKind, signal};
-    let cancelled = |kind| Error::new(kind, "the sign-in was cancelled", "Sign in: kubectl login");
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        // Without handlers the signals end the process by themselves.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => cancelled(Kind::Interrupted),
-        _ = terminate.recv() => cancelled(Kind::Terminated),
-        _ = hangup.recv() => cancelled(Kind::Terminated),
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() -> Error {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => Error::new(Kind::Interrupted, "the sign-in was cancelled", "Sign in: kubectl login"),
-        Err(_) => std::future::pending().await,
-    }
+    Error::new(runtime::interrupted().await, "the sign-in was cancelled", "Sign in: kubectl login")
 }

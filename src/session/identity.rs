@@ -125,7 +125,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Authorization, Browser, Method, Pkce, Storage};
+    use crate::profile::{Authorization, Browser, GroupsLookUp, Method, Pkce, Storage};
     use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
@@ -155,6 +155,7 @@ mod tests {
             storage: Storage::Auto,
             browser: Browser::Skip,
             authorization: Authorization::default(),
+            groups: GroupsLookUp::default(),
         }
     }
 

@@ -57,7 +57,7 @@ impl<'a> Issuer<'a> {
             }
             Provider::Oidc { issuer, .. } => {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
-                let id = issuer_document(issuer, &profile.network, "discovery 2");
+                let id = issuer_document(issuer, &profile.network, "discovery 3");
                 let remembered = match fresh {
                     Freshness::Remembered => store.public::<Discovery>(&id, REMEMBERED),
                     Freshness::Now => None,

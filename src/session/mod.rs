@@ -8,6 +8,7 @@ mod asking;
 pub mod caller;
 mod coordination;
 mod grant;
+pub mod groups;
 pub mod identity;
 pub mod issuer;
 mod obtained;

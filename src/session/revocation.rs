@@ -11,6 +11,7 @@ use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
 use crate::oauth::client::Failure;
 use crate::profile::{Profile, Provider};
+use crate::runtime;
 use crate::secret::Secret;
 use crate::store::Store;
 
@@ -25,11 +26,7 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
     if sign_ins.is_empty() {
         return Vec::new();
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return vec![Err(format!("the system gives no resources: {error}")); sign_ins.len()],
-    };
-    let outcomes = runtime.block_on(async {
+    let outcomes = runtime::run(async {
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
         let mut silent: Vec<(String, String)> = Vec::new();
@@ -50,9 +47,7 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
         }
         outcomes
     });
-    // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.
-    runtime.shutdown_background();
-    outcomes
+    outcomes.unwrap_or_else(|error| vec![Err(error.what); sign_ins.len()])
 }
 
 /// Why a sign-in was not revoked.

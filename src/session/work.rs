@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::client::Failure;
 use crate::profile::Provider;
+use crate::runtime;
 use crate::secret::Secret;
 use crate::signin::{self};
 use crate::store::key::HomeError;
@@ -68,16 +69,7 @@ enum Refreshed {
 
 impl Work<'_, '_> {
     pub(super) fn run(self) -> Result<Obtained, WorkFailure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            WorkFailure::passing(Error::failed(
-                format!("the system gives no resources: {error}"),
-                "Close other programs, then try again.",
-            ))
-        })?;
-        let outcome = runtime.block_on(self.work());
-        // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.
-        runtime.shutdown_background();
-        outcome
+        runtime::run(self.work()).map_err(WorkFailure::passing)?
     }
 
     async fn work(self) -> Result<Obtained, WorkFailure> {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// The most that is read of any file of ours.
+/// The most that is read of a file of ours, in bytes.
 pub const FILE_CAP: u64 = 1024 * 1024;
 /// How temporary files of ours begin; a crash can leave one behind.
 const TEMPORARY: &str = ".kubectl-login-";
@@ -49,20 +49,29 @@ fn create_private(folder: &Path) -> io::Result<()> {
 /// Anything else is `None`, as is a file beyond 1 MiB: what cannot be trusted is treated as absent, and so is what
 /// cannot be read.
 pub fn read_private(path: &Path) -> Option<Vec<u8>> {
-    try_read_private(path).ok().flatten()
+    read_private_within(path, FILE_CAP)
+}
+
+/// Like [`read_private`], for files of up to `cap` bytes.
+pub fn read_private_within(path: &Path, cap: u64) -> Option<Vec<u8>> {
+    try_read_within(path, cap).ok().flatten()
 }
 
 /// Like [`read_private`], for files whose absence has consequences.
 ///
 /// Errors: it may well be there and cannot be read just now (too many open files, a stale network mount).
 pub fn try_read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    try_read_within(path, FILE_CAP)
+}
+
+fn try_read_within(path: &Path, cap: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match platform::open_no_follow(path) {
         Ok(file) => file,
         Err(error) if platform::is_transient(&error) => return Err(error),
         Err(_) => return Ok(None),
     };
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > FILE_CAP {
+    if !metadata.is_file() || metadata.len() > cap {
         return Ok(None);
     }
     if let Err(error) = platform::check_owner(&metadata).and_then(|()| platform::check_private(&metadata)) {
@@ -70,7 +79,7 @@ pub fn try_read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    file.take(FILE_CAP).read_to_end(&mut bytes)?;
+    file.take(cap).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

@@ -5,6 +5,7 @@
 //! kubectl-login.key     the key, where the keyring is of no use (0600)
 //! sessions/<id>         a refresh token and whose it is, sealed
 //! tokens/<id>           one token, sealed: all that a warm call opens besides the key
+//! groups/<session id>   the groups of whoever signed in, where they had to be looked up, sealed
 //! issuers/<id>          discovery documents and signing keys (public)
 //! locks/<id>            lock files, unlinked only when the whole folder is to go
 //! outcomes/<id>         how the last sign-in ended (no secrets)
@@ -18,6 +19,8 @@ pub const KEY_FILE: &str = "kubectl-login.key";
 pub const SESSIONS: &str = "sessions";
 /// Sealed tokens.
 pub const TOKENS: &str = "tokens";
+/// Sealed groups.
+pub const GROUPS: &str = "groups";
 /// Public documents of issuers.
 pub const ISSUERS: &str = "issuers";
 /// Lock files: one for each session, [`KEY_LOCK`], and in the usual folder [`KEYRING_LOCK`].

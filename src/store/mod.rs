@@ -5,6 +5,7 @@
 //! Damage is treated as absence. It must not know the protocol, nor what a session means.
 
 pub mod files;
+pub mod groups;
 pub mod homes;
 pub mod key;
 pub mod layout;

@@ -8,14 +8,18 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::groups::GroupsRecord;
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
-use super::layout::{HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{GROUPS, HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
 use crate::profile::Storage;
 use crate::secret::Secret;
+
+/// The largest record of groups, in bytes: there may be a hundred thousand, with names.
+const GROUPS_CAP: u64 = 32 * 1024 * 1024;
 
 /// What may be known of a session without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +219,22 @@ impl Store {
         self.keep(keeper, TOKENS, id, facts, record)
     }
 
+    /// The groups remembered beside the session called `id`.
+    pub fn groups(&self, id: &str) -> Option<GroupsRecord<'static>> {
+        self.recall::<(), _>(GROUPS, id).found().map(|((), record, _)| record)
+    }
+
+    /// Keeps groups beside the session called `id`, under its key.
+    ///
+    /// Errors: they cannot be written.
+    pub fn keep_groups(&self, id: &str, record: &GroupsRecord<'_>) -> std::io::Result<()> {
+        match self.session(id) {
+            Recall::Found((_, _, keeper)) => self.keep(&keeper, GROUPS, id, &(), record),
+            // Whoever forgot the session wants nothing of it kept.
+            _ => Ok(()),
+        }
+    }
+
     /// Readable facts of every session: id, where its key lives, facts.
     pub fn sessions(&self) -> Vec<(String, Home, SessionFacts)> {
         self.facts(SESSIONS)
@@ -240,6 +260,7 @@ impl Store {
                 self.remove(TOKENS, &token)?;
             }
         }
+        self.remove(GROUPS, id)?;
         self.remove(SESSIONS, id)
     }
 
@@ -262,7 +283,7 @@ impl Store {
             return Err(HomeError::File(format!("{}: {error}", root.display())));
         }
         files::sweep(root, false);
-        for folder in [SESSIONS, TOKENS, ISSUERS, OUTCOMES] {
+        for folder in [SESSIONS, TOKENS, GROUPS, ISSUERS, OUTCOMES] {
             files::sweep(&root.join(folder), false);
         }
         match storage {
@@ -328,7 +349,9 @@ impl Store {
 
     fn recall<F: DeserializeOwned, T: DeserializeOwned>(&self, folder: &str, id: &str) -> Recall<(F, T, Keeper)> {
         let Some(root) = &self.root else { return Recall::Absent };
-        let Some(file) = files::read_private(&root.join(folder).join(id)) else { return Recall::Absent };
+        let cap = if folder == GROUPS { GROUPS_CAP } else { files::FILE_CAP };
+        let path = root.join(folder).join(id);
+        let Some(file) = files::read_private_within(&path, cap) else { return Recall::Absent };
         let Some(header) = seal::header::<F>(&file) else { return Recall::Absent };
         let key = match self.key(header.home, root) {
             Ok(Some(key)) => key,

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::layout::{HOME, ISSUERS, KEY_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{GROUPS, HOME, ISSUERS, KEY_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::lock::{self, LockError, Patience};
 use super::seal;
 
@@ -29,7 +29,7 @@ pub fn clear(root: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
-    for folder in [TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
+    for folder in [GROUPS, TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
         if files::is_own_folder(&folder) {
             for id in files::list(&folder) {
                 delete(&folder.join(id))?;
@@ -52,7 +52,7 @@ pub fn clear(root: &Path) -> io::Result<bool> {
 /// Errors: something of ours is there and stays.
 pub fn remove(root: &Path) -> io::Result<Left> {
     let mut left = Left { held: delete_locks(&root.join(LOCKS))?, foreign: Vec::new() };
-    let folders = [TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
+    let folders = [GROUPS, TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
     for folder in folders.iter().filter(|folder| files::is_own_folder(folder)) {
         // One that is not empty stays; what is in it is looked at below.
         let _ = fs::remove_dir(folder);
@@ -87,6 +87,7 @@ fn is_ours(root: &Path) -> bool {
         || [KEY_FILE, HOME].iter().any(|name| files::is_own_file(&root.join(name)))
         || in_folder(SESSIONS, &sealed)
         || in_folder(TOKENS, &sealed)
+        || in_folder(GROUPS, &sealed)
         || in_folder(ISSUERS, &document)
         || in_folder(OUTCOMES, &outcome)
 }

@@ -1,0 +1,55 @@
+//! What the issuer says of a person beyond their token: the UserInfo endpoint (OpenID Connect Core 5.3).
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use url::Url;
+
+use super::jwt::Claims;
+use super::subject::GroupsClaim;
+use crate::error::{Error, Result};
+use crate::http::{Http, origin};
+use crate::secret::Secret;
+
+/// The groups of whoever `access_token` was issued to, by the claim called `claim`. `subject` is the `sub` of their ID token:
+/// an answer about anybody else must not be used (5.3.2).
+///
+/// Errors: there is no answer, or none that can be used.
+pub async fn groups(
+    http: &Http,
+    endpoint: &Url,
+    access_token: &Secret,
+    subject: &str,
+    claim: &str,
+    limit: Duration,
+) -> Result<GroupsClaim> {
+    let ask = "Ask whoever runs the issuer.";
+    let mut headers = bearer(access_token)?;
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let answer =
+        http.fetch(endpoint, headers, limit).await.map_err(|trouble| trouble.explain("read the issuer's UserInfo"))?;
+    let from = origin(endpoint);
+    if answer.status != 200 {
+        return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ask));
+    }
+    let claims: Claims = serde_json::from_slice(&answer.body)
+        .map_err(|_| Error::failed(format!("{from} answers with something else than UserInfo in JSON"), ask))?;
+    if claims.string("sub") != Some(subject) {
+        return Err(Error::failed(format!("{from} answers with the UserInfo of somebody else"), ask));
+    }
+    Ok(super::subject::groups(&claims, claim))
+}
+
+/// Header fields with a bearer token (RFC 6750 2.1).
+///
+/// Errors: the token holds what no header field can.
+pub fn bearer(token: &Secret) -> Result<HeaderMap> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        Error::failed(
+            "the access token cannot be sent: it has characters that no header can have",
+            "Sign in again: kubectl login --force",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
