@@ -24,7 +24,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         (None, Prompt::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
     };
-    let for_whom = entry.context.or(entry.server);
+    let for_whom = entry.context.or(entry.api_server.server);
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;

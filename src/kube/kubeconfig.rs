@@ -1,8 +1,8 @@
 //! Reading kubeconfig files, merged the way kubectl merges them.
 //!
 //! Must not know the environment (callers pass the variable and the home folder), what the arguments of a plugin mean,
-//! or how to write. Only what is needed to find a user's exec plugin is kept: tokens, passwords and keys that stand in
-//! the files are never copied out, and no error repeats a file's content.
+//! or how to write. Only what is needed to find a user's exec plugin and to reach the cluster is kept: tokens, passwords
+//! and keys that stand in the files are never copied out, and no error repeats a file's content.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/> (merging) and
 //! client-go's `tools/clientcmd/loader.go`. JSON kubeconfigs work because JSON is YAML.
@@ -16,11 +16,13 @@ use thiserror::Error;
 
 use crate::text::printable;
 
+mod cluster;
 mod exec;
 mod file;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::Cluster;
 pub use exec::Exec;
 
 /// How many known names an error lists.
@@ -31,8 +33,7 @@ const NAMES_SHOWN: usize = 10;
 pub struct Kubeconfig {
     current_context: Option<String>,
     contexts: BTreeMap<String, Context>,
-    /// Cluster name to API server URL.
-    clusters: BTreeMap<String, Option<String>>,
+    clusters: BTreeMap<String, Cluster>,
     users: BTreeMap<String, User>,
 }
 
@@ -40,6 +41,7 @@ pub struct Kubeconfig {
 struct Context {
     cluster: Option<String>,
     user: Option<String>,
+    namespace: Option<String>,
 }
 
 #[derive(Debug)]
@@ -57,8 +59,10 @@ pub struct Entry {
     pub context: Option<String>,
     /// The context's cluster, whether or not it is defined.
     pub cluster: Option<String>,
-    /// The cluster's API server URL, as written and unchecked.
-    pub server: Option<String>,
+    /// How the cluster's API server is reached; nothing is known of one that is not defined.
+    pub api_server: Cluster,
+    /// The context's namespace, where it names one.
+    pub namespace: Option<String>,
     /// The user's name.
     pub user: String,
     /// The user's plugin.
@@ -256,7 +260,7 @@ impl Kubeconfig {
     /// All contexts, sorted: name, user, and the API server's URL as written.
     pub fn contexts(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
         self.contexts.iter().map(|(name, context)| {
-            let server = context.cluster.as_ref().and_then(|cluster| self.clusters.get(cluster)?.as_deref());
+            let server = context.cluster.as_ref().and_then(|cluster| self.clusters.get(cluster)?.server.as_deref());
             (name.as_str(), context.user.as_deref(), server)
         })
     }
@@ -301,7 +305,8 @@ impl Kubeconfig {
         let cluster = found.and_then(|(_, context)| context.cluster.clone());
         Ok(Entry {
             context: found.map(|(name, _)| name.clone()),
-            server: cluster.as_ref().and_then(|name| self.clusters.get(name)).cloned().flatten(),
+            namespace: found.and_then(|(_, context)| context.namespace.clone()),
+            api_server: cluster.as_ref().and_then(|name| self.clusters.get(name)).cloned().unwrap_or_default(),
             cluster,
             user: name.to_owned(),
             exec,
@@ -319,7 +324,7 @@ impl Kubeconfig {
         let parsed = file::parse(text).map_err(malformed)?;
         let duplicate =
             |kind| move |name: String| KubeconfigError::Duplicate { file: path.to_owned(), kind, name: shown(&name) };
-        let clusters = parsed.clusters.unwrap_or_default().into_iter().map(file::NamedCluster::named);
+        let clusters = parsed.clusters.unwrap_or_default().into_iter().map(|cluster| cluster.named(path));
         file::merge(&mut self.clusters, clusters).map_err(duplicate("cluster"))?;
         let contexts = parsed.contexts.unwrap_or_default().into_iter().map(file::NamedContext::named);
         file::merge(&mut self.contexts, contexts).map_err(duplicate("context"))?;

@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
-use super::{Context, Exec, KubeconfigError, User};
+use super::{Cluster, Context, Exec, KubeconfigError, User};
 
 /// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
@@ -34,9 +34,14 @@ pub(super) struct NamedCluster {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct RawCluster {
     server: Option<String>,
+    certificate_authority: Option<PathBuf>,
+    certificate_authority_data: Option<String>,
+    insecure_skip_tls_verify: Option<bool>,
+    tls_server_name: Option<String>,
+    proxy_url: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,6 +56,7 @@ pub(super) struct NamedContext {
 struct RawContext {
     cluster: Option<String>,
     user: Option<String>,
+    namespace: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,18 +100,28 @@ struct RawVariable {
 }
 
 impl NamedCluster {
-    /// Name and server.
-    pub(super) fn named(self) -> (String, Option<String>) {
-        (self.name.unwrap_or_default(), self.cluster.and_then(|cluster| cluster.server).filter(|url| !url.is_empty()))
+    /// Name and content, with a relative certificate authority made absolute.
+    pub(super) fn named(self, file: &Path) -> (String, Cluster) {
+        let cluster = self.cluster.unwrap_or_default();
+        let authority = cluster.certificate_authority.filter(|path| !path.as_os_str().is_empty());
+        let cluster = Cluster {
+            server: some(cluster.server),
+            certificate_authority: authority.map(|path| beside(file, &path)),
+            certificate_authority_data: some(cluster.certificate_authority_data),
+            insecure_skip_tls_verify: cluster.insecure_skip_tls_verify.unwrap_or(false),
+            tls_server_name: some(cluster.tls_server_name),
+            proxy_url: some(cluster.proxy_url),
+        };
+        (self.name.unwrap_or_default(), cluster)
     }
 }
 
 impl NamedContext {
     /// Name and content.
     pub(super) fn named(self) -> (String, Context) {
-        let RawContext { cluster, user } = self.context.unwrap_or_default();
-        let some = |name: &String| !name.is_empty();
-        (self.name.unwrap_or_default(), Context { cluster: cluster.filter(some), user: user.filter(some) })
+        let RawContext { cluster, user, namespace } = self.context.unwrap_or_default();
+        let context = Context { cluster: some(cluster), user: some(user), namespace: some(namespace) };
+        (self.name.unwrap_or_default(), context)
     }
 }
 
@@ -120,7 +136,7 @@ impl NamedUser {
             ("an auth-provider", user.auth_provider.is_some()),
         ];
         let exec = user.exec.map(|exec| Exec {
-            api_version: exec.api_version.filter(|version| !version.is_empty()),
+            api_version: some(exec.api_version),
             command: resolve(exec.command.unwrap_or_default(), file),
             args: exec.args.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect(),
             env: exec.env.unwrap_or_default().into_iter().map(RawVariable::pair).collect(),
@@ -136,13 +152,23 @@ impl RawVariable {
     }
 }
 
+/// An empty text stands for none, as for kubectl.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 /// A command with a path separator is relative to the folder of its file; a bare name is left to `PATH`.
 fn resolve(command: String, file: &Path) -> String {
     if !command.contains(path::is_separator) || Path::new(&command).is_absolute() {
         return command;
     }
-    let joined = file.parent().unwrap_or(Path::new("")).join(&command);
-    path::absolute(&joined).unwrap_or(joined).to_string_lossy().into_owned()
+    beside(file, Path::new(&command)).to_string_lossy().into_owned()
+}
+
+/// `path` from the folder of `file`, absolute.
+fn beside(file: &Path, path: &Path) -> PathBuf {
+    let joined = file.parent().unwrap_or(Path::new("")).join(path);
+    path::absolute(&joined).unwrap_or(joined)
 }
 
 /// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`).

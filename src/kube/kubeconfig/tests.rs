@@ -12,7 +12,14 @@ kind: Config
 current-context: dev
 clusters:
 - name: dev
-  cluster: {server: https://dev.test, certificate-authority-data: QUJD}
+  cluster:
+    server: https://dev.test
+    certificate-authority-data: QUJD
+    certificate-authority: ca/dev.pem
+    tls-server-name: api.dev.test
+    proxy-url: http://alice:PASSWORD@proxy.test:3128
+- name: open
+  cluster: {server: https://open.test, insecure-skip-tls-verify: true, tls-server-name: '', certificate-authority: null}
 contexts:
 - name: dev
   context: {cluster: dev, user: alice, namespace: x}
@@ -75,7 +82,15 @@ fn the_first_file_wins_and_the_rest_is_added() {
     let expected = Entry {
         context: Some("dev".into()),
         cluster: Some("dev".into()),
-        server: Some("https://dev.test".into()),
+        namespace: Some("x".into()),
+        api_server: Cluster {
+            server: Some("https://dev.test".into()),
+            certificate_authority: Some(folder.path().join("ca/dev.pem")),
+            certificate_authority_data: Some("QUJD".into()),
+            insecure_skip_tls_verify: false,
+            tls_server_name: Some("api.dev.test".into()),
+            proxy_url: Some("http://alice:PASSWORD@proxy.test:3128".into()),
+        },
         user: "alice".into(),
         exec,
         file: folder.path().join("a"),
@@ -83,9 +98,20 @@ fn the_first_file_wins_and_the_rest_is_added() {
     assert_eq!(entry, expected);
 
     let other = config.entry(Some("other"), None).unwrap();
-    assert_eq!(other.server.as_deref(), Some("https://dev.test"), "a cluster of the other file");
+    assert_eq!(other.api_server, entry.api_server, "a cluster of the other file");
+    assert_eq!(other.namespace, None);
     assert_eq!(Path::new(&other.exec.command), folder.path().join("bin/kubelogin"));
     assert!(other.exec.args.is_empty() && other.exec.env.is_empty() && other.exec.api_version.is_none());
+}
+
+#[test]
+fn a_cluster_shows_no_password_and_takes_empty_for_absent() {
+    let (_folder, config) = both();
+    let shown = format!("{config:?} {:?}", config.entry(None, None).unwrap());
+    assert!(shown.contains("https://dev.test") && !shown.contains("PASSWORD"), "{shown}");
+    let expected =
+        Cluster { server: Some("https://open.test".into()), insecure_skip_tls_verify: true, ..Cluster::default() };
+    assert_eq!(config.clusters["open"], expected);
 }
 
 #[test]
@@ -95,7 +121,7 @@ fn a_user_can_be_asked_for() {
     assert_eq!((entry.context.as_deref(), entry.user.as_str()), (Some("dev"), "bob"));
     let config = one("users: [{name: u, user: {exec: {command: x/y z}}}]\ncurrent-context: gone").unwrap();
     let entry = config.entry(None, Some("u")).unwrap();
-    assert_eq!((entry.context, entry.cluster, entry.server), (None, None, None));
+    assert_eq!((entry.context, entry.cluster, entry.api_server), (None, None, Cluster::default()));
     assert!(matches!(config.entry(Some("gone"), Some("u")), Err(KubeconfigError::NoSuchContext { .. })));
     assert!(matches!(config.entry(None, None), Err(KubeconfigError::NoSuchContext { .. })));
 }
