@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::profile::Network;
 use crate::text::printable;
 
+pub use connection::Link;
 pub(crate) use connection::install_crypto_provider;
 
 /// The most that is read of an answer, unless its client says otherwise.
@@ -197,6 +198,14 @@ impl Http {
     pub fn new(network: &Network, url: &Url) -> Result<Http> {
         let client = connection::client(network, url)?;
         Ok(Http { client, own_headers: !network.headers.is_empty(), cap: ANSWER_CAP })
+    }
+
+    /// A client for the API server of a cluster. The certificate authorities of `network` are the cluster's and, where
+    /// there are any, the only ones that count; its proxies are the environment's; its headers are not sent.
+    ///
+    /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
+    pub fn for_cluster(network: &Network, link: &Link) -> Result<Http> {
+        Ok(Http { client: connection::cluster_client(network, link)?, own_headers: false, cap: ANSWER_CAP })
     }
 
     /// The same with answers of up to `cap` bytes.

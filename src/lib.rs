@@ -7,7 +7,7 @@
 //! - [`entra`]: what is special about Microsoft Entra ID: clouds, scopes, advice on its errors.
 //! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
-//! - [`kube`]: ExecCredential and kubeconfig.
+//! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.
 //! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`paths`], [`http`], [`profile`],
 //!   [`runtime`].
 //!

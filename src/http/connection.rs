@@ -1,9 +1,13 @@
 //! How connections are made: TLS and whom it trusts, proxies, the headers of every request.
 
-use base64::Engine as _;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
+
+use base64::Engine as _;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::{Host, Url};
 
 use super::{deepest, is_loopback};
 use crate::error::{Error, Result};
@@ -23,15 +27,8 @@ pub(crate) fn install_crypto_provider() {
 ///
 /// Errors: see [`super::Http::new`].
 pub(super) fn client(network: &Network, url: &Url) -> Result<reqwest::Client> {
-    install_crypto_provider();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .default_headers(header_map(network)?)
-        .tls_danger_accept_invalid_certs(network.insecure)
-        .pool_idle_timeout(Duration::from_secs(60));
-    let authorities = certificate_authorities(network)?;
+    let mut builder = builder(network).default_headers(header_map(network)?);
+    let authorities = certificate_authorities(network, "--certificate-authority-data")?;
     builder = if url.scheme() == "http" || network.insecure {
         // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
         builder.tls_certs_only(authorities)
@@ -43,6 +40,115 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<reqwest::Client> {
             builder = builder.proxy(proxy);
         }
     }
+    build(builder)
+}
+
+/// A client for the API server of a cluster, by client-go's rules: with certificate authorities of its own no others
+/// count, and a proxy of its own is used whatever the environment says.
+///
+/// Errors: see [`super::Http::for_cluster`].
+pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::Client> {
+    let mut builder = builder(network);
+    let only_these = !network.ca_files.is_empty() || !network.ca_data.is_empty();
+    let environment_ca = network.environment_ca.clone().filter(|_| !only_these);
+    let counting = Network { environment_ca, ..network.clone() };
+    let authorities = certificate_authorities(&counting, "the kubeconfig cluster's certificate-authority-data")?;
+    builder = if only_these || link.url.scheme() == "http" || network.insecure {
+        builder.tls_certs_only(authorities)
+    } else {
+        builder.tls_certs_merge(authorities)
+    };
+    if let Some(proxy) = link.proxy {
+        builder = builder.proxy(cluster_proxy(proxy)?);
+    } else if !is_loopback(link.url) {
+        for proxy in proxies(network)? {
+            builder = builder.proxy(proxy);
+        }
+    }
+    if let Some(name) = link.other_name() {
+        if !matches!(Host::parse(name), Ok(Host::Domain(_))) {
+            return Err(Error::failed(
+                format!("the cluster's tls-server-name {:?} is no host name", printable(name, 100)),
+                "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
+            ));
+        }
+        if link.proxy.is_some() || is_proxied(network, link.url) {
+            return Err(Error::failed(
+                "the cluster has a tls-server-name and is behind a proxy, which this program cannot do at once",
+                "If the API server can be reached directly, add its host to NO_PROXY.",
+            ));
+        }
+        // The name that is sent and verified in TLS is that of the URL and cannot be set apart from it. So the URL gets
+        // the name, and its look-up gives the server's addresses. HTTP/1.1, because its Host can still be the server's.
+        builder = builder.no_proxy().http1_only().dns_resolver(Arc::new(Elsewhere::of(link.url)));
+    }
+    build(builder)
+}
+
+/// How an API server is reached, besides what a [`Network`] says.
+pub struct Link<'a> {
+    /// The server's URL.
+    pub url: &'a Url,
+    /// The name that its certificate has to be for.
+    pub tls_server_name: Option<&'a str>,
+    /// The URL of the proxy in front of it.
+    pub proxy: Option<&'a str>,
+}
+
+impl Link<'_> {
+    /// The certificate's name where it is not the URL's.
+    fn other_name(&self) -> Option<&str> {
+        self.tls_server_name.filter(|name| self.url.scheme() == "https" && self.url.host_str() != Some(name))
+    }
+
+    /// The URL as it has to be requested, and the `Host` to be sent if that is another.
+    pub fn requested(&self) -> (Url, Option<HeaderValue>) {
+        let mut url = self.url.clone();
+        let Some(name) = self.other_name() else { return (url, None) };
+        let host = self.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+        match url.set_host(Some(name)) {
+            Ok(()) => (url, HeaderValue::from_str(&host).ok()),
+            Err(_) => (self.url.clone(), None),
+        }
+    }
+}
+
+/// Looks up one host, whichever is asked for.
+struct Elsewhere(String);
+
+impl Elsewhere {
+    fn of(url: &Url) -> Self {
+        Elsewhere(match url.host() {
+            Some(Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => String::new(),
+        })
+    }
+}
+
+impl Resolve for Elsewhere {
+    fn resolve(&self, _: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            // The URL's port takes the place of this one.
+            let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// What every client has.
+fn builder(network: &Network) -> reqwest::ClientBuilder {
+    install_crypto_provider();
+    reqwest::Client::builder()
+        .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(network.insecure)
+        .pool_idle_timeout(Duration::from_secs(60))
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
         Error::failed(
             format!("no secure connection can be made: {}", deepest(&error)),
@@ -77,7 +183,8 @@ fn header_map(network: &Network) -> Result<HeaderMap> {
     Ok(map)
 }
 
-fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate>> {
+/// The authorities that settings name; `data_name` is what the setting is called that holds them itself.
+fn certificate_authorities(network: &Network, data_name: &str) -> Result<Vec<reqwest::Certificate>> {
     let next = "Give a PEM file (or base64 of one) that holds at least one certificate.";
     let mut found = Vec::new();
     let mut add = |pem: &[u8], name: &str| {
@@ -98,7 +205,7 @@ fn certificate_authorities(network: &Network) -> Result<Vec<reqwest::Certificate
         // `base64` breaks its lines unless told otherwise.
         let data: String = data.split_ascii_whitespace().collect();
         let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
-        add(&pem, "--certificate-authority-data")?;
+        add(&pem, data_name)?;
     }
     if let Some(pem) = network.environment_ca.as_ref().and_then(|file| paths::read_named(file).ok()) {
         // What is in it besides certificates is the system's to judge, which reads it too where it can.
@@ -124,4 +231,74 @@ fn proxies(network: &Network) -> Result<Vec<reqwest::Proxy>> {
             )),
         })
         .collect()
+}
+
+/// The proxy of one cluster. Its address may hold a password, so it is not repeated.
+fn cluster_proxy(address: &str) -> Result<reqwest::Proxy> {
+    let next = "Set an http or https proxy in the kubeconfig cluster's proxy-url.";
+    match Url::parse(address).map(|url| url.scheme().to_owned()).as_deref() {
+        Ok("http" | "https") => {}
+        Ok(scheme @ ("socks4" | "socks4a" | "socks5" | "socks5h")) => {
+            let what = format!("the cluster's proxy-url is for {scheme}, which this program does not speak");
+            return Err(Error::failed(what, format!("{next}\nkubectl itself can use the one that is there.")));
+        }
+        _ => return Err(Error::failed("the cluster's proxy-url is no URL of a proxy", next)),
+    }
+    reqwest::Proxy::all(address).map_err(|_| Error::failed("the cluster's proxy-url is no URL of a proxy", next))
+}
+
+/// Whether requests to `url` go through a proxy of the environment.
+fn is_proxied(network: &Network, url: &Url) -> bool {
+    let settings = &network.proxies;
+    let list = settings.none_for.clone().unwrap_or_default();
+    // Only whether there is one counts here, not which.
+    let matcher = Matcher::builder().all("http://proxy.invalid").no(list).build();
+    let host = &url[..url::Position::AfterPort];
+    settings.https.is_some() && !is_loopback(url) && host.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Proxies;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("a URL")
+    }
+
+    fn failure(network: &Network, link: &Link) -> String {
+        cluster_client(network, link).expect_err("it is refused").what
+    }
+
+    #[test]
+    fn another_name_is_requested_at_the_servers_own_address() {
+        let server = url("https://[::1]:6443/prefix");
+        let link = Link { url: &server, tls_server_name: Some("api.example"), proxy: None };
+        let (requested, host) = link.requested();
+        assert_eq!(requested.as_str(), "https://api.example:6443/prefix");
+        assert_eq!(host.expect("a host"), "[::1]:6443");
+        assert_eq!(Elsewhere::of(&server).0, "::1");
+        let same = Link { url: &requested, ..link };
+        assert_eq!(same.requested(), (requested.clone(), None));
+    }
+
+    #[test]
+    fn what_a_proxy_cannot_do_is_said() {
+        let server = url("https://api.example:6443");
+        let network = Network {
+            proxies: Proxies { https: Some("http://p".into()), http: None, none_for: Some("near.example".into()) },
+            ..Network::default()
+        };
+        let link = Link { url: &server, tls_server_name: Some("other.example"), proxy: None };
+        assert!(failure(&network, &link).contains("at once"));
+        let near = url("https://near.example");
+        assert!(cluster_client(&network, &Link { url: &near, ..link }).is_ok());
+        let here = url("https://127.0.0.1:6443");
+        assert!(cluster_client(&network, &Link { url: &here, ..link }).is_ok());
+        let own = Link { proxy: Some("socks5://u:PASSWORD@p:1"), tls_server_name: None, ..link };
+        assert_eq!(failure(&network, &own), "the cluster's proxy-url is for socks5, which this program does not speak");
+        assert!(!failure(&network, &Link { proxy: Some("PASSWORD"), ..own }).contains("PASSWORD"));
+        assert!(cluster_client(&network, &Link { proxy: Some("http://u:p@p:1"), ..own }).is_ok());
+        assert!(failure(&network, &Link { tls_server_name: Some("10.0.0.1"), ..link }).contains("no host name"));
+    }
 }

@@ -1,7 +1,10 @@
-//! What this program shares with kubectl: the exec-credential protocol and the kubeconfig files.
+//! What this program shares with kubectl: the exec-credential protocol, the kubeconfig files, and what it asks of an API
+//! server.
 //!
-//! Formats only. Nothing in here may know how a token is obtained or kept, read the environment, or talk to a person:
-//! callers pass in what they found and print what comes back.
+//! Nothing in here may know how a token is obtained or kept, read the environment, or talk to a person: callers pass in
+//! what they found and print what comes back.
 
+pub mod api;
 pub mod exec_credential;
 pub mod kubeconfig;
+pub mod review;

@@ -1,0 +1,399 @@
+//! Asking the API server of one cluster: how it is reached, what is sent, and what its answers mean as far as HTTP goes.
+//!
+//! Must not know where the token comes from, or what the objects are that are asked for.
+//!
+//! Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/>; for how it is reached, client-go's `rest` and
+//! `transport` packages.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::http::{self, Answer, Cause, Http, Link, Repeat, Trouble};
+use crate::kube::kubeconfig::Cluster;
+use crate::profile::Network;
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// The most that is read of an answer, in bytes. A page of large roles is far below it.
+const ANSWER_CAP: usize = 32 * 1024 * 1024;
+/// Objects in one page of a list, as kubectl has it.
+const PAGE: &str = "500";
+/// Pages that are read of a list: half a million objects are more than a cluster holds.
+const PAGES: usize = 1000;
+/// How much is kept of what a server says.
+const MESSAGE: usize = 500;
+
+/// One API server, and the token that is shown to it.
+pub struct Api {
+    http: Http,
+    /// The URL below which everything is, as it has to be requested.
+    base: Url,
+    /// The server's own scheme, host and port, for messages.
+    server: String,
+    headers: HeaderMap,
+    limit: Duration,
+}
+
+/// Why there is nothing to be had from an API server. What a server said is fit to be shown.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// There is no usable HTTP answer.
+    Unreachable(Trouble),
+    /// HTTP 401: the token is not accepted.
+    Unauthorized,
+    /// HTTP 403: whoever the token stands for may not do this. Holds the server's own words.
+    Forbidden(String),
+    /// HTTP 404: no such object, or no such API.
+    NotFound,
+    /// Any other status.
+    Other {
+        /// HTTP status code.
+        status: u16,
+        /// The server's own words, where it had some.
+        message: String,
+    },
+    /// What answers is no Kubernetes API server: a web page, say.
+    NotKubernetes,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(trouble) => trouble.fmt(f),
+            Self::Unauthorized => f.write_str("the API server does not accept the token (HTTP 401)"),
+            Self::Forbidden(message) if message.is_empty() => f.write_str("the API server refuses it (HTTP 403)"),
+            Self::Forbidden(message) => f.write_str(message),
+            Self::NotFound => f.write_str("the API server has no such thing (HTTP 404)"),
+            Self::Other { status, message } if message.is_empty() => write!(f, "the API server answers HTTP {status}"),
+            Self::Other { status, message } => write!(f, "the API server answers HTTP {status}: {message}"),
+            Self::NotKubernetes => f.write_str("what answers is no Kubernetes API server"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Api {
+    /// The API server of `cluster`, to which `token` is shown. Of `network` the environment's part counts: proxies and
+    /// `SSL_CERT_FILE`; what it says of an issuer does not. Every call has `limit` to itself.
+    ///
+    /// # Errors
+    /// No URL, or one that is neither https nor on this machine; a certificate authority that cannot be read; a proxy
+    /// that cannot be used.
+    pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
+        let mut url = server_url(cluster)?;
+        // Somebody's password has no business beside the token.
+        let _ = (url.set_username(""), url.set_password(None));
+        url.set_query(None);
+        url.set_fragment(None);
+        let data = cluster.certificate_authority_data.iter().cloned().collect::<Vec<_>>();
+        let file = cluster.certificate_authority.clone().filter(|_| data.is_empty());
+        // kubectl refuses to be told both, so the stricter one counts.
+        let insecure = cluster.insecure_skip_tls_verify && data.is_empty() && file.is_none();
+        let network = Network {
+            ca_files: file.into_iter().collect(),
+            ca_data: data,
+            insecure,
+            environment_ca: network.environment_ca.clone(),
+            proxies: network.proxies.clone(),
+            ..Network::default()
+        };
+        let link = Link {
+            url: &url,
+            tls_server_name: cluster.tls_server_name.as_deref(),
+            proxy: cluster.proxy_url.as_deref(),
+        };
+        let http = Http::for_cluster(&network, &link)?.with_cap(ANSWER_CAP);
+        let (base, host) = link.requested();
+        let mut headers = HeaderMap::new();
+        headers.extend(host.map(|host| (HOST, host)));
+        headers.insert(AUTHORIZATION, bearer(token)?);
+        Ok(Api { http, base, server: http::origin(&url), headers, limit })
+    }
+
+    /// Scheme, host and port of the server, for messages.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The same server with another limit for every call.
+    pub fn with_limit(self, limit: Duration) -> Api {
+        Api { limit, ..self }
+    }
+
+    /// Gets the object at the path of these `segments`.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        self.get_as(segments, "application/json").await
+    }
+
+    /// The same in a form that `accept` asks for (RFC 9110 section 12.5.1); a server that does not have it answers in
+    /// another.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn get_as<T: DeserializeOwned>(&self, segments: &[&str], accept: &'static str) -> Result<T, Failure> {
+        parsed(&self.fetch(&self.at(segments), accept).await?)
+    }
+
+    /// All objects of the list at the path of these `segments`, page by page.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, Failure> {
+        let mut found = Vec::new();
+        let mut token = String::new();
+        let mut seen = HashSet::new();
+        for _ in 0..PAGES {
+            let mut url = self.at(segments);
+            url.query_pairs_mut().append_pair("limit", PAGE);
+            if !token.is_empty() {
+                url.query_pairs_mut().append_pair("continue", &token);
+            }
+            let page: Page<T> = match self.fetch(&url, "application/json").await {
+                // The rest of the list has expired while it was read: all of it at once then, as client-go does.
+                Err(Failure::Other { status: 410, .. }) if !token.is_empty() => {
+                    let whole: Page<T> = parsed(&self.fetch(&self.at(segments), "application/json").await?)?;
+                    return Ok(whole.items);
+                }
+                answer => parsed(&answer?)?,
+            };
+            found.extend(page.items);
+            token = page.metadata.next;
+            if token.is_empty() || !seen.insert(token.clone()) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sends `body` to the path of these `segments` and reads the object that comes back.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn post<T: DeserializeOwned>(&self, segments: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // What is asked here is serialized from types of this program, which cannot fail.
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        let answer = self.http.post(&self.at(segments), headers, body, self.limit, Repeat::Freely).await;
+        parsed(&self.read(answer)?)
+    }
+
+    /// The error for a user who wanted `what` ("ask the cluster who you are").
+    pub fn explain(&self, what: &str, failure: &Failure) -> Error {
+        let server = &self.server;
+        let (cause, next) = match failure {
+            Failure::Unreachable(trouble) => words(server, &trouble.cause),
+            Failure::Unauthorized => (
+                format!("{server} does not accept the token (HTTP 401)"),
+                "Check that the kubeconfig user asks for a token that this cluster takes: --server-id and tenant (Entra), or issuer and client id (OpenID Connect).\nTo sign in again: kubectl login --force",
+            ),
+            Failure::Forbidden(_) => (format!("{server} refuses it: {failure}"), "Ask whoever runs the cluster."),
+            Failure::NotFound => (
+                format!("{server} does not know this request (HTTP 404)"),
+                "Check the kubeconfig cluster's server. If it is right, the cluster is too old for this.",
+            ),
+            Failure::Other { .. } => (format!("asked at {server}: {failure}"), "Try again in a moment."),
+            Failure::NotKubernetes => (
+                format!("what answers at {server} is no Kubernetes API server"),
+                "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
+            ),
+        };
+        Error::failed(format!("cannot {what}: {cause}"), next)
+    }
+
+    fn at(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    async fn fetch(&self, url: &Url, accept: &'static str) -> Result<Vec<u8>, Failure> {
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        self.read(self.http.fetch(url, headers, self.limit).await)
+    }
+
+    /// The body of a good answer.
+    fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
+        // The name that was requested may be that of the certificate only.
+        let answer =
+            answer.map_err(|trouble| Failure::Unreachable(Trouble { origin: self.server.clone(), ..trouble }))?;
+        refusal(answer.status, &answer.body).map_or(Ok(answer.body), Err)
+    }
+}
+
+fn server_url(cluster: &Cluster) -> Result<Url> {
+    let next = "Set it in the kubeconfig: kubectl config set-cluster CLUSTER --server=https://HOST:PORT";
+    let Some(server) = &cluster.server else {
+        return Err(Error::failed("your kubeconfig names no API server for this context", next));
+    };
+    match Url::parse(server) {
+        Ok(url) if http::is_acceptable(&url) => Ok(url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            let what = "is refused: only https is allowed (http only on this machine)";
+            Err(Error::failed(format!("the API server {} {what}", http::origin(&url)), next))
+        }
+        // It may hold a password.
+        _ => Err(Error::failed("the API server's address in your kubeconfig is no URL", next)),
+    }
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        Error::failed(
+            "the token cannot be sent: it holds control characters",
+            "Check the issuer: what it sent is none.",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The words for an answer that did not come.
+fn words(server: &str, cause: &Cause) -> (String, &'static str) {
+    const NETWORK: &str = "Check that the cluster is running, and the network, VPN and proxy (HTTPS_PROXY, NO_PROXY).";
+    match cause {
+        Cause::Timeout => (format!("{server} did not answer in time"), NETWORK),
+        Cause::Connection(detail) => (format!("{server} cannot be reached: {detail}"), NETWORK),
+        Cause::Broken(detail) => (format!("the connection to {server} broke: {detail}"), NETWORK),
+        Cause::Certificate(detail) => (
+            format!("the certificate of {server} is not trusted: {detail}"),
+            "Check the kubeconfig cluster's certificate-authority: a cluster that was made anew has another one.\nCheck this machine's date and time.",
+        ),
+        Cause::Oversized(cap) => (
+            format!("the answer of {server} is larger than {cap} MiB"),
+            "Check the kubeconfig cluster's server: what answers may be no Kubernetes API server.",
+        ),
+        Cause::Redirect => (
+            format!("{server} redirects this request, which is not followed because it carries the token"),
+            "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
+        ),
+        Cause::Url => (
+            format!("{server} is refused: only https is allowed (http only on this machine)"),
+            "Set an https URL in the kubeconfig cluster's server.",
+        ),
+        Cause::Unavailable(status) => (format!("{server} is not available (HTTP {status})"), "Try again in a moment."),
+    }
+}
+
+/// What a bad status means; `None` for a good one. Kubernetes answers with a `Status` object, except that a path without
+/// an API is a 404 in plain text.
+fn refusal(status: u16, body: &[u8]) -> Option<Failure> {
+    if (200..300).contains(&status) {
+        return None;
+    }
+    let said: Option<Status> = serde_json::from_slice(body).ok();
+    let is_page = body.trim_ascii_start().starts_with(b"<");
+    let message = said.as_ref().map(|said| printable(&said.message, MESSAGE)).unwrap_or_default();
+    Some(match status {
+        401 => Failure::Unauthorized,
+        _ if is_page => Failure::NotKubernetes,
+        403 => Failure::Forbidden(message),
+        404 => Failure::NotFound,
+        _ => Failure::Other { status, message },
+    })
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|_| Failure::NotKubernetes)
+}
+
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default, deserialize_with = "null_as_default")]
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Page<T> {
+    #[serde(default, deserialize_with = "null_as_default")]
+    metadata: PageMetadata,
+    /// Go writes an empty list as null.
+    #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+struct PageMetadata {
+    #[serde(default, rename = "continue", deserialize_with = "null_as_default")]
+    next: String,
+}
+
+/// For fields that Go leaves out or writes as null when they are empty.
+pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(cluster: &Cluster) -> Result<Api> {
+        Api::new(cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1))
+    }
+
+    fn cluster(server: &str) -> Cluster {
+        Cluster { server: Some(server.to_owned()), insecure_skip_tls_verify: true, ..Cluster::default() }
+    }
+
+    #[test]
+    fn only_what_can_be_trusted_with_a_token_is_asked() {
+        let what = |server: &str| api(&cluster(server)).map(|_| ()).expect_err("it is refused").what;
+        assert!(
+            what("http://user:PASSWORD@api.example:8080/x").starts_with("the API server http://api.example:8080 is")
+        );
+        assert_eq!(what("PASSWORD@api"), "the API server's address in your kubeconfig is no URL");
+        assert!(api(&Cluster::default()).is_err());
+        assert!(api(&cluster("http://127.0.0.1:1")).is_ok() && api(&cluster("https://api.example")).is_ok());
+    }
+
+    #[test]
+    fn paths_stay_below_the_servers_and_names_cannot_leave_theirs() {
+        let api = api(&cluster("https://u:p@rancher.example/k8s/clusters/c-1/?a=b#c")).expect("an API");
+        assert_eq!(
+            api.at(&["api", "v1", "namespaces", "../a?b/c", "pods"]).as_str(),
+            "https://rancher.example/k8s/clusters/c-1/api/v1/namespaces/..%2Fa%3Fb%2Fc/pods"
+        );
+        assert!(format!("{:?}", api.headers).contains("Sensitive"));
+    }
+
+    #[test]
+    fn statuses_have_a_meaning() {
+        let meaning = |status, body: &str| refusal(status, body.as_bytes()).map(|failure| failure.to_string());
+        let said = r#"{"kind":"Status","message":"pods is forbidden:\u001b[2J no"}"#;
+        assert_eq!(meaning(201, "<html>"), None);
+        assert_eq!(meaning(403, said).as_deref(), Some("pods is forbidden:[2J no"));
+        assert_eq!(meaning(403, r#"{"message":null}"#).as_deref(), Some("the API server refuses it (HTTP 403)"));
+        assert_eq!(meaning(409, said).as_deref(), Some("the API server answers HTTP 409: pods is forbidden:[2J no"));
+        assert!(matches!(refusal(401, b"Unauthorized"), Some(Failure::Unauthorized)));
+        assert!(matches!(refusal(404, b"404 page not found"), Some(Failure::NotFound)));
+        for status in [403, 404, 418] {
+            assert!(matches!(refusal(status, b"\n<!DOCTYPE html>"), Some(Failure::NotKubernetes)), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_one() {
+        for text in ["{}", r#"{"items":null,"metadata":null}"#, r#"{"items":[],"metadata":{"continue":null}}"#] {
+            let page: Page<String> = parsed(text.as_bytes()).expect(text);
+            assert!(page.items.is_empty() && page.metadata.next.is_empty());
+        }
+    }
+}
