@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kubectl_login::profile::Profile;
 
 use crate::ui::Prompt;
 
@@ -15,6 +16,7 @@ const BROWSER: &str = "Sign-in in a browser";
 const ASKING: &str = "Asking";
 const REMEMBERING: &str = "Remembering";
 const NETWORK: &str = "Network";
+const GROUPS: &str = "Groups";
 
 /// The order of a help page: what it is, a paragraph about it, how it is written, flags, examples.
 pub(super) const HELP_TEMPLATE: &str =
@@ -73,6 +75,14 @@ pub(super) enum Command {
                             kubectl login status\n  \
                             kubectl login status -o json")]
     Status(StatusArgs),
+    /// Show who you are, to the issuer and to the cluster, and your groups
+    #[command(before_help = "Who the token of the current context, or of CONTEXT, says you are, and whom the\n\
+                             cluster takes you for. It asks nobody to sign in.")]
+    #[command(after_help = "Examples:\n  \
+                            kubectl login whoami\n  \
+                            kubectl login whoami prod --groups --names\n  \
+                            kubectl login whoami -o json")]
+    Whoami(Box<WhoamiArgs>),
     /// Forget a sign-in, and revoke it where the issuer can
     #[command(before_help = "Forgets the sign-in of the current context, of CONTEXT, of an account, or\n\
                              everything. Contexts that share a sign-in lose it together.")]
@@ -148,6 +158,8 @@ pub(super) struct LoginArgs {
     pub(super) method: MethodArgs,
     #[command(flatten)]
     pub(super) browser: BrowserArgs,
+    #[command(flatten)]
+    pub(super) look_up: GroupsArgs,
     /// Whether somebody may be asked: auto (not where $CI is set), always, never
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<Prompt>,
@@ -238,6 +250,60 @@ pub(super) enum Output {
     Json,
     /// The same as YAML
     Yaml,
+}
+
+/// Output of `whoami` and `doctor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Printed {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// Where groups are looked up that a token does not list, for this once.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct GroupsArgs {
+    /// Client that may read groups in Microsoft Graph, where the entry's may not
+    #[arg(long, help_heading = GROUPS, value_name = "ID")]
+    graph_client_id: Option<String>,
+    /// Claim that lists the groups, at other issuers than Entra (default: groups)
+    #[arg(long, help_heading = GROUPS, value_name = "CLAIM")]
+    groups_claim: Option<String>,
+}
+
+impl GroupsArgs {
+    /// What was typed counts for more than what the entry says.
+    pub(super) fn apply(&self, profile: &mut Profile) {
+        let typed = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        profile.groups.graph_client = typed(&self.graph_client_id).or(profile.groups.graph_client.take());
+        if let Some(claim) = typed(&self.groups_claim) {
+            profile.groups.claim = claim;
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct WhoamiArgs {
+    #[command(flatten)]
+    pub(super) entry: EntryArgs,
+    /// List the groups, those past the 200 that a token carries included
+    #[arg(long)]
+    pub(super) groups: bool,
+    /// List them with their names
+    #[arg(long)]
+    pub(super) names: bool,
+    /// List those with this text in id or name
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// Get a new token, and look the groups up again
+    #[arg(long)]
+    pub(super) refresh: bool,
+    #[command(flatten)]
+    pub(super) look_up: GroupsArgs,
+    /// How to print it: table or json
+    #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    pub(super) output: Printed,
 }
 
 /// Where the key of what is remembered is kept.

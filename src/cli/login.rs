@@ -5,11 +5,12 @@ use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
 
 use super::args::LoginArgs;
-use super::{entry, profile, report};
+use super::{entry, membership, profile, report};
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, typed_in)?;
+    args.look_up.apply(&mut settings.profile);
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
     if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
         settings.profile.browser = profile::browser(&args.browser);
@@ -24,9 +25,10 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         (None, Prompt::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
     };
-    let for_whom = entry.context.or(entry.api_server.server);
+    let for_whom = entry.context.clone().or_else(|| entry.api_server.server.clone());
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
+    let groups_before = args.refresh.then(|| membership::before(&settings.profile, &store)).flatten();
     let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
 
     let session = Identity::of(&settings.profile).session;
@@ -42,5 +44,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     if obtained.how == How::Remembered {
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
+    let fresh = args.refresh || obtained.how == How::SignedIn;
+    let person = Terminal::new(prompt, &settings.profile, Some(membership::FOR_GROUPS.to_owned()), &environment);
+    membership::tell(&entry, &settings.profile, &store, &environment, &person, &obtained, (fresh, groups_before))?;
     Ok(())
 }

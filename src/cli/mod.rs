@@ -4,11 +4,13 @@ mod answer;
 mod args;
 mod authorization;
 mod clean;
+mod cluster;
 mod completion;
 mod entry;
 mod get_token;
 mod login;
 mod logout;
+mod membership;
 mod pairs;
 mod peers;
 mod profile;
@@ -18,6 +20,7 @@ mod report;
 mod status;
 mod typed;
 mod usage;
+mod whoami;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +54,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let outcome = match &cli.command {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
         Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
+        Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
         Some(Command::ConvertKubeconfig { .. }) => Err(Failed::from(Error::failed(
             "convert-kubeconfig is not supported yet",

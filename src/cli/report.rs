@@ -3,10 +3,12 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::session::Failed;
-use kubectl_login::text::without_controls;
+use kubectl_login::text::{json_without_controls, without_controls};
+use serde::Serialize;
 
 use crate::ui::briefly::{AT_THE_END, write_within};
 use crate::ui::style::{self, Style, paint};
@@ -96,6 +98,29 @@ pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
     line(&wrapped(&format!("{beginning}{rest}"), 0, wrap::columns(&io::stdout())))
 }
 
+/// Prints one JSON object on a line, piece by piece: there may be a hundred thousand groups in it. What is in its texts and
+/// would act on a terminal is written as JSON's escapes.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut stdout, Harmless);
+    let written = value.serialize(&mut serializer).map_err(io::Error::from);
+    printed(written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()))
+}
+
+/// A time as programs read it: RFC 3339 in UTC, whole seconds.
+pub(super) fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+/// Compact JSON without control and invisible characters.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        writer.write_all(json_without_controls(fragment).as_bytes())
+    }
+}
+
 /// Prints one line of a command's result.
 pub(super) fn line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
@@ -104,7 +129,11 @@ pub(super) fn line(text: &str) -> Result<()> {
 /// Prints a command's result. A reader that has gone away is no error.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn printed(written: io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed(format!("the result cannot be printed: {error}"), "Check where stdout goes."))
         }

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::session::in_units;
 use kubectl_login::store::Store;
 use kubectl_login::store::homes::Home;
-use kubectl_login::text::{json_without_controls, printable, without_controls};
+use kubectl_login::text::{printable, without_controls};
 use serde::Serialize;
 
 use super::args::{Output, StatusArgs};
@@ -48,7 +48,7 @@ struct Session {
 #[serde(rename_all = "camelCase")]
 struct AccessToken {
     audience: String,
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "report::seconds")]
     expires_at: DateTime<Utc>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
     let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
-        Output::Json => report::line(&json_without_controls(&serde_json::to_string(&status).map_err(unprintable)?)),
+        Output::Json => report::json(&status),
         Output::Yaml => report::print(&without_controls(&serde_saphyr::to_string(&status).map_err(unprintable)?)),
         Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
         Output::Table if folders.is_empty() => {
@@ -214,10 +214,6 @@ fn list(sessions: &[Session], width: usize) -> String {
 
 /// How wide the labels of the list are, the blanks behind them included.
 const LABEL: usize = 12;
-
-fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
-}
 
 fn unprintable(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("the status cannot be printed: {error}"), "Print a table instead: kubectl login status")

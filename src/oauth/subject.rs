@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::jwt::{Claims, JwtError};
 
 /// What a token says of its subject. Texts are as they came: not made fit for a terminal, but for `account`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subject {
     /// A name to show.
     pub account: Option<String>,
@@ -40,13 +40,14 @@ pub struct Subject {
 }
 
 /// What a token says of groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum GroupsClaim {
     /// These are all of them. Entra lists 200 at most.
     Listed(Vec<String>),
     /// There are more than it can carry, and they have to be looked up. (Where, says the token too; that address is never
     /// asked: anybody could have written it, and those that Entra writes lead to a service that has ended.)
     Overage,
+    #[default]
     /// Nothing: in no group, or the application does not ask for them.
     Absent,
 }

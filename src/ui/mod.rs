@@ -8,6 +8,7 @@ mod keyboard;
 #[cfg(not(unix))]
 #[path = "no_keyboard.rs"]
 mod keyboard;
+pub(crate) mod progress;
 mod prompt;
 mod qr;
 mod screen;

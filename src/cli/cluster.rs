@@ -1,0 +1,128 @@
+//! The cluster of a kubeconfig entry: what it makes of the token, beside what the token says.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::api::Api;
+use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::kube::review::{Review, who_am_i};
+use kubectl_login::profile::Profile;
+use kubectl_login::runtime;
+use kubectl_login::secret::Secret;
+use kubectl_login::store::groups::Group;
+use serde::Serialize;
+
+/// How long the API server may take: what it says is one half of the answer, and the other stands without it.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The cluster of a kubeconfig entry, asked once, when it is first needed.
+pub(super) struct Cluster<'a> {
+    entry: &'a Entry,
+    profile: &'a Profile,
+    token: &'a Secret,
+    review: OnceCell<Result<Review>>,
+}
+
+impl<'a> Cluster<'a> {
+    pub(super) fn new(entry: &'a Entry, profile: &'a Profile, token: &'a Secret) -> Cluster<'a> {
+        Cluster { entry, profile, token, review: OnceCell::new() }
+    }
+
+    /// Its API server.
+    ///
+    /// Errors: the kubeconfig does not say how to reach it.
+    pub(super) fn api(&self) -> Result<Api> {
+        Api::new(&self.entry.api_server, &self.profile.network, self.token, LIMIT)
+    }
+
+    /// Whom it takes the bearer of the token for.
+    ///
+    /// Errors: it does not say; why.
+    pub(super) fn review(&self) -> Result<&Review> {
+        let ask = || {
+            let api = self.api()?;
+            runtime::run_until_interrupted(async {
+                who_am_i(&api).await.map_err(|failure| api.explain("ask the cluster who you are", &failure))
+            })?
+        };
+        self.review.get_or_init(ask).as_ref().map_err(Error::clone)
+    }
+}
+
+/// What the cluster made of the token.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClusterView {
+    pub(super) username: String,
+    uid: Option<String>,
+    /// How many groups it sees, those of Kubernetes' own included.
+    pub(super) groups_count: usize,
+    /// Groups of the user's that the cluster does not see.
+    pub(super) missing_groups: Vec<String>,
+}
+
+impl ClusterView {
+    /// What it sees of `groups`, which are the user's.
+    pub(super) fn of(review: &Review, groups: &[Group]) -> ClusterView {
+        let seen = Seen::of(&review.groups, groups);
+        ClusterView {
+            username: review.username.clone(),
+            uid: Some(review.uid.clone()).filter(|uid| !uid.is_empty()),
+            groups_count: review.groups.len(),
+            missing_groups: groups.iter().filter(|group| !seen.has(&group.id)).map(|group| group.id.clone()).collect(),
+        }
+    }
+}
+
+/// The groups that a cluster sees, under its own names for them: it may put a prefix before the issuer's.
+struct Seen<'a> {
+    groups: HashSet<&'a str>,
+    prefix: String,
+}
+
+impl<'a> Seen<'a> {
+    fn of(of_cluster: &'a [String], groups: &[Group]) -> Seen<'a> {
+        let seen: HashSet<&str> = of_cluster.iter().map(String::as_str).collect();
+        let is_known = groups.iter().any(|group| seen.contains(group.id.as_str()));
+        let prefix = groups.first().filter(|_| !is_known).and_then(|_| {
+            // `--oidc-groups-prefix` of the API server usually ends in a colon.
+            let prefixed = |group: &Group| seen.iter().find_map(|name| name.strip_suffix(group.id.as_str()));
+            groups.iter().find_map(prefixed).map(str::to_owned)
+        });
+        Seen { groups: seen, prefix: prefix.unwrap_or_default() }
+    }
+
+    fn has(&self, id: &str) -> bool {
+        match self.prefix.is_empty() {
+            true => self.groups.contains(id),
+            false => self.groups.contains(format!("{}{id}", self.prefix).as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(of_cluster: &[&str], groups: &[&str]) -> ClusterView {
+        let review = Review { groups: of_cluster.iter().map(|name| (*name).to_owned()).collect(), ..Review::default() };
+        let groups: Vec<Group> = groups.iter().map(|id| Group { id: (*id).to_owned(), name: None }).collect();
+        ClusterView::of(&review, &groups)
+    }
+
+    #[test]
+    fn groups_that_the_cluster_does_not_see_are_named() {
+        let all = view(&["system:authenticated", "a", "b"], &["a", "b"]);
+        assert_eq!((all.groups_count, all.missing_groups.len()), (3, 0));
+        assert_eq!(view(&["a"], &["a", "b"]).missing_groups, ["b"]);
+        assert_eq!(view(&[], &["a", "b"]).missing_groups, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_prefix_of_the_clusters_own_is_seen_through() {
+        let prefixed = view(&["system:authenticated", "oidc:a", "oidc:b"], &["a", "b", "c"]);
+        assert_eq!(prefixed.missing_groups, ["c"]);
+    }
+}

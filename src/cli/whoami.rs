@@ -1,0 +1,200 @@
+//! `whoami`: who the token says you are, what the cluster makes of it, and every group.
+
+pub(super) mod words;
+
+use chrono::{DateTime, Utc};
+use kubectl_login::environment::Environment;
+use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::oauth::subject::Subject;
+use kubectl_login::profile::Profile;
+use kubectl_login::session::groups::{Known, LookUp};
+use kubectl_login::session::identity::Identity;
+use kubectl_login::session::{Failed, Insist, Obtained, Road};
+use kubectl_login::store::SessionFacts;
+use kubectl_login::store::Store;
+use kubectl_login::store::groups::{Group, Source};
+use kubectl_login::text::printable;
+use serde::Serialize;
+
+use super::args::{MethodArgs, Printed, WhoamiArgs};
+use super::cluster::{Cluster, ClusterView};
+use super::{entry, report};
+use crate::ui::progress::Progress;
+use crate::ui::{Prompt, Terminal};
+
+/// The machine-readable form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WhoAmI<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    username: Option<&'a str>,
+    object_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    issuer: Option<&'a str>,
+    audience: Option<&'a str>,
+    app_only: bool,
+    #[serde(serialize_with = "report::seconds")]
+    expires_at: DateTime<Utc>,
+    groups: GroupsShown<'a>,
+    cluster: Option<&'a ClusterView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupsShown<'a> {
+    count: usize,
+    source: Source,
+    complete: bool,
+    overage: bool,
+    items: Vec<GroupShown<'a>>,
+}
+
+#[derive(Serialize)]
+struct GroupShown<'a> {
+    id: &'a str,
+    name: Option<&'a str>,
+}
+
+pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Failed> {
+    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &MethodArgs::default(), typed_in)?;
+    args.look_up.apply(&mut settings.profile);
+    let profile = &settings.profile;
+    let store = settings.store(&environment);
+    let person = Terminal::new(Prompt::Never, profile, None, &environment);
+    let (obtained, facts) = signed_in(profile, &store, &environment, &person, &entry, args.refresh)?;
+    let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
+
+    let cluster = Cluster::new(&entry, profile, &obtained.token);
+    let progress = Progress::of("groups");
+    let known = LookUp {
+        profile,
+        store: &store,
+        environment: &environment,
+        person: &person,
+        may_ask: false,
+        fresh: args.refresh,
+        names: args.names,
+        server: entry.api_server.server.as_deref(),
+        cluster: &|| cluster.review().ok().map(|review| review.groups.clone()),
+        on_progress: &|count| progress.at(count),
+    }
+    .groups(&subject);
+    drop(progress);
+    let known = known?;
+    let view = match cluster.review() {
+        Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
+        Err(error) => {
+            report::warning(&error.what, Some(&error.next));
+            None
+        }
+    };
+
+    let wanted = args.groups || args.names || args.filter.is_some();
+    let answer = Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view };
+    match args.output {
+        Printed::Json => report::json(&answer.for_programs(args))?,
+        Printed::Table => words::print(&answer, wanted, args)?,
+    }
+    warn(&known, wanted);
+    if wanted && !known.groups.complete {
+        // It has been said.
+        return Err(Failed { error: Error::failed("not all groups are known", ""), silent: true });
+    }
+    Ok(())
+}
+
+/// The token that there is, refreshed where it has to be; nobody is asked.
+///
+/// Errors: exit 3 where there is none.
+pub(super) fn signed_in(
+    profile: &Profile,
+    store: &Store,
+    environment: &Environment,
+    person: &Terminal<'_>,
+    entry: &Entry,
+    fresh: bool,
+) -> Result<(Obtained, Option<SessionFacts>), Failed> {
+    let session = Identity::of(profile).session;
+    let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
+    let Some(facts) = remembered() else {
+        let (whom, words) = match &entry.context {
+            Some(context) => (format!("the context {:?}", printable(context, 100)), printable(context, 100)),
+            None => (
+                format!("the user {:?}", printable(&entry.user, 100)),
+                format!("--user {}", printable(&entry.user, 100)),
+            ),
+        };
+        let what = format!("nobody is signed in for {whom}");
+        return Err(Error::sign_in_needed(what, format!("Sign in: kubectl login {words}")).into());
+    };
+    let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
+    let obtained = Road::new(profile, store, environment, person, insist).token()?;
+    let facts = obtained.facts.clone().or(Some(facts));
+    Ok((obtained, facts))
+}
+
+/// Says why groups are not all, come from a second-best source, or have no names.
+pub(super) fn warn(known: &Known, wanted: bool) {
+    let (what, next) = match (&known.reason, known.groups.complete) {
+        (None, false) => ("not all of your groups are known".to_owned(), None),
+        (Some(error), false) => (format!("not all of your groups are known: {}", error.what), Some(&error.next)),
+        (Some(error), true) => (format!("{}; they come from the cluster", error.what), Some(&error.next)),
+        (None, true) => (String::new(), None),
+    };
+    if !what.is_empty() && (wanted || known.overage) {
+        report::warning(&what, next.map(String::as_str));
+    }
+    if let Some(error) = &known.nameless {
+        report::warning(&format!("the groups have no names here: {}", error.what), Some(&error.next));
+    }
+}
+
+/// Everything that is known, before it is printed.
+struct Answer<'a> {
+    subject: &'a Subject,
+    facts: Option<&'a SessionFacts>,
+    obtained: &'a Obtained,
+    known: &'a Known,
+    cluster: Option<ClusterView>,
+}
+
+impl Answer<'_> {
+    fn account(&self) -> Option<&str> {
+        let by_sign_in = || self.facts.and_then(|facts| facts.account.as_deref());
+        self.subject.account.as_deref().or_else(by_sign_in)
+    }
+
+    /// The groups that `args` ask for.
+    fn items(&self, args: &WhoamiArgs) -> Vec<&Group> {
+        let filter = args.filter.as_ref().map(|text| text.to_lowercase());
+        let matches = |text: &str| filter.as_ref().is_none_or(|filter| text.to_lowercase().contains(filter));
+        let wanted = |group: &&Group| matches(&group.id) || group.name.as_deref().is_some_and(matches);
+        self.known.groups.items.iter().filter(wanted).collect()
+    }
+
+    fn for_programs(&self, args: &WhoamiArgs) -> WhoAmI<'_> {
+        let Known { groups, overage, .. } = self.known;
+        let items = self.items(args).into_iter().map(|group| GroupShown { id: &group.id, name: group.name.as_deref() });
+        WhoAmI {
+            api_version: "kubectl-login/v1",
+            kind: "WhoAmI",
+            username: self.account(),
+            object_id: self.subject.object_id.as_deref(),
+            tenant_id: self.subject.tenant.as_deref(),
+            issuer: self.subject.issuer.as_deref().or(self.facts.map(|facts| facts.issuer.as_str())),
+            audience: self.subject.audience.as_deref(),
+            app_only: self.subject.app_only,
+            expires_at: self.obtained.expires_at,
+            groups: GroupsShown {
+                count: groups.items.len(),
+                source: groups.source,
+                complete: groups.complete,
+                overage: *overage,
+                items: items.collect(),
+            },
+            cluster: self.cluster.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What `whoami` says to people.
+
+use chrono::Utc;
+use kubectl_login::error::Result;
+use kubectl_login::session::in_units;
+use kubectl_login::store::groups::{Group, Source};
+use kubectl_login::text::printable;
+
+use super::super::args::WhoamiArgs;
+use super::super::report;
+use super::Answer;
+use crate::ui::wrap::{self, wrapped};
+
+/// How wide the labels are, the blanks behind them included.
+const LABEL: usize = 13;
+
+/// Prints what is known, and the groups where they are wanted.
+pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
+    let width = wrap::columns(&std::io::stdout());
+    let line = |(label, fact): (&str, String)| wrapped(&format!("{label:LABEL$}{fact}\n"), LABEL, width);
+    let mut text: String = facts(answer).into_iter().map(line).collect();
+    if wanted {
+        let items = answer.items(args);
+        if let Some(filter) = &args.filter {
+            let (some, all) = (items.len(), answer.known.groups.items.len());
+            text += &line(("", format!("{some} of {all} have {:?} in them", printable(filter, 60))));
+        }
+        text += "\n";
+        items.iter().for_each(|group| text += &group_line(group, args.names));
+    }
+    report::print(&text)
+}
+
+/// A group on a line of its own: the id, which bindings name it by, and what people call it.
+pub(in super::super) fn group_line(group: &Group, names: bool) -> String {
+    let id = printable(&group.id, 200);
+    match group.name.as_deref().filter(|_| names) {
+        Some(name) => format!("{id}  {}\n", printable(name, 200)),
+        None => format!("{id}\n"),
+    }
+}
+
+fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
+    let subject = answer.subject;
+    let shown = |text: &Option<String>| text.as_deref().map(|text| printable(text, 200));
+    let left = answer.obtained.expires_at - Utc::now();
+    let account = answer.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));
+    let roles: Vec<String> = subject.roles.iter().map(|role| printable(role, 100)).collect();
+    let all = [
+        ("account", Some(if subject.app_only { format!("{account} (an application)") } else { account })),
+        ("tenant", shown(&subject.tenant)),
+        ("object id", shown(&subject.object_id)),
+        ("issuer", shown(&subject.issuer)),
+        ("audience", shown(&subject.audience)),
+        ("valid for", Some(in_units(left))),
+        ("groups", Some(groups(answer))),
+        ("app roles", Some(roles.join(", ")).filter(|roles| !roles.is_empty())),
+        ("cluster", Some(cluster(answer))),
+    ];
+    all.into_iter().filter_map(|(label, fact)| Some((label, fact?))).collect()
+}
+
+fn groups(answer: &Answer<'_>) -> String {
+    let known = answer.known;
+    let count = known.groups.items.len();
+    let beyond = if known.overage { "; more than a token carries" } else { "" };
+    let all = if known.groups.complete { "" } else { " that are known, and there are more" };
+    match known.groups.source {
+        Source::None if known.groups.complete => "none in the token".to_owned(),
+        Source::None => "not known".to_owned() + beyond,
+        source => format!("{count}{all}, {}{beyond}", by(source)),
+    }
+}
+
+/// Who says so.
+pub(in super::super) fn by(source: Source) -> &'static str {
+    match source {
+        Source::Token => "in the token",
+        Source::Graph => "from Microsoft Graph",
+        Source::Cluster => "as the cluster sees them",
+        Source::Userinfo => "from the issuer's UserInfo",
+        Source::None => "from nobody",
+    }
+}
+
+fn cluster(answer: &Answer<'_>) -> String {
+    let Some(view) = &answer.cluster else { return "does not say who you are".to_owned() };
+    let username = printable(&view.username, 200);
+    let (count, missing) = (view.groups_count, view.missing_groups.len());
+    let one = |count: usize| if count == 1 { "1 group".to_owned() } else { format!("{count} groups") };
+    let besides = match missing {
+        0 => String::new(),
+        _ => format!("; it does not see {} of yours", one(missing)),
+    };
+    format!("takes you for {username}, in {}{besides}", one(count))
+}
