@@ -147,6 +147,14 @@ behaviours! {
     IdTokenUnknownKidOnce "id_token_unknown_kid_once"
         "The ID token's key is in the key set only from its second fetch on.",
 
+    // What Entra's access tokens say about groups, and which shape they have.
+    Hasgroups "hasgroups" "Over 200 groups, the token says `hasgroups` and names no claim source.",
+    HostileClaimSource "hostile_claim_source"
+        "Over 200 groups, the claim source that the token names is one of this world's that nobody should contact.",
+    NoGroupsClaim "no_groups_claim" "Access tokens say nothing of groups, however many there are.",
+    Version2Tokens "version_2_tokens" "Access tokens have the shape of version 2.0.",
+    SpnAudience "spn_audience" "Access tokens have the audience `spn:` and the server id.",
+
     // Refreshing.
     RefreshInvalidGrant "refresh_invalid_grant" "Refreshes end with a plain `invalid_grant` (70000).",
     RefreshBadToken "refresh_bad_token" "Refreshes end with `invalid_grant`, 50173, `bad_token`: revoked.",
@@ -161,6 +169,30 @@ behaviours! {
         "The revocation endpoint answers 400 `unsupported_token_type`, and repeats the token in the description.",
     RevocationUnavailable "revocation_unavailable" "The revocation endpoint answers 503.",
     RevocationStalls "revocation_stalls" "The revocation endpoint accepts the request and never answers.",
+
+    // Graph.
+    GraphNotConsented "graph_not_consented"
+        "Nobody has consented to Graph for the tenant's own client: token requests end with 65001.",
+    GraphDown "graph_down" "Graph answers 503.",
+    GraphStalls "graph_stalls" "Graph accepts the request and never answers.",
+    GraphConnectionLost "graph_connection_lost" "The first Graph request of each kind loses its connection.",
+    GraphThrottled "graph_throttled"
+        "The first two Graph requests of each kind are answered 429 with `Retry-After: 1`.",
+    GraphThrottledAlways "graph_throttled_always" "Every Graph request is answered 429 with `Retry-After: 1`.",
+    GraphRedirects "graph_redirects" "Graph answers 307 to another host, where the path would work.",
+    GraphNotJson "graph_not_json" "Graph answers 200 with text that is no JSON.",
+    GraphForbidden "graph_forbidden" "Graph answers 403 `Authorization_RequestDenied` to everything.",
+    GraphMemberGroupsForbidden "graph_member_groups_forbidden"
+        "Graph answers 403 `Authorization_RequestDenied` to getMemberGroups.",
+    GraphSizeLimit403 "graph_size_limit_403"
+        "Over 11,000 groups, getMemberGroups is refused with status 403 instead of 400.",
+    GraphNextLinkElsewhere "graph_next_link_elsewhere" "A page of groups goes on at another host.",
+    GraphNextLinkLoops "graph_next_link_loops" "The second page of groups goes on with the first.",
+    GraphPagesRepeat "graph_pages_repeat" "Every page of groups is the first one, and goes on with a new token.",
+    GraphEmptyPages "graph_empty_pages" "Every page of groups is empty, and goes on with a new token.",
+    GraphOversizedPage "graph_oversized_page" "A page of groups has more than 9 MiB.",
+    GraphControlCharacters "graph_control_characters" "Terminal escapes in the display names of groups.",
+    GraphOnePageFails "graph_one_page_fails" "The third page of groups is answered 500.",
 
     // The clock.
     ClockAhead "clock_ahead" "The world's clock is ten minutes ahead.",

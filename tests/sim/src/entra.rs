@@ -8,15 +8,14 @@ use crate::authorization::{self, Redeemed};
 use crate::behaviour::Behaviour;
 use crate::callback::Callback;
 use crate::device::{self, Poll};
-use crate::entra_errors::{Refusal, Step, refusal_of_behaviour};
+use crate::directory::Account;
+use crate::entra_errors::{Refusal, refusal_of_behaviour};
 use crate::reply::{Answer, Reply};
-use crate::request::Server;
+use crate::request::{Server, Step};
+use crate::resource::{Resource, check_consent, resource};
 use crate::state::{Call, State};
 use crate::trouble::{self, MOVED};
-use crate::{CLIENT, OTHER_TENANT, OWN_CLIENT, TENANT, UNREGISTERED_SERVER, VERIFICATION_URI, people, tokens};
-
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
-const DEVICE_CODE: [&str; 2] = ["urn:ietf:params:oauth:grant-type:device_code", "device_code"];
+use crate::{CLIENT, OTHER_TENANT, OWN_CLIENT, TENANT, VERIFICATION_URI, entra_tokens, people, tokens};
 
 pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
@@ -66,8 +65,13 @@ fn tenant_id(tenant: &str) -> Result<&'static str, Refusal> {
     }
 }
 
+/// Host and port, as the client wrote them.
+fn host(call: &Call) -> &str {
+    call.base.split("://").nth(1).unwrap_or_default()
+}
+
 fn instance(call: &Call) -> Answer {
-    let host = call.base.split("://").nth(1).unwrap_or_default();
+    let host = host(call);
     Answer::json(
         200,
         &json!({
@@ -111,7 +115,7 @@ fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
             "tenant_region_scope": "EU",
             "cloud_instance_name": "microsoftonline.com",
             "cloud_graph_host_name": "graph.windows.net",
-            "msgraph_host": "graph.microsoft.com",
+            "msgraph_host": host(call),
             "rbac_url": "https://pas.windows.net",
     });
     trouble::respell_metadata(state, &mut body);
@@ -132,47 +136,6 @@ fn known_client(call: &Call) -> Result<String, Refusal> {
              tenant. You may have sent your authentication request to the wrong tenant."
         ),
     ))
-}
-
-/// The resource that a scope asks for, if the client may have tokens for it.
-fn resource(scope: &str, client: &str) -> Result<String, Refusal> {
-    let of_openid = ["openid", "offline_access", "profile", "email"];
-    let mut asked = scope.split_whitespace().filter(|one| !of_openid.contains(one));
-    // Without a resource of its own, a scope is one of Graph's.
-    let resource = asked.next().map_or(Some((GRAPH, "")), |one| one.rsplit_once('/'));
-    let Some((resource, _)) = resource.filter(|(name, _)| !name.is_empty()) else {
-        return Err(Refusal::new(
-            "invalid_scope",
-            70011,
-            format!(
-                "The provided request must include a 'scope' input parameter. The provided value for the input \
-                 parameter 'scope' is not valid. The scope {scope} is not valid."
-            ),
-        ));
-    };
-    if (resource == GRAPH || resource == "https://graph.microsoft.com") && client == CLIENT {
-        return Err(Refusal::new(
-            "invalid_grant",
-            65002,
-            format!(
-                "Consent between first party application '{client}' and first party resource '{GRAPH}' must \
-                 be configured via preauthorization - applications owned and operated by Microsoft must get approval \
-                 from the API owner before requesting tokens for that API."
-            ),
-        ));
-    }
-    if resource == UNREGISTERED_SERVER {
-        return Err(Refusal::new(
-            "invalid_resource",
-            500011,
-            format!(
-                "The resource principal named {resource} was not found in the tenant named Contoso. This can \
-                 happen if the application has not been installed by the administrator of the tenant or consented to \
-                 by any user in the tenant."
-            ),
-        ));
-    }
-    Ok(resource.to_owned())
 }
 
 /// A claims challenge is JSON (or the request is refused as malformed).
@@ -225,19 +188,21 @@ fn check_authorize(state: &State, call: &Call, client: &str) -> Result<(), Refus
         return Err(Refusal::new(error, number, text));
     }
     let scope = call.parameter("scope").ok_or_else(|| Refusal::missing("scope"))?;
-    resource(scope, client)?;
+    let resource = resource(state, scope, client)?;
     check_claims(call)?;
-    if state.on(Behaviour::ConsentRequired) {
-        return Err(Refusal { error: "consent_required", ..Refusal::not_consented() });
-    }
-    Ok(())
+    let consented = if state.on(Behaviour::ConsentRequired) {
+        Err(Refusal::not_consented())
+    } else {
+        check_consent(state, &resource)
+    };
+    consented.map_err(|refusal| Refusal { error: "consent_required", ..refusal })
 }
 
 fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
     tenant_id(tenant)?;
     let client = known_client(call)?;
     let scope = call.field("scope").ok_or_else(|| Refusal::missing("scope"))?;
-    resource(scope, &client)?;
+    resource(state, scope, &client)?;
     check_claims(call)?;
     let (device_code, user_code) = device::start(state, call, &client, scope);
     let message = format!(
@@ -263,15 +228,14 @@ fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal>
     let client = known_client(call)?;
     check_claims(call)?;
     let grant_type = call.field("grant_type").ok_or_else(|| Refusal::missing("grant_type"))?;
-    if DEVICE_CODE.contains(&grant_type) {
-        poll(state, call, tid)
-    } else if grant_type == "authorization_code" {
-        redeem(state, call, tid, &client)
-    } else if grant_type == "refresh_token" {
-        refresh(state, call, tid, &client)
-    } else {
-        let text = format!("The app requested an unsupported grant type '{grant_type}'.");
-        Err(Refusal::new("unsupported_grant_type", 70003, text))
+    match Step::of(grant_type) {
+        Some(Step::Poll) => poll(state, call, tid),
+        Some(Step::Code) => redeem(state, call, tid, &client),
+        Some(Step::Refresh) => refresh(state, call, tid, &client),
+        None => {
+            let text = format!("The app requested an unsupported grant type '{grant_type}'.");
+            Err(Refusal::new("unsupported_grant_type", 70003, text))
+        }
     }
 }
 
@@ -293,7 +257,8 @@ fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
         Poll::Unknown => Err(Refusal::bad_code()),
         Poll::WrongVerifier => Err(Refusal::wrong_verifier()),
         Poll::Granted { user, client, scope } => {
-            let resource = resource(&scope, &client)?;
+            let resource = resource(state, &scope, &client)?;
+            check_consent(state, &resource)?;
             let refresh_token = scope
                 .split_whitespace()
                 .any(|one| one == "offline_access")
@@ -315,7 +280,8 @@ fn redeem(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Rep
         refused => return Err(Refusal::unredeemed(&refused)),
     };
     let scope = call.field("scope").unwrap_or(&granted.scope);
-    let resource = resource(scope, client)?;
+    let resource = resource(state, scope, client)?;
+    check_consent(state, &resource)?;
     let lasting = granted.scope.split_whitespace().any(|one| one == "offline_access");
     let refresh_token = if lasting { authorization::first_refresh_token(state, &user, &granted) } else { None };
     let nonce = authorization::nonce(state, &granted);
@@ -333,7 +299,8 @@ fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Re
         return Err(Refusal::revoked());
     };
     let scope = call.field("scope").unwrap_or(&token.scope);
-    let resource = resource(scope, client)?;
+    let resource = resource(state, scope, client)?;
+    check_consent(state, &resource)?;
     let rotate = state.on(Behaviour::RotatedRefreshToken);
     let next = tokens::next_refresh_token(state, presented, rotate);
     let answer = issue(state, call, tid, (&token.user, client, scope, &resource), next, None);
@@ -344,26 +311,28 @@ fn issue(
     state: &State,
     call: &Call,
     tid: &str,
-    (user, client, scope, resource): (&str, &str, &str, &str),
+    (user, client, scope, resource): (&str, &str, &str, &Resource),
     refresh_token: Option<String>,
     nonce: Option<&str>,
 ) -> Answer {
     let lifetime = state.settings.token_lifetime.as_secs();
     let mut body = Map::new();
     body.insert("token_type".to_owned(), json!("Bearer"));
-    body.insert("scope".to_owned(), json!(format!("{resource}/user.read {resource}/.default")));
+    body.insert("scope".to_owned(), json!(resource.granted()));
     body.insert("expires_in".to_owned(), json!(lifetime));
     body.insert("ext_expires_in".to_owned(), json!(lifetime));
-    let access_token = tokens::entra_access_token(state, tid, user, client, resource);
+    let access_token = entra_tokens::access_token(state, &call.base, tid, user, client, resource);
     body.insert("access_token".to_owned(), json!(access_token));
     if let Some(refresh_token) = refresh_token {
         body.insert("refresh_token".to_owned(), json!(refresh_token));
     }
-    if scope.split_whitespace().any(|one| one == "openid") {
-        let issuer = format!("{}/{tid}/v2.0", call.base);
-        body.insert("id_token".to_owned(), json!(tokens::entra_id_token(state, &issuer, tid, user, client, nonce)));
+    // A service principal is nobody who could be identified by these two.
+    let person = state.settings.account != Account::App;
+    if person && scope.split_whitespace().any(|one| one == "openid") {
+        let id_token = entra_tokens::id_token(state, &call.base, tid, user, client, nonce);
+        body.insert("id_token".to_owned(), json!(id_token));
     }
-    if call.field("client_info") == Some("1") {
+    if person && call.field("client_info") == Some("1") {
         let info = json!({ "uid": people::object_id(user), "utid": tid });
         body.insert("client_info".to_owned(), json!(crate::base64url(&info)));
     }

@@ -10,6 +10,7 @@ use crate::form::escaped;
 use crate::keys::opaque;
 use crate::people::guid_of;
 use crate::reply::Answer;
+use crate::request::Step;
 use crate::state::{Call, State};
 use crate::trouble::with_escapes;
 
@@ -120,23 +121,18 @@ impl Refusal {
         format!("{prefix}{text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}")
     }
 
-    fn correlation_id(call: &Call) -> String {
-        let sent = call.header("client-request-id");
-        if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() }
-    }
-
     /// The same as the authorization endpoint sends it to the client, by its redirect address.
     pub(crate) fn parameters(&self, state: &State, call: &Call) -> Parameters {
         // `invalid_grant` is an error of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2).
         let error = if self.error == "invalid_grant" { "access_denied" } else { self.error };
-        let description = self.description(state, &guid_of(&opaque("trace")), &Self::correlation_id(call));
+        let description = self.description(state, &guid_of(&opaque("trace")), &correlation_id(call));
         let uri = format!("https://login.microsoftonline.com/error?code={}", self.number);
         vec![("error", error.to_owned()), ("error_description", description), ("error_uri", uri)]
     }
 
     /// The same as a page, where the person is the one to tell.
     pub(crate) fn page(&self, state: &State, call: &Call) -> Answer {
-        let description = self.description(state, &guid_of(&opaque("trace")), &Self::correlation_id(call));
+        let description = self.description(state, &guid_of(&opaque("trace")), &correlation_id(call));
         let page = format!(
             "<!DOCTYPE html>\n<title>Sign in to your account</title>\n<h1>Sorry, but we're having trouble signing you \
              in.</h1>\n<p>{}</p>\n",
@@ -149,7 +145,7 @@ impl Refusal {
     pub(crate) fn answer(&self, state: &State, call: &Call) -> Answer {
         let timestamp = calendar::entra(state.now());
         let trace_id = guid_of(&opaque("trace"));
-        let correlation_id = Self::correlation_id(call);
+        let correlation_id = correlation_id(call);
         let Self { error, number, .. } = self;
         let description = self.description(state, &trace_id, &correlation_id);
         let mut body = Map::new();
@@ -176,18 +172,23 @@ impl Refusal {
     }
 }
 
+/// What support finds a request by: as the client wants it, where it says.
+fn correlation_id(call: &Call) -> String {
+    let sent = call.header("client-request-id");
+    if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() }
+}
+
+/// A refusal with those fields, and the ids and the time that every one of Entra's has.
+pub(crate) fn refused_with(state: &State, call: &Call, fields: &Value) -> Answer {
+    let mut body = fields.as_object().cloned().unwrap_or_default();
+    body.insert("timestamp".to_owned(), json!(calendar::entra(state.now())));
+    body.insert("trace_id".to_owned(), json!(guid_of(&opaque("trace"))));
+    body.insert("correlation_id".to_owned(), json!(correlation_id(call)));
+    Answer::json(400, &Value::Object(body))
+}
+
 /// A behaviour and the refusal it asks for.
 type Asked = (Behaviour, fn() -> Refusal);
-
-/// What a token request brings.
-pub(crate) enum Step {
-    /// A device code.
-    Poll,
-    /// An authorization code.
-    Code,
-    /// A refresh token.
-    Refresh,
-}
 
 /// The refusal that a behaviour asks for, at one kind of token request.
 pub(crate) fn refusal_of_behaviour(state: &State, step: Step) -> Option<Refusal> {

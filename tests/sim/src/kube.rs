@@ -38,6 +38,7 @@ fn authenticate(state: &State, call: &Call) -> Option<Value> {
     let claims = state.keys.verify(call.header("authorization").strip_prefix("Bearer ")?)?;
     let now = state.now();
     let audience = claims["aud"].as_str()?;
+    let audience = audience.strip_prefix("spn:").unwrap_or(audience);
     let ours = [SERVER, OTHER_SERVER, OIDC_CLIENT].contains(&audience);
     let in_time = claims["exp"].as_i64()? > now && claims["nbf"].as_i64().is_none_or(|start| start <= now);
     (ours && in_time).then_some(claims)

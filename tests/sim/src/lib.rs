@@ -1,8 +1,8 @@
 //! The simulated world that `kubectl-login` is tested against.
 //!
-//! One [`World`] is an Entra-shaped cloud with two tenants, a plain OpenID Connect issuer, and a small Kubernetes API
-//! that checks the signature of the bearer token; all on loopback ports of their own, all in this process. It is well
-//! behaved until a [`Behaviour`] is set. A person who approves device codes and browser sign-ins is simulated too, and
+//! One [`World`] is an Entra-shaped cloud with two tenants and its Graph, a plain OpenID Connect issuer, and a small
+//! Kubernetes API that checks the signature of the bearer token; all on loopback ports of their own, all in this
+//! process. It is well behaved until a [`Behaviour`] is set. A person who approves device codes and browser sign-ins is simulated too, and
 //! can be told to refuse, to be somebody else, or to wait until a test says so.
 //!
 //! The tests that use it are plain synchronous Rust: nothing here asks for an async runtime.
@@ -22,17 +22,22 @@ mod behaviour;
 mod calendar;
 mod callback;
 mod device;
+mod directory;
 mod entra;
 mod entra_errors;
+mod entra_tokens;
 mod form;
+mod graph;
 mod isolate;
 mod keys;
+mod knobs;
 mod kube;
 mod kubeconfig;
 mod oidc;
 mod people;
 mod reply;
 mod request;
+mod resource;
 mod server;
 mod state;
 mod tls;
@@ -47,8 +52,8 @@ use serde_json::Value;
 pub use behaviour::Behaviour;
 pub use form::Form;
 pub use isolate::isolate;
-pub use people::{ALICE, BOB};
-pub use request::{Log, Request, Server};
+pub use people::{ALICE, BOB, group_ids};
+pub use request::{Log, Request, Server, Step};
 pub use world::World;
 
 /// The tenant, also reached as `common`, `organizations` and `contoso.example`.

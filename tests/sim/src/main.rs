@@ -35,6 +35,9 @@ enum Action {
         /// How long tokens are good, in seconds.
         #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
         lifetime: u64,
+        /// In how many groups everybody is.
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        groups: usize,
         /// Leave the approving to a person, on the page that is printed.
         #[arg(long)]
         no_approve: bool,
@@ -50,10 +53,11 @@ fn behaviour(name: &str) -> Result<Behaviour, String> {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Action::Demo => demo::run(),
-        Action::Serve { behaviours, interval, lifetime, no_approve } => {
+        Action::Serve { behaviours, interval, lifetime, groups, no_approve } => {
             let world = World::start_with(&behaviours);
             world.set_interval(Some(interval));
             world.set_token_lifetime(Duration::from_secs(lifetime));
+            world.set_groups(groups);
             world.approve_automatically(!no_approve);
             serve(&world).map_err(|error| format!("standard input or output: {error}"))
         }
@@ -77,7 +81,7 @@ fn serve(world: &World) -> io::Result<()> {
     let facts = json!({
         "authority": world.authority(), "tls_authority": world.tls_authority(),
         "issuer": world.issuer(), "tls_issuer": world.tls_issuer(),
-        "kube_url": world.kube_url(), "ca_file": world.ca_file(), "approval_page": world.approval_page(),
+        "graph_url": world.graph_url(), "kube_url": world.kube_url(), "ca_file": world.ca_file(), "approval_page": world.approval_page(),
         "tenant": TENANT, "client": CLIENT, "server": SERVER, "oidc_client": OIDC_CLIENT,
     });
     let mut stdout = io::stdout().lock();

@@ -31,12 +31,22 @@ pub(crate) fn display_name(user: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The first `count` groups by object id, as Entra names them.
-pub(crate) fn group_ids(count: usize) -> Vec<String> {
-    (1..=count).map(|number| format!("{number:08x}-0000-4000-8000-000000000000")).collect()
+/// The object ids of the first `count` groups, as Entra names them. Group 7 has the display name `Group 7`.
+pub fn group_ids(count: usize) -> Vec<String> {
+    (1..=count).map(group_id).collect()
 }
 
-/// The first `count` groups by name, as a plain issuer names them.
-pub(crate) fn group_names(count: usize) -> Vec<String> {
-    (1..=count).map(|number| format!("group-{number}")).collect()
+/// The object id of one group, counted from 1.
+pub(crate) fn group_id(number: usize) -> String {
+    format!("{number:08x}-0000-4000-8000-000000000000")
+}
+
+/// The number that an object id begins with.
+pub(crate) fn group_number(id: &str) -> Option<usize> {
+    usize::from_str_radix(id.split('-').next()?, 16).ok()
+}
+
+/// `Group 7`, for an object id; a group that was given another id is named after that.
+pub(crate) fn group_display_name(id: &str) -> String {
+    group_number(id).map_or_else(|| format!("Group {id}"), |number| format!("Group {number}"))
 }

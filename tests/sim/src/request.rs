@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use serde_json::Value;
+
 /// Which part of the world was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -10,8 +12,33 @@ pub enum Server {
     Entra,
     /// The plain OpenID Connect issuer.
     Oidc,
+    /// Microsoft Graph, and what a hostile token says is Graph.
+    Graph,
     /// The Kubernetes API.
     Kube,
+}
+
+/// What a token request brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A device code.
+    Poll,
+    /// An authorization code.
+    Code,
+    /// A refresh token.
+    Refresh,
+}
+
+impl Step {
+    /// The step of a grant type.
+    pub(crate) fn of(grant_type: &str) -> Option<Self> {
+        match grant_type {
+            "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => Some(Self::Poll),
+            "authorization_code" => Some(Self::Code),
+            "refresh_token" => Some(Self::Refresh),
+            _ => None,
+        }
+    }
 }
 
 /// One request, as it arrived.
@@ -30,6 +57,8 @@ pub struct Request {
     pub query: BTreeMap<String, String>,
     /// The form fields of an `application/x-www-form-urlencoded` body, decoded.
     pub form: BTreeMap<String, String>,
+    /// An `application/json` body; null if there was none.
+    pub body: Value,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The status it was answered with; 0 while it waits, and for ever if it stalled or lost its connection.

@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request as HttpRequest, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -24,7 +25,7 @@ use url::form_urlencoded;
 use crate::reply::{Answer, Reply};
 use crate::request::{Request, Server};
 use crate::state::{Call, Shared, State};
-use crate::{calendar, entra, kube, oidc};
+use crate::{calendar, entra, graph, kube, oidc};
 
 /// More than any honest client sends.
 const LARGEST_BODY: usize = 1 << 20;
@@ -32,7 +33,7 @@ const LARGEST_BODY: usize = 1 << 20;
 /// What listens behind a port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Port {
-    /// Both issuers.
+    /// Both issuers, and Graph.
     Issuers,
     /// The Kubernetes API.
     Kube,
@@ -96,6 +97,7 @@ async fn answer(
     let server = match port {
         Port::Kube => Server::Kube,
         Port::Issuers if path == "/oidc" || path.starts_with("/oidc/") => Server::Oidc,
+        Port::Issuers if graph::is_path(&path) => Server::Graph,
         Port::Issuers => Server::Entra,
     };
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
@@ -107,10 +109,13 @@ async fn answer(
         path,
         query: pairs(head.uri.query().unwrap_or_default().as_bytes()),
         form: BTreeMap::new(),
+        body: Value::Null,
         headers: headers(&head.headers),
     };
     if call.header("content-type").starts_with("application/x-www-form-urlencoded") {
         call.form = pairs(&body);
+    } else if call.header("content-type").starts_with("application/json") {
+        call.body = serde_json::from_slice(&body).unwrap_or_default();
     }
 
     let (reply, now) = {
@@ -119,6 +124,7 @@ async fn answer(
         let reply = match server {
             Server::Entra => entra::answer(&mut state, &call),
             Server::Oidc => oidc::answer(&mut state, &call),
+            Server::Graph => graph::answer(&mut state, &call),
             Server::Kube => kube::answer(&state, &call),
         };
         (reply, state.now())
@@ -150,6 +156,7 @@ fn record(state: &mut State, call: &Call, tls: bool) -> u64 {
         path: call.path.clone(),
         query: call.query.clone(),
         form: call.form.clone(),
+        body: call.body.clone(),
         headers: call.headers.clone(),
         status: 0,
         too_early: false,

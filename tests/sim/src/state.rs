@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::authorization::Authorization;
 use crate::behaviour::Behaviour;
 use crate::calendar;
 use crate::device::DeviceGrant;
+use crate::directory::{Account, Membership};
 use crate::keys::Keys;
 use crate::people::{ALICE, BOB};
 use crate::request::{Log, Server};
+use crate::trouble::Ordered;
 
 /// The state and its bell.
 pub(crate) struct Shared {
@@ -57,6 +61,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) form: BTreeMap<String, String>,
+    pub(crate) body: Value,
     pub(crate) headers: BTreeMap<String, String>,
 }
 
@@ -99,7 +104,10 @@ pub(crate) struct Settings {
     pub(crate) authorization_code_lifetime: Duration,
     pub(crate) interval: Option<u64>,
     pub(crate) clock_offset: i64,
-    pub(crate) groups: usize,
+    pub(crate) groups: Membership,
+    pub(crate) account: Account,
+    pub(crate) roles: Vec<String>,
+    pub(crate) refusals: Vec<Ordered>,
     pub(crate) client_secret: Option<String>,
     pub(crate) server_error_times: u32,
     pub(crate) token_delay: Duration,
@@ -109,8 +117,10 @@ pub(crate) struct Settings {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     behaviours: BTreeSet<Behaviour>,
-    /// How often a behaviour that wears off has shown, since it was set.
-    shown: HashMap<Behaviour, u32>,
+    /// How often a behaviour that wears off has shown, since it was set: at a kind of request, where those count apart.
+    shown: HashMap<(Behaviour, String), u32>,
+    /// Where the issuers and Graph are, scheme and host and port.
+    pub(crate) origins: Vec<String>,
     pub(crate) log: Log,
     pub(crate) last_id: u64,
     pub(crate) grants: Vec<DeviceGrant>,
@@ -141,13 +151,17 @@ impl State {
                 authorization_code_lifetime: Duration::from_secs(60),
                 interval: Some(1),
                 clock_offset: 0,
-                groups: 3,
+                groups: Membership::of(3),
+                account: Account::Member,
+                roles: Vec::new(),
+                refusals: Vec::new(),
                 client_secret: None,
                 server_error_times: 1,
                 token_delay: Duration::from_secs(1),
             },
             behaviours: BTreeSet::new(),
             shown: HashMap::new(),
+            origins: Vec::new(),
             log: Log::default(),
             last_id: 0,
             grants: Vec::new(),
@@ -166,7 +180,7 @@ impl State {
 
     pub(crate) fn set(&mut self, behaviour: Behaviour) {
         self.behaviours.insert(behaviour);
-        self.shown.remove(&behaviour);
+        self.shown.retain(|(shown, _), _| *shown != behaviour);
         if behaviour == Behaviour::Token503WithRetryAfter {
             self.retry_after = None;
         }
@@ -187,10 +201,15 @@ impl State {
 
     /// How often a behaviour has shown, this time included; 0 if it is not set.
     pub(crate) fn show(&mut self, behaviour: Behaviour) -> u32 {
+        self.show_at("", behaviour)
+    }
+
+    /// The same for one kind of request.
+    pub(crate) fn show_at(&mut self, kind: &str, behaviour: Behaviour) -> u32 {
         if !self.on(behaviour) {
             return 0;
         }
-        let shown = self.shown.entry(behaviour).or_default();
+        let shown = self.shown.entry((behaviour, kind.to_owned())).or_default();
         *shown += 1;
         *shown
     }

@@ -4,16 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::keys::{Signing, opaque};
-use crate::people::{display_name, group_ids, group_names, guid_of, object_id, subject};
+use crate::people::{display_name, guid_of, subject};
 use crate::request::Server;
 use crate::state::{RefreshToken, State};
 use crate::trouble::with_escapes;
 
-/// Over this many groups Entra leaves the claim out and says where to ask instead.
-const MOST_GROUPS: usize = 200;
-
 /// Claims that every token has: who issued it, when, until when.
-fn times(state: &State, issuer: &str) -> Map<String, Value> {
+pub(crate) fn times(state: &State, issuer: &str) -> Map<String, Value> {
     let now = state.now();
     let mut claims = Map::new();
     claims.insert("iss".to_owned(), json!(issuer));
@@ -24,54 +21,11 @@ fn times(state: &State, issuer: &str) -> Map<String, Value> {
     claims
 }
 
-fn extended(mut claims: Map<String, Value>, more: Value) -> Map<String, Value> {
+pub(crate) fn extended(mut claims: Map<String, Value>, more: Value) -> Map<String, Value> {
     if let Value::Object(more) = more {
         claims.extend(more);
     }
     claims
-}
-
-/// Entra's access token for an AKS cluster: version 1.0, as the AKS server application asks for.
-pub(crate) fn entra_access_token(state: &State, tenant: &str, user: &str, client: &str, resource: &str) -> String {
-    if state.on(Behaviour::OpaqueAccessToken) {
-        return opaque("opaque-");
-    }
-    let oid = object_id(user);
-    let name = with_escapes(state, &display_name(user));
-    let mut claims = extended(
-        times(state, &format!("https://sts.windows.net/{tenant}/")),
-        json!({
-            "aud": resource, "nbf": state.now(), "acr": "1", "amr": ["pwd", "mfa"],
-            "appid": client, "appidacr": "0", "ipaddr": "192.0.2.1", "name": name, "oid": oid,
-            "scp": "user.read", "sub": subject(user), "tid": tenant, "unique_name": user, "upn": user,
-            "uti": &opaque("")[..22], "ver": "1.0",
-        }),
-    );
-    let groups = state.settings.groups;
-    if groups > MOST_GROUPS {
-        let endpoint = format!("https://graph.windows.net/{tenant}/users/{oid}/getMemberObjects");
-        claims.insert("_claim_names".to_owned(), json!({ "groups": "src1" }));
-        claims.insert("_claim_sources".to_owned(), json!({ "src1": { "endpoint": endpoint } }));
-    } else {
-        claims.insert("groups".to_owned(), json!(group_ids(groups)));
-    }
-    state.keys.sign(&Value::Object(claims), Signing::Right)
-}
-
-/// Entra's ID token, version 2.0.
-pub(crate) fn entra_id_token(
-    state: &State,
-    issuer: &str,
-    tenant: &str,
-    user: &str,
-    client: &str,
-    nonce: Option<&str>,
-) -> String {
-    let claims = json!({
-        "aud": client, "nbf": state.now(), "name": with_escapes(state, &display_name(user)), "oid": object_id(user),
-        "preferred_username": user, "sub": subject(user), "tid": tenant, "uti": &opaque("")[..22], "ver": "2.0",
-    });
-    id_token(state, extended(times(state, issuer), claims), nonce)
 }
 
 /// The plain issuer's ID token: the one its cluster takes.
@@ -96,12 +50,12 @@ pub(crate) fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
     json!({
         "aud": client, "sub": subject(user), "email": user, "email_verified": true,
         "name": with_escapes(state, &display_name(user)), "preferred_username": user,
-        "groups": group_names(state.settings.groups), "auth_time": state.now(), "jti": guid_of(&opaque("")),
+        "groups": state.settings.groups.names(), "auth_time": state.now(), "jti": guid_of(&opaque("")),
     })
 }
 
 /// Signs an ID token, spoilt as the behaviours want it.
-fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Option<&str>) -> String {
+pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Option<&str>) -> String {
     if let Some(nonce) = nonce {
         claims.insert("nonce".to_owned(), json!(nonce));
     }

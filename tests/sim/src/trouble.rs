@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
+use crate::entra_errors::refused_with;
 use crate::reply::{Answer, Reply};
+use crate::request::{Server, Step};
 use crate::state::{Call, State};
 
 /// What a redirect points to; it answers like the path without it, so that following one works and is seen.
@@ -23,12 +25,29 @@ fn oversized() -> Reply {
     Answer::json(200, &json!({ "access_token": "opaque", "token_type": "Bearer", "padding": padding })).into()
 }
 
-fn redirect(call: &Call) -> Reply {
-    let target = format!("{}{}{MOVED}", call.base, call.path);
-    Answer::text(307, "moved\n").with("location", target).into()
+/// A refusal that a test has ordered for one kind of token request.
+pub(crate) struct Ordered {
+    pub(crate) step: Step,
+    pub(crate) body: Value,
+    /// Only for requests that answer no claims challenge.
+    pub(crate) unless_claims: bool,
 }
 
-fn unavailable() -> Answer {
+fn redirect(call: &Call) -> Reply {
+    redirect_to(&call.base, call)
+}
+
+/// A redirect of a request to the same path on a host.
+pub(crate) fn redirect_to(base: &str, call: &Call) -> Reply {
+    Answer::text(307, "moved\n").with("location", format!("{base}{}{MOVED}", call.path)).into()
+}
+
+/// An answer that says it is JSON.
+pub(crate) fn no_json() -> Reply {
+    Answer::json(200, &Value::Null).with_body(NO_JSON).into()
+}
+
+pub(crate) fn unavailable() -> Answer {
     Answer::text(503, "Service Unavailable\n")
 }
 
@@ -41,7 +60,7 @@ pub(crate) fn at_discovery(state: &State) -> Option<Reply> {
     } else if state.on(Behaviour::Discovery404) {
         Some(Answer::text(404, "not found\n").into())
     } else if state.on(Behaviour::NotJsonDiscovery) {
-        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+        Some(no_json())
     } else {
         None
     }
@@ -92,7 +111,7 @@ pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
     } else if state.on(Behaviour::Always503) {
         Some(unavailable().into())
     } else if state.on(Behaviour::NotJsonDevice) {
-        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+        Some(no_json())
     } else if state.on(Behaviour::RedirectDevice) && !call.path.ends_with(MOVED) {
         Some(redirect(call))
     } else {
@@ -136,6 +155,9 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
             return Some(unavailable().with("retry-after", RETRY_AFTER.as_secs().to_string()).into());
         }
     }
+    if let Some(answer) = ordered(state, call) {
+        return Some(answer.into());
+    }
     let times = state.settings.server_error_times;
     if (1..=times).contains(&state.show(Behaviour::ServerError)) {
         return Some(Answer::text(500, "Internal Server Error\n").into());
@@ -147,7 +169,7 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     } else if state.on(Behaviour::OversizedAnswer) {
         Some(oversized())
     } else if state.on(Behaviour::NotJson) {
-        Some(Answer::json(200, &Value::Null).with_body(NO_JSON).into())
+        Some(no_json())
     } else if state.on(Behaviour::JsonArray) {
         Some(Answer::json(200, &json!(["access_token", "opaque"])).into())
     } else if state.on(Behaviour::RedirectToken) && !call.path.ends_with(MOVED) {
@@ -155,6 +177,17 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     } else {
         None
     }
+}
+
+fn ordered(state: &State, call: &Call) -> Option<Answer> {
+    let step = Step::of(call.field("grant_type")?)?;
+    let answered = call.field("claims").is_some();
+    let refusals = &state.settings.refusals;
+    let refusal = refusals.iter().find(|one| one.step == step && !(one.unless_claims && answered))?;
+    Some(match call.server {
+        Server::Entra => refused_with(state, call, &refusal.body),
+        _ => Answer::json(400, &refusal.body),
+    })
 }
 
 /// Puts a token answer off, where that is set.
@@ -174,11 +207,11 @@ pub(crate) fn respell_numbers(state: &State, body: &mut Map<String, Value>) {
 /// Text with terminal escapes in it (clear the screen, rename the window, ring, an 8-bit CSI, turn the writing
 /// direction), where that is set.
 pub(crate) fn with_escapes(state: &State, text: &str) -> String {
-    if state.on(Behaviour::ControlCharacters) {
-        format!("\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m{text}\r\n\u{1b}[1Aforged\u{202e}line")
-    } else {
-        text.to_owned()
-    }
+    if state.on(Behaviour::ControlCharacters) { escapes(text) } else { text.to_owned() }
+}
+
+pub(crate) fn escapes(text: &str) -> String {
+    format!("\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m{text}\r\n\u{1b}[1Aforged\u{202e}line")
 }
 
 /// Spells the verification URI of a device answer as the behaviours want it.

@@ -16,11 +16,11 @@ use crate::request::{Log, Request};
 use crate::server::{Port, listen};
 use crate::state::{Shared, State};
 use crate::tls::Tls;
-use crate::{tokens, trouble};
+use crate::{graph, trouble};
 
 /// A running world. It ends, and its connections with it, when this is dropped.
 pub struct World {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     plain: SocketAddr,
     secure: SocketAddr,
     kube: SocketAddr,
@@ -82,6 +82,10 @@ impl World {
         let plain = open(Port::Issuers, None);
         let secure = open(Port::Issuers, Some(acceptor.clone()));
         let kube = open(Port::Kube, Some(acceptor));
+        shared.lock().origins = [("http", plain), ("https", secure)]
+            .iter()
+            .flat_map(|(scheme, at)| [format!("{scheme}://{at}"), format!("{scheme}://localhost:{}", at.port())])
+            .collect();
         let folder = tempfile::Builder::new().prefix("sim-").tempdir().expect("a temporary folder");
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, &tls.ca_pem).expect("a file in the temporary folder");
@@ -109,6 +113,16 @@ impl World {
     /// The same issuer over https. The `iss` of its tokens is this URL.
     pub fn tls_issuer(&self) -> String {
         format!("https://{}/oidc", self.secure)
+    }
+
+    /// Microsoft Graph, `http://127.0.0.1:PORT`, without the `/v1.0`.
+    pub fn graph_url(&self) -> String {
+        format!("http://{}", self.plain)
+    }
+
+    /// The same Graph over https.
+    pub fn tls_graph_url(&self) -> String {
+        format!("https://{}", self.secure)
     }
 
     /// The Kubernetes API, `https://127.0.0.1:PORT`.
@@ -303,6 +317,17 @@ impl World {
         self.count(trouble::MOVED)
     }
 
+    /// How many requests went to the claim source of [`Behaviour::HostileClaimSource`]: none from a client that does not
+    /// believe what a token says about where to ask.
+    pub fn claim_source_contacted(&self) -> usize {
+        self.count(graph::CLAIM_SOURCE)
+    }
+
+    /// How many requests followed the `@odata.nextLink` of [`Behaviour::GraphNextLinkElsewhere`].
+    pub fn next_links_elsewhere_followed(&self) -> usize {
+        self.shared.lock().log.entries.iter().filter(|request| graph::is_elsewhere(&request.query)).count()
+    }
+
     /// How many families of refresh tokens died because a used one came back, or the code they go back to.
     pub fn families_revoked(&self) -> usize {
         self.shared.lock().families_revoked
@@ -314,63 +339,5 @@ impl World {
         state.log = Log::default();
         state.old_grants = state.grants.len();
         state.old_authorizations = state.authorizations.len();
-    }
-
-    // Knobs.
-
-    /// How long tokens issued from now on are good; an hour unless set. Whole seconds count.
-    pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.shared.lock().settings.token_lifetime = lifetime;
-    }
-
-    /// How long device codes handed out from now on are good; 15 minutes unless set.
-    pub fn set_code_lifetime(&self, lifetime: Duration) {
-        self.shared.lock().settings.code_lifetime = lifetime;
-    }
-
-    /// How long authorization codes handed out from now on are good; a minute unless set.
-    pub fn set_authorization_code_lifetime(&self, lifetime: Duration) {
-        self.shared.lock().settings.authorization_code_lifetime = lifetime;
-    }
-
-    /// The polling interval in seconds, 1 unless set. `None` leaves it out of the answer; then, and at 0, polls are
-    /// expected at RFC 8628's five seconds.
-    pub fn set_interval(&self, seconds: Option<u64>) {
-        self.shared.lock().settings.interval = seconds;
-    }
-
-    /// Shifts the world's clock by so many seconds: `iat`, `nbf`, `exp`, the `Date` header, the API server's checks.
-    pub fn set_clock_offset(&self, seconds: i64) {
-        self.shared.lock().settings.clock_offset = seconds;
-    }
-
-    /// In how many groups everybody is; 3 unless set. Over 200 Entra leaves the claim out.
-    pub fn set_groups(&self, count: usize) {
-        self.shared.lock().settings.groups = count;
-    }
-
-    /// The secret the plain issuer's client has to bring, by form or by HTTP Basic; none unless set.
-    pub fn set_client_secret(&self, secret: Option<&str>) {
-        self.shared.lock().settings.client_secret = secret.map(str::to_owned);
-    }
-
-    /// How often [`Behaviour::ServerError`] shows; once unless set.
-    pub fn set_server_error_times(&self, times: u32) {
-        self.shared.lock().settings.server_error_times = times;
-    }
-
-    /// How late [`Behaviour::DelayToken`] answers; a second unless set.
-    pub fn set_token_delay(&self, delay: Duration) {
-        self.shared.lock().settings.token_delay = delay;
-    }
-
-    /// Ends every refresh token there is, of both issuers.
-    pub fn revoke_all(&self) {
-        tokens::revoke_all(&mut self.shared.lock());
-    }
-
-    /// Signs with a new key from now on. The key set holds the one before it as well.
-    pub fn rotate_keys(&self) {
-        self.shared.lock().keys.current += 1;
     }
 }

@@ -76,6 +76,12 @@ pub(crate) fn get_with_token(world: &World, url: &str, token: &str) -> Answer {
     send(world, "GET", url, &[format!("authorization: Bearer {token}")], "")
 }
 
+/// Posts JSON with a bearer token.
+pub(crate) fn post_json(world: &World, url: &str, token: &str, body: &Value) -> Answer {
+    let headers = [format!("authorization: Bearer {token}"), "content-type: application/json".to_owned()];
+    send(world, "POST", url, &headers, &body.to_string())
+}
+
 pub(crate) fn post(world: &World, url: &str, fields: &[(&str, &str)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     send(world, "POST", url, &["content-type: application/x-www-form-urlencoded".to_owned()], &body)

@@ -96,11 +96,16 @@ impl Client {
     }
 
     pub(crate) fn refresh(&self, world: &World, token: &Value) -> Answer {
-        let fields = [
+        self.refresh_with(world, token, &[])
+    }
+
+    pub(crate) fn refresh_with(&self, world: &World, token: &Value, more: &[(&str, &str)]) -> Answer {
+        let mut fields = vec![
             ("grant_type", "refresh_token"),
             ("client_id", self.fields["client_id"].as_str()),
             ("refresh_token", token.as_str().expect("a refresh token")),
         ];
+        fields.extend(more);
         post(world, &self.token, &fields)
     }
 }

@@ -3,5 +3,7 @@
 mod authorize;
 mod client;
 mod code_client;
+mod entra_tokens;
+mod graph;
 mod kubectl;
 mod world;
