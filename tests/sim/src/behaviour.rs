@@ -46,6 +46,7 @@ behaviours! {
     NoDeviceEndpoint "no_device_endpoint"
         "Discovery of the OIDC issuer names no device authorization endpoint.",
     NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
+    NoUserinfoEndpoint "no_userinfo_endpoint" "Discovery of the OIDC issuer names no userinfo endpoint.",
 
     Keys503 "keys_503" "The key set of the OIDC issuer is answered 503.",
     StallKeys "stall_keys" "The key set of the OIDC issuer is asked for and never answered.",
@@ -146,6 +147,13 @@ behaviours! {
     IdTokenExpired "id_token_expired" "The ID token ended an hour ago.",
     IdTokenUnknownKidOnce "id_token_unknown_kid_once"
         "The ID token's key is in the key set only from its second fetch on.",
+
+    // What the OIDC issuer says about groups.
+    GroupsOnlyInUserinfo "groups_only_in_userinfo"
+        "The OIDC issuer's tokens name no groups and roles; its userinfo endpoint does.",
+    NoGroupsAnywhere "no_groups_anywhere" "The OIDC issuer names no groups and roles at all.",
+    UserinfoUnavailable "userinfo_unavailable" "The userinfo endpoint answers 503.",
+    UserinfoOtherSubject "userinfo_other_subject" "The userinfo endpoint's `sub` is somebody else's.",
 
     // What Entra's access tokens say about groups, and which shape they have.
     Hasgroups "hasgroups" "Over 200 groups, the token says `hasgroups` and names no claim source.",

@@ -83,6 +83,7 @@ fn discovery(state: &State, call: &Call) -> Reply {
     for (behaviour, field) in [
         (Behaviour::NoDeviceEndpoint, "device_authorization_endpoint"),
         (Behaviour::NoRevocationEndpoint, "revocation_endpoint"),
+        (Behaviour::NoUserinfoEndpoint, "userinfo_endpoint"),
     ] {
         if let (true, Some(fields)) = (state.on(behaviour), body.as_object_mut()) {
             fields.remove(field);
@@ -323,9 +324,12 @@ fn revoke(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
 }
 
 fn userinfo(state: &State, call: &Call) -> Answer {
+    if state.on(Behaviour::UserinfoUnavailable) {
+        return trouble::unavailable();
+    }
     let token = call.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
     match state.access_tokens.get(token) {
-        Some(user) => Answer::json(200, &tokens::oidc_claims(state, user, OIDC_CLIENT)),
+        Some(user) => Answer::json(200, &tokens::userinfo(state, user)),
         None => Answer::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
     }
 }

@@ -45,13 +45,35 @@ pub(crate) fn oidc_access_token(state: &mut State, issuer: &str, user: &str, cli
     token
 }
 
-/// What the plain issuer says about a user.
-pub(crate) fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
-    json!({
-        "aud": client, "sub": subject(user), "email": user, "email_verified": true,
-        "name": with_escapes(state, &display_name(user)), "preferred_username": user,
-        "groups": state.settings.groups.names(), "auth_time": state.now(), "jti": guid_of(&opaque("")),
-    })
+/// What the plain issuer's tokens say about a user.
+fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
+    let claims = oidc_person(state, user, !state.on(Behaviour::GroupsOnlyInUserinfo));
+    let more = json!({ "aud": client, "auth_time": state.now(), "jti": guid_of(&opaque("")) });
+    Value::Object(extended(claims, more))
+}
+
+/// What the plain issuer says about a user at its userinfo endpoint (OpenID Connect Core 5.3.2).
+pub(crate) fn userinfo(state: &State, user: &str) -> Value {
+    let mut claims = oidc_person(state, user, true);
+    if state.on(Behaviour::UserinfoOtherSubject) {
+        claims.insert("sub".to_owned(), json!(subject("somebody else")));
+    }
+    Value::Object(claims)
+}
+
+fn oidc_person(state: &State, user: &str, with_groups: bool) -> Map<String, Value> {
+    let groups = &state.settings.groups;
+    let person = json!({
+        "sub": subject(user), "email": user, "email_verified": true,
+        "name": with_escapes(state, &display_name(user)), "preferred_username": user, "department": "engineering",
+    });
+    let person = extended(Map::new(), person);
+    if with_groups && !state.on(Behaviour::NoGroupsAnywhere) {
+        let roles: Vec<String> = (1..=groups.len()).map(|number| format!("role-{number}")).collect();
+        extended(person, json!({ "groups": groups.names(), "roles": roles }))
+    } else {
+        person
+    }
 }
 
 /// Signs an ID token, spoilt as the behaviours want it.

@@ -6,4 +6,5 @@ mod code_client;
 mod entra_tokens;
 mod graph;
 mod kubectl;
+mod oidc_groups;
 mod world;
