@@ -4,7 +4,7 @@
 //!
 //! - [`session`]: the one road to a token: remembered, refreshed, signed in; locks and shared outcomes.
 //! - [`signin`]: one file per way of signing in, behind one trait.
-//! - [`entra`]: what is special about Microsoft Entra ID: clouds, scopes, advice on its errors.
+//! - [`entra`]: what is special about Microsoft Entra ID: clouds, scopes, the catalogue of its refusals.
 //! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.

@@ -9,29 +9,11 @@ mod scripted;
 use std::time::Duration;
 
 use common::{AKS, Home, Run, at_once};
-use scripted::{Line, Scripted, json as json_answer};
+use scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json as json_answer, tokens};
 use serde_json::{Value, json};
 
 /// Clocks of two processes are compared.
 const LENIENCE: Duration = Duration::from_millis(200);
-
-const DEVICE_CODE: &str = "device-code-that-nobody-should-see";
-const REFRESH_TOKEN: &str = "refresh-token-that-nobody-should-see";
-
-fn device(url: &str) -> Line {
-    let answer = json!({
-        "device_code": DEVICE_CODE, "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
-        "expires_in": 60, "interval": 1,
-    });
-    json_answer("200 OK", &answer)
-}
-
-fn tokens(access_token: &str) -> Line {
-    let answer = json!({
-        "token_type": "Bearer", "access_token": access_token, "refresh_token": REFRESH_TOKEN, "expires_in": 3600,
-    });
-    json_answer("200 OK", &answer)
-}
 
 fn error(status: &'static str, body: &Value) -> Line {
     json_answer(status, body)

@@ -1,7 +1,7 @@
 //! What is special about Microsoft Entra ID: its clouds and endpoints, the audiences that are nobody's cluster, and
 //! what its errors mean. It must not know how anything is kept or shown.
 
-pub mod advice;
 pub mod audience;
 pub mod cloud;
 pub mod graph;
+pub mod refusals;

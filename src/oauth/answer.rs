@@ -87,13 +87,12 @@ impl ErrorAnswer {
             let value = text.split_once(label)?.1.split_whitespace().take(if label == "Timestamp:" { 2 } else { 1 });
             Some(value.collect::<Vec<_>>().join(" "))
         };
-        let number = text.split_once("AADSTS").map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next());
         ErrorAnswer {
             error: error.to_owned(),
             error_description: description.map(str::to_owned),
             suberror: None,
             claims: None,
-            error_codes: number.flatten().and_then(|number| number.parse().ok()).map(|number| vec![number]),
+            error_codes: None,
             correlation_id: after("Correlation ID:"),
             trace_id: after("Trace ID:"),
             timestamp: after("Timestamp:"),
@@ -163,9 +162,38 @@ impl ErrorAnswer {
         printable(&text[..end.unwrap_or(text.len())], 400)
     }
 
+    /// Entra's numbers, the first one as it is shown. Where the object has none, the text may.
+    pub fn numbers(&self) -> Vec<u64> {
+        let in_text = || {
+            let (_, rest) = self.error_description.as_deref()?.split_once("AADSTS")?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        match self.error_codes.as_deref() {
+            Some(numbers @ [_, ..]) => numbers.to_vec(),
+            _ => in_text().into_iter().collect(),
+        }
+    }
+
+    /// The number that is shown.
+    pub fn number(&self) -> Option<u64> {
+        self.numbers().first().copied()
+    }
+
+    /// The server's own words with the number in them, or number and error code where it sent no words.
+    pub fn with_number(&self) -> String {
+        let description = self.description();
+        let number = self.number().map(|number| format!("AADSTS{number}")).unwrap_or_default();
+        match (description.is_empty(), number.is_empty()) {
+            (true, true) => printable(&self.error, 60),
+            (true, false) => format!("{number}, {}", printable(&self.error, 60)),
+            (false, _) if description.contains(&number) => description,
+            (false, _) => format!("{number}: {description}"),
+        }
+    }
+
     /// Number, correlation id, trace id and time on one line, for the help desk.
     pub fn reference(&self) -> Option<String> {
-        let number = self.error_codes.iter().flatten().next().map(|code| format!("AADSTS{code}"));
+        let number = self.number().map(|number| format!("AADSTS{number}"));
         let labelled = |label: &str, value: &Option<String>| {
             value.as_deref().filter(|text| !text.is_empty()).map(|text| format!("{label} {}", printable(text, 60)))
         };
@@ -243,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn the_number_is_in_what_is_shown() {
+        let shown = |text: &str| parse(text).with_number();
+        assert_eq!(shown(r#"{"error":"x","error_codes":[7]}"#), "AADSTS7, x");
+        assert_eq!(shown(r#"{"error":"x","error_codes":[7],"error_description":"No."}"#), "AADSTS7: No.");
+        assert_eq!(shown(r#"{"error":"x","error_codes":[],"error_description":"AADSTS7: No."}"#), "AADSTS7: No.");
+        assert_eq!(shown(r#"{"error":"x"}"#), "x");
+    }
+
+    #[test]
     fn what_was_sent_is_not_repeated() {
         let mut answer =
             parse(r#"{"error":"x","error_description":"bad token t0k3n-t0k3n!","trace_id":"t0k3n-t0k3n"}"#);
@@ -265,7 +302,7 @@ mod tests {
             let _ = serde_json::from_slice::<super::super::client::DeviceAuthorization>(&bytes);
             let answer = ErrorAnswer { error: description.clone(), error_description: Some(description), suberror: None,
                 claims: None, error_codes: None, correlation_id: None, trace_id: None, timestamp: None };
-            let _ = (answer.class(), answer.reference());
+            let _ = (answer.class(), answer.reference(), answer.with_number());
             let escape = answer.to_string().contains('\u{1b}');
             prop_assert!(!escape);
         }

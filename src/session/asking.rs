@@ -145,7 +145,8 @@ async fn take_in(
         error = interrupted() => Err(Unusable::Other(error)),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
     };
-    let record = SessionRecord { refresh_token: grant::refresh_token(&granted), scopes, subject: who.subject };
+    let refresh_token = grant::refresh_token(&granted);
+    let record = SessionRecord { refresh_token, scopes, subject: who.subject, without_codes: false };
     // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
     let kept = match (&grant, keeper) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),

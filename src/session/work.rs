@@ -10,10 +10,11 @@ use super::grant::{self, Unusable};
 use super::issuer::{Freshness, Issuer};
 use super::outcome::Stickiness;
 use super::{Failed, How, Obtained, Road};
-use crate::error::{Error, Result};
+use crate::entra::refusals::{self, Refusal};
+use crate::error::{Error, Kind, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::client::Failure;
-use crate::profile::Provider;
+use crate::profile::{Method, Provider};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::signin::{self};
@@ -81,6 +82,13 @@ impl Work<'_, '_> {
             Recall::Found((facts, record, keeper)) => {
                 match &record.refresh_token {
                     _ if self.road.insist.on_sign_in => {}
+                    None if record.without_codes && self.would_show_a_code() => {
+                        let error = Error::refused(
+                            "the last sign-in has ended: it began with a device code, which a policy forbids",
+                            refusals::WITHOUT_A_CODE,
+                        );
+                        return Err(WorkFailure::passing(error));
+                    }
                     None => reason = Some("the last sign-in has ended".to_owned()),
                     Some(_) if !self.covers(&record) => {
                         reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned());
@@ -147,15 +155,18 @@ impl Work<'_, '_> {
         let granted = match issuer.client.refresh(&token, &scopes, left()).await {
             Ok(granted) => granted,
             Err(failure) => {
+                let began_with_a_code = matches!(profile.provider, Provider::Entra { .. })
+                    && facts.method == Method::DeviceCode.name(&profile.provider);
                 if let Failure::Refused(answer) = &failure
-                    && answer.class() == Class::GrantDead
+                    && refusals::ends_the_session(answer)
                     && self.road.is_wanted()
                 {
                     // Never to be presented again (and `status` should not promise it).
-                    let record = SessionRecord { refresh_token: None, ..record.clone() };
+                    let without_codes = refusals::is_tracked(answer);
+                    let record = SessionRecord { refresh_token: None, without_codes, ..record.clone() };
                     note_down(self.road.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record));
                 }
-                return self.refused_refresh(&failure).map(Refreshed::SignIn);
+                return self.refused_refresh(&failure, began_with_a_code).map(Refreshed::SignIn);
             }
         };
         let who = grant::who(&granted);
@@ -193,11 +204,15 @@ impl Work<'_, '_> {
     }
 
     /// A refresh that brought nothing: why a person has to sign in, or the error it is.
-    fn refused_refresh(&self, failure: &Failure) -> Result<String, WorkFailure> {
-        let error = signin::explain(failure, "refresh the token");
+    fn refused_refresh(&self, failure: &Failure, began_with_a_code: bool) -> Result<String, WorkFailure> {
+        let mut error = signin::explain(failure, "refresh the token");
         let sign_in_helps = match failure {
+            // Whoever would be shown a code is told of the other way instead.
+            Failure::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
             Failure::Refused(answer) => match answer.class() {
-                Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => true,
+                Class::GrantDead | Class::PersonNeeded => true,
+                // A number may say that it passes; nobody is disturbed for that.
+                Class::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
                 Class::Policy | Class::Transient => false,
                 // Dex says this of a refresh token that has ended, for invalid_grant (RFC 6749 5.2). Should the request be at
                 // fault after all, the sign-in is going to say so.
@@ -208,6 +223,13 @@ impl Work<'_, '_> {
             Failure::Malformed(_) => self.road.insist.typed,
             Failure::Trouble(_) | Failure::NotOAuth(_) => false,
         };
+        if let (Failure::Refused(answer), false) = (failure, sign_in_helps) {
+            if refusals::is_tracked(answer) {
+                error.kind = Kind::Refused;
+            } else if began_with_a_code && refusals::is_about_codes(answer) {
+                error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
+            }
+        }
         if self.road.insist.on_silence {
             // Told to whoever insists, and to nobody who waits: they may be free to ask.
             return Err(WorkFailure::Told(error.into()));
@@ -216,6 +238,15 @@ impl Work<'_, '_> {
             (false, _) => Err(WorkFailure::passing(error)),
             (true, Some(reference)) => Ok(format!("{} [{reference}]", error.what)),
             (true, None) => Ok(error.what),
+        }
+    }
+
+    /// Whether a sign-in at Entra would be one with a device code (see [`signin::chosen`]; it has a page for everybody).
+    fn would_show_a_code(&self) -> bool {
+        match self.road.profile.method {
+            Method::DeviceCode => true,
+            Method::Auto => self.road.person.lacks_a_browser().is_some(),
+            Method::Browser | Method::Keyboard => false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain};
-use crate::entra::advice;
+use crate::entra::refusals;
 use crate::error::Error;
 use crate::http::is_acceptable_from;
 use crate::oauth::client::Failure;
@@ -86,8 +86,8 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
             };
             let next = match desk.profile.provider {
                 // A page that refuses somebody leaves the code as it is: nobody here gets to know.
-                Provider::Entra { .. } => format!("{}\n{}", advice::EXPIRED, advice::WITHOUT_A_CODE),
-                Provider::Oidc { .. } => advice::EXPIRED.to_owned(),
+                Provider::Entra { .. } => format!("{}\n{}", refusals::EXPIRED, refusals::WITHOUT_A_CODE),
+                Provider::Oidc { .. } => refusals::EXPIRED.to_owned(),
             };
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
@@ -99,9 +99,10 @@ fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
     let mut error = explain(failure, "sign in");
     if let Failure::Refused(answer) = failure
         && matches!(desk.profile.provider, Provider::Entra { .. })
-        && advice::is_about_codes(answer)
+        && refusals::is_about_codes(answer)
+        && !error.next.contains("--login interactive")
     {
-        error.next = format!("{}\n{}", advice::WITHOUT_A_CODE, error.next);
+        error.next = format!("{}\n{}", refusals::WITHOUT_A_CODE, error.next);
     }
     if let Failure::Refused(answer) = failure
         && answer.error == "unauthorized_client"

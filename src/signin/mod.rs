@@ -227,7 +227,7 @@ pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> Cho
 pub fn explain(failure: &Failure, what: &str) -> Error {
     match failure {
         Failure::Trouble(trouble) => trouble.explain(what),
-        Failure::Refused(answer) => crate::entra::advice::explain(answer, what),
+        Failure::Refused(answer) => crate::entra::refusals::explain(answer, what),
         Failure::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",

@@ -48,6 +48,9 @@ pub struct SessionRecord {
     /// The ID token's `sub` at sign-in, where there was one.
     #[serde(default)]
     pub subject: Option<String>,
+    /// Whether the session was refused because it began with a device code: another one would be of no use.
+    #[serde(default)]
+    pub without_codes: bool,
 }
 
 /// What may be known of a token without its key.

@@ -1,5 +1,10 @@
 //! The test is the browser: a sign-in under way, and the address that it shows.
-#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test file is a crate of its own and uses what it needs"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;

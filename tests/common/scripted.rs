@@ -28,6 +28,27 @@ pub fn json(status: &'static str, body: &serde_json::Value) -> Line {
     (status, vec!["content-type: application/json".to_owned()], body.to_string())
 }
 
+/// What the scripted device endpoint and token endpoint give out.
+pub const DEVICE_CODE: &str = "device-code-that-nobody-should-see";
+pub const REFRESH_TOKEN: &str = "refresh-token-that-nobody-should-see";
+
+/// A device code, to be used at `url`.
+pub fn device(url: &str) -> Line {
+    let answer = serde_json::json!({
+        "device_code": DEVICE_CODE, "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
+        "expires_in": 60, "interval": 1,
+    });
+    json("200 OK", &answer)
+}
+
+/// Tokens good for an hour.
+pub fn tokens(access_token: &str) -> Line {
+    let answer = serde_json::json!({
+        "token_type": "Bearer", "access_token": access_token, "refresh_token": REFRESH_TOKEN, "expires_in": 3600,
+    });
+    json("200 OK", &answer)
+}
+
 impl Scripted {
     /// Answers as `script` makes it of its own URL (`http://127.0.0.1:PORT`).
     pub fn start(script: impl FnOnce(&str) -> Vec<Line>) -> Scripted {

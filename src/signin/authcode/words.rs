@@ -1,7 +1,7 @@
 //! What a person is told when a sign-in in the browser does not get on.
 
 use super::super::{Desk, explain};
-use crate::entra::advice;
+use crate::entra::refusals;
 use crate::error::Error;
 use crate::oauth::answer::ErrorAnswer;
 use crate::oauth::authorization::{NotOurs, Request};
@@ -54,7 +54,7 @@ pub(super) fn unanswered(desk: &Desk<'_>, request: &Request) -> Error {
         (Provider::Entra { .. }, _) => format!(
             "If the browser showed AADSTS50011: {}\n\
              If it showed another number, ask your administrator, and show them that page.",
-            advice::REGISTER_REDIRECT
+            refusals::REGISTER_REDIRECT
         ),
         (Provider::Oidc { .. }, Some(url)) => wrong_address(settings, url),
         (Provider::Oidc { .. }, None) => return Error::sign_in_needed(what, next),

@@ -1,0 +1,298 @@
+//! Refusals: what each kind of them says, what is tried again, and what is never presented again.
+//!
+//! `tests/refusals/` holds the whole messages, as text files. `WRITE_MESSAGES=1` in the environment writes them.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+#[path = "common/browser.rs"]
+mod browser;
+#[path = "common/page.rs"]
+mod page;
+#[path = "common/scripted.rs"]
+mod scripted;
+
+use browser::{Issuer, SignIn, get, with};
+use common::{AKS, Home, Run, at_once};
+use scripted::{Line, Scripted, device, json as json_answer, tokens};
+use serde_json::{Value, json};
+use sim::World;
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+const NEVER: [&str; 2] = ["--prompt", "never"];
+/// Seconds that are left of a token: inside the margin, and as good as none.
+const ENDING: i64 = 120;
+const OVER: i64 = 20;
+
+const TRACE: &str = "0d5c3c3c-7d3b-4f0e-9d5e-5b2f0a6b1c00";
+const CORRELATION: &str = "6f3c2a1b-9a8d-4c7e-8f60-2d1e0c9b8a77";
+const AT: &str = "2026-11-22 14:04:11Z";
+
+/// A refusal as Entra writes it; a suberror of "" is none.
+fn refusal(error: &str, suberror: &str, number: u32, text: &str) -> Value {
+    let mut body = json!({
+        "error": error,
+        "error_description":
+            format!("AADSTS{number}: {text} Trace ID: {TRACE} Correlation ID: {CORRELATION} Timestamp: {AT}"),
+        "error_codes": [number], "timestamp": AT, "trace_id": TRACE, "correlation_id": CORRELATION,
+        "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
+    });
+    if !suberror.is_empty() {
+        body["suberror"] = suberror.into();
+    }
+    body
+}
+
+fn refused(body: &Value) -> Line {
+    json_answer("400 Bad Request", body)
+}
+
+fn blocked() -> Value {
+    refusal("invalid_grant", "message_only", 53003, "Access has been blocked by Conditional Access policies.")
+}
+
+fn second_factor() -> Value {
+    let mut body = refusal("invalid_grant", "basic_action", 50076, "You must use multi-factor authentication.");
+    body["claims"] = r#"{"access_token":{"capolids":{"essential":true,"values":["7cc0e6ab"]}}}"#.into();
+    body
+}
+
+fn tracked(suberror: &str) -> Value {
+    refusal("invalid_grant", suberror, 530_036, "The refresh token will never be usable and should be deleted.")
+}
+
+/// `get-token` against the scripted tenant.
+fn args(server: &Scripted, more: &[&str]) -> Vec<String> {
+    let url = server.url();
+    [&AKS[..], &["--authority-host", &url], more].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
+    home.run_as_new_caller(&args(server, more))
+}
+
+/// A home that signed in with a code a while ago, at a tenant that answers so from then on.
+fn signed_in(answers: Vec<Line>) -> (Scripted, Home) {
+    let server = Scripted::start(|url| [vec![device(url), tokens("first")], answers].concat());
+    let home = Home::new();
+    assert_eq!(get_token(&server, &home, &ALWAYS).token(), "first");
+    home.leave(OVER);
+    (server, home)
+}
+
+/// What was asked for since the sign-in.
+fn asked(server: &Scripted) -> Vec<String> {
+    let kind = |text: &str| match text {
+        text if text.contains("/devicecode ") => "code",
+        text if text.contains("grant_type=refresh_token") => "refresh",
+        _ => "other",
+    };
+    server.asked().iter().skip(2).map(|asked| kind(&asked.text).to_owned()).collect()
+}
+
+/// Asserts that the message, from "Error:" on, is what `tests/refusals/NAME.txt` holds, below its exit code.
+#[track_caller]
+fn assert_message(name: &str, run: &Run) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/refusals/{name}.txt"));
+    let message = run.stderr.find("Error: ").map_or("", |at| &run.stderr[at..]);
+    let said = format!("exit {}\n{message}", run.code.unwrap());
+    if std::env::var_os("WRITE_MESSAGES").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &said).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(said, expected, "not the message {name}; if this is right, run the test with WRITE_MESSAGES=1");
+}
+
+#[test]
+fn each_kind_of_refusal_has_its_message() {
+    let numberless = json!({ "error": "invalid_grant", "suberror": "message_only", "correlation_id": CORRELATION });
+    let wordless = json!({ "error": "invalid_grant", "suberror": "message_only", "error_codes": [53003] });
+    let of = refusal;
+    let cases = [
+        ("sign-in-again", second_factor()),
+        ("sign-in-again-disagreeing", of("invalid_grant", "bad_token", 53003, "Blocked.")),
+        ("device", of("invalid_grant", "additional_action", 53000, "Device is not in required device state.")),
+        ("device-code", of("invalid_grant", "", 530_033, "Your admin requires the device to be managed.")),
+        ("ask-the-admin", blocked()),
+        ("ask-the-admin-assignment", of("invalid_grant", "", 50105, "The signed in user is not assigned to a role.")),
+        ("ask-the-admin-without-number", numberless),
+        ("ask-the-admin-without-words", wordless),
+        ("consent", of("invalid_grant", "consent_required", 65001, "The user has not consented.")),
+        ("consent-never", of("invalid_grant", "", 65002, "Consent must be configured via preauthorization.")),
+        ("wrong-account", of("invalid_grant", "", 50020, "User account does not exist in tenant.")),
+        ("set-up", of("unauthorized_client", "", 700_016, "Application was not found in the directory.")),
+        ("set-up-tenant", of("invalid_request", "", 90002, "Tenant 'contoso.exmaple' not found.")),
+        ("federated-credential", of("invalid_client", "", 700_213, "No matching federated identity record found.")),
+        ("transient", of("invalid_grant", "", 90033, "A transient error has occurred. Please try again.")),
+        ("transient-loop", of("invalid_grant", "", 50196, "The client has been found to be in a loop.")),
+        ("tracked", tracked("")),
+        ("unknown-number", of("invalid_grant", "", 1, "Something that this program has never heard of.")),
+    ];
+    at_once(cases, |(name, body)| {
+        let server = Scripted::start(|url| vec![device(url), refused(&body)]);
+        assert_message(name, &get_token(&server, &Home::new(), &ALWAYS));
+        assert_eq!(server.asked().len(), 2, "{name} was asked again");
+    });
+}
+
+#[test]
+fn a_refused_refresh_has_its_message() {
+    let frequency = "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. \
+                     The token was issued on 2026-11-20T05:15:31.6070000Z and the maximum allowed lifetime for this \
+                     request is 36000.";
+    let cases = [
+        ("refresh-frequency", refusal("invalid_grant", "token_expired", 70043, frequency)),
+        ("refresh-blocked", blocked()),
+        ("refresh-tracked", tracked("bad_token")),
+        ("refresh-transient", refusal("temporarily_unavailable", "", 90055, "Too many requests.")),
+    ];
+    at_once(cases, |(name, body)| {
+        let (server, home) = signed_in(vec![refused(&body)]);
+        assert_message(name, &get_token(&server, &home, &NEVER));
+    });
+}
+
+#[test]
+fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
+    let text = |words: &str| format!("{words} Trace ID: {TRACE} Correlation ID: {CORRELATION} Timestamp: {AT}");
+    for (name, error, words, code) in [
+        ("call-back-blocked", "access_denied", "AADSTS53003: Access has been blocked by Conditional Access.", 4),
+        ("call-back-consent", "consent_required", "AADSTS90094: An administrator has to consent.", 4),
+        ("call-back-busy", "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", 1),
+    ] {
+        let (world, home) = (World::start(), Home::new());
+        let sign_in = Issuer::Entra.start(&world, &home, &[]);
+        let call_back = with(&with(&sign_in.call_back(), "code", None), "error", Some(error));
+        get(&with(&call_back, "error_description", Some(&text(words))));
+        assert_message(name, &sign_in.end());
+        if code == 4 {
+            let again = home.run(&Issuer::Entra.by_browser(&world, &browser::ASKING));
+            assert_eq!(again.assert_failed(code, &[]).stderr, "", "{name}");
+        } else {
+            // Nobody said no: whoever asks again is asked.
+            drop(Issuer::Entra.start(&world, &home, &[]));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
+    let (server, home) = signed_in(vec![refused(&blocked())]);
+    for _ in 0..2 {
+        get_token(&server, &home, &ALWAYS).assert_failed(4, &["AADSTS53003"]);
+    }
+    // Each try is one refresh, and no sign-in follows.
+    assert_eq!(asked(&server), ["refresh", "refresh"]);
+
+    let server = Scripted::start(|url| vec![device(url), refused(&blocked())]);
+    let home = Home::new();
+    home.run(&args(&server, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
+    let again = home.run(&args(&server, &ALWAYS));
+    assert_eq!((again.assert_failed(4, &[]).stderr.as_str(), server.asked().len()), ("", 2));
+}
+
+#[test]
+fn a_refresh_token_that_may_be_good_again_is_kept() {
+    let kept = [
+        (second_factor(), 3),
+        (blocked(), 4),
+        (refusal("invalid_grant", "consent_required", 65001, "Not consented."), 4),
+        (refusal("interaction_required", "", 50079, "Enrol."), 3),
+        (refusal("temporarily_unavailable", "", 90033, "Later."), 1),
+        (refusal("invalid_grant", "", 50196, "A loop."), 1),
+    ];
+    at_once(kept, |(body, code)| {
+        let (server, home) = signed_in(vec![refused(&body), tokens("second")]);
+        get_token(&server, &home, &NEVER).assert_failed(code, &["Next: "]);
+        let later = get_token(&server, &home, &NEVER);
+        assert_eq!((later.token().as_str(), later.stderr.as_str()), ("second", ""));
+        assert_eq!(asked(&server), ["refresh", "refresh"]);
+    });
+}
+
+#[test]
+fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
+    let dead = [
+        refusal("invalid_grant", "bad_token", 50173, "Revoked."),
+        refusal("invalid_grant", "token_expired", 70043, "Too old."),
+        // The suberror decides, whatever the number says.
+        refusal("invalid_grant", "bad_token", 53003, "Blocked."),
+        refusal("invalid_grant", "bad_token", 90033, "Later."),
+        json!({ "error": "invalid_grant", "suberror": "bad_token" }),
+    ];
+    at_once(dead, |body| {
+        let (server, home) = signed_in(vec![refused(&body)]);
+        get_token(&server, &home, &NEVER).assert_failed(3, &["somebody has to sign in", "kubectl login"]);
+        get_token(&server, &home, &NEVER).assert_failed(3, &["somebody has to sign in"]);
+        assert_eq!(asked(&server), ["refresh"]);
+        let status = home.run(&["status"]);
+        assert!(status.stdout.contains(sim::TENANT) && !status.stdout.contains("renewable"), "{status}");
+    });
+}
+
+#[test]
+fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
+    let advice = "kubectl login --login interactive";
+    at_once(["", "bad_token", "message_only", "basic_action"], |suberror| {
+        let (server, home) = signed_in(vec![refused(&tracked(suberror))]);
+        get_token(&server, &home, &ALWAYS).assert_failed(4, &["AADSTS530036", advice]);
+        // By `auto` it would be a code too, where there is no browser.
+        for more in [&ALWAYS[..], &["--prompt", "always", "--login", "auto"]] {
+            get_token(&server, &home, more).assert_failed(4, &["device code", advice]);
+        }
+        assert_eq!(asked(&server), ["refresh"]);
+        // In the browser it goes on, from the same session.
+        let by_browser = args(&server, &[&["--login", "interactive"], &browser::ASKING[..]].concat());
+        drop(SignIn::of(&mut home.plugin(&by_browser)));
+        assert_eq!(asked(&server), ["refresh"]);
+    });
+}
+
+#[test]
+fn a_session_refused_for_its_code_goes_on_in_the_browser_at_once() {
+    let (server, home) = signed_in(vec![refused(&tracked(""))]);
+    let by_browser = args(&server, &[&["--login", "interactive"], &browser::ASKING[..]].concat());
+    drop(SignIn::of(&mut home.plugin(&by_browser)));
+    assert_eq!(asked(&server), ["refresh"]);
+}
+
+#[test]
+fn a_session_refused_for_its_code_serves_its_token_to_the_end() {
+    let (server, home) = signed_in(vec![refused(&tracked(""))]);
+    home.leave(ENDING);
+    for _ in 0..2 {
+        let run = get_token(&server, &home, &ALWAYS);
+        assert_eq!((run.token().as_str(), run.stderr.as_str()), ("first", ""));
+    }
+    home.leave(OVER);
+    get_token(&server, &home, &ALWAYS).assert_failed(4, &["device code", "kubectl login --login interactive"]);
+    assert_eq!(asked(&server), ["refresh"]);
+}
+
+#[test]
+fn whoever_insists_gets_another_code() {
+    let server =
+        Scripted::start(|url| vec![device(url), tokens("first"), refused(&tracked("")), device(url), tokens("second")]);
+    let home = Home::new();
+    home.contexts(&[("prod", args(&server, &["--login", "devicecode"]))]);
+    assert_eq!(home.run(&["prod"]).code, Some(0));
+    home.run(&["prod", "--refresh"]).assert_failed(4, &["AADSTS530036"]);
+    let run = home.run(&["prod", "--force"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[test]
+fn a_server_that_wants_to_be_left_alone_is() {
+    let loop_found = refusal("invalid_grant", "", 50196, "A loop.");
+    let busy = refusal("temporarily_unavailable", "", 90033, "Later.");
+    let later = ("429 Too Many Requests", vec!["retry-after: 3600".to_owned()], busy.to_string());
+    at_once([refused(&loop_found), refused(&busy), later], |answer| {
+        let (server, home) = signed_in(vec![answer]);
+        let run = get_token(&server, &home, &ALWAYS);
+        run.assert_failed(1, &["Next: "]);
+        assert_eq!(asked(&server), ["refresh"], "{run}");
+    });
+}
