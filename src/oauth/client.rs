@@ -1,7 +1,7 @@
 //! A client of one issuer: each request of the protocol that is made, and nothing about when or why.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,6 +19,7 @@ use url::Url;
 
 use super::Endpoints;
 use super::answer::{Class, ErrorAnswer, TokenAnswer};
+use super::challenge::Challenge;
 use super::transport::{Transport, smooth};
 use crate::http::{Http, Repeat, Trouble, origin, unavailable};
 use crate::secret::Secret;
@@ -47,10 +48,14 @@ pub struct Client {
     pub http: Http,
     /// Where its endpoints are.
     pub endpoints: Endpoints,
+    /// The claims challenge that its requests answer: each that leads to a token carries it.
+    pub challenge: Option<Challenge>,
     id: String,
     secret: Option<Secret>,
     /// Whether the secret goes into the body; found out by trying where the issuer does not say.
     secret_in_body: Cell<bool>,
+    /// How the last request that was refused was.
+    refusal: RefCell<Option<ErrorAnswer>>,
 }
 
 /// Why a request brought no tokens.
@@ -80,7 +85,23 @@ impl Client {
     pub fn new(http: Http, endpoints: Endpoints, id: &str, secret: Option<Secret>) -> Self {
         let secret = secret.filter(|secret| !secret.is_empty());
         let secret_in_body = Cell::new(endpoints.secret_in_body.unwrap_or(false));
-        Client { http, endpoints, id: id.to_owned(), secret, secret_in_body }
+        let (id, challenge, refusal) = (id.to_owned(), None, RefCell::default());
+        Client { http, endpoints, challenge, id, secret, secret_in_body, refusal }
+    }
+
+    /// How the issuer refused, the last time it did since this was asked for, secrets taken out.
+    pub fn take_refusal(&self) -> Option<ErrorAnswer> {
+        self.refusal.take()
+    }
+
+    /// Notes a refusal down that came in another way, by a browser.
+    pub fn note_refusal(&self, refusal: &ErrorAnswer) {
+        *self.refusal.borrow_mut() = Some(refusal.clone());
+    }
+
+    /// The parameter that answers the challenge.
+    pub fn claims(&self) -> Option<String> {
+        self.challenge.as_ref().map(Challenge::text)
     }
 
     pub(super) fn protocol(&self) -> ProtocolClient {
@@ -110,6 +131,9 @@ impl Client {
             if self.secret.is_some() && !self.secret_in_body.get() {
                 // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
                 request = request.add_extra_param("client_id", self.id.as_str());
+            }
+            if let Some(claims) = self.claims() {
+                request = request.add_extra_param("claims", claims);
             }
             if let Some(challenge) = challenge {
                 request = request
@@ -154,6 +178,9 @@ impl Client {
             .append_pair("device_code", device_code.secret());
         if let Some(verifier) = verifier {
             form.append_pair("code_verifier", verifier.secret());
+        }
+        if let Some(claims) = self.claims() {
+            form.append_pair("claims", &claims);
         }
         let (headers, body) = self.authenticated(form);
         let url = &self.endpoints.token;
@@ -201,6 +228,9 @@ impl Client {
             if let Some(verifier) = verifier {
                 request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.secret().clone()));
             }
+            if let Some(claims) = self.claims() {
+                request = request.add_extra_param("claims", claims);
+            }
             request.request_async(transport).await
         })
         .await
@@ -213,7 +243,11 @@ impl Client {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
         self.tokens(&[token.expose()], limit, Repeat::Freely, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
-            client.exchange_refresh_token(&refresh_token).add_scopes(scopes).request_async(transport).await
+            let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
+            if let Some(claims) = self.claims() {
+                request = request.add_extra_param("claims", claims);
+            }
+            request.request_async(transport).await
         })
         .await
     }
@@ -308,6 +342,7 @@ impl Client {
     fn refused(&self, mut answer: ErrorAnswer, sent: &[&str]) -> Failure {
         answer.mask(sent);
         answer.mask(self.secret.as_ref().map(Secret::expose).as_slice());
+        self.note_refusal(&answer);
         Failure::Refused(Box::new(answer))
     }
 }

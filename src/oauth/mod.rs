@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod authorization;
+pub mod challenge;
 pub mod client;
 pub mod device;
 pub mod discovery;

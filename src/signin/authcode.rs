@@ -204,6 +204,7 @@ impl Wait<'_> {
         let code = match answer {
             Answer::Code(code) => code,
             Answer::Refused(refusal) => {
+                desk.client.note_refusal(&refusal);
                 let error = words::refused(desk, request, *refusal);
                 return Err(NotRedeemed { error, again: false, passing: false });
             }
@@ -248,6 +249,9 @@ fn parameters(desk: &Desk<'_>) -> Vec<(String, String)> {
     let mut add = |name: &str, value: &str| parameters.push((name.to_owned(), value.to_owned()));
     if let Some(hint) = &profile.account_hint {
         add("login_hint", hint);
+    }
+    if let Some(claims) = desk.client.claims() {
+        add("claims", &claims);
     }
     match &profile.provider {
         // The browser may know one account, and it need not be the right one.

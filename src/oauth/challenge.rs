@@ -1,0 +1,180 @@
+//! A claims challenge: what a server wants to see in a token before it takes it, as the `claims` parameter of OpenID
+//! Connect Core 5.5. It comes in an error (<https://learn.microsoft.com/entra/identity-platform/claims-challenge>) or
+//! from somebody's hand, and goes back to the issuer in the requests of a sign-in. It holds no secret.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::answer::{Class, ErrorAnswer};
+
+/// Bytes of JSON. It has to fit into the address of a page; those seen have a few hundred.
+const LONGEST: usize = 8 * 1024;
+
+/// A claims challenge: a JSON object that asks for something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Challenge(Map<String, Value>);
+
+/// Why a text is no claims challenge. Nothing of the text is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAChallenge {
+    /// There is more of it than anybody asks for.
+    #[error("it is longer than 8 KiB")]
+    TooLong,
+    /// It is something else.
+    #[error("it is neither a JSON object nor one in base64")]
+    NotAnObject,
+    /// `{}`.
+    #[error("it asks for nothing")]
+    Empty,
+}
+
+impl Challenge {
+    /// The challenge in a JSON text.
+    ///
+    /// Errors: see [`NotAChallenge`].
+    pub fn from_json(text: &str) -> Result<Challenge, NotAChallenge> {
+        if text.len() > LONGEST {
+            return Err(NotAChallenge::TooLong);
+        }
+        let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| NotAChallenge::NotAnObject)?;
+        if object.is_empty() { Err(NotAChallenge::Empty) } else { Ok(Challenge(object)) }
+    }
+
+    /// The challenge in what somebody copied: JSON as in an error, or the base64 of it as in a `WWW-Authenticate` header,
+    /// which may be of either alphabet, padded or not, and broken into lines or in quotes by whatever it was copied from.
+    ///
+    /// Errors: see [`NotAChallenge`].
+    pub fn from_copy(text: &str) -> Result<Challenge, NotAChallenge> {
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"');
+        if text.starts_with('{') {
+            return Challenge::from_json(text);
+        }
+        let letters = text.trim_end_matches('=').chars().filter(|c| !c.is_whitespace());
+        let standard: String = letters
+            .map(|c| {
+                if c == '-' {
+                    '+'
+                } else if c == '_' {
+                    '/'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        let json = STANDARD_NO_PAD.decode(standard).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        Challenge::from_json(&json.ok_or(NotAChallenge::NotAnObject)?)
+    }
+
+    /// What a sign-in has to bring so that a request that ended in `refusal` can succeed. A refusal that no sign-in helps
+    /// against has none, whatever stands in it: repeating what policy forbids would never end.
+    pub fn in_refusal(refusal: &ErrorAnswer) -> Option<Challenge> {
+        let helps = matches!(refusal.class(), Class::PersonNeeded | Class::GrantDead);
+        let text = refusal.claims.as_deref().filter(|_| helps)?;
+        Challenge::from_json(text).inspect_err(|why| tracing::debug!(%why, "no claims challenge")).ok()
+    }
+
+    /// This one and what `other` asks for besides; where they disagree, this one counts.
+    pub fn and(mut self, other: Challenge) -> Challenge {
+        join(&mut self.0, other.0);
+        self
+    }
+
+    /// As it stands in a request.
+    pub fn text(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+}
+
+fn join(into: &mut Map<String, Value>, other: Map<String, Value>) {
+    for (name, value) in other {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Object(known)), Value::Object(more)) => join(known, more),
+            (Some(_), _) => {}
+            (None, value) => {
+                into.insert(name, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+
+    fn json(text: &str) -> Challenge {
+        Challenge::from_json(text).expect("a challenge")
+    }
+
+    #[test]
+    fn a_copy_is_read_however_it_was_made() {
+        // Both letters that the alphabets differ in are in it.
+        let text = r#"{"id_token":{"x":"??>~~~ÿ"}}"#;
+        let standard = base64::engine::general_purpose::STANDARD.encode(text);
+        let url_safe = base64::engine::general_purpose::URL_SAFE.encode(text);
+        assert!(standard.contains(['+', '/']) && standard.ends_with('=') && url_safe.contains(['-', '_']));
+        let in_lines = format!("{}\n  {}\n", &standard[..8], &standard[8..]);
+        let bare = url_safe.trim_end_matches('=').to_owned();
+        for copy in
+            [text.to_owned(), format!(" {text}\n"), format!("\"{standard}\""), in_lines, standard, url_safe, bare]
+        {
+            assert_eq!(Challenge::from_copy(&copy), Ok(json(text)), "{copy}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(LONGEST));
+        for (text, why) in [
+            ("", NotAChallenge::NotAnObject),
+            ("{", NotAChallenge::NotAnObject),
+            ("[1]", NotAChallenge::NotAnObject),
+            ("WzFd", NotAChallenge::NotAnObject),
+            ("null", NotAChallenge::NotAnObject),
+            ("not base64!", NotAChallenge::NotAnObject),
+            ("{}", NotAChallenge::Empty),
+            ("e30=", NotAChallenge::Empty),
+            (&long, NotAChallenge::TooLong),
+        ] {
+            assert_eq!(Challenge::from_copy(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_that_a_sign_in_helps_against_has_one() {
+        let found = |suberror: &str, claims: &str| {
+            let refusal = serde_json::json!({ "error": "invalid_grant", "suberror": suberror, "claims": claims });
+            Challenge::in_refusal(&serde_json::from_value(refusal).expect("an error object"))
+        };
+        for helps in ["basic_action", "bad_token", ""] {
+            assert_eq!(found(helps, TEXT), Some(json(TEXT)), "{helps}");
+        }
+        for of_no_use in ["message_only", "additional_action", "consent_required"] {
+            assert_eq!(found(of_no_use, TEXT), None, "{of_no_use}");
+        }
+        assert_eq!(found("basic_action", "[hidden]"), None);
+    }
+
+    #[test]
+    fn two_are_one() {
+        let one = json(r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
+        let other =
+            json(r#"{"access_token":{"acrs":{"value":"c2"},"nbf":{"value":"1"}},"id_token":{"auth_time":null}}"#);
+        let both = r#"{"access_token":{"acrs":{"value":"c1"},"nbf":{"value":"1"}},"id_token":{"auth_time":null}}"#;
+        assert_eq!(one.and(other), json(both));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_never_panics(text in any::<String>()) {
+            if let Ok(challenge) = Challenge::from_copy(&text) {
+                prop_assert_eq!(Challenge::from_json(&challenge.text()), Ok(challenge));
+            }
+        }
+    }
+}
