@@ -68,6 +68,7 @@ fn sources(folder: &Path) -> String {
 const NOT_OURS: &[&str] = &[
     "The plugin fails and says nothing",
     "The browser does not open, or the wrong one does",
+    "insufficient_claims",
     "You must be logged in to the server (Unauthorized)",
     "Error from server (Forbidden)",
     "unknown command \"login\" for \"kubectl\"",

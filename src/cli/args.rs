@@ -154,6 +154,9 @@ pub(super) struct LoginArgs {
     /// Get a new token from the session even if the one at hand is good
     #[arg(long)]
     pub(super) refresh: bool,
+    /// Get a new token that answers a claims challenge: JSON, or base64 of it
+    #[arg(long, value_name = "CLAIMS")]
+    pub(super) claims: Option<String>,
     #[command(flatten)]
     pub(super) method: MethodArgs,
     #[command(flatten)]

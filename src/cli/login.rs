@@ -1,6 +1,8 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
 use kubectl_login::environment::Environment;
+use kubectl_login::error::Error;
+use kubectl_login::oauth::challenge::Challenge;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
 
@@ -9,6 +11,7 @@ use super::{entry, membership, profile, report};
 use crate::ui::{Prompt, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
+    let challenge = args.claims.as_deref().map(challenge).transpose()?;
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, typed_in)?;
     args.look_up.apply(&mut settings.profile);
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
@@ -29,7 +32,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     let groups_before = args.refresh.then(|| membership::before(&settings.profile, &store)).flatten();
-    let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).token()?;
+    let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).answering(challenge).token()?;
 
     let session = Identity::of(&settings.profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
@@ -48,4 +51,14 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let person = Terminal::new(prompt, &settings.profile, Some(membership::FOR_GROUPS.to_owned()), &environment);
     membership::tell(&entry, &settings.profile, &store, &environment, &person, &obtained, (fresh, groups_before))?;
     Ok(())
+}
+
+/// What was typed behind `--claims`.
+fn challenge(text: &str) -> Result<Challenge, Error> {
+    Challenge::from_copy(text).map_err(|why| {
+        Error::usage(
+            format!("--claims is no claims challenge: {why}"),
+            "Copy all of the value of claims from the WWW-Authenticate header or the error, in single quotes.",
+        )
+    })
 }

@@ -11,6 +11,7 @@ use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::Error;
+use crate::oauth::challenge::Challenge;
 use crate::profile::{Method, Provider, Storage};
 use crate::runtime;
 use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
@@ -19,7 +20,13 @@ use crate::store::records::Keeper;
 use crate::store::{SessionFacts, SessionRecord, TokenRecord};
 
 impl Work<'_, '_> {
-    pub(super) async fn sign_in(self, reason: Option<String>, scopes: Vec<String>) -> Result<Obtained, WorkFailure> {
+    /// Has a person sign in; `challenge` is what the issuer asked for just now.
+    pub(super) async fn sign_in(
+        self,
+        reason: Option<String>,
+        scopes: Vec<String>,
+        challenge: Option<Challenge>,
+    ) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
         if let Reach::Nobody { why, way_on } = person.reach() {
             let way_on = match self.unreadable {
@@ -42,7 +49,8 @@ impl Work<'_, '_> {
         };
         self.lock.announce_network();
         let limit = profile.network.needed();
-        let issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
+        let mut issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
+        issuer.client.challenge = self.road.open_challenge(challenge);
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let on_answer = || lock.borrow_mut().announce_network();
@@ -64,6 +72,10 @@ impl Work<'_, '_> {
                 error = interrupted() => return Err(WorkFailure::sticky(error)),
                 outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
             };
+            let refusal = issuer.client.take_refusal();
+            if let (Err(NoTokens::Refused(_) | NoTokens::Failed(_)), Some(refusal)) = (&outcome, refusal) {
+                self.road.note_refusal(&refusal);
+            }
             match outcome {
                 Ok(signed_in) => break signed_in,
                 Err(NoTokens::NotForThisClient(error)) => match chosen.otherwise {
@@ -94,6 +106,7 @@ impl Work<'_, '_> {
             }
         }
         let (obtained, kept) = outcome?;
+        self.road.forget_challenge();
         tracing::info!("signed in");
         say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
         Ok(obtained)

@@ -6,6 +6,7 @@
 
 mod asking;
 pub mod caller;
+mod challenge;
 mod coordination;
 mod grant;
 pub mod groups;
@@ -20,6 +21,7 @@ use chrono::{TimeDelta, Utc};
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::oauth::challenge::Challenge;
 use crate::profile::Profile;
 use crate::signin::{Person, Reach};
 use crate::store::key::HomeError;
@@ -97,6 +99,8 @@ pub struct Road<'a> {
     environment: &'a Environment,
     person: &'a dyn Person,
     insist: Insist,
+    /// What was given by hand: a token that answers it is wanted, so none that is remembered will do.
+    challenge: Option<Challenge>,
     identity: Identity,
 }
 
@@ -137,7 +141,12 @@ impl<'a> Road<'a> {
         person: &'a dyn Person,
         insist: Insist,
     ) -> Road<'a> {
-        Road { profile, store, environment, person, insist, identity: Identity::of(profile) }
+        Road { profile, store, environment, person, insist, challenge: None, identity: Identity::of(profile) }
+    }
+
+    /// The same road to a token that answers `challenge`.
+    pub fn answering(self, challenge: Option<Challenge>) -> Road<'a> {
+        Road { challenge, ..self }
     }
 
     /// A token for the profile.
@@ -209,7 +218,7 @@ impl<'a> Road<'a> {
         // Somebody else may have done the work while this process waited.
         let memory = self.remembered();
         if let Memory::Fresh(token) = &memory
-            && (!self.insists() || (!self.insist.on_sign_in && before.is_older_than(token)))
+            && (!self.insists() || (!self.insist.on_sign_in && self.challenge.is_none() && before.is_older_than(token)))
         {
             return Ok(self.as_remembered(token));
         }
@@ -279,6 +288,6 @@ impl<'a> Road<'a> {
     }
 
     fn insists(&self) -> bool {
-        self.insist.on_refresh || self.insist.on_sign_in
+        self.insist.on_refresh || self.insist.on_sign_in || self.challenge.is_some()
     }
 }

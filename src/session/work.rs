@@ -13,6 +13,7 @@ use super::{Failed, How, Obtained, Road};
 use crate::entra::refusals::{self, Refusal};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::answer::Class;
+use crate::oauth::challenge::Challenge;
 use crate::oauth::client::Failure;
 use crate::profile::{Method, Provider};
 use crate::runtime;
@@ -64,8 +65,8 @@ impl WorkFailure {
 /// What comes of a try to refresh.
 enum Refreshed {
     Done(Obtained),
-    /// A person has to sign in, and why.
-    SignIn(String),
+    /// A person has to sign in, and why; and what that has to bring, where the issuer has said so.
+    SignIn(String, Option<Challenge>),
 }
 
 impl Work<'_, '_> {
@@ -76,7 +77,7 @@ impl Work<'_, '_> {
     async fn work(self) -> Result<Obtained, WorkFailure> {
         self.lock.announce_network();
         let remembered = self.road.store.session(&self.road.identity.session);
-        let mut reason = None;
+        let (mut reason, mut challenge) = (None, None);
         let mut scopes = self.road.profile.wanted_scopes();
         match remembered {
             Recall::Found((facts, record, keeper)) => {
@@ -95,7 +96,7 @@ impl Work<'_, '_> {
                     }
                     Some(token) => match self.refresh(token.clone(), facts, &record, &keeper).await? {
                         Refreshed::Done(obtained) => return Ok(obtained),
-                        Refreshed::SignIn(why) => reason = Some(why),
+                        Refreshed::SignIn(why, asked_for) => (reason, challenge) = (Some(why), asked_for),
                     },
                 }
                 if matches!(self.road.profile.provider, Provider::Oidc { .. }) && !self.road.insist.on_sign_in {
@@ -110,6 +111,11 @@ impl Work<'_, '_> {
                 reason = self.unreadable.as_ref().map(|error| format!("the remembered token cannot be read: {error}"));
             }
         }
+        if let Some(challenge) = &challenge
+            && self.road.is_wanted()
+        {
+            self.road.note_challenge(challenge);
+        }
         if self.good.is_some() {
             // The token in hand is good for another while: nobody is disturbed yet.
             let why = reason.unwrap_or_else(|| "no sign-in is remembered".to_owned());
@@ -119,7 +125,7 @@ impl Work<'_, '_> {
             let why = reason.unwrap_or_else(|| "nobody is signed in".to_owned());
             return Err(WorkFailure::Told(Error::sign_in_needed(why, "Sign in: kubectl login").into()));
         }
-        self.sign_in(reason, scopes).await
+        self.sign_in(reason, scopes, challenge).await
     }
 
     /// Whether the session's scopes are enough. An Entra refresh token serves any server of its client.
@@ -145,8 +151,9 @@ impl Work<'_, '_> {
         let end = Instant::now() + limit;
         let left = || end.saturating_duration_since(Instant::now());
 
-        let issuer =
+        let mut issuer =
             Issuer::open(profile, self.road.store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
+        issuer.client.challenge.clone_from(&self.road.challenge);
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
             // Without scopes the answer has those of the session (RFC 6749 6).
@@ -166,14 +173,19 @@ impl Work<'_, '_> {
                     let record = SessionRecord { refresh_token: None, without_codes, ..record.clone() };
                     note_down(self.road.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record));
                 }
-                return self.refused_refresh(&failure, began_with_a_code).map(Refreshed::SignIn);
+                let challenge = match &failure {
+                    Failure::Refused(answer) => Challenge::in_refusal(answer),
+                    _ => None,
+                };
+                let refused = self.refused_refresh(&failure, began_with_a_code);
+                return refused.map(|why| Refreshed::SignIn(why, challenge));
             }
         };
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
             let _ = self.road.store.forget_session(&self.road.identity.session);
-            return Ok(Refreshed::SignIn("the issuer answered for another account".to_owned()));
+            return Ok(Refreshed::SignIn("the issuer answered for another account".to_owned(), None));
         }
         facts.account = facts.account.or(who.account);
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
@@ -188,7 +200,7 @@ impl Work<'_, '_> {
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
-                return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned()));
+                return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned(), None));
             }
             Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };

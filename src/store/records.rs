@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::groups::GroupsRecord;
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
-use super::layout::{GROUPS, HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
@@ -253,7 +253,7 @@ impl Store {
         self.sessions().iter().any(|(_, at, _)| *at == home) || self.tokens().iter().any(|(_, at, _)| *at == home)
     }
 
-    /// Forgets a session and every token obtained in it.
+    /// Forgets a session, every token obtained in it, and what its next sign-in had to bring.
     ///
     /// Errors: a record is there and stays.
     pub fn forget_session(&self, id: &str) -> std::io::Result<()> {
@@ -264,6 +264,7 @@ impl Store {
             }
         }
         self.remove(GROUPS, id)?;
+        self.remove(CHALLENGES, id)?;
         self.remove(SESSIONS, id)
     }
 
@@ -286,7 +287,7 @@ impl Store {
             return Err(HomeError::File(format!("{}: {error}", root.display())));
         }
         files::sweep(root, false);
-        for folder in [SESSIONS, TOKENS, GROUPS, ISSUERS, OUTCOMES] {
+        for folder in FOLDERS {
             files::sweep(&root.join(folder), false);
         }
         match storage {
@@ -331,22 +332,47 @@ impl Store {
 
     /// A public document called `id`, unless it is older than `age`.
     pub fn public<T: DeserializeOwned>(&self, id: &str, age: TimeDelta) -> Option<T> {
-        let bytes = files::read_private(&self.root.as_ref()?.join(ISSUERS).join(id))?;
+        self.document(ISSUERS, id, age)
+    }
+
+    /// Keeps a public document.
+    pub fn keep_public<T: Serialize>(&self, id: &str, document: T) {
+        self.keep_document(ISSUERS, id, document);
+    }
+
+    /// What the issuer wants of the next sign-in of the session called `id`, unless it has said so longer than `age` ago.
+    pub fn challenge<T: DeserializeOwned>(&self, id: &str, age: TimeDelta) -> Option<T> {
+        self.document(CHALLENGES, id, age)
+    }
+
+    /// Keeps what the issuer wants of the next sign-in of the session called `id`.
+    pub fn keep_challenge<T: Serialize>(&self, id: &str, challenge: T) {
+        self.keep_document(CHALLENGES, id, challenge);
+    }
+
+    /// Forgets what the issuer wanted of the session called `id`.
+    pub fn forget_challenge(&self, id: &str) {
+        if let Err(error) = self.remove(CHALLENGES, id) {
+            tracing::debug!(%error, "claims challenge not forgotten");
+        }
+    }
+
+    fn document<T: DeserializeOwned>(&self, folder: &str, id: &str, age: TimeDelta) -> Option<T> {
+        let bytes = files::read_private(&self.root.as_ref()?.join(folder).join(id))?;
         let public: Public<T> = serde_json::from_slice(&bytes).ok()?;
         let old = Utc::now() - public.at;
         (old >= TimeDelta::zero() && old < age).then_some(public.document)
     }
 
-    /// Keeps a public document.
-    pub fn keep_public<T: Serialize>(&self, id: &str, document: T) {
+    fn keep_document<T: Serialize>(&self, folder: &str, id: &str, document: T) {
         let Some(root) = &self.root else { return };
         let bytes = serde_json::to_vec(&Public { at: Utc::now(), document });
         let kept = bytes.map_err(std::io::Error::other).and_then(|bytes| {
             files::check_folder(root, true)?;
-            files::write_private(&root.join(ISSUERS).join(id), &bytes)
+            files::write_private(&root.join(folder).join(id), &bytes)
         });
         if let Err(error) = kept {
-            tracing::debug!(%error, "issuer document not remembered");
+            tracing::debug!(%error, folder, "document not remembered");
         }
     }
 

@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::layout::{GROUPS, HOME, ISSUERS, KEY_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
+use super::layout::{
+    FOLDERS, GROUPS, HOME, ISSUERS, KEY_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS,
+};
 use super::lock::{self, LockError, Patience};
 use super::seal;
 
@@ -28,8 +30,7 @@ pub fn clear(root: &Path) -> io::Result<bool> {
     if !is_ours(root) {
         return Ok(false);
     }
-    // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
-    for folder in [GROUPS, TOKENS, SESSIONS, ISSUERS, OUTCOMES].map(|name| root.join(name)) {
+    for folder in FOLDERS.map(|name| root.join(name)) {
         if files::is_own_folder(&folder) {
             for id in files::list(&folder) {
                 delete(&folder.join(id))?;
@@ -52,7 +53,7 @@ pub fn clear(root: &Path) -> io::Result<bool> {
 /// Errors: something of ours is there and stays.
 pub fn remove(root: &Path) -> io::Result<Left> {
     let mut left = Left { held: delete_locks(&root.join(LOCKS))?, foreign: Vec::new() };
-    let folders = [GROUPS, TOKENS, SESSIONS, ISSUERS, OUTCOMES, LOCKS].map(|name| root.join(name));
+    let folders: Vec<PathBuf> = FOLDERS.iter().chain([&LOCKS]).map(|name| root.join(name)).collect();
     for folder in folders.iter().filter(|folder| files::is_own_folder(folder)) {
         // One that is not empty stays; what is in it is looked at below.
         let _ = fs::remove_dir(folder);

@@ -1,0 +1,44 @@
+//! The claims challenge that a session's next sign-in has to answer: given by hand, in the refusal just now, or in one
+//! that another process met.
+//!
+//! Refreshes carry what was given by hand and nothing else: whatever stood in the way the last time may be gone.
+
+use chrono::TimeDelta;
+
+use super::Road;
+use crate::oauth::answer::{Class, ErrorAnswer};
+use crate::oauth::challenge::Challenge;
+
+/// How long a challenge is remembered that no sign-in has answered.
+const REMEMBERED: TimeDelta = TimeDelta::hours(1);
+
+impl Road<'_> {
+    /// What a sign-in has to answer: what was given by hand, together with what the issuer asked for, `just_now` or before.
+    pub(super) fn open_challenge(&self, just_now: Option<Challenge>) -> Option<Challenge> {
+        let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.session, REMEMBERED));
+        match (self.challenge.clone(), asked_for) {
+            (Some(given), Some(asked_for)) => Some(given.and(asked_for)),
+            (given, asked_for) => given.or(asked_for),
+        }
+    }
+
+    /// Remembers what the next sign-in has to bring.
+    pub(super) fn note_challenge(&self, challenge: &Challenge) {
+        self.store.keep_challenge(&self.identity.session, challenge);
+    }
+
+    /// Draws the lesson from the refusal of a sign-in for the next one.
+    pub(super) fn note_refusal(&self, refusal: &ErrorAnswer) {
+        match Challenge::in_refusal(refusal) {
+            Some(challenge) => self.note_challenge(&challenge),
+            // It may be the challenge that the issuer does not understand. The next sign-in does without.
+            None if refusal.class() == Class::SetUp => self.forget_challenge(),
+            None => {}
+        }
+    }
+
+    /// Forgets what was remembered: a sign-in has answered it.
+    pub(super) fn forget_challenge(&self) {
+        self.store.forget_challenge(&self.identity.session);
+    }
+}
