@@ -38,7 +38,7 @@ struct WhoAmI<'a> {
     #[serde(serialize_with = "report::seconds")]
     expires_at: DateTime<Utc>,
     groups: GroupsShown<'a>,
-    cluster: Option<&'a ClusterView>,
+    cluster: Option<&'a ClusterView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -157,7 +157,7 @@ struct Answer<'a> {
     facts: Option<&'a SessionFacts>,
     obtained: &'a Obtained,
     known: &'a Known,
-    cluster: Option<ClusterView>,
+    cluster: Option<ClusterView<'a>>,
 }
 
 impl Answer<'_> {

@@ -10,7 +10,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::aead::{Aead as _, AeadInOut as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ use super::key::Key;
 const VERSION: u32 = 1;
 /// Bytes of an XChaCha20 nonce: long enough to be drawn at random.
 const NONCE: usize = 24;
+/// Bytes of a Poly1305 tag.
+const TAG: usize = 16;
 /// A header beyond this is not ours.
 const HEADER_CAP: usize = 64 * 1024;
 
@@ -51,10 +53,14 @@ pub fn seal<F: Serialize>(key: &Key, home: Home, name: &str, facts: F, body: &[u
     let header = Header { v: VERSION, home, key: key.id(), nonce: STANDARD.encode(nonce), facts };
     let mut file = serde_json::to_vec(&header).map_err(|_| SealError)?;
     file.push(b'\n');
-    let payload = Payload { msg: body, aad: &associated(&file, name) };
-    let nonce = XNonce::from(nonce);
-    let sealed = cipher(key).encrypt(&nonce, payload).map_err(|_| SealError)?;
-    file.extend_from_slice(&sealed);
+    let associated = associated(&file, name);
+    // In place: a record of groups has some MiB, and need not be there three times.
+    let start = file.len();
+    file.reserve_exact(body.len() + TAG);
+    file.extend_from_slice(body);
+    let sealed = (&mut file[start..]).into();
+    let tag = cipher(key).encrypt_inout_detached(&XNonce::from(nonce), &associated, sealed).map_err(|_| SealError)?;
+    file.extend_from_slice(&tag);
     Ok(file)
 }
 
