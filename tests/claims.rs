@@ -12,7 +12,7 @@ mod scripted;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use browser::{BOTH, Issuer, SignIn};
+use browser::{BOTH, Issuer, SignIn, get};
 use common::{AKS, Home, Run, at_once, entra};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::{Value, json};
@@ -382,4 +382,20 @@ fn an_hour_later_a_challenge_is_forgotten() {
     std::fs::write(&file, note.to_string()).unwrap();
     login(&home, &[]);
     assert_eq!(carried(&server), [None, None, None, None]);
+}
+
+#[test]
+fn a_code_that_brings_a_challenge_instead_of_tokens_leaves_it_to_the_next_page() {
+    let server = Scripted::start(|_| vec![refused("invalid_grant", "basic_action", CLAIMS)]);
+    let (home, args) = at(&server);
+    home.contexts(&[("one", [args, vec!["--login".to_owned(), "interactive".to_owned()]].concat())]);
+    let sign_in = SignIn::of(&mut home.plugin(&[SKIP]));
+    assert_eq!(sign_in.parameter("claims"), "");
+    let answer = [("code", "a-code-of-a-code"), ("state", &sign_in.parameter("state"))];
+    let mut call_back = sign_in.redirect();
+    call_back.query_pairs_mut().extend_pairs(answer);
+    get(&call_back);
+    sign_in.end().assert_failed(3, &["cannot sign in: invalid_grant"]);
+    let next = SignIn::of(&mut home.plugin(&[SKIP]));
+    assert_eq!(next.parameter("claims"), CLAIMS);
 }
