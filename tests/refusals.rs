@@ -278,7 +278,9 @@ fn whoever_insists_gets_another_code() {
     let home = Home::new();
     home.contexts(&[("prod", args(&server, &["--login", "devicecode"]))]);
     assert_eq!(home.run(&["prod"]).code, Some(0));
-    home.run(&["prod", "--refresh"]).assert_failed(4, &["AADSTS530036"]);
+    // There is a token still, which is all that the command would bring without --force.
+    let advice = "kubectl login --force --login interactive";
+    home.run(&["prod", "--refresh"]).assert_failed(4, &["AADSTS530036", advice]);
     let run = home.run(&["prod", "--force"]);
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(server.asked().len(), 5);

@@ -1,9 +1,10 @@
-//! The tables of docs/flags.md and docs/environment.md, written from the grammar and from the list of variables, so that
-//! they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
+//! The tables of docs/flags.md, docs/environment.md and docs/errors.md, written from the grammar, the list of variables and
+//! the catalogue of refusals, so that they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
 use clap::{Arg, Command};
+use kubectl_login::entra::refusals::{Refusal, catalogue};
 use kubectl_login::environment;
 use kubectl_login::error::Kind;
 
@@ -39,6 +40,34 @@ fn environment_page() -> Parts {
     let mut withheld = environment::NOT_FOR_CHILDREN.to_vec();
     withheld.sort_unstable();
     vec![("variables", variables), ("not for children", list(withheld.iter().map(ToString::to_string)))]
+}
+
+/// A table for each kind of refusal.
+fn errors_page() -> Parts {
+    let row = |row: &catalogue::Row| {
+        let numbers: Vec<String> = row.numbers.iter().map(|number| format!("AADSTS{number}")).collect();
+        format!("| {} | {} | {} |\n", numbers.join(", "), cell(row.happened()), cell(&with_code(row.next())))
+    };
+    let table = |kind: Refusal| {
+        let rows = catalogue::ROWS.iter().filter(|row| row.class == kind).map(row).collect::<String>();
+        format!("| number | what happened | what to do |\n|---|---|---|\n{rows}")
+    };
+    Refusal::ALL.map(|kind| (kind.title(), table(kind))).to_vec()
+}
+
+/// Steps in one cell of a table, with flags and commands as code.
+fn with_code(steps: &str) -> String {
+    let step = |step: &str| match step.split_once(": kubectl login") {
+        Some((sentence, rest)) => format!("{sentence}: `kubectl login{rest}`"),
+        None => {
+            let words = step.split(' ').map(|word| match word.trim_end_matches([',', '.', ':']) {
+                flag if flag.starts_with("--") => format!("`{flag}`{}", &word[flag.len()..]),
+                _ => word.to_owned(),
+            });
+            words.collect::<Vec<_>>().join(" ")
+        }
+    };
+    steps.lines().map(step).collect::<Vec<_>>().join("<br>")
 }
 
 fn is_of_a_dialect(arg: &Arg) -> bool {
@@ -194,6 +223,11 @@ fn the_page_of_flags_is_up_to_date() {
 #[test]
 fn the_page_of_variables_is_up_to_date() {
     check("environment.md", &environment_page());
+}
+
+#[test]
+fn the_page_of_errors_is_up_to_date() {
+    check("errors.md", &errors_page());
 }
 
 #[test]

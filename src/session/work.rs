@@ -86,7 +86,7 @@ impl Work<'_, '_> {
                     None if record.without_codes && self.would_show_a_code() => {
                         let error = Error::refused(
                             "the last sign-in has ended: it began with a device code, which a policy forbids",
-                            refusals::WITHOUT_A_CODE,
+                            self.without_a_code(),
                         );
                         return Err(WorkFailure::passing(error));
                     }
@@ -237,7 +237,7 @@ impl Work<'_, '_> {
         };
         if let (Failure::Refused(answer), false) = (failure, sign_in_helps) {
             if refusals::is_tracked(answer) {
-                error.kind = Kind::Refused;
+                (error.kind, error.next) = (Kind::Refused, self.without_a_code().to_owned());
             } else if began_with_a_code && refusals::is_about_codes(answer) {
                 error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
             }
@@ -251,6 +251,12 @@ impl Work<'_, '_> {
             (true, Some(reference)) => Ok(format!("{} [{reference}]", error.what)),
             (true, None) => Ok(error.what),
         }
+    }
+
+    /// The way out for a session that was refused for its code. Whoever insisted on a refresh may have a token still,
+    /// which would be all that the command brings.
+    fn without_a_code(&self) -> &'static str {
+        if self.road.insist.on_refresh { refusals::AFRESH_WITHOUT_A_CODE } else { refusals::WITHOUT_A_CODE }
     }
 
     /// Whether a sign-in at Entra would be one with a device code (see [`signin::chosen`]; it has a page for everybody).
