@@ -22,13 +22,14 @@ mod common;
 #[cfg(target_os = "linux")]
 #[path = "../tests/common/keyring.rs"]
 mod keyring;
+#[path = "release/mod.rs"]
+mod release;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Home, entra, oidc};
-use serde_json::Value;
 use sim::World;
 
 const ROUNDS: usize = 200;
@@ -74,16 +75,10 @@ impl Contestant {
         took
     }
 
-    /// The most memory it held in a few calls, in KiB.
-    fn peak(&self) -> Option<u32> {
-        let file = self.home.join("peak");
-        let peaks = (0..5).map(|_| {
-            let mut command = self.command(Path::new("/usr/bin/time"));
-            command.args(["-f", "%M", "-o"]).arg(&file).arg(&self.program).args(&self.args);
-            command.status().ok().filter(std::process::ExitStatus::success)?;
-            std::fs::read_to_string(&file).ok()?.trim().parse().ok()
-        });
-        peaks.max().flatten()
+    /// The most memory it held in a few calls, in MiB.
+    fn peak(&self) -> Option<f64> {
+        let peaks = (0..5).filter_map(|_| release::peak(&self.program, &self.args, |program| self.command(program)));
+        peaks.max_by(f64::total_cmp)
     }
 }
 
@@ -96,7 +91,7 @@ fn main() {
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
 
     let (world, home, folder) = (World::start(), Home::new(), tempfile::tempdir().unwrap());
-    let plugin = release_build();
+    let plugin = release::build();
     let mut contestants = vec![Contestant::new("an empty Rust program", &empty_program(folder.path()), &[], &home)];
     let file = entra(&world, &["--token-cache-storage", "file"]);
     contestants.push(warmed(&world, Contestant::new("get-token, key file", &plugin, &file, &home)).unwrap());
@@ -146,7 +141,7 @@ fn print_table(contestants: &mut [Contestant], rounds: usize) {
     for contestant in contestants {
         let min = contestant.times[0].as_secs_f64() * 1e3;
         let mid = median(&contestant.times);
-        let peak = contestant.peak().map_or("?".to_owned(), |kib| format!("{:.1}", f64::from(kib) / 1024.0));
+        let peak = contestant.peak().map_or("?".to_owned(), |mib| format!("{mib:.1}"));
         println!("{:<24}{min:>9.2}{mid:>12.2}{:>8.2}{peak:>12}", contestant.name, mid / empty);
     }
 }
@@ -163,18 +158,6 @@ fn warmed(world: &World, contestant: Contestant) -> Option<Contestant> {
     let second = call();
     let same = !second.stdout.is_empty() && first.stdout == second.stdout;
     (second.status.success() && same && world.requests().is_empty()).then_some(contestant)
-}
-
-/// Builds the plugin as it is released.
-fn release_build() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--release", "--locked", "--bin", "kubectl-login"]);
-    let built = cargo.arg("--message-format=json").stderr(Stdio::inherit()).output().unwrap();
-    assert!(built.status.success(), "the release build fails");
-    let lines = built.stdout.split(|&byte| byte == b'\n');
-    let messages = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    programs.next_back().expect("cargo names what it has built")
 }
 
 /// A program that does nothing, built with the settings of the release.
