@@ -209,4 +209,18 @@ behaviours! {
     // The cluster.
     KubeUnauthorized "kube_unauthorized" "The Kubernetes API answers 401 to every token.",
     KubeForbidden "kube_forbidden" "The Kubernetes API answers 403 to whoever lists pods.",
+    KubeStalls "kube_stalls" "The Kubernetes API accepts requests and never answers.",
+    KubeDown "kube_down" "The Kubernetes API answers 503.",
+    KubeHtml "kube_html" "The Kubernetes API answers 200 with an HTML page, as a captive portal does.",
+    KubeOtherAudience "kube_other_audience" "The Kubernetes API takes only tokens for OTHER_SERVER, and 401 else.",
+    KubeNoReviews "kube_no_reviews" "The Kubernetes API has no SelfSubjectReview: 404.",
+    KubeIgnoresOverage "kube_ignores_overage"
+        "The Kubernetes API knows only the groups that the token names, and none past 200.",
+    KubeDropsGroups "kube_drops_groups" "The Kubernetes API leaves the last group out.",
+    KubePrefixes "kube_prefixes" "The Kubernetes API puts `oidc:` before the names of users and groups.",
+    KubeForbidsRbac "kube_forbids_rbac" "The Kubernetes API shows nobody its roles and bindings: 403.",
+    KubeForbidsClusterRbac "kube_forbids_cluster_rbac"
+        "The Kubernetes API shows roles and bindings one namespace at a time only, and 403 else.",
+    KubeAzureRbac "kube_azure_rbac" "Azure allows every access, whatever the roles and bindings say.",
+    KubeAzureDenies "kube_azure_denies" "Azure denies every access, whatever the roles and bindings say.",
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::calendar;
 use crate::directory::{Account, Membership};
 use crate::request::Step;
 use crate::tokens;
@@ -109,5 +110,17 @@ impl World {
     /// Signs with a new key from now on. The key set holds the one before it as well.
     pub fn rotate_keys(&self) {
         self.shared.lock().keys.current += 1;
+    }
+
+    /// Keeps a ClusterRole, Role, ClusterRoleBinding or RoleBinding in the cluster, or a list of them, in place of
+    /// what had that name. A namespaced one without a namespace is in `default`. There are none to begin with.
+    ///
+    /// # Panics
+    ///
+    /// If it is something else, or has no name.
+    pub fn apply(&self, object: Value) {
+        let mut state = self.shared.lock();
+        let created = calendar::rfc3339(state.now() - 3_600);
+        state.rbac.apply(object, &created);
     }
 }

@@ -4,30 +4,42 @@
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
-use crate::calendar;
 use crate::people::guid_of;
 use crate::reply::{Answer, Reply};
 use crate::state::{Call, State};
-use crate::{OIDC_CLIENT, OTHER_SERVER, SERVER};
+use crate::{OIDC_CLIENT, OTHER_SERVER, SERVER, calendar, kube_access, kube_discovery, trouble};
 
 pub(crate) fn answer(state: &State, call: &Call) -> Reply {
+    if state.on(Behaviour::KubeStalls) {
+        return Reply::Stall;
+    } else if state.on(Behaviour::KubeDown) {
+        return status(503, "ServiceUnavailable", "the server is currently unable to handle the request").into();
+    } else if state.on(Behaviour::KubeHtml) {
+        return Answer::html(200, trouble::PAGE).into();
+    }
     let Some(claims) = authenticate(state, call) else {
         return status(401, "Unauthorized", "Unauthorized").into();
     };
+    found(state, call, &claims)
+        .unwrap_or_else(|| status(404, "NotFound", "the server could not find the requested resource"))
+        .into()
+}
+
+fn found(state: &State, call: &Call, claims: &Value) -> Option<Answer> {
     let answer = match (call.method.as_str(), call.path.as_str()) {
         ("GET", "/healthz" | "/livez" | "/readyz") => Answer::text(200, "ok"),
         ("GET", "/version") => Answer::json(200, &version()),
-        ("GET", "/api") => Answer::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"] })),
-        ("GET", "/apis") => Answer::json(200, &groups()),
-        ("GET", "/api/v1") => Answer::json(200, &core_resources()),
-        ("GET", "/apis/authentication.k8s.io/v1") => Answer::json(200, &authentication_resources()),
         ("GET", "/api/v1/namespaces") => Answer::json(200, &namespaces(state)),
-        ("GET", "/api/v1/namespaces/default/pods" | "/api/v1/pods") => pods(state, call, &claims),
+        ("GET", "/api/v1/namespaces/default/pods" | "/api/v1/pods") => pods(state, call, claims),
         ("GET", "/api/v1/namespaces/default/pods/hello") => Answer::json(200, &pod(state)),
-        ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") => Answer::json(201, &review(state, &claims)),
-        _ => status(404, "NotFound", "the server could not find the requested resource"),
+        ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") if !state.on(Behaviour::KubeNoReviews) => {
+            Answer::json(201, &review(state, claims))
+        }
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") => kube_access::review(state, call, claims),
+        ("GET", _) => return kube_access::objects(state, call, claims).or_else(|| kube_discovery::answer(call)),
+        _ => return None,
     };
-    answer.into()
+    Some(answer)
 }
 
 /// The claims of the bearer token, if the API server would take it: signature, audience, and the server's own clock.
@@ -39,16 +51,41 @@ fn authenticate(state: &State, call: &Call) -> Option<Value> {
     let now = state.now();
     let audience = claims["aud"].as_str()?;
     let audience = audience.strip_prefix("spn:").unwrap_or(audience);
-    let ours = [SERVER, OTHER_SERVER, OIDC_CLIENT].contains(&audience);
+    let ours: &[&str] =
+        if state.on(Behaviour::KubeOtherAudience) { &[OTHER_SERVER] } else { &[SERVER, OTHER_SERVER, OIDC_CLIENT] };
     let in_time = claims["exp"].as_i64()? > now && claims["nbf"].as_i64().is_none_or(|start| start <= now);
-    (ours && in_time).then_some(claims)
+    (ours.contains(&audience) && in_time).then_some(claims)
 }
 
-fn username(claims: &Value) -> &str {
-    ["upn", "email", "sub"].iter().find_map(|name| claims[name].as_str()).unwrap_or("nobody")
+/// What the cluster puts before names that an issuer made up.
+fn prefix(state: &State) -> &'static str {
+    if state.on(Behaviour::KubePrefixes) { "oidc:" } else { "" }
 }
 
-fn status(code: u16, reason: &str, message: &str) -> Answer {
+/// Whom the cluster takes somebody for. Entra's guests and service principals have no `upn`, and go by their object id.
+pub(crate) fn username(state: &State, claims: &Value) -> String {
+    let names: &[&str] = if claims["tid"].is_string() { &["upn", "oid"] } else { &["email", "sub"] };
+    let name = names.iter().find_map(|name| claims[name].as_str()).unwrap_or("nobody");
+    format!("{}{name}", prefix(state))
+}
+
+/// The groups as the cluster has them: the token's, or the directory's where a token has too many to name.
+pub(crate) fn group_names(state: &State, claims: &Value) -> Vec<String> {
+    let overage = claims["_claim_names"]["groups"].is_string() || claims["hasgroups"] == true;
+    let mut groups = if overage && !state.on(Behaviour::KubeIgnoresOverage) {
+        state.settings.groups.ids()
+    } else {
+        claims["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    if state.on(Behaviour::KubeDropsGroups) {
+        groups.pop();
+    }
+    let prefix = prefix(state);
+    let named = groups.into_iter().map(|group| format!("{prefix}{group}"));
+    named.chain(["system:authenticated".to_owned()]).collect()
+}
+
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Answer {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "code": code,
@@ -60,40 +97,6 @@ fn version() -> Value {
     json!({
         "major": "1", "minor": "33", "gitVersion": "v1.33.1", "gitCommit": "0000000", "gitTreeState": "clean",
         "buildDate": "2025-05-15T00:00:00Z", "goVersion": "go1.24", "compiler": "gc", "platform": "linux/amd64",
-    })
-}
-
-fn groups() -> Value {
-    let version = json!({ "groupVersion": "authentication.k8s.io/v1", "version": "v1" });
-    json!({
-        "kind": "APIGroupList", "apiVersion": "v1",
-        "groups": [{ "name": "authentication.k8s.io", "versions": [version], "preferredVersion": version }],
-    })
-}
-
-fn core_resources() -> Value {
-    json!({
-        "kind": "APIResourceList", "groupVersion": "v1",
-        "resources": [
-            {
-                "name": "namespaces", "singularName": "namespace", "namespaced": false, "kind": "Namespace",
-                "verbs": ["get", "list"], "shortNames": ["ns"],
-            },
-            {
-                "name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod",
-                "verbs": ["get", "list"], "shortNames": ["po"], "categories": ["all"],
-            },
-        ],
-    })
-}
-
-fn authentication_resources() -> Value {
-    json!({
-        "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "authentication.k8s.io/v1",
-        "resources": [{
-            "name": "selfsubjectreviews", "singularName": "selfsubjectreview", "namespaced": false,
-            "kind": "SelfSubjectReview", "verbs": ["create"],
-        }],
     })
 }
 
@@ -127,7 +130,7 @@ fn pod(state: &State) -> Value {
 /// The one pod, as a table for kubectl and as a list for everybody else.
 fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
     if state.on(Behaviour::KubeForbidden) {
-        let user = username(claims);
+        let user = username(state, claims);
         let message = format!(
             "pods is forbidden: User \"{user}\" cannot list resource \"pods\" in API group \"\" in the namespace \
              \"default\""
@@ -156,11 +159,13 @@ fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
 }
 
 fn review(state: &State, claims: &Value) -> Value {
-    let mut groups = vec![json!("system:authenticated")];
-    groups.extend(claims["groups"].as_array().into_iter().flatten().cloned());
+    let mut user = json!({ "username": username(state, claims), "groups": group_names(state, claims) });
+    if let Some(oid) = claims["oid"].as_str() {
+        user["uid"] = json!(oid);
+        user["extra"] = json!({ "oid": [oid] });
+    }
     json!({
         "kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
-        "metadata": { "creationTimestamp": calendar::rfc3339(state.now()) },
-        "status": { "userInfo": { "username": username(claims), "uid": claims["oid"], "groups": groups } },
+        "metadata": { "creationTimestamp": calendar::rfc3339(state.now()) }, "status": { "userInfo": user },
     })
 }

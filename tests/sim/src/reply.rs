@@ -22,6 +22,11 @@ impl Answer {
         Self::new(status, "application/json; charset=utf-8", body.to_string()).with("cache-control", "no-store")
     }
 
+    /// JSON that is called something more special.
+    pub(crate) fn json_as(status: u16, content_type: &str, body: &Value) -> Self {
+        Self::new(status, content_type, body.to_string())
+    }
+
     pub(crate) fn html(status: u16, body: &str) -> Self {
         Self::new(status, "text/html; charset=utf-8", body.to_owned())
     }

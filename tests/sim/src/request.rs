@@ -57,7 +57,7 @@ pub struct Request {
     pub query: BTreeMap<String, String>,
     /// The form fields of an `application/x-www-form-urlencoded` body, decoded.
     pub form: BTreeMap<String, String>,
-    /// An `application/json` body; null if there was none.
+    /// An `application/json` body, or an access review in Kubernetes' protobuf; null if there was none.
     pub body: Value,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,

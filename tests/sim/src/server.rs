@@ -25,7 +25,7 @@ use url::form_urlencoded;
 use crate::reply::{Answer, Reply};
 use crate::request::{Request, Server};
 use crate::state::{Call, Shared, State};
-use crate::{calendar, entra, graph, kube, oidc};
+use crate::{calendar, entra, graph, kube, kube_protobuf, oidc};
 
 /// More than any honest client sends.
 const LARGEST_BODY: usize = 1 << 20;
@@ -116,6 +116,8 @@ async fn answer(
         call.form = pairs(&body);
     } else if call.header("content-type").starts_with("application/json") {
         call.body = serde_json::from_slice(&body).unwrap_or_default();
+    } else if call.header("content-type").starts_with("application/vnd.kubernetes.protobuf") {
+        call.body = kube_protobuf::review(&body);
     }
 
     let (reply, now) = {

@@ -13,6 +13,7 @@ use crate::device::DeviceGrant;
 use crate::directory::{Account, Membership};
 use crate::keys::Keys;
 use crate::people::{ALICE, BOB};
+use crate::rbac::Objects;
 use crate::request::{Log, Server};
 use crate::trouble::Ordered;
 
@@ -138,6 +139,8 @@ pub(crate) struct State {
     pub(crate) access_tokens: HashMap<String, String>,
     pub(crate) retry_after: Option<Instant>,
     pub(crate) keys: Keys,
+    /// The roles and bindings of the cluster.
+    pub(crate) rbac: Objects,
 }
 
 impl State {
@@ -175,6 +178,7 @@ impl State {
             access_tokens: HashMap::new(),
             retry_after: None,
             keys: Keys::new(),
+            rbac: Objects::default(),
         }
     }
 

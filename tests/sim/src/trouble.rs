@@ -14,7 +14,8 @@ use crate::state::{Call, State};
 /// What a redirect points to; it answers like the path without it, so that following one works and is seen.
 pub(crate) const MOVED: &str = "/moved";
 
-const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Blocked</title></head>\n\
+/// What a captive portal or a web filter answers in the place of the server.
+pub(crate) const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Blocked</title></head>\n\
     <body><h1>Access to this site is blocked</h1><p>Contoso web filter</p></body></html>\n";
 const NO_JSON: &str = "this is no JSON {";
 const RETRY_AFTER: Duration = Duration::from_secs(2);

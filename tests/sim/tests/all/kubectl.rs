@@ -54,6 +54,32 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
     let whoami = said(&kubectl(home.path(), &["auth", "whoami"]).expect("kubectl runs"));
     assert!(whoami.contains(sim::ALICE) && whoami.contains("group-3"), "{whoami}");
 
+    world.apply(json!([
+        { "kind": "ClusterRole", "metadata": { "name": "view" }, "rules": [
+            { "verbs": ["list"], "apiGroups": ["", "example.com"], "resources": ["pods", "widgets", "pods/log"] },
+            { "verbs": ["get"], "nonResourceURLs": ["/metrics"] },
+        ] },
+        { "kind": "ClusterRoleBinding", "metadata": { "name": "viewers" },
+          "roleRef": { "kind": "ClusterRole", "name": "view" },
+          "subjects": [{ "kind": "Group", "name": "group-3" }] },
+    ]));
+    for (asked, answer) in [
+        ("list pods", "yes"),
+        ("list wd", "yes"),
+        ("list pods --subresource=log", "yes"),
+        ("get /metrics", "yes"),
+        ("delete pods", "no"),
+        ("list deploy", "no"),
+    ] {
+        let args: Vec<&str> = ["auth", "can-i"].into_iter().chain(asked.split(' ')).collect();
+        let output = kubectl(home.path(), &args).expect("kubectl runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), answer, "{asked}: {output:?}");
+    }
+    let bindings = said(&kubectl(home.path(), &["get", "clusterrolebindings"]).expect("kubectl runs"));
+    assert!(bindings.contains("viewers"), "{bindings}");
+    let role = said(&kubectl(home.path(), &["get", "clusterrole", "view", "-o", "json"]).expect("kubectl runs"));
+    assert!(role.contains("/metrics"), "{role}");
+
     fs::write(&file, credential.to_string().replace("\"token\":\"", "\"token\":\"x")).expect("a file");
     let refused = kubectl(home.path(), &["get", "pods"]).expect("kubectl runs");
     assert!(!refused.status.success());

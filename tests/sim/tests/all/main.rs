@@ -5,6 +5,8 @@ mod client;
 mod code_client;
 mod entra_tokens;
 mod graph;
+mod kube;
 mod kubectl;
 mod oidc_groups;
+mod rbac;
 mod world;
