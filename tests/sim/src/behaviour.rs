@@ -158,7 +158,7 @@ behaviours! {
     // What Entra's access tokens say about groups, and which shape they have.
     Hasgroups "hasgroups" "Over 200 groups, the token says `hasgroups` and names no claim source.",
     HostileClaimSource "hostile_claim_source"
-        "Over 200 groups, the claim source that the token names is one of this world's that nobody should contact.",
+        "Over 200 groups, the claim source that the token names is a port of this world that nobody should contact.",
     NoGroupsClaim "no_groups_claim" "Access tokens say nothing of groups, however many there are.",
     Version2Tokens "version_2_tokens" "Access tokens have the shape of version 2.0.",
     SpnAudience "spn_audience" "Access tokens have the audience `spn:` and the server id.",

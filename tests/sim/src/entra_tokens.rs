@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::directory::Account;
-use crate::graph;
 use crate::keys::{Signing, opaque};
 use crate::people::{display_name, object_id, subject};
 use crate::resource::{GRAPH_PERMISSIONS, Resource};
@@ -60,7 +59,7 @@ pub(crate) fn access_token(
             roles = ["GroupMember.Read.All", "Application.Read.All"].map(str::to_owned).to_vec();
         }
     } else {
-        claims = extended(claims, groups(state, base, tenant, &principal_id(state, user, client)));
+        claims = extended(claims, groups(state, tenant, &principal_id(state, user, client)));
     }
     if !roles.is_empty() {
         claims.insert("roles".to_owned(), json!(roles));
@@ -94,7 +93,7 @@ fn principal(state: &State, user: &str, client: &str, resource: &Resource, versi
 }
 
 /// The groups, or where to ask for them. The address is that of a Graph that is no more: Entra never changed it.
-fn groups(state: &State, base: &str, tenant: &str, oid: &str) -> Value {
+fn groups(state: &State, tenant: &str, oid: &str) -> Value {
     let groups = &state.settings.groups;
     if state.on(Behaviour::NoGroupsClaim) {
         json!({})
@@ -105,7 +104,7 @@ fn groups(state: &State, base: &str, tenant: &str, oid: &str) -> Value {
     } else {
         let kind = if state.settings.account == Account::App { "servicePrincipals" } else { "users" };
         let endpoint = if state.on(Behaviour::HostileClaimSource) {
-            format!("{base}{}", graph::CLAIM_SOURCE)
+            state.claim_source.clone()
         } else {
             format!("https://graph.windows.net/{tenant}/{kind}/{oid}/getMemberObjects")
         };

@@ -13,9 +13,6 @@ use crate::resource::is_graph;
 use crate::state::{Call, State};
 use crate::trouble::{self, MOVED, escapes};
 
-/// Where a hostile token says that its groups are.
-pub(crate) const CLAIM_SOURCE: &str = "/hostile/claim-source";
-
 /// Over this many ids getMemberGroups gives none.
 const MOST_MEMBER_GROUPS: usize = 11_000;
 const DEFAULT_PAGE: usize = 100;
@@ -26,12 +23,17 @@ const ELSEWHERE: &str = "elsewhere~";
 
 /// Whether a path of the issuers' port is answered here.
 pub(crate) fn is_path(path: &str) -> bool {
-    path.starts_with("/v1.0/") || path == CLAIM_SOURCE
+    path.starts_with("/v1.0/")
 }
 
 /// Whether a query comes from a link that nobody should have followed.
 pub(crate) fn is_elsewhere(query: &BTreeMap<String, String>) -> bool {
     query.get("$skiptoken").is_some_and(|token| token.starts_with(ELSEWHERE))
+}
+
+/// What a claim source answers that takes tokens from whoever believes in it: all that they want to hear.
+pub(crate) fn claim_source(state: &State) -> Answer {
+    Answer::json(200, &json!({ "value": state.settings.groups.ids() }))
 }
 
 /// An error of Graph's: status, code, message.
@@ -73,9 +75,6 @@ impl Failure {
 }
 
 pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
-    if call.path == CLAIM_SOURCE {
-        return Answer::json(200, &json!({ "value": state.settings.groups.ids() })).into();
-    }
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').skip(1).collect();
     if let Some(reply) = trouble_at(state, call, parts.last().unwrap_or(&"")) {

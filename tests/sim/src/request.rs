@@ -12,8 +12,10 @@ pub enum Server {
     Entra,
     /// The plain OpenID Connect issuer.
     Oidc,
-    /// Microsoft Graph, and what a hostile token says is Graph.
+    /// Microsoft Graph.
     Graph,
+    /// The claim source that a hostile token names.
+    ClaimSource,
     /// The Kubernetes API.
     Kube,
 }

@@ -37,6 +37,8 @@ pub(crate) enum Port {
     Issuers,
     /// The Kubernetes API.
     Kube,
+    /// What nobody should ever contact, whatever the path.
+    ClaimSource,
 }
 
 /// Opens a port of an address and serves it until the runtime ends.
@@ -96,6 +98,7 @@ async fn answer(
     let path = head.uri.path().to_owned();
     let server = match port {
         Port::Kube => Server::Kube,
+        Port::ClaimSource => Server::ClaimSource,
         Port::Issuers if path == "/oidc" || path.starts_with("/oidc/") => Server::Oidc,
         Port::Issuers if graph::is_path(&path) => Server::Graph,
         Port::Issuers => Server::Entra,
@@ -127,6 +130,7 @@ async fn answer(
             Server::Entra => entra::answer(&mut state, &call),
             Server::Oidc => oidc::answer(&mut state, &call),
             Server::Graph => graph::answer(&mut state, &call),
+            Server::ClaimSource => graph::claim_source(&state).into(),
             Server::Kube => kube::answer(&state, &call),
         };
         (reply, state.now())

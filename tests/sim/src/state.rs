@@ -122,6 +122,8 @@ pub(crate) struct State {
     shown: HashMap<(Behaviour, String), u32>,
     /// Where the issuers and Graph are, scheme and host and port.
     pub(crate) origins: Vec<String>,
+    /// Where a hostile token says that its groups are.
+    pub(crate) claim_source: String,
     pub(crate) log: Log,
     pub(crate) last_id: u64,
     pub(crate) grants: Vec<DeviceGrant>,
@@ -165,6 +167,7 @@ impl State {
             behaviours: BTreeSet::new(),
             shown: HashMap::new(),
             origins: Vec::new(),
+            claim_source: String::new(),
             log: Log::default(),
             last_id: 0,
             grants: Vec::new(),

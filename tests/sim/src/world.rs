@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::authorization;
 use crate::behaviour::Behaviour;
 use crate::device::{self, Decision};
-use crate::request::{Log, Request};
+use crate::request::{Log, Request, Server};
 use crate::server::{Port, listen};
 use crate::state::{Shared, State};
 use crate::tls::Tls;
@@ -82,10 +82,14 @@ impl World {
         let plain = open(Port::Issuers, None);
         let secure = open(Port::Issuers, Some(acceptor.clone()));
         let kube = open(Port::Kube, Some(acceptor));
-        shared.lock().origins = [("http", plain), ("https", secure)]
-            .iter()
-            .flat_map(|(scheme, at)| [format!("{scheme}://{at}"), format!("{scheme}://localhost:{}", at.port())])
-            .collect();
+        {
+            let mut state = shared.lock();
+            state.origins = [("http", plain), ("https", secure)]
+                .iter()
+                .flat_map(|(scheme, at)| [format!("{scheme}://{at}"), format!("{scheme}://localhost:{}", at.port())])
+                .collect();
+            state.claim_source = format!("http://{}/hostile/claim-source", open(Port::ClaimSource, None));
+        }
         let folder = tempfile::Builder::new().prefix("sim-").tempdir().expect("a temporary folder");
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, &tls.ca_pem).expect("a file in the temporary folder");
@@ -317,10 +321,10 @@ impl World {
         self.count(trouble::MOVED)
     }
 
-    /// How many requests went to the claim source of [`Behaviour::HostileClaimSource`]: none from a client that does not
-    /// believe what a token says about where to ask.
+    /// How many requests went to the host of [`Behaviour::HostileClaimSource`], on whichever path: none from a client
+    /// that does not believe what a token says about where to ask.
     pub fn claim_source_contacted(&self) -> usize {
-        self.count(graph::CLAIM_SOURCE)
+        self.requests().iter().filter(|request| request.server == Server::ClaimSource).count()
     }
 
     /// How many requests followed the `@odata.nextLink` of [`Behaviour::GraphNextLinkElsewhere`].
