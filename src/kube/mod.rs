@@ -4,7 +4,10 @@
 //! Nothing in here may know how a token is obtained or kept, read the environment, or talk to a person: callers pass in
 //! what they found and print what comes back.
 
+pub mod access;
 pub mod api;
 pub mod exec_credential;
 pub mod kubeconfig;
+pub mod rbac;
+pub mod resource;
 pub mod review;

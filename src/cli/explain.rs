@@ -1,0 +1,304 @@
+//! Why an access is given or not, in words for people and as a record for programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubectl_login::error::Result;
+use kubectl_login::kube::access::{self, Explanation, Grant, Question, Unread};
+use kubectl_login::kube::api::{Api, Failure};
+use kubectl_login::kube::rbac::{Holder, RoleRef, Subject};
+use kubectl_login::kube::review::{Resource, Target};
+use kubectl_login::text::printable;
+use serde::Serialize;
+
+mod azure;
+mod remedy;
+
+/// How many bindings are shown; the record has them all.
+const SHOWN: usize = 3;
+/// How much of a name is shown.
+const NAME: usize = 120;
+/// What Kubernetes calls what can be done. Others mean nothing to it, though a cluster's own API may use some.
+const VERBS: &[&str] = &[
+    "*",
+    "approve",
+    "attest",
+    "bind",
+    "create",
+    "delete",
+    "deletecollection",
+    "escalate",
+    "get",
+    "impersonate",
+    "list",
+    "patch",
+    "sign",
+    "update",
+    "use",
+    "watch",
+];
+
+/// Whoever asks.
+pub(super) struct Who {
+    /// The name and the groups that are looked for in bindings.
+    pub(super) holder: Holder,
+    /// Those of the groups that the cluster does not see.
+    pub(super) unseen: BTreeSet<String>,
+    /// Names of groups by their ids, as far as they are known.
+    pub(super) names: BTreeMap<String, String>,
+}
+
+/// An explanation, and for whom.
+pub(super) struct Explained<'a> {
+    explanation: Explanation,
+    who: &'a Who,
+}
+
+/// Asks `api` why `who` may do what `question` says, or may not.
+///
+/// Errors: the API server does not decide.
+pub(super) async fn run<'a>(api: &Api, question: &Question, who: &'a Who) -> Result<Explained<'a>> {
+    let explanation = access::explain(api, question, &who.holder)
+        .await
+        .map_err(|failure| api.explain("ask the cluster whether this is allowed", &failure))?;
+    Ok(Explained { explanation, who })
+}
+
+/// The record for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record<'a> {
+    verb: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a Resource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    allowed: bool,
+    denied: bool,
+    reason: &'a str,
+    evaluation_error: &'a str,
+    by: &'a [Grant],
+    not_held: &'a [Grant],
+    unread: Vec<UnreadRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct UnreadRecord<'a> {
+    what: &'a str,
+    why: String,
+}
+
+impl Explained<'_> {
+    /// Whether the API server allows it.
+    pub(super) fn is_allowed(&self) -> bool {
+        self.explanation.decision.allowed
+    }
+
+    /// All of it for programs.
+    pub(super) fn record(&self) -> Record<'_> {
+        let Explanation { access, decision, by, not_held, unread, .. } = &self.explanation;
+        let (resource, path) = match &access.target {
+            Target::Resource(resource) => (Some(resource), None),
+            Target::Path(path) => (None, Some(path.as_str())),
+        };
+        Record {
+            verb: &access.verb,
+            resource,
+            path,
+            allowed: decision.allowed,
+            denied: decision.denied,
+            reason: &decision.reason,
+            evaluation_error: &decision.evaluation_error,
+            by,
+            not_held,
+            unread: unread.iter().map(|Unread { what, why }| UnreadRecord { what, why: why.to_string() }).collect(),
+        }
+    }
+
+    /// The answer in a sentence, why, and what to do next: a paragraph a line.
+    pub(super) fn text(&self) -> String {
+        let mut lines = vec![self.answer()];
+        lines.extend(self.doubts());
+        lines.extend(if self.is_allowed() { self.reasons() } else { self.obstacles() });
+        let error = &self.explanation.decision.evaluation_error;
+        if !error.is_empty() {
+            lines.push(format!("The API server could not check everything: {error}"));
+        }
+        lines.extend(self.gaps());
+        lines.extend(remedy::lines(self));
+        lines.join("\n")
+    }
+
+    fn answer(&self) -> String {
+        let Explanation { access, is_namespaced, decision, .. } = &self.explanation;
+        let verb = if access.verb == "*" { "do everything with".to_owned() } else { printable(&access.verb, NAME) };
+        let may = if decision.allowed { "may" } else { "may not" };
+        match &access.target {
+            Target::Path(path) => format!("You {may} {verb} {}.", printable(path, NAME)),
+            Target::Resource(resource) => {
+                let place = match (*is_namespaced, resource.namespace.as_str()) {
+                    (false, _) => String::new(),
+                    (true, "") => " in all namespaces".to_owned(),
+                    (true, namespace) => format!(" in namespace {}", printable(namespace, NAME)),
+                };
+                format!("You {may} {verb} {}{place}.", thing(resource))
+            }
+        }
+    }
+
+    /// What was typed and may not be what was meant.
+    fn doubts(&self) -> Vec<String> {
+        let Explanation { access, is_known, .. } = &self.explanation;
+        let mut lines = Vec::new();
+        if let (Target::Resource(resource), false) = (&access.target, is_known) {
+            let name = printable(&resource.resource, NAME);
+            lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
+        }
+        if !VERBS.contains(&access.verb.as_str()) && matches!(access.target, Target::Resource(_)) {
+            lines.push(format!("Kubernetes itself has no verb {:?}.", printable(&access.verb, NAME)));
+        }
+        lines
+    }
+
+    /// Why it is allowed.
+    fn reasons(&self) -> Vec<String> {
+        let Explanation { decision, by, unread, .. } = &self.explanation;
+        if !by.is_empty() {
+            return self.granted(by);
+        }
+        let reason = &decision.reason;
+        vec![if let Some(words) = azure::allowed(reason) {
+            words
+        } else if self.who.holder.groups.contains("system:masters") {
+            "You are in the group system:masters, which may do everything without a binding.".to_owned()
+        } else if !reason.is_empty() {
+            format!("The API server says why: {reason}")
+        } else if unread.is_empty() {
+            "No RBAC binding of yours allows it, so something else in the cluster does.".to_owned()
+        } else {
+            "What allows it cannot be told.".to_owned()
+        }]
+    }
+
+    fn granted(&self, grants: &[Grant]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for grant in grants.iter().take(SHOWN) {
+            let Grant { binding, role, rule, .. } = grant;
+            let name = printable(&binding.metadata.name, NAME);
+            let subject = grant.subjects.first().map(|subject| self.held(subject)).unwrap_or_default();
+            lines.push(format!("{} {name} gives {} to {subject}. Its rule: {rule}.", binding.kind, role_words(role)));
+        }
+        match grants.len().saturating_sub(SHOWN) {
+            0 => {}
+            1 => lines.push("So does one more binding.".to_owned()),
+            more => lines.push(format!("So do {more} more bindings.")),
+        }
+        lines
+    }
+
+    /// Why it is not allowed.
+    fn obstacles(&self) -> Vec<String> {
+        let Explanation { decision, by, not_held, unread, .. } = &self.explanation;
+        let mut lines = self.granted(by);
+        if azure::refuses(decision) {
+            lines.push("Azure RBAC decides it here, and none of your role assignments allows it.".to_owned());
+            return lines;
+        }
+        if self.is_unseen() {
+            lines
+                .push("The cluster does not see that you are in that group, so the binding does not count.".to_owned());
+        } else if decision.denied {
+            lines.push(match decision.reason.as_str() {
+                "" => "An authorizer of the cluster refuses it.".to_owned(),
+                reason => format!("An authorizer of the cluster refuses it: {reason}"),
+            });
+        } else if !by.is_empty() {
+            lines.push("The API server decides otherwise: it may not know of the binding yet.".to_owned());
+        } else if unread.is_empty() {
+            lines.push("No binding gives it to you.".to_owned());
+        } else {
+            lines.push("No binding that you may read gives it to you.".to_owned());
+        }
+        if by.is_empty() && !not_held.is_empty() {
+            lines.push("To others it is given:".to_owned());
+            for Grant { binding, role, subjects, .. } in not_held.iter().take(SHOWN) {
+                let whom: Vec<_> = subjects.iter().take(SHOWN).map(|subject| self.other(subject)).collect();
+                let more = if subjects.len() > SHOWN { " and others" } else { "" };
+                let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
+                lines.push(format!("- to {}{more}, by {} {name} of {role}", whom.join(", "), binding.kind));
+            }
+            if not_held.len() > SHOWN {
+                lines.push(format!("- by {} more bindings", not_held.len() - SHOWN));
+            }
+        }
+        lines
+    }
+
+    /// What could not be read, and what that means.
+    fn gaps(&self) -> Vec<String> {
+        let (forbidden, others): (Vec<_>, Vec<_>) =
+            self.explanation.unread.iter().partition(|unread| matches!(unread.why, Failure::Forbidden(_)));
+        let mut lines = Vec::new();
+        if !forbidden.is_empty() {
+            let what: Vec<_> = forbidden.iter().take(SHOWN).map(|unread| printable(&unread.what, NAME)).collect();
+            let more = if forbidden.len() > SHOWN { " and more" } else { "" };
+            lines.push(format!("There may be more to it: you may not read {}{more}.", what.join(" and ")));
+        }
+        for Unread { what, why } in others.into_iter().take(SHOWN) {
+            let what = printable(what, 2 * NAME);
+            lines.push(match why {
+                Failure::NotFound => format!("There is no such thing as {what}, so it gives nothing."),
+                _ => format!("There may be more to it: {what} cannot be read: {why}"),
+            });
+        }
+        lines
+    }
+
+    /// Whether a binding would count, if the cluster saw all groups.
+    fn is_unseen(&self) -> bool {
+        let mut subjects = self.explanation.by.iter().flat_map(|grant| &grant.subjects).peekable();
+        subjects.peek().is_some()
+            && subjects.all(|subject| subject.kind == "Group" && self.who.unseen.contains(&subject.name))
+    }
+
+    /// Whoever asks, as a binding names them.
+    fn held(&self, subject: &Subject) -> String {
+        match subject.kind.as_str() {
+            "Group" => format!("the {}, which you are in", self.other(subject)),
+            _ => format!("you, {}", printable(&subject.name, NAME)),
+        }
+    }
+
+    fn other(&self, subject: &Subject) -> String {
+        let name = printable(&subject.name, NAME);
+        match (subject.kind.as_str(), self.who.names.get(&subject.name)) {
+            ("Group", Some(known)) => format!("group {} ({name})", printable(known, NAME)),
+            ("Group", None) => format!("group {name}"),
+            _ => format!("user {name}"),
+        }
+    }
+}
+
+fn role_words(role: &RoleRef) -> String {
+    format!("{} {}", printable(&role.kind, NAME), printable(&role.name, NAME))
+}
+
+/// Objects as kubectl is told of them, the core group without its name.
+fn thing(Resource { group, resource, subresource, name, .. }: &Resource) -> String {
+    let mut words = match (resource.as_str(), group.as_str()) {
+        ("*", "*") => "everything".to_owned(),
+        ("*", "") => "everything of the core group".to_owned(),
+        ("*", group) => format!("everything of {group}"),
+        (resource, "") => resource.to_owned(),
+        (resource, group) => format!("{resource}.{group}"),
+    };
+    if !subresource.is_empty() {
+        words += &format!("/{subresource}");
+    }
+    if !name.is_empty() {
+        words += &format!(" {name:?}");
+    }
+    printable(&words, 2 * NAME)
+}
+
+#[cfg(test)]
+mod tests;

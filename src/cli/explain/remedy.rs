@@ -1,0 +1,140 @@
+//! What can be done about an access that is not given: whom to ask for what, and the command that whoever runs the cluster
+//! would type.
+
+use kubectl_login::kube::rbac::RoleRef;
+use kubectl_login::kube::review::{Access, Resource, Target};
+use kubectl_login::text::printable;
+
+use super::{Explained, azure};
+
+/// The next steps, one a line; none where access is given.
+pub(super) fn lines(explained: &Explained) -> Vec<String> {
+    let explanation = &explained.explanation;
+    if explanation.decision.allowed {
+        return Vec::new();
+    }
+    let access = &explanation.access;
+    if azure::refuses(&explanation.decision) {
+        let scope = match &access.target {
+            Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => format!("/namespaces/{namespace}"),
+            _ => String::new(),
+        };
+        let (role, user) = (azure::role(access), quoted(&explained.who.holder.username));
+        return vec![
+            format!(
+                "Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes."
+            ),
+            format!(
+                "The command for it: az role assignment create --role {} --assignee {user} --scope {}",
+                quoted(role),
+                quoted(&format!("CLUSTER_RESOURCE_ID{scope}"))
+            ),
+        ];
+    }
+    let mut lines = Vec::new();
+    let others = explanation.not_held.iter().flat_map(|grant| &grant.subjects);
+    let groups = others.filter(|subject| subject.kind == "Group").count();
+    let unseen = explained.is_unseen();
+    if unseen {
+        lines.push(
+            "A token carries 200 groups at most. Ask whoever runs the cluster to bind you by name, or a group that it sees."
+                .to_owned(),
+        );
+    } else if explanation.decision.denied || !explanation.by.is_empty() {
+        lines.push("Ask whoever runs the cluster.".to_owned());
+        return lines;
+    } else if groups == 0 {
+        lines.push("Ask whoever runs the cluster for a binding.".to_owned());
+    } else {
+        let which = if groups == 1 { "that group" } else { "one of those groups" };
+        lines.push(format!("Ask to be put into {which}, or for a binding of your own."));
+    }
+    lines.extend(commands(explained));
+    lines
+}
+
+/// The commands that would allow exactly this, or bind a role that does.
+fn commands(explained: &Explained) -> Vec<String> {
+    let explanation = &explained.explanation;
+    let access = &explanation.access;
+    let username = &explained.who.holder.username;
+    let user = match username.strip_prefix("system:serviceaccount:") {
+        Some(account) => format!("--serviceaccount={}", quoted(account)),
+        None => format!("--user={}", quoted(username)),
+    };
+    let namespace = match &access.target {
+        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        _ => None,
+    };
+    let (prefix, place) = match namespace {
+        Some(namespace) => ("", format!(" --namespace={}", quoted(namespace))),
+        None => ("cluster", String::new()),
+    };
+    if let Some(RoleRef { name, .. }) = &explanation.bindable {
+        let binding = quoted(&format!("{name}-{}", plain(username)));
+        return vec![format!(
+            "The command for a binding: kubectl create rolebinding {binding} --clusterrole={} {user}{place}",
+            quoted(name)
+        )];
+    }
+    // kubectl makes roles for resource types that the cluster has, and none for everything.
+    let Some(what) = role_flags(access).filter(|_| explanation.is_known) else { return Vec::new() };
+    let role = match &access.target {
+        Target::Resource(resource) => format!("{}-{}", plain(&access.verb), plain(&resource.resource)),
+        Target::Path(path) => format!("{}-{}", plain(&access.verb), plain(path)),
+    };
+    let binding = quoted(&format!("{role}-{}", plain(username)));
+    vec![
+        format!("The command for a role: kubectl create {prefix}role {role} {what}{place}"),
+        format!(
+            "The command for its binding: kubectl create {prefix}rolebinding {binding} --{prefix}role={role} {user}{place}"
+        ),
+    ]
+}
+
+/// The flags of `kubectl create role` for exactly this.
+fn role_flags(access: &Access) -> Option<String> {
+    let verb = quoted(&access.verb);
+    match &access.target {
+        Target::Path(path) => Some(format!("--verb={verb} --non-resource-url={}", quoted(path))),
+        Target::Resource(Resource { resource, .. }) if resource == "*" => None,
+        Target::Resource(Resource { group, resource, subresource, name, .. }) => {
+            let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+            let sub = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
+            let name = if name.is_empty() { String::new() } else { format!(" --resource-name={}", quoted(name)) };
+            Some(format!("--verb={verb} --resource={}{name}", quoted(&format!("{resource}{group}{sub}"))))
+        }
+    }
+}
+
+/// The part of a name before its `@`, in what a name of Kubernetes may have.
+fn plain(text: &str) -> String {
+    let text = text.split('@').next().unwrap_or_default().to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "all".to_owned() } else { words.join("-") }
+}
+
+/// A word for a POSIX shell, fit to be shown.
+fn quoted(word: &str) -> String {
+    let word = printable(word, 300);
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(is_safe) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_safe_in_a_shell() {
+        assert_eq!(quoted("alice@contoso.example"), "alice@contoso.example");
+        assert_eq!(quoted("bob_x.example#EXT#@contoso"), "'bob_x.example#EXT#@contoso'");
+        assert_eq!(quoted("a'b$(c)"), r"'a'\''b$(c)'");
+    }
+
+    #[test]
+    fn names_of_objects_are_plain() {
+        assert_eq!(plain("Alice.Smith@contoso.example"), "alice-smith");
+        assert_eq!((plain("*").as_str(), plain("/healthz/etcd").as_str()), ("all", "healthz-etcd"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Whole texts, so that they are read as people will read them.
+
+use kubectl_login::kube::access::Named;
+use kubectl_login::kube::rbac::Metadata;
+use kubectl_login::kube::review::{Access, Decision};
+
+use super::*;
+
+fn who() -> Who {
+    let groups = ["1f2e", "9a8b", "system:authenticated"].map(str::to_owned);
+    Who {
+        holder: Holder { username: "alice@contoso.example".to_owned(), groups: groups.into() },
+        unseen: ["9a8b".to_owned()].into(),
+        names: [("1f2e".to_owned(), "developers".to_owned())].into(),
+    }
+}
+
+fn explanation(verb: &str, resource: &str, namespace: &str) -> Explanation {
+    let resource = Resource { resource: resource.to_owned(), namespace: namespace.to_owned(), ..Resource::default() };
+    Explanation {
+        access: Access { verb: verb.to_owned(), target: Target::Resource(resource) },
+        is_namespaced: !namespace.is_empty(),
+        is_known: true,
+        decision: Decision::default(),
+        by: Vec::new(),
+        not_held: Vec::new(),
+        bindable: None,
+        unread: Vec::new(),
+    }
+}
+
+fn decided(allowed: bool, denied: bool, reason: &str) -> Decision {
+    Decision { allowed, denied, reason: reason.to_owned(), evaluation_error: String::new() }
+}
+
+fn grant(name: &str, namespace: &str, role: &str, subjects: &[(&str, &str)]) -> Grant {
+    let subject = |(kind, name): &(&str, &str)| Subject {
+        kind: (*kind).to_owned(),
+        name: (*name).to_owned(),
+        namespace: String::new(),
+    };
+    Grant {
+        binding: Named {
+            kind: if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" },
+            metadata: Metadata { name: name.to_owned(), namespace: namespace.to_owned() },
+        },
+        role: cluster_role(role),
+        subjects: subjects.iter().map(subject).collect(),
+        rule: "get, list on pods".to_owned(),
+    }
+}
+
+fn cluster_role(name: &str) -> RoleRef {
+    RoleRef { kind: "ClusterRole".to_owned(), name: name.to_owned() }
+}
+
+#[track_caller]
+fn assert_says(explanation: Explanation, who: &Who, lines: &[&str]) {
+    let text = Explained { explanation, who }.text();
+    assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
+fn what_is_allowed_names_the_binding_and_the_rule() {
+    let explanation = Explanation {
+        decision: decided(true, false, "RBAC: allowed by …"),
+        by: vec![
+            grant("developers", "", "edit", &[("Group", "1f2e")]),
+            grant("alice", "dev", "view", &[("User", "alice@contoso.example")]),
+        ],
+        unread: vec![Unread { what: "the ClusterRole old of the RoleBinding stale".into(), why: Failure::NotFound }],
+        ..explanation("list", "pods", "dev")
+    };
+    assert_says(
+        explanation,
+        &who(),
+        &[
+            "You may list pods in namespace dev.",
+            "ClusterRoleBinding developers gives ClusterRole edit to the group developers (1f2e), which you are in. Its rule: get, list on pods.",
+            "RoleBinding alice gives ClusterRole view to you, alice@contoso.example. Its rule: get, list on pods.",
+            "There is no such thing as the ClusterRole old of the RoleBinding stale, so it gives nothing.",
+        ],
+    );
+}
+
+#[test]
+fn what_others_may_comes_with_the_way_to_get_it() {
+    let explanation = Explanation {
+        not_held: vec![grant("admins", "dev", "admin", &[("Group", "77aa"), ("User", "bob")])],
+        bindable: Some(cluster_role("edit")),
+        ..explanation("delete", "pods", "dev")
+    };
+    assert_says(
+        explanation,
+        &who(),
+        &[
+            "You may not delete pods in namespace dev.",
+            "No binding gives it to you.",
+            "To others it is given:",
+            "- to group 77aa, user bob, by RoleBinding admins of ClusterRole admin",
+            "Ask to be put into that group, or for a binding of your own.",
+            "The command for a binding: kubectl create rolebinding edit-alice --clusterrole=edit --user=alice@contoso.example --namespace=dev",
+        ],
+    );
+}
+
+#[test]
+fn a_role_is_made_where_none_is_there() {
+    let forbidden = |what: &str| Unread { what: what.into(), why: Failure::Forbidden("no".into()) };
+    let explanation = Explanation {
+        unread: vec![forbidden("ClusterRoleBindings"), forbidden("RoleBindings in namespace dev")],
+        ..explanation("list", "nodes", "")
+    };
+    assert_says(
+        explanation,
+        &who(),
+        &[
+            "You may not list nodes.",
+            "No binding that you may read gives it to you.",
+            "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
+            "Ask whoever runs the cluster for a binding.",
+            "The command for a role: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
+            "The command for its binding: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes --user=alice@contoso.example",
+        ],
+    );
+}
+
+#[test]
+fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
+    let explanation = Explanation {
+        by: vec![grant("ops", "dev", "edit", &[("Group", "9a8b")])],
+        bindable: Some(cluster_role("edit")),
+        ..explanation("delete", "pods", "dev")
+    };
+    let text = Explained { explanation: explanation.clone(), who: &who() }.text();
+    assert!(
+        text.contains(
+            "\nThe cluster does not see that you are in that group, so the binding does not count.\nA token carries 200"
+        ),
+        "{text}"
+    );
+    let seen = Who { unseen: BTreeSet::new(), ..who() };
+    let text = Explained { explanation, who: &seen }.text();
+    assert!(text.contains("\nThe API server decides otherwise") && !text.contains("200"), "{text}");
+}
+
+#[test]
+fn azure_is_recognised_by_its_own_words() {
+    let refused = "User does not have access to the resource in Azure. Update role assignment to allow access.";
+    let explanation_of = |decision| Explanation { decision, ..explanation("list", "pods", "dev") };
+    assert_says(
+        explanation_of(decided(false, true, refused)),
+        &who(),
+        &[
+            "You may not list pods in namespace dev.",
+            "Azure RBAC decides it here, and none of your role assignments allows it.",
+            "Ask whoever runs the cluster for a role assignment, such as Azure Kubernetes Service RBAC Reader. It counts within five minutes.",
+            "The command for it: az role assignment create --role 'Azure Kubernetes Service RBAC Reader' --assignee alice@contoso.example --scope CLUSTER_RESOURCE_ID/namespaces/dev",
+        ],
+    );
+    let allowed = "Access allowed by Azure RBAC Role Assignment 12ab of Role \
+                   /providers/x/b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b to user alice";
+    assert_says(
+        explanation_of(decided(true, false, allowed)),
+        &who(),
+        &[
+            "You may list pods in namespace dev.",
+            "Azure RBAC allows it by the role Azure Kubernetes Service RBAC Cluster Admin, assignment 12ab.",
+        ],
+    );
+    let no_opinion = "Azure does not have opinion for this user.";
+    let text = Explained { explanation: explanation_of(decided(false, false, no_opinion)), who: &who() }.text();
+    assert!(text.contains("No binding gives it to you.") && !text.contains("Azure"), "{text}");
+}
+
+#[test]
+fn the_least_role_of_azure_is_named() {
+    for (verb, resource, namespace, expected) in [
+        ("list", "pods", "", "Azure Kubernetes Service RBAC Reader"),
+        ("list", "namespaces", "", "Azure Kubernetes Service RBAC Reader"),
+        ("get", "secrets", "dev", "Azure Kubernetes Service RBAC Writer"),
+        ("delete", "pods", "dev", "Azure Kubernetes Service RBAC Writer"),
+        ("create", "limitranges", "dev", "Azure Kubernetes Service RBAC Admin"),
+        ("list", "nodes", "", "Azure Kubernetes Service RBAC Cluster Admin"),
+    ] {
+        assert_eq!(azure::role(&explanation(verb, resource, namespace).access), expected, "{verb} {resource}");
+    }
+}
+
+#[test]
+fn whatever_else_decides_is_quoted() {
+    let with = |decision| Explanation { decision, ..explanation("get", "pods", "dev") };
+    for (decision, said) in [
+        (decided(true, false, "because"), "The API server says why: because"),
+        (decided(true, false, ""), "No RBAC binding of yours allows it, so something else in the cluster does."),
+        (decided(false, true, "policy"), "An authorizer of the cluster refuses it: policy"),
+    ] {
+        let text = Explained { explanation: with(decision), who: &who() }.text();
+        assert!(text.lines().any(|line| line == said), "{text}");
+    }
+    let unsure = Explanation { is_known: false, ..explanation("lst", "foos", "dev") };
+    let text = Explained { explanation: unsure, who: &who() }.text();
+    assert!(text.contains("no resource type \"foos\"") && text.contains("no verb \"lst\""), "{text}");
+    assert!(!text.contains("create role"), "kubectl makes no role for a type that is not there: {text}");
+}
+
+#[test]
+fn the_record_has_all_of_it() {
+    let explanation = Explanation {
+        not_held: vec![grant("b", "dev", "admin", &[("Group", "g")])],
+        unread: vec![Unread { what: "ClusterRoleBindings".into(), why: Failure::Forbidden("no".into()) }],
+        ..explanation("list", "pods", "dev")
+    };
+    let record = serde_json::to_value(Explained { explanation, who: &who() }.record()).expect("JSON");
+    let grant = serde_json::json!({
+        "binding": { "kind": "RoleBinding", "name": "b", "namespace": "dev" },
+        "role": { "kind": "ClusterRole", "name": "admin" },
+        "subjects": [{ "kind": "Group", "name": "g" }], "rule": "get, list on pods",
+    });
+    assert_eq!(record["notHeld"][0], grant);
+    assert_eq!(record["unread"][0], serde_json::json!({ "what": "ClusterRoleBindings", "why": "no" }));
+    assert_eq!((&record["allowed"], &record["resource"]["namespace"]), (&false.into(), &"dev".into()));
+    assert!(record.get("path").is_none());
+}

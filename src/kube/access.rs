@@ -1,0 +1,238 @@
+//! Why an access is given or not: the API server's decision, and the bindings and roles that speak for it, as far as
+//! whoever asks may read them.
+//!
+//! Must not know how it is said to a person.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::api::{Api, Failure};
+use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Subject};
+use super::resource::Typed;
+use super::review::{Access, Decision, Resource, Target, may};
+use crate::error::Error;
+use crate::text::printable;
+
+/// Where the objects of RBAC are.
+const RBAC: [&str; 3] = ["apis", "rbac.authorization.k8s.io", "v1"];
+/// Roles that are asked for one by one, where they cannot be listed.
+const ROLES_ASKED: usize = 100;
+/// The roles that every cluster has for people, the least first.
+const FOR_PEOPLE: [&str; 3] = ["view", "edit", "admin"];
+
+/// What is to be explained.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Such as `list`.
+    pub verb: String,
+    /// What it is done to, as it was typed.
+    pub target: Typed,
+    /// The namespace, if the objects are in namespaces; empty for all of them.
+    pub namespace: String,
+}
+
+impl Question {
+    /// Reads what was typed; `namespace` is the one that counts for objects in namespaces, empty for all of them.
+    ///
+    /// # Errors
+    /// The verb or the resource is none.
+    pub fn parse(verb: &str, resource: &str, namespace: &str) -> Result<Question, Error> {
+        if verb.is_empty() || verb.contains(|c: char| c.is_whitespace() || c == '/') {
+            return Err(Error::usage(
+                format!("{:?} is no verb", printable(verb, 60)),
+                "Name what is to be done and to what, such as: kubectl login whoami --explain list pods",
+            ));
+        }
+        Ok(Question { verb: verb.to_owned(), target: Typed::parse(resource)?, namespace: namespace.to_owned() })
+    }
+}
+
+/// The answer, and what speaks for it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What was asked.
+    pub access: Access,
+    /// Whether the objects are in namespaces.
+    pub is_namespaced: bool,
+    /// Whether the cluster has the resource type, as far as can be seen.
+    pub is_known: bool,
+    /// What the API server decides.
+    pub decision: Decision,
+    /// Bindings that name whoever asks, or a group of theirs, and whose role allows it. Where the server decides
+    /// otherwise, it sees other groups, or another authorizer decides.
+    pub by: Vec<Grant>,
+    /// Bindings that would allow it, of other users and groups that people can be in. Only where it is not allowed.
+    pub not_held: Vec<Grant>,
+    /// A role that is there, allows it, and could be bound. Only where it is not allowed.
+    pub bindable: Option<RoleRef>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// A binding whose role allows the access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// The binding.
+    pub binding: Named,
+    /// Its role.
+    pub role: RoleRef,
+    /// Those of its subjects that matter here.
+    pub subjects: Vec<Subject>,
+    /// The role's rule in words.
+    pub rule: String,
+}
+
+/// An object of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name and namespace.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// Such as `ClusterRoleBindings`, or one role.
+    pub what: String,
+    /// Why.
+    pub why: Failure,
+}
+
+/// Asks the API server whether `holder`, whose token `api` shows, may do what `question` says, and looks for the reasons.
+///
+/// # Errors
+/// [`Failure`]: the API server does not decide. Whatever else cannot be read is part of the answer.
+pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation, Failure> {
+    let resolved = question.target.resolve(api, &question.namespace).await;
+    let access = Access { verb: question.verb.clone(), target: resolved.target };
+    let decision = may(api, &access).await?;
+    let mut unread = Vec::new();
+    let bindings = bindings(api, &access, &mut unread).await;
+    let mut roles = Roles { api, known: HashMap::new(), asked: 0 };
+    if !decision.allowed {
+        // All that would allow it are wanted: fewer questions if they are asked at once.
+        roles.list(&access).await;
+    }
+
+    let (mut by, mut not_held) = (Vec::new(), Vec::new());
+    for binding in &bindings {
+        let (grants, subjects) = match binding.subject_for(holder) {
+            Some(subject) => (&mut by, vec![subject.clone()]),
+            None if decision.allowed => continue,
+            None => {
+                (&mut not_held, binding.subjects.iter().filter(|subject| subject.is_for_people()).cloned().collect())
+            }
+        };
+        if subjects.is_empty() {
+            continue;
+        }
+        match roles.get(binding).await {
+            Ok(role) => grants.extend(role.rule_for(&access).map(|rule| Grant {
+                binding: Named { kind: binding.kind(), metadata: binding.metadata.clone() },
+                role: binding.role_ref.clone(),
+                subjects,
+                rule: rule.in_words(),
+            })),
+            // Of somebody else's bindings it matters little.
+            Err(why) if binding.subject_for(holder).is_some() => {
+                let RoleRef { kind, name } = &binding.role_ref;
+                let what = format!("the {kind} {name} of the {} {}", binding.kind(), binding.metadata.name);
+                unread.push(Unread { what, why: why.clone() });
+            }
+            Err(_) => {}
+        }
+    }
+    let bindable = if decision.allowed { None } else { roles.bindable(&access) };
+    let (is_namespaced, is_known) = (resolved.is_namespaced, resolved.is_known);
+    Ok(Explanation { access, is_namespaced, is_known, decision, by, not_held, bindable, unread })
+}
+
+/// The bindings that count for this access.
+async fn bindings(api: &Api, access: &Access, unread: &mut Vec<Unread>) -> Vec<Binding> {
+    let [apis, group, version] = RBAC;
+    let cluster = [apis, group, version, "clusterrolebindings"];
+    let mut found = match api.list::<Binding>(&cluster).await {
+        Ok(found) => found,
+        Err(why) => {
+            unread.push(Unread { what: "ClusterRoleBindings".to_owned(), why });
+            Vec::new()
+        }
+    };
+    if let Some(namespace) = namespace(access) {
+        let path = [apis, group, version, "namespaces", namespace, "rolebindings"];
+        match api.list::<Binding>(&path).await {
+            Ok(more) => found.extend(more),
+            Err(why) => unread.push(Unread { what: format!("RoleBindings in namespace {namespace}"), why }),
+        }
+    }
+    found.retain(|binding| binding.reaches(access));
+    found
+}
+
+/// The namespace in which RoleBindings count.
+fn namespace(access: &Access) -> Option<&str> {
+    match &access.target {
+        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        _ => None,
+    }
+}
+
+/// Roles, each read once. A ClusterRole has no namespace.
+struct Roles<'a> {
+    api: &'a Api,
+    known: HashMap<(String, String), Result<Role, Failure>>,
+    asked: usize,
+}
+
+impl Roles<'_> {
+    /// Reads all roles that bindings for this access can name, as far as that is allowed.
+    async fn list(&mut self, access: &Access) {
+        let [apis, group, version] = RBAC;
+        let mut found: Vec<Role> = self.api.list(&[apis, group, version, "clusterroles"]).await.unwrap_or_default();
+        if let Some(namespace) = namespace(access) {
+            let path = [apis, group, version, "namespaces", namespace, "roles"];
+            found.extend(self.api.list::<Role>(&path).await.unwrap_or_default());
+        }
+        let keyed =
+            found.into_iter().map(|role| ((role.metadata.namespace.clone(), role.metadata.name.clone()), Ok(role)));
+        self.known.extend(keyed);
+    }
+
+    /// The role of a binding.
+    async fn get(&mut self, binding: &Binding) -> Result<&Role, &Failure> {
+        let RoleRef { kind, name } = &binding.role_ref;
+        let namespace = if kind == "Role" { binding.metadata.namespace.as_str() } else { "" };
+        let key = (namespace.to_owned(), name.clone());
+        if !self.known.contains_key(&key) {
+            let read = self.read(namespace, name).await;
+            self.known.insert(key.clone(), read);
+        }
+        self.known[&key].as_ref()
+    }
+
+    async fn read(&mut self, namespace: &str, name: &str) -> Result<Role, Failure> {
+        if self.asked >= ROLES_ASKED {
+            return Err(Failure::Forbidden(format!("no more than {ROLES_ASKED} roles are asked for one by one")));
+        }
+        self.asked += 1;
+        let [apis, group, version] = RBAC;
+        if namespace.is_empty() {
+            self.api.get(&[apis, group, version, "clusterroles", name]).await
+        } else {
+            self.api.get(&[apis, group, version, "namespaces", namespace, "roles", name]).await
+        }
+    }
+
+    /// The least of the roles for people that allows this in a namespace.
+    fn bindable(&self, access: &Access) -> Option<RoleRef> {
+        namespace(access)?;
+        FOR_PEOPLE.into_iter().find_map(|name| {
+            let role = self.known.get(&(String::new(), name.to_owned()))?.as_ref().ok()?;
+            role.rule_for(access).map(|_| RoleRef { kind: "ClusterRole".to_owned(), name: name.to_owned() })
+        })
+    }
+}
