@@ -81,6 +81,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  \
                             kubectl login whoami\n  \
                             kubectl login whoami prod --groups --names\n  \
+                            kubectl login whoami --explain list pods -n dev\n  \
                             kubectl login whoami -o json")]
     Whoami(Box<WhoamiArgs>),
     /// Forget a sign-in, and revoke it where the issuer can
@@ -299,6 +300,15 @@ pub(super) struct WhoamiArgs {
     /// List those with this text in id or name
     #[arg(long, value_name = "TEXT")]
     pub(super) filter: Option<String>,
+    /// Say why something is allowed or not, such as: --explain list pods
+    #[arg(long, num_args = 2, value_names = ["VERB", "RESOURCE"])]
+    pub(super) explain: Vec<String>,
+    /// Namespace of what is to be explained (default: the context's)
+    #[arg(short = 'n', long, value_name = "NAME", requires = "explain")]
+    pub(super) namespace: Option<String>,
+    /// Explain it for all namespaces
+    #[arg(short = 'A', long, requires = "explain", conflicts_with = "namespace")]
+    pub(super) all_namespaces: bool,
     /// Get a new token, and look the groups up again
     #[arg(long)]
     pub(super) refresh: bool,

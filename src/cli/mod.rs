@@ -7,7 +7,6 @@ mod clean;
 mod cluster;
 mod completion;
 mod entry;
-#[expect(dead_code, reason = "the command that shows it comes with `whoami`")]
 mod explain;
 mod get_token;
 mod login;

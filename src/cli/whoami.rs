@@ -2,12 +2,18 @@
 
 pub(super) mod words;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::access::Question;
 use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::kube::rbac::Holder;
 use kubectl_login::oauth::subject::Subject;
 use kubectl_login::profile::Profile;
+use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, LookUp};
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, Insist, Obtained, Road};
@@ -19,9 +25,13 @@ use serde::Serialize;
 
 use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
-use super::{entry, report};
+use super::explain::{Explained, Who};
+use super::{entry, explain, report};
 use crate::ui::progress::Progress;
 use crate::ui::{Prompt, Terminal};
+
+/// How long an explanation may take: there are as many bindings and roles as a cluster has.
+const EXPLAIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// The machine-readable form.
 #[derive(Serialize)]
@@ -39,6 +49,9 @@ struct WhoAmI<'a> {
     expires_at: DateTime<Utc>,
     groups: GroupsShown<'a>,
     cluster: Option<&'a ClusterView<'a>>,
+    /// Why something is allowed or not, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<explain::Record<'a>>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +72,7 @@ struct GroupShown<'a> {
 
 pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Failed> {
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, &MethodArgs::default(), typed_in)?;
+    let question = question(args, &entry)?;
     args.look_up.apply(&mut settings.profile);
     let profile = &settings.profile;
     let store = settings.store(&environment);
@@ -83,6 +97,11 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     .groups(&subject);
     drop(progress);
     let known = known?;
+    let who = question.as_ref().map(|_| who(&cluster, &known)).transpose()?;
+    let explained = match (&question, &who) {
+        (Some(question), Some(who)) => Some(explained(&cluster, question, who)?),
+        _ => None,
+    };
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
         Err(error) => {
@@ -94,8 +113,14 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let wanted = args.groups || args.names || args.filter.is_some();
     let answer = Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view };
     match args.output {
-        Printed::Json => report::json(&answer.for_programs(args))?,
-        Printed::Table => words::print(&answer, wanted, args)?,
+        Printed::Json => {
+            let explain = explained.as_ref().map(|explained| explained.record());
+            report::json(&WhoAmI { explain, ..answer.for_programs(args) })?;
+        }
+        Printed::Table => match &explained {
+            Some(explained) => report::sentence(&explained.text())?,
+            None => words::print(&answer, wanted, args)?,
+        },
     }
     warn(&known, wanted);
     if wanted && !known.groups.complete {
@@ -103,6 +128,53 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
         return Err(Failed { error: Error::failed("not all groups are known", ""), silent: true });
     }
     Ok(())
+}
+
+/// What is to be explained, where something is.
+///
+/// Errors: it is no verb, or no resource.
+fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
+    let [verb, resource] = args.explain.as_slice() else { return Ok(None) };
+    let namespace = match (args.all_namespaces, args.namespace.as_ref().or(entry.namespace.as_ref())) {
+        (true, _) => "",
+        (false, Some(namespace)) => namespace,
+        (false, None) => "default",
+    };
+    Question::parse(verb, resource, namespace).map(Some)
+}
+
+/// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not.
+///
+/// Errors: the cluster does not say who it takes them for.
+fn who(cluster: &Cluster<'_>, known: &Known) -> Result<Who> {
+    let review = cluster.review()?;
+    let view = ClusterView::of(review, &known.groups.items);
+    let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| (*id).to_owned()).collect();
+    let named = |group: &Group| Some((group.id.clone(), group.name.clone()?));
+    Ok(Who {
+        holder: Holder {
+            username: review.username.clone(),
+            groups: review.groups.iter().chain(&unseen).cloned().collect(),
+        },
+        names: known.groups.items.iter().filter_map(named).collect(),
+        unseen,
+    })
+}
+
+/// Why it is allowed or not.
+///
+/// Errors: the cluster does not decide, or takes too long.
+fn explained<'a>(cluster: &Cluster<'_>, question: &Question, who: &'a Who) -> Result<Explained<'a>> {
+    let api = cluster.api()?.with_limit(EXPLAIN_LIMIT);
+    runtime::run_until_interrupted(async {
+        match tokio::time::timeout(EXPLAIN_LIMIT, explain::run(&api, question, who)).await {
+            Ok(explained) => explained,
+            Err(_) => Err(Error::failed(
+                format!("{} takes too long to say whether this is allowed", api.server()),
+                "Check the network, then try again.",
+            )),
+        }
+    })?
 }
 
 /// The token that there is, refreshed where it has to be; nobody is asked.
@@ -195,6 +267,7 @@ impl Answer<'_> {
                 items: items.collect(),
             },
             cluster: self.cluster.as_ref(),
+            explain: None,
         }
     }
 }
