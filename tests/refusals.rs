@@ -178,6 +178,20 @@ fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
 }
 
 #[test]
+fn an_administrator_is_sent_to_the_page_where_an_application_of_ones_own_is_consented_to() {
+    let missing = refusal("invalid_grant", "consent_required", 65001, "Not consented.");
+    let never = refusal("invalid_grant", "", 65002, "Not preauthorized.");
+    for (client, body, is_shown) in
+        [(sim::OWN_CLIENT, &missing, true), (sim::CLIENT, &missing, false), (sim::OWN_CLIENT, &never, false)]
+    {
+        let server = Scripted::start(|url| vec![device(url), refused(body)]);
+        let run = get_token(&server, &Home::new(), &["--client-id", client, "--prompt", "always"]);
+        let address = format!("{}/{}/adminconsent?client_id={client}\n", server.url(), sim::TENANT);
+        assert_eq!(run.assert_failed(4, &["onsent"]).stderr.contains(&address), is_shown, "{run}");
+    }
+}
+
+#[test]
 fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
     let (server, home) = signed_in(vec![refused(&blocked())]);
     for _ in 0..2 {

@@ -5,6 +5,8 @@
 
 pub mod catalogue;
 
+use url::Url;
+
 use self::catalogue::Row;
 use crate::error::{Error, Kind};
 use crate::oauth::answer::{Class, ErrorAnswer};
@@ -110,6 +112,14 @@ const SHOW: &str = "Show your administrator the line for the help desk.";
 /// The session is refused for good because it began with a device code (protocol tracking:
 /// <https://learn.microsoft.com/entra/identity/conditional-access/concept-authentication-flows>).
 const TRACKED: u64 = 530_036;
+/// One of Microsoft's applications may not ask for another one, whoever consents.
+const NEVER_FOR_THIS_CLIENT: u64 = 65002;
+/// The clients of Microsoft's own that kubeconfigs name: of AKS, of Arc, and the Azure CLI.
+const MICROSOFTS_CLIENTS: [&str; 3] = [
+    "80faf920-1908-4b52-b5ef-a8e7bedfc67a",
+    "3f4439ff-e698-4d6d-84fe-09c9d574f06b",
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+];
 /// A person has not consented, which is no policy.
 const NOT_CONSENTED: u64 = 65004;
 
@@ -223,6 +233,19 @@ pub fn is_about_codes(answer: &ErrorAnswer) -> bool {
         matches!(number, 50199 | 53003 | 53004 | 65001 | 530_032 | 530_034 | 530_035) || *number == TRACKED
     };
     fitting_row(answer).is_some_and(|row| row.class == Refusal::Device || row.numbers.iter().any(names))
+}
+
+/// Where an administrator of `tenant` consents to an application, if that is what `answer` is about and may be of use:
+/// nobody can consent to applications of Microsoft's own in this way
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>).
+pub fn consent_address(answer: &ErrorAnswer, authority: &Url, tenant: &str, client: &str) -> Option<String> {
+    let helps = class_of(answer) == Refusal::Consent && !answer.numbers().contains(&NEVER_FOR_THIS_CLIENT);
+    if !helps || MICROSOFTS_CLIENTS.contains(&client.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    let mut address = authority.join(&format!("{tenant}/adminconsent")).ok()?;
+    address.query_pairs_mut().append_pair("client_id", client);
+    Some(address.into())
 }
 
 /// Whether the refresh token is never to be presented again.

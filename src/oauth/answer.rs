@@ -179,9 +179,10 @@ impl ErrorAnswer {
         self.numbers().first().copied()
     }
 
-    /// The server's own words with the number in them, or number and error code where it sent no words.
+    /// The server's own words with the number in them, or number and error code where it sent no words; fit to stand in
+    /// brackets, without a full stop.
     pub fn with_number(&self) -> String {
-        let description = self.description();
+        let description = self.description().trim_end_matches('.').to_owned();
         let number = self.number().map(|number| format!("AADSTS{number}")).unwrap_or_default();
         match (description.is_empty(), number.is_empty()) {
             (true, true) => printable(&self.error, 60),
@@ -274,8 +275,8 @@ mod tests {
     fn the_number_is_in_what_is_shown() {
         let shown = |text: &str| parse(text).with_number();
         assert_eq!(shown(r#"{"error":"x","error_codes":[7]}"#), "AADSTS7, x");
-        assert_eq!(shown(r#"{"error":"x","error_codes":[7],"error_description":"No."}"#), "AADSTS7: No.");
-        assert_eq!(shown(r#"{"error":"x","error_codes":[],"error_description":"AADSTS7: No."}"#), "AADSTS7: No.");
+        assert_eq!(shown(r#"{"error":"x","error_codes":[7],"error_description":"No."}"#), "AADSTS7: No");
+        assert_eq!(shown(r#"{"error":"x","error_codes":[],"error_description":"AADSTS7: No."}"#), "AADSTS7: No");
         assert_eq!(shown(r#"{"error":"x"}"#), "x");
     }
 

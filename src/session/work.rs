@@ -217,7 +217,7 @@ impl Work<'_, '_> {
 
     /// A refresh that brought nothing: why a person has to sign in, or the error it is.
     fn refused_refresh(&self, failure: &Failure, began_with_a_code: bool) -> Result<String, WorkFailure> {
-        let mut error = signin::explain(failure, "refresh the token");
+        let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
         let sign_in_helps = match failure {
             // Whoever would be shown a code is told of the other way instead.
             Failure::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),

@@ -18,7 +18,7 @@ use url::Url;
 
 use self::listener::{Server, Visit};
 use self::page::Page;
-use super::{Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain};
+use super::{Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
 use crate::error::{Error, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::authorization::{Answer, Found, Request, Wish};
@@ -226,7 +226,7 @@ impl Wait<'_> {
             };
             let trouble = matches!(failure, Failure::Trouble(_) | Failure::NotOAuth(_));
             NotRedeemed {
-                error: explain(&failure, "sign in"),
+                error: explain_for(desk.profile, &failure, "sign in"),
                 again: is_bare && (refused || trouble),
                 passing: refused,
             }

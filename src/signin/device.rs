@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain};
+use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain, explain_for};
 use crate::entra::refusals;
 use crate::error::Error;
 use crate::http::is_acceptable_from;
@@ -96,7 +96,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
 
 /// The words for a refusal, with the way around it where there is one.
 fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
-    let mut error = explain(failure, "sign in");
+    let mut error = explain_for(desk.profile, failure, "sign in");
     if let Failure::Refused(answer) = failure
         && matches!(desk.profile.provider, Provider::Entra { .. })
         && refusals::is_about_codes(answer)

@@ -13,10 +13,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use url::Url;
 
+use crate::entra::refusals;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::Endpoints;
 use crate::oauth::client::{Client, Failure, Granted};
-use crate::profile::{Method, Profile};
+use crate::profile::{Method, Profile, Provider};
 use crate::secret::Secret;
 use authcode::AuthCode;
 pub use authcode::Visitor;
@@ -227,7 +228,7 @@ pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> Cho
 pub fn explain(failure: &Failure, what: &str) -> Error {
     match failure {
         Failure::Trouble(trouble) => trouble.explain(what),
-        Failure::Refused(answer) => crate::entra::refusals::explain(answer, what),
+        Failure::Refused(answer) => refusals::explain(answer, what),
         Failure::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",
@@ -237,6 +238,17 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
             "Check the issuer or authority URL.\nAsk whoever runs the server: its answer is not as the standard has it.",
         ),
     }
+}
+
+/// The same for whoever uses `profile`: with what can be filled in from it.
+pub fn explain_for(profile: &Profile, failure: &Failure, what: &str) -> Error {
+    let mut error = explain(failure, what);
+    if let (Failure::Refused(answer), Provider::Entra { authority, tenant, .. }) = (failure, &profile.provider)
+        && let Some(address) = refusals::consent_address(answer, authority, tenant, &profile.client_id)
+    {
+        error.next = format!("{}\nAn administrator consents here: {address}", error.next);
+    }
+    error
 }
 
 /// What an error after the person was (or could have been) asked means for the next try.

@@ -51,7 +51,9 @@ fn pastes_that_do_not_help() {
         screen.paste_line(&answer.replace(&parameter(&answer, "state"), "another-state"));
         screen.wait_for("another sign-in");
         screen.paste_line("no-such-code");
-        screen.wait_for("(invalid_grant)");
+        screen.wait_for("does not take that code");
+        // The countdown stops for what is said, and goes on below it.
+        screen.wait_for("left to sign in");
         case.assert_screen("browser-wrong-paste", &screen);
         visit(&answer).assert_signed_in();
         assert_eq!(screen.wait_for_exit(), 0);

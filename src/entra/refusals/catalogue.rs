@@ -65,8 +65,8 @@ const CERTIFICATE: &str =
 
 /// Every number that has words, by class.
 pub static ROWS: &[Row] = &[
-    of(SignInAgain, &[70000]).happened_so("the session is not good any more"),
-    of(SignInAgain, &[70008, 700_082]).happened_so("the session has not been used for too long"),
+    of(SignInAgain, &[70000]).happened_so("the session or the code is not good any more"),
+    of(SignInAgain, &[70008, 700_082]).happened_so("the session or the code was left unused for too long"),
     of(SignInAgain, &[700_084]).happened_so("the session is as old as it may become"),
     of(SignInAgain, &[70043])
         .happened_so("your organisation wants a new sign-in from time to time, and the last one is too long ago"),

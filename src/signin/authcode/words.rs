@@ -1,6 +1,6 @@
 //! What a person is told when a sign-in in the browser does not get on.
 
-use super::super::{Desk, explain};
+use super::super::{Desk, explain_for};
 use crate::entra::refusals;
 use crate::error::Error;
 use crate::oauth::answer::ErrorAnswer;
@@ -37,7 +37,7 @@ pub(super) fn nothing_brought(useless: Option<String>) -> Error {
 pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
     let unsure_about_pkce = desk.client.endpoints.offers_s256.is_none() && request.verifier.is_some();
     let is_about_request = refusal.error == "invalid_request";
-    let mut error = explain(&Failure::Refused(Box::new(refusal)), "sign in");
+    let mut error = explain_for(desk.profile, &Failure::Refused(Box::new(refusal)), "sign in");
     if is_about_request && unsure_about_pkce && matches!(desk.profile.provider, Provider::Oidc { .. }) {
         error.next = format!("{}\nIf the issuer knows no PKCE, add --oidc-pkce-method=no.", error.next);
     }
