@@ -256,7 +256,12 @@ impl Work<'_, '_> {
     /// The way out for a session that was refused for its code. Whoever insisted on a refresh may have a token still,
     /// which would be all that the command brings.
     fn without_a_code(&self) -> &'static str {
-        if self.road.insist.on_refresh { refusals::AFRESH_WITHOUT_A_CODE } else { refusals::WITHOUT_A_CODE }
+        match self.road.profile.provider {
+            Provider::Entra { .. } if self.road.insist.on_refresh => refusals::AFRESH_WITHOUT_A_CODE,
+            Provider::Entra { .. } => refusals::WITHOUT_A_CODE,
+            // Entra, by the flags for any issuer.
+            Provider::Oidc { .. } => "Sign in by browser: kubectl login --force --grant-type authcode",
+        }
     }
 
     /// Whether a sign-in at Entra would be one with a device code (see [`signin::chosen`]; it has a page for everybody).
