@@ -155,7 +155,8 @@ fn values(arg: &Arg) -> String {
 }
 
 fn value_name(arg: &Arg) -> String {
-    arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
+    let names = arg.get_value_names().unwrap_or_default();
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn long(arg: &Arg) -> String {

@@ -128,6 +128,12 @@ pub fn class_of(answer: &ErrorAnswer) -> Refusal {
     fitting_row(answer).map_or(usual(answer), |row| row.class)
 }
 
+/// The kind that the number in a line for the help desk stands for (see [`ErrorAnswer::reference`]), where it has one.
+pub fn class_by_reference(reference: &str) -> Option<Refusal> {
+    let number = reference.strip_prefix("AADSTS")?.split(|c: char| !c.is_ascii_digit()).next()?;
+    catalogue::find(number.parse().ok()?).map(|row| row.class)
+}
+
 /// The words of the first number that has any, if they are of a kind that the rest of the answer allows.
 fn fitting_row(answer: &ErrorAnswer) -> Option<&'static Row> {
     let mut rows = answer.numbers().into_iter().filter_map(catalogue::find);

@@ -13,6 +13,7 @@ use super::issuer::{Freshness, Issuer};
 use super::{Insist, Road};
 use crate::entra::cloud;
 use crate::entra::graph::{self, Graph, GraphError, Member};
+use crate::entra::refusals::{self, Refusal};
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::http::Http;
@@ -372,6 +373,5 @@ fn is_an_end(error: &Error) -> bool {
 
 /// Whether it is consent that is missing, or cannot be given at all.
 fn is_consent(error: &Error) -> bool {
-    let reference = error.reference.as_deref().unwrap_or_default();
-    ["AADSTS65001", "AADSTS65002"].iter().any(|number| reference.starts_with(number))
+    error.reference.as_deref().and_then(refusals::class_by_reference) == Some(Refusal::Consent)
 }

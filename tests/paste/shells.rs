@@ -62,6 +62,8 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     let address = address_on(&screen);
     run(&screen, "echo typed");
     visit(&signed_in_at(&address)).assert_signed_in();
+    // Its last words come after the browser's.
+    screen.wait_for("left).");
     let jobs = run(&screen, "wait; jobs");
     assert!(!jobs.contains("Stopped"), "{jobs}");
     let shown = screen.history();
