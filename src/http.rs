@@ -10,12 +10,13 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
 use crate::profile::Network;
+use crate::secret::Secret;
 use crate::text::printable;
 
 pub use connection::Link;
@@ -184,6 +185,20 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// The value of an Authorization header with a bearer token (RFC 6750 2.1).
+///
+/// Errors: the token holds what no header can.
+pub fn bearer(token: &Secret) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        Error::failed(
+            "the token cannot be sent: it holds control characters",
+            "Check the issuer: what it sent is none.",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Scheme, host and port of `url`, fit for a message (never user info, path or query).

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -19,8 +19,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{Answer, Http, Repeat, Trouble, origin};
-use crate::oauth::userinfo::bearer;
+use crate::http::{Answer, Http, Repeat, Trouble, bearer, origin};
 use crate::secret::Secret;
 use crate::store::groups::Group;
 use crate::text::printable;
@@ -141,8 +140,8 @@ impl<'a> Graph<'a> {
         limit: Duration,
         on_progress: &'a dyn Fn(usize),
     ) -> Result<Graph<'a>> {
-        let mut headers = bearer(token)?;
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(token)?), accept]);
         Ok(Graph { http, base, headers, deadline: Instant::now() + limit, on_progress })
     }
 

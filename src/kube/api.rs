@@ -114,7 +114,7 @@ impl Api {
         let (base, host) = link.requested();
         let mut headers = HeaderMap::new();
         headers.extend(host.map(|host| (HOST, host)));
-        headers.insert(AUTHORIZATION, bearer(token)?);
+        headers.insert(AUTHORIZATION, http::bearer(token)?);
         Ok(Api { http, base, server: http::origin(&url), headers, limit })
     }
 
@@ -250,17 +250,6 @@ fn server_url(cluster: &Cluster) -> Result<Url> {
         // It may hold a password.
         _ => Err(Error::failed("the API server's address in your kubeconfig is no URL", next)),
     }
-}
-
-fn bearer(token: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-        Error::failed(
-            "the token cannot be sent: it holds control characters",
-            "Check the issuer: what it sent is none.",
-        )
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The words for an answer that did not come.

@@ -8,7 +8,7 @@ use url::Url;
 use super::jwt::Claims;
 use super::subject::GroupsClaim;
 use crate::error::{Error, Result};
-use crate::http::{Http, origin};
+use crate::http::{Http, bearer, origin};
 use crate::secret::Secret;
 
 /// The groups of whoever `access_token` was issued to, by the claim called `claim`. `subject` is the `sub` of their ID token:
@@ -24,8 +24,8 @@ pub async fn groups(
     limit: Duration,
 ) -> Result<GroupsClaim> {
     let ask = "Ask whoever runs the issuer.";
-    let mut headers = bearer(access_token)?;
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
     let answer =
         http.fetch(endpoint, headers, limit).await.map_err(|trouble| trouble.explain("read the issuer's UserInfo"))?;
     let from = origin(endpoint);
@@ -38,18 +38,4 @@ pub async fn groups(
         return Err(Error::failed(format!("{from} answers with the UserInfo of somebody else"), ask));
     }
     Ok(super::subject::groups(&claims, claim))
-}
-
-/// Header fields with a bearer token (RFC 6750 2.1).
-///
-/// Errors: the token holds what no header field can.
-pub fn bearer(token: &Secret) -> Result<HeaderMap> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-        Error::failed(
-            "the access token cannot be sent: it has characters that no header can have",
-            "Sign in again: kubectl login --force",
-        )
-    })?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
