@@ -19,8 +19,8 @@ use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 
-pub use connection::Link;
 pub(crate) use connection::install_crypto_provider;
+pub use connection::{Link, environment_proxy};
 
 /// The most that is read of an answer, unless its client says otherwise.
 const ANSWER_CAP: usize = 1024 * 1024;
@@ -54,8 +54,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one.
+    /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one, and for an
+    /// answer out of a cache (RFC 9111 5.1), whose date is of another day.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        if self.headers.contains_key(reqwest::header::AGE) {
+            return None;
+        }
         let date = self.headers.get(reqwest::header::DATE)?.to_str().ok()?;
         let date = DateTime::parse_from_rfc2822(date).ok()?;
         Some(self.received - date.with_timezone(&Utc))

@@ -26,22 +26,36 @@ pub(super) fn settings_of(
     method: &MethodArgs,
     environment: &Environment,
 ) -> Result<(Entry, Settings, Environment)> {
-    let explain = |error: KubeconfigError| {
-        let next = match &error {
-            KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
-            KubeconfigError::NoExec { .. } => {
-                format!("Use kubectl as it is: there is nothing to sign in to.\n{OTHERWISE}")
-            }
-            // A word that is no command is taken for a context.
-            KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
-                format!("{}\nTo list the commands, if one was meant: kubectl login --help", error.next())
-            }
-            _ => error.next(),
-        };
-        Error::failed(error.to_string(), next)
+    let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(|error| explain(&error, args))?;
+    let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(|error| explain(&error, args))?;
+    let (settings, environment) = settings_in(&entry, method, environment)?;
+    Ok((entry, settings, environment))
+}
+
+/// Why there is no entry for what was named.
+pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
+    let next = match error {
+        KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
+        KubeconfigError::NoExec { .. } => {
+            format!("Use kubectl as it is: there is nothing to sign in to.\n{OTHERWISE}")
+        }
+        // A word that is no command is taken for a context.
+        KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
+            format!("{}\nTo list the commands, if one was meant: kubectl login --help", error.next())
+        }
+        _ => error.next(),
     };
-    let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(explain)?;
-    let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(explain)?;
+    Error::failed(error.to_string(), next)
+}
+
+/// The settings of an entry, with another method where one is wanted, and the environment it runs in.
+///
+/// Errors: it is not ours, or makes no sense.
+pub(super) fn settings_in(
+    entry: &Entry,
+    method: &MethodArgs,
+    environment: &Environment,
+) -> Result<(Settings, Environment)> {
     let Some(words) = entry.exec.plugin_arguments() else {
         let (user, command) = (printable(&entry.user, 100), printable(&entry.exec.command, 100));
         return Err(Error::failed(
@@ -65,7 +79,7 @@ pub(super) fn settings_of(
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
     let settings = profile::settings(&args, &typed, &environment)?;
-    Ok((entry, settings, environment))
+    Ok((settings, environment))
 }
 
 /// The flag of `get-token` for another method, where one is wanted; `typed` is what the entry has.

@@ -326,7 +326,8 @@ fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
     Ok(given.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
 }
 
-fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
+/// How the issuer is reached; as far as the environment says it, everybody else too.
+pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
     let variable = |name: &str| environment.get(&name.to_ascii_lowercase()).or_else(|| environment.get(name));
     let all = variable(environment::ALL_PROXY);
     let proxy = |name: &str| variable(name).or(all).map(str::to_owned);

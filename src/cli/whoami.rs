@@ -190,21 +190,22 @@ pub(super) fn signed_in(
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
     let session = Identity::of(profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
-    let Some(facts) = remembered() else {
-        let (whom, words) = match &entry.context {
-            Some(context) => (format!("the context {:?}", printable(context, 100)), printable(context, 100)),
-            None => (
-                format!("the user {:?}", printable(&entry.user, 100)),
-                format!("--user {}", printable(&entry.user, 100)),
-            ),
-        };
-        let what = format!("nobody is signed in for {whom}");
-        return Err(Error::sign_in_needed(what, format!("Sign in: kubectl login {words}")).into());
-    };
+    let Some(facts) = remembered() else { return Err(nobody(entry).into()) };
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
     let facts = obtained.facts.clone().or(Some(facts));
     Ok((obtained, facts))
+}
+
+/// Nobody is signed in for an entry.
+pub(super) fn nobody(entry: &Entry) -> Error {
+    let (whom, words) = match &entry.context {
+        Some(context) => (format!("the context {:?}", printable(context, 100)), printable(context, 100)),
+        None => {
+            (format!("the user {:?}", printable(&entry.user, 100)), format!("--user {}", printable(&entry.user, 100)))
+        }
+    };
+    Error::sign_in_needed(format!("nobody is signed in for {whom}"), format!("Sign in: kubectl login {words}"))
 }
 
 /// Says why groups are not all, come from a second-best source, or have no names.

@@ -72,7 +72,7 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::
                 "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
             ));
         }
-        if link.proxy.is_some() || is_proxied(network, link.url) {
+        if link.proxy.is_some() || environment_proxy(network, link.url).is_some() {
             return Err(Error::failed(
                 "the cluster has a tls-server-name and is behind a proxy, which this program cannot do at once",
                 "If the API server can be reached directly, add its host to NO_PROXY.",
@@ -247,14 +247,17 @@ fn cluster_proxy(address: &str) -> Result<reqwest::Proxy> {
     reqwest::Proxy::all(address).map_err(|_| Error::failed("the cluster's proxy-url is no URL of a proxy", next))
 }
 
-/// Whether requests to `url` go through a proxy of the environment.
-fn is_proxied(network: &Network, url: &Url) -> bool {
+/// The address of the environment's proxy that requests to `url` go through; `None` where they go by themselves. It may
+/// hold a password.
+pub fn environment_proxy<'a>(network: &'a Network, url: &Url) -> Option<&'a str> {
     let settings = &network.proxies;
     let list = settings.none_for.clone().unwrap_or_default();
     // Only whether there is one counts here, not which.
     let matcher = Matcher::builder().all("http://proxy.invalid").no(list).build();
     let host = &url[..url::Position::AfterPort];
-    settings.https.is_some() && !is_loopback(url) && host.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
+    let of_scheme = if url.scheme() == "http" { &settings.http } else { &settings.https };
+    let is_covered = !is_loopback(url) && host.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some());
+    of_scheme.as_deref().filter(|_| is_covered)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,7 +31,7 @@ const PAGES: usize = 1000;
 /// How much is kept of what a server says.
 const MESSAGE: usize = 500;
 
-/// One API server, and the token that is shown to it.
+/// One API server, and the token that is shown to it, if one is.
 pub struct Api {
     http: Http,
     /// The URL below which everything is, as it has to be requested.
@@ -88,6 +89,16 @@ impl Api {
     /// No URL, or one that is neither https nor on this machine; a certificate authority that cannot be read; a proxy
     /// that cannot be used.
     pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
+        let mut api = Api::anonymous(cluster, network, limit)?;
+        api.headers.insert(AUTHORIZATION, http::bearer(token)?);
+        Ok(api)
+    }
+
+    /// The same without a token.
+    ///
+    /// # Errors
+    /// Those of [`Api::new`].
+    pub fn anonymous(cluster: &Cluster, network: &Network, limit: Duration) -> Result<Api> {
         let mut url = server_url(cluster)?;
         // Somebody's password has no business beside the token.
         let _ = (url.set_username(""), url.set_password(None));
@@ -114,7 +125,6 @@ impl Api {
         let (base, host) = link.requested();
         let mut headers = HeaderMap::new();
         headers.extend(host.map(|host| (HOST, host)));
-        headers.insert(AUTHORIZATION, http::bearer(token)?);
         Ok(Api { http, base, server: http::origin(&url), headers, limit })
     }
 
@@ -190,6 +200,24 @@ impl Api {
         parsed(&self.read(answer)?)
     }
 
+    /// What is seen of the server from outside, whoever asks. One that wants to know who that is, is there all the same.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn glance(&self) -> Result<Glance, Failure> {
+        let answer = self.http.fetch(&self.at(&["version"]), self.headers.clone(), self.limit).await;
+        let clock_ahead = answer.as_ref().ok().and_then(Answer::clock_ahead);
+        if answer.as_ref().is_ok_and(|answer| is_page(&answer.body)) {
+            return Err(Failure::NotKubernetes);
+        }
+        let version = match self.read(answer) {
+            Ok(body) => Some(printable(&parsed::<Version>(&body)?.git_version, 60)),
+            Err(Failure::Unauthorized | Failure::Forbidden(_) | Failure::NotFound) => None,
+            Err(failure) => return Err(failure),
+        };
+        Ok(Glance { version, clock_ahead })
+    }
+
     /// The error for a user who wanted `what` ("ask the cluster who you are").
     pub fn explain(&self, what: &str, failure: &Failure) -> Error {
         let server = &self.server;
@@ -234,6 +262,15 @@ impl Api {
             answer.map_err(|trouble| Failure::Unreachable(Trouble { origin: self.server.clone(), ..trouble }))?;
         refusal(answer.status, &answer.body).map_or(Ok(answer.body), Err)
     }
+}
+
+/// What anybody sees of an API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Kubernetes' version, where the server tells it to everybody; fit to be shown.
+    pub version: Option<String>,
+    /// By how much this machine's clock is ahead of the server's, where it says the time.
+    pub clock_ahead: Option<TimeDelta>,
 }
 
 fn server_url(cluster: &Cluster) -> Result<Url> {
@@ -286,19 +323,28 @@ fn refusal(status: u16, body: &[u8]) -> Option<Failure> {
         return None;
     }
     let said: Option<Status> = serde_json::from_slice(body).ok();
-    let is_page = body.trim_ascii_start().starts_with(b"<");
     let message = said.as_ref().map(|said| printable(&said.message, MESSAGE)).unwrap_or_default();
     Some(match status {
         401 => Failure::Unauthorized,
-        _ if is_page => Failure::NotKubernetes,
+        _ if is_page(body) => Failure::NotKubernetes,
         403 => Failure::Forbidden(message),
         404 => Failure::NotFound,
         _ => Failure::Other { status, message },
     })
 }
 
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|_| Failure::NotKubernetes)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    git_version: String,
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ const NAMES_SHOWN: usize = 10;
 /// Several kubeconfig files as one: of every name, the entry of the first file that has it.
 #[derive(Debug, Default)]
 pub struct Kubeconfig {
+    files: Vec<PathBuf>,
     current_context: Option<String>,
     contexts: BTreeMap<String, Context>,
     clusters: BTreeMap<String, Cluster>,
@@ -236,7 +237,6 @@ impl Kubeconfig {
         files.retain(|file| known.insert(file.clone()));
 
         let mut merged = Self::default();
-        let mut found = false;
         for path in &files {
             match file::read(path) {
                 Ok(bytes) => merged.add(path, &bytes)?,
@@ -247,9 +247,14 @@ impl Kubeconfig {
                 }
                 Err(error) => return Err(error),
             }
-            found = true;
+            merged.files.push(path.clone());
         }
-        if found { Ok(merged) } else { Err(KubeconfigError::Empty { looked_at: files }) }
+        if merged.files.is_empty() { Err(KubeconfigError::Empty { looked_at: files }) } else { Ok(merged) }
+    }
+
+    /// The files it was read from.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// All context names, sorted.

@@ -10,7 +10,7 @@ use url::Url;
 use super::Endpoints;
 use super::jwks::Jwks;
 use crate::error::{Error, Result};
-use crate::http::{Http, is_acceptable, is_acceptable_from, origin};
+use crate::http::{Answer, Http, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
@@ -62,15 +62,33 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
 ///
 /// Errors: the document cannot be had, is none, names another issuer, or names endpoints that are not https.
 pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discovery> {
+    let answer = ask(http, issuer, limit).await?;
+    read(&answer, issuer)
+}
+
+/// Asks for the discovery document of `issuer`, whatever comes.
+///
+/// Errors: there is no answer.
+pub async fn ask(http: &Http, issuer: &str, limit: Duration) -> Result<Answer> {
+    let answer = http.get(&address(issuer)?, limit).await;
+    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document"))
+}
+
+/// Where the discovery document of `issuer` is.
+fn address(issuer: &str) -> Result<Url> {
     issuer_url(issuer)?;
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
-    let address = format!("{base}/.well-known/openid-configuration");
-    let url = issuer_url(&address)?;
-    let answer =
-        http.get(&url, limit).await.map_err(|trouble| trouble.explain("read the issuer's discovery document"))?;
+    issuer_url(&format!("{base}/.well-known/openid-configuration"))
+}
+
+/// The discovery document of `issuer` in an answer to [`ask`], checked.
+///
+/// Errors: it is none, names another issuer, or names endpoints that are not https.
+pub fn read(answer: &Answer, issuer: &str) -> Result<Discovery> {
+    let url = address(issuer)?;
     let next = format!(
         "Check --oidc-issuer-url. This address should answer with a JSON document: {}",
-        printable(&address, 300)
+        printable(url.as_str(), 300)
     );
     if answer.status != 200 {
         return Err(Error::failed(

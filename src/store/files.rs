@@ -71,16 +71,39 @@ fn try_read_within(path: &Path, cap: u64) -> io::Result<Option<Vec<u8>>> {
         Err(_) => return Ok(None),
     };
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > cap {
+    if metadata.len() > cap {
         return Ok(None);
     }
-    if let Err(error) = platform::check_owner(&metadata).and_then(|()| platform::check_private(&metadata)) {
+    if let Err(error) = check_trusted(&metadata) {
         tracing::debug!(path = %path.display(), %error, "file ignored");
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     file.take(cap).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+/// Whether [`read_private`] would read the file at `path`, as far as its kind, owner and mode go.
+///
+/// Errors: it is not there, or why it counts as absent.
+pub fn check_private(path: &Path) -> io::Result<()> {
+    check_trusted(&fs::symlink_metadata(path)?)
+}
+
+fn check_trusted(metadata: &fs::Metadata) -> io::Result<()> {
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    platform::check_owner(metadata).and_then(|()| platform::check_private(metadata))
+}
+
+/// Whether something can be written in `folder`, tried out with a file without a name.
+///
+/// Errors: it cannot, and why: a read-only file system, no rights, no room.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&[0; 4096])?;
+    file.sync_all()
 }
 
 /// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,

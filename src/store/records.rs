@@ -298,12 +298,17 @@ impl Store {
         }
     }
 
-    fn keeper_by_probe(&self, root: &Path) -> Result<(Keeper, Option<HomeError>), HomeError> {
-        let decided = files::read_private(&root.join(HOME)).and_then(|bytes| match bytes.trim_ascii() {
+    /// Where the key of new records lives, once that has been decided.
+    pub fn chosen_home(&self) -> Option<Home> {
+        match files::read_private(&self.root.as_ref()?.join(HOME))?.trim_ascii() {
             b"keyring" => Some(Home::Keyring),
             b"file" => Some(Home::File),
             _ => None,
-        });
+        }
+    }
+
+    fn keeper_by_probe(&self, root: &Path) -> Result<(Keeper, Option<HomeError>), HomeError> {
+        let decided = self.chosen_home();
         let (home, reason) = match decided {
             Some(home) => (home, None),
             None => match homes::probe_keyring(&self.key_lock(Home::Keyring, root)) {

@@ -16,6 +16,8 @@ const VIA_KUBECTL: [&str; 2] = ["login", "oidc-login"];
 pub struct Exec {
     /// The protocol version it is to answer in, as written.
     pub api_version: Option<String>,
+    /// Whether clients hand over their stdin (`Never`, `IfAvailable`, `Always`), as written.
+    pub interactive_mode: Option<String>,
     /// What is started: a bare name (looked up in `PATH`) or an absolute path. Empty if the entry names none.
     pub command: String,
     /// Its arguments.
@@ -76,7 +78,13 @@ mod tests {
     fn exec(line: &str) -> Exec {
         let mut words = line.split(' ').map(str::to_owned);
         let command = words.next().unwrap();
-        Exec { api_version: None, command, args: words.collect(), env: vec![("S".into(), "hidden".into())] }
+        Exec {
+            api_version: None,
+            interactive_mode: None,
+            command,
+            args: words.collect(),
+            env: vec![("S".into(), "hidden".into())],
+        }
     }
 
     #[test]

@@ -87,6 +87,7 @@ struct RawUser {
 #[serde(default, rename_all = "camelCase")]
 struct RawExec {
     api_version: Option<String>,
+    interactive_mode: Option<String>,
     command: Option<String>,
     args: Option<Vec<Option<String>>>,
     env: Option<Vec<RawVariable>>,
@@ -137,6 +138,7 @@ impl NamedUser {
         ];
         let exec = user.exec.map(|exec| Exec {
             api_version: some(exec.api_version),
+            interactive_mode: some(exec.interactive_mode),
             command: resolve(exec.command.unwrap_or_default(), file),
             args: exec.args.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect(),
             env: exec.env.unwrap_or_default().into_iter().map(RawVariable::pair).collect(),
