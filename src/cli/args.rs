@@ -84,6 +84,15 @@ pub(super) enum Command {
                             kubectl login whoami --explain list pods -n dev\n  \
                             kubectl login whoami -o json")]
     Whoami(Box<WhoamiArgs>),
+    /// Check everything between you and the cluster, and say what is wrong
+    #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster of\n\
+                             the current context or of CONTEXT. It asks nobody to sign in; what it prints\n\
+                             holds no secrets. Exit 1 where something is wrong.")]
+    #[command(after_help = "Examples:\n  \
+                            kubectl login doctor\n  \
+                            kubectl login doctor prod\n  \
+                            kubectl login doctor -o json")]
+    Doctor(DoctorArgs),
     /// Forget a sign-in, and revoke it where the issuer can
     #[command(before_help = "Forgets the sign-in of the current context, of CONTEXT, of an account, or\n\
                              everything. Contexts that share a sign-in lose it together.")]
@@ -314,6 +323,15 @@ pub(super) struct WhoamiArgs {
     pub(super) refresh: bool,
     #[command(flatten)]
     pub(super) look_up: GroupsArgs,
+    /// How to print it: table or json
+    #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    pub(super) output: Printed,
+}
+
+#[derive(Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) entry: EntryArgs,
     /// How to print it: table or json
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Printed,

@@ -6,6 +6,7 @@ mod authorization;
 mod clean;
 mod cluster;
 mod completion;
+mod doctor;
 mod entry;
 mod explain;
 mod get_token;
@@ -56,6 +57,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
         Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
+        Some(Command::Doctor(args)) => doctor::run(args, &environment),
         Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
         Some(Command::ConvertKubeconfig { .. }) => Err(Failed::from(Error::failed(
             "convert-kubeconfig is not supported yet",

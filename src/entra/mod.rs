@@ -5,3 +5,4 @@ pub mod audience;
 pub mod cloud;
 pub mod graph;
 pub mod refusals;
+pub mod tenant;

@@ -1,0 +1,133 @@
+//! `doctor`: everything between you and the cluster, looked at one by one; what is wrong, and the next step.
+//!
+//! Nobody is asked, and nothing is changed but what a refresh changes. What is printed can be shown to anybody: no check
+//! says more than the errors of the other commands do.
+
+mod cluster;
+pub(super) mod finding;
+mod kubeconfig;
+mod network;
+mod program;
+mod store;
+mod token;
+
+use kubectl_login::environment::Environment;
+use kubectl_login::error::{Error, Result};
+use kubectl_login::oauth::subject::Subject;
+use kubectl_login::profile::Network;
+use kubectl_login::runtime;
+use kubectl_login::session::Failed;
+use kubectl_login::session::identity::Identity;
+use serde::Serialize;
+
+use self::cluster::Token;
+use self::finding::{
+    API_VERSION, AUDIENCE, CLOCK, CLUSTER, COMMAND, Check, ENTRY, FILES, Finding, GROUPS, IDENTITY, ISSUER, KEYRING,
+    KUBECONFIG, Outcome, PROXY, Part, SERVER, SESSION, TOKEN, VERSION,
+};
+use self::kubeconfig::Configuration;
+use self::network::Answers;
+use self::store::Kept;
+use super::args::{DoctorArgs, Printed};
+use super::{profile, report};
+
+/// The machine-readable form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Doctor<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    checks: &'a [Check],
+}
+
+pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<(), Failed> {
+    let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::of).collect();
+    match args.output {
+        Printed::Json => report::json(&Doctor { api_version: "kubectl-login/v1", kind: "Doctor", checks: &checks })?,
+        Printed::Table => finding::print(&checks)?,
+    }
+    match checks.iter().any(|check| check.result == Outcome::Fail) {
+        // It has been said.
+        true => Err(Failed { error: Error::failed("something is wrong", ""), silent: true }),
+        false => Ok(()),
+    }
+}
+
+/// Looks at everything: at this machine, then for a token, then at the servers.
+///
+/// Errors: somebody ended it.
+fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)>, Failed> {
+    let configuration = Configuration::read(&args.entry, typed_in);
+    let entry = configuration.found.as_ref();
+    let settings = configuration.settings.as_ref();
+    let profile = settings.map(|(settings, _)| &settings.profile);
+    let environment = settings.map_or(typed_in, |(_, environment)| environment);
+
+    let kept = Kept::of(settings, typed_in);
+    let (folder, key) = (kept.folder(), kept.key());
+    let files = Finding::of(vec![folder.clone(), kept.records(&key)]);
+    let session = match entry.zip(profile) {
+        Some((entry, profile)) => kept.session(entry, profile, &key, &folder),
+        None => store::no_session(),
+    };
+
+    let facts = kept.store.sessions();
+    let facts = profile.and_then(|profile| {
+        let id = Identity::of(profile).session;
+        facts.into_iter().find(|(known, ..)| *known == id).map(|(_, _, facts)| facts)
+    });
+    // Before anything else on the network, because Ctrl-C ends a refresh only as long as nobody has listened for it.
+    let (token_found, token) = match profile {
+        Some(profile) => token::obtain(profile, &kept.store, environment, &session)?,
+        None => (Finding::since(SESSION), None),
+    };
+
+    let network = profile.map_or_else(|| of_environment(environment), |profile| Ok(profile.network.clone()))?;
+    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, token.as_ref()))?;
+    let (server, clock) = (answers.server(entry), answers.clock());
+
+    let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();
+    let subject = token.as_ref().and_then(|token| Subject::read(token.expose(), claim).ok());
+    let (audience, groups) = match profile.filter(|_| token.is_some()) {
+        Some(profile) => (
+            token::audience(profile, subject.as_ref(), answers.tenant(), facts.as_ref()),
+            token::groups(profile, subject.as_ref()),
+        ),
+        None => (token::without(), token::without()),
+    };
+    let cluster = match (&answers, profile) {
+        (Answers { review: Some(review), .. }, Some(profile)) if !server.has_failed() => {
+            let subject = subject.as_ref();
+            let (audience, groups, clock) = (&audience, &groups, &clock);
+            cluster::cluster(review, &Token { profile, subject, audience, groups, clock })
+        }
+        (Answers { review: Some(_), .. }, _) => Finding::since(SERVER),
+        _ => token::without(),
+    };
+    let review = answers.review.as_ref().and_then(|review| review.as_ref().ok());
+    Ok(vec![
+        (VERSION, program::version()),
+        (KUBECONFIG, configuration.kubeconfig.clone()),
+        (ENTRY, configuration.entry.clone()),
+        (COMMAND, program::command(entry)),
+        (API_VERSION, kubeconfig::api_version(entry)),
+        (KEYRING, key),
+        (FILES, files),
+        (CLOCK, clock),
+        (PROXY, answers.proxy()),
+        (ISSUER, answers.issuer(profile)),
+        (SESSION, session),
+        (TOKEN, token_found),
+        (AUDIENCE, audience),
+        (GROUPS, groups),
+        (SERVER, server),
+        (CLUSTER, cluster),
+        (IDENTITY, cluster::identity(review, subject.as_ref())),
+    ])
+}
+
+/// The network as the environment alone describes it: for an API server whose user's arguments make no sense.
+fn of_environment(environment: &Environment) -> Result<Network> {
+    let bare = super::parse_get_token(&["get-token".to_owned()]);
+    bare.map_or_else(|_| Ok(Network::default()), |(args, _)| profile::network(&args, environment))
+}

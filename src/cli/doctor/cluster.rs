@@ -1,0 +1,108 @@
+//! What the cluster makes of the token.
+
+use kubectl_login::kube::api::Failure;
+use kubectl_login::kube::review::Review;
+use kubectl_login::oauth::subject::{GroupsClaim, Subject};
+use kubectl_login::profile::{Profile, Provider};
+use kubectl_login::store::groups::Group;
+use kubectl_login::text::printable;
+
+use super::super::cluster::ClusterView;
+use super::finding::{CLUSTER, Finding, Outcome};
+use super::network::Unreviewed;
+use super::token::AKS;
+
+/// What is known of the token besides what the cluster says.
+pub(super) struct Token<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) audience: &'a Finding,
+    pub(super) groups: &'a Finding,
+    pub(super) clock: &'a Finding,
+}
+
+/// Whom the cluster takes you for.
+pub(super) fn cluster(review: &Result<Review, Unreviewed>, token: &Token<'_>) -> Finding {
+    match review {
+        Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
+        Err(Unreviewed::NotAsked(error)) => Finding::from(error),
+        Err(Unreviewed::Answered(Failure::Unauthorized, _)) => not_accepted(token),
+        Err(Unreviewed::Answered(Failure::Forbidden(_), _)) => {
+            Finding::ok("knows you, and its rules do not let you ask for more")
+        }
+        Err(Unreviewed::Answered(Failure::NotFound, _)) => {
+            Finding::skip("the API server is too old to say whom it takes you for (before Kubernetes 1.28)")
+        }
+        Err(Unreviewed::Answered(_, error)) => Finding::from(error),
+    }
+}
+
+/// A token that is good, and that the cluster does not take: what is odd about it is the likeliest reason.
+fn not_accepted(token: &Token<'_>) -> Finding {
+    let what = "does not accept the token (HTTP 401)";
+    for odd in [token.audience, token.clock, token.groups] {
+        if odd.has_failed() || (odd.outcome == Outcome::Warn && odd != token.groups) {
+            let next = odd.next.clone().unwrap_or_default();
+            return Finding::fail(format!("{what}, as was to be expected: {}", odd.message), next);
+        }
+    }
+    let said = |claim: fn(&Subject) -> Option<&str>| printable(token.subject.and_then(claim).unwrap_or("nobody"), 200);
+    let audience = said(|subject| subject.audience.as_deref());
+    match &token.profile.provider {
+        Provider::Entra { server_id, .. } => {
+            let tenant = said(|subject| subject.tenant.as_deref());
+            let server = match server_id.eq_ignore_ascii_case(AKS) {
+                true => String::new(),
+                false => format!("Check --server-id: AKS takes tokens for {AKS} only.\n"),
+            };
+            Finding::fail(
+                format!(
+                    "{what}: it is good, and for {audience} in the tenant {tenant}, which is not what this cluster takes"
+                ),
+                format!(
+                    "{server}Check that the cluster is of that tenant and signs people in with Entra ID.\nTo have the entry written anew for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"
+                ),
+            )
+        }
+        Provider::Oidc { .. } => {
+            let issuer = said(|subject| subject.issuer.as_deref());
+            Finding::fail(
+                format!("{what}: it is good, and for {audience} from {issuer}, which is not what this cluster takes"),
+                "Ask whoever runs the cluster which issuer and which client its API server takes (--oidc-issuer-url, --oidc-client-id).",
+            )
+        }
+    }
+}
+
+/// The groups that the cluster sees, against those of the token.
+pub(super) fn identity(review: Option<&Review>, subject: Option<&Subject>) -> Finding {
+    let Some(review) = review else { return Finding::since(CLUSTER) };
+    let seen = review.groups.iter().filter(|group| !group.starts_with("system:")).count();
+    let listed = match subject.map(|subject| &subject.groups) {
+        Some(GroupsClaim::Listed(ids)) => ids,
+        Some(GroupsClaim::Overage) if seen == 0 => {
+            return Finding::warn(
+                "the cluster sees none of your groups: the token does not list them, and it does not look them up",
+                "Bind your user, or ask whoever runs the cluster to have groups past 200 looked up.",
+            );
+        }
+        Some(GroupsClaim::Overage) => return Finding::ok(format!("the cluster has looked up {seen} groups of yours")),
+        _ => return Finding::ok(format!("the cluster sees {seen} groups of yours, and the token names none")),
+    };
+    let groups: Vec<Group> = listed.iter().map(|id| Group { id: id.clone(), name: None }).collect();
+    let missing = ClusterView::of(review, &groups).missing_groups;
+    if missing.is_empty() {
+        return Finding::ok(format!("the cluster sees all {} groups of the token", groups.len()));
+    }
+    let names: Vec<String> = missing.iter().take(5).map(|id| printable(id, 100)).collect();
+    let more = if missing.len() > names.len() { ", …" } else { "" };
+    Finding::warn(
+        format!(
+            "the cluster does not see {} of the {} groups of the token: {}{more}",
+            missing.len(),
+            groups.len(),
+            names.join(", ")
+        ),
+        "Ask whoever runs the cluster which claim it reads groups from, and what it puts before their names (--oidc-groups-claim, --oidc-groups-prefix).",
+    )
+}

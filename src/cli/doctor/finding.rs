@@ -1,0 +1,253 @@
+//! What a check finds, and how findings are shown.
+
+use kubectl_login::error::{Error, Result};
+use serde::Serialize;
+
+use super::super::report;
+use crate::ui::style::{self, Style, paint};
+use crate::ui::wrap::{self, wrapped};
+use kubectl_login::environment::Environment;
+use kubectl_login::text::without_controls;
+
+/// What is looked at. The names are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Part {
+    pub(in super::super) name: &'static str,
+    /// What it is about, for the book.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the book is written by a test"))]
+    pub(in super::super) about: &'static str,
+}
+
+macro_rules! parts {
+    ($($name:ident $text:literal $about:literal,)*) => {
+        $(pub(super) const $name: Part = Part { name: $text, about: $about };)*
+        /// Every check, in the order in which it is shown.
+        #[cfg(test)]
+        pub(in super::super) const ALL: &[Part] = &[$($name,)*];
+    };
+}
+
+parts! {
+    VERSION "version" "Which version this is, and whether its names on the `PATH` lead to it.",
+    KUBECONFIG "kubeconfig" "The files are there, can be read and understood, have the context, and are nobody else's to read.",
+    ENTRY "entry" "The context's user runs this plugin, with arguments that it understands.",
+    COMMAND "command" "kubectl finds the entry's command, and it is this program.",
+    API_VERSION "api-version" "kubectl takes the entry's `apiVersion` and `interactiveMode`.",
+    KEYRING "keyring" "The key of what is remembered can be had: from the keyring, or from the key file.",
+    FILES "files" "The state folder is yours and can be written, and the records in it can be opened.",
+    CLOCK "clock" "This machine's clock agrees with the issuer's and the API server's.",
+    PROXY "proxy" "Which proxy stands before the issuer and before the API server, and whether it answers.",
+    ISSUER "issuer" "The issuer answers and is trusted, its document is right, and the tenant exists.",
+    SESSION "session" "Somebody is signed in, and the sign-in can be refreshed.",
+    TOKEN "token" "A new token can be had without asking anybody.",
+    AUDIENCE "audience" "The token is for this server, of this tenant or issuer, and of the account that was named.",
+    GROUPS "groups" "The token lists your groups, or there are more than it carries.",
+    SERVER "server" "The API server can be reached and is trusted.",
+    CLUSTER "cluster" "The API server takes the token, and says whom it takes you for.",
+    IDENTITY "identity" "The groups that the cluster sees are those of the token.",
+}
+
+/// How it looks. The last one is the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Outcome {
+    Skip,
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Skip => "SKIP",
+            Outcome::Ok => "OK",
+            Outcome::Warn => "WARN",
+            Outcome::Fail => "FAIL",
+        }
+    }
+
+    fn style(self) -> Option<Style> {
+        match self {
+            Outcome::Skip => None,
+            Outcome::Ok => Some(Style::Good),
+            Outcome::Warn => Some(Style::Warning),
+            Outcome::Fail => Some(Style::Error),
+        }
+    }
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    pub(super) message: String,
+    /// What to do about it, one step a line.
+    pub(super) next: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(message: impl Into<String>) -> Finding {
+        Finding { outcome: Outcome::Ok, message: message.into(), next: None }
+    }
+
+    pub(super) fn warn(message: impl Into<String>, next: impl Into<String>) -> Finding {
+        Finding { outcome: Outcome::Warn, message: message.into(), next: Some(next.into()) }
+    }
+
+    pub(super) fn fail(message: impl Into<String>, next: impl Into<String>) -> Finding {
+        Finding { outcome: Outcome::Fail, message: message.into(), next: Some(next.into()) }
+    }
+
+    pub(super) fn skip(message: impl Into<String>) -> Finding {
+        Finding { outcome: Outcome::Skip, message: message.into(), next: None }
+    }
+
+    /// There is nothing to look at, because another check has failed.
+    pub(super) fn since(part: Part) -> Finding {
+        Finding::skip(format!("not looked at, since {} has to be right first", part.name))
+    }
+
+    /// Several findings of one check as one: what is wrong hides what is right.
+    pub(super) fn of(findings: Vec<Finding>) -> Finding {
+        let worst = findings.iter().map(|finding| finding.outcome).max().unwrap_or(Outcome::Skip);
+        let is_bad = |finding: &&Finding| worst <= Outcome::Ok || finding.outcome > Outcome::Ok;
+        let mut whole = Finding { outcome: worst, message: String::new(), next: None };
+        for finding in findings.iter().filter(is_bad) {
+            if !whole.message.is_empty() {
+                whole.message += "; ";
+            }
+            whole.message += &finding.message;
+            for step in finding.next.iter().flat_map(|next| next.lines()) {
+                let steps = whole.next.get_or_insert_default();
+                if !steps.lines().any(|known| known == step) {
+                    *steps += if steps.is_empty() { "" } else { "\n" };
+                    *steps += step;
+                }
+            }
+        }
+        whole
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.outcome == Outcome::Fail
+    }
+
+    /// The same, no worse than a warning.
+    pub(super) fn softened(self) -> Finding {
+        Finding { outcome: self.outcome.min(Outcome::Warn), ..self }
+    }
+}
+
+impl From<&Error> for Finding {
+    fn from(error: &Error) -> Finding {
+        let for_the_help_desk = error.reference.as_ref().map(|numbers| format!(" [{numbers}]"));
+        let message = format!("{}{}", error.what, for_the_help_desk.unwrap_or_default());
+        Finding { outcome: Outcome::Fail, message, next: Some(error.next.clone()).filter(|next| !next.is_empty()) }
+    }
+}
+
+impl From<Error> for Finding {
+    fn from(error: Error) -> Finding {
+        Finding::from(&error)
+    }
+}
+
+/// A finding under its name: the machine-readable form.
+#[derive(Serialize)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) result: Outcome,
+    message: String,
+    next: Option<String>,
+}
+
+impl Check {
+    pub(super) fn of((part, finding): (Part, Finding)) -> Check {
+        let Finding { outcome: result, message, next } = finding;
+        Check { name: part.name, result, message, next }
+    }
+}
+
+/// How wide the result and the name are, the blanks behind them included.
+const RESULT: usize = 6;
+const NAME: usize = 13;
+
+/// Prints a line for each check, with the next step below it.
+pub(super) fn print(checks: &[Check]) -> Result<()> {
+    let stdout = std::io::stdout();
+    let look =
+        (style::enabled(std::io::IsTerminal::is_terminal(&stdout), &Environment::of_process()), wrap::columns(&stdout));
+    report::print(&checks.iter().map(|check| lines(check, look)).collect::<String>())
+}
+
+fn lines(check: &Check, (colours, columns): (bool, Option<usize>)) -> String {
+    let mut text = labelled(check.result.word(), check.result.style(), check.name, &check.message, (colours, columns));
+    if let Some(next) = &check.next {
+        text += &labelled("", None, "Next:", next, (colours, columns)).replacen(
+            "Next:",
+            &paint(colours, Style::Next, "Next:"),
+            1,
+        );
+    }
+    text
+}
+
+/// A result, a name, and lines that stand beside them and below.
+fn labelled(
+    result: &str,
+    style: Option<Style>,
+    name: &str,
+    text: &str,
+    (colours, columns): (bool, Option<usize>),
+) -> String {
+    let indent = RESULT + NAME;
+    let below = format!("\n{}", " ".repeat(indent));
+    let plain = format!("{result:RESULT$}{name:NAME$}{}", without_controls(text).trim_end().replace('\n', &below));
+    let set = wrapped(&plain, indent, columns);
+    let painted = style.map_or_else(|| result.to_owned(), |style| paint(colours, style, result));
+    format!("{painted}{}\n", &set[result.len()..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_hides_what_is_right() {
+        let all = Finding::of(vec![
+            Finding::ok("a is fine"),
+            Finding::warn("b is odd", "Look."),
+            Finding::skip("d"),
+            Finding::fail("c is wrong", "Look.\nMend it."),
+        ]);
+        assert_eq!(all, Finding::fail("b is odd; c is wrong", "Look.\nMend it."));
+        assert_eq!(Finding::of(vec![Finding::ok("a"), Finding::ok("b")]), Finding::ok("a; b"));
+        assert_eq!(all.softened().outcome, Outcome::Warn);
+    }
+
+    #[test]
+    fn steps_stand_below_what_they_are_for() {
+        let check = Check::of((SESSION, Finding::fail("nobody is signed in", "Sign in: kubectl login\nOr ask.")));
+        let text = lines(&check, (false, None));
+        assert_eq!(
+            text,
+            "FAIL  session      nobody is signed in\n      Next:        Sign in: kubectl login\n                   Or ask.\n"
+        );
+        let narrow = lines(
+            &Check::of((SESSION, Finding::ok("a few words that do not fit into one line of this terminal"))),
+            (true, Some(60)),
+        );
+        assert_eq!(
+            narrow,
+            "\u{1b}[1;32mOK\u{1b}[0m    session      a few words that do not fit into one line\n                   of this terminal\n"
+        );
+    }
+
+    #[test]
+    fn names_are_words_with_hyphens() {
+        assert!(
+            ALL.len() == 17 && ALL.iter().all(|part| part.name.bytes().all(|c| c.is_ascii_lowercase() || c == b'-'))
+        );
+    }
+}

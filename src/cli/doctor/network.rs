@@ -1,0 +1,316 @@
+//! What is asked over the network, all of it at once: the issuer, the API server with the token and without, the proxies.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use kubectl_login::entra::{cloud, tenant};
+use kubectl_login::error::{Error, Result};
+use kubectl_login::http::{self, Http};
+use kubectl_login::kube::api::{Api, Failure, Glance};
+use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::kube::review::{Review, who_am_i};
+use kubectl_login::oauth::discovery;
+use kubectl_login::profile::{Network, Profile, Provider};
+use kubectl_login::secret::Secret;
+use kubectl_login::text::printable;
+use url::Url;
+
+use super::finding::{ENTRY, Finding, PROXY};
+
+/// How long everything may take that is asked here. Somebody waits for it, and a server that needs longer is not well.
+pub(super) const LIMIT: Duration = Duration::from_secs(4);
+/// A clock that is off by less disturbs nobody.
+const ODD: TimeDelta = TimeDelta::seconds(60);
+/// What servers bear at most.
+const WRONG: TimeDelta = TimeDelta::minutes(5);
+
+/// What came of it.
+pub(super) struct Answers {
+    issuer: Option<IssuerSeen>,
+    server: Option<Result<Glance>>,
+    /// Whom the API server takes the bearer of the token for; none where there is no token.
+    pub(super) review: Option<Result<Review, Unreviewed>>,
+    hops: Vec<Hop>,
+}
+
+/// Why the API server does not say who somebody is.
+pub(super) enum Unreviewed {
+    /// It answers so.
+    Answered(Failure, Error),
+    /// It could not be asked.
+    NotAsked(Error),
+}
+
+struct IssuerSeen {
+    clock_ahead: Option<TimeDelta>,
+    /// The tenant's id, at Entra.
+    tenant: Result<Option<String>>,
+}
+
+/// The way to a server.
+struct Hop {
+    target: Target,
+    origin: String,
+    proxy: Option<Proxy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    Issuer,
+    Server,
+}
+
+/// A proxy, without what its address says of passwords.
+struct Proxy {
+    origin: String,
+    /// Why it is of no use.
+    trouble: Option<String>,
+    /// Where it is named.
+    setting: &'static str,
+}
+
+/// Asks everybody. Without a profile the entry's arguments make no sense; `network` is the environment's then.
+pub(super) async fn ask(
+    entry: Option<&Entry>,
+    profile: Option<&Profile>,
+    network: &Network,
+    token: Option<&Secret>,
+) -> Answers {
+    let issuer = maybe(profile.map(ask_issuer));
+    let server = maybe(entry.map(|entry| glance(entry, network)));
+    let review = maybe(entry.zip(token).map(|(entry, token)| review(entry, network, token)));
+    let (issuer, server, review, hops) = tokio::join!(issuer, server, review, hops(entry, profile, network));
+    Answers { issuer, server, review, hops }
+}
+
+async fn maybe<T>(work: Option<impl Future<Output = T>>) -> Option<T> {
+    match work {
+        Some(work) => Some(work.await),
+        None => None,
+    }
+}
+
+async fn ask_issuer(profile: &Profile) -> IssuerSeen {
+    let mut clock_ahead = None;
+    let asked = async {
+        let base = issuer_url(profile)?;
+        let http = Http::new(&profile.network, &base)?;
+        match &profile.provider {
+            Provider::Oidc { issuer, .. } => {
+                let answer = discovery::ask(&http, issuer, LIMIT).await?;
+                clock_ahead = answer.clock_ahead();
+                discovery::read(&answer, issuer).map(|_| None)
+            }
+            Provider::Entra { authority, tenant, .. } => {
+                let issuer = cloud::endpoints(authority, tenant)?.issuer;
+                let answer = discovery::ask(&http, &issuer, LIMIT).await?;
+                clock_ahead = answer.clock_ahead();
+                tenant::id(&answer, authority)
+            }
+        }
+    };
+    let tenant = asked.await;
+    IssuerSeen { clock_ahead, tenant }
+}
+
+async fn glance(entry: &Entry, network: &Network) -> Result<Glance> {
+    let api = Api::anonymous(&entry.api_server, network, LIMIT)?;
+    api.glance().await.map_err(|failure| api.explain("ask the API server", &failure))
+}
+
+async fn review(entry: &Entry, network: &Network, token: &Secret) -> Result<Review, Unreviewed> {
+    let api = Api::new(&entry.api_server, network, token, LIMIT).map_err(Unreviewed::NotAsked)?;
+    let said = who_am_i(&api).await;
+    said.map_err(|failure| match failure {
+        Failure::Unreachable(_) => Unreviewed::NotAsked(api.explain("ask the cluster who you are", &failure)),
+        _ => {
+            let error = api.explain("ask the cluster who you are", &failure);
+            Unreviewed::Answered(failure, error)
+        }
+    })
+}
+
+/// Where the issuer of a profile is.
+pub(super) fn issuer_url(profile: &Profile) -> Result<Url> {
+    match &profile.provider {
+        Provider::Entra { authority, .. } => Ok(authority.clone()),
+        Provider::Oidc { issuer, .. } => discovery::issuer_url(issuer),
+    }
+}
+
+async fn hops(entry: Option<&Entry>, profile: Option<&Profile>, network: &Network) -> Vec<Hop> {
+    const OF_ENVIRONMENT: &str = "Check HTTPS_PROXY and NO_PROXY.";
+    const OF_CLUSTER: &str = "Check the kubeconfig cluster's proxy-url.";
+    let mut hops = Vec::new();
+    if let Some(url) = profile.and_then(|profile| issuer_url(profile).ok()) {
+        let proxy = http::environment_proxy(network, &url).map(|address| (address, OF_ENVIRONMENT));
+        hops.push((Target::Issuer, url, proxy));
+    }
+    let cluster = entry.map(|entry| &entry.api_server);
+    let server = cluster.and_then(|cluster| Url::parse(cluster.server.as_deref()?).ok());
+    if let Some((cluster, url)) = cluster.zip(server) {
+        let own = cluster.proxy_url.as_deref().map(|address| (address, OF_CLUSTER));
+        let proxy = own.or_else(|| Some((http::environment_proxy(network, &url)?, OF_ENVIRONMENT)));
+        hops.push((Target::Server, url, proxy));
+    }
+    let mut found = Vec::new();
+    for (target, url, proxy) in hops {
+        let proxy = match proxy {
+            Some((address, setting)) => Some(knock(address, setting).await),
+            None => None,
+        };
+        found.push(Hop { target, origin: http::origin(&url), proxy });
+    }
+    found
+}
+
+/// Whether somebody is there at the address of a proxy.
+async fn knock(address: &str, setting: &'static str) -> Proxy {
+    // Without a scheme it is one for http.
+    let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url = Url::parse(&with_scheme).ok();
+    let port = url.as_ref().and_then(|url| match url.scheme() {
+        scheme if scheme.starts_with("socks") => url.port().or(Some(1080)),
+        _ => url.port_or_known_default(),
+    });
+    let Some((url, host, port)) = url.as_ref().and_then(|url| Some((url, url.host_str()?, port?))) else {
+        let trouble = Some("its address is no URL".to_owned());
+        return Proxy { origin: "in the settings".to_owned(), trouble, setting };
+    };
+    let host = host.trim_matches(['[', ']']);
+    let trouble = match tokio::time::timeout(LIMIT, tokio::net::TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(printable(&error.to_string(), 200)),
+        Err(_) => Some("it did not answer in time".to_owned()),
+    };
+    let origin = printable(&format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or(host)), 200);
+    Proxy { origin, trouble, setting }
+}
+
+impl Answers {
+    /// Which proxies there are, and whether they are there.
+    pub(super) fn proxy(&self) -> Finding {
+        let found = |hop: &Hop| match &hop.proxy {
+            None => Finding::ok(format!("{} directly", hop.origin)),
+            Some(Proxy { origin, trouble: None, .. }) => Finding::ok(format!("{} through {origin}", hop.origin)),
+            Some(Proxy { origin, trouble: Some(why), setting }) => {
+                Finding::fail(format!("the proxy {origin} before {} is of no use: {why}", hop.origin), *setting)
+            }
+        };
+        match self.hops.is_empty() {
+            true => Finding::since(ENTRY),
+            false => Finding::of(self.hops.iter().map(found).collect()),
+        }
+    }
+
+    /// Whether no answer is the proxy's fault.
+    fn is_behind_a_dead_proxy(&self, target: Target) -> bool {
+        let hop = self.hops.iter().find(|hop| hop.target == target);
+        hop.and_then(|hop| hop.proxy.as_ref()).is_some_and(|proxy| proxy.trouble.is_some())
+    }
+
+    /// The issuer.
+    pub(super) fn issuer(&self, profile: Option<&Profile>) -> Finding {
+        let (Some(seen), Some(profile)) = (&self.issuer, profile) else { return Finding::since(ENTRY) };
+        let origin = issuer_url(profile).map(|url| http::origin(&url)).unwrap_or_default();
+        match &seen.tenant {
+            Err(_) if self.is_behind_a_dead_proxy(Target::Issuer) => Finding::since(PROXY),
+            Err(error) => Finding::from(error),
+            Ok(_) if profile.network.insecure => Finding::warn(
+                format!(
+                    "{origin} answers, and whoever is on the way could answer for it: certificates are not checked"
+                ),
+                "Remove --insecure-skip-tls-verify from the kubeconfig user's exec.args; to trust an authority of your own, name it with --certificate-authority FILE.",
+            ),
+            Ok(tenant) => {
+                let tenant = tenant.as_ref().map(|id| format!(", for the tenant {}", printable(id, 60)));
+                let tenant = tenant.unwrap_or_default();
+                Finding::ok(format!("{origin} answers{tenant}{}", trusted_besides(&profile.network)))
+            }
+        }
+    }
+
+    /// The id of the tenant that was asked for, by whatever name.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.issuer.as_ref()?.tenant.as_ref().ok()?.as_deref()
+    }
+
+    /// The API server.
+    pub(super) fn server(&self, entry: Option<&Entry>) -> Finding {
+        let (Some(seen), Some(entry)) = (&self.server, entry) else { return Finding::since(ENTRY) };
+        let cluster = &entry.api_server;
+        let has_own = cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+        match seen {
+            Err(_) if self.is_behind_a_dead_proxy(Target::Server) => Finding::since(PROXY),
+            Err(error) => Finding::from(error),
+            Ok(_) if cluster.insecure_skip_tls_verify && !has_own => Finding::warn(
+                "the API server answers, and whoever is on the way could answer for it: its certificate is not checked",
+                "Set certificate-authority in the kubeconfig's cluster, and remove insecure-skip-tls-verify.",
+            ),
+            Ok(Glance { version, .. }) => {
+                let origin = self.origin(Target::Server);
+                let version = version.as_ref().map(|version| format!(" (Kubernetes {version})")).unwrap_or_default();
+                let whom = if has_own { "the kubeconfig's certificate authority" } else { "the system" };
+                Finding::ok(format!("{origin} answers{version}, trusted by {whom}"))
+            }
+        }
+    }
+
+    fn origin(&self, target: Target) -> String {
+        self.hops.iter().find(|hop| hop.target == target).map(|hop| hop.origin.clone()).unwrap_or_default()
+    }
+
+    /// This machine's clock against those of the servers.
+    pub(super) fn clock(&self) -> Finding {
+        let issuer = self.issuer.as_ref().and_then(|seen| seen.clock_ahead);
+        let server = self.server.as_ref().and_then(|seen| seen.as_ref().ok()?.clock_ahead);
+        let times = [(Target::Issuer, issuer), (Target::Server, server)];
+        let found: Vec<Finding> =
+            times.into_iter().filter_map(|(target, ahead)| Some(clock(&self.origin(target), ahead?))).collect();
+        if found.is_empty() { Finding::skip("no server has told the time") } else { Finding::of(found) }
+    }
+}
+
+fn clock(origin: &str, ahead: TimeDelta) -> Finding {
+    let off = ahead.abs();
+    if off < ODD {
+        return Finding::ok(format!("agrees with {origin}"));
+    }
+    let span = match (off.num_minutes(), off.num_seconds()) {
+        (1, _) => "a minute".to_owned(),
+        (minutes @ 2..120, _) => format!("{minutes} minutes"),
+        _ => kubectl_login::session::in_units(off),
+    };
+    let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+    let what = format!("this machine's clock is {span} {direction} that of {origin}");
+    let next = "Set this machine's date and time. If they are right, tell whoever runs that server.";
+    if off < WRONG { Finding::warn(what, next) } else { Finding::fail(what, next) }
+}
+
+/// Whom connections to the issuer trust besides the system.
+fn trusted_besides(network: &Network) -> String {
+    let mut names: Vec<String> = network.ca_files.iter().map(|file| printable(&file.to_string_lossy(), 200)).collect();
+    if !network.ca_data.is_empty() {
+        names.push("--certificate-authority-data".to_owned());
+    }
+    names.extend(network.environment_ca.iter().map(|_| "SSL_CERT_FILE".to_owned()));
+    if names.is_empty() { String::new() } else { format!("; trusted besides the system: {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::Outcome;
+
+    #[test]
+    fn a_minute_is_odd_and_five_are_wrong() {
+        let found = |seconds| clock("https://i", TimeDelta::seconds(seconds));
+        assert_eq!(found(-59).outcome, Outcome::Ok);
+        assert_eq!((found(60).outcome, found(-299).outcome), (Outcome::Warn, Outcome::Warn));
+        assert_eq!(found(60).message, "this machine's clock is a minute ahead of that of https://i");
+        assert_eq!(found(-600).message, "this machine's clock is 10 minutes behind that of https://i");
+        assert_eq!(found(90_000).message, "this machine's clock is 1 d 1 h ahead of that of https://i");
+        assert_eq!(found(300).outcome, Outcome::Fail);
+    }
+}

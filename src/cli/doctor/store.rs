@@ -1,0 +1,202 @@
+//! What is remembered, and whether it can be: the key, the folder, the session.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use kubectl_login::environment::Environment;
+use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::paths;
+use kubectl_login::profile::{Profile, Storage};
+use kubectl_login::session::identity::Identity;
+use kubectl_login::store::homes::{self, Home};
+use kubectl_login::store::key::HomeError;
+use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
+use kubectl_login::store::{Recall, Store, files};
+use kubectl_login::text::printable;
+
+use super::super::profile::Settings;
+use super::super::whoami;
+use super::finding::{ENTRY, FILES, Finding, KEYRING};
+
+/// The store of an entry; of one that makes no sense, the usual one.
+pub(super) struct Kept {
+    pub(super) store: Store,
+    storage: Storage,
+    folder: Option<PathBuf>,
+}
+
+impl Kept {
+    pub(super) fn of(settings: Option<&(Settings, Environment)>, environment: &Environment) -> Kept {
+        let (storage, folder, environment) = match settings {
+            Some((settings, environment)) => (settings.profile.storage, settings.folder(environment), environment),
+            None => (Storage::Auto, paths::state(None, environment), environment),
+        };
+        Kept { store: Store::open(folder.clone(), environment), storage, folder }
+    }
+
+    /// The folder: whose it is, and whether it can be written.
+    pub(super) fn folder(&self) -> Finding {
+        if self.storage == Storage::None {
+            return Finding::ok("nothing is to be remembered (--token-cache-storage none)");
+        }
+        let mend = "Mend the folder's owner and permissions, or choose another with --cache-dir.";
+        let (Some(folder), None) = (&self.folder, self.store.trouble()) else {
+            let trouble = printable(self.store.trouble().unwrap_or("there is no folder to keep anything in"), 300);
+            return Finding::fail(trouble, mend);
+        };
+        let is_there = folder.exists();
+        // One that is not there yet is made by the first sign-in, in the first folder above that is there.
+        let place = folder.ancestors().find(|place| place.exists()).unwrap_or(folder);
+        let name = shown(folder);
+        match files::check_writable(place) {
+            Err(error) => Finding::fail(format!("{name} cannot be written: {error}"), mend),
+            Ok(()) if is_there => Finding::ok(name),
+            Ok(()) => Finding::ok(format!("{name}, which the first sign-in makes")),
+        }
+    }
+
+    /// The records: whether they open, provided that their keys can be had.
+    pub(super) fn records(&self, key: &Finding) -> Finding {
+        let Some(root) = self.store.root().filter(|_| !key.has_failed()) else { return Finding::skip("no key") };
+        if let Err(error) = self.store.check_readable() {
+            return Finding::fail(
+                format!("{} cannot be read: {error}", shown(root)),
+                "Mend the folder's owner and permissions.",
+            );
+        }
+        let store = &self.store;
+        let is_damaged = |folder: &str, id: &str| match folder {
+            SESSIONS => matches!(store.session(id), Recall::Absent),
+            _ => matches!(store.token(id), Recall::Absent),
+        };
+        let listed = [SESSIONS, TOKENS].map(|folder| (folder, files::list(&root.join(folder))));
+        let count = listed.iter().map(|(_, ids)| ids.len()).sum::<usize>();
+        let damaged = listed.iter().flat_map(|(folder, ids)| ids.iter().map(move |id| (*folder, id)));
+        match damaged.filter(|(folder, id)| is_damaged(folder, id)).count() {
+            0 => Finding::ok(format!("{count} records, all of which open")),
+            damaged => Finding::warn(
+                format!("{damaged} of {count} records do not open: damaged, of another key, or open to others"),
+                "Forget them and sign in anew: kubectl login logout --all",
+            ),
+        }
+    }
+
+    /// The key, at the home that is decided or asked for.
+    pub(super) fn key(&self) -> Finding {
+        if self.storage == Storage::None {
+            return Finding::ok("none is needed: nothing is to be remembered");
+        }
+        let Some(root) = self.store.root() else { return Finding::since(FILES) };
+        let used: Vec<Home> =
+            [Home::Keyring, Home::File].into_iter().filter(|home| self.store.has_records_at(*home)).collect();
+        let wanted = match self.storage {
+            Storage::Keyring => Home::Keyring,
+            Storage::File => Home::File,
+            _ => self.store.chosen_home().or(used.first().copied()).unwrap_or(Home::Keyring),
+        };
+        let is_open_yet = self.storage == Storage::Auto && self.store.chosen_home().is_none() && used.is_empty();
+        let mut homes = used.clone();
+        if !homes.contains(&wanted) {
+            homes.push(wanted);
+        }
+        Finding::of(homes.into_iter().map(|home| key_at(home, root, used.contains(&home), is_open_yet)).collect())
+    }
+
+    /// The session of a profile.
+    pub(super) fn session(&self, entry: &Entry, profile: &Profile, key: &Finding, folder: &Finding) -> Finding {
+        if self.storage == Storage::None {
+            return Finding::skip("nothing is to be remembered, so every command asks somebody");
+        }
+        if self.store.root().is_none() && folder.has_failed() {
+            return Finding::since(FILES);
+        }
+        let id = Identity::of(profile).session;
+        let sign_in = whoami::nobody(entry);
+        let account = |name: Option<&str>| name.map_or_else(|| "somebody".to_owned(), |name| printable(name, 200));
+        match self.store.session(&id) {
+            Recall::Found((facts, record, _)) => {
+                let who = account(facts.account.as_deref());
+                let method = printable(&facts.method, 40);
+                if record.refresh_token.is_some() {
+                    Finding::ok(format!("{who} is signed in, by {method}; it can be refreshed"))
+                } else if record.without_codes {
+                    Finding::fail(
+                        format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
+                        kubectl_login::entra::refusals::AFRESH_WITHOUT_A_CODE,
+                    )
+                } else {
+                    Finding::warn(
+                        format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
+                        sign_in.next,
+                    )
+                }
+            }
+            Recall::Unreadable(_) => Finding::since(KEYRING),
+            Recall::Absent if self.store.has_session(&id) && key.has_failed() => Finding::since(KEYRING),
+            Recall::Absent if self.store.has_session(&id) => {
+                Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
+            }
+            Recall::Absent => Finding::from(sign_in),
+        }
+    }
+}
+
+/// The session of an entry that makes no sense.
+pub(super) fn no_session() -> Finding {
+    Finding::since(ENTRY)
+}
+
+/// What one home says when it is asked for the key. `is_used`: there are records that need it. `is_open_yet`: a key file
+/// would do as well.
+fn key_at(home: Home, root: &Path, is_used: bool, is_open_yet: bool) -> Finding {
+    let found = homes::open(home, root).read();
+    let anew = "Sign in again: kubectl login";
+    match (home, found) {
+        (Home::Keyring, Ok(Some(_))) => Finding::ok("the keyring answers, and has the key"),
+        (Home::Keyring, Ok(None)) if is_used => {
+            Finding::fail("the keyring answers, and the key of what is kept is not in it", anew)
+        }
+        (Home::Keyring, Ok(None)) => Finding::ok("the keyring answers; it has no key yet"),
+        (_, Err(HomeError::Absent)) if is_open_yet => {
+            Finding::ok("there is no working keyring; the first sign-in makes a key file")
+        }
+        (_, Err(error)) => {
+            let next = match error {
+                HomeError::Locked => "Unlock the keyring: sign in to the desktop, or open its password manager.",
+                HomeError::Frozen => "Start the keyring's daemon anew: sign out of the desktop and in again.",
+                HomeError::Absent => {
+                    "Start the keyring's daemon (gnome-keyring, KWallet) in this session, and check $DBUS_SESSION_BUS_ADDRESS.\nTo do without a keyring, add --token-cache-storage=file to the kubeconfig user's exec.args."
+                }
+                HomeError::File(_) => "Mend the folder's owner and permissions.",
+            };
+            let finding = Finding::fail(printable(&error.to_string(), 300), next);
+            if is_used { finding } else { finding.softened() }
+        }
+        (Home::File, Ok(Some(_))) => Finding::ok(format!("the key file {}", shown(&root.join(KEY_FILE)))),
+        (Home::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, anew),
+    }
+}
+
+/// Why a key file gives no key.
+fn no_key_file(path: &Path, is_used: bool, anew: &str) -> Finding {
+    let name = shown(path);
+    match files::check_private(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_used => {
+            Finding::ok(format!("the first sign-in makes the key file {name}"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::fail(format!("the key file {name} is gone, and with it what was kept"), anew)
+        }
+        Err(error) => Finding::fail(
+            format!("the key file {name} is not used: {error}"),
+            format!(
+                "If nobody else can have read it, close it: chmod 600 {name}\nElse sign in again, which makes a new key: kubectl login"
+            ),
+        ),
+        Ok(()) => Finding::fail(format!("the key file {name} is damaged"), anew),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy(), 200)
+}

@@ -1,0 +1,183 @@
+//! The token: whether a new one can be had, and what it says of itself.
+
+use chrono::Utc;
+use kubectl_login::entra::tenant;
+use kubectl_login::environment::Environment;
+use kubectl_login::error::Kind;
+use kubectl_login::oauth::subject::{GroupsClaim, Subject};
+use kubectl_login::profile::{Network, Profile, Provider, TokenKind};
+use kubectl_login::secret::Secret;
+use kubectl_login::session::identity::Identity;
+use kubectl_login::session::{Failed, Insist, Road, in_units};
+use kubectl_login::store::{SessionFacts, Store};
+use kubectl_login::text::printable;
+
+use super::finding::{Finding, Outcome, SESSION, TOKEN};
+use super::network::LIMIT;
+use crate::ui::{Prompt, Terminal};
+
+/// The application that AKS clusters are, in every tenant
+/// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>).
+pub(super) const AKS: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
+
+/// A new token, as far as nobody has to be asked for it; else the one at hand, while it is good.
+///
+/// Errors: somebody ended it.
+pub(super) fn obtain(
+    profile: &Profile,
+    store: &Store,
+    environment: &Environment,
+    session: &Finding,
+) -> Result<(Finding, Option<Secret>), Failed> {
+    let at_hand = || store.token(&Identity::of(profile).token).found().filter(|token| token.expires_at > Utc::now());
+    if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
+        return Ok((Finding::since(SESSION), None));
+    }
+    // Nobody waits for a server that does not answer; the entry's own limit may be longer.
+    let timeout = profile.network.needed().min(LIMIT);
+    let network = Network { timeout: Some(timeout), ..profile.network.clone() };
+    let profile = Profile { network, ..profile.clone() };
+    let person = Terminal::new(Prompt::Never, &profile, None, environment);
+    // A token may be good for an hour when its session has ended already; so a new one is asked for.
+    let insist = Insist { on_silence: true, on_refresh: session.outcome == Outcome::Ok, ..Insist::default() };
+    match Road::new(&profile, store, environment, &person, insist).token() {
+        Ok(obtained) => {
+            let left = in_units(obtained.expires_at - Utc::now());
+            let how = if insist.on_refresh { "got without asking anybody" } else { "at hand" };
+            Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
+        }
+        Err(failed) if matches!(failed.error.kind, Kind::Interrupted | Kind::Terminated) => Err(failed),
+        Err(failed) => {
+            let finding = Finding::from(failed.error);
+            Ok(match at_hand() {
+                Some(token) => {
+                    let left = in_units(token.expires_at - Utc::now());
+                    let message = format!("the one at hand is good for {left}, and then: {}", finding.message);
+                    (Finding { message, ..finding }.softened(), Some(token.token))
+                }
+                None => (finding, None),
+            })
+        }
+    }
+}
+
+/// Whom the token is for, and whose it is, against what was asked for. `tenant` is the id of the tenant that was named.
+pub(super) fn audience(
+    profile: &Profile,
+    subject: Option<&Subject>,
+    tenant: Option<&str>,
+    facts: Option<&SessionFacts>,
+) -> Finding {
+    let Some(subject) = subject else {
+        return Finding::skip("the token is opaque: only the issuer can read it");
+    };
+    let shown =
+        |text: &Option<String>| text.as_deref().map_or_else(|| "nobody".to_owned(), |text| printable(text, 200));
+    let mut all = vec![Finding::ok(format!("for {}, from {}", shown(&subject.audience), shown(&subject.issuer)))];
+    match &profile.provider {
+        Provider::Entra { tenant: named, server_id, .. } => {
+            all.extend(for_server(subject, server_id));
+            let wanted = if tenant::is_id(named) { Some(named.as_str()) } else { tenant };
+            all.extend(of_tenant(subject, wanted));
+        }
+        Provider::Oidc { issuer, .. } => all.extend(of_issuer(profile, subject, issuer)),
+    }
+    let account = subject.account.as_deref().or_else(|| facts.and_then(|facts| facts.account.as_deref()));
+    if let (Some(hint), Some(account)) = (&profile.account_hint, account)
+        && !hint.trim().eq_ignore_ascii_case(account)
+    {
+        all.push(Finding::warn(
+            format!("it is {}'s, and --login-hint names {}", printable(account, 200), printable(hint, 200)),
+            "Sign in with that account, or correct --login-hint: kubectl login --force",
+        ));
+    }
+    Finding::of(all)
+}
+
+fn for_server(subject: &Subject, server_id: &str) -> Vec<Finding> {
+    let bare = |id: &str| id.strip_prefix("spn:").unwrap_or(id).trim_end_matches('/').to_ascii_lowercase();
+    let wanted = bare(server_id);
+    let audience = bare(subject.audience.as_deref().unwrap_or_default());
+    let mut all = Vec::new();
+    if audience != wanted && (tenant::is_id(&wanted) || !tenant::is_id(&audience)) {
+        // The newer tokens name an application by its id, however it was asked for.
+        all.push(Finding::fail(
+            format!("it is for {:?}, and --server-id is {:?}", printable(&audience, 100), printable(server_id, 100)),
+            "Sign in afresh: kubectl login --force",
+        ));
+    }
+    let is_version_2 = subject.issuer.as_deref().is_some_and(|issuer| issuer.trim_end_matches('/').ends_with("/v2.0"));
+    if wanted == AKS && is_version_2 {
+        all.push(Finding::warn(
+            "it is a token of version 2.0, and AKS takes those of version 1.0, from https://sts.windows.net/",
+            "Check --authority-host: Entra ID itself gives tokens of version 1.0 for AKS.",
+        ));
+    }
+    all
+}
+
+fn of_tenant(subject: &Subject, wanted: Option<&str>) -> Option<Finding> {
+    let (wanted, tenant) = (wanted?, subject.tenant.as_deref()?);
+    (!wanted.eq_ignore_ascii_case(tenant)).then(|| {
+        Finding::fail(
+            format!(
+                "it is of the tenant {}, and the tenant asked for is {}",
+                printable(tenant, 60),
+                printable(wanted, 60)
+            ),
+            "Check --tenant-id, then sign in afresh: kubectl login --force",
+        )
+    })
+}
+
+fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding> {
+    let mut all = Vec::new();
+    if subject.issuer.as_deref().is_some_and(|named| named != issuer) {
+        let named = printable(subject.issuer.as_deref().unwrap_or_default(), 200);
+        all.push(Finding::fail(
+            format!("it is from {named:?}, and --oidc-issuer-url is {:?}", printable(issuer, 200)),
+            "Write --oidc-issuer-url as the issuer writes itself.",
+        ));
+    }
+    let audience = subject.audience.as_deref().unwrap_or_default();
+    if profile.token_kind == TokenKind::Id && !audience.split(' ').any(|one| one == profile.client_id) {
+        all.push(Finding::fail(
+            format!(
+                "it is for {:?}, and not for the client {:?}",
+                printable(audience, 100),
+                printable(&profile.client_id, 100)
+            ),
+            "Sign in afresh: kubectl login --force",
+        ));
+    }
+    all
+}
+
+/// What the token says of groups, and what comes of it.
+pub(super) fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
+    let is_entra = matches!(profile.provider, Provider::Entra { .. });
+    let Some(subject) = subject else { return Finding::skip("the token is opaque: only the issuer can read it") };
+    match &subject.groups {
+        GroupsClaim::Listed(groups) if groups.len() == 1 => Finding::ok("1, in the token"),
+        GroupsClaim::Listed(groups) => Finding::ok(format!("{}, all of them in the token", groups.len())),
+        GroupsClaim::Absent if is_entra => {
+            Finding::ok("none in the token: you are in none, or the application does not ask for them")
+        }
+        GroupsClaim::Absent => {
+            Finding::ok(format!("the token has no claim {:?}", printable(&profile.groups.claim, 60)))
+        }
+        GroupsClaim::Overage if subject.app_only => Finding::fail(
+            "an application in more than 200 groups, which a token does not list; AKS lets no such application in",
+            "Ask your administrator to take it out of groups, or to give it a role of its own.",
+        ),
+        GroupsClaim::Overage => Finding::warn(
+            "more than 200, which a token does not list: bindings by group count only where the cluster looks them up itself, as AKS does",
+            "To see all of them: kubectl login whoami --groups\nIf your client may not ask for them, name one that may, with --graph-client-id ID.",
+        ),
+    }
+}
+
+/// What there is to say where there is no token.
+pub(super) fn without() -> Finding {
+    Finding::since(TOKEN)
+}
