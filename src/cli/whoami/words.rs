@@ -13,6 +13,8 @@ use crate::ui::wrap::{self, wrapped};
 
 /// How wide the labels are, the blanks behind them included.
 const LABEL: usize = 13;
+/// How many roles are shown.
+const SHOWN: usize = 8;
 
 /// Prints what is known, and the groups where they are wanted.
 pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
@@ -45,7 +47,6 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
     let shown = |text: &Option<String>| text.as_deref().map(|text| printable(text, 200));
     let left = answer.obtained.expires_at - Utc::now();
     let account = answer.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));
-    let roles: Vec<String> = subject.roles.iter().map(|role| printable(role, 100)).collect();
     let all = [
         ("account", Some(if subject.app_only { format!("{account} (an application)") } else { account })),
         ("tenant", shown(&subject.tenant)),
@@ -54,10 +55,19 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         ("audience", shown(&subject.audience)),
         ("valid for", Some(in_units(left))),
         ("groups", Some(groups(answer))),
-        ("app roles", Some(roles.join(", ")).filter(|roles| !roles.is_empty())),
+        ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
         ("cluster", Some(cluster(answer))),
     ];
     all.into_iter().filter_map(|(label, fact)| Some((label, fact?))).collect()
+}
+
+/// A few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| printable(name, 100)).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn groups(answer: &Answer<'_>) -> String {
