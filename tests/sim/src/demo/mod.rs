@@ -89,6 +89,13 @@ impl Demo {
         Ok(outcome)
     }
 
+    /// Runs a command of the plugin's.
+    fn plugin(&self, kubeconfig: &str, args: &[&str]) -> Result<(), String> {
+        let outcome = self.child(&self.plugin, args).kubeconfig(&self.file(kubeconfig)).shown().run(PATIENCE)?;
+        page::output(&outcome);
+        outcome.succeeded()
+    }
+
     /// Asks the cluster through kubectl, if there is one.
     fn kubectl(&self, kubeconfig: &str, args: &[&str]) -> Result<(), String> {
         let Some(kubectl) = &self.kubectl else {
@@ -123,9 +130,13 @@ impl Demo {
         self.kubectl("aks.yaml", &["get", "pods"])?;
 
         page::step("What is remembered");
-        let outcome = self.child(&self.plugin, &["status"]).shown().run(PATIENCE)?;
-        page::output(&outcome);
-        outcome.succeeded()
+        self.plugin("aks.yaml", &["status"])?;
+
+        page::step("Join 250 groups, which is more than a token can carry, and see all of them counted");
+        self.world.set_groups(250);
+        self.plugin("aks.yaml", &["whoami", "--refresh"])?;
+        self.world.set_groups(3);
+        Ok(())
     }
 
     fn oidc(&self) -> Result<(), String> {
@@ -154,8 +165,6 @@ impl Demo {
 
     fn log_out(&self) -> Result<(), String> {
         page::step("Forget everything");
-        let outcome = self.child(&self.plugin, &["logout", "--all"]).shown().run(PATIENCE)?;
-        page::output(&outcome);
-        outcome.succeeded()
+        self.plugin("aks.yaml", &["logout", "--all"])
     }
 }
