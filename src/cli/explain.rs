@@ -12,31 +12,12 @@ use serde::Serialize;
 
 mod azure;
 mod remedy;
+mod verbs;
 
 /// How many bindings are shown; the record has them all.
 const SHOWN: usize = 3;
 /// How much of a name is shown.
 const NAME: usize = 120;
-/// What Kubernetes calls what can be done. Others mean nothing to it, though a cluster's own API may use some.
-const VERBS: &[&str] = &[
-    "*",
-    "approve",
-    "attest",
-    "bind",
-    "create",
-    "delete",
-    "deletecollection",
-    "escalate",
-    "get",
-    "impersonate",
-    "list",
-    "patch",
-    "sign",
-    "update",
-    "use",
-    "watch",
-];
-
 /// Whoever asks.
 pub(super) struct Who {
     /// The name and the groups that are looked for in bindings.
@@ -45,6 +26,10 @@ pub(super) struct Who {
     pub(super) unseen: BTreeSet<String>,
     /// Names of groups by their ids, as far as they are known.
     pub(super) names: BTreeMap<String, String>,
+    /// They are in more groups than a token carries.
+    pub(super) overage: bool,
+    /// There may be groups of theirs that nobody has told.
+    pub(super) may_be_in_others: bool,
 }
 
 /// An explanation, and for whom.
@@ -153,7 +138,7 @@ impl Explained<'_> {
             let name = printable(&resource.resource, NAME);
             lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
         }
-        if !VERBS.contains(&access.verb.as_str()) && matches!(access.target, Target::Resource(_)) {
+        if !verbs::is_known(&access.verb) && matches!(access.target, Target::Resource(_)) {
             lines.push(format!("Kubernetes itself has no verb {:?}.", printable(&access.verb, NAME)));
         }
         lines
@@ -212,7 +197,7 @@ impl Explained<'_> {
                 reason => format!("An authorizer of the cluster refuses it: {reason}"),
             });
         } else if !by.is_empty() {
-            lines.push("The API server decides otherwise: it may not know of the binding yet.".to_owned());
+            lines.push("The API server decides otherwise all the same.".to_owned());
         } else if unread.is_empty() {
             lines.push("No binding gives it to you.".to_owned());
         } else {
@@ -228,6 +213,11 @@ impl Explained<'_> {
             }
             if not_held.len() > SHOWN {
                 lines.push(format!("- by {} more bindings", not_held.len() - SHOWN));
+            }
+            if self.may_hold() {
+                lines.push(
+                    "Not all of your groups are known: you may be in one of these, unseen by the cluster.".to_owned(),
+                );
             }
         }
         lines
@@ -258,6 +248,12 @@ impl Explained<'_> {
         let mut subjects = self.explanation.by.iter().flat_map(|grant| &grant.subjects).peekable();
         subjects.peek().is_some()
             && subjects.all(|subject| subject.kind == "Group" && self.who.unseen.contains(&subject.name))
+    }
+
+    /// Whether one of the groups that it is given to may be theirs, and nobody has told.
+    fn may_hold(&self) -> bool {
+        let mut others = self.explanation.not_held.iter().flat_map(|grant| &grant.subjects);
+        self.who.may_be_in_others && others.any(|subject| subject.kind == "Group")
     }
 
     /// Whoever asks, as a binding names them.

@@ -135,7 +135,8 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
 /// Errors: it is no verb, or no resource.
 fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
     let [verb, resource] = args.explain.as_slice() else { return Ok(None) };
-    let namespace = match (args.all_namespaces, args.namespace.as_ref().or(entry.namespace.as_ref())) {
+    let named = args.namespace.as_ref().filter(|name| !name.is_empty());
+    let namespace = match (args.all_namespaces, named.or(entry.namespace.as_ref())) {
         (true, _) => "",
         (false, Some(namespace)) => namespace,
         (false, None) => "default",
@@ -157,6 +158,8 @@ fn who(cluster: &Cluster<'_>, known: &Known) -> Result<Who> {
             groups: review.groups.iter().chain(&unseen).cloned().collect(),
         },
         names: known.groups.items.iter().filter_map(named).collect(),
+        overage: known.overage,
+        may_be_in_others: !known.groups.complete,
         unseen,
     })
 }

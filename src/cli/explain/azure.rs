@@ -37,6 +37,13 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("networking.k8s.io", &["ingresses", "networkpolicies"]),
     ("policy", &["poddisruptionbudgets"]),
 ];
+/// What both may only read.
+const READ_ONLY: &[(&str, &[&str])] = &[
+    ("", &["events", "limitranges", "resourcequotas"]),
+    ("apps", &["controllerrevisions"]),
+    ("discovery.k8s.io", &["endpointslices"]),
+    ("events.k8s.io", &["events"]),
+];
 
 /// Why it is allowed, if Azure RBAC says that it is.
 pub(super) fn allowed(reason: &str) -> Option<String> {
@@ -60,10 +67,11 @@ pub(super) fn role(access: &Access) -> &'static str {
         return CLUSTER_ADMIN;
     };
     let is = |of: &str, name: &str| group == of && resource == name;
-    let is_workload = WORKLOADS.iter().any(|(of, names)| names.iter().any(|name| is(of, name)));
+    let is_in = |list: &[(&str, &[&str])]| list.iter().any(|(of, names)| names.iter().any(|name| is(of, name)));
+    let is_workload = is_in(WORKLOADS);
     let reads = matches!(access.verb.as_str(), "get" | "list" | "watch");
     let writes = matches!(access.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection");
-    if reads && (is_workload && subresource != "exec" || is("", "namespaces")) {
+    if reads && (is_workload && subresource != "exec" || is_in(READ_ONLY) || is("", "namespaces")) {
         READER
     } else if (reads || writes) && (is_workload || is("", "secrets")) {
         WRITER

@@ -5,20 +5,22 @@ use kubectl_login::kube::rbac::RoleRef;
 use kubectl_login::kube::review::{Access, Resource, Target};
 use kubectl_login::text::printable;
 
-use super::{Explained, azure};
+use super::{Explained, azure, verbs};
 
-/// The next steps, one a line; none where access is given.
+/// The next steps, one a line; none where access is given to what was meant.
 pub(super) fn lines(explained: &Explained) -> Vec<String> {
     let explanation = &explained.explanation;
+    let access = &explanation.access;
+    if let Some(meant) = verbs::meant(access) {
+        let place = namespace(access).map(|name| format!(" -n {}", quoted(name))).unwrap_or_default();
+        let meant = printable(&meant, 200);
+        return vec![format!("What kubectl {} needs: kubectl login whoami --explain {meant}{place}", access.verb)];
+    }
     if explanation.decision.allowed {
         return Vec::new();
     }
-    let access = &explanation.access;
     if azure::refuses(&explanation.decision) {
-        let scope = match &access.target {
-            Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => format!("/namespaces/{namespace}"),
-            _ => String::new(),
-        };
+        let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
         let (role, user) = (azure::role(access), quoted(&explained.who.holder.username));
         return vec![
             format!(
@@ -34,23 +36,44 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
     let mut lines = Vec::new();
     let others = explanation.not_held.iter().flat_map(|grant| &grant.subjects);
     let groups = others.filter(|subject| subject.kind == "Group").count();
-    let unseen = explained.is_unseen();
-    if unseen {
-        lines.push(
+    if explained.is_unseen() {
+        lines.push(if explained.who.overage {
             "A token carries 200 groups at most. Ask whoever runs the cluster to bind you by name, or a group that it sees."
+                .to_owned()
+        } else {
+            "Ask whoever runs the cluster to bind you by name, or which claim of the token its groups come from.".to_owned()
+        });
+    } else if explanation.decision.denied {
+        return vec!["Ask whoever runs the cluster.".to_owned()];
+    } else if !explanation.by.is_empty() {
+        // RBAC that is switched on knows of a binding within seconds.
+        return vec![
+            "Try again in a minute. If it stays so, ask whoever runs the cluster whether RBAC decides there."
                 .to_owned(),
-        );
-    } else if explanation.decision.denied || !explanation.by.is_empty() {
-        lines.push("Ask whoever runs the cluster.".to_owned());
-        return lines;
+        ];
+    } else if !explanation.is_known {
+        lines.push("Check the spelling; what the cluster has: kubectl api-resources".to_owned());
+        lines.push("If it is right, ask whoever runs the cluster for a binding.".to_owned());
+    } else if explained.may_hold() {
+        lines.push("Ask whoever runs the cluster to bind you by name.".to_owned());
     } else if groups == 0 {
         lines.push("Ask whoever runs the cluster for a binding.".to_owned());
     } else {
         let which = if groups == 1 { "that group" } else { "one of those groups" };
         lines.push(format!("Ask to be put into {which}, or for a binding of your own."));
+        // A token keeps the groups that it was issued with.
+        lines.push(format!("If you came into {which} since the last token: kubectl login --refresh"));
     }
     lines.extend(commands(explained));
     lines
+}
+
+/// The namespace that is meant, where one is.
+fn namespace(access: &Access) -> Option<&str> {
+    match &access.target {
+        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        _ => None,
+    }
 }
 
 /// The commands that would allow exactly this, or bind a role that does.
@@ -62,11 +85,7 @@ fn commands(explained: &Explained) -> Vec<String> {
         Some(account) => format!("--serviceaccount={}", quoted(account)),
         None => format!("--user={}", quoted(username)),
     };
-    let namespace = match &access.target {
-        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
-        _ => None,
-    };
-    let (prefix, place) = match namespace {
+    let (prefix, place) = match namespace(access) {
         Some(namespace) => ("", format!(" --namespace={}", quoted(namespace))),
         None => ("cluster", String::new()),
     };

@@ -12,6 +12,8 @@ fn who() -> Who {
         holder: Holder { username: "alice@contoso.example".to_owned(), groups: groups.into() },
         unseen: ["9a8b".to_owned()].into(),
         names: [("1f2e".to_owned(), "developers".to_owned())].into(),
+        overage: true,
+        may_be_in_others: false,
     }
 }
 
@@ -99,6 +101,7 @@ fn what_others_may_comes_with_the_way_to_get_it() {
             "To others it is given:",
             "- to group 77aa, user bob, by RoleBinding admins of ClusterRole admin",
             "Ask to be put into that group, or for a binding of your own.",
+            "If you came into that group since the last token: kubectl login --refresh",
             "The command for a binding: kubectl create rolebinding edit-alice --clusterrole=edit --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -140,8 +143,42 @@ fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
         "{text}"
     );
     let seen = Who { unseen: BTreeSet::new(), ..who() };
-    let text = Explained { explanation, who: &seen }.text();
+    let text = Explained { explanation: explanation.clone(), who: &seen }.text();
     assert!(text.contains("\nThe API server decides otherwise") && !text.contains("200"), "{text}");
+    let of_few = Who { overage: false, ..who() };
+    let text = Explained { explanation, who: &of_few }.text();
+    assert!(text.contains("which claim of the token") && !text.contains("200"), "{text}");
+}
+
+#[test]
+fn where_groups_are_not_all_known_it_is_not_claimed_that_others_are_not_theirs() {
+    let explanation = Explanation {
+        not_held: vec![grant("admins", "dev", "admin", &[("Group", "77aa")])],
+        ..explanation("delete", "pods", "dev")
+    };
+    let who = Who { may_be_in_others: true, ..who() };
+    let text = Explained { explanation, who: &who }.text();
+    assert!(text.contains("you may be in one of these") && !text.contains("Ask to be put into"), "{text}");
+}
+
+#[test]
+fn what_a_command_of_kubectl_needs_is_told() {
+    for (verb, resource, asked) in [
+        ("exec", "pods", "create pods/exec -n dev"),
+        ("describe", "services", "get services -n dev"),
+        ("scale", "deployments", "patch deployments/scale -n dev"),
+    ] {
+        for decision in [decided(false, false, ""), decided(true, false, "")] {
+            let explanation = Explanation { decision, ..explanation(verb, resource, "dev") };
+            let text = Explained { explanation, who: &who() }.text();
+            let said = format!("What kubectl {verb} needs: kubectl login whoami --explain {asked}");
+            assert_eq!(text.lines().last(), Some(said.as_str()), "{text}");
+        }
+    }
+    for (verb, resource) in [("describe", "*"), ("frobnicate", "pods")] {
+        let text = Explained { explanation: explanation(verb, resource, "dev"), who: &who() }.text();
+        assert!(text.contains("no verb") && !text.contains("What kubectl"), "{text}");
+    }
 }
 
 #[test]
@@ -182,6 +219,8 @@ fn the_least_role_of_azure_is_named() {
         ("delete", "pods", "dev", "Azure Kubernetes Service RBAC Writer"),
         ("create", "limitranges", "dev", "Azure Kubernetes Service RBAC Admin"),
         ("list", "nodes", "", "Azure Kubernetes Service RBAC Cluster Admin"),
+        ("list", "events", "dev", "Azure Kubernetes Service RBAC Reader"),
+        ("delete", "limitranges", "dev", "Azure Kubernetes Service RBAC Admin"),
     ] {
         assert_eq!(azure::role(&explanation(verb, resource, namespace).access), expected, "{verb} {resource}");
     }
