@@ -146,7 +146,7 @@ impl Explained<'_> {
 
     /// Why it is allowed.
     fn reasons(&self) -> Vec<String> {
-        let Explanation { decision, by, unread, .. } = &self.explanation;
+        let Explanation { decision, by, .. } = &self.explanation;
         if !by.is_empty() {
             return self.granted(by);
         }
@@ -157,7 +157,7 @@ impl Explained<'_> {
             "You are in the group system:masters, which may do everything without a binding.".to_owned()
         } else if !reason.is_empty() {
             format!("The API server says why: {reason}")
-        } else if unread.is_empty() {
+        } else if self.all_is_read() {
             "No RBAC binding of yours allows it, so something else in the cluster does.".to_owned()
         } else {
             "What allows it cannot be told.".to_owned()
@@ -182,7 +182,7 @@ impl Explained<'_> {
 
     /// Why it is not allowed.
     fn obstacles(&self) -> Vec<String> {
-        let Explanation { decision, by, not_held, unread, .. } = &self.explanation;
+        let Explanation { decision, by, not_held, .. } = &self.explanation;
         let mut lines = self.granted(by);
         if azure::refuses(decision) {
             lines.push("Azure RBAC decides it here, and none of your role assignments allows it.".to_owned());
@@ -198,7 +198,7 @@ impl Explained<'_> {
             });
         } else if !by.is_empty() {
             lines.push("The API server decides otherwise all the same.".to_owned());
-        } else if unread.is_empty() {
+        } else if self.all_is_read() {
             lines.push("No binding gives it to you.".to_owned());
         } else {
             lines.push("No binding that you may read gives it to you.".to_owned());
@@ -236,11 +236,16 @@ impl Explained<'_> {
         for Unread { what, why } in others.into_iter().take(SHOWN) {
             let what = printable(what, 2 * NAME);
             lines.push(match why {
-                Failure::NotFound => format!("There is no such thing as {what}, so it gives nothing."),
+                Failure::NotFound => format!("{} is not there, so it gives nothing.", what.replacen("the ", "The ", 1)),
                 _ => format!("There may be more to it: {what} cannot be read: {why}"),
             });
         }
         lines
+    }
+
+    /// Whether nothing was kept back: what is not there gives nothing.
+    fn all_is_read(&self) -> bool {
+        self.explanation.unread.iter().all(|unread| matches!(unread.why, Failure::NotFound))
     }
 
     /// Whether a binding would count, if the cluster saw all groups.

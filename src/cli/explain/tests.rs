@@ -80,7 +80,7 @@ fn what_is_allowed_names_the_binding_and_the_rule() {
             "You may list pods in namespace dev.",
             "ClusterRoleBinding developers gives ClusterRole edit to the group developers (1f2e), which you are in. Its rule: get, list on pods.",
             "RoleBinding alice gives ClusterRole view to you, alice@contoso.example. Its rule: get, list on pods.",
-            "There is no such thing as the ClusterRole old of the RoleBinding stale, so it gives nothing.",
+            "The ClusterRole old of the RoleBinding stale is not there, so it gives nothing.",
         ],
     );
 }

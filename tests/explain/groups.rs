@@ -1,0 +1,108 @@
+//! Groups past the 200 that a token carries, and groups that only one side knows.
+
+use serde_json::json;
+use sim::{Behaviour, World};
+
+use super::{Case, group};
+
+#[test]
+fn a_group_past_200_counts_where_the_cluster_looks_it_up() {
+    // The AKS client may not ask Graph, so the groups come from the cluster; one's own client has them from Graph.
+    let world = World::start();
+    world.set_groups(250);
+    for (case, source) in [(Case::signed_in(world, sim::CLIENT), "cluster"), (Case::of_own_client(250, &[]), "graph")] {
+        case.bind("readers", "dev", "view", "Group", &group(222));
+        case.assert_says(
+            &["list", "pods"],
+            &[
+                "You may list pods in namespace dev.",
+                "RoleBinding readers gives ClusterRole view to the group 000000de-0000-4000-8000-000000000000, which you are \
+                 in. Its rule: get, list, watch on pods, pods/log.",
+            ],
+        );
+        let run = case.run(&["list", "pods", "-o", "json"]);
+        let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((&whole["groups"]["source"], &whole["groups"]["count"]), (&json!(source), &json!(250)), "{run}");
+    }
+}
+
+#[test]
+fn a_group_that_the_cluster_does_not_see_is_named_as_the_culprit() {
+    let case = Case::of_own_client(250, &[Behaviour::KubeIgnoresOverage]);
+    case.bind("readers", "dev", "view", "Group", &group(222));
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "RoleBinding readers gives ClusterRole view to the group 000000de-0000-4000-8000-000000000000, which you are in. \
+             Its rule: get, list, watch on pods, pods/log.",
+            "The cluster does not see that you are in that group, so the binding does not count.",
+            "A token carries 200 groups at most. Ask whoever runs the cluster to bind you by name, or a group that it sees.",
+            "The command for a binding: kubectl create rolebinding view-alice --clusterrole=view \
+             --user=alice@contoso.example --namespace=dev",
+        ],
+    );
+    let run = case.run(&["list", "pods", "-o", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(whole["explain"]["allowed"], false);
+    assert_eq!(whole["explain"]["by"][0]["subjects"][0]["name"], group(222));
+    assert!(whole["cluster"]["missingGroups"].as_array().unwrap().contains(&json!(group(222))), "{run}");
+    // Bound by name, the same person is let in.
+    case.bind("alice", "dev", "view", "User", sim::ALICE);
+    assert_eq!(case.answer(&["list", "pods"]), "You may list pods in namespace dev.");
+}
+
+#[test]
+fn where_nobody_knows_the_groups_it_is_not_said_that_they_are_somebody_elses() {
+    let world = World::start_with(&[Behaviour::KubeIgnoresOverage]);
+    world.set_groups(250);
+    let case = Case::signed_in(world, sim::CLIENT);
+    case.bind("readers", "dev", "view", "Group", &group(222));
+    let run = case.run(&["list", "pods"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines[3], "- to group 000000de-0000-4000-8000-000000000000, by RoleBinding readers of ClusterRole view");
+    assert_eq!(lines[4], "Not all of your groups are known: you may be in one of these, unseen by the cluster.");
+    assert_eq!(lines[5], "Ask whoever runs the cluster to bind you by name.");
+    assert!(run.stderr.contains("GroupMember.Read.All") && run.stderr.contains("--graph-client-id"), "{run}");
+}
+
+#[test]
+fn a_group_that_is_bound_and_not_held() {
+    let case = Case::of_own_client(250, &[]);
+    case.bind("ops", "", "edit", "Group", &group(251));
+    let lines = case.lines(&["delete", "pods"]);
+    assert_eq!(
+        lines[3],
+        "- to group 000000fb-0000-4000-8000-000000000000, by ClusterRoleBinding ops of ClusterRole edit"
+    );
+    assert_eq!(lines[4], "Ask to be put into that group, or for a binding of your own.");
+
+    // Somebody was put into it: nobody says so before there is a new look.
+    case.world.set_groups(251);
+    let refreshed = case.lines(&["delete", "pods", "--refresh"]);
+    assert_eq!(refreshed[0], "You may delete pods in namespace dev.");
+    assert!(refreshed[1].contains("to the group 000000fb"), "{refreshed:?}");
+}
+
+#[test]
+fn groups_have_their_names_where_they_are_wanted() {
+    let case = Case::of_own_client(3, &[]);
+    case.bind("readers", "", "view", "Group", &group(2));
+    let lines = case.lines(&["list", "pods", "--names"]);
+    assert!(
+        lines[1].contains("to the group Group 2 (00000002-0000-4000-8000-000000000000), which you are in"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_prefix_of_the_clusters_own_is_part_of_the_names() {
+    let case = Case::of_aks(&[Behaviour::KubePrefixes]);
+    case.bind("readers", "dev", "view", "Group", &format!("oidc:{}", group(2)));
+    case.bind("editors", "dev", "edit", "User", "bob");
+    let lines = case.lines(&["list", "pods"]);
+    assert!(lines[1].contains("to the group oidc:00000002-0000-4000-8000-000000000000, which you are in"), "{lines:?}");
+    let lines = case.lines(&["delete", "pods"]);
+    assert!(lines.last().unwrap().contains("--user=oidc:alice@contoso.example "), "{lines:?}");
+}

@@ -1,0 +1,239 @@
+//! Why something is allowed or not: bindings, what they leave open, and other authorizers.
+
+use serde_json::json;
+use sim::{ALICE, Behaviour};
+
+use super::{Case, binding, group, role};
+
+/// The command that binds the least of the usual roles to Alice.
+const BIND: &str = "The command for a binding: kubectl create rolebinding view-alice --clusterrole=view \
+                    --user=alice@contoso.example --namespace=dev";
+
+#[test]
+fn a_binding_of_the_user_everywhere() {
+    let case = Case::of_aks(&[]);
+    case.bind("readers", "", "view", "User", ALICE);
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may list pods in namespace dev.",
+            "ClusterRoleBinding readers gives ClusterRole view to you, alice@contoso.example. Its rule: get, list, watch on \
+             pods, pods/log.",
+        ],
+    );
+    let record = case.record(&["list", "pods"]);
+    let expected = json!({
+        "verb": "list",
+        "resource": { "group": "", "resource": "pods", "subresource": "", "namespace": "dev", "name": "" },
+        "allowed": true, "denied": false, "evaluationError": "",
+        "reason": "RBAC: allowed by ClusterRoleBinding \"readers\" of ClusterRole \"view\" to User \"alice@contoso.example\"",
+        "by": [{
+            "binding": { "kind": "ClusterRoleBinding", "name": "readers", "namespace": "" },
+            "role": { "kind": "ClusterRole", "name": "view" },
+            "subjects": [{ "kind": "User", "name": ALICE }],
+            "rule": "get, list, watch on pods, pods/log",
+        }],
+        "notHeld": [], "unread": [],
+    });
+    assert_eq!(record, expected);
+}
+
+#[test]
+fn a_binding_of_a_group_in_one_namespace() {
+    let case = Case::of_aks(&[]);
+    case.world.apply(role("dev", "cleaner", &["delete"], "", &["pods"]));
+    case.world.apply(binding("cleaners", "dev", ("Role", "cleaner"), &[("Group", &group(2)), ("User", "bob")]));
+    case.assert_says(
+        &["delete", "pods"],
+        &[
+            "You may delete pods in namespace dev.",
+            "RoleBinding cleaners gives Role cleaner to the group 00000002-0000-4000-8000-000000000000, which you are in. Its \
+             rule: delete on pods.",
+        ],
+    );
+    let record = case.record(&["delete", "pods"]);
+    assert_eq!(record["by"][0]["binding"]["namespace"], "dev");
+    assert_eq!(record["by"][0]["subjects"], json!([{ "kind": "Group", "name": group(2) }]), "those that matter");
+    // It reaches no other namespace, and not all of them.
+    assert_eq!(case.answer(&["delete", "pods", "-n", "prod"]), "You may not delete pods in namespace prod.");
+    assert_eq!(case.answer(&["delete", "pods", "-A"]), "You may not delete pods in all namespaces.");
+}
+
+#[test]
+fn more_than_one_binding_and_whoever_is_authenticated() {
+    let case = Case::of_aks(&[]);
+    for number in 1..=5 {
+        case.bind(&format!("b{number}"), "", "view", "Group", "system:authenticated");
+    }
+    let lines = case.lines(&["list", "pods"]);
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert!(lines[1].contains("b1 gives ClusterRole view to the group system:authenticated"), "{lines:?}");
+    assert_eq!(lines[4], "So do 2 more bindings.");
+    assert_eq!(case.record(&["list", "pods"])["by"].as_array().unwrap().len(), 5, "a program gets all of them");
+}
+
+#[test]
+fn what_is_given_to_others_comes_with_the_way_to_get_it() {
+    let case = Case::of_aks(&[]);
+    let subjects = [("Group", "ops"), ("User", "bob@contoso.example"), ("ServiceAccount", "ci")];
+    case.world.apply(binding("ops", "dev", ("ClusterRole", "edit"), &subjects));
+    // Nobody can be put into those.
+    case.bind("system", "", "edit", "Group", "system:masters");
+    case.assert_says(
+        &["delete", "pods"],
+        &[
+            "You may not delete pods in namespace dev.",
+            "No binding gives it to you.",
+            "To others it is given:",
+            "- to group ops, user bob@contoso.example, by RoleBinding ops of ClusterRole edit",
+            "Ask to be put into that group, or for a binding of your own.",
+            "If you came into that group since the last token: kubectl login --refresh",
+            "The command for a binding: kubectl create rolebinding edit-alice --clusterrole=edit \
+             --user=alice@contoso.example --namespace=dev",
+        ],
+    );
+    let record = case.record(&["delete", "pods"]);
+    assert_eq!((&record["allowed"], &record["by"]), (&json!(false), &json!([])));
+    assert_eq!(
+        record["notHeld"][0]["subjects"],
+        json!([
+            { "kind": "Group", "name": "ops" }, { "kind": "User", "name": "bob@contoso.example" },
+        ])
+    );
+}
+
+#[test]
+fn what_is_given_to_nobody() {
+    let case = Case::of_aks(&[]);
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "No binding gives it to you.",
+            "Ask whoever runs the cluster for a binding.",
+            BIND,
+        ],
+    );
+    // No role of the cluster's allows it, so one has to be made.
+    case.assert_says(
+        &["list", "nodes"],
+        &[
+            "You may not list nodes.",
+            "No binding gives it to you.",
+            "Ask whoever runs the cluster for a binding.",
+            "The command for a role: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
+            "The command for its binding: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes \
+             --user=alice@contoso.example",
+        ],
+    );
+}
+
+#[test]
+fn bindings_that_may_not_be_read() {
+    let case = Case::of_aks(&[Behaviour::KubeForbidsRbac]);
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "No binding that you may read gives it to you.",
+            "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
+            "Ask whoever runs the cluster for a binding.",
+            "The command for a role: kubectl create role list-pods --verb=list --resource=pods --namespace=dev",
+            "The command for its binding: kubectl create rolebinding list-pods-alice --role=list-pods \
+             --user=alice@contoso.example --namespace=dev",
+        ],
+    );
+    let unread = &case.record(&["list", "pods"])["unread"];
+    assert_eq!(unread[0]["what"], "ClusterRoleBindings");
+    let why = unread[1]["why"].as_str().unwrap();
+    assert!(why.contains("cannot list resource \"rolebindings\"") && why.contains("in the namespace \"dev\""), "{why}");
+
+    // The server's own reason names the binding all the same.
+    case.bind("readers", "", "view", "User", ALICE);
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may list pods in namespace dev.",
+            "The API server says why: RBAC: allowed by ClusterRoleBinding \"readers\" of ClusterRole \"view\" to User \
+             \"alice@contoso.example\"",
+            "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
+        ],
+    );
+}
+
+#[test]
+fn bindings_that_may_be_read_in_a_namespace_only() {
+    let case = Case::of_aks(&[Behaviour::KubeForbidsClusterRbac]);
+    case.world.apply(role("dev", "cleaner", &["delete"], "", &["pods"]));
+    case.world.apply(binding("cleaners", "dev", ("Role", "cleaner"), &[("User", ALICE)]));
+    case.assert_says(
+        &["delete", "pods"],
+        &[
+            "You may delete pods in namespace dev.",
+            "RoleBinding cleaners gives Role cleaner to you, alice@contoso.example. Its rule: delete on pods.",
+            "There may be more to it: you may not read ClusterRoleBindings.",
+        ],
+    );
+    // A ClusterRole that a readable binding names cannot be looked into.
+    case.bind("readers", "dev", "view", "User", ALICE);
+    let lines = case.lines(&["list", "pods"]);
+    assert_eq!(lines[0], "You may list pods in namespace dev.");
+    assert!(lines[1].starts_with("The API server says why: RBAC: allowed by RoleBinding \"readers/dev\""), "{lines:?}");
+    assert!(lines[2].contains("the ClusterRole view of the RoleBinding readers"), "{lines:?}");
+}
+
+#[test]
+fn a_role_that_is_gone() {
+    let case = Case::of_aks(&[]);
+    case.bind("stale", "dev", "gone", "User", ALICE);
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "No binding gives it to you.",
+            "The ClusterRole gone of the RoleBinding stale is not there, so it gives nothing.",
+            "Ask whoever runs the cluster for a binding.",
+            BIND,
+        ],
+    );
+}
+
+#[test]
+fn azure_rbac_says_yes_and_no() {
+    let case = Case::of_aks(&[Behaviour::KubeAzureRbac]);
+    let role = "Azure Kubernetes Service RBAC Reader";
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may list pods in namespace dev.",
+            "Azure RBAC allows it by the role Azure Kubernetes Service RBAC Reader, assignment \
+             2f4a6c80-1b3d-4e5f-8a90-b1c2d3e4f506.",
+        ],
+    );
+    case.world.clear(Behaviour::KubeAzureRbac);
+    case.world.set(Behaviour::KubeAzureDenies);
+    let ask =
+        format!("Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes.");
+    let command = format!(
+        "The command for it: az role assignment create --role '{role}' --assignee {ALICE} --scope \
+         CLUSTER_RESOURCE_ID/namespaces/dev"
+    );
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "Azure RBAC decides it here, and none of your role assignments allows it.",
+            &ask,
+            &command,
+        ],
+    );
+    assert_eq!(case.record(&["list", "pods"])["denied"], true);
+    // A binding that would allow it does not count there, and nobody is sent to make another.
+    case.bind("readers", "", "view", "User", ALICE);
+    let lines = case.lines(&["list", "pods"]);
+    assert!(
+        lines[1].starts_with("ClusterRoleBinding readers") && lines[2].starts_with("Azure RBAC decides"),
+        "{lines:?}"
+    );
+    assert!(!lines.iter().any(|line| line.contains("kubectl create")), "{lines:?}");
+}
