@@ -291,8 +291,12 @@ impl LookUp<'_> {
                 graph::PERMISSION
             ),
         };
-        let what =
-            format!("Microsoft Graph does not list your groups: the client {} may not ask it", printable(client, 60));
+        let number = error.reference.as_deref().and_then(|reference| reference.split(',').next());
+        let what = format!(
+            "Microsoft Graph does not list your groups: the client {} may not ask it{}",
+            printable(client, 60),
+            number.map(|number| format!(" ({number})")).unwrap_or_default()
+        );
         Error::failed(what, step).with_reference(error.reference.clone())
     }
 
