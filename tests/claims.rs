@@ -395,7 +395,7 @@ fn a_code_that_brings_a_challenge_instead_of_tokens_leaves_it_to_the_next_page()
     let mut call_back = sign_in.redirect();
     call_back.query_pairs_mut().extend_pairs(answer);
     get(&call_back);
-    sign_in.end().assert_failed(3, &["cannot sign in: invalid_grant"]);
+    sign_in.end().assert_failed(3, &["cannot sign in: a new sign-in is needed (invalid_grant)"]);
     let next = SignIn::of(&mut home.plugin(&[SKIP]));
     assert_eq!(next.parameter("claims"), CLAIMS);
 }

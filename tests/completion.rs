@@ -148,8 +148,8 @@ fn flags_are_offered_where_a_dash_stands() {
     assert_eq!(candidates(&home, &["--con"]), ["--context"]);
     assert_eq!(candidates(&home, &["-"]), candidates(&home, &["--"]));
     assert_eq!(candidates(&home, &["status", "--cache"]), ["--cache-dir"]);
-    assert_eq!(candidates(&home, &["get-token", "--gr"]), ["--grant-type"]);
-    assert_eq!(candidates(&home, &["-v1", "get-token", "--gr"]), ["--grant-type"], "flags in front of get-token");
+    assert_eq!(candidates(&home, &["get-token", "--gran"]), ["--grant-type"]);
+    assert_eq!(candidates(&home, &["-v1", "get-token", "--gran"]), ["--grant-type"], "flags in front of get-token");
     // Hidden ones are not offered even where nothing else fits.
     for hidden in ["--vmod", "--client-sec", "--token-cache-d", "--oidc-use-pk", "--passw"] {
         assert!(candidates(&home, &["get-token", hidden]).is_empty(), "{hidden}");

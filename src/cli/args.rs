@@ -80,7 +80,7 @@ pub(super) enum Command {
                             kubectl login status\n  \
                             kubectl login status -o json")]
     Status(StatusArgs),
-    /// Show who you are, to the issuer and to the cluster, and your groups
+    /// Show who you are to the cluster, and all your groups
     #[command(before_help = "Who the token of the current context, or of CONTEXT, says you are, and whom the\n\
                              cluster takes you for. It asks nobody to sign in.")]
     #[command(after_help = "Examples:\n  \
@@ -89,7 +89,7 @@ pub(super) enum Command {
                             kubectl login whoami --explain list pods -n dev\n  \
                             kubectl login whoami -o json")]
     Whoami(Box<WhoamiArgs>),
-    /// Check everything between you and the cluster, and say what is wrong
+    /// Check everything between you and the cluster
     #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster of\n\
                              the current context or of CONTEXT. It asks nobody to sign in; what it prints\n\
                              holds no secrets. Exit 1 where something is wrong.")]
