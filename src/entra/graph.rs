@@ -72,6 +72,8 @@ pub struct Graph<'a> {
     base: &'a Url,
     headers: HeaderMap,
     deadline: Instant,
+    /// For one call, the waits that Graph asks for included.
+    call_limit: Duration,
     /// Told how many groups there are so far.
     on_progress: &'a dyn Fn(usize),
 }
@@ -130,19 +132,19 @@ struct NoSuccess {
 }
 
 impl<'a> Graph<'a> {
-    /// Graph at `base`, asked with a token of its own for no longer than `limit` in all.
+    /// Graph at `base`, asked with a token of its own for no longer than `limit` in all, and `call_limit` at a time.
     ///
     /// Errors: the token cannot be sent.
     pub fn new(
         http: &'a Http,
         base: &'a Url,
         token: &Secret,
-        limit: Duration,
+        (limit, call_limit): (Duration, Duration),
         on_progress: &'a dyn Fn(usize),
     ) -> Result<Graph<'a>> {
         let accept = (ACCEPT, HeaderValue::from_static("application/json"));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(token)?), accept]);
-        Ok(Graph { http, base, headers, deadline: Instant::now() + limit, on_progress })
+        Ok(Graph { http, base, headers, deadline: Instant::now() + limit, call_limit, on_progress })
     }
 
     /// All groups, those by way of other groups included.
@@ -289,7 +291,7 @@ impl<'a> Graph<'a> {
     }
 
     fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline.saturating_duration_since(Instant::now()).min(self.call_limit)
     }
 }
 

@@ -31,7 +31,9 @@ use crate::text::printable;
 /// How long groups are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 /// How long Graph may take in all: a hundred thousand groups are a hundred answers.
-const GRAPH_LIMIT: Duration = Duration::from_secs(180);
+const GRAPH_LIMIT: Duration = Duration::from_secs(120);
+/// How long one of its answers may take, with what it wants to be waited for; `--timeout` counts for more.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// Tenant metadata are remembered for as long as other issuers' are.
 const METADATA: TimeDelta = TimeDelta::days(1);
 
@@ -105,7 +107,7 @@ impl LookUp<'_> {
     fn at_entra(&self, subject: &Subject) -> Result<Known> {
         let from_graph = self.graph(subject).and_then(|desk| {
             runtime::run_until_interrupted(async {
-                let graph = Graph::new(&desk.http, &desk.base, &desk.token, GRAPH_LIMIT, self.on_progress)?;
+                let graph = self.asked(&desk)?;
                 graph.groups(&desk.member).await.map_err(|error| self.without_graph(error))
             })?
         });
@@ -173,7 +175,7 @@ impl LookUp<'_> {
     fn name(&self, groups: &mut [Group], subject: &Subject) -> Result<Option<Error>> {
         let named = self.graph(subject).and_then(|desk| {
             runtime::run_until_interrupted(async {
-                let graph = Graph::new(&desk.http, &desk.base, &desk.token, GRAPH_LIMIT, self.on_progress)?;
+                let graph = self.asked(&desk)?;
                 graph.name(groups).await.map_err(|error| self.without_graph(error))
             })?
         });
@@ -217,6 +219,11 @@ impl LookUp<'_> {
             _ => Member::Me,
         };
         Ok(Desk { http, base, token, member })
+    }
+
+    fn asked<'d>(&'d self, desk: &'d Desk) -> Result<Graph<'d>> {
+        let limits = (GRAPH_LIMIT, self.profile.network.timeout.unwrap_or(CALL_LIMIT));
+        Graph::new(&desk.http, &desk.base, &desk.token, limits, self.on_progress)
     }
 
     /// Where the tenant's Graph is: by the cloud's own file, or by the cloud, whose tenants may name one of its hosts.
