@@ -96,7 +96,9 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         None => (token::without(), token::without()),
     };
     let cluster = match (&answers, profile) {
-        (Answers { review: Some(review), .. }, Some(profile)) if !server.has_failed() => {
+        (Answers { review: Some(review), .. }, Some(profile))
+            if server.outcome >= Outcome::Ok && !server.has_failed() =>
+        {
             let subject = subject.as_ref();
             let (audience, groups, clock) = (&audience, &groups, &clock);
             cluster::cluster(review, &Token { profile, subject, audience, groups, clock })
@@ -109,7 +111,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
         (ENTRY, configuration.entry.clone()),
-        (COMMAND, program::command(entry)),
+        (COMMAND, program::command(entry, typed_in)),
         (API_VERSION, kubeconfig::api_version(entry)),
         (KEYRING, key),
         (FILES, files),

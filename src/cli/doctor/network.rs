@@ -1,6 +1,7 @@
 //! What is asked over the network, all of it at once: the issuer, the API server with the token and without, the proxies.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -11,8 +12,10 @@ use kubectl_login::kube::api::{Api, Failure, Glance};
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::review::{Review, who_am_i};
 use kubectl_login::oauth::discovery;
+use kubectl_login::paths;
 use kubectl_login::profile::{Network, Profile, Provider};
 use kubectl_login::secret::Secret;
+use kubectl_login::session::in_units;
 use kubectl_login::text::printable;
 use url::Url;
 
@@ -224,9 +227,13 @@ impl Answers {
                 "Remove --insecure-skip-tls-verify from the kubeconfig user's exec.args; to trust an authority of your own, name it with --certificate-authority FILE.",
             ),
             Ok(tenant) => {
+                let who = match &profile.provider {
+                    Provider::Oidc { issuer, .. } => printable(issuer, 200),
+                    Provider::Entra { .. } => origin,
+                };
                 let tenant = tenant.as_ref().map(|id| format!(", for the tenant {}", printable(id, 60)));
                 let tenant = tenant.unwrap_or_default();
-                Finding::ok(format!("{origin} answers{tenant}{}", trusted_besides(&profile.network)))
+                Finding::ok(format!("{who} answers{tenant}{}", trusted_besides(&profile.network)))
             }
         }
     }
@@ -277,10 +284,11 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
     if off < ODD {
         return Finding::ok(format!("agrees with {origin}"));
     }
-    let span = match (off.num_minutes(), off.num_seconds()) {
-        (1, _) => "a minute".to_owned(),
-        (minutes @ 2..120, _) => format!("{minutes} minutes"),
-        _ => kubectl_login::session::in_units(off),
+    // To the nearest minute: the servers' time has no parts of seconds.
+    let span = match (off + TimeDelta::seconds(30)).num_minutes() {
+        1 => "a minute".to_owned(),
+        minutes @ 2..120 => format!("{minutes} minutes"),
+        _ => in_units(off),
     };
     let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
     let what = format!("this machine's clock is {span} {direction} that of {origin}");
@@ -290,11 +298,15 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
 
 /// Whom connections to the issuer trust besides the system.
 fn trusted_besides(network: &Network) -> String {
-    let mut names: Vec<String> = network.ca_files.iter().map(|file| printable(&file.to_string_lossy(), 200)).collect();
+    let shown = |file: &PathBuf| printable(&file.to_string_lossy(), 200);
+    let mut names: Vec<String> = network.ca_files.iter().map(shown).collect();
     if !network.ca_data.is_empty() {
         names.push("--certificate-authority-data".to_owned());
     }
-    names.extend(network.environment_ca.iter().map(|_| "SSL_CERT_FILE".to_owned()));
+    names.extend(network.environment_ca.iter().map(|file| match paths::read_named(file) {
+        Ok(_) => format!("{} (SSL_CERT_FILE)", shown(file)),
+        Err(_) => format!("{} (SSL_CERT_FILE, which cannot be read)", shown(file)),
+    }));
     if names.is_empty() { String::new() } else { format!("; trusted besides the system: {}", names.join(", ")) }
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use kubectl_login::environment::Environment;
 use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::paths;
 use kubectl_login::text::printable;
 
 use super::finding::{ENTRY, Finding};
@@ -35,7 +37,7 @@ pub(super) fn version() -> Finding {
 }
 
 /// Where kubectl finds what the entry runs, and whether that is this program.
-pub(super) fn command(found: Option<&Entry>) -> Finding {
+pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Finding {
     let Some(entry) = found else { return Finding::since(ENTRY) };
     let (command, user) = (&entry.exec.command, printable(&entry.user, 100));
     let name = printable(command, 200);
@@ -60,7 +62,13 @@ pub(super) fn command(found: Option<&Entry>) -> Finding {
         let allow = format!("Allow it: chmod +x {name}");
         return Finding::fail(format!("{name} is there and is not executable"), format!("{allow}\n{write}"));
     }
-    let runs = if is_path { name } else { format!("{name} at {}", shown(&path)) };
+    let is_at_home = paths::home(environment).is_some_and(|home| path.starts_with(home));
+    let runs = match (is_path, is_at_home) {
+        (true, _) => name,
+        (false, false) => format!("{name} at {}", shown(&path)),
+        // Neither wrong nor odd, and all the same what most complaints of "command not found" are about.
+        (false, true) => format!("{name} at {} (the desktop's programs may have another PATH)", shown(&path)),
+    };
     // By way of kubectl it is the plugin that counts.
     let plugin = match entry.exec.args.first().map(String::as_str) {
         _ if path.file_stem().is_none_or(|stem| stem != "kubectl") => Some(path),

@@ -1,0 +1,168 @@
+//! Sessions that are gone or refused, and tokens that are not what they should be.
+
+use serde_json::json;
+use sim::{Behaviour, Step, World};
+
+use crate::setup::Setup;
+
+const AFTERWARDS: [&str; 5] = ["token", "audience", "groups", "cluster", "identity"];
+
+#[test]
+fn nobody_is_signed_in() {
+    let setup = Setup::aks_without_sign_in(World::start());
+    let report = setup.doctor();
+    report.only(&[("session", "FAIL", "nobody is signed in for the context \"sim\"\nSign in: kubectl login sim")]);
+    report.skips(&AFTERWARDS);
+    report.says("server", "OK", "answers");
+}
+
+#[test]
+fn a_session_that_was_revoked() {
+    let setup = Setup::aks();
+    setup.world.set(Behaviour::RefreshBadToken);
+    let report = setup.doctor();
+    // The token is good for a while.
+    report.only(&[("token", "WARN", "the one at hand is good for 59 min, and then: cannot refresh the token")]);
+    report.says("token", "WARN", "AADSTS50173");
+    report.says("cluster", "OK", "alice");
+    setup.doctor().only(&[("session", "WARN", "it cannot be refreshed")]);
+    setup.home.leave(-60);
+    let report = setup.doctor();
+    report.skips(&AFTERWARDS[1..]);
+    report.only(&[("session", "WARN", "kubectl login sim"), ("token", "FAIL", "the last sign-in has ended")]);
+}
+
+#[test]
+fn a_policy_against_device_codes() {
+    let setup = Setup::aks();
+    setup.home.leave(-60);
+    setup.world.set(Behaviour::RefreshBlocked);
+    let report = setup.doctor();
+    report.only(&[("token", "FAIL", "AADSTS53003")]);
+    report.says("token", "FAIL", "kubectl login --force --login interactive");
+    report.skips(&AFTERWARDS[1..]);
+    setup.world.clear(Behaviour::RefreshBlocked);
+    setup.doctor().only(&[]);
+}
+
+#[test]
+fn a_second_factor_and_a_device() {
+    let setup = Setup::aks();
+    setup.home.leave(-60);
+    setup.world.set(Behaviour::RefreshMfa);
+    setup.doctor().only(&[("token", "FAIL", "Sign in again with the second factor: kubectl login")]);
+    setup.world.clear(Behaviour::RefreshMfa);
+    let body =
+        json!({ "error": "invalid_grant", "suberror": "device_authentication_failed", "error_codes": [530_033] });
+    setup.world.refuse(Step::Refresh, body);
+    setup.doctor().only(&[("token", "FAIL", "530033")]);
+}
+
+#[test]
+fn a_session_that_began_with_a_code_and_must_not() {
+    let setup = Setup::aks();
+    setup.home.leave(-60);
+    let body = json!({ "error": "invalid_grant", "suberror": "bad_token", "error_codes": [530_036] });
+    setup.world.refuse(Step::Refresh, body);
+    setup.doctor().only(&[("token", "FAIL", "--login interactive")]);
+    setup.doctor().only(&[("session", "FAIL", "it began with a device code, which a policy forbids")]);
+}
+
+#[test]
+fn more_than_two_hundred_groups() {
+    let world = World::start();
+    world.set_groups(201);
+    let setup = Setup::aks_without_sign_in(world);
+    setup.sign_in(&[]);
+    let report = setup.doctor();
+    report.only(&[("groups", "WARN", "more than 200, which a token does not list")]);
+    report.says("groups", "WARN", "--graph-client-id");
+    report.says("identity", "OK", "the cluster has looked up 201 groups of yours");
+    setup.world.set(Behaviour::KubeIgnoresOverage);
+    setup.doctor().only(&[
+        ("groups", "WARN", "kubectl login whoami --groups"),
+        ("identity", "WARN", "the cluster sees none of your groups"),
+    ]);
+}
+
+#[test]
+fn an_application_in_more_than_two_hundred_groups() {
+    let world = World::start();
+    world.set_groups(201);
+    world.sign_in_app_only(true);
+    let setup = Setup::aks_without_sign_in(world);
+    setup.sign_in(&[]);
+    setup.world.set(Behaviour::KubeUnauthorized);
+    setup.doctor().only(&[
+        ("groups", "FAIL", "AKS lets no such application in"),
+        ("cluster", "FAIL", "as was to be expected: an application in more than 200 groups"),
+    ]);
+}
+
+#[test]
+fn a_cluster_that_does_not_see_all_groups() {
+    let setup = Setup::oidc();
+    setup.world.set(Behaviour::KubeDropsGroups);
+    setup.doctor().only(&[("identity", "WARN", "does not see 1 of the 3 groups of the token")]);
+    setup.world.clear(Behaviour::KubeDropsGroups);
+    setup.world.set(Behaviour::KubePrefixes);
+    setup.doctor().only(&[]);
+}
+
+#[test]
+fn a_token_of_another_tenant() {
+    let setup = Setup::aks();
+    // Whoever says "whoever comes" gets the tenant of the account.
+    setup.replace(sim::TENANT, sim::OTHER_TENANT);
+    let report = setup.doctor();
+    report.only(&[("session", "FAIL", "nobody is signed in")]);
+    report.says("issuer", "OK", sim::OTHER_TENANT);
+}
+
+#[test]
+fn a_token_of_version_two_is_not_for_aks() {
+    let setup = Setup::aks();
+    setup.world.set(Behaviour::Version2Tokens);
+    setup.doctor().only(&[("audience", "WARN", "AKS takes those of version 1.0")]);
+    setup.world.set(Behaviour::KubeUnauthorized);
+    setup.doctor().only(&[
+        ("audience", "WARN", "version 2.0"),
+        ("cluster", "FAIL", "as was to be expected: it is a token of version 2.0"),
+    ]);
+}
+
+#[test]
+fn an_older_spelling_of_the_audience_is_as_good() {
+    let setup = Setup::aks();
+    setup.world.set(Behaviour::SpnAudience);
+    setup.doctor().only(&[]);
+}
+
+#[test]
+fn an_opaque_token_is_left_to_the_issuer() {
+    let setup = Setup::oidc();
+    setup.replace("\"device-code\"", "\"device-code\"\n      - \"--oidc-use-access-token\"");
+    setup.sign_in(&["--oidc-use-access-token"]);
+    let report = setup.doctor();
+    report.skips(&["audience", "groups"]);
+    report.only(&[("cluster", "FAIL", "does not accept the token")]);
+}
+
+#[test]
+fn a_cluster_that_takes_no_such_token() {
+    let setup = Setup::aks();
+    setup.world.set(Behaviour::KubeOtherAudience);
+    let report = setup.doctor();
+    report.only(&[("cluster", "FAIL", "does not accept the token (HTTP 401): it is good, and for 6dae42f8-")]);
+    report.says("cluster", "FAIL", "az aks get-credentials");
+    report.skips(&["identity"]);
+
+    let setup = Setup::aks();
+    setup.replace(sim::SERVER, sim::OTHER_SERVER);
+    setup.world.set(Behaviour::KubeUnauthorized);
+    setup.doctor().only(&[("cluster", "FAIL", "AKS takes tokens for 6dae42f8-")]);
+
+    let setup = Setup::oidc();
+    setup.world.set(Behaviour::KubeUnauthorized);
+    setup.doctor().only(&[("cluster", "FAIL", "which issuer and which client its API server takes")]);
+}
