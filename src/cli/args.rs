@@ -90,9 +90,9 @@ pub(super) enum Command {
                             kubectl login whoami -o json")]
     Whoami(Box<WhoamiArgs>),
     /// Check everything between you and the cluster
-    #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster of\n\
-                             the current context or of CONTEXT. It asks nobody to sign in; what it prints\n\
-                             holds no secrets. Exit 1 where something is wrong.")]
+    #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster\n\
+                             of the current context or of CONTEXT, and says what is wrong and what to do.\n\
+                             It asks nobody to sign in, and what it prints holds no secrets.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login doctor\n  \
                             kubectl login doctor prod\n  \

@@ -65,7 +65,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
 
     let kept = Kept::of(settings, typed_in);
     let (folder, key) = (kept.folder(), kept.key());
-    let files = Finding::of(vec![folder.clone(), kept.records(&key)]);
+    let files = Finding::of([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
     let session = match entry.zip(profile) {
         Some((entry, profile)) => kept.session(entry, profile, &key, &folder),
         None => store::no_session(),

@@ -1,5 +1,5 @@
-//! The tables of docs/flags.md, docs/environment.md and docs/errors.md, written from the grammar, the list of variables and
-//! the catalogue of refusals, so that they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
+//! The tables of docs/flags.md, docs/environment.md, docs/errors.md and docs/doctor.md, written from the grammar, the list of
+//! variables, the catalogue of refusals and the doctor's checks, so that they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
@@ -9,6 +9,7 @@ use kubectl_login::environment;
 use kubectl_login::error::Kind;
 
 use super::args::{ENTRA, OIDC};
+use super::doctor::finding::{ALL, Part};
 use super::{GET_TOKEN, grammar, peers};
 
 /// The parts of a page, by name.
@@ -53,6 +54,12 @@ fn errors_page() -> Parts {
         format!("| number | what happened | what to do |\n|---|---|---|\n{rows}")
     };
     Refusal::ALL.map(|kind| (kind.title(), table(kind))).to_vec()
+}
+
+/// The doctor's checks.
+fn doctor_page() -> Parts {
+    let row = |part: &Part| format!("| `{}` | {} |\n", part.name, cell(part.about));
+    vec![("checks", format!("| name | what it looks at |\n|---|---|\n{}", ALL.iter().map(row).collect::<String>()))]
 }
 
 /// Steps in one cell of a table, with flags and commands as code.
@@ -229,6 +236,11 @@ fn the_page_of_variables_is_up_to_date() {
 #[test]
 fn the_page_of_errors_is_up_to_date() {
     check("errors.md", &errors_page());
+}
+
+#[test]
+fn the_page_of_the_doctor_is_up_to_date() {
+    check("doctor.md", &doctor_page());
 }
 
 #[test]

@@ -36,7 +36,10 @@ const NO_BREAK: &str = "\u{a0}";
 
 /// `line` with the command that it may end with as one word: somebody is going to copy it.
 fn with_whole_command(line: &str) -> String {
-    match [": kubectl ", ": kubectl-login ", ": ./install.sh ", ": az "].iter().find_map(|start| line.find(start)) {
+    match [": kubectl ", ": kubectl-login ", ": ./install.sh ", ": az ", ": chmod "]
+        .iter()
+        .find_map(|start| line.find(start))
+    {
         Some(at) => format!("{}: {}", &line[..at], line[at + 2..].replace(' ', NO_BREAK)),
         None => line.to_owned(),
     }

@@ -56,13 +56,13 @@ impl Kept {
     }
 
     /// The records: whether they open, provided that their keys can be had.
-    pub(super) fn records(&self, key: &Finding) -> Finding {
-        let Some(root) = self.store.root().filter(|_| !key.has_failed()) else { return Finding::skip("no key") };
+    pub(super) fn records(&self, key: &Finding) -> Option<Finding> {
+        let root = self.store.root().filter(|_| !key.has_failed())?;
         if let Err(error) = self.store.check_readable() {
-            return Finding::fail(
+            return Some(Finding::fail(
                 format!("{} cannot be read: {error}", shown(root)),
                 "Mend the folder's owner and permissions.",
-            );
+            ));
         }
         let store = &self.store;
         let is_damaged = |folder: &str, id: &str| match folder {
@@ -72,13 +72,15 @@ impl Kept {
         let listed = [SESSIONS, TOKENS].map(|folder| (folder, files::list(&root.join(folder))));
         let count = listed.iter().map(|(_, ids)| ids.len()).sum::<usize>();
         let damaged = listed.iter().flat_map(|(folder, ids)| ids.iter().map(move |id| (*folder, id)));
-        match damaged.filter(|(folder, id)| is_damaged(folder, id)).count() {
+        Some(match damaged.filter(|(folder, id)| is_damaged(folder, id)).count() {
+            0 if count == 0 => Finding::ok("nothing is remembered yet"),
+            0 if count == 1 => Finding::ok("one record, which opens"),
             0 => Finding::ok(format!("{count} records, all of which open")),
             damaged => Finding::warn(
                 format!("{damaged} of {count} records do not open: damaged, of another key, or open to others"),
                 "Forget them and sign in anew: kubectl login logout --all",
             ),
-        }
+        })
     }
 
     /// The key, at the home that is decided or asked for.

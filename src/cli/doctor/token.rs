@@ -88,7 +88,7 @@ pub(super) fn audience(
     {
         all.push(Finding::warn(
             format!("it is {}'s, and --login-hint names {}", printable(account, 200), printable(hint, 200)),
-            "Sign in with that account, or correct --login-hint: kubectl login --force",
+            "Sign in with that account: kubectl login --force\nOr correct --login-hint in the kubeconfig user's exec.args.",
         ));
     }
     Finding::of(all)
