@@ -1,9 +1,16 @@
 //! `whoami --explain`: what somebody reads whose kubectl has said Forbidden, on a cluster with real roles and bindings.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 #[path = "common/kubectl.rs"]
 mod kubectl;
+#[path = "common/picture.rs"]
+mod picture;
+#[path = "common/snapshot.rs"]
+mod snapshot;
+#[path = "common/tmux.rs"]
+mod tmux;
 
 #[path = "explain/endings.rs"]
 mod endings;
@@ -13,6 +20,8 @@ mod groups;
 mod objects;
 #[path = "explain/reasons.rs"]
 mod reasons;
+#[path = "explain/screens.rs"]
+mod screens;
 
 use common::{Home, PLUGIN, Run, entra};
 use kubectl::V1BETA1;
@@ -69,12 +78,12 @@ impl Case {
         self.home.run(&[&["whoami", "--explain"], words].concat())
     }
 
-    /// What is said: each line is a paragraph.
+    /// What is said: each line is a paragraph. The empty ones between them are seen in the screens.
     #[track_caller]
     fn lines(&self, words: &[&str]) -> Vec<String> {
         let run = self.run(words);
         assert_eq!(run.code, Some(0), "{run}");
-        run.stdout.lines().map(str::to_owned).collect()
+        run.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     /// Asserts all that is said.

@@ -7,8 +7,11 @@ use kubectl_login::kube::access::{self, Explanation, Grant, Question, Unread};
 use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::rbac::{Holder, RoleRef, Subject};
 use kubectl_login::kube::review::{Resource, Target};
-use kubectl_login::text::printable;
+use kubectl_login::text::{printable, without_controls};
 use serde::Serialize;
+
+use super::report;
+use crate::ui::wrap::{self, wrapped};
 
 mod azure;
 mod remedy;
@@ -99,18 +102,28 @@ impl Explained<'_> {
         }
     }
 
-    /// The answer in a sentence, why, and what to do next: a paragraph a line.
-    pub(super) fn text(&self) -> String {
-        let mut lines = vec![self.answer()];
-        lines.extend(self.doubts());
-        lines.extend(if self.is_allowed() { self.reasons() } else { self.obstacles() });
+    /// Prints the answer in a sentence, why, and what to do next.
+    ///
+    /// Errors: it cannot be printed.
+    pub(super) fn print(&self) -> Result<()> {
+        let width = wrap::columns(&std::io::stdout());
+        let set =
+            |line: &str| wrapped(&without_controls(line), if line.starts_with("- ") { 2 } else { 0 }, width) + "\n";
+        report::print(&self.text().lines().map(set).collect::<String>())
+    }
+
+    /// The three parts with an empty line between them: one is looked for, seldom all are read. A paragraph a line.
+    fn text(&self) -> String {
+        let mut answer = vec![self.answer()];
+        answer.extend(self.doubts());
+        let mut why = if self.is_allowed() { self.reasons() } else { self.obstacles() };
         let error = &self.explanation.decision.evaluation_error;
         if !error.is_empty() {
-            lines.push(format!("The API server could not check everything: {error}"));
+            why.push(format!("The API server could not check everything: {error}"));
         }
-        lines.extend(self.gaps());
-        lines.extend(remedy::lines(self));
-        lines.join("\n")
+        why.extend(self.gaps());
+        let parts = [answer, why, remedy::lines(self)];
+        parts.iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect::<Vec<_>>().join("\n\n")
     }
 
     fn answer(&self) -> String {
@@ -204,15 +217,15 @@ impl Explained<'_> {
             lines.push("No binding that you may read gives it to you.".to_owned());
         }
         if by.is_empty() && !not_held.is_empty() {
-            lines.push("To others it is given:".to_owned());
+            lines.push("Others have it:".to_owned());
             for Grant { binding, role, subjects, .. } in not_held.iter().take(SHOWN) {
                 let whom: Vec<_> = subjects.iter().take(SHOWN).map(|subject| self.other(subject)).collect();
                 let more = if subjects.len() > SHOWN { " and others" } else { "" };
                 let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
-                lines.push(format!("- to {}{more}, by {} {name} of {role}", whom.join(", "), binding.kind));
+                lines.push(format!("- {} {name} gives {role} to {}{more}", binding.kind, whom.join(", ")));
             }
             if not_held.len() > SHOWN {
-                lines.push(format!("- by {} more bindings", not_held.len() - SHOWN));
+                lines.push(format!("- {} more", not_held.len() - SHOWN));
             }
             if self.may_hold() {
                 lines.push(

@@ -118,7 +118,7 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
             report::json(&WhoAmI { explain, ..answer.for_programs(args) })?;
         }
         Printed::Table => match &explained {
-            Some(explained) => report::sentence(&explained.text())?,
+            Some(explained) => explained.print()?,
             None => words::print(&answer, wanted, args)?,
         },
     }

@@ -109,7 +109,7 @@ fn nothing_that_acts_on_a_terminal_gets_there() {
         }
     }
     let lines = case.lines(&["delete", "pods"]);
-    assert!(lines.iter().any(|line| line.starts_with("- to group e")), "one line for each: {lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("- RoleBinding others e")), "one line for each: {lines:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sim::{ALICE, Behaviour};
 use super::{Case, binding, group, role};
 
 /// The command that binds the least of the usual roles to Alice.
-const BIND: &str = "The command for a binding: kubectl create rolebinding view-alice --clusterrole=view \
+const BIND: &str = "Whoever runs the cluster would type: kubectl create rolebinding view-alice --clusterrole=view \
                     --user=alice@contoso.example --namespace=dev";
 
 #[test]
@@ -84,11 +84,11 @@ fn what_is_given_to_others_comes_with_the_way_to_get_it() {
         &[
             "You may not delete pods in namespace dev.",
             "No binding gives it to you.",
-            "To others it is given:",
-            "- to group ops, user bob@contoso.example, by RoleBinding ops of ClusterRole edit",
+            "Others have it:",
+            "- RoleBinding ops gives ClusterRole edit to group ops, user bob@contoso.example",
             "Ask to be put into that group, or for a binding of your own.",
             "If you came into that group since the last token: kubectl login --refresh",
-            "The command for a binding: kubectl create rolebinding edit-alice --clusterrole=edit \
+            "Whoever runs the cluster would type: kubectl create rolebinding edit-alice --clusterrole=edit \
              --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -121,8 +121,8 @@ fn what_is_given_to_nobody() {
             "You may not list nodes.",
             "No binding gives it to you.",
             "Ask whoever runs the cluster for a binding.",
-            "The command for a role: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
-            "The command for its binding: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes \
+            "Whoever runs the cluster would type: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
+            "and then: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes \
              --user=alice@contoso.example",
         ],
     );
@@ -138,8 +138,8 @@ fn bindings_that_may_not_be_read() {
             "No binding that you may read gives it to you.",
             "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
             "Ask whoever runs the cluster for a binding.",
-            "The command for a role: kubectl create role list-pods --verb=list --resource=pods --namespace=dev",
-            "The command for its binding: kubectl create rolebinding list-pods-alice --role=list-pods \
+            "Whoever runs the cluster would type: kubectl create role list-pods --verb=list --resource=pods --namespace=dev",
+            "and then: kubectl create rolebinding list-pods-alice --role=list-pods \
              --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -215,7 +215,7 @@ fn azure_rbac_says_yes_and_no() {
     let ask =
         format!("Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes.");
     let command = format!(
-        "The command for it: az role assignment create --role '{role}' --assignee {ALICE} --scope \
+        "Whoever runs the cluster would type: az role assignment create --role '{role}' --assignee {ALICE} --scope \
          CLUSTER_RESOURCE_ID/namespaces/dev"
     );
     case.assert_says(

@@ -27,7 +27,7 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
                 "Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes."
             ),
             format!(
-                "The command for it: az role assignment create --role {} --assignee {user} --scope {}",
+                "Whoever runs the cluster would type: az role assignment create --role {} --assignee {user} --scope {}",
                 quoted(role),
                 quoted(&format!("CLUSTER_RESOURCE_ID{scope}"))
             ),
@@ -92,7 +92,7 @@ fn commands(explained: &Explained) -> Vec<String> {
     if let Some(RoleRef { name, .. }) = &explanation.bindable {
         let binding = quoted(&format!("{name}-{}", plain(username)));
         return vec![format!(
-            "The command for a binding: kubectl create rolebinding {binding} --clusterrole={} {user}{place}",
+            "Whoever runs the cluster would type: kubectl create rolebinding {binding} --clusterrole={} {user}{place}",
             quoted(name)
         )];
     }
@@ -104,10 +104,8 @@ fn commands(explained: &Explained) -> Vec<String> {
     };
     let binding = quoted(&format!("{role}-{}", plain(username)));
     vec![
-        format!("The command for a role: kubectl create {prefix}role {role} {what}{place}"),
-        format!(
-            "The command for its binding: kubectl create {prefix}rolebinding {binding} --{prefix}role={role} {user}{place}"
-        ),
+        format!("Whoever runs the cluster would type: kubectl create {prefix}role {role} {what}{place}"),
+        format!("and then: kubectl create {prefix}rolebinding {binding} --{prefix}role={role} {user}{place}"),
     ]
 }
 
