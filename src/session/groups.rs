@@ -327,7 +327,10 @@ impl LookUp<'_> {
         let age = Utc::now() - record.at;
         let is_recent = age >= TimeDelta::zero() && age < REMEMBERED;
         let is_ours = self.of(subject, record.groups.source).is_some_and(|of| of == record.of);
-        (is_recent && is_ours).then(|| {
+        // The client that was named for Graph may only have been waiting for somebody to sign in.
+        let may_be_better =
+            self.may_ask && self.profile.groups.graph_client.is_some() && record.groups.source == Source::Cluster;
+        (is_recent && is_ours && !may_be_better).then(|| {
             let reason = record.reason.map(|(what, next)| Error::failed(what, next));
             Known { groups: record.groups.into_owned(), overage: false, reason, nameless: None }
         })
