@@ -71,7 +71,9 @@ struct GroupShown<'a> {
 }
 
 pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Failed> {
-    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &MethodArgs::default(), typed_in)?;
+    let (mut entry, mut settings, environment) = entry::settings_of(&args.entry, &MethodArgs::default(), typed_in)?;
+    // A user that was named is not the context's.
+    entry.context = entry.context.filter(|_| args.entry.user.is_none());
     let question = question(args, &entry)?;
     args.look_up.apply(&mut settings.profile);
     let profile = &settings.profile;
