@@ -27,7 +27,9 @@ pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Res
             let (some, all) = (items.len(), answer.known.groups.items.len());
             text += &line(("", format!("{some} of {all} have {:?} in them", printable(filter, 60))));
         }
-        text += "\n";
+        if !items.is_empty() {
+            text += "\n";
+        }
         items.iter().for_each(|group| text += &group_line(group, args.names));
     }
     report::print(&text)
