@@ -4,6 +4,7 @@
 //!
 //! Damage is treated as absence. It must not know the protocol, nor what a session means.
 
+mod documents;
 pub mod files;
 pub mod groups;
 pub mod homes;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::groups::GroupsRecord;
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
-use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, ISSUERS, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
+use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
@@ -126,13 +126,6 @@ pub struct Store {
     keyring_lock: Option<PathBuf>,
     /// Keys as looked up in this process: one look-up a home.
     keys: RefCell<Vec<(Home, LookUp)>>,
-}
-
-/// A document that anybody may read, with its age.
-#[derive(Serialize, Deserialize)]
-struct Public<T> {
-    at: DateTime<Utc>,
-    document: T,
 }
 
 impl Store {
@@ -335,52 +328,6 @@ impl Store {
         }
     }
 
-    /// A public document called `id`, unless it is older than `age`.
-    pub fn public<T: DeserializeOwned>(&self, id: &str, age: TimeDelta) -> Option<T> {
-        self.document(ISSUERS, id, age)
-    }
-
-    /// Keeps a public document.
-    pub fn keep_public<T: Serialize>(&self, id: &str, document: T) {
-        self.keep_document(ISSUERS, id, document);
-    }
-
-    /// What the issuer wants of the next sign-in of the session called `id`, unless it has said so longer than `age` ago.
-    pub fn challenge<T: DeserializeOwned>(&self, id: &str, age: TimeDelta) -> Option<T> {
-        self.document(CHALLENGES, id, age)
-    }
-
-    /// Keeps what the issuer wants of the next sign-in of the session called `id`.
-    pub fn keep_challenge<T: Serialize>(&self, id: &str, challenge: T) {
-        self.keep_document(CHALLENGES, id, challenge);
-    }
-
-    /// Forgets what the issuer wanted of the session called `id`.
-    pub fn forget_challenge(&self, id: &str) {
-        if let Err(error) = self.remove(CHALLENGES, id) {
-            tracing::debug!(%error, "claims challenge not forgotten");
-        }
-    }
-
-    fn document<T: DeserializeOwned>(&self, folder: &str, id: &str, age: TimeDelta) -> Option<T> {
-        let bytes = files::read_private(&self.root.as_ref()?.join(folder).join(id))?;
-        let public: Public<T> = serde_json::from_slice(&bytes).ok()?;
-        let old = Utc::now() - public.at;
-        (old >= TimeDelta::zero() && old < age).then_some(public.document)
-    }
-
-    fn keep_document<T: Serialize>(&self, folder: &str, id: &str, document: T) {
-        let Some(root) = &self.root else { return };
-        let bytes = serde_json::to_vec(&Public { at: Utc::now(), document });
-        let kept = bytes.map_err(std::io::Error::other).and_then(|bytes| {
-            files::check_folder(root, true)?;
-            files::write_private(&root.join(folder).join(id), &bytes)
-        });
-        if let Err(error) = kept {
-            tracing::debug!(%error, folder, "document not remembered");
-        }
-    }
-
     fn recall<F: DeserializeOwned, T: DeserializeOwned>(&self, folder: &str, id: &str) -> Recall<(F, T, Keeper)> {
         let Some(root) = &self.root else { return Recall::Absent };
         let cap = if folder == GROUPS { GROUPS_CAP } else { files::FILE_CAP };
@@ -430,7 +377,7 @@ impl Store {
             .collect()
     }
 
-    fn remove(&self, folder: &str, id: &str) -> std::io::Result<()> {
+    pub(super) fn remove(&self, folder: &str, id: &str) -> std::io::Result<()> {
         match &self.root {
             Some(root) => files::remove(&root.join(folder).join(id)),
             None => Ok(()),
