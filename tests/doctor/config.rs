@@ -184,3 +184,18 @@ fn whatever_is_wrong_every_check_has_its_line() {
         assert!(run.stdout.contains(&format!(" {name} ")), "{name}: {run}");
     }
 }
+
+#[test]
+fn a_plugin_by_way_of_kubectl() {
+    let setup = Setup::aks();
+    let kubectl = setup.home.write("bin/kubectl", "#!/bin/sh\n");
+    setup.chmod(&kubectl, 0o755);
+    setup.replace("command: \"kubectl-login\"", "command: kubectl");
+    setup.replace("      args:\n", "      args:\n      - login\n");
+    setup.doctor().only(&[]);
+    fs::remove_file(setup.home.path().join("bin/kubectl-login")).unwrap();
+    setup.doctor().only(&[
+        ("version", "WARN", "kubectl-login is not on the PATH"),
+        ("command", "FAIL", "runs a plugin that is not on the PATH"),
+    ]);
+}

@@ -154,6 +154,9 @@ fn an_api_server_with_the_wrong_certificate_authority() {
     report.only(&[("server", "FAIL", "is not trusted")]);
     report.says("server", "FAIL", "certificate-authority");
     report.skips(&["cluster"]);
+    setup.rewrite(|text| text.replace(&line(text), "    certificate-authority: ca-that-is-nowhere.pem"));
+    setup.doctor().only(&[("server", "FAIL", ".kube/ca-that-is-nowhere.pem cannot be read")]);
+    let line = |text: &str| text.lines().find(|line| line.contains("certificate-authority")).unwrap().to_owned();
     setup.rewrite(|text| text.replace(&line(text), "    insecure-skip-tls-verify: true"));
     setup.doctor().only(&[("server", "WARN", "its certificate is not checked")]);
 }
@@ -204,7 +207,7 @@ fn ctrl_c_ends_it() {
     setup.world.set(Behaviour::StallDiscovery);
     setup.world.reset_requests();
     let mut command = setup.command(&["doctor"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert!(setup.world.wait_for(Duration::from_secs(20), |log| log.count("/openid-configuration") > 0));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -103,9 +103,9 @@ impl Finding {
         Finding { outcome: Outcome::Skip, message: message.into(), next: None }
     }
 
-    /// There is nothing to look at, because another check has failed.
+    /// There is nothing to look at without what another check looks for.
     pub(super) fn since(part: Part) -> Finding {
-        Finding::skip(format!("not looked at, since {} has to be right first", part.name))
+        Finding::skip(format!("not looked at, since it builds on {}", part.name))
     }
 
     /// Several findings of one check as one: what is wrong hides what is right.

@@ -145,27 +145,28 @@ pub(super) fn issuer_url(profile: &Profile) -> Result<Url> {
 async fn hops(entry: Option<&Entry>, profile: Option<&Profile>, network: &Network) -> Vec<Hop> {
     const OF_ENVIRONMENT: &str = "Check HTTPS_PROXY and NO_PROXY.";
     const OF_CLUSTER: &str = "Check the kubeconfig cluster's proxy-url.";
-    let mut hops = Vec::new();
-    if let Some(url) = profile.and_then(|profile| issuer_url(profile).ok()) {
-        let proxy = http::environment_proxy(network, &url).map(|address| (address, OF_ENVIRONMENT));
-        hops.push((Target::Issuer, url, proxy));
-    }
-    let cluster = entry.map(|entry| &entry.api_server);
-    let server = cluster.and_then(|cluster| Url::parse(cluster.server.as_deref()?).ok());
-    if let Some((cluster, url)) = cluster.zip(server) {
-        let own = cluster.proxy_url.as_deref().map(|address| (address, OF_CLUSTER));
-        let proxy = own.or_else(|| Some((http::environment_proxy(network, &url)?, OF_ENVIRONMENT)));
-        hops.push((Target::Server, url, proxy));
-    }
-    let mut found = Vec::new();
-    for (target, url, proxy) in hops {
-        let proxy = match proxy {
-            Some((address, setting)) => Some(knock(address, setting).await),
-            None => None,
-        };
-        found.push(Hop { target, origin: http::origin(&url), proxy });
-    }
-    found
+    let by_environment = |url: &Url| Some((http::environment_proxy(network, url)?.to_owned(), OF_ENVIRONMENT));
+    let issuer = profile.and_then(|profile| issuer_url(profile).ok()).map(|url| {
+        let proxy = by_environment(&url);
+        hop(Target::Issuer, url, proxy)
+    });
+    let server = entry.and_then(|entry| {
+        let cluster = &entry.api_server;
+        let url = Url::parse(cluster.server.as_deref()?).ok()?;
+        let proxy = cluster.proxy_url.clone().map(|own| (own, OF_CLUSTER)).or_else(|| by_environment(&url));
+        Some(hop(Target::Server, url, proxy))
+    });
+    let (issuer, server) = tokio::join!(maybe(issuer), maybe(server));
+    issuer.into_iter().chain(server).collect()
+}
+
+/// The way to a server by a proxy, as the address of one and the setting that names it.
+async fn hop(target: Target, url: Url, proxy: Option<(String, &'static str)>) -> Hop {
+    let proxy = match &proxy {
+        Some((address, setting)) => Some(knock(address, setting).await),
+        None => None,
+    };
+    Hop { target, origin: http::origin(&url), proxy }
 }
 
 /// Whether somebody is there at the address of a proxy.

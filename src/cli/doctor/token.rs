@@ -181,3 +181,51 @@ pub(super) fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
 pub(super) fn without() -> Finding {
     Finding::since(TOKEN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "11f6c3a2-5a8e-4d0b-9c36-2f4f3f7a8e10";
+
+    fn subject(audience: &str, issuer: &str) -> Subject {
+        let text = |text: &str| Some(text.to_owned());
+        Subject { audience: text(audience), issuer: text(issuer), tenant: text(TENANT), ..Subject::default() }
+    }
+
+    fn outcome(audience: &str, server_id: &str) -> Outcome {
+        Finding::of(for_server(&subject(audience, "https://sts.windows.net/t/"), server_id)).outcome
+    }
+
+    #[test]
+    fn one_server_has_several_spellings() {
+        for (audience, server_id) in [
+            (AKS, AKS),
+            (AKS, &AKS.to_uppercase()),
+            ("spn:6dae42f8-4368-4678-94ff-3960e28e3630", AKS),
+            ("api://server/", "api://server"),
+            // By the newer endpoints an application is named by its id.
+            (TENANT, "api://server"),
+        ] {
+            assert_eq!(outcome(audience, server_id), Outcome::Skip, "{audience} for {server_id}");
+        }
+        for (audience, server_id) in [(TENANT, AKS), ("api://other", "api://server"), ("api://server", AKS)] {
+            assert_eq!(outcome(audience, server_id), Outcome::Fail, "{audience} for {server_id}");
+        }
+    }
+
+    #[test]
+    fn aks_takes_the_older_tokens() {
+        let newer = subject(AKS, "https://login.microsoftonline.com/t/v2.0");
+        assert_eq!(Finding::of(for_server(&newer, AKS)).outcome, Outcome::Warn);
+        assert!(for_server(&subject("x", "https://login.microsoftonline.com/t/v2.0"), "x").is_empty());
+    }
+
+    #[test]
+    fn a_tenant_is_compared_by_its_id() {
+        let subject = subject(AKS, "i");
+        assert_eq!(of_tenant(&subject, Some(&TENANT.to_uppercase())), None);
+        assert_eq!(of_tenant(&subject, None), None);
+        assert!(of_tenant(&subject, Some(AKS)).is_some_and(|finding| finding.has_failed()));
+    }
+}
