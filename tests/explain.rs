@@ -23,7 +23,7 @@ mod reasons;
 #[path = "explain/screens.rs"]
 mod screens;
 
-use common::{Home, PLUGIN, Run, entra};
+use common::{Home, PLUGIN, Run, entra, oidc};
 use kubectl::V1BETA1;
 use serde_json::{Value, json};
 use sim::{Behaviour, World};
@@ -47,14 +47,28 @@ impl Case {
         Case::signed_in(world, sim::OWN_CLIENT)
     }
 
+    /// At the plain issuer, in a world with these behaviours.
+    fn of_oidc(behaviours: &[Behaviour]) -> Case {
+        let world = World::start_with(behaviours);
+        let args = oidc(&world, &[]);
+        let case = Case::with(world, &args);
+        case.home.run(&[args, vec!["--prompt".to_owned(), "always".to_owned()]].concat()).token();
+        case
+    }
+
     fn signed_in(world: World, client: &str) -> Case {
         let case = Case::new(world, client);
         case.home.run(&entra(&case.world, &["--client-id", client, "--prompt", "always"])).token();
         case
     }
 
+    /// Nobody is signed in yet.
     fn new(world: World, client: &str) -> Case {
         let args = entra(&world, &["--client-id", client]);
+        Case::with(world, &args)
+    }
+
+    fn with(world: World, args: &[String]) -> Case {
         let words: Vec<&str> = args.iter().map(String::as_str).collect();
         let kubeconfig = world.kubeconfig(PLUGIN, &words, V1BETA1);
         let home = Home::new();

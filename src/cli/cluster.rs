@@ -61,6 +61,9 @@ pub(super) struct ClusterView<'a> {
     pub(super) groups_count: usize,
     /// Groups of the user's that the cluster does not see.
     pub(super) missing_groups: Vec<&'a str>,
+    /// What it puts before the issuer's names of groups.
+    #[serde(skip)]
+    pub(super) prefix: String,
 }
 
 impl<'a> ClusterView<'a> {
@@ -72,6 +75,7 @@ impl<'a> ClusterView<'a> {
             uid: Some(review.uid.clone()).filter(|uid| !uid.is_empty()),
             groups_count: review.groups.len(),
             missing_groups: groups.iter().filter(|group| !seen.has(&group.id)).map(|group| group.id.as_str()).collect(),
+            prefix: seen.prefix,
         }
     }
 }

@@ -124,7 +124,10 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
             None => words::print(&answer, wanted, args)?,
         },
     }
-    warn(&known, wanted);
+    // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
+    if explained.is_none() || wanted || !known.groups.complete {
+        warn(&known, wanted);
+    }
     if wanted && !known.groups.complete {
         // It has been said.
         return Err(Failed { error: Error::failed("not all groups are known", ""), silent: true });
@@ -152,8 +155,10 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
 fn who(cluster: &Cluster<'_>, known: &Known) -> Result<Who> {
     let review = cluster.review()?;
     let view = ClusterView::of(review, &known.groups.items);
-    let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| (*id).to_owned()).collect();
-    let named = |group: &Group| Some((group.id.clone(), group.name.clone()?));
+    // Bindings have the cluster's own names.
+    let of_cluster = |id: &str| format!("{}{id}", view.prefix);
+    let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| of_cluster(id)).collect();
+    let named = |group: &Group| Some((of_cluster(&group.id), group.name.clone()?));
     Ok(Who {
         holder: Holder {
             username: review.username.clone(),

@@ -23,6 +23,7 @@ fn a_group_past_200_counts_where_the_cluster_looks_it_up() {
         let run = case.run(&["list", "pods", "-o", "json"]);
         let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!((&whole["groups"]["source"], &whole["groups"]["count"]), (&json!(source), &json!(250)), "{run}");
+        assert_eq!(run.stderr, "", "nothing is missing for an explanation");
     }
 }
 
@@ -105,4 +106,34 @@ fn a_prefix_of_the_clusters_own_is_part_of_the_names() {
     assert!(lines[1].contains("to the group oidc:00000002-0000-4000-8000-000000000000, which you are in"), "{lines:?}");
     let lines = case.lines(&["delete", "pods"]);
     assert!(lines.last().unwrap().contains("--user=oidc:alice@contoso.example "), "{lines:?}");
+
+    // It goes for a group that the cluster does not see, too.
+    case.world.set(Behaviour::KubeDropsGroups);
+    case.bind("editors", "dev", "edit", "Group", &format!("oidc:{}", group(3)));
+    let lines = case.lines(&["delete", "pods"]);
+    assert!(lines[1].contains("to the group oidc:00000003-0000-4000-8000-000000000000, which you are in"), "{lines:?}");
+    assert_eq!(lines[2], "The cluster does not see that you are in that group, so the binding does not count.");
+    assert!(lines[3].contains("which claim of the token its groups come from"), "{lines:?}");
+}
+
+#[test]
+fn groups_that_only_the_issuers_userinfo_has() {
+    let case = Case::of_oidc(&[Behaviour::GroupsOnlyInUserinfo]);
+    case.bind("readers", "dev", "view", "Group", "group-2");
+    case.assert_says(
+        &["list", "pods"],
+        &[
+            "You may not list pods in namespace dev.",
+            "RoleBinding readers gives ClusterRole view to the group group-2, which you are in. Its rule: get, list, watch \
+             on pods, pods/log.",
+            "The cluster does not see that you are in that group, so the binding does not count.",
+            "Ask whoever runs the cluster to bind you by name, or which claim of the token its groups come from.",
+            "Whoever runs the cluster would type: kubectl create rolebinding view-alice --clusterrole=view \
+             --user=alice@contoso.example --namespace=dev",
+        ],
+    );
+    // With the claim in the token the same binding counts.
+    let case = Case::of_oidc(&[]);
+    case.bind("readers", "dev", "view", "Group", "group-2");
+    assert_eq!(case.answer(&["list", "pods"]), "You may list pods in namespace dev.");
 }
