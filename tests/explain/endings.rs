@@ -82,8 +82,8 @@ fn nothing_that_acts_on_a_terminal_gets_there() {
     let case = Case::signed_in(world, sim::CLIENT);
     let evil = "e\u{1b}[2Jvil\u{7}\u{202e}\r\n";
     case.world.apply(json!([
-        role("", evil, &["list", evil], "", &["pods", evil]),
-        binding(evil, "", ("ClusterRole", evil), &[("Group", evil), ("User", ALICE)]),
+        role("", "odd", &["list", evil], "", &["pods", evil]),
+        binding(evil, "", ("ClusterRole", "odd"), &[("Group", evil), ("User", ALICE)]),
         binding(&format!("gone {evil}"), "dev", ("Role", &format!("gone {evil}")), &[("User", ALICE)]),
         role("dev", "cleaner", &["delete"], "", &["pods"]),
         binding(&format!("others {evil}"), "dev", ("Role", "cleaner"), &[("Group", evil), ("User", evil)]),
@@ -108,6 +108,8 @@ fn nothing_that_acts_on_a_terminal_gets_there() {
             }
         }
     }
+    let lines = case.lines(&["list", "pods"]);
+    assert!(lines[1].starts_with("ClusterRoleBinding e") && lines[1].contains("Its rule: list, e"), "{lines:?}");
     let lines = case.lines(&["delete", "pods"]);
     assert!(lines.iter().any(|line| line.starts_with("- RoleBinding others e")), "one line for each: {lines:?}");
 }
