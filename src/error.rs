@@ -37,6 +37,31 @@ impl Kind {
     }
 }
 
+/// What kind of refusal it is, to whoever has to do something about it.
+///
+/// After the error object of <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>, and after how
+/// Microsoft's own libraries read `suberror` (MSAL, `MsalError` and `MsalServiceExceptionFactory`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The session has ended, or a page has something to ask: a sign-in helps.
+    SignInAgain,
+    /// Conditional access wants a device that the organisation manages or knows.
+    Device,
+    /// A policy stands in the way, and only an administrator can change that.
+    AskAdmin,
+    /// The application lacks consent, or may not have it.
+    Consent,
+    /// Somebody signed in who has no business in this tenant, or the tenant is the wrong one.
+    WrongAccount,
+    /// Tenant, cloud, application, server or credentials are not what they should be.
+    SetUp,
+    /// The token of another issuer does not fit what the application trusts.
+    FederatedCredential,
+    /// It passes by itself.
+    Transient,
+}
+
 /// A failure in two halves (what happened, what to do next), optionally with what a help desk wants to know.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Error {
@@ -49,12 +74,15 @@ pub struct Error {
     /// Error number, correlation id, trace id and time, as the server gave them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What kind of refusal it was, where an issuer refused something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
 }
 
 impl Error {
     /// An error of `kind` in two halves.
     pub fn new(kind: Kind, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Error { kind, what: what.into(), next: next.into(), reference: None }
+        Error { kind, what: what.into(), next: next.into(), reference: None, refusal: None }
     }
 
     /// Exit 1: network, set-up, or bad input at run time.

@@ -3,6 +3,7 @@
 use kubectl_login::environment::Environment;
 use kubectl_login::error::Error;
 use kubectl_login::oauth::challenge::Challenge;
+use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
 
@@ -31,8 +32,12 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let for_whom = entry.context.clone().or_else(|| entry.api_server.server.clone());
     let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
-    let groups_before = args.refresh.then(|| membership::before(&settings.profile, &store)).flatten();
-    let obtained = Road::new(&settings.profile, &store, &environment, &person, insist).answering(challenge).token()?;
+    // A second client may have to be signed in for the groups.
+    let for_groups = Terminal::new(prompt, &settings.profile, Some(membership::FOR_GROUPS.to_owned()), &environment);
+    let (profile, store, environment) = (&settings.profile, &store, &environment);
+    let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
+    let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
+    let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token()?;
 
     let session = Identity::of(&settings.profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
@@ -47,9 +52,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     if obtained.how == How::Remembered {
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
-    let fresh = args.refresh || obtained.how == How::SignedIn;
-    let person = Terminal::new(prompt, &settings.profile, Some(membership::FOR_GROUPS.to_owned()), &environment);
-    membership::tell(&entry, &settings.profile, &store, &environment, &person, &obtained, (fresh, groups_before))?;
+    let wish = Wish { may_ask: true, fresh: args.refresh, forced: args.force, names: false };
+    sign_in.tell(&obtained, wish, groups_before)?;
     Ok(())
 }
 

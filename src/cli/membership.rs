@@ -1,15 +1,16 @@
-//! What `kubectl login` says of groups: how many there are where a token cannot list them, and what has changed.
+//! Groups, as commands look them up; and what `kubectl login` says of them: how many there are where a token cannot list
+//! them, and what has changed.
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::Result;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
-use kubectl_login::profile::Profile;
-use kubectl_login::session::Obtained;
-use kubectl_login::session::groups::{LookUp, difference};
+use kubectl_login::profile::{Profile, Provider};
+use kubectl_login::session::groups::{Known, LookUp, Wish, difference, is_an_end};
 use kubectl_login::session::identity::Identity;
+use kubectl_login::session::{How, Obtained};
 use kubectl_login::store::Store;
-use kubectl_login::store::groups::Group;
+use kubectl_login::store::groups::{Group, Source};
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};
@@ -20,63 +21,115 @@ use crate::ui::progress::Progress;
 /// What a second sign-in is for, where the groups need one of a client of its own.
 pub(super) const FOR_GROUPS: &str = "Microsoft Graph, which knows your groups";
 
-/// The groups that are known from before, by the remembered token or beside the session; `None` where none are.
-pub(super) fn before(profile: &Profile, store: &Store) -> Option<Vec<Group>> {
-    let identity = Identity::of(profile);
-    let token = store.token(&identity.token).found()?;
-    match Subject::read(token.token.expose(), &profile.groups.claim).ok()?.groups {
-        GroupsClaim::Listed(ids) => Some(ids.into_iter().map(|id| Group { id, name: None }).collect()),
-        GroupsClaim::Overage => store.groups(&identity.session).map(|record| record.groups.into_owned().items),
-        GroupsClaim::Absent => None,
+/// A sign-in and its cluster.
+pub(super) struct SignIn<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) profile: &'a Profile,
+    pub(super) store: &'a Store,
+    pub(super) environment: &'a Environment,
+    pub(super) person: &'a Terminal<'a>,
+}
+
+/// Groups as they were, of whom, and who said so.
+pub(super) struct Before {
+    of: Option<String>,
+    source: Source,
+    items: Vec<Group>,
+}
+
+impl SignIn<'_> {
+    /// The groups of `subject`, with a line on a terminal that says how far it is.
+    ///
+    /// Errors: somebody ended it.
+    pub(super) fn groups(&self, subject: &Subject, cluster: &Cluster<'_>, wish: Wish) -> Result<Known> {
+        let progress = Progress::of("groups");
+        let of_cluster = || match cluster.review() {
+            Ok(review) => Ok(Some(review.groups.clone())),
+            Err(error) if is_an_end(&error) => Err(error),
+            Err(_) => Ok(None),
+        };
+        self.look_up(wish, &of_cluster, &|count| progress.at(count)).groups(subject)
+    }
+
+    /// The groups that are known from before a new token, by the old one or beside the session; `None` where none are.
+    pub(super) fn groups_before(&self) -> Option<Before> {
+        let token = self.store.token(&Identity::of(self.profile).token).found()?;
+        let subject = Subject::read(token.token.expose(), &self.profile.groups.claim).ok()?;
+        let of = subject.key().map(str::to_owned);
+        let by_token = |items| Before { of: of.clone(), source: Source::Token, items };
+        match &subject.groups {
+            GroupsClaim::Listed(ids) => {
+                Some(by_token(ids.iter().map(|id| Group { id: id.clone(), name: None }).collect()))
+            }
+            // Whoever is in no group has no claim there.
+            GroupsClaim::Absent if matches!(self.profile.provider, Provider::Entra { .. }) => {
+                Some(by_token(Vec::new()))
+            }
+            _ => {
+                let known = self.look_up(Wish::default(), &|| Ok(None), &|_| {}).remembered_ever(&subject)?;
+                Some(Before { of, source: known.groups.source, items: known.groups.items })
+            }
+        }
+    }
+
+    /// Looks the groups up where the token cannot list them, and says how many there are; against those from `before`, what
+    /// has changed.
+    ///
+    /// Errors: somebody ended it, or it cannot be printed.
+    pub(super) fn tell(&self, obtained: &Obtained, wish: Wish, before: Option<Before>) -> Result<()> {
+        let subject = Subject::read(obtained.token.expose(), &self.profile.groups.claim).unwrap_or_default();
+        let overage = matches!(subject.groups, GroupsClaim::Overage { .. });
+        if !overage && before.is_none() {
+            return Ok(());
+        }
+        let cluster = Cluster::new(self.entry, self.profile, &obtained.token);
+        let fresh = wish.fresh || obtained.how == How::SignedIn;
+        let known = self.groups(&subject, &cluster, Wish { fresh, ..wish })?;
+        let groups = &known.groups;
+        if overage && !groups.items.is_empty() {
+            let count = groups.items.len();
+            report::sentence(&format!(
+                "You are in {count} groups, {}; a token carries 200 at most.",
+                by(groups.source)
+            ))?;
+        }
+        whoami::warn(&known, false);
+        match before.filter(|before| groups.complete && before.compares(&subject, groups.source)) {
+            Some(before) => {
+                let (came, went) = difference(&before.items, &groups.items);
+                report::print(&changes(&came, &went, groups.items.len()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn look_up<'l>(
+        &'l self,
+        wish: Wish,
+        cluster: &'l dyn Fn() -> Result<Option<Vec<String>>>,
+        on_progress: &'l dyn Fn(usize),
+    ) -> LookUp<'l> {
+        LookUp {
+            profile: self.profile,
+            store: self.store,
+            environment: self.environment,
+            person: self.person,
+            wish,
+            // Addresses on this machine are many clusters'; how they are trusted tells them apart.
+            cluster_key: format!("{:?}", self.entry.api_server),
+            cluster,
+            on_progress,
+        }
     }
 }
 
-/// Looks the groups up where the token cannot list them, and says how many there are; against those from `before`, what
-/// has changed.
-///
-/// Errors: somebody ended it, or it cannot be printed.
-pub(super) fn tell(
-    entry: &Entry,
-    profile: &Profile,
-    store: &Store,
-    environment: &Environment,
-    person: &Terminal<'_>,
-    obtained: &Obtained,
-    (fresh, before): (bool, Option<Vec<Group>>),
-) -> Result<()> {
-    let Ok(subject) = Subject::read(obtained.token.expose(), &profile.groups.claim) else { return Ok(()) };
-    let overage = subject.groups == GroupsClaim::Overage;
-    if !overage && before.is_none() {
-        return Ok(());
+impl Before {
+    /// Whether groups of `subject` that come from `source` go by the same names as these, and are the same person's.
+    fn compares(&self, subject: &Subject, source: Source) -> bool {
+        // A cluster may have names of its own.
+        let is_alike = self.source == source || ![self.source, source].contains(&Source::Cluster);
+        is_alike && source != Source::None && self.of.as_deref() == subject.key()
     }
-    let cluster = Cluster::new(entry, profile, &obtained.token);
-    let progress = Progress::of("groups");
-    let known = LookUp {
-        profile,
-        store,
-        environment,
-        person,
-        may_ask: true,
-        fresh,
-        names: false,
-        server: entry.api_server.server.as_deref(),
-        cluster: &|| cluster.review().ok().map(|review| review.groups.clone()),
-        on_progress: &|count| progress.at(count),
-    }
-    .groups(&subject);
-    drop(progress);
-    let known = known?;
-    let groups = &known.groups;
-    if overage && !groups.items.is_empty() {
-        let count = groups.items.len();
-        report::sentence(&format!("You are in {count} groups, {}; a token carries 200 at most.", by(groups.source)))?;
-    }
-    whoami::warn(&known, true);
-    if let (Some(before), true) = (before, groups.complete) {
-        let (came, went) = difference(&before, &groups.items);
-        report::print(&changes(&came, &went, groups.items.len()))?;
-    }
-    Ok(())
 }
 
 fn changes(came: &[&Group], went: &[&Group], count: usize) -> String {

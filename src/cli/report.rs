@@ -27,6 +27,12 @@ pub(super) fn warning(what: &str, next: Option<&str>) {
     complain(&warning_text(what, next, Look::of_stderr()));
 }
 
+/// The same for an error that ends nothing, with its line for the help desk.
+pub(super) fn warn(error: &Error) {
+    let look = Look::of_stderr();
+    complain(&(warning_text(&error.what, Some(&error.next), look) + &help_desk_text(error)));
+}
+
 /// Says on stderr, in one line, what is neither a result nor wrong.
 pub(super) fn note(text: &str) {
     complain(&format!("{text}\n"));
@@ -51,11 +57,11 @@ impl Look {
 }
 
 fn error_text(error: &Error, look: Look) -> String {
-    let mut text = labelled("Error:", Style::Error, &error.what, look) + &next_text(&error.next, look);
-    if let Some(reference) = &error.reference {
-        text += &format!("For the help desk: {reference}\n");
-    }
-    text
+    labelled("Error:", Style::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
+}
+
+fn help_desk_text(error: &Error) -> String {
+    error.reference.as_ref().map(|reference| format!("For the help desk: {reference}\n")).unwrap_or_default()
 }
 
 fn warning_text(what: &str, next: Option<&str>, look: Look) -> String {

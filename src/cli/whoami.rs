@@ -12,9 +12,9 @@ use kubectl_login::kube::access::Question;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::rbac::Holder;
 use kubectl_login::oauth::subject::Subject;
-use kubectl_login::profile::Profile;
+use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::runtime;
-use kubectl_login::session::groups::{Known, LookUp};
+use kubectl_login::session::groups::{Known, Wish, is_an_end};
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, Insist, Obtained, Road};
 use kubectl_login::store::SessionFacts;
@@ -26,8 +26,8 @@ use serde::Serialize;
 use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Who};
+use super::membership::SignIn;
 use super::{entry, explain, report};
-use crate::ui::progress::Progress;
 use crate::ui::{Prompt, Terminal};
 
 /// How long an explanation may take: there are as many bindings and roles as a cluster has.
@@ -83,22 +83,9 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
     let cluster = Cluster::new(&entry, profile, &obtained.token);
-    let progress = Progress::of("groups");
-    let known = LookUp {
-        profile,
-        store: &store,
-        environment: &environment,
-        person: &person,
-        may_ask: false,
-        fresh: args.refresh,
-        names: args.names,
-        server: entry.api_server.server.as_deref(),
-        cluster: &|| cluster.review().ok().map(|review| review.groups.clone()),
-        on_progress: &|count| progress.at(count),
-    }
-    .groups(&subject);
-    drop(progress);
-    let known = known?;
+    let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
+    let sign_in = SignIn { entry: &entry, profile, store: &store, environment: &environment, person: &person };
+    let known = sign_in.groups(&subject, &cluster, wish)?;
     let who = question.as_ref().map(|_| who(&cluster, &known)).transpose()?;
     let explained = match (&question, &who) {
         (Some(question), Some(who)) => Some(explained(&cluster, question, who)?),
@@ -106,8 +93,9 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     };
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
+        Err(error) if is_an_end(&error) => return Err(error.into()),
         Err(error) => {
-            report::warning(&error.what, Some(&error.next));
+            report::warn(&error);
             None
         }
     };
@@ -200,7 +188,7 @@ pub(super) fn signed_in(
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
     let session = Identity::of(profile).session;
     let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
-    let Some(facts) = remembered() else { return Err(nobody(entry).into()) };
+    let Some(facts) = remembered() else { return Err(nobody(entry, profile).into()) };
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
     let facts = obtained.facts.clone().or(Some(facts));
@@ -208,29 +196,40 @@ pub(super) fn signed_in(
 }
 
 /// Nobody is signed in for an entry.
-pub(super) fn nobody(entry: &Entry) -> Error {
+pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
     let (whom, words) = match &entry.context {
         Some(context) => (format!("the context {:?}", printable(context, 100)), printable(context, 100)),
         None => {
             (format!("the user {:?}", printable(&entry.user, 100)), format!("--user {}", printable(&entry.user, 100)))
         }
     };
+    if profile.storage == Storage::None {
+        return Error::sign_in_needed(
+            format!(
+                "nothing is remembered for {whom} (--token-cache-storage none), so it cannot be told who is signed in"
+            ),
+            "Leave --token-cache-storage none out of the kubeconfig user's exec.args, then sign in.",
+        );
+    }
     Error::sign_in_needed(format!("nobody is signed in for {whom}"), format!("Sign in: kubectl login {words}"))
 }
 
-/// Says why groups are not all, come from a second-best source, or have no names.
+/// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not
+/// be said again, unless groups are `wanted`.
 pub(super) fn warn(known: &Known, wanted: bool) {
-    let (what, next) = match (&known.reason, known.groups.complete) {
-        (None, false) => ("not all of your groups are known".to_owned(), None),
-        (Some(error), false) => (format!("not all of your groups are known: {}", error.what), Some(&error.next)),
-        (Some(error), true) => (format!("{}; they come from the cluster", error.what), Some(&error.next)),
-        (None, true) => (String::new(), None),
-    };
-    if !what.is_empty() && (wanted || known.overage) {
-        report::warning(&what, next.map(String::as_str));
+    match (&known.reason, known.groups.complete) {
+        (None, false) => report::warning("not all of your groups are known", None),
+        (Some(error), false) => {
+            report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });
+        }
+        (Some(error), true) if wanted || known.at.is_none() => {
+            report::warn(&Error { what: format!("{}; they come from the cluster", error.what), ..error.clone() });
+        }
+        _ => {}
     }
-    if let Some(error) = &known.nameless {
-        report::warning(&format!("the groups have no names here: {}", error.what), Some(&error.next));
+    // Why they have no names may be why they come from elsewhere.
+    if let Some(error) = known.nameless.as_ref().filter(|error| known.reason.as_ref() != Some(error)) {
+        report::warn(&Error { what: format!("the groups have no names here: {}", error.what), ..error.clone() });
     }
 }
 

@@ -36,6 +36,8 @@ const NAMES: usize = 1000;
 const BARREN: usize = 20;
 /// Nobody is in more groups than this, whatever an answer says.
 const MOST_GROUPS: usize = 500_000;
+/// Why an answer is not to be taken for all there is.
+const NO_GROUP: &str = "some of them are named by nothing that could be a group's id";
 /// The longest id or name that is taken, in bytes.
 const LONGEST: usize = 512;
 
@@ -159,9 +161,10 @@ impl<'a> Graph<'a> {
         let body = json!({ "securityEnabledOnly": false });
         match self.post::<Ids>(&at("getMemberGroups"), &body).await? {
             Ok(ids) => {
-                let groups: BTreeMap<String, Option<String>> =
-                    ids.value.into_iter().filter(|id| is_sensible(id)).map(|id| (id, None)).collect();
-                Ok(Found { groups: listed(groups), cut_short: None })
+                let (some, others): (Vec<String>, Vec<String>) = ids.value.into_iter().partition(|id| is_sensible(id));
+                let groups = listed(some.into_iter().map(|id| (id, None)).collect());
+                let cut_short = (!others.is_empty()).then(|| self.lies(NO_GROUP));
+                Ok(Found { groups, cut_short })
             }
             Err(refused) if refused.code == "Directory_ResultSizeLimitExceeded" || refused.status == 403 => {
                 let mut first = at("transitiveMemberOf");
@@ -198,7 +201,7 @@ impl<'a> Graph<'a> {
     async fn pages(&self, first: Url) -> Result<Found, GraphError> {
         let mut groups: BTreeMap<String, Option<String>> = BTreeMap::new();
         let mut seen: HashSet<String> = HashSet::new();
-        let mut barren = 0;
+        let (mut barren, mut flawed) = (0, false);
         let mut at = first;
         let cut_short = loop {
             seen.insert(at.to_string());
@@ -213,12 +216,13 @@ impl<'a> Graph<'a> {
             let of_groups =
                 page.value.into_iter().filter(|object| object.kind.as_deref() == Some("#microsoft.graph.group"));
             for Object { id, display_name, .. } in of_groups {
-                if let Some(id) = id.filter(|id| is_sensible(id)) {
-                    groups.insert(id, display_name.filter(|name| is_sensible(name)));
+                match id.filter(|id| is_sensible(id)) {
+                    Some(id) => _ = groups.insert(id, display_name.filter(|name| is_sensible(name))),
+                    None => flawed = true,
                 }
             }
             (self.on_progress)(groups.len());
-            let Some(next) = page.next else { break None };
+            let Some(next) = page.next else { break flawed.then(|| self.lies(NO_GROUP)) };
             barren = if groups.len() > before { 0 } else { barren + 1 };
             let next = at.join(&next).ok().filter(|next| next.origin() == self.base.origin());
             let why = match next {
@@ -275,19 +279,23 @@ impl<'a> Graph<'a> {
         if answer.status == 200 {
             return serde_json::from_slice(&answer.body)
                 .map(Ok)
-                .map_err(|_| self.no_graph("something that is no list of groups"));
+                .map_err(|_| GraphError::Failed(self.no_graph("something that is no list of groups")));
         }
-        match serde_json::from_slice::<Refusal>(&answer.body) {
-            Ok(refusal) => Ok(Err(refusal.error.explained(answer.status))),
-            Err(_) => Err(self.no_graph(&format!("HTTP {}", answer.status))),
-        }
+        Ok(Err(match serde_json::from_slice::<Refusal>(&answer.body) {
+            Ok(refusal) => refusal.error.explained(answer.status),
+            Err(_) => NoSuccess {
+                status: answer.status,
+                code: String::new(),
+                error: self.no_graph(&format!("HTTP {}", answer.status)),
+            },
+        }))
     }
 
-    fn no_graph(&self, found: &str) -> GraphError {
-        GraphError::Failed(Error::failed(
+    fn no_graph(&self, found: &str) -> Error {
+        Error::failed(
             format!("cannot read your groups: {} answered with {found}", origin(self.base)),
             "Check the proxy, and whether something stands between this machine and Microsoft Graph.",
-        ))
+        )
     }
 
     fn left(&self) -> Duration {

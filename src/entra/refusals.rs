@@ -8,32 +8,9 @@ pub mod catalogue;
 use url::Url;
 
 use self::catalogue::Row;
+pub use crate::error::Refusal;
 use crate::error::{Error, Kind};
 use crate::oauth::answer::{Class, ErrorAnswer};
-
-/// What kind of refusal it is, to whoever has to do something about it.
-///
-/// After the error object of <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>, and after how
-/// Microsoft's own libraries read `suberror` (MSAL, `MsalError` and `MsalServiceExceptionFactory`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The session has ended, or a page has something to ask: a sign-in helps.
-    SignInAgain,
-    /// Conditional access wants a device that the organisation manages or knows.
-    Device,
-    /// A policy stands in the way, and only an administrator can change that.
-    AskAdmin,
-    /// The application lacks consent, or may not have it.
-    Consent,
-    /// Somebody signed in who has no business in this tenant, or the tenant is the wrong one.
-    WrongAccount,
-    /// Tenant, cloud, application, server or credentials are not what they should be.
-    SetUp,
-    /// The token of another issuer does not fit what the application trusts.
-    FederatedCredential,
-    /// It passes by itself.
-    Transient,
-}
 
 impl Refusal {
     /// All of them, in the order in which they are explained.
@@ -128,12 +105,6 @@ pub fn class_of(answer: &ErrorAnswer) -> Refusal {
     fitting_row(answer).map_or(usual(answer), |row| row.class)
 }
 
-/// The kind that the number in a line for the help desk stands for (see [`ErrorAnswer::reference`]), where it has one.
-pub fn class_by_reference(reference: &str) -> Option<Refusal> {
-    let number = reference.strip_prefix("AADSTS")?.split(|c: char| !c.is_ascii_digit()).next()?;
-    catalogue::find(number.parse().ok()?).map(|row| row.class)
-}
-
 /// The words of the first number that has any, if they are of a kind that the rest of the answer allows.
 fn fitting_row(answer: &ErrorAnswer) -> Option<&'static Row> {
     let mut rows = answer.numbers().into_iter().filter_map(catalogue::find);
@@ -193,7 +164,8 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let reference = answer.reference();
     let show = reference.is_some() && next.contains("administrator");
     let next = if show { format!("{next}\n{SHOW}") } else { next.to_owned() };
-    Error::new(kind, happened(answer, what, kind), next).with_reference(reference)
+    let error = Error::new(kind, happened(answer, what, kind), next).with_reference(reference);
+    Error { refusal: Some(class), ..error }
 }
 
 /// What happened: in words of ours for numbers that have any, and where the server has none, with what it sent behind;

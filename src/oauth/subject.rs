@@ -12,6 +12,12 @@ use serde_json::Value;
 
 use super::jwt::{Claims, JwtError};
 
+/// So many groups can a token of Entra's list
+/// (<https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>).
+const MOST: usize = 200;
+/// The same for tokens that travel in addresses.
+const MOST_IN_ADDRESSES: usize = 5;
+
 /// What a token says of its subject. Texts are as they came: not made fit for a terminal, but for `account`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subject {
@@ -46,10 +52,15 @@ pub enum GroupsClaim {
     Listed(Vec<String>),
     /// There are more than it can carry, and they have to be looked up. (Where, says the token too; that address is never
     /// asked: anybody could have written it, and those that Entra writes lead to a service that has ended.)
-    Overage,
-    #[default]
+    Overage {
+        /// As many as it could have carried.
+        more_than: usize,
+    },
     /// Nothing: in no group, or the application does not ask for them.
     Absent,
+    /// That cannot be told: the token is its issuer's to read.
+    #[default]
+    Unreadable,
 }
 
 impl Subject {
@@ -124,7 +135,11 @@ pub(super) fn groups(claims: &Claims, name: &str) -> GroupsClaim {
                 Some(Value::String(has)) => has.eq_ignore_ascii_case("true"),
                 _ => false,
             };
-            if elsewhere || has_groups { GroupsClaim::Overage } else { GroupsClaim::Absent }
+            match (elsewhere, has_groups) {
+                (true, _) => GroupsClaim::Overage { more_than: MOST },
+                (false, true) => GroupsClaim::Overage { more_than: MOST_IN_ADDRESSES },
+                (false, false) => GroupsClaim::Absent,
+            }
         }
     }
 }
@@ -183,10 +198,10 @@ mod tests {
         assert_eq!(subject(r#"{"groups":["a",1,null]}"#).groups, listed(&["a"]));
         assert_eq!(subject(r#"{"groups":null}"#).groups, GroupsClaim::Absent);
         let elsewhere = r#"{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"https://evil"}}}"#;
-        assert_eq!(subject(elsewhere).groups, GroupsClaim::Overage);
+        assert_eq!(subject(elsewhere).groups, GroupsClaim::Overage { more_than: 200 });
         assert_eq!(subject(r#"{"_claim_names":{"other":"src1"}}"#).groups, GroupsClaim::Absent);
-        assert_eq!(subject(r#"{"hasgroups":true}"#).groups, GroupsClaim::Overage);
-        assert_eq!(subject(r#"{"hasgroups":"true"}"#).groups, GroupsClaim::Overage);
+        assert_eq!(subject(r#"{"hasgroups":true}"#).groups, GroupsClaim::Overage { more_than: 5 });
+        assert_eq!(subject(r#"{"hasgroups":"true"}"#).groups, GroupsClaim::Overage { more_than: 5 });
         assert_eq!(subject(r#"{"hasgroups":false}"#).groups, GroupsClaim::Absent);
         // What is listed counts, whatever else is said.
         assert_eq!(subject(r#"{"hasgroups":true,"groups":["g"]}"#).groups, listed(&["g"]));

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
@@ -51,6 +53,6 @@ pub struct GroupsRecord<'a> {
     pub at: DateTime<Utc>,
     /// The groups.
     pub groups: Cow<'a, Groups>,
-    /// Why they do not come from a better source: what happened, and what can be done about it.
-    pub reason: Option<(String, String)>,
+    /// Why they do not come from a better source.
+    pub reason: Option<Error>,
 }

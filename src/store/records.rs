@@ -330,9 +330,8 @@ impl Store {
 
     fn recall<F: DeserializeOwned, T: DeserializeOwned>(&self, folder: &str, id: &str) -> Recall<(F, T, Keeper)> {
         let Some(root) = &self.root else { return Recall::Absent };
-        let cap = if folder == GROUPS { GROUPS_CAP } else { files::FILE_CAP };
         let path = root.join(folder).join(id);
-        let Some(file) = files::read_private_within(&path, cap) else { return Recall::Absent };
+        let Some(file) = files::read_private_within(&path, cap(folder)) else { return Recall::Absent };
         let Some(header) = seal::header::<F>(&file) else { return Recall::Absent };
         let key = match self.key(header.home, root) {
             Ok(Some(key)) => key,
@@ -363,6 +362,9 @@ impl Store {
         serde_json::to_writer(&mut *body, record)?;
         let file = seal::seal(&keeper.key, keeper.home, &format!("{folder}/{id}"), facts, &body)
             .map_err(std::io::Error::other)?;
+        if file.len() as u64 > cap(folder) {
+            return Err(std::io::Error::other("it is larger than what would be read again"));
+        }
         files::write_private(&root.join(folder).join(id), &file)
     }
 
@@ -395,6 +397,11 @@ impl Store {
         }
         found
     }
+}
+
+/// The largest file of a folder, in bytes.
+fn cap(folder: &str) -> u64 {
+    if folder == GROUPS { GROUPS_CAP } else { files::FILE_CAP }
 }
 
 #[cfg(test)]

@@ -80,13 +80,15 @@ pub(super) fn identity(review: Option<&Review>, subject: Option<&Subject>) -> Fi
     let seen = review.groups.iter().filter(|group| !group.starts_with("system:")).count();
     let listed = match subject.map(|subject| &subject.groups) {
         Some(GroupsClaim::Listed(ids)) => ids,
-        Some(GroupsClaim::Overage) if seen == 0 => {
+        Some(GroupsClaim::Overage { .. }) if seen == 0 => {
             return Finding::warn(
                 "the cluster sees none of your groups: the token does not list them, and it does not look them up",
                 "Bind your user, or ask whoever runs the cluster to have groups past 200 looked up.",
             );
         }
-        Some(GroupsClaim::Overage) => return Finding::ok(format!("the cluster has looked up {seen} groups of yours")),
+        Some(GroupsClaim::Overage { .. }) => {
+            return Finding::ok(format!("the cluster has looked up {seen} groups of yours"));
+        }
         _ => return Finding::ok(format!("the cluster sees {seen} groups of yours, and the token names none")),
     };
     let groups: Vec<Group> = listed.iter().map(|id| Group { id: id.clone(), name: None }).collect();

@@ -113,7 +113,7 @@ impl Kept {
             return Finding::since(FILES);
         }
         let id = Identity::of(profile).session;
-        let sign_in = whoami::nobody(entry);
+        let sign_in = whoami::nobody(entry, profile);
         let account = |name: Option<&str>| name.map_or_else(|| "somebody".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {
             Recall::Found((facts, record, _)) => {

@@ -160,17 +160,18 @@ pub(super) fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
     match &subject.groups {
         GroupsClaim::Listed(groups) if groups.len() == 1 => Finding::ok("1, in the token"),
         GroupsClaim::Listed(groups) => Finding::ok(format!("{}, all of them in the token", groups.len())),
+        GroupsClaim::Unreadable => Finding::skip("the token is opaque: only the issuer can read it"),
         GroupsClaim::Absent if is_entra => {
             Finding::ok("none in the token: you are in none, or the application does not ask for them")
         }
         GroupsClaim::Absent => {
             Finding::ok(format!("the token has no claim {:?}", printable(&profile.groups.claim, 60)))
         }
-        GroupsClaim::Overage if subject.app_only => Finding::fail(
+        GroupsClaim::Overage { .. } if subject.app_only => Finding::fail(
             "an application in more than 200 groups, which a token does not list; AKS lets no such application in",
             "Ask your administrator to take it out of groups, or to give it a role of its own.",
         ),
-        GroupsClaim::Overage => Finding::warn(
+        GroupsClaim::Overage { .. } => Finding::warn(
             "more than 200, which a token does not list: bindings by group count only where the cluster looks them up itself, as AKS does",
             "To see all of them: kubectl login whoami --groups\nIf your client may not ask for them, name one that may, with --graph-client-id ID.",
         ),

@@ -1,6 +1,6 @@
 //! What `whoami` says to people.
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
 use kubectl_login::store::groups::{Group, Source};
@@ -55,7 +55,7 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         ("object id", shown(&subject.object_id)),
         ("issuer", shown(&subject.issuer)),
         ("audience", shown(&subject.audience)),
-        ("valid for", Some(in_units(left))),
+        ("valid for", Some(if left > TimeDelta::zero() { in_units(left) } else { "over".to_owned() })),
         ("groups", Some(groups(answer))),
         ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
         ("cluster", Some(cluster(answer))),
@@ -80,8 +80,14 @@ fn groups(answer: &Answer<'_>) -> String {
     match known.groups.source {
         Source::None if known.groups.complete => "none in the token".to_owned(),
         Source::None => "not known".to_owned() + beyond,
-        source => format!("{count}{all}, {}{beyond}", by(source)),
+        source => format!("{count}{all}, {}{}{beyond}", by(source), ago(known.at)),
     }
+}
+
+/// How long ago they were looked up, where that was not just now.
+fn ago(at: Option<DateTime<Utc>>) -> String {
+    let age = at.map(|at| Utc::now() - at).filter(|age| *age >= TimeDelta::minutes(1));
+    age.map(|age| format!(" {} ago", in_units(age))).unwrap_or_default()
 }
 
 /// Who says so.
