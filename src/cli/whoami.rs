@@ -218,6 +218,8 @@ pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
 /// be said again, unless groups are `wanted`.
 pub(super) fn warn(known: &Known, wanted: bool) {
     match (&known.reason, known.groups.complete) {
+        // In no group by the token, which nobody has asked about.
+        (_, false) if !wanted && !known.overage => {}
         (None, false) => report::warning("not all of your groups are known", None),
         (Some(error), false) => {
             report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });

@@ -159,6 +159,9 @@ impl LookUp<'_> {
 
     fn at_entra(&self, directory: &Directory<'_>) -> Result<Known> {
         match directory.groups() {
+            Ok(found) if found.groups.is_empty() && found.cut_short.is_some() => {
+                Ok(Known::nothing(false, found.cut_short))
+            }
             Ok(found) => {
                 let mut known = Known::of(found.groups, Source::Graph);
                 known.groups.complete = found.cut_short.is_none();

@@ -78,7 +78,7 @@ fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
 #[test]
 fn nothing_remembered_is_nobody_signed_in() {
     let case = Case::entra(&["--token-cache-storage", "none"]).groups(201).signed_in();
-    case.whoami(&[]).assert_failed(3, &["nobody is signed in", "\nNext: "]);
+    case.whoami(&[]).assert_failed(3, &["nothing is remembered", "--token-cache-storage none", "\nNext: "]);
     assert!(case.world.requests().is_empty());
 }
 

@@ -57,8 +57,11 @@ fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() 
     let first = case.whoami(&[]);
     case.world.reset_requests();
     let again = case.whoami(&[]);
-    assert_eq!((&again.stdout, &again.stderr), (&first.stdout, &first.stderr));
-    assert!(again.stderr.contains("they come from the cluster"), "{again}");
+    assert_eq!(again.stdout, first.stdout);
+    assert!(first.stderr.contains("they come from the cluster"), "{first}");
+    // What has been said is said again where groups are wanted.
+    assert_eq!(again.stderr, "", "{again}");
+    assert_eq!(case.whoami(&["--groups"]).stderr, first.stderr);
     assert!(case.requests(Server::Entra).is_empty(), "a token for Graph was asked for again");
     // By another name it may be another cluster.
     case.edit_cluster(|cluster| {
