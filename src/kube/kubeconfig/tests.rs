@@ -75,7 +75,7 @@ fn the_first_file_wins_and_the_rest_is_added() {
     let entry = config.entry(None, None).unwrap();
     let exec = Exec {
         api_version: Some("client.authentication.k8s.io/v1".into()),
-        interactive_mode: None,
+        interactive_mode: Some("IfAvailable".into()),
         command: "kubectl-login".into(),
         args: ["get-token", "--client-id", "no"].map(str::to_owned).into(),
         env: vec![("A".into(), "b".into())],
