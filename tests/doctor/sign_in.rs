@@ -17,6 +17,21 @@ fn nobody_is_signed_in() {
 }
 
 #[test]
+fn nobody_is_signed_in_as_another_user_of_the_kubeconfig() {
+    let setup = Setup::aks();
+    setup.rewrite(|text| {
+        let user = text.split_once("- name: clusterUser_rg_sim\n").unwrap().1;
+        format!(
+            "{text}- name: bob\n{}",
+            user.replace("\"--login\"", "\"--login-hint=bob@contoso.example\"\n      - \"--login\"")
+        )
+    });
+    let report = setup.doctor_with(&["--user", "bob"], |_| {});
+    report.only(&[("session", "FAIL", "nobody is signed in for the user \"bob\"\nSign in: kubectl login --user bob")]);
+    setup.doctor().only(&[]);
+}
+
+#[test]
 fn a_session_that_was_revoked() {
     let setup = Setup::aks();
     setup.world.set(Behaviour::RefreshBadToken);
@@ -110,9 +125,8 @@ fn a_cluster_that_does_not_see_all_groups() {
 }
 
 #[test]
-fn a_token_of_another_tenant() {
+fn another_tenant_is_another_sign_in() {
     let setup = Setup::aks();
-    // Whoever says "whoever comes" gets the tenant of the account.
     setup.replace(sim::TENANT, sim::OTHER_TENANT);
     let report = setup.doctor();
     report.only(&[("session", "FAIL", "nobody is signed in")]);

@@ -26,7 +26,7 @@ impl Configuration {
             Ok(kubeconfig) => kubeconfig,
             Err(error) => return nothing(explained(&error), Finding::since(KUBECONFIG)),
         };
-        let found = match kubeconfig.entry(args.context(), args.user.as_deref()) {
+        let mut found = match kubeconfig.entry(args.context(), args.user.as_deref()) {
             Ok(found) => found,
             Err(
                 error @ (KubeconfigError::NoCurrentContext { .. }
@@ -36,6 +36,8 @@ impl Configuration {
             Err(error) => return nothing(files(&kubeconfig, None), explained(&error)),
         };
         let files = files(&kubeconfig, found.context.as_deref());
+        // A user that was named is not the context's, and signs in by its own name.
+        found.context = found.context.filter(|_| args.user.is_none());
         let user = printable(&found.user, 100);
         let (entry, settings) = match entry::settings_in(&found, &MethodArgs::default(), environment) {
             Ok(settings) => {

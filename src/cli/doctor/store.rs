@@ -78,7 +78,7 @@ impl Kept {
             0 => Finding::ok(format!("{count} records, all of which open")),
             damaged => Finding::warn(
                 format!("{damaged} of {count} records do not open: damaged, of another key, or open to others"),
-                "Forget them and sign in anew: kubectl login logout --all",
+                "Sign in again, which replaces those of the context: kubectl login\nTo begin from nothing: kubectl login logout --all",
             ),
         })
     }
