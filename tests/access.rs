@@ -156,6 +156,16 @@ fn what_may_not_be_read_is_said_and_the_rest_is_still_told() {
 }
 
 #[test]
+fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
+    let round = ok(json!({ "metadata": { "continue": "again" }, "items": [] }));
+    let (explanation, asked) = asked(vec![decided(true), round.clone(), round, list(json!([]))], "list", "pods");
+    let [unread] = &explanation.unwrap().unread[..] else { panic!("not one is unread") };
+    assert_eq!(unread.what, "ClusterRoleBindings");
+    assert_eq!(unread.why.to_string(), "the API server's list does not end");
+    assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[test]
 fn paths_and_what_is_in_no_namespace_need_no_role_bindings() {
     for resource in ["/healthz", "nodes"] {
         let (explanation, asked) = asked(vec![decided(true), list(json!([]))], "get", resource);

@@ -160,7 +160,8 @@ fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
 fn lists_are_read_page_by_page() {
     let page =
         |items: Value, next: &str| json_answer("200 OK", &json!({ "metadata": { "continue": next }, "items": items }));
-    let numbers = |api: &Api| now(api.list::<i32>(&["api", "v1", "numbers"])).unwrap();
+    let list = |api: &Api| now(api.list::<i32>(&["api", "v1", "numbers"]));
+    let numbers = |api: &Api| list(api).unwrap();
 
     let (server, api) = scripted(vec![page(json!([1, 2]), "a&b"), page(json!(null), "c"), page(json!([3]), "")]);
     assert_eq!(numbers(&api), [1, 2, 3]);
@@ -169,8 +170,14 @@ fn lists_are_read_page_by_page() {
     assert_eq!(first_lines(&server), asked);
 
     let (server, api) = scripted(vec![page(json!([1]), "again")]);
-    assert_eq!(numbers(&api), [1, 1], "a server that goes round in circles is left");
+    assert!(matches!(list(&api), Err(Failure::Endless)), "a server that goes round in circles is left");
     assert_eq!(server.asked().len(), 2);
+    let many = |count: usize| Value::from(vec![0; count]);
+    let (server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "b"), page(many(1), "")]);
+    assert!(matches!(list(&api), Err(Failure::Endless)), "more than any cluster has");
+    assert_eq!(server.asked().len(), 2);
+    let (_server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "")]);
+    assert_eq!(numbers(&api).len(), 120_000, "what is there is all");
 
     let gone = json_answer("410 Gone", &json!({ "kind": "Status", "reason": "Expired", "message": "too old" }));
     let (server, api) = scripted(vec![page(json!([1]), "a"), gone, page(json!([1, 2, 3]), "")]);

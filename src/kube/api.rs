@@ -26,7 +26,8 @@ use crate::text::printable;
 const ANSWER_CAP: usize = 32 * 1024 * 1024;
 /// Objects in one page of a list, as kubectl has it.
 const PAGE: &str = "500";
-/// Pages that are read of a list: half a million objects are more than a cluster holds.
+/// Objects that are read of a list, more than a cluster has of bindings or of roles, and the pages that these may come in.
+const OBJECTS: usize = 100_000;
 const PAGES: usize = 1000;
 /// How much is kept of what a server says.
 const MESSAGE: usize = 500;
@@ -62,6 +63,8 @@ pub enum Failure {
     },
     /// What answers is no Kubernetes API server: a web page, say.
     NotKubernetes,
+    /// A list that goes round in circles, or on and on: what was read of it is not all.
+    Endless,
 }
 
 impl fmt::Display for Failure {
@@ -75,6 +78,7 @@ impl fmt::Display for Failure {
             Self::Other { status, message } if message.is_empty() => write!(f, "the API server answers HTTP {status}"),
             Self::Other { status, message } => write!(f, "the API server answers HTTP {status}: {message}"),
             Self::NotKubernetes => f.write_str("what answers is no Kubernetes API server"),
+            Self::Endless => f.write_str("the API server's list does not end"),
         }
     }
 }
@@ -158,7 +162,7 @@ impl Api {
     /// All objects of the list at the path of these `segments`, page by page.
     ///
     /// # Errors
-    /// [`Failure`]
+    /// [`Failure`]; [`Failure::Endless`] where these would not be all.
     pub async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, Failure> {
         let mut found = Vec::new();
         let mut token = String::new();
@@ -179,11 +183,14 @@ impl Api {
             };
             found.extend(page.items);
             token = page.metadata.next;
-            if token.is_empty() || !seen.insert(token.clone()) {
+            if token.is_empty() {
+                return Ok(found);
+            }
+            if found.len() >= OBJECTS || !seen.insert(token.clone()) {
                 break;
             }
         }
-        Ok(found)
+        Err(Failure::Endless)
     }
 
     /// Sends `body` to the path of these `segments` and reads the object that comes back.
@@ -237,6 +244,7 @@ impl Api {
                 format!("what answers at {server} is no Kubernetes API server"),
                 "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
             ),
+            Failure::Endless => (format!("the list of {server} does not end"), "Ask whoever runs the cluster."),
         };
         Error::failed(format!("cannot {what}: {cause}"), next)
     }
