@@ -101,6 +101,13 @@ impl Link<'_> {
         self.tls_server_name.filter(|name| self.url.scheme() == "https" && self.url.host_str() != Some(name))
     }
 
+    /// Whether what is sent would leave this machine as anybody may read it: http to this machine, by way of a proxy on
+    /// another.
+    pub fn leaves_in_the_clear(&self) -> bool {
+        let is_elsewhere = |proxy: &str| !Url::parse(proxy).is_ok_and(|proxy| is_loopback(&proxy));
+        self.url.scheme() == "http" && self.proxy.is_some_and(is_elsewhere)
+    }
+
     /// The URL as it has to be requested, and the `Host` to be sent if that is another.
     pub fn requested(&self) -> (Url, Option<HeaderValue>) {
         let mut url = self.url.clone();

@@ -90,8 +90,8 @@ impl Api {
     /// `SSL_CERT_FILE`; what it says of an issuer does not. Every call has `limit` to itself.
     ///
     /// # Errors
-    /// No URL, or one that is neither https nor on this machine; a certificate authority that cannot be read; a proxy
-    /// that cannot be used.
+    /// No URL, or one that is neither https nor on this machine; http by way of a proxy that is elsewhere; a certificate
+    /// authority that cannot be read; a proxy that cannot be used.
     pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
         let mut api = Api::anonymous(cluster, network, limit)?;
         api.headers.insert(AUTHORIZATION, http::bearer(token)?);
@@ -126,6 +126,15 @@ impl Api {
             proxy: cluster.proxy_url.as_deref(),
         };
         let http = Http::for_cluster(&network, &link)?.with_cap(ANSWER_CAP);
+        if link.leaves_in_the_clear() {
+            return Err(Error::failed(
+                format!(
+                    "the API server {} is refused: its proxy-url leads off this machine, and http would show the token on the way",
+                    http::origin(&url)
+                ),
+                "Set an https URL in the kubeconfig cluster's server, or take its proxy-url away.",
+            ));
+        }
         let (base, host) = link.requested();
         let mut headers = HeaderMap::new();
         headers.extend(host.map(|host| (HOST, host)));
@@ -405,6 +414,23 @@ mod tests {
         assert_eq!(what("PASSWORD@api"), "the API server's address in your kubeconfig is no URL");
         assert!(api(&Cluster::default()).is_err());
         assert!(api(&cluster("http://127.0.0.1:1")).is_ok() && api(&cluster("https://api.example")).is_ok());
+    }
+
+    #[test]
+    fn a_proxy_elsewhere_is_not_shown_the_token() {
+        let by_way_of = |server: &str, proxy: &str| {
+            api(&Cluster { proxy_url: Some(proxy.to_owned()), ..cluster(server) })
+                .map(|_| ())
+                .map_err(|error| error.what)
+        };
+        for proxy in ["http://proxy.example:3128", "https://u:PASSWORD@10.0.0.1"] {
+            let what = by_way_of("http://127.0.0.1:8080", proxy).expect_err(proxy);
+            assert!(what.starts_with("the API server http://127.0.0.1:8080 is refused: its proxy-url"), "{what}");
+            assert_eq!(by_way_of("https://127.0.0.1:6443", proxy), Ok(()));
+        }
+        for proxy in ["http://localhost:3128", "http://[::1]:3128"] {
+            assert_eq!(by_way_of("http://127.0.0.1:8080", proxy), Ok(()), "{proxy}");
+        }
     }
 
     #[test]
