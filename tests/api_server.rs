@@ -136,6 +136,18 @@ fn older_servers_are_asked_in_their_own_version() {
 }
 
 #[test]
+fn all_versions_have_one_limit() {
+    let later = ("429 Too Many Requests", vec!["retry-after: 1".to_owned()], String::new());
+    let absent = ("404 Not Found", Vec::new(), String::new());
+    // Each version takes a second, which is less than the limit.
+    let server = Scripted::start(|_| (0..3).flat_map(|_| [later.clone(), absent.clone()]).collect());
+    let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
+    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert!(failure.to_string().ends_with(" did not answer in time"), "{failure}");
+}
+
+#[test]
 fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
     let status = json!({ "allowed": true, "reason": "RBAC: \u{1b}[2Jallowed by", "evaluationError": null });
     let (server, api) = scripted(vec![json_answer("201 Created", &json!({ "status": status }))]);

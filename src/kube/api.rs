@@ -7,12 +7,14 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -151,6 +153,28 @@ impl Api {
         Api { limit, ..self }
     }
 
+    /// The end of the limit, if it begins now: for several calls that have it together.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.limit
+    }
+
+    /// What `asking` comes to, if it does before `deadline`. After that nothing is asked any more.
+    ///
+    /// # Errors
+    /// [`Failure`], a late one being [`Cause::Timeout`].
+    pub async fn before<T>(
+        &self,
+        deadline: Instant,
+        asking: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let late = || Err(self.unreachable(Trouble::with(&self.base, Cause::Timeout)));
+        // One that has run out would still let it begin.
+        if Instant::now() >= deadline {
+            return late();
+        }
+        timeout_at(deadline, asking).await.unwrap_or_else(|_| late())
+    }
+
     /// Gets the object at the path of these `segments`.
     ///
     /// # Errors
@@ -274,10 +298,13 @@ impl Api {
 
     /// The body of a good answer.
     fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
-        // The name that was requested may be that of the certificate only.
-        let answer =
-            answer.map_err(|trouble| Failure::Unreachable(Trouble { origin: self.server.clone(), ..trouble }))?;
+        let answer = answer.map_err(|trouble| self.unreachable(trouble))?;
         refusal(answer.status, &answer.body).map_or(Ok(answer.body), Err)
+    }
+
+    /// The name that was requested may be that of the certificate only.
+    fn unreachable(&self, trouble: Trouble) -> Failure {
+        Failure::Unreachable(Trouble { origin: self.server.clone(), ..trouble })
     }
 }
 

@@ -34,18 +34,19 @@ pub struct Review {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
-/// Asks the API server who it takes the bearer of the token for.
+/// Asks the API server who it takes the bearer of the token for, within the limit that `api` has for one call.
 ///
 /// # Errors
 /// [`Failure`]; [`Failure::NotFound`] from a server that does not have this API (before Kubernetes 1.26).
 pub async fn who_am_i(api: &Api) -> Result<Review, Failure> {
-    let mut answer = Err(Failure::NotFound);
+    let (deadline, mut answer) = (api.deadline(), Err(Failure::NotFound));
     // v1 is in Kubernetes from 1.28 on; the others had to be switched on before.
     for version in ["v1", "v1beta1", "v1alpha1"] {
         let group_version = format!("authentication.k8s.io/{version}");
         let body = json!({ "apiVersion": group_version, "kind": "SelfSubjectReview" });
         let path = ["apis", "authentication.k8s.io", version, "selfsubjectreviews"];
-        answer = api.post::<Reviewed>(&path, &body).await.map(|reviewed| reviewed.status.user_info);
+        let reviewed = api.before(deadline, api.post::<Reviewed>(&path, &body)).await;
+        answer = reviewed.map(|reviewed| reviewed.status.user_info);
         if !matches!(answer, Err(Failure::NotFound)) {
             break;
         }
