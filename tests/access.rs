@@ -14,7 +14,7 @@ use kubectl_login::kube::rbac::Holder;
 use kubectl_login::kube::review::{Resource, Target};
 use kubectl_login::profile::Network;
 use kubectl_login::secret::Secret;
-use scripted::{Line, Scripted, json as json_answer};
+use scripted::{Line, Scripted, json as json_answer, silence};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,9 +56,19 @@ fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
 
 /// Alice asks a server that answers line by line; its requests, as method and path without a query.
 fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, Failure>, Vec<String>) {
+    asked_within(PATIENCE, script, verb, resource)
+}
+
+/// The same with another patience.
+fn asked_within(
+    limit: Duration,
+    script: Vec<Line>,
+    verb: &str,
+    resource: &str,
+) -> (Result<Explanation, Failure>, Vec<String>) {
     let server = Scripted::start(|_| script);
     let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
-    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), PATIENCE).unwrap();
+    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
     let question = Question::parse(verb, resource, "dev").unwrap();
     let alice = Holder { username: "alice".into(), groups: ["developers".to_owned()].into() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -163,6 +173,38 @@ fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
     assert_eq!(unread.what, "ClusterRoleBindings");
     assert_eq!(unread.why.to_string(), "the API server's list does not end");
     assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[test]
+fn a_decision_is_told_when_its_reasons_take_too_long() {
+    let limit = Duration::from_secs(1);
+    let (explanation, asked) = asked_within(limit, vec![decided(false), silence()], "list", "pods");
+    let explanation = explanation.unwrap();
+    assert!(!explanation.decision.allowed && explanation.is_known);
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    assert_eq!(unread, ["ClusterRoleBindings", "RoleBindings in namespace dev"]);
+    for unread in &explanation.unread {
+        assert!(unread.why.to_string().ends_with(" did not answer in time"), "{}", unread.why);
+    }
+    assert_eq!(asked, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")], "not each has the time to itself");
+
+    // The bindings are there in time, and no role is.
+    let ours = binding("ours", "", ("ClusterRole", "view"), &[("Group", "developers")]);
+    let theirs = binding("theirs", "", ("ClusterRole", "edit"), &[("Group", "ops")]);
+    let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), silence()];
+    let (explanation, _) = asked_within(limit, script, "list", "pods");
+    let explanation = explanation.unwrap();
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    assert_eq!(unread, ["the ClusterRole view of the ClusterRoleBinding ours", "the roles in bindings of others"]);
+}
+
+#[test]
+fn a_type_that_takes_too_long_to_find_is_asked_as_typed() {
+    let script = vec![silence(), decided(true), list(json!([]))];
+    let (explanation, asked) = asked_within(Duration::from_secs(1), script, "list", "widgets");
+    let explanation = explanation.unwrap();
+    assert!(explanation.decision.allowed && !explanation.is_known && explanation.unread.is_empty());
+    assert_eq!(asked[1], REVIEW);
 }
 
 #[test]

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::api::{Api, Failure};
 use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Subject};
@@ -103,6 +105,8 @@ pub struct Unread {
 }
 
 /// Asks the API server whether `holder`, whose token `api` shows, may do what `question` says, and looks for the reasons.
+/// The limit that `api` has for one call is that of each part too: finding the type, the decision, the reasons. So a
+/// decision is told, however many bindings and roles there are to be read.
 ///
 /// # Errors
 /// [`Failure`]: the API server does not decide. Whatever else cannot be read is part of the answer.
@@ -110,15 +114,16 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
     let resolved = question.target.resolve(api, &question.namespace).await;
     let access = Access { verb: question.verb.clone(), target: resolved.target };
     let decision = may(api, &access).await?;
+    let reader = Reader { api, deadline: api.deadline() };
     let mut unread = Vec::new();
-    let bindings = bindings(api, &access, &mut unread).await;
-    let mut roles = Roles { api, known: HashMap::new(), asked: 0 };
+    let bindings = bindings(&reader, &access, &mut unread).await;
+    let mut roles = Roles { reader, known: HashMap::new(), asked: 0 };
     if !decision.allowed {
         // All that would allow it are wanted: fewer questions if they are asked at once.
         roles.list(&access).await;
     }
 
-    let (mut by, mut not_held) = (Vec::new(), Vec::new());
+    let (mut by, mut not_held, mut cut_off) = (Vec::new(), Vec::new(), None);
     for binding in &bindings {
         let (grants, subjects) = match binding.subject_for(holder) {
             Some(subject) => (&mut by, vec![subject.clone()]),
@@ -137,25 +142,43 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
                 subjects,
                 rule: rule.in_words(),
             })),
-            // Of somebody else's bindings it matters little.
             Err(why) if binding.subject_for(holder).is_some() => {
                 let RoleRef { kind, name } = &binding.role_ref;
                 let what = format!("the {kind} {name} of the {} {}", binding.kind(), binding.metadata.name);
                 unread.push(Unread { what, why: why.clone() });
             }
+            Err(why @ Failure::Unreachable(_)) => cut_off = Some(why.clone()),
+            // Of somebody else's bindings it matters little.
             Err(_) => {}
         }
     }
+    unread.extend(cut_off.map(|why| Unread { what: "the roles in bindings of others".to_owned(), why }));
     let bindable = if decision.allowed { None } else { roles.bindable(&access) };
     let (is_namespaced, is_known) = (resolved.is_namespaced, resolved.is_known);
     Ok(Explanation { access, is_namespaced, is_known, decision, by, not_held, bindable, unread })
 }
 
+/// Reads objects of RBAC as long as there is time.
+struct Reader<'a> {
+    api: &'a Api,
+    deadline: Instant,
+}
+
+impl Reader<'_> {
+    /// All objects at the path of these segments below [`RBAC`].
+    async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, Failure> {
+        self.api.before(self.deadline, self.api.list(&[&RBAC, segments].concat())).await
+    }
+
+    /// The object there.
+    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        self.api.before(self.deadline, self.api.get(&[&RBAC, segments].concat())).await
+    }
+}
+
 /// The bindings that count for this access.
-async fn bindings(api: &Api, access: &Access, unread: &mut Vec<Unread>) -> Vec<Binding> {
-    let [apis, group, version] = RBAC;
-    let cluster = [apis, group, version, "clusterrolebindings"];
-    let mut found = match api.list::<Binding>(&cluster).await {
+async fn bindings(reader: &Reader<'_>, access: &Access, unread: &mut Vec<Unread>) -> Vec<Binding> {
+    let mut found = match reader.list::<Binding>(&["clusterrolebindings"]).await {
         Ok(found) => found,
         Err(why) => {
             unread.push(Unread { what: "ClusterRoleBindings".to_owned(), why });
@@ -163,8 +186,7 @@ async fn bindings(api: &Api, access: &Access, unread: &mut Vec<Unread>) -> Vec<B
         }
     };
     if let Some(namespace) = namespace(access) {
-        let path = [apis, group, version, "namespaces", namespace, "rolebindings"];
-        match api.list::<Binding>(&path).await {
+        match reader.list::<Binding>(&["namespaces", namespace, "rolebindings"]).await {
             Ok(more) => found.extend(more),
             Err(why) => unread.push(Unread { what: format!("RoleBindings in namespace {namespace}"), why }),
         }
@@ -183,7 +205,7 @@ fn namespace(access: &Access) -> Option<&str> {
 
 /// Roles, each read once. A ClusterRole has no namespace.
 struct Roles<'a> {
-    api: &'a Api,
+    reader: Reader<'a>,
     known: HashMap<(String, String), Result<Role, Failure>>,
     asked: usize,
 }
@@ -191,11 +213,9 @@ struct Roles<'a> {
 impl Roles<'_> {
     /// Reads all roles that bindings for this access can name, as far as that is allowed.
     async fn list(&mut self, access: &Access) {
-        let [apis, group, version] = RBAC;
-        let mut found: Vec<Role> = self.api.list(&[apis, group, version, "clusterroles"]).await.unwrap_or_default();
+        let mut found: Vec<Role> = self.reader.list(&["clusterroles"]).await.unwrap_or_default();
         if let Some(namespace) = namespace(access) {
-            let path = [apis, group, version, "namespaces", namespace, "roles"];
-            found.extend(self.api.list::<Role>(&path).await.unwrap_or_default());
+            found.extend(self.reader.list::<Role>(&["namespaces", namespace, "roles"]).await.unwrap_or_default());
         }
         let keyed =
             found.into_iter().map(|role| ((role.metadata.namespace.clone(), role.metadata.name.clone()), Ok(role)));
@@ -219,11 +239,10 @@ impl Roles<'_> {
             return Err(Failure::Forbidden(format!("no more than {ROLES_ASKED} roles are asked for one by one")));
         }
         self.asked += 1;
-        let [apis, group, version] = RBAC;
         if namespace.is_empty() {
-            self.api.get(&[apis, group, version, "clusterroles", name]).await
+            self.reader.get(&["clusterroles", name]).await
         } else {
-            self.api.get(&[apis, group, version, "namespaces", namespace, "roles", name]).await
+            self.reader.get(&["namespaces", namespace, "roles", name]).await
         }
     }
 

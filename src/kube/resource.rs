@@ -160,7 +160,7 @@ impl Typed {
         )
     }
 
-    /// Finds the type: in the table, else at the server, else as typed. `namespace` is where its objects are meant, if
+    /// Finds the type: in the table, else at the server within the limit that `api` has for one call, else as typed. `namespace` is where its objects are meant, if
     /// they are in namespaces; empty for all of them.
     pub async fn resolve(&self, api: &Api, namespace: &str) -> Resolved {
         let (word, group, name, subresource) = match self {
@@ -171,7 +171,10 @@ impl Typed {
         };
         let found = match well_known(word, group.as_deref()) {
             Some(found) => Some(found),
-            None => discovered(api, word, group.as_deref()).await,
+            None => {
+                let asking = async { Ok(discovered(api, word, group.as_deref()).await) };
+                api.before(api.deadline(), asking).await.ok().flatten()
+            }
         };
         let is_known = found.is_some();
         let found = found.unwrap_or_else(|| Found {

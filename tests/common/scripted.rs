@@ -28,6 +28,11 @@ pub fn json(status: &'static str, body: &serde_json::Value) -> Line {
     (status, vec!["content-type: application/json".to_owned()], body.to_string())
 }
 
+/// No answer, for as long as somebody waits for one.
+pub fn silence() -> Line {
+    ("", Vec::new(), String::new())
+}
+
 /// What the scripted device endpoint and token endpoint give out.
 pub const DEVICE_CODE: &str = "device-code-that-nobody-should-see";
 pub const REFRESH_TOKEN: &str = "refresh-token-that-nobody-should-see";
@@ -58,6 +63,7 @@ impl Scripted {
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let noted = Arc::clone(&asked);
         std::thread::spawn(move || {
+            let mut unanswered = Vec::new();
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let Some(text) = request(&mut stream) else { continue };
@@ -67,6 +73,10 @@ impl Scripted {
                     noted.len() - 1
                 };
                 let (status, headers, body) = &script[number.min(script.len() - 1)];
+                if status.is_empty() {
+                    unanswered.push(stream);
+                    continue;
+                }
                 let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
                 let length = body.len();
                 let answer = format!(
