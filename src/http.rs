@@ -4,9 +4,9 @@
 //! broken connections are tried again with back-off within it. It must not know what the answers mean.
 
 mod connection;
+mod trouble;
 
 use std::error::Error as _;
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,6 +21,7 @@ use crate::text::printable;
 
 pub(crate) use connection::install_crypto_provider;
 pub use connection::{Link, environment_proxy};
+pub use trouble::{Asked, Cause, Trouble};
 
 /// The most that is read of an answer, unless its client says otherwise.
 const ANSWER_CAP: usize = 1024 * 1024;
@@ -28,8 +29,6 @@ const ANSWER_CAP: usize = 1024 * 1024;
 const TRIES: usize = 4;
 /// Redirects followed on a GET.
 const REDIRECTS: usize = 5;
-/// What to do when a connection does not hold.
-const CHECK_THE_NETWORK: &str = "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.";
 
 /// A client for one issuer. Built only when something has to be asked: loading the system's certificates costs more
 /// than a whole warm call.
@@ -66,18 +65,6 @@ impl Answer {
     }
 }
 
-/// Why there is no answer. What it means to the user depends on what was wanted, so callers give it words with
-/// [`Trouble::explain`].
-#[derive(Clone, Debug)]
-pub struct Trouble {
-    /// Scheme, host and port that were asked.
-    pub origin: String,
-    /// What went wrong.
-    pub cause: Cause,
-    /// How long the server asks to wait before the next try.
-    pub retry_after: Option<Duration>,
-}
-
 /// Whether a request may be made again after its connection has broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
@@ -86,85 +73,6 @@ pub enum Repeat {
     /// Not if the server may have seen it: it holds something that can be used once.
     UnlessSeen,
 }
-
-/// What can go wrong between a request and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// No answer within the deadline.
-    Timeout,
-    /// The connection could not be made.
-    Connection(String),
-    /// The connection broke; what was asked may have been heard.
-    Broken(String),
-    /// The server's certificate was not accepted.
-    Certificate(String),
-    /// The answer is longer than so many MiB.
-    Oversized(usize),
-    /// The server wants the request sent elsewhere, which is refused.
-    Redirect,
-    /// The URL is neither https nor http on loopback.
-    Url,
-    /// HTTP 429 or 5xx to the end.
-    Unavailable(u16),
-}
-
-impl Trouble {
-    /// Trouble with the server at `url`.
-    pub fn with(url: &Url, cause: Cause) -> Self {
-        Trouble { origin: origin(url), cause, retry_after: None }
-    }
-
-    /// Whether another try may end better: what a long wait, such as polling, goes on after.
-    pub fn passes(&self) -> bool {
-        matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Broken(_) | Cause::Unavailable(_))
-    }
-
-    /// The error for a user who wanted `what` ("sign in", "refresh the token").
-    pub fn explain(&self, what: &str) -> Error {
-        let (cause, next) = self.halves();
-        Error::failed(format!("cannot {what}: {cause}"), next)
-    }
-
-    /// What happened, and what to do next.
-    fn halves(&self) -> (String, &'static str) {
-        let origin = &self.origin;
-        match &self.cause {
-            Cause::Timeout => (
-                format!("{origin} did not answer in time"),
-                "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.\nTo give a slow network more time, add --timeout=60s to the kubeconfig user's exec.args.",
-            ),
-            Cause::Connection(detail) => (format!("{origin} cannot be reached: {detail}"), CHECK_THE_NETWORK),
-            Cause::Broken(detail) => (format!("the connection to {origin} broke: {detail}"), CHECK_THE_NETWORK),
-            Cause::Certificate(detail) => (
-                format!("the certificate of {origin} is not trusted: {detail}"),
-                "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE.\nCheck this machine's date and time.",
-            ),
-            Cause::Oversized(cap) => (
-                format!("the answer of {origin} is larger than {cap} MiB"),
-                "Check the issuer or authority URL and the proxy: what answers is no sign-in server.",
-            ),
-            Cause::Redirect => (
-                format!("{origin} redirects this request, which is not followed because it carries secrets"),
-                "Check the issuer or authority URL, and whether a captive portal or a proxy stands in between.",
-            ),
-            Cause::Url => (
-                format!("{origin} is refused: only https is allowed (http only on this machine)"),
-                "Use an https URL for the issuer or authority.",
-            ),
-            Cause::Unavailable(status) => {
-                (format!("{origin} is not available (HTTP {status})"), "Try again in a moment.")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.halves().0)
-    }
-}
-
-impl std::error::Error for Trouble {}
 
 /// Whether `url` may be asked or opened at all: https anywhere, http on this machine only.
 pub fn is_acceptable(url: &Url) -> bool {

@@ -209,7 +209,7 @@ fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
     let location = format!("location: {}/", elsewhere.url());
     let (_server, api) = scripted(vec![("307 Temporary Redirect", vec![location], String::new())]);
     for failure in [now(who_am_i(&api)).unwrap_err(), now(api.get::<Value>(&["version"])).unwrap_err()] {
-        assert!(api.explain("ask", &failure).what.ends_with("carries the token"), "{failure}");
+        assert!(api.explain("ask", &failure).what.ends_with("carries secrets"), "{failure}");
     }
     assert!(elsewhere.asked().is_empty());
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{Answer, Http, Repeat, Trouble, bearer, origin};
+use crate::http::{Answer, Asked, Http, Repeat, Trouble, bearer, origin};
 use crate::secret::Secret;
 use crate::store::groups::Group;
 use crate::text::printable;
@@ -275,7 +275,9 @@ impl<'a> Graph<'a> {
     }
 
     fn read<T: DeserializeOwned>(&self, answer: Result<Answer, Trouble>) -> Result<Result<T, NoSuccess>, GraphError> {
-        let answer = answer.map_err(|trouble| GraphError::Failed(trouble.explain("read your groups")))?;
+        let answer = answer.map_err(|trouble| {
+            GraphError::Failed(trouble.explain("read your groups", Asked::Service("Microsoft Graph")))
+        })?;
         if answer.status == 200 {
             return serde_json::from_slice(&answer.body)
                 .map(Ok)

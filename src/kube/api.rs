@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{self, Answer, Cause, Http, Link, Repeat, Trouble};
+use crate::http::{self, Answer, Asked, Http, Link, Repeat, Trouble};
 use crate::kube::kubeconfig::Cluster;
 use crate::profile::Network;
 use crate::secret::Secret;
@@ -262,7 +262,7 @@ impl Api {
     pub fn explain(&self, what: &str, failure: &Failure) -> Error {
         let server = &self.server;
         let (cause, next) = match failure {
-            Failure::Unreachable(trouble) => words(server, &trouble.cause),
+            Failure::Unreachable(trouble) => return trouble.explain(what, Asked::ApiServer),
             Failure::Unauthorized => (
                 format!("{server} does not accept the token (HTTP 401)"),
                 "Check that the kubeconfig user asks for a token that this cluster takes: --server-id and tenant (Entra), or issuer and client id (OpenID Connect).\nTo sign in again: kubectl login --force",
@@ -330,33 +330,6 @@ fn server_url(cluster: &Cluster) -> Result<Url> {
         }
         // It may hold a password.
         _ => Err(Error::failed("the API server's address in your kubeconfig is no URL", next)),
-    }
-}
-
-/// The words for an answer that did not come.
-fn words(server: &str, cause: &Cause) -> (String, &'static str) {
-    const NETWORK: &str = "Check that the cluster is running, and the network, VPN and proxy (HTTPS_PROXY, NO_PROXY).";
-    match cause {
-        Cause::Timeout => (format!("{server} did not answer in time"), NETWORK),
-        Cause::Connection(detail) => (format!("{server} cannot be reached: {detail}"), NETWORK),
-        Cause::Broken(detail) => (format!("the connection to {server} broke: {detail}"), NETWORK),
-        Cause::Certificate(detail) => (
-            format!("the certificate of {server} is not trusted: {detail}"),
-            "Check the kubeconfig cluster's certificate-authority: a cluster that was made anew has another one.\nCheck this machine's date and time.",
-        ),
-        Cause::Oversized(cap) => (
-            format!("the answer of {server} is larger than {cap} MiB"),
-            "Check the kubeconfig cluster's server: what answers may be no Kubernetes API server.",
-        ),
-        Cause::Redirect => (
-            format!("{server} redirects this request, which is not followed because it carries the token"),
-            "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
-        ),
-        Cause::Url => (
-            format!("{server} is refused: only https is allowed (http only on this machine)"),
-            "Set an https URL in the kubeconfig cluster's server.",
-        ),
-        Cause::Unavailable(status) => (format!("{server} is not available (HTTP {status})"), "Try again in a moment."),
     }
 }
 

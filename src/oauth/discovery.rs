@@ -10,7 +10,7 @@ use url::Url;
 use super::Endpoints;
 use super::jwks::Jwks;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Http, is_acceptable, is_acceptable_from, origin};
+use crate::http::{Answer, Asked, Http, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
@@ -71,7 +71,7 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
 /// Errors: there is no answer.
 pub async fn ask(http: &Http, issuer: &str, limit: Duration) -> Result<Answer> {
     let answer = http.get(&address(issuer)?, limit).await;
-    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document"))
+    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document", Asked::Issuer))
 }
 
 /// Where the discovery document of `issuer` is.
@@ -159,7 +159,8 @@ impl Discovery {
 ///
 /// Errors: the keys cannot be had, or are none.
 pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks> {
-    let answer = http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys"))?;
+    let answer =
+        http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys", Asked::Issuer))?;
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
         Error::failed(
             format!("{} does not answer with the issuer's keys (HTTP {})", origin(url), answer.status),

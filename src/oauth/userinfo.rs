@@ -8,7 +8,7 @@ use url::Url;
 use super::jwt::Claims;
 use super::subject::GroupsClaim;
 use crate::error::{Error, Result};
-use crate::http::{Http, bearer, origin};
+use crate::http::{Asked, Http, Trouble, bearer, origin};
 use crate::secret::Secret;
 
 /// The groups of whoever `access_token` was issued to, by the claim called `claim`. `subject` is the `sub` of their ID token:
@@ -26,8 +26,9 @@ pub async fn groups(
     let ask = "Ask whoever runs the issuer.";
     let accept = (ACCEPT, HeaderValue::from_static("application/json"));
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
-    let answer =
-        http.fetch(endpoint, headers, limit).await.map_err(|trouble| trouble.explain("read the issuer's UserInfo"))?;
+    let explained =
+        |trouble: Trouble| trouble.explain("read the issuer's UserInfo", Asked::Service("the issuer's UserInfo"));
+    let answer = http.fetch(endpoint, headers, limit).await.map_err(explained)?;
     let from = origin(endpoint);
     if answer.status != 200 {
         return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ask));

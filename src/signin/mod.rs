@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::entra::refusals;
 use crate::error::{Error, Kind, Result};
+use crate::http::Asked;
 use crate::oauth::Endpoints;
 use crate::oauth::client::{Client, Failure, Granted};
 use crate::profile::{Method, Profile, Provider};
@@ -227,7 +228,7 @@ pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> Cho
 /// The words for a request that brought no tokens.
 pub fn explain(failure: &Failure, what: &str) -> Error {
     match failure {
-        Failure::Trouble(trouble) => trouble.explain(what),
+        Failure::Trouble(trouble) => trouble.explain(what, Asked::Issuer),
         Failure::Refused(answer) => refusals::explain(answer, what),
         Failure::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),

@@ -100,11 +100,11 @@ fn too_many_for_one_answer_may_have_another_status() {
 fn a_graph_that_gives_nothing_says_why() {
     let cases: [(Behaviour, &[&str]); 6] = [
         (Behaviour::GraphDown, &["not available (HTTP 503)"]),
-        (Behaviour::GraphRedirects, &["redirects", "not followed"]),
+        (Behaviour::GraphRedirects, &["redirects", "not followed", "this machine and Microsoft Graph"]),
         (Behaviour::GraphNotJson, &["no list of groups"]),
         (Behaviour::GraphForbidden, &["may not ask it", PERMISSION]),
         (Behaviour::GraphNotConsented, &["may not ask it", PERMISSION]),
-        (Behaviour::GraphOversizedPage, &["larger than 8 MiB"]),
+        (Behaviour::GraphOversizedPage, &["larger than 8 MiB", "this machine and Microsoft Graph"]),
     ];
     at_once(cases, |(behaviour, words)| assert_outcome(behaviour, &Outcome::Nothing(words)));
 }
