@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{self, Answer, Asked, Http, Link, Repeat, Trouble};
+use crate::http::{self, Answer, Asked, Cause, Http, Link, Repeat, Trouble};
 use crate::kube::kubeconfig::Cluster;
 use crate::profile::Network;
 use crate::secret::Secret;
