@@ -42,7 +42,7 @@ impl SignIn<'_> {
     ///
     /// Errors: somebody ended it.
     pub(super) fn groups(&self, subject: &Subject, cluster: &Cluster<'_>, wish: Wish) -> Result<Known> {
-        let progress = Progress::of("groups");
+        let progress = Progress::of("groups", self.environment);
         let of_cluster = || match cluster.review() {
             Ok(review) => Ok(Some(review.groups.clone())),
             Err(error) if is_an_end(&error) => Err(error),

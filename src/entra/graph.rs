@@ -76,7 +76,7 @@ pub struct Graph<'a> {
     deadline: Instant,
     /// For one call, the waits that Graph asks for included.
     call_limit: Duration,
-    /// Told how many groups there are so far.
+    /// Told how many groups there are so far: none when Graph has just been asked.
     on_progress: &'a dyn Fn(usize),
 }
 
@@ -157,6 +157,7 @@ impl<'a> Graph<'a> {
             Member::Me => self.address(&["me", call]),
             Member::ServicePrincipal(id) => self.address(&["servicePrincipals", id, call]),
         };
+        (self.on_progress)(0);
         // People's own: security groups would do for a cluster, but only users may be asked about those alone.
         let body = json!({ "securityEnabledOnly": false });
         match self.post::<Ids>(&at("getMemberGroups"), &body).await? {
@@ -179,6 +180,7 @@ impl<'a> Graph<'a> {
     ///
     /// Errors: see [`GraphError`].
     pub async fn name(&self, groups: &mut [Group]) -> Result<(), GraphError> {
+        (self.on_progress)(0);
         let at = self.address(&["directoryObjects", "getByIds"]);
         let mut nameless: Vec<&mut Group> = groups.iter_mut().filter(|group| group.name.is_none()).collect();
         for some in nameless.chunks_mut(NAMES) {

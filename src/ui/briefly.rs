@@ -33,10 +33,11 @@ pub(crate) fn write_within(limit: Duration, writer: Box<dyn Write + Send>, text:
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    struct Stopped;
+    /// A terminal that takes nothing.
+    pub(in crate::ui) struct Stopped;
 
     impl Write for Stopped {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Puts the cursor at the beginning of an empty line.
 pub(super) const CLEAR_LINE: &str = "\r\x1b[2K";
-/// How long the line's end is waited for: a terminal that takes nothing (Ctrl-S) must not hold up the sign-in.
-const TIDYING: Duration = Duration::from_millis(300);
+/// How long the line's end is waited for: a terminal that takes nothing (Ctrl-S) must not hold up what comes next.
+pub(super) const TIDYING: Duration = Duration::from_millis(300);
 
 /// A countdown on a thread of its own, since nothing else in this process wakes up once a second. Dropping it stops it
 /// and leaves an empty line.

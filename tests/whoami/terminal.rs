@@ -2,6 +2,7 @@
 
 use sim::Behaviour;
 
+use super::common::entra;
 use super::snapshot::assert_screen;
 use super::tmux::{Screen, Setting};
 use super::{Case, OWN};
@@ -63,6 +64,14 @@ fn a_long_look_up_says_how_far_it_is_and_leaves_no_trace_of_that() {
     screen.wait_for("1996 groups so far");
     assert_eq!(screen.wait_for_exit(), 0);
     assert!(!screen.history().contains("so far"), "{}", screen.history());
+    // Before anything has come, that it is waited for.
+    case.context(&entra(&case.world, &[&OWN[..], &["--timeout=3s"]].concat()));
+    case.world.set(Behaviour::GraphStalls);
+    let screen = whoami(&case, 80, &["--refresh"]);
+    screen.wait_for("asking Microsoft Graph for groups");
+    assert_eq!(screen.wait_for_exit(), 0);
+    assert!(!screen.history().contains("asking"), "{}", screen.history());
+    case.world.clear(Behaviour::GraphStalls);
     // Where nobody looks, nothing is said.
     let run = case.whoami(&["--refresh"]);
     assert!(run.code == Some(0) && !run.stderr.contains("so far"), "{run}");
