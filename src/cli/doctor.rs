@@ -71,11 +71,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         None => store::no_session(),
     };
 
-    let facts = kept.store.sessions();
-    let facts = profile.and_then(|profile| {
-        let id = Identity::of(profile).session;
-        facts.into_iter().find(|(known, ..)| *known == id).map(|(_, _, facts)| facts)
-    });
+    let facts = profile.and_then(|profile| kept.store.session_facts(&Identity::of(profile).session));
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nobody has listened for it.
     let (token_found, token) = match profile {
         Some(profile) => token::obtain(profile, &kept.store, environment, &session)?,

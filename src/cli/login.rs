@@ -40,8 +40,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token()?;
 
     let session = Identity::of(&settings.profile).session;
-    let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
-    let facts = obtained.facts.clone().or_else(remembered);
+    let facts = obtained.facts.clone().or_else(|| store.session_facts(&session));
     let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);

@@ -46,7 +46,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
     let cache_dir = args.cache_dir.as_deref().or(settings.cache_dir.as_deref());
     let store = open(Store::open(paths::state(cache_dir, &own_environment), &own_environment))?;
     let session = Identity::of(&settings.profile).session;
-    let known = store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(.., facts)| facts);
+    let known = store.session_facts(&session);
     let profile = |_: &SessionFacts| Some(settings.profile.clone());
     let forgotten = forget(&store, &session, known, profile).map_err(|error| failed(&error))?;
 

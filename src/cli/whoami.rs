@@ -178,9 +178,9 @@ pub(super) fn signed_in(
     entry: &Entry,
     fresh: bool,
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
-    let session = Identity::of(profile).session;
-    let remembered = || store.sessions().into_iter().find(|(id, ..)| *id == session).map(|(_, _, facts)| facts);
-    let Some(facts) = remembered() else { return Err(nobody(entry, profile).into()) };
+    let Some(facts) = store.session_facts(&Identity::of(profile).session) else {
+        return Err(nobody(entry, profile).into());
+    };
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
     let facts = obtained.facts.clone().or(Some(facts));

@@ -236,6 +236,12 @@ impl Store {
         self.facts(SESSIONS)
     }
 
+    /// Readable facts of the session called `id`.
+    pub fn session_facts(&self, id: &str) -> Option<SessionFacts> {
+        let header = seal::header(&files::read_private(&self.root.as_ref()?.join(SESSIONS).join(id))?)?;
+        Some(header.facts)
+    }
+
     /// Readable facts of every token: id, where its key lives, facts.
     pub fn tokens(&self) -> Vec<(String, Home, TokenFacts)> {
         self.facts(TOKENS)
