@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{Home, Run, at_once, entra, oidc};
-use sim::{ALICE, BOB, Behaviour, Request, World};
+use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
 
 const ASK: [&str; 2] = ["--prompt", "always"];
 /// A guard against tests that never end.
@@ -218,6 +218,49 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
     sign_in(&home, &oidc(&gone, &[]));
     drop(gone);
     assert_warned(&home.run(&["logout"]), &forgot, &["cannot be reached"]);
+}
+
+/// It may read a directory: more than a cluster's does.
+#[test]
+fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
+    let world = World::start();
+    world.set_groups(201);
+    let sim = entra(&world, &["--graph-client-id", OWN_CLIENT]);
+    let own = entra(&world, &["--client-id", OWN_CLIENT]);
+    let third = with(&sim, &["--client-id", "00000000-0000-4000-8000-000000000003"]);
+    let signed_in = |others: &[(&str, Vec<String>)]| {
+        let home = Home::new();
+        home.contexts(&[&[("sim", sim.clone())], others].concat());
+        let run = home.run(&["sim"]);
+        assert_eq!((run.code, home.files("sessions").len(), home.files("groups").len()), (Some(0), 2, 1), "{run}");
+        home
+    };
+    let both = format!("Forgot the sign-in of sim ({ALICE}) and the one for its groups.");
+    let stays =
+        |name: &str| format!("Forgot the sign-in of sim ({ALICE}). The one for its groups stays: {name} needs it.\n");
+    let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
+
+    let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
+    assert_said(&home.run(&["logout"]), &format!("{both}\n"));
+    assert!(home.files("sessions").is_empty());
+    assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
+    // A context that has just lost its own sign-in needs no other.
+    let home = signed_in(&[("twin", sim.clone())]);
+    assert_said(&home.run(&["logout"]), &format!("{both} It also served twin.\n"));
+    for (name, args) in [("own", own), ("third", third)] {
+        let home = signed_in(&[(name, args.clone())]);
+        assert_said(&home.run(&["logout"]), &stays(name));
+        assert_eq!(home.files("sessions").len(), 1);
+        let status = home.run(&["status"]);
+        assert!(status.stdout.contains(name), "{status}");
+        home.contexts(&[("sim", sim.clone())]);
+        assert_said(&home.run(&["logout"]), &alone);
+        assert!(home.files("sessions").is_empty());
+    }
+    // A user that is named is no other than that of its context.
+    let home = signed_in(&[]);
+    let run = home.run(&["logout", "--user", "sim"]);
+    assert!(run.code == Some(0) && run.stdout.contains("and the one for its groups. It also served sim."), "{run}");
 }
 
 #[test]

@@ -118,6 +118,7 @@ pub(super) struct Context {
     /// Where its sign-in is remembered; `None` if it is not.
     folder: Option<PathBuf>,
     session: String,
+    session_for_groups: Option<String>,
 }
 
 impl Context {
@@ -128,7 +129,16 @@ impl Context {
 
     /// Whether the sign-in called `session` in `folder` is this context's.
     pub(super) fn uses(&self, session: &str, folder: &Path) -> bool {
-        self.names(session) && self.folder.as_deref().is_some_and(|own| is_same_folder(own, folder))
+        self.names(session) && self.is_kept_in(folder)
+    }
+
+    /// Whether the groups of this context are looked up with the sign-in called `session` in `folder`.
+    pub(super) fn looks_up_with(&self, session: &str, folder: &Path) -> bool {
+        self.session_for_groups.as_deref() == Some(session) && self.is_kept_in(folder)
+    }
+
+    fn is_kept_in(&self, folder: &Path) -> bool {
+        self.folder.as_deref().is_some_and(|own| is_same_folder(own, folder))
     }
 }
 
@@ -158,6 +168,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
             is_current: kubeconfig.current_context() == Some(name),
             folder: settings.folder(&environment),
             session: Identity::of(&settings.profile).session,
+            session_for_groups: Identity::session_for_groups(&settings.profile),
             profile: settings.profile,
         })
     };

@@ -1,4 +1,4 @@
-//! `logout`: forgets a context's sign-in, an account's, or everything, and has it revoked where the issuer can.
+//! `logout`: forgets a context's sign-in and that for its groups, an account's, or everything, and has it revoked where the issuer can.
 //!
 //! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
 
@@ -36,7 +36,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
     }
 }
 
-/// The sign-in of one kubeconfig entry.
+/// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
 fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Result<()> {
     let (entry, settings, own_environment) = entry::settings_of(&args.entry, &MethodArgs::default(), environment)
         .map_err(|error| Error {
@@ -52,19 +52,62 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
 
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
+    let for_groups =
+        forget_for_groups(&settings.profile, &session, &store, contexts).map_err(|error| failed(&error))?;
+    let stays = match &for_groups {
+        ForGroups::Needed(by) => format!(" The one for its groups stays: {} needs it.", by.join(", ")),
+        ForGroups::Nothing | ForGroups::Forgotten(_) => String::new(),
+    };
+    let of = |facts: &SessionFacts| {
+        let account = facts.account.as_ref();
+        account.map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default()
+    };
     let Some(forgotten) = forgotten else {
-        return report::sentence(&format!("Nothing was remembered for {whose}."));
+        return report::sentence(&match &for_groups {
+            ForGroups::Forgotten(facts) => format!("Forgot the sign-in for the groups of {whose}{}.", of(facts)),
+            _ => format!("Nothing was remembered for {whose}.{stays}"),
+        });
     };
     let others = entry::others(contexts, named.as_deref(), &session, store.root());
     let forgotten = [forgotten];
     let outcome = revoke(&forgotten, &own_environment);
-    let SessionFacts { account, issuer, .. } = &forgotten[0].facts;
-    let who = account.as_ref().map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default();
-    let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(issuer)) } else { String::new() };
+    let facts = &forgotten[0].facts;
+    let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(&facts.issuer)) } else { String::new() };
+    let and = if matches!(for_groups, ForGroups::Forgotten(_)) { " and the one for its groups" } else { "" };
     let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
-    report::sentence(&format!("Forgot the sign-in of {whose}{who}{at}.{also}"))?;
+    report::sentence(&format!("Forgot the sign-in of {whose}{}{at}{and}.{also}{stays}", of(facts)))?;
     outcome.warn();
     Ok(())
+}
+
+/// What became of the sign-in of the client that asks for an entry's groups.
+enum ForGroups {
+    /// There is none.
+    Nothing,
+    Forgotten(SessionFacts),
+    /// These contexts need it, and stay signed in.
+    Needed(Vec<String>),
+}
+
+/// Forgets the sign-in of the client that asks for the groups of `profile`, whose own is called `session`. It may read a
+/// directory, so nobody who signs out expects it to be left.
+///
+/// Errors: a record is there and stays.
+fn forget_for_groups(profile: &Profile, session: &str, store: &Store, contexts: &[Context]) -> io::Result<ForGroups> {
+    let (Some(id), Some(folder)) = (Identity::session_for_groups(profile), store.root()) else {
+        return Ok(ForGroups::Nothing);
+    };
+    let needs = |context: &&Context| {
+        // Whatever has the same sign-in has just lost it.
+        !context.uses(session, folder) && (context.uses(&id, folder) || context.looks_up_with(&id, folder))
+    };
+    let needed: Vec<String> = contexts.iter().filter(needs).map(|context| printable(&context.name, 100)).collect();
+    if !needed.is_empty() {
+        return Ok(if store.has_session(&id) { ForGroups::Needed(needed) } else { ForGroups::Nothing });
+    }
+    // Only Entra has such clients, where nothing is revoked.
+    let forgotten = forget(store, &id, store.session_facts(&id), |_| None)?;
+    Ok(forgotten.map_or(ForGroups::Nothing, |forgotten| ForGroups::Forgotten(forgotten.facts)))
 }
 
 /// The sign-ins of `account`, or all of them and the keys, in every folder that is known of.

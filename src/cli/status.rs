@@ -99,7 +99,8 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
             .map(|(_, _, token)| AccessToken { audience: token.audience.clone(), expires_at: token.expires_at })
             .collect();
         access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
-        let its_own: Vec<&Context> = contexts.iter().filter(|context| context.uses(&id, folder)).collect();
+        let uses = |context: &&Context| context.uses(&id, folder) || context.looks_up_with(&id, folder);
+        let its_own: Vec<&Context> = contexts.iter().filter(uses).collect();
         Session {
             issuer: facts.issuer,
             tenant: facts.tenant,

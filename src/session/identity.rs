@@ -68,6 +68,14 @@ impl Identity {
         }
         Identity { token: token.add(&session).finish(), session }
     }
+
+    /// The session of the client that asks for the groups of `profile`, where that is another client than its own.
+    pub fn session_for_groups(profile: &Profile) -> Option<String> {
+        let client = profile.groups.graph_client.as_deref()?;
+        // Which service it is asked for is the token's matter.
+        let session = Identity::of(&profile.for_service("", Some(client))?).session;
+        (session != Identity::of(profile).session).then_some(session)
+    }
 }
 
 /// The name of an issuer's public documents, as seen with this network: what came without certificate checks, through
