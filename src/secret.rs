@@ -20,6 +20,17 @@ impl Secret {
         &self.0
     }
 
+    /// `body` without this text in it, should a server repeat what it was sent. (A text of a few letters is no secret, and
+    /// would tear up words.)
+    pub fn hidden_in(&self, body: Vec<u8>) -> Vec<u8> {
+        match std::str::from_utf8(&body) {
+            Ok(text) if self.0.len() >= 8 && text.contains(self.expose()) => {
+                text.replace(self.expose(), "[hidden]").into_bytes()
+            }
+            _ => body,
+        }
+    }
+
     /// Whether there is no text at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -54,6 +65,13 @@ impl<'de> Deserialize<'de> for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let hidden = |secret: &str| Secret::new(secret).hidden_in(b"no such token: hunter2-hunter2!".to_vec());
+        assert_eq!(hidden("hunter2-hunter2"), b"no such token: [hidden]!");
+        assert_eq!(hidden("no"), b"no such token: hunter2-hunter2!");
+    }
 
     #[test]
     fn debug_shows_nothing() {

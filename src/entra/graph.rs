@@ -73,6 +73,7 @@ pub struct Graph<'a> {
     http: &'a Http,
     base: &'a Url,
     headers: HeaderMap,
+    token: &'a Secret,
     deadline: Instant,
     /// For one call, the waits that Graph asks for included.
     call_limit: Duration,
@@ -140,13 +141,13 @@ impl<'a> Graph<'a> {
     pub fn new(
         http: &'a Http,
         base: &'a Url,
-        token: &Secret,
+        token: &'a Secret,
         (limit, call_limit): (Duration, Duration),
         on_progress: &'a dyn Fn(usize),
     ) -> Result<Graph<'a>> {
         let accept = (ACCEPT, HeaderValue::from_static("application/json"));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(token)?), accept]);
-        Ok(Graph { http, base, headers, deadline: Instant::now() + limit, call_limit, on_progress })
+        Ok(Graph { http, base, headers, token, deadline: Instant::now() + limit, call_limit, on_progress })
     }
 
     /// All groups, those by way of other groups included.
@@ -280,12 +281,13 @@ impl<'a> Graph<'a> {
         let answer = answer.map_err(|trouble| {
             GraphError::Failed(trouble.explain("read your groups", Asked::Service("Microsoft Graph")))
         })?;
+        let body = self.token.hidden_in(answer.body);
         if answer.status == 200 {
-            return serde_json::from_slice(&answer.body)
+            return serde_json::from_slice(&body)
                 .map(Ok)
                 .map_err(|_| GraphError::Failed(self.no_graph("something that is no list of groups")));
         }
-        Ok(Err(match serde_json::from_slice::<Refusal>(&answer.body) {
+        Ok(Err(match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => refusal.error.explained(answer.status),
             Err(_) => NoSuccess {
                 status: answer.status,

@@ -42,6 +42,8 @@ pub struct Api {
     /// The server's own scheme, host and port, for messages.
     server: String,
     headers: HeaderMap,
+    /// What is not to be shown, should the server repeat it.
+    token: Option<Secret>,
     limit: Duration,
 }
 
@@ -97,6 +99,7 @@ impl Api {
     pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
         let mut api = Api::anonymous(cluster, network, limit)?;
         api.headers.insert(AUTHORIZATION, http::bearer(token)?);
+        api.token = Some(token.clone());
         Ok(api)
     }
 
@@ -140,7 +143,7 @@ impl Api {
         let (base, host) = link.requested();
         let mut headers = HeaderMap::new();
         headers.extend(host.map(|host| (HOST, host)));
-        Ok(Api { http, base, server: http::origin(&url), headers, limit })
+        Ok(Api { http, base, server: http::origin(&url), headers, token: None, limit })
     }
 
     /// Scheme, host and port of the server, for messages.
@@ -299,7 +302,9 @@ impl Api {
     /// The body of a good answer.
     fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
         let answer = answer.map_err(|trouble| self.unreachable(trouble))?;
-        refusal(answer.status, &answer.body).map_or(Ok(answer.body), Err)
+        let Answer { status, body, .. } = answer;
+        let body = self.token.iter().fold(body, |body, token| token.hidden_in(body));
+        refusal(status, &body).map_or(Ok(body), Err)
     }
 
     /// The name that was requested may be that of the certificate only.
