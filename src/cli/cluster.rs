@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::api::Api;
+use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::review::{Review, who_am_i};
 use kubectl_login::profile::Profile;
@@ -25,7 +25,20 @@ pub(super) struct Cluster<'a> {
     entry: &'a Entry,
     profile: &'a Profile,
     token: &'a Secret,
-    review: OnceCell<Result<Review>>,
+    review: OnceCell<Result<Review, Unsaid>>,
+}
+
+/// Why a cluster does not say whom it takes somebody for.
+struct Unsaid {
+    error: Error,
+    /// Nothing is amiss: it does not have the API for that.
+    is_too_old: bool,
+}
+
+impl From<Error> for Unsaid {
+    fn from(error: Error) -> Unsaid {
+        Unsaid { error, is_too_old: false }
+    }
 }
 
 impl<'a> Cluster<'a> {
@@ -44,13 +57,29 @@ impl<'a> Cluster<'a> {
     ///
     /// Errors: it does not say; why.
     pub(super) fn review(&self) -> Result<&Review> {
+        self.asked().map_err(|unsaid| unsaid.error.clone())
+    }
+
+    /// The same; nothing from one that is too old to say.
+    ///
+    /// Errors: it does not say for another reason; which.
+    pub(super) fn review_unless_too_old(&self) -> Result<Option<&Review>> {
+        match self.asked() {
+            Ok(review) => Ok(Some(review)),
+            Err(unsaid) if unsaid.is_too_old => Ok(None),
+            Err(unsaid) => Err(unsaid.error.clone()),
+        }
+    }
+
+    fn asked(&self) -> Result<&Review, &Unsaid> {
         let ask = || {
             let api = self.api()?;
-            runtime::run_until_interrupted(async {
-                who_am_i(&api).await.map_err(|failure| api.explain("ask the cluster who you are", &failure))
-            })?
+            runtime::run_until_interrupted(who_am_i(&api))?.map_err(|failure| Unsaid {
+                error: api.explain("ask the cluster who you are", &failure),
+                is_too_old: matches!(failure, Failure::NotFound),
+            })
         };
-        self.review.get_or_init(ask).as_ref().map_err(Error::clone)
+        self.review.get_or_init(ask).as_ref()
     }
 }
 

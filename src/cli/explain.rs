@@ -33,6 +33,8 @@ pub(super) struct Who {
     pub(super) overage: bool,
     /// There may be groups of theirs that nobody has told.
     pub(super) may_be_in_others: bool,
+    /// The names are those of the token: the cluster has not said its own.
+    pub(super) is_of_token: bool,
 }
 
 /// An explanation, and for whom.
@@ -170,7 +172,7 @@ impl Explained<'_> {
             "You are in the group system:masters, which may do everything without a binding.".to_owned()
         } else if !reason.is_empty() {
             format!("The API server says why: {reason}")
-        } else if self.all_is_read() {
+        } else if self.all_is_read() && !self.who.is_of_token {
             "No RBAC binding of yours allows it, so something else in the cluster does.".to_owned()
         } else {
             "What allows it cannot be told.".to_owned()
@@ -211,10 +213,15 @@ impl Explained<'_> {
             });
         } else if !by.is_empty() {
             lines.push("The API server decides otherwise all the same.".to_owned());
-        } else if self.all_is_read() {
-            lines.push("No binding gives it to you.".to_owned());
         } else {
-            lines.push("No binding that you may read gives it to you.".to_owned());
+            let which = if self.all_is_read() { "" } else { " that you may read" };
+            let whom = match self.who.is_of_token {
+                false => "you".to_owned(),
+                true => {
+                    format!("{}, or to a group that the token tells of", printable(&self.who.holder.username, NAME))
+                }
+            };
+            lines.push(format!("No binding{which} gives it to {whom}."));
         }
         if by.is_empty() && !not_held.is_empty() {
             lines.push("Others have it:".to_owned());
@@ -241,6 +248,12 @@ impl Explained<'_> {
         let (forbidden, others): (Vec<_>, Vec<_>) =
             self.explanation.unread.iter().partition(|unread| matches!(unread.why, Failure::Forbidden(_)));
         let mut lines = Vec::new();
+        if self.who.is_of_token {
+            lines.push(
+                "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others."
+                    .to_owned(),
+            );
+        }
         if !forbidden.is_empty() {
             let what: Vec<_> = forbidden.iter().take(SHOWN).map(|unread| printable(&unread.what, NAME)).collect();
             let more = if forbidden.len() > SHOWN { " and more" } else { "" };

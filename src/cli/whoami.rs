@@ -11,6 +11,7 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::access::Question;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::rbac::Holder;
+use kubectl_login::kube::review::Review;
 use kubectl_login::oauth::subject::Subject;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::runtime;
@@ -86,7 +87,7 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
     let sign_in = SignIn { entry: &entry, profile, store: &store, environment: &environment, person: &person };
     let known = sign_in.groups(&subject, &cluster, wish)?;
-    let who = question.as_ref().map(|_| who(&cluster, &known)).transpose()?;
+    let who = question.as_ref().map(|_| who(&cluster, &known, &subject)).transpose()?;
     let explained = match (&question, &who) {
         (Some(question), Some(who)) => Some(explained(&cluster, question, who)?),
         _ => None,
@@ -137,11 +138,21 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
     Question::parse(verb, resource, namespace).map(Some)
 }
 
-/// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not.
+/// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not. Of
+/// a cluster that is too old to say, it is the user as the token has them.
 ///
-/// Errors: the cluster does not say who it takes them for.
-fn who(cluster: &Cluster<'_>, known: &Known) -> Result<Who> {
-    let review = cluster.review()?;
+/// Errors: the cluster does not say who it takes them for, and the token does not say who they are.
+fn who(cluster: &Cluster<'_>, known: &Known, subject: &Subject) -> Result<Who> {
+    let said = cluster.review_unless_too_old()?;
+    let of_token = subject.account.as_ref().filter(|_| said.is_none()).map(|account| Review {
+        username: account.clone(),
+        groups: known.groups.items.iter().map(|group| group.id.clone()).collect(),
+        ..Review::default()
+    });
+    let review = match said.or(of_token.as_ref()) {
+        Some(review) => review,
+        None => cluster.review()?,
+    };
     let view = ClusterView::of(review, &known.groups.items);
     // Bindings have the cluster's own names.
     let of_cluster = |id: &str| format!("{}{id}", view.prefix);
@@ -155,6 +166,7 @@ fn who(cluster: &Cluster<'_>, known: &Known) -> Result<Who> {
         names: known.groups.items.iter().filter_map(named).collect(),
         overage: known.overage,
         may_be_in_others: !known.groups.complete,
+        is_of_token: of_token.is_some(),
         unseen,
     })
 }

@@ -13,7 +13,6 @@ fn without_the_cluster_there_is_no_explanation() {
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeHtml, "is no Kubernetes API server"),
         (Behaviour::KubeUnauthorized, "does not accept the token (HTTP 401)"),
-        (Behaviour::KubeNoReviews, "does not know this request (HTTP 404)"),
     ] {
         let case = Case::of_aks(&[behaviour]);
         for output in ["table", "json"] {

@@ -237,3 +237,23 @@ fn azure_rbac_says_yes_and_no() {
     );
     assert!(!lines.iter().any(|line| line.contains("kubectl create")), "{lines:?}");
 }
+
+#[test]
+fn a_cluster_that_is_too_old_to_say_who_somebody_is_still_decides() {
+    let case = Case::of_aks(&[Behaviour::KubeNoReviews]);
+    let names =
+        "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
+    let lines = case.lines(&["list", "pods"]);
+    let none = format!("No binding gives it to {ALICE}, or to a group that the token tells of.");
+    assert_eq!(lines[..3], ["You may not list pods in namespace dev.", none.as_str(), names]);
+    assert_eq!(lines.last().unwrap(), BIND);
+
+    case.bind("readers", "", "view", "User", ALICE);
+    case.bind("developers", "dev", "view", "Group", &group(3));
+    let lines = case.lines(&["list", "pods"]);
+    assert_eq!(lines[0], "You may list pods in namespace dev.");
+    assert!(lines[1].starts_with("ClusterRoleBinding readers gives ClusterRole view to you, alice@"), "{lines:?}");
+    assert!(lines[2].contains(&format!("to the group {}, which you are in", group(3))), "{lines:?}");
+    assert_eq!(lines[3..], [names]);
+    assert_eq!(case.record(&["list", "pods"])["by"].as_array().unwrap().len(), 2);
+}

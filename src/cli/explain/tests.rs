@@ -14,6 +14,7 @@ fn who() -> Who {
         names: [("1f2e".to_owned(), "developers".to_owned())].into(),
         overage: true,
         may_be_in_others: false,
+        is_of_token: false,
     }
 }
 
@@ -160,6 +161,19 @@ fn where_groups_are_not_all_known_it_is_not_claimed_that_others_are_not_theirs()
     let who = Who { may_be_in_others: true, ..who() };
     let text = Explained { explanation, who: &who }.text();
     assert!(text.contains("you may be in one of these") && !text.contains("Ask to be put into"), "{text}");
+}
+
+#[test]
+fn names_that_are_the_tokens_are_called_that() {
+    let who = Who { unseen: BTreeSet::new(), is_of_token: true, ..who() };
+    let names =
+        "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
+    let allowed = Explanation { decision: decided(true, false, ""), ..explanation("list", "pods", "dev") };
+    assert_says(allowed, &who, &["You may list pods in namespace dev.", "What allows it cannot be told.", names]);
+    let refused = explanation("list", "pods", "dev");
+    let text = Explained { explanation: refused, who: &who }.text();
+    let said = "No binding gives it to alice@contoso.example, or to a group that the token tells of.";
+    assert!(text.contains(&format!("\n{said}\n{names}\n\n")), "{text}");
 }
 
 #[test]
