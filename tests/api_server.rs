@@ -213,3 +213,16 @@ fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
     }
     assert!(elsewhere.asked().is_empty());
 }
+
+#[test]
+fn a_server_that_repeats_the_token_is_not_quoted_with_it() {
+    let token = "a-token-that-nobody-is-to-see";
+    let said = json!({ "kind": "Status", "message": format!("no such user: {token}") });
+    let decided = json!({ "status": { "allowed": false, "reason": format!("not for {token}") } });
+    let server = Scripted::start(|_| vec![json_answer("403 Forbidden", &said), json_answer("201 Created", &decided)]);
+    let api = api(&Cluster { server: Some(server.url()), ..Cluster::default() }, token);
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert_eq!(failure.to_string(), "no such user: [hidden]");
+    let access = Access { verb: "list".to_owned(), target: Target::Path("/healthz".to_owned()) };
+    assert_eq!(now(may(&api, &access)).unwrap().reason, "not for [hidden]");
+}
