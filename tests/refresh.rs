@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use common::{Home, Run, claims, entra, oidc};
-use sim::{ALICE, Behaviour, OTHER_SERVER, OTHER_TENANT, OWN_CLIENT, World};
+use sim::{ALICE, BOB, Behaviour, OTHER_SERVER, OTHER_TENANT, OWN_CLIENT, World};
 
 const ASK: [&str; 2] = ["--prompt", "always"];
 /// Less than the margin of five minutes, more than the half minute in which a refresh is needed.
@@ -327,6 +327,37 @@ fn another_server_of_the_same_client_needs_no_sign_in() {
     assert_silent_token(&home.run(&entra(&world, &[])), &token);
     assert_silent_token(&home.run(&entra(&world, &["--server-id", OTHER_SERVER])), &other.token());
     assert!(world.requests().is_empty());
+}
+
+#[test]
+fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    let args = |more: &[&str]| entra(&world, &[&["--client-id", OWN_CLIENT], more].concat());
+    let account = |run: &Run| claims(&run.token())["upn"].as_str().unwrap().to_owned();
+    let other_server = args(&["--server-id", OTHER_SERVER]);
+    home.contexts(&[("one", args(&[]))]);
+    let login = |more: &[&str]| {
+        let run = home.run(more);
+        assert_eq!(run.code, Some(0), "{run}");
+        // The look-up of the groups has a token of its own for Graph.
+        assert!(run.stdout.contains("You are in 250 groups, "), "{run}");
+    };
+    login(&[]);
+    let alices = home.run(&other_server);
+    assert_eq!(account(&alices), ALICE);
+
+    // The same person again: what there is stays.
+    login(&["--force"]);
+    world.reset_requests();
+    assert_silent_token(&home.run(&other_server), &alices.token());
+    assert!(world.requests().is_empty());
+
+    world.sign_in_as(BOB);
+    login(&["--force"]);
+    for args in [args(&[]), other_server] {
+        assert_eq!(account(&home.run(&args)), BOB);
+    }
 }
 
 #[test]

@@ -163,7 +163,8 @@ async fn take_in(
     // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
     let kept = match (&grant, keeper) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
-        (_, Some(keeper)) => road.keep_session(keeper, &facts, &record),
+        // What somebody else obtained goes first: no crash leaves it with this sign-in.
+        (_, Some(keeper)) => road.part_with_others(&record).and_then(|()| road.keep_session(keeper, &facts, &record)),
     };
     let grant = grant.map_err(|unusable| {
         WorkFailure::passing(match unusable {

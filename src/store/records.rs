@@ -257,14 +257,21 @@ impl Store {
     /// Errors: a record is there and stays.
     pub fn forget_session(&self, id: &str) -> std::io::Result<()> {
         // Tokens first: a crash in between leaves a session that can be forgotten again, not tokens without one.
+        self.forget_tokens(id)?;
+        self.remove(CHALLENGES, id)?;
+        self.remove(SESSIONS, id)
+    }
+
+    /// Forgets what was obtained in a session: its tokens, and the groups of whoever signed in.
+    ///
+    /// Errors: a record is there and stays.
+    pub fn forget_tokens(&self, session: &str) -> std::io::Result<()> {
         for (token, _, facts) in self.tokens() {
-            if facts.session == id {
+            if facts.session == session {
                 self.remove(TOKENS, &token)?;
             }
         }
-        self.remove(GROUPS, id)?;
-        self.remove(CHALLENGES, id)?;
-        self.remove(SESSIONS, id)
+        self.remove(GROUPS, session)
     }
 
     /// Forgets everything in this folder, the key file included.
