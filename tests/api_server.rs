@@ -126,7 +126,7 @@ fn older_servers_are_asked_in_their_own_version() {
         json!({ "status": { "userInfo": { "username": "alice", "groups": null, "extra": { "oid": ["1"] } } } });
     let (server, api) = scripted(vec![absent.clone(), absent.clone(), json_answer("201 Created", &review)]);
     let review = now(who_am_i(&api)).unwrap();
-    assert_eq!((review.username.as_str(), review.groups.len(), review.extra["oid"][0].as_str()), ("alice", 0, "1"));
+    assert_eq!((review.username.as_str(), review.groups.len()), ("alice", 0));
     let versions = ["v1", "v1beta1", "v1alpha1"]
         .map(|version| format!("POST /apis/authentication.k8s.io/{version}/selfsubjectreviews HTTP/1.1"));
     assert_eq!(first_lines(&server), versions);

@@ -5,8 +5,6 @@
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review> and
 //! <https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access>.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -29,9 +27,6 @@ pub struct Review {
     /// All groups, those of Kubernetes' own (`system:authenticated`) included.
     #[serde(deserialize_with = "null_as_default")]
     pub groups: Vec<String>,
-    /// What the authenticator adds; Entra's object id is `oid` here.
-    #[serde(deserialize_with = "null_as_default")]
-    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// Asks the API server who it takes the bearer of the token for, within the limit that `api` has for one call.

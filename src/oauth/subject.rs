@@ -18,6 +18,9 @@ const MOST: usize = 200;
 /// The same for tokens that travel in addresses.
 const MOST_IN_ADDRESSES: usize = 5;
 
+/// The role that Entra's tokens name for whoever is in the tenant, administrator or not.
+const EVERY_USER: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
+
 /// What a token says of its subject. Texts are as they came: not made fit for a terminal, but for `account`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subject {
@@ -41,7 +44,7 @@ pub struct Subject {
     pub groups: GroupsClaim,
     /// Roles that the application has given it (`roles`).
     pub roles: Vec<String>,
-    /// Roles in the tenant itself (`wids`), by the ids of their templates.
+    /// Roles in the tenant itself (`wids`), by the ids of their templates, but for the one that every user has.
     pub tenant_roles: Vec<String>,
 }
 
@@ -86,18 +89,13 @@ impl Subject {
             expires_at: claims.expires_at(),
             groups: groups(claims, groups_claim),
             roles: texts(claims.as_map().get("roles")),
-            tenant_roles: texts(claims.as_map().get("wids")),
+            tenant_roles: tenant_roles(claims),
         }
     }
 
     /// What tells this subject from every other of its issuer.
     pub fn key(&self) -> Option<&str> {
         self.object_id.as_deref().or(self.id.as_deref())
-    }
-
-    /// The audience without `spn:`, which the older endpoints put before an application's id.
-    pub fn audience_id(&self) -> Option<&str> {
-        self.audience.as_deref().map(|audience| audience.strip_prefix("spn:").unwrap_or(audience))
     }
 }
 
@@ -111,6 +109,12 @@ fn is_app_only(claims: &Claims) -> bool {
             oid.is_some() && oid == sub && !claims.as_map().contains_key("scp")
         }
     }
+}
+
+fn tenant_roles(claims: &Claims) -> Vec<String> {
+    let mut roles = texts(claims.as_map().get("wids"));
+    roles.retain(|role| !role.eq_ignore_ascii_case(EVERY_USER));
+    roles
 }
 
 /// A list of texts; a single one, as some issuers write it, is a list too.
@@ -165,9 +169,9 @@ mod tests {
     fn both_versions_of_entras_tokens_are_read() {
         let first = subject(
             r#"{"aud":"spn:server","iss":"https://sts.windows.net/t/","tid":"t","oid":"o","sub":"s","upn":"a@b","ver":"1.0",
-                "scp":"user.read","groups":["g","h"],"wids":["w"],"exp":1700000000}"#,
+                "scp":"user.read","groups":["g","h"],"wids":["w","b79fbf4d-3ef9-4689-8143-76b194e85509"],"exp":1700000000}"#,
         );
-        assert_eq!((first.audience.as_deref(), first.audience_id()), (Some("spn:server"), Some("server")));
+        assert_eq!(first.audience.as_deref(), Some("spn:server"));
         assert_eq!(
             (first.account.as_deref(), first.key(), first.tenant.as_deref()),
             (Some("a@b"), Some("o"), Some("t"))

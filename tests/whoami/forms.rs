@@ -121,6 +121,22 @@ fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
 }
 
 #[test]
+fn roles_are_named_where_there_are_some() {
+    let case = Case::entra(&[]);
+    case.world.set_roles(&["Reader", "Writer"]);
+    case.world.set_tenant_roles(&["62e90394-69f5-4237-9190-012177145e10"]);
+    let case = case.signed_in();
+    let table = case.whoami(&[]).stdout;
+    assert!(
+        table.contains("\napp roles    Reader, Writer\ntenant roles 62e90394-69f5-4237-9190-012177145e10\n"),
+        "{table}"
+    );
+    // Every user has one.
+    let table = Case::entra(&[]).signed_in().whoami(&[]).stdout;
+    assert!(table.contains("account") && !table.contains("roles"), "{table}");
+}
+
+#[test]
 fn names_of_groups_cannot_act_on_a_terminal() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.world.set(Behaviour::GraphControlCharacters);

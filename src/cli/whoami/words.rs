@@ -58,6 +58,7 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         ("valid for", Some(if left > TimeDelta::zero() { in_units(left) } else { "over".to_owned() })),
         ("groups", Some(groups(answer))),
         ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
+        ("tenant roles", Some(some_of(&subject.tenant_roles)).filter(|roles| !roles.is_empty())),
         ("cluster", Some(cluster(answer))),
     ];
     all.into_iter().filter_map(|(label, fact)| Some((label, fact?))).collect()

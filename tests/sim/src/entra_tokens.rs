@@ -36,11 +36,13 @@ pub(crate) fn access_token(
     let issuer = if version_2 { format!("{base}/{tenant}/v2.0") } else { format!("https://sts.windows.net/{tenant}/") };
     let audience =
         if state.on(Behaviour::SpnAudience) && !graph { format!("spn:{audience}") } else { audience.clone() };
+    let tenant_roles: Vec<&str> =
+        state.settings.tenant_roles.iter().map(String::as_str).chain([DEFAULT_ROLE]).collect();
     let mut claims = extended(
         times(state, &issuer),
         json!({
             "aud": audience, "nbf": state.now(), "ipaddr": "192.0.2.1", "tid": tenant,
-            "uti": &opaque("")[..22], "wids": [DEFAULT_ROLE],
+            "uti": &opaque("")[..22], "wids": tenant_roles,
         }),
     );
     claims = extended(

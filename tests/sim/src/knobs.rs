@@ -54,6 +54,11 @@ impl World {
         self.shared.lock().settings.roles = roles.iter().map(|&role| role.to_owned()).collect();
     }
 
+    /// The roles in the tenant that Entra's access tokens name besides every user's, by the ids of their templates.
+    pub fn set_tenant_roles(&self, roles: &[&str]) {
+        self.shared.lock().settings.tenant_roles = roles.iter().map(|&role| role.to_owned()).collect();
+    }
+
     /// Whether Entra's tokens are those of a service principal: `idtyp` is `app`, there is no user in them, and no ID
     /// token beside them.
     pub fn sign_in_app_only(&self, app_only: bool) {
