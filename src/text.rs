@@ -50,6 +50,13 @@ pub fn json_without_controls(text: &str) -> String {
     })
 }
 
+/// A word for a POSIX shell, fit to be shown.
+pub fn shell_word(word: &str) -> String {
+    let word = printable(word, 300);
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(is_safe) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// A time in words: minutes, unless it is short and there are seconds besides.
 pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -80,6 +87,13 @@ mod tests {
         assert_eq!(said, expected);
     }
     use proptest::prelude::*;
+
+    #[test]
+    fn words_are_safe_in_a_shell() {
+        assert_eq!(shell_word("alice@contoso.example"), "alice@contoso.example");
+        assert_eq!(shell_word("bob_x.example#EXT#@contoso"), "'bob_x.example#EXT#@contoso'");
+        assert_eq!(shell_word("a'b$(c)"), r"'a'\''b$(c)'");
+    }
 
     #[test]
     fn escape_sequences_lose_their_escape() {

@@ -9,7 +9,7 @@ use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig, KubeconfigError};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::text::printable;
+use kubectl_login::text::{printable, shell_word};
 
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
@@ -97,6 +97,14 @@ fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
         (_, Some(_)) if typed.entra.is_some() => wrong("--grant-type", "--login, such as interactive or devicecode"),
         (Some(method), _) => Ok(Some(format!("--login={method}"))),
         (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
+    }
+}
+
+/// What somebody types to sign in for an entry.
+pub(super) fn sign_in_command(entry: &Entry) -> String {
+    match &entry.context {
+        Some(context) => format!("kubectl login {}", shell_word(context)),
+        None => format!("kubectl login --user {}", shell_word(&entry.user)),
     }
 }
 

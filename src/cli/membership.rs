@@ -14,7 +14,7 @@ use kubectl_login::store::groups::{Group, Source};
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};
-use super::{report, whoami};
+use super::{entry, report, whoami};
 use crate::ui::Terminal;
 use crate::ui::progress::Progress;
 
@@ -115,6 +115,7 @@ impl SignIn<'_> {
             environment: self.environment,
             person: self.person,
             wish,
+            command: entry::sign_in_command(self.entry),
             // Addresses on this machine are many clusters'; how they are trusted tells them apart.
             cluster_key: format!("{:?}", self.entry.api_server),
             cluster,

@@ -201,11 +201,9 @@ pub(super) fn signed_in(
 
 /// Nobody is signed in for an entry.
 pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
-    let (whom, words) = match &entry.context {
-        Some(context) => (format!("the context {:?}", printable(context, 100)), printable(context, 100)),
-        None => {
-            (format!("the user {:?}", printable(&entry.user, 100)), format!("--user {}", printable(&entry.user, 100)))
-        }
+    let whom = match &entry.context {
+        Some(context) => format!("the context {:?}", printable(context, 100)),
+        None => format!("the user {:?}", printable(&entry.user, 100)),
     };
     if profile.storage == Storage::None {
         return Error::sign_in_needed(
@@ -215,7 +213,10 @@ pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
             "Leave --token-cache-storage none out of the kubeconfig user's exec.args, then sign in.",
         );
     }
-    Error::sign_in_needed(format!("nobody is signed in for {whom}"), format!("Sign in: kubectl login {words}"))
+    Error::sign_in_needed(
+        format!("nobody is signed in for {whom}"),
+        format!("Sign in: {}", entry::sign_in_command(entry)),
+    )
 }
 
 /// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not

@@ -42,6 +42,8 @@ pub struct LookUp<'a> {
     pub person: &'a dyn Person,
     /// What is wanted of it.
     pub wish: Wish,
+    /// What somebody types to sign in.
+    pub command: String,
     /// What tells the cluster that is asked from every other: how it is reached.
     pub cluster_key: String,
     /// What the cluster makes of the token: the groups it sees; `None` where it does not say. Asked only where it is needed.

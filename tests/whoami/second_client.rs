@@ -64,7 +64,7 @@ fn whoami_asks_nobody_and_names_the_command() {
     let run = case.whoami(&[&JSON[..], &["--groups"], &GRAPH_CLIENT].concat());
     assert_eq!(run.code, Some(0), "{run}");
     assert_all(&object(&run), 201, "cluster");
-    let command = format!("kubectl login --graph-client-id {}", sim::OWN_CLIENT);
+    let command = format!("kubectl login sim --graph-client-id {}", sim::OWN_CLIENT);
     assert_said(&run, &["is not signed in for Microsoft Graph", &command, "they come from the cluster"]);
     assert!(case.world.device_requests().is_empty());
     assert_eq!(clients(&case), [json!(sim::CLIENT)]);

@@ -3,7 +3,7 @@
 
 use kubectl_login::kube::rbac::RoleRef;
 use kubectl_login::kube::review::{Access, Resource, Target};
-use kubectl_login::text::printable;
+use kubectl_login::text::{printable, shell_word};
 
 use super::{Explained, azure, verbs};
 
@@ -12,7 +12,7 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
     let explanation = &explained.explanation;
     let access = &explanation.access;
     if let Some(meant) = verbs::meant(access) {
-        let place = namespace(access).map(|name| format!(" -n {}", quoted(name))).unwrap_or_default();
+        let place = namespace(access).map(|name| format!(" -n {}", shell_word(name))).unwrap_or_default();
         let meant = printable(&meant, 200);
         return vec![format!("What kubectl {} needs: kubectl login whoami --explain {meant}{place}", access.verb)];
     }
@@ -21,15 +21,15 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
     }
     if azure::refuses(&explanation.decision) {
         let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let (role, user) = (azure::role(access), quoted(&explained.who.holder.username));
+        let (role, user) = (azure::role(access), shell_word(&explained.who.holder.username));
         return vec![
             format!(
                 "Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes."
             ),
             format!(
                 "Whoever runs the cluster would type: az role assignment create --role {} --assignee {user} --scope {}",
-                quoted(role),
-                quoted(&format!("CLUSTER_RESOURCE_ID{scope}"))
+                shell_word(role),
+                shell_word(&format!("CLUSTER_RESOURCE_ID{scope}"))
             ),
         ];
     }
@@ -82,18 +82,18 @@ fn commands(explained: &Explained) -> Vec<String> {
     let access = &explanation.access;
     let username = &explained.who.holder.username;
     let user = match username.strip_prefix("system:serviceaccount:") {
-        Some(account) => format!("--serviceaccount={}", quoted(account)),
-        None => format!("--user={}", quoted(username)),
+        Some(account) => format!("--serviceaccount={}", shell_word(account)),
+        None => format!("--user={}", shell_word(username)),
     };
     let (prefix, place) = match namespace(access) {
-        Some(namespace) => ("", format!(" --namespace={}", quoted(namespace))),
+        Some(namespace) => ("", format!(" --namespace={}", shell_word(namespace))),
         None => ("cluster", String::new()),
     };
     if let Some(RoleRef { name, .. }) = &explanation.bindable {
-        let binding = quoted(&format!("{name}-{}", plain(username)));
+        let binding = shell_word(&format!("{name}-{}", plain(username)));
         return vec![format!(
             "Whoever runs the cluster would type: kubectl create rolebinding {binding} --clusterrole={} {user}{place}",
-            quoted(name)
+            shell_word(name)
         )];
     }
     // kubectl makes roles for resource types that the cluster has, and none for everything.
@@ -102,7 +102,7 @@ fn commands(explained: &Explained) -> Vec<String> {
         Target::Resource(resource) => format!("{}-{}", plain(&access.verb), plain(&resource.resource)),
         Target::Path(path) => format!("{}-{}", plain(&access.verb), plain(path)),
     };
-    let binding = quoted(&format!("{role}-{}", plain(username)));
+    let binding = shell_word(&format!("{role}-{}", plain(username)));
     vec![
         format!("Whoever runs the cluster would type: kubectl create {prefix}role {role} {what}{place}"),
         format!("and then: kubectl create {prefix}rolebinding {binding} --{prefix}role={role} {user}{place}"),
@@ -111,15 +111,15 @@ fn commands(explained: &Explained) -> Vec<String> {
 
 /// The flags of `kubectl create role` for exactly this.
 fn role_flags(access: &Access) -> Option<String> {
-    let verb = quoted(&access.verb);
+    let verb = shell_word(&access.verb);
     match &access.target {
-        Target::Path(path) => Some(format!("--verb={verb} --non-resource-url={}", quoted(path))),
+        Target::Path(path) => Some(format!("--verb={verb} --non-resource-url={}", shell_word(path))),
         Target::Resource(Resource { resource, .. }) if resource == "*" => None,
         Target::Resource(Resource { group, resource, subresource, name, .. }) => {
             let group = if group.is_empty() { String::new() } else { format!(".{group}") };
             let sub = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
-            let name = if name.is_empty() { String::new() } else { format!(" --resource-name={}", quoted(name)) };
-            Some(format!("--verb={verb} --resource={}{name}", quoted(&format!("{resource}{group}{sub}"))))
+            let name = if name.is_empty() { String::new() } else { format!(" --resource-name={}", shell_word(name)) };
+            Some(format!("--verb={verb} --resource={}{name}", shell_word(&format!("{resource}{group}{sub}"))))
         }
     }
 }
@@ -131,23 +131,9 @@ fn plain(text: &str) -> String {
     if words.is_empty() { "all".to_owned() } else { words.join("-") }
 }
 
-/// A word for a POSIX shell, fit to be shown.
-fn quoted(word: &str) -> String {
-    let word = printable(word, 300);
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
-    if !word.is_empty() && word.chars().all(is_safe) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_safe_in_a_shell() {
-        assert_eq!(quoted("alice@contoso.example"), "alice@contoso.example");
-        assert_eq!(quoted("bob_x.example#EXT#@contoso"), "'bob_x.example#EXT#@contoso'");
-        assert_eq!(quoted("a'b$(c)"), r"'a'\''b$(c)'");
-    }
 
     #[test]
     fn names_of_objects_are_plain() {

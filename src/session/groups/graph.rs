@@ -114,7 +114,7 @@ impl<'a> Directory<'a> {
         let words = client.map(|client| format!(" --graph-client-id {}", printable(client, 60))).unwrap_or_default();
         Err(Error::failed(
             format!("the sign-in for Microsoft Graph is that of {whose}, and not of the same account"),
-            format!("Sign in with one account for both: kubectl login --force{words}"),
+            format!("Sign in with one account for both: {} --force{words}", self.look_up.command),
         ))
     }
 
@@ -152,9 +152,11 @@ impl<'a> Directory<'a> {
         let next = match (error.kind, error.refusal) {
             _ if is_an_end(&error) => return error,
             (_, Some(Refusal::Consent)) => return self.not_permitted(&error),
-            (Kind::SignInNeeded, _) if is_second => format!("Sign in: kubectl login --graph-client-id {client}"),
+            (Kind::SignInNeeded, _) if is_second => {
+                format!("Sign in: {} --graph-client-id {client}", self.look_up.command)
+            }
             // The session may be as good as ever for the cluster, so that only a sign-in that is insisted on is one.
-            (Kind::SignInNeeded, _) => "Sign in afresh: kubectl login --force".to_owned(),
+            (Kind::SignInNeeded, _) => format!("Sign in afresh: {} --force", self.look_up.command),
             (_, Some(Refusal::SetUp)) => NAME_A_CLIENT.to_owned(),
             _ => return error,
         };
@@ -176,7 +178,8 @@ impl<'a> Directory<'a> {
             ),
             None => NAME_A_CLIENT.to_owned(),
             Some(_) => format!(
-                "Ask your administrator to consent to the delegated permissions {permission} and User.Read for the client of --graph-client-id.\nThen: kubectl login --refresh"
+                "Ask your administrator to consent to the delegated permissions {permission} and User.Read for the client of --graph-client-id.\nThen: {} --refresh",
+                self.look_up.command
             ),
         };
         let number = error.reference.as_deref().and_then(|reference| reference.split(',').next());
