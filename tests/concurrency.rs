@@ -12,8 +12,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Home, PLUGIN, Run, claims, entra, oidc};
+use kubectl_login::environment::Environment;
+use kubectl_login::store::Store;
+use kubectl_login::store::lock::{self, Holder, Patience};
 use rustix::process::{Pid, Signal, kill_process};
-use sim::{Behaviour, OTHER_SERVER, OTHER_TENANT, World};
+use sim::{Behaviour, OTHER_SERVER, OTHER_TENANT, OWN_CLIENT, SERVER, World};
 use waiting::wait_at_the_lock;
 
 const ASK: [&str; 2] = ["--prompt", "always"];
@@ -364,4 +367,25 @@ fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
     leader.end().assert_failed(3, &["declined"]);
     waiter.end().assert_failed(3, &["declined"]);
     assert_eq!(world.device_requests().len(), 1);
+}
+
+#[test]
+fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    home.contexts(&[("one", entra(&world, &["--client-id", OWN_CLIENT]))]);
+    assert_eq!(home.run::<&str>(&[]).code, Some(0));
+    // The cluster's token is there, the one for Graph is not, nor what it brought.
+    let store = Store::open(Some(home.state()), &Environment::default());
+    let (graphs, ..) = store.tokens().into_iter().find(|(_, _, facts)| facts.audience != SERVER).unwrap();
+    fs::remove_file(home.state().join("tokens").join(graphs)).unwrap();
+    fs::remove_file(&home.files("groups")[0]).unwrap();
+    let (session, ..) = store.sessions().remove(0);
+    let mut lock = lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap();
+    let now = chrono::Utc::now().timestamp();
+    lock.announce(&Holder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 5) });
+    let run = home.run::<&str>(&[]);
+    assert!(run.stdout.starts_with("Already signed in"), "{run}");
+    // Whoever has waited to the end says something else.
+    assert!(run.stderr.contains("is waiting for somebody to sign in"), "{run}");
 }
