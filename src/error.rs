@@ -35,6 +35,11 @@ impl Kind {
             Kind::Terminated => 143,
         }
     }
+
+    /// Whether somebody ended the work.
+    pub fn is_an_end(self) -> bool {
+        matches!(self, Kind::Interrupted | Kind::Terminated)
+    }
 }
 
 /// What kind of refusal it is, to whoever has to do something about it.

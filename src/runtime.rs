@@ -1,8 +1,13 @@
 //! The async runtime: made where the network is needed and not before, since a warm call needs none.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
+
+/// Whether this process has listened for signals: they go to whoever listens next, and end nothing by themselves.
+static LISTENS: AtomicBool = AtomicBool::new(false);
 
 /// Runs `work` to its end on this thread.
 ///
@@ -17,42 +22,74 @@ pub fn run<T>(work: impl Future<Output = T>) -> Result<T> {
     Ok(outcome)
 }
 
-/// Like [`run`], for work that may be left where it is when somebody presses Ctrl-C. (Once a sign-in has listened for
+/// Like [`run`], for work that may be left where it is when somebody presses Ctrl-C. (Once this process has listened for
 /// signals, they end nothing by themselves any more.)
 ///
 /// Errors: the system gives no resources, or somebody has ended it.
 pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T> {
     run(async {
+        let interrupted = interrupted();
         tokio::select! {
             biased;
-            kind = interrupted() => Err(Error::new(kind, "interrupted", "Run the command again.")),
+            // An answer that has come is taken in before anything else: there may be a new refresh token in it.
             outcome = work => Ok(outcome),
+            kind = interrupted => Err(ended(kind)),
         }
     })?
 }
 
-/// Ends when somebody presses Ctrl-C or ends this process politely: with what that means.
+/// Whether somebody has ended this process where it does not run anything async: between two tries at a lock, say.
+///
+/// Errors: they have, since signals end nothing by themselves any more.
+pub fn check_interrupted() -> Result<()> {
+    if !LISTENS.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    run(async {
+        let interrupted = interrupted();
+        // A signal waits in the system's hands until a runtime asks for it.
+        tokio::time::timeout(Duration::from_millis(1), interrupted).await
+    })?
+    .map_or(Ok(()), |kind| Err(ended(kind)))
+}
+
+fn ended(kind: Kind) -> Error {
+    Error::new(kind, "interrupted", "Run the command again.")
+}
+
+/// Ends when somebody presses Ctrl-C or ends this process politely: with what that means. From the call on, no signal is
+/// missed; it has to be made within [`run`].
 #[cfg(unix)]
-pub async fn interrupted() -> Kind {
+pub fn interrupted() -> impl Future<Output = Kind> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        // Without handlers the signals end the process by themselves.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => Kind::Interrupted,
-        _ = terminate.recv() => Kind::Terminated,
-        _ = hangup.recv() => Kind::Terminated,
+    LISTENS.store(true, Ordering::Relaxed);
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
+            // Without handlers the signals end the process by themselves.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => Kind::Interrupted,
+            _ = terminate.recv() => Kind::Terminated,
+            _ = hangup.recv() => Kind::Terminated,
+        }
     }
 }
 
-/// Ends when somebody presses Ctrl-C: with what that means.
+/// Ends when somebody presses Ctrl-C: with what that means. From the call on, none is missed; it has to be made within
+/// [`run`].
 #[cfg(not(unix))]
-pub async fn interrupted() -> Kind {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => Kind::Interrupted,
-        Err(_) => std::future::pending().await,
+pub fn interrupted() -> impl Future<Output = Kind> {
+    LISTENS.store(true, Ordering::Relaxed);
+    let ctrl_c = tokio::signal::windows::ctrl_c();
+    async move {
+        match ctrl_c {
+            Ok(mut ctrl_c) => {
+                ctrl_c.recv().await;
+                Kind::Interrupted
+            }
+            Err(_) => std::future::pending().await,
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::paths;
 use crate::profile::Profile;
+use crate::runtime;
 use crate::store::Store;
 use crate::store::files;
 use crate::store::layout::LOCKS;
@@ -55,6 +56,8 @@ impl Coordination {
     /// Takes the session's lock. Whoever has a good token does not wait long, and whoever could not ask a person does
     /// not wait for somebody else's. `on_wait` is called when a wait that brings something has lasted three
     /// seconds, and again with every other holder and every other thing that one does.
+    ///
+    /// Errors: the wait has come to an end, or somebody has ended it.
     pub(super) fn lock(
         &self,
         can_ask: bool,
@@ -69,7 +72,12 @@ impl Coordination {
             shown: (None, Duration::ZERO),
             told: None,
         };
+        let mut ended = Ok(());
         let taken = lock::acquire(&folder.join(LOCKS).join(&self.session), |holder, waited| {
+            ended = runtime::check_interrupted();
+            if ended.is_err() {
+                return Patience::GiveUp;
+            }
             let decision = patience.decide(holder, waited, Utc::now().timestamp());
             let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
@@ -85,6 +93,7 @@ impl Coordination {
             }
             decision
         });
+        ended?;
         match taken {
             Ok(lock) => Ok(Held(Some(lock))),
             // No lock can be had here (a file system without locks, say): better to work alone than not at all.

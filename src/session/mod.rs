@@ -212,7 +212,7 @@ impl<'a> Road<'a> {
         };
         let mut lock = match place.lock(can_ask, self.good(&before).is_some(), &on_wait) {
             Ok(lock) => lock,
-            Err(error) => return self.good(&before).map(|token| self.as_remembered(token)).ok_or(error.into()),
+            Err(error) => return self.or_good(&before, error.into()),
         };
 
         // Somebody else may have done the work while this process waited.
@@ -222,7 +222,6 @@ impl<'a> Road<'a> {
         {
             return Ok(self.as_remembered(token));
         }
-        let or_good = |failed: Failed| self.good(&memory).map(|token| self.as_remembered(token)).ok_or(failed);
         // ... or have failed at it.
         let notes = place.outcomes.read();
         let wanted = &self.identity.token;
@@ -231,7 +230,7 @@ impl<'a> Road<'a> {
         if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking())
             && (good.is_some() || !outcome.is_of_a_courtesy())
         {
-            return or_good(place.outcomes.share(outcome, &caller).into());
+            return self.or_good(&memory, place.outcomes.share(outcome, &caller).into());
         }
         let may_ask = || match (shared.filter(|outcome| outcome.is_about_asking()), self.insist.typed) {
             // Somebody typed this just now: however it ended elsewhere, here they are.
@@ -252,11 +251,19 @@ impl<'a> Road<'a> {
                 }
                 Ok(obtained)
             }
-            Err(WorkFailure::Told(failed)) => or_good(failed),
+            Err(WorkFailure::Told(failed)) => self.or_good(&memory, failed),
             Err(WorkFailure::New { error, stickiness }) => {
                 place.outcomes.record(&error, stickiness, wanted, good.is_some(), &caller);
-                or_good(error.into())
+                self.or_good(&memory, error.into())
             }
+        }
+    }
+
+    /// What comes of a failure where there is a token that will do. Whoever ended the work wants none.
+    fn or_good(&self, memory: &Memory, failed: Failed) -> Result<Obtained, Failed> {
+        match self.good(memory) {
+            Some(token) if !failed.error.kind.is_an_end() => Ok(self.as_remembered(token)),
+            _ => Err(failed),
         }
     }
 

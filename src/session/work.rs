@@ -71,7 +71,11 @@ enum Refreshed {
 
 impl Work<'_, '_> {
     pub(super) fn run(self) -> Result<Obtained, WorkFailure> {
-        runtime::run(self.work()).map_err(WorkFailure::passing)?
+        // Whoever ends this process ends it for nobody who waits.
+        runtime::run_until_interrupted(self.work()).map_err(|error| match error.kind.is_an_end() {
+            true => WorkFailure::Told(error.into()),
+            false => WorkFailure::passing(error),
+        })?
     }
 
     async fn work(self) -> Result<Obtained, WorkFailure> {
