@@ -90,7 +90,7 @@ fn the_groups_of_somebody_else_are_refused() {
     case.world.sign_in_as(BOB);
     let run = case.home.run(&[] as &[&str]);
     assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
-    assert_said(&run, &[BOB, "not of the same account", "\nNext: ", "kubectl login --force --graph-client-id"]);
+    assert_said(&run, &[BOB, "not of the same account", "\nNext: ", "kubectl login sim --force --graph-client-id"]);
     assert!(!run.stdout.contains("from Microsoft Graph"), "{run}");
     case.world.set_groups(300);
     let whoami = case.json(&["--refresh"]);

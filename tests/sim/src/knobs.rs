@@ -97,12 +97,12 @@ impl World {
         self.shared.lock().settings.client_secret = secret.map(str::to_owned);
     }
 
-    /// How often [`Behaviour::ServerError`] shows; once unless set.
+    /// How often [`crate::Behaviour::ServerError`] shows; once unless set.
     pub fn set_server_error_times(&self, times: u32) {
         self.shared.lock().settings.server_error_times = times;
     }
 
-    /// How late [`Behaviour::DelayToken`] answers; a second unless set.
+    /// How late [`crate::Behaviour::DelayToken`] answers; a second unless set.
     pub fn set_token_delay(&self, delay: Duration) {
         self.shared.lock().settings.token_delay = delay;
     }
