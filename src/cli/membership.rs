@@ -6,7 +6,7 @@ use kubectl_login::error::Result;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::session::groups::{Known, LookUp, Wish, difference, is_an_end};
+use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{How, Obtained};
 use kubectl_login::store::Store;
@@ -45,7 +45,7 @@ impl SignIn<'_> {
         let progress = Progress::of("groups", self.environment);
         let of_cluster = || match cluster.review() {
             Ok(review) => Ok(Some(review.groups.clone())),
-            Err(error) if is_an_end(&error) => Err(error),
+            Err(error) if error.kind.is_an_end() => Err(error),
             Err(_) => Ok(None),
         };
         self.look_up(wish, &of_cluster, &|count| progress.at(count)).groups(subject)

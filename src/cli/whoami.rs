@@ -15,7 +15,7 @@ use kubectl_login::kube::review::Review;
 use kubectl_login::oauth::subject::Subject;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::runtime;
-use kubectl_login::session::groups::{Known, Wish, is_an_end};
+use kubectl_login::session::groups::{Known, Wish};
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, Insist, Obtained, Road};
 use kubectl_login::store::SessionFacts;
@@ -94,7 +94,7 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     };
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
-        Err(error) if is_an_end(&error) => return Err(error.into()),
+        Err(error) if error.kind.is_an_end() => return Err(error.into()),
         Err(error) => {
             report::warn(&error);
             None

@@ -16,7 +16,7 @@ use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
 use super::{Insist, Road};
 use crate::environment::Environment;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::oauth::subject::{GroupsClaim, Subject};
 use crate::oauth::userinfo;
@@ -105,7 +105,7 @@ impl LookUp<'_> {
         if self.wish.names && is_entra && known.groups.items.iter().any(|group| group.name.is_none()) {
             match directory.name(&mut known.groups.items) {
                 Ok(()) => self.remember(subject, &known),
-                Err(error) if is_an_end(&error) => return Err(error),
+                Err(error) if error.kind.is_an_end() => return Err(error),
                 Err(error) => known.nameless = Some(error),
             }
         }
@@ -170,7 +170,7 @@ impl LookUp<'_> {
                 known.reason = found.cut_short;
                 Ok(known)
             }
-            Err(error) if is_an_end(&error) => Err(error),
+            Err(error) if error.kind.is_an_end() => Err(error),
             Err(error) => Ok(Known::nothing(false, Some(error))),
         }
     }
@@ -186,7 +186,7 @@ impl LookUp<'_> {
                     "If the groups stand in another claim, name it with --groups-claim.\nFor Entra ID use --tenant-id, --client-id and --server-id instead of the flags of OpenID Connect.",
                 )),
             )),
-            Err(error) if is_an_end(&error) => Err(error),
+            Err(error) if error.kind.is_an_end() => Err(error),
             Err(error) => Ok(Known::nothing(false, Some(error))),
         }
     }
@@ -265,9 +265,4 @@ pub fn difference<'g>(before: &'g [Group], after: &'g [Group]) -> (Vec<&'g Group
         groups.iter().filter(|group| !others.contains(group.id.as_str())).collect::<Vec<_>>()
     };
     (only(after, &old), only(before, &new))
-}
-
-/// Whether somebody ended the work.
-pub fn is_an_end(error: &Error) -> bool {
-    matches!(error.kind, Kind::Interrupted | Kind::Terminated)
 }

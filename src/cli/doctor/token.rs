@@ -3,7 +3,6 @@
 use chrono::Utc;
 use kubectl_login::entra::tenant;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Kind;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Network, Profile, Provider, TokenKind};
 use kubectl_login::secret::Secret;
@@ -46,7 +45,7 @@ pub(super) fn obtain(
             let how = if insist.on_refresh { "got without asking anybody" } else { "at hand" };
             Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
         }
-        Err(failed) if matches!(failed.error.kind, Kind::Interrupted | Kind::Terminated) => Err(failed),
+        Err(failed) if failed.error.kind.is_an_end() => Err(failed),
         Err(failed) => {
             let finding = Finding::from(failed.error);
             Ok(match at_hand() {

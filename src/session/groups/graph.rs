@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use url::Url;
 
-use super::{LookUp, is_an_end};
+use super::LookUp;
 use crate::entra::cloud;
 use crate::entra::graph::{self, Found, Graph, GraphError, Member};
 use crate::error::{Error, Kind, Refusal, Result};
@@ -150,7 +150,7 @@ impl<'a> Directory<'a> {
         let client = printable(&profile.client_id, 60);
         let is_second = self.look_up.profile.groups.graph_client.is_some();
         let next = match (error.kind, error.refusal) {
-            _ if is_an_end(&error) => return error,
+            _ if error.kind.is_an_end() => return error,
             (_, Some(Refusal::Consent)) => return self.not_permitted(&error),
             (Kind::SignInNeeded, _) if is_second => {
                 format!("Sign in: {} --graph-client-id {client}", self.look_up.command)
