@@ -16,7 +16,7 @@ use browser::{BOTH, Issuer, SignIn, get};
 use common::{AKS, Home, Run, at_once, entra};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::{Value, json};
-use sim::{Behaviour, Request, World};
+use sim::{Behaviour, Request, Step, World};
 
 /// A challenge. In base64 there is a letter in it that the alphabets differ in.
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1?>~"}}}"#;
@@ -232,6 +232,37 @@ fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_re
     assert_all_carry(&world, &wanted);
     login(&home, &["--force"]);
     assert_all_carry(&world, &None);
+}
+
+#[test]
+fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
+    for suberror in ["basic_action", "bad_token"] {
+        let (world, home) = (World::start(), Home::new());
+        world.set_groups(250);
+        world.refuse(Step::Refresh, json!({ "error": "invalid_grant", "suberror": suberror, "claims": CLAIMS }));
+        home.contexts(&[("one", entra(&world, &["--client-id", sim::OWN_CLIENT]))]);
+        // The cluster's token is good; the one for Graph is refused.
+        let run = login(&home, &[]);
+        assert!(run.stderr.contains("kubectl login"), "{run}");
+        world.reset_requests();
+        login(&home, &[]);
+        let sign_in = world.device_requests();
+        assert!(sign_in.len() == 1 && claims(&sign_in[0]) == parsed(CLAIMS), "{suberror}: {sign_in:?}");
+    }
+}
+
+#[test]
+fn a_login_tries_the_refresh_token_with_the_challenge_before_it_asks() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.refuse_unless_claims(Step::Refresh, json!({ "error": "interaction_required", "claims": CLAIMS }));
+    home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &[]);
+    assert_all_carry(&world, &None);
+    let run = login(&home, &[]);
+    assert!(run.stdout.starts_with("Still signed in"), "{run}");
+    assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"]);
+    // That has answered it.
+    let run = login(&home, &[]);
+    assert!(run.stdout.starts_with("Already signed in"), "{run}");
 }
 
 #[test]

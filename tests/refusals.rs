@@ -144,7 +144,10 @@ fn a_refused_refresh_has_its_message() {
                      request is 36000.";
     let cases = [
         ("refresh-frequency", refusal("invalid_grant", "token_expired", 70043, frequency)),
+        ("refresh-second-factor", second_factor()),
         ("refresh-blocked", blocked()),
+        ("refresh-not-assigned", refusal("invalid_grant", "", 50105, "The signed in user is not assigned to a role.")),
+        ("refresh-tenant", refusal("invalid_request", "", 90002, "Tenant 'contoso.exmaple' not found.")),
         ("refresh-tracked", tracked("bad_token")),
         ("refresh-transient", refusal("temporarily_unavailable", "", 90055, "Too many requests.")),
     ];
@@ -298,6 +301,87 @@ fn whoever_insists_gets_another_code() {
     let run = home.run(&["prod", "--force"]);
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(server.asked().len(), 5);
+}
+
+#[test]
+fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
+    let cases = [
+        ("invalid_grant", 50057, 4, "administrator"),
+        ("invalid_grant", 65002, 4, "--client-id"),
+        ("unauthorized_client", 700_016, 1, "--client-id"),
+        ("invalid_client", 7_000_218, 1, "public client"),
+    ];
+    at_once(cases, |(error, number, code, step)| {
+        let (server, home) = signed_in(vec![refused(&refusal(error, "", number, "No."))]);
+        home.contexts(&[("prod", args(&server, &[]))]);
+        for run in [get_token(&server, &home, &NEVER), home.run(&["--refresh", "--prompt", "never"])] {
+            run.assert_failed(code, &[&format!("AADSTS{number}"), step, "For the help desk: "]);
+            assert!(!run.stderr.contains("somebody has to sign in"), "{run}");
+        }
+        assert_eq!(asked(&server), ["refresh", "refresh"]);
+    });
+}
+
+/// A home with one context, whose token is good for an hour, at a tenant that answers so from then on.
+fn with_a_good_token(answers: Vec<Line>) -> (Scripted, Home) {
+    let (server, home) = signed_in(answers);
+    home.contexts(&[("prod", args(&server, &[]))]);
+    home.leave(3600);
+    (server, home)
+}
+
+/// `kubectl login`, and how it begins to answer.
+#[track_caller]
+fn assert_login(home: &Home, beginning: &str) {
+    let run = home.run::<&str>(&[]);
+    assert!(run.code == Some(0) && run.stdout.starts_with(beginning), "{run}");
+}
+
+#[test]
+fn whoever_is_told_to_sign_in_and_does_is_asked() {
+    let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
+    let inactive = refusal("invalid_grant", "", 700_082, "The refresh token has expired due to inactivity.");
+    let cases = [(dead, false), (inactive, true), (second_factor(), true)];
+    at_once(cases, |(body, is_tried_again)| {
+        let again = if is_tried_again { vec![refused(&body)] } else { vec![] };
+        let (server, home) = with_a_good_token(
+            [vec![refused(&body)], again, vec![device("http://127.0.0.1:1"), tokens("second")]].concat(),
+        );
+        home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &["kubectl login --prompt always"]);
+        // Programs go on with the token that there is.
+        assert_eq!(get_token(&server, &home, &NEVER).token(), "first");
+        assert_login(&home, "Signed in");
+        assert_eq!(asked(&server)[1..], [&["refresh"][..usize::from(is_tried_again)], &["code", "other"]].concat());
+        assert_login(&home, "Already signed in");
+        assert_eq!(get_token(&server, &home, &NEVER).token(), "second");
+    });
+}
+
+#[test]
+fn a_token_that_ends_soon_does_not_keep_whoever_types_login_from_being_asked() {
+    let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
+    let (_server, home) = with_a_good_token(vec![refused(&dead), device("http://127.0.0.1:1"), tokens("second")]);
+    home.leave(ENDING);
+    assert_login(&home, "Signed in");
+}
+
+#[test]
+fn a_refresh_that_works_again_settles_a_refusal() {
+    let enrol = refusal("interaction_required", "", 50079, "Enrol.");
+    let (server, home) = with_a_good_token(vec![refused(&enrol), tokens("second")]);
+    home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &["AADSTS50079"]);
+    assert_eq!(get_token(&server, &home, &["--force-refresh"]).token(), "second");
+    assert_login(&home, "Already signed in");
+    assert_eq!(asked(&server), ["refresh", "refresh"]);
+}
+
+#[test]
+fn what_an_administrator_has_to_settle_leaves_login_as_it_was() {
+    let not_assigned = refusal("invalid_grant", "", 50105, "Not assigned.");
+    let (server, home) = with_a_good_token(vec![refused(&not_assigned)]);
+    home.run(&["--refresh", "--prompt", "never"]).assert_failed(4, &["AADSTS50105"]);
+    assert_login(&home, "Already signed in");
+    assert_eq!(asked(&server), ["refresh"]);
 }
 
 #[test]

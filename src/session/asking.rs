@@ -10,7 +10,7 @@ use super::issuer::{self, Issuer};
 use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
 use crate::profile::{Method, Provider, Storage};
 use crate::runtime;
@@ -20,21 +20,29 @@ use crate::store::records::Keeper;
 use crate::store::{SessionFacts, SessionRecord, TokenRecord};
 
 impl Work<'_, '_> {
-    /// Has a person sign in; `challenge` is what the issuer asked for just now.
+    /// Has a person sign in, for `reason`; `challenge` is what the issuer asked for just now.
     pub(super) async fn sign_in(
         self,
-        reason: Option<String>,
+        reason: Option<Error>,
         scopes: Vec<String>,
         challenge: Option<Challenge>,
     ) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
         if let Reach::Nobody { why, way_on } = person.reach() {
+            // A refusal whose own words lead further is not for a sign-in to settle.
+            if let Some(error) = reason.as_ref().filter(|error| error.kind != Kind::SignInNeeded) {
+                return Err(WorkFailure::nobody(error.clone()));
+            }
             let way_on = match self.unreadable {
                 Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
                 _ => way_on,
             };
-            return Err(WorkFailure::nobody(nobody(&profile.provider, reason.as_deref(), &why, &way_on)));
+            return Err(WorkFailure::nobody(nobody(&profile.provider, reason, &why, &way_on)));
         }
+        let reason = reason.map(|error| match error.reference {
+            Some(reference) => format!("{} [{reference}]", error.what),
+            None => error.what,
+        });
         (self.may_ask)().map_err(WorkFailure::Told)?;
         let (keeper, trouble) = match profile.storage {
             Storage::None => (None, None),
@@ -151,6 +159,7 @@ async fn take_in(
         account: who.account.clone(),
         method: method.name(&profile.provider).to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
+        refused: false,
     };
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
@@ -182,8 +191,9 @@ async fn take_in(
     Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home }, kept))
 }
 
-fn nobody(provider: &Provider, reason: Option<&str>, why: &str, way_on: &str) -> Error {
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+fn nobody(provider: &Provider, reason: Option<Error>, why: &str, way_on: &str) -> Error {
+    let (reason, reference) =
+        reason.map_or_else(Default::default, |error| (format!(" ({})", error.what), error.reference));
     let unattended = match provider {
         Provider::Entra { .. } => {
             "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn."
@@ -194,6 +204,7 @@ fn nobody(provider: &Provider, reason: Option<&str>, why: &str, way_on: &str) ->
         format!("somebody has to sign in{reason}, and nobody can be asked here: {why}"),
         format!("{way_on}\n{unattended}"),
     )
+    .with_reference(reference)
 }
 
 fn no_keyring(error: &HomeError) -> Error {

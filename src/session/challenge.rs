@@ -1,7 +1,9 @@
 //! The claims challenge that a session's next sign-in has to answer: given by hand, in the refusal just now, or in one
 //! that another process met.
 //!
-//! Refreshes carry what was given by hand and nothing else: whatever stood in the way the last time may be gone.
+//! Refreshes carry what was given by hand and nothing else: whatever stood in the way the last time may be gone. Those
+//! of a typed `kubectl login` carry all of it: what was asked for may have been for another token than the one that they
+//! bring, and somebody is there should that take a sign-in.
 
 use chrono::TimeDelta;
 
@@ -20,6 +22,11 @@ impl Road<'_> {
             (Some(given), Some(asked_for)) => Some(given.and(asked_for)),
             (given, asked_for) => given.or(asked_for),
         }
+    }
+
+    /// What a refresh has to answer.
+    pub(super) fn challenge_of_refresh(&self) -> Option<Challenge> {
+        if self.insist.typed { self.open_challenge(None) } else { self.challenge.clone() }
     }
 
     /// Remembers what the next sign-in has to bring.

@@ -304,7 +304,17 @@ impl<'a> Road<'a> {
         self.store.keep_token(keeper, &self.identity.token, &facts, &grant.token)
     }
 
+    /// Whether the issuer has said that somebody has to sign in, and nothing has settled that since.
+    fn is_due_for_a_sign_in(&self) -> bool {
+        let session = self.store.session(&self.identity.session).found();
+        session.is_some_and(|(facts, ..)| facts.refused) || self.open_challenge(None).is_some()
+    }
+
     fn insists(&self) -> bool {
-        self.insist.on_refresh || self.insist.on_sign_in || self.challenge.is_some()
+        self.insist.on_refresh
+            || self.insist.on_sign_in
+            || self.challenge.is_some()
+            // Whoever was told to sign in and does is not sent away with the token that is left.
+            || (self.insist.typed && self.is_due_for_a_sign_in())
     }
 }

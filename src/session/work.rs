@@ -12,10 +12,10 @@ use super::outcome::Stickiness;
 use super::{Failed, How, Obtained, Road};
 use crate::entra::refusals::{self, Refusal};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::answer::Class;
+use crate::oauth::answer::{Class, ErrorAnswer};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::client::Failure;
-use crate::profile::{Method, Provider};
+use crate::profile::{Method, Provider, TokenKind};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::signin::{self};
@@ -65,8 +65,9 @@ impl WorkFailure {
 /// What comes of a try to refresh.
 enum Refreshed {
     Done(Obtained),
-    /// A person has to sign in, and why; and what that has to bring, where the issuer has said so.
-    SignIn(String, Option<Challenge>),
+    /// A person has to sign in, and why: in words of ours, or the refusal; and what that has to bring, where the issuer
+    /// has said so.
+    SignIn(Error, Option<Challenge>),
 }
 
 impl Work<'_, '_> {
@@ -94,9 +95,9 @@ impl Work<'_, '_> {
                         );
                         return Err(WorkFailure::passing(error));
                     }
-                    None => reason = Some("the last sign-in has ended".to_owned()),
+                    None => reason = Some(sign_in("the last sign-in has ended")),
                     Some(_) if !self.covers(&record) => {
-                        reason = Some("this cluster asks for more scopes than the last sign-in gave".to_owned());
+                        reason = Some(sign_in("this cluster asks for more scopes than the last sign-in gave"));
                     }
                     Some(token) => match self.refresh(token.clone(), facts, &record, &keeper).await? {
                         Refreshed::Done(obtained) => return Ok(obtained),
@@ -110,24 +111,22 @@ impl Work<'_, '_> {
                     scopes.dedup();
                 }
             }
-            Recall::Unreadable(error) => reason = Some(format!("the remembered sign-in cannot be read: {error}")),
+            Recall::Unreadable(error) => {
+                reason = Some(sign_in(format!("the remembered sign-in cannot be read: {error}")));
+            }
             Recall::Absent => {
-                reason = self.unreadable.as_ref().map(|error| format!("the remembered token cannot be read: {error}"));
+                let unreadable = |error| sign_in(format!("the remembered token cannot be read: {error}"));
+                reason = self.unreadable.as_ref().map(unreadable);
             }
         }
-        if let Some(challenge) = &challenge
-            && self.road.is_wanted()
-        {
-            self.road.note_challenge(challenge);
-        }
-        if self.good.is_some() {
+        // A refusal just now may be one that somebody who types `kubectl login` insists on settling.
+        if self.good.is_some() && !self.road.insists() {
             // The token in hand is good for another while: nobody is disturbed yet.
-            let why = reason.unwrap_or_else(|| "no sign-in is remembered".to_owned());
-            return Err(WorkFailure::passing(Error::sign_in_needed(why, "Sign in again: kubectl login")));
+            return Err(WorkFailure::passing(reason.unwrap_or_else(|| sign_in("no sign-in is remembered"))));
         }
         if self.road.insist.on_silence {
-            let why = reason.unwrap_or_else(|| "nobody is signed in".to_owned());
-            return Err(WorkFailure::Told(Error::sign_in_needed(why, "Sign in: kubectl login").into()));
+            // Told to whoever insists, and to nobody who waits: they may be free to ask.
+            return Err(WorkFailure::Told(reason.unwrap_or_else(|| sign_in("nobody is signed in")).into()));
         }
         self.sign_in(reason, scopes, challenge).await
     }
@@ -157,7 +156,7 @@ impl Work<'_, '_> {
 
         let mut issuer =
             Issuer::open(profile, self.road.store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
-        issuer.client.challenge.clone_from(&self.road.challenge);
+        issuer.client.challenge = self.road.challenge_of_refresh();
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
             // Without scopes the answer has those of the session (RFC 6749 6).
@@ -166,45 +165,43 @@ impl Work<'_, '_> {
         let granted = match issuer.client.refresh(&token, &scopes, left()).await {
             Ok(granted) => granted,
             Err(failure) => {
-                let began_with_a_code = matches!(profile.provider, Provider::Entra { .. })
-                    && facts.method == Method::DeviceCode.name(&profile.provider);
-                if let Failure::Refused(answer) = &failure
-                    && refusals::ends_the_session(answer)
-                    && self.road.is_wanted()
-                {
-                    // Never to be presented again (and `status` should not promise it).
-                    let without_codes = refusals::is_tracked(answer);
-                    let record = SessionRecord { refresh_token: None, without_codes, ..record.clone() };
-                    note_down(self.road.keep_session(keeper, &SessionFacts { refreshable: false, ..facts }, &record));
-                }
+                let error = self.words(&failure, &facts);
                 let challenge = match &failure {
-                    Failure::Refused(answer) => Challenge::in_refusal(answer),
+                    Failure::Refused(answer) => self.learn(answer, &error, facts, record, keeper),
                     _ => None,
                 };
-                let refused = self.refused_refresh(&failure, began_with_a_code);
-                return refused.map(|why| Refreshed::SignIn(why, challenge));
+                return match self.leads_to_a_sign_in(&failure) {
+                    // Told to whoever insists, and to nobody who waits: they may be free to ask.
+                    _ if self.road.insist.on_silence => Err(WorkFailure::Told(error.into())),
+                    true => Ok(Refreshed::SignIn(error, challenge)),
+                    false => Err(WorkFailure::passing(error)),
+                };
             }
         };
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
             let _ = self.road.store.forget_session(&self.road.identity.session);
-            return Ok(Refreshed::SignIn("the issuer answered for another account".to_owned(), None));
+            return Ok(Refreshed::SignIn(sign_in("the issuer answered for another account"), None));
         }
         facts.account = facts.account.or(who.account);
+        let was_refused = facts.refused;
+        // What this program was given for itself does not say that the cluster's tokens are to be had again.
+        facts.refused &= profile.token_kind == TokenKind::Own;
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
-        let rotated = grant::refresh_token(&granted).is_none_or(|refresh_token| {
-            if !self.road.is_wanted() {
-                return false;
-            }
-            let record = SessionRecord { refresh_token: Some(refresh_token), ..record.clone() };
-            note_down(self.road.keep_session(keeper, &facts, &record))
-        });
+        let new = grant::refresh_token(&granted);
+        let rotated = (new.is_none() && facts.refused == was_refused) || {
+            let record = SessionRecord { refresh_token: Some(new.unwrap_or(token)), ..record.clone() };
+            self.road.is_wanted() && note_down(self.road.keep_session(keeper, &facts, &record))
+        };
+        if issuer.client.challenge.is_some() {
+            self.road.forget_challenge();
+        }
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
-                return Ok(Refreshed::SignIn("the issuer gives no ID token without a new sign-in".to_owned(), None));
+                return Ok(Refreshed::SignIn(sign_in("the issuer gives no ID token without a new sign-in"), None));
             }
             Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
@@ -219,41 +216,75 @@ impl Work<'_, '_> {
         }))
     }
 
-    /// A refresh that brought nothing: why a person has to sign in, or the error it is.
-    fn refused_refresh(&self, failure: &Failure, began_with_a_code: bool) -> Result<String, WorkFailure> {
+    /// Draws the lessons from the refusal of a refresh: what is never to be presented again, whether a sign-in is the
+    /// remedy, and what that has to bring, which comes back.
+    fn learn(
+        &self,
+        answer: &ErrorAnswer,
+        error: &Error,
+        facts: SessionFacts,
+        record: &SessionRecord,
+        keeper: &Keeper,
+    ) -> Option<Challenge> {
+        let challenge = Challenge::in_refusal(answer);
+        if !self.road.is_wanted() {
+            return challenge;
+        }
+        let ends = refusals::ends_the_session(answer);
+        // Whatever this program may not ask for itself, the cluster's tokens have nothing to do with it.
+        let is_ours = self.road.profile.token_kind == TokenKind::Own && refusals::class_of(answer) == Refusal::Consent;
+        let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_ours);
+        if ends || refused != facts.refused {
+            let facts = SessionFacts { refused, refreshable: facts.refreshable && !ends, ..facts };
+            let record = SessionRecord {
+                refresh_token: record.refresh_token.clone().filter(|_| !ends),
+                without_codes: refusals::is_tracked(answer),
+                ..record.clone()
+            };
+            note_down(self.road.keep_session(keeper, &facts, &record));
+        }
+        if let Some(challenge) = &challenge {
+            self.road.note_challenge(challenge);
+        }
+        challenge
+    }
+
+    /// The words for a refresh that brought nothing. Where a sign-in is the remedy, their kind says so.
+    fn words(&self, failure: &Failure, facts: &SessionFacts) -> Error {
+        let provider = &self.road.profile.provider;
         let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
-        let sign_in_helps = match failure {
+        let Failure::Refused(answer) = failure else { return error };
+        let began_with_a_code =
+            matches!(provider, Provider::Entra { .. }) && facts.method == Method::DeviceCode.name(provider);
+        if refusals::is_tracked(answer) {
             // Whoever would be shown a code is told of the other way instead.
+            error.kind = if self.would_show_a_code() { Kind::Refused } else { Kind::SignInNeeded };
+            error.next = self.without_a_code().to_owned();
+        } else if answer.error == "invalid_request" && answer.numbers().is_empty() {
+            // Dex says this of a refresh token that has ended, for invalid_grant (RFC 6749 5.2). Should the request be at
+            // fault after all, the sign-in is going to say so.
+            (error.kind, error.next) = (Kind::SignInNeeded, Refusal::SignInAgain.next().to_owned());
+        } else if began_with_a_code && refusals::is_about_codes(answer) && error.kind != Kind::SignInNeeded {
+            error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
+        }
+        error
+    }
+
+    /// Whether somebody is asked after a refresh that brought nothing.
+    fn leads_to_a_sign_in(&self, failure: &Failure) -> bool {
+        match failure {
             Failure::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
             Failure::Refused(answer) => match answer.class() {
                 Class::GrantDead | Class::PersonNeeded => true,
                 // A number may say that it passes; nobody is disturbed for that.
                 Class::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
                 Class::Policy | Class::Transient => false,
-                // Dex says this of a refresh token that has ended, for invalid_grant (RFC 6749 5.2). Should the request be at
-                // fault after all, the sign-in is going to say so.
                 Class::SetUp if answer.error == "invalid_request" => true,
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
                 _ => self.road.insist.typed,
             },
             Failure::Malformed(_) => self.road.insist.typed,
             Failure::Trouble(_) | Failure::NotOAuth(_) => false,
-        };
-        if let (Failure::Refused(answer), false) = (failure, sign_in_helps) {
-            if refusals::is_tracked(answer) {
-                (error.kind, error.next) = (Kind::Refused, self.without_a_code().to_owned());
-            } else if began_with_a_code && refusals::is_about_codes(answer) {
-                error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
-            }
-        }
-        if self.road.insist.on_silence {
-            // Told to whoever insists, and to nobody who waits: they may be free to ask.
-            return Err(WorkFailure::Told(error.into()));
-        }
-        match (sign_in_helps, &error.reference) {
-            (false, _) => Err(WorkFailure::passing(error)),
-            (true, Some(reference)) => Ok(format!("{} [{reference}]", error.what)),
-            (true, None) => Ok(error.what),
         }
     }
 
@@ -281,6 +312,11 @@ impl Work<'_, '_> {
     pub(super) fn freshness(&self) -> Freshness {
         if self.road.insist.typed { Freshness::Now } else { Freshness::Remembered }
     }
+}
+
+/// Why a person has to sign in, where no refusal says so.
+fn sign_in(why: impl Into<String>) -> Error {
+    Error::sign_in_needed(why, "Sign in: kubectl login")
 }
 
 /// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)

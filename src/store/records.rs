@@ -36,6 +36,9 @@ pub struct SessionFacts {
     pub method: String,
     /// Whether there is a refresh token.
     pub refreshable: bool,
+    /// Whether a refresh was refused, a sign-in is the remedy, and neither has worked since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// The sealed part of a session.
