@@ -239,7 +239,10 @@ fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
     for suberror in ["basic_action", "bad_token"] {
         let (world, home) = (World::start(), Home::new());
         world.set_groups(250);
-        world.refuse(Step::Refresh, json!({ "error": "invalid_grant", "suberror": suberror, "claims": CLAIMS }));
+        world.refuse_unless_claims(
+            Step::Refresh,
+            json!({ "error": "invalid_grant", "suberror": suberror, "claims": CLAIMS }),
+        );
         home.contexts(&[("one", entra(&world, &["--client-id", sim::OWN_CLIENT]))]);
         // The cluster's token is good; the one for Graph is refused.
         let run = login(&home, &[]);

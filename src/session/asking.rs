@@ -173,7 +173,9 @@ async fn take_in(
     let kept = match (&grant, keeper) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
         // What somebody else obtained goes first: no crash leaves it with this sign-in.
-        (_, Some(keeper)) => road.part_with_others(&record).and_then(|()| road.keep_session(keeper, &facts, &record)),
+        (_, Some(keeper)) => {
+            road.part_with_others(&facts, &record).and_then(|()| road.keep_session(keeper, &facts, &record))
+        }
     };
     let grant = grant.map_err(|unusable| {
         WorkFailure::passing(match unusable {

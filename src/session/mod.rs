@@ -281,14 +281,15 @@ impl<'a> Road<'a> {
         self.store.has_session(&self.identity.session)
     }
 
-    /// Forgets what was obtained in the session so far, unless whoever signed in now is known to be the same person.
-    fn part_with_others(&self, now: &SessionRecord) -> std::io::Result<()> {
+    /// Forgets what was obtained in the session so far, unless whoever signed in now is known to be the same person, by
+    /// subject and by name.
+    fn part_with_others(&self, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
         let session = &self.identity.session;
-        let before = self.store.session(session).found().and_then(|(_, record, _)| record.subject);
-        if before.is_some() && before == now.subject {
-            return Ok(());
-        }
-        self.store.forget_tokens(session)
+        let before = self.store.session(session).found();
+        let is_same = before.is_some_and(|(known, before, _)| {
+            before.subject.is_some() && before.subject == record.subject && known.account == facts.account
+        });
+        if is_same { Ok(()) } else { self.store.forget_tokens(session) }
     }
 
     fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {

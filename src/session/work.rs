@@ -99,6 +99,9 @@ impl Work<'_, '_> {
                     Some(_) if !self.covers(&record) => {
                         reason = Some(sign_in("this cluster asks for more scopes than the last sign-in gave"));
                     }
+                    Some(_) if self.is_asked_for_more(&facts) => {
+                        reason = Some(sign_in("the issuer asks for more than the last sign-in gave"));
+                    }
                     Some(token) => match self.refresh(token.clone(), facts, &record, &keeper).await? {
                         Refreshed::Done(obtained) => return Ok(obtained),
                         Refreshed::SignIn(why, asked_for) => (reason, challenge) = (Some(why), asked_for),
@@ -139,6 +142,16 @@ impl Work<'_, '_> {
                 self.road.profile.wanted_scopes().iter().all(|scope| record.scopes.contains(scope))
             }
         }
+    }
+
+    /// Whether a sign-in was asked for, and not for the sake of the cluster's tokens: no refresh of those would bring it.
+    fn is_asked_for_more(&self, facts: &SessionFacts) -> bool {
+        let insist = self.road.insist;
+        insist.typed
+            && !insist.on_refresh
+            && !facts.refused
+            && self.road.challenge.is_none()
+            && self.road.open_challenge(None).is_some()
     }
 
     async fn refresh(
@@ -195,7 +208,7 @@ impl Work<'_, '_> {
             let record = SessionRecord { refresh_token: Some(new.unwrap_or(token)), ..record.clone() };
             self.road.is_wanted() && note_down(self.road.keep_session(keeper, &facts, &record))
         };
-        if issuer.client.challenge.is_some() {
+        if issuer.client.challenge.is_some() || facts.refused != was_refused {
             self.road.forget_challenge();
         }
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
@@ -231,9 +244,10 @@ impl Work<'_, '_> {
             return challenge;
         }
         let ends = refusals::ends_the_session(answer);
-        // Whatever this program may not ask for itself, the cluster's tokens have nothing to do with it.
-        let is_ours = self.road.profile.token_kind == TokenKind::Own && refusals::class_of(answer) == Refusal::Consent;
-        let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_ours);
+        // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
+        let is_apart = self.road.profile.token_kind == TokenKind::Own
+            && (challenge.is_some() || refusals::class_of(answer) == Refusal::Consent);
+        let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
         if ends || refused != facts.refused {
             let facts = SessionFacts { refused, refreshable: facts.refreshable && !ends, ..facts };
             let record = SessionRecord {
