@@ -2,7 +2,7 @@
 //! them, and what has changed.
 
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Result;
+use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
@@ -14,7 +14,7 @@ use kubectl_login::store::groups::{Group, Source};
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};
-use super::{entry, report, whoami};
+use super::{entry, report};
 use crate::ui::Terminal;
 use crate::ui::progress::Progress;
 
@@ -93,7 +93,7 @@ impl SignIn<'_> {
                 by(groups.source)
             ))?;
         }
-        whoami::warn(&known, false);
+        warn(&known, false);
         match before.filter(|before| groups.complete && before.compares(&subject, groups.source)) {
             Some(before) => {
                 let (came, went) = difference(&before.items, &groups.items);
@@ -130,6 +130,27 @@ impl Before {
         // A cluster may have names of its own.
         let is_alike = self.source == source || ![self.source, source].contains(&Source::Cluster);
         is_alike && source != Source::None && self.of.as_deref() == subject.key()
+    }
+}
+
+/// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not
+/// be said again, unless groups are `wanted`.
+pub(super) fn warn(known: &Known, wanted: bool) {
+    match (&known.reason, known.groups.complete) {
+        // In no group by the token, which nobody has asked about.
+        (_, false) if !wanted && !known.overage => {}
+        (None, false) => report::warning("not all of your groups are known", None),
+        (Some(error), false) => {
+            report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });
+        }
+        (Some(error), true) if wanted || known.at.is_none() => {
+            report::warn(&Error { what: format!("{}; they come from the cluster", error.what), ..error.clone() });
+        }
+        _ => {}
+    }
+    // Why they have no names may be why they come from elsewhere.
+    if let Some(error) = known.nameless.as_ref().filter(|error| known.reason.as_ref() != Some(error)) {
+        report::warn(&Error { what: format!("the groups have no names here: {}", error.what), ..error.clone() });
     }
 }
 

@@ -28,7 +28,7 @@ use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Who};
 use super::membership::SignIn;
-use super::{entry, explain, report};
+use super::{entry, explain, membership, report};
 use crate::ui::{Prompt, Terminal};
 
 /// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
@@ -115,7 +115,7 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     }
     // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
     if explained.is_none() || wanted || !known.groups.complete {
-        warn(&known, wanted);
+        membership::warn(&known, wanted);
     }
     if wanted && !known.groups.complete {
         // It has been said.
@@ -217,27 +217,6 @@ pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
         format!("nobody is signed in for {whom}"),
         format!("Sign in: {}", entry::sign_in_command(entry)),
     )
-}
-
-/// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not
-/// be said again, unless groups are `wanted`.
-pub(super) fn warn(known: &Known, wanted: bool) {
-    match (&known.reason, known.groups.complete) {
-        // In no group by the token, which nobody has asked about.
-        (_, false) if !wanted && !known.overage => {}
-        (None, false) => report::warning("not all of your groups are known", None),
-        (Some(error), false) => {
-            report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });
-        }
-        (Some(error), true) if wanted || known.at.is_none() => {
-            report::warn(&Error { what: format!("{}; they come from the cluster", error.what), ..error.clone() });
-        }
-        _ => {}
-    }
-    // Why they have no names may be why they come from elsewhere.
-    if let Some(error) = known.nameless.as_ref().filter(|error| known.reason.as_ref() != Some(error)) {
-        report::warn(&Error { what: format!("the groups have no names here: {}", error.what), ..error.clone() });
-    }
 }
 
 /// Everything that is known, before it is printed.
