@@ -127,7 +127,10 @@ pub fn own_services(environment_name: &str, variables: &Environment) -> Vec<Url>
 
 /// Microsoft Graph of an Azure Stack, from its file; `None` for other clouds, and where the file names none.
 pub fn stack_graph(environment_name: &str, variables: &Environment) -> Option<Url> {
-    let stack = StackFile::read(variables).ok().filter(|_| is_stack(environment_name))?;
+    if !is_stack(environment_name) {
+        return None;
+    }
+    let stack = StackFile::read(variables).ok()?;
     Url::parse(&stack.microsoft_graph_endpoint?).ok().filter(is_acceptable)
 }
 

@@ -113,8 +113,7 @@ pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<St
     struct Metadata {
         msgraph_host: String,
     }
-    let url = Url::parse(&format!("{issuer}/.well-known/openid-configuration")).ok()?;
-    let answer = http.get(&url, limit).await.ok().filter(|answer| answer.status == 200)?;
+    let answer = ask(http, issuer, limit).await.ok().filter(|answer| answer.status == 200)?;
     serde_json::from_slice::<Metadata>(&answer.body).ok().map(|metadata| metadata.msgraph_host)
 }
 
