@@ -24,6 +24,8 @@ pub struct Profile {
     pub method: Method,
     /// The account that is expected to sign in; another one is refused.
     pub account_hint: Option<String>,
+    /// Name and password, where the method is to send them.
+    pub credentials: Credentials,
     /// Which of the tokens in an answer goes to the cluster.
     pub token_kind: TokenKind,
     /// How the issuer is reached.
@@ -45,7 +47,15 @@ impl Profile {
         match self.method {
             Method::Browser | Method::Auto => true,
             Method::DeviceCode => matches!(self.provider, Provider::Oidc { .. }),
-            Method::Keyboard => false,
+            Method::Keyboard | Method::Password => false,
+        }
+    }
+
+    /// Whether nobody can be signed in without a person's help.
+    pub fn needs_a_person(&self) -> bool {
+        match self.method {
+            Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => true,
+            Method::Password => self.credentials.username.is_none() || self.credentials.password.is_none(),
         }
     }
 
@@ -137,6 +147,8 @@ pub enum Method {
     DeviceCode,
     /// Authorization code grant, carried over by a person.
     Keyboard,
+    /// Resource owner password credentials grant (RFC 6749 4.3).
+    Password,
 }
 
 impl Method {
@@ -148,15 +160,25 @@ impl Method {
             (Method::Browser, Provider::Oidc { .. }) => "authcode",
             (Method::DeviceCode, _) => "devicecode",
             (Method::Keyboard, _) => "authcode-keyboard",
+            (Method::Password, _) => "password",
         }
     }
 
     /// Methods of one class prove the same thing, so that changing between them asks nobody again.
     pub fn class(self) -> &'static str {
         match self {
-            Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => "human",
+            Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard | Method::Password => "human",
         }
     }
+}
+
+/// What [`Method::Password`] sends. Whatever is missing, a person is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// The user's name at the issuer, which need not be the account's name in tokens.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
 }
 
 /// Where groups are looked up that a token does not list.

@@ -30,18 +30,10 @@ use std::path::PathBuf;
 
 use common::{Home, PLUGIN, entra, oidc};
 use sim::{Behaviour, World};
-use tmux::{Screen, Setting};
+use tmux::{AROUND, Screen, Setting};
 
 /// Any port will do, and no two tests want the same.
 const ANY_PORT: [&str; 2] = ["--listen-address", "127.0.0.1:0"];
-/// Around the plugin: its process id, and what the terminal was like before and afterwards.
-const AROUND: &str = r#"trap : INT
-stty -g >before
-sh -c 'echo $$ >pid; exec "$@"' sh "$@"
-code=$?
-stty -g >after
-exit $code"#;
-
 /// `get-token` at the Entra-shaped tenant, in the browser.
 fn interactive(world: &World, more: &[&str]) -> Vec<String> {
     entra(world, &[&["--login", "interactive"], more].concat())
@@ -112,9 +104,7 @@ impl SignIn {
     /// Asserts the end: the exit code, and the terminal as it was.
     #[track_caller]
     fn assert_ends(&self, code: i32) {
-        assert_eq!(self.screen.wait_for_exit(), code, "{}", self.screen.history());
-        assert_eq!(self.read("before"), self.read("after"));
-        assert!(self.screen.echoes());
+        self.screen.assert_ends(code);
     }
 
     /// Asserts that it ends well, and that nothing of `secrets` was ever on the screen.

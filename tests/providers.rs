@@ -105,6 +105,24 @@ fn assert_refreshes_twice(provider: &Provider, home: &Home, first: &Value) {
     refresh().assert_failed(3, &["somebody has to sign in", "cannot refresh the token"]);
 }
 
+/// Dex has words of its own for a wrong one.
+#[test]
+fn a_name_and_a_password_sign_in_at_dex_and_refresh() {
+    let home = Home::new();
+    let provider = Provider::dex(&home, LONG);
+    let with = |password: &str| {
+        let credentials = ["--username", "alice@contoso.example", "--password", password];
+        get_token(&provider, &credentials)
+    };
+    home.run(&with("battery staple")).assert_failed(1, &["does not take that user name and password", "--password"]);
+    let run = home.run_as_new_caller(&with("correct horse"));
+    assert_eq!(run.stderr, "");
+    let first = claims(&run.token());
+    assert_eq!(first["email"], "alice@contoso.example");
+    let again = home.run(&[with("correct horse"), vec!["--force-refresh".to_owned()]].concat());
+    assert_eq!(claims(&again.token())["sub"], first["sub"]);
+}
+
 #[test]
 fn a_code_typed_at_oidc_provider_signs_in_and_refreshes() {
     let home = Home::new();

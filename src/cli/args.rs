@@ -189,7 +189,7 @@ pub(super) struct MethodArgs {
     /// Sign-in method for this once, at Entra: auto, interactive or devicecode
     #[arg(long, help_heading = ASKING, value_name = "METHOD", conflicts_with = "grant_type")]
     pub(super) login: Option<String>,
-    /// Sign-in method for this once, at other issuers: auto, authcode, authcode-keyboard or device-code
+    /// Sign-in method for this once, at other issuers: auto, authcode, authcode-keyboard, device-code or password
     #[arg(long, help_heading = ASKING, value_name = "GRANT")]
     pub(super) grant_type: Option<String>,
 }

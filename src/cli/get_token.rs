@@ -25,7 +25,7 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
     let line = credential_line(request.api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
     answer.write(&line)?;
-    if obtained.how == How::SignedIn {
+    if obtained.how == How::SignedIn && settings.profile.needs_a_person() {
         let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
         person.confirm(&beginning, &rest);
     }

@@ -15,7 +15,6 @@ const WITH_VALUE: &[(Option<&str>, &str)] = &[
     (Some(ENTRA), "azure-pipelines-service-connection-id"),
     (Some(ENTRA), "pop-claims"),
     (Some(OIDC), "oidc-redirect-url-hostname"),
-    (None, "password"),
     (None, "vmodule"),
     (None, "alsologtostderrthreshold"),
     (None, "stderrthreshold"),

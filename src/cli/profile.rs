@@ -8,7 +8,7 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{
-    Browser, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind,
+    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind,
 };
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
@@ -203,6 +203,7 @@ fn entra(
         client_secret: None,
         method: by_human,
         account_hint: account_hint(args),
+        credentials: Credentials::default(),
         token_kind: TokenKind::Access,
         network,
         storage,
@@ -231,13 +232,12 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
     discovery::issuer_url(&issuer)?;
     let method = match (grant, &args.username) {
-        ("auto", Some(name)) if !name.is_empty() => {
-            return Err(not_yet("--grant-type password, which --username asks for,", "--grant-type device-code"));
-        }
+        ("auto", Some(name)) if !name.is_empty() => Method::Password,
         ("auto", _) => Method::Auto,
         ("authcode", _) => Method::Browser,
         ("authcode-keyboard", _) => Method::Keyboard,
         ("device-code", _) => Method::DeviceCode,
+        ("password", _) => Method::Password,
         _ => return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code")),
     };
     let (authorization, other_scopes) = authorization::elsewhere(args, method, environment)?;
@@ -261,6 +261,10 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
         client_secret: args.oidc_client_secret.clone().filter(|text| !text.is_empty()).map(Secret::new),
         method,
         account_hint: account_hint(args),
+        credentials: Credentials {
+            username: args.username.clone().filter(|name| !name.is_empty()),
+            password: args.password.clone().filter(|text| !text.is_empty()).map(Secret::new),
+        },
         token_kind: if use_access_token { TokenKind::Access } else { TokenKind::Id },
         network: Network { headers: headers(&args.oidc_request_header)?, ..network },
         storage,

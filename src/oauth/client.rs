@@ -10,8 +10,8 @@ use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode,
     EmptyExtraDeviceAuthorizationFields, EmptyExtraTokenFields, EndpointNotSet, EndpointSet, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
-    StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername,
+    Scope, StandardDeviceAuthorizationResponse, StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -244,6 +244,31 @@ impl Client {
         self.tokens(&[token.expose()], limit, Repeat::Freely, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
+            if let Some(claims) = self.claims() {
+                request = request.add_extra_param("claims", claims);
+            }
+            request.request_async(transport).await
+        })
+        .await
+    }
+
+    /// Trades a user's name and password for tokens (RFC 6749 4.3.2).
+    ///
+    /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
+    pub async fn password(
+        &self,
+        username: &str,
+        password: &Secret,
+        scopes: &[String],
+        limit: Duration,
+    ) -> Result<Granted, Failure> {
+        let username = ResourceOwnerUsername::new(username.to_owned());
+        let secrets = [password.expose()];
+        let password = ResourceOwnerPassword::new(password.expose().to_owned());
+        // Issuers count wrong passwords, and lock accounts.
+        self.tokens(&secrets, limit, Repeat::UnlessSeen, async |client, transport| {
+            let scopes = scopes.iter().cloned().map(Scope::new);
+            let mut request = client.exchange_password(&username, &password).add_scopes(scopes);
             if let Some(claims) = self.claims() {
                 request = request.add_extra_param("claims", claims);
             }

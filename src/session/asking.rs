@@ -12,7 +12,7 @@ use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
-use crate::profile::{Method, Provider, Storage};
+use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
 use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
@@ -28,7 +28,9 @@ impl Work<'_, '_> {
         challenge: Option<Challenge>,
     ) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
-        if let Reach::Nobody { why, way_on } = person.reach() {
+        if profile.needs_a_person()
+            && let Reach::Nobody { why, way_on } = person.reach()
+        {
             // A refusal whose own words lead further is not for a sign-in to settle.
             if let Some(error) = reason.as_ref().filter(|error| error.kind != Kind::SignInNeeded) {
                 return Err(WorkFailure::nobody(error.clone()));
@@ -37,7 +39,7 @@ impl Work<'_, '_> {
                 Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
                 _ => way_on,
             };
-            return Err(WorkFailure::nobody(nobody(&profile.provider, reason, &why, &way_on)));
+            return Err(WorkFailure::nobody(nobody(profile, reason, &why, &way_on)));
         }
         let reason = reason.map(|error| match error.reference {
             Some(reference) => format!("{} [{reference}]", error.what),
@@ -116,7 +118,10 @@ impl Work<'_, '_> {
         let (obtained, kept) = outcome?;
         self.road.forget_challenge();
         tracing::info!("signed in");
-        say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
+        // Nobody reads what comes of a call that asks nobody.
+        if profile.needs_a_person() || self.road.insist.typed {
+            say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
+        }
         Ok(obtained)
     }
 }
@@ -193,14 +198,15 @@ async fn take_in(
     Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home }, kept))
 }
 
-fn nobody(provider: &Provider, reason: Option<Error>, why: &str, way_on: &str) -> Error {
+fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> Error {
     let (reason, reference) =
         reason.map_or_else(Default::default, |error| (format!(" ({})", error.what), error.reference));
-    let unattended = match provider {
-        Provider::Entra { .. } => {
+    let unattended = match (profile.method, &profile.provider) {
+        (Method::Password, _) => "To have nobody asked: --username and --password in the kubeconfig user's exec.args.",
+        (_, Provider::Entra { .. }) => {
             "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn."
         }
-        Provider::Oidc { .. } => "In a pipeline use an unattended grant: --grant-type client-credentials.",
+        (_, Provider::Oidc { .. }) => "In a pipeline use an unattended grant: --grant-type client-credentials.",
     };
     Error::sign_in_needed(
         format!("somebody has to sign in{reason}, and nobody can be asked here: {why}"),

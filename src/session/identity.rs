@@ -8,15 +8,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::entra::cloud;
 use crate::paths;
-use crate::profile::{Network, Profile, Provider, TokenKind};
+use crate::profile::{Method, Network, Profile, Provider, TokenKind};
 use crate::secret::Secret;
 use crate::store::key::hex;
 
 /// Names of the files of one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, whom
-    /// connections trust, parameters of the sign-in page.
+    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, the user name that goes
+    /// with a password, whom connections trust, parameters of the sign-in page.
     pub session: String,
     /// The token in it: audience or scopes, kind, extra headers.
     pub token: String,
@@ -45,6 +45,9 @@ impl Identity {
         session.add(&secret.unwrap_or_default());
         session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
         session.add(profile.method.class());
+        if let (Method::Password, Some(name)) = (profile.method, &profile.credentials.username) {
+            session.add("username").add(name);
+        }
         session.add(&trust(&profile.network));
         // They may say who is to sign in, and how. No method leaves them out here, so that changing it asks nobody again.
         let mut parameters: Vec<_> = profile.authorization.extra_parameters.iter().collect();
@@ -133,7 +136,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Authorization, Browser, GroupsLookUp, Method, Pkce, Storage};
+    use crate::profile::{Authorization, Browser, Credentials, GroupsLookUp, Pkce, Storage};
     use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
@@ -158,6 +161,7 @@ mod tests {
             client_secret: None,
             method: Method::DeviceCode,
             account_hint: None,
+            credentials: Credentials::default(),
             token_kind: TokenKind::Id,
             network: Network::default(),
             storage: Storage::Auto,
@@ -192,7 +196,13 @@ mod tests {
         asked_otherwise.authorization.extra_parameters = vec![("kc_idp_hint".to_owned(), "x".to_owned())];
         let mut own_authority = oidc(&[]);
         own_authority.network.ca_data = vec!["x".to_owned()];
+        let by_password = |name: &str| {
+            let credentials = Credentials { username: Some(name.to_owned()), password: Some(Secret::new("p")) };
+            Profile { method: Method::Password, credentials, ..oidc(&[]) }
+        };
         let others = [
+            Identity::of(&by_password("alice")),
+            Identity::of(&by_password("bob")),
             Identity::of(&asked_otherwise),
             Identity::of(&own_authority),
             Identity::of(&entra("https://login.microsoftonline.us/", "t", "s")),

@@ -200,7 +200,8 @@ impl<'a> Road<'a> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity.session);
         let caller = Caller::of_process();
         let known = place.outcomes.read();
-        let can_ask = !self.insist.on_silence && !matches!(self.person.reach(), Reach::Nobody { .. });
+        let is_possible = || !self.profile.needs_a_person() || !matches!(self.person.reach(), Reach::Nobody { .. });
+        let can_ask = !self.insist.on_silence && is_possible();
         let on_wait = |holder: Option<&Holder>| {
             self.person.mention(&match holder {
                 Some(Holder { pid, asks_until: Some(_), .. }) => {

@@ -318,7 +318,7 @@ impl Work<'_, '_> {
         match self.road.profile.method {
             Method::DeviceCode => true,
             Method::Auto => self.road.person.lacks_a_browser().is_some(),
-            Method::Browser | Method::Keyboard => false,
+            Method::Browser | Method::Keyboard | Method::Password => false,
         }
     }
 

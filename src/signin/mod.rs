@@ -5,6 +5,7 @@
 
 mod authcode;
 mod device;
+mod password;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +24,7 @@ use crate::secret::Secret;
 use authcode::AuthCode;
 pub use authcode::Visitor;
 use device::DeviceCode;
+use password::Password;
 
 /// Whether somebody can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,15 @@ pub enum WayBack {
     PersonOrStdin,
 }
 
+/// What a person has to type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question<'a> {
+    /// Who they are at the issuer.
+    Username,
+    /// The password of this user; never shown while it is typed.
+    Password(&'a str),
+}
+
 /// What somebody brings, line by line. It ends when nothing more can come.
 pub type Lines = UnboundedReceiver<Secret>;
 
@@ -107,6 +118,11 @@ pub trait Person {
     ///
     /// Errors: nobody can be shown anything after all.
     fn show_page(&self, prompt: &PagePrompt<'_>) -> Result<Option<Lines>>;
+    /// Asks for something that has to be typed; never waits for anything. What is said before is said with the first question
+    /// only: `why`, and how much time there is.
+    ///
+    /// Errors: nobody can type anything here.
+    fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines>;
     /// What was shown is of no use any more: used, ended, or nobody waits for it. Nothing is read any more either.
     fn put_away(&self);
     /// Says one sentence to somebody who has just been asked something.
@@ -180,6 +196,7 @@ pub fn way(method: Method) -> &'static dyn Way {
         Method::Auto | Method::Browser => &AuthCode { listens: true },
         Method::Keyboard => &AuthCode { listens: false },
         Method::DeviceCode => &DeviceCode,
+        Method::Password => &Password,
     }
 }
 

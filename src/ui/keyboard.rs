@@ -1,5 +1,5 @@
-//! What a person types or pastes while something else is waited for: read from the terminal this process belongs to,
-//! without showing it, however long it is.
+//! What a person types or pastes while something else is waited for: read from the terminal this process belongs to.
+//! What is secret is not shown, however long it is.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -33,6 +33,17 @@ const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 /// background, or that the shell has changed the terminal after that (zsh does, on `bg` and `fg`).
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
+/// Where lines come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The terminal as it is: what is typed there can be seen, and edited.
+    Seen,
+    /// The terminal, which shows nothing of what is typed.
+    Unseen,
+    /// The same, and stdin where somebody else is at its other end.
+    UnseenOrStdin,
+}
+
 /// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
 pub(super) struct Keyboard {
     /// Closing it wakes the reader.
@@ -43,20 +54,21 @@ pub(super) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Reads lines from the controlling terminal, and from stdin too where `and_stdin` and somebody else is at its other
-    /// end. `None` where there is nothing to read from.
-    pub(super) fn listen(and_stdin: bool) -> Option<(Keyboard, Lines)> {
+    /// Reads lines from `source`. `None` where there is nothing to read from.
+    pub(super) fn listen(source: Source) -> Option<(Keyboard, Lines)> {
         let (lines, received) = unbounded_channel();
         let (wake, stop) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).ok()?;
         let (done, stopped) = mpsc::channel();
         let (mut reads, mut job_control) = (false, None);
-        if and_stdin && !io::stdin().is_terminal() {
+        if source == Source::UnseenOrStdin && !io::stdin().is_terminal() {
             let lines = lines.clone();
             // Nothing wakes this one: it ends with the process. The terminal is not touched by it.
             reads |= thread(move || read_lines(io::stdin(), &lines));
         }
-        if let Some(terminal) = Silent::open().map(Arc::new) {
-            job_control = follow_job_control(Arc::clone(&terminal));
+        if let Some(terminal) = ControllingTerminal::open(source != Source::Seen).map(Arc::new) {
+            if source != Source::Seen {
+                job_control = follow_job_control(Arc::clone(&terminal));
+            }
             reads |= thread(move || {
                 read_terminal(&terminal, &wake, &lines);
                 terminal.give_back();
@@ -97,9 +109,9 @@ fn thread(body: impl FnOnce() + Send + 'static) -> bool {
     std::thread::Builder::new().name("keyboard".to_owned()).spawn(body).is_ok()
 }
 
-/// The controlling terminal, with echo and line editing off: the kernel's own lines end after 4 KiB, which an address
-/// with a code in it may exceed. Ctrl-C stays what it is.
-struct Silent {
+/// The controlling terminal: as it is, or taken, with echo and line editing off (the kernel's own lines end after 4 KiB,
+/// which an address with a code in it may exceed). Ctrl-C stays what it is.
+struct ControllingTerminal {
     terminal: File,
     hold: Mutex<Hold>,
 }
@@ -112,11 +124,13 @@ struct Hold {
     before: Option<Termios>,
 }
 
-impl Silent {
-    fn open() -> Option<Silent> {
+impl ControllingTerminal {
+    /// The terminal, if it can be read from now; taken, or left as it is.
+    fn open(taken: bool) -> Option<ControllingTerminal> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let silent = Silent { terminal, hold: Mutex::default() };
-        silent.take().then_some(silent)
+        let terminal = ControllingTerminal { terminal, hold: Mutex::default() };
+        let is_ready = if taken { terminal.take() } else { terminal.free().is_some() };
+        is_ready.then_some(terminal)
     }
 
     fn hold(&self) -> MutexGuard<'_, Hold> {
@@ -139,11 +153,14 @@ impl Silent {
         }
     }
 
+    /// How the terminal is, if this process is in front and nobody has made it their own.
+    fn free(&self) -> Option<Termios> {
+        let now = termios::tcgetattr(&self.terminal).ok().filter(|_| is_in_front_of(&self.terminal));
+        now.filter(|now| now.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO))
+    }
+
     fn take_for(&self, hold: &mut Hold) -> bool {
-        if is_in_front_of(&self.terminal)
-            && let Ok(now) = termios::tcgetattr(&self.terminal)
-            && now.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
-        {
+        if let Some(now) = self.free() {
             let mut silent = now.clone();
             silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL;
             silent.special_codes[SpecialCodeIndex::VMIN] = 1;
@@ -180,7 +197,7 @@ impl Silent {
 /// Gives the terminal back on Ctrl-Z, and takes it again when this process goes on: not every shell sees to that.
 ///
 /// From then on Ctrl-Z does nothing without the task; by then there is little left to do.
-fn follow_job_control(terminal: Arc<Silent>) -> Option<AbortHandle> {
+fn follow_job_control(terminal: Arc<ControllingTerminal>) -> Option<AbortHandle> {
     let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok()?;
     let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw())).ok()?;
     let follow = async move {
@@ -203,7 +220,7 @@ fn follow_job_control(terminal: Arc<Silent>) -> Option<AbortHandle> {
 }
 
 /// Reads until the other end of `wake` is closed, the terminal is gone, or nobody listens.
-fn read_terminal(terminal: &Silent, wake: &OwnedFd, lines: &UnboundedSender<Secret>) {
+fn read_terminal(terminal: &ControllingTerminal, wake: &OwnedFd, lines: &UnboundedSender<Secret>) {
     let mut line = Line::default();
     let mut bytes = Zeroizing::new([0u8; 4096]);
     loop {
@@ -267,12 +284,11 @@ impl Line {
     fn take(&mut self, byte: u8) -> Option<Secret> {
         match byte {
             b'\r' | b'\n' => {
-                let text = String::from_utf8_lossy(&self.0).trim().to_owned();
+                let text = Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned());
                 self.0.clear();
-                let text = Zeroizing::new(text);
                 // What a terminal puts around a paste, if it was told to (bracketed paste).
-                let text = text.trim_start_matches("\x1b[200~").trim_end_matches("\x1b[201~").trim();
-                (!text.is_empty()).then(|| Secret::new(text))
+                let text = text.trim_start_matches("\x1b[200~").trim_end_matches("\x1b[201~");
+                (!text.trim().is_empty()).then(|| Secret::new(text))
             }
             // Backspace, and Ctrl-U.
             0x7f | 0x08 => {
@@ -307,7 +323,7 @@ mod tests {
         while let Ok(line) = received.try_recv() {
             lines.push(line.expose().to_owned());
         }
-        assert_eq!(lines, ["one", "two", "three", "four", "five"]);
+        assert_eq!(lines, ["  one ", "two", "three", "four", "five"]);
     }
 
     #[test]

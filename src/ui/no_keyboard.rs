@@ -2,12 +2,19 @@
 
 use kubectl_login::signin::Lines;
 
+/// Where lines come from.
+pub(super) enum Source {
+    Seen,
+    Unseen,
+    UnseenOrStdin,
+}
+
 /// A reader that there is none of.
 pub(super) enum Keyboard {}
 
 impl Keyboard {
     /// Nothing to read from.
-    pub(super) fn listen(_and_stdin: bool) -> Option<(Keyboard, Lines)> {
+    pub(super) fn listen(_source: Source) -> Option<(Keyboard, Lines)> {
         None
     }
 }

@@ -1,7 +1,9 @@
 //! What a person reads who has to sign in.
 
+use std::time::Duration;
+
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::signin::{CodePrompt, PagePrompt, WayBack, Why};
+use kubectl_login::signin::{CodePrompt, PagePrompt, Question, WayBack, Why};
 use kubectl_login::text::{in_words, printable};
 
 use super::browser::Opened;
@@ -93,6 +95,24 @@ pub(super) fn page(
         wrapped(&open, 0, screen.columns()),
         alone(prompt.address.as_str(), screen),
     )
+}
+
+/// A question whose answer is typed on the line below; why, and the time there is, where that has not been said yet.
+pub(super) fn question(
+    question: Question<'_>,
+    why: Option<(&Why<'_>, Duration)>,
+    subject: &Subject<'_>,
+    screen: &Screen,
+) -> String {
+    let before = why.map(|(why, life)| format!("{} You have {}.\n", heading(why, subject), in_words(life)));
+    let question = match question {
+        Question::Username => "Type your user name and press Enter:".to_owned(),
+        Question::Password(name) => {
+            format!("Type the password of {} and press Enter. (It is not shown.)", printable(name, 100))
+        }
+    };
+    let text = before.map_or_else(String::new, |before| format!("\n{}\n", wrapped(&before, 0, screen.columns())));
+    format!("{text}{}\n", wrapped(&question, 0, screen.columns()))
 }
 
 /// Why, to what, as whom, at whom, and in which way.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::profile::{Browser, Method, Profile};
-use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Reach, WayBack};
+use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Question, Reach, WayBack, Why};
 use kubectl_login::text::without_controls;
 use url::Url;
 
 use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
-use super::keyboard::{self, Keyboard, is_in_front};
+use super::keyboard::{self, Keyboard, Source, is_in_front};
 use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
@@ -132,10 +132,7 @@ impl<'a> Terminal<'a> {
                 )),
             };
         }
-        self.write(text).map_err(|error| {
-            let what = format!("what to do cannot be shown: {error}");
-            Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")
-        })?;
+        self.write(text).map_err(not_shown)?;
         if screen.counts_down
             && let Ok(Some(writer)) = self.channel().writer()
         {
@@ -208,12 +205,34 @@ impl Person for Terminal<'_> {
         let opened = self.open(page.address);
         let screen = self.screen().unwrap_or_default();
         let (keyboard, lines) = match self.reach() {
-            Reach::Terminal => Keyboard::listen(page.way_back == WayBack::PersonOrStdin).unzip(),
+            Reach::Terminal if page.way_back == WayBack::PersonOrStdin => {
+                Keyboard::listen(Source::UnseenOrStdin).unzip()
+            }
+            Reach::Terminal => Keyboard::listen(Source::Unseen).unzip(),
             Reach::Desktop | Reach::Nobody { .. } => (None, None),
         };
         *self.keyboard.borrow_mut() = keyboard;
         let text = prompt::page(page, &self.subject(), &opened, lines.is_some(), &screen);
         self.show(&text, &opened, page.life, "sign in", &screen).inspect_err(|_| self.put_away())?;
+        Ok(lines)
+    }
+
+    fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines> {
+        let source = match question {
+            Question::Username => Source::Seen,
+            Question::Password(_) => Source::Unseen,
+        };
+        let keyboard = if self.reach() == Reach::Terminal { Keyboard::listen(source) } else { None };
+        let Some((keyboard, lines)) = keyboard else {
+            return Err(Error::sign_in_needed(
+                "a password has to be typed, and there is no terminal to type it in",
+                "In a terminal, sign in: kubectl login",
+            ));
+        };
+        *self.keyboard.borrow_mut() = Some(keyboard);
+        let screen = self.screen().unwrap_or_default();
+        let text = prompt::question(question, why.as_ref().map(|why| (why, life)), &self.subject(), &screen);
+        self.write(&text).map_err(not_shown).inspect_err(|_| self.put_away())?;
         Ok(lines)
     }
 
@@ -234,6 +253,10 @@ impl Person for Terminal<'_> {
             self.put(&format!("{clear}{}", without_controls(sentence)));
         }
     }
+}
+
+fn not_shown(error: io::Error) -> Error {
+    Error::sign_in_needed(format!("what to do cannot be shown: {error}"), GO_TO_A_TERMINAL)
 }
 
 /// The terminal this process belongs to, wherever its streams go.

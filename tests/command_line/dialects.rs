@@ -147,13 +147,19 @@ fn methods_that_need_no_client_or_tenant_are_answered_the_same() {
 #[test]
 fn every_other_grant_of_int128s_kubelogin_is_known_and_not_there_yet() {
     let (world, home) = (World::start(), Home::new());
-    for grant in ["password", "client-credentials"] {
-        home.run(&oidc(&world, &["--grant-type", grant, "--prompt", "always"]))
-            .assert_failed(1, &[grant, "not supported yet", "\nNext: ", "device-code"]);
-    }
-    home.run(&oidc(&world, &["--grant-type=auto", "--username=alice", "--password=secret-word", "--prompt=always"]))
-        .assert_failed(1, &["password", "not supported yet"]);
+    home.run(&oidc(&world, &["--grant-type", "client-credentials", "--prompt", "always"]))
+        .assert_failed(1, &["client-credentials", "not supported yet", "\nNext: ", "device-code"]);
     assert!(world.requests().is_empty());
+}
+
+/// Both peers have them, for a method each.
+#[test]
+fn user_name_and_password_say_nothing_about_the_dialect() {
+    let (world, home) = (World::start(), Home::new());
+    let credentials = ["--username", "alice", "--password", "secret-word", "--prompt", "always"];
+    home.run(&entra(&world, &credentials)).token();
+    home.run(&oidc(&world, &credentials)).token();
+    assert!(world.token_requests("password").is_empty());
 }
 
 #[test]

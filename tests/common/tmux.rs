@@ -28,6 +28,15 @@ printf '\033]2;ended with %d\033\\' $?
 exec sleep 600"#;
 const ENDED: &str = "ended with ";
 
+/// A script around the plugin, which is its `$@`: notes the process id down, and what the terminal was like before and
+/// afterwards. See [`Screen::assert_ends`].
+pub const AROUND: &str = r#"trap : INT
+stty -g >before
+sh -c 'echo $$ >pid; exec "$@"' sh "$@"
+code=$?
+stty -g >after
+exit $code"#;
+
 /// The screen as it is, and nothing drawn by tmux itself. With `set-clipboard`, OSC 52 fills its paste buffer.
 const CONFIGURATION: &str = "set -g status off\nset -s set-clipboard on\nset -s escape-time 0\n";
 
@@ -149,6 +158,15 @@ impl Screen {
         self.until("the program has ended", || {
             self.ask(&["display-message", "-p", "#{pane_title}"]).trim().strip_prefix(ENDED)?.parse().ok()
         })
+    }
+
+    /// Asserts the exit code of what ran [`AROUND`] it, and that the terminal is as it was.
+    #[track_caller]
+    pub fn assert_ends(&self, code: i32) {
+        assert_eq!(self.wait_for_exit(), code, "{}", self.history());
+        let noted = |name: &str| fs::read_to_string(self.setting.home.join(name)).unwrap();
+        assert_eq!(noted("before"), noted("after"));
+        assert!(self.echoes());
     }
 
     /// Whether the program has ended.

@@ -88,7 +88,7 @@ pub(in super::super) struct GetTokenArgs {
     /// Header for every request to the issuer; may be repeated
     #[arg(long, help_heading = OIDC, value_name = "NAME=VALUE")]
     pub(in super::super) oidc_request_header: Vec<String>,
-    /// Sign-in method: auto, authcode, authcode-keyboard or device-code
+    /// Sign-in method: auto, authcode, authcode-keyboard, device-code or password
     #[arg(long, help_heading = OIDC, value_name = "GRANT", default_value = "auto")]
     pub(in super::super) grant_type: String,
     /// Redirect address as it is registered (default: http://localhost:PORT)
@@ -120,6 +120,12 @@ pub(in super::super) struct GetTokenArgs {
     /// Account that has to sign in; another one is refused
     #[arg(long, help_heading = ASKING, value_name = "ACCOUNT")]
     pub(in super::super) login_hint: Option<String>,
+    /// Name for the password grant, which auto means where it is given
+    #[arg(long, help_heading = ASKING, value_name = "NAME")]
+    pub(in super::super) username: Option<String>,
+    /// Password for the password grant; asked for where it is missing
+    #[arg(long, help_heading = ASKING, value_name = "PASSWORD")]
+    pub(in super::super) password: Option<String>,
     /// Address to listen on for the browser; may be repeated, the first that is free counts
     #[arg(long, help_heading = BROWSER, value_name = "ADDRESS", value_delimiter = ',')]
     pub(in super::super) listen_address: Vec<String>,
@@ -156,7 +162,4 @@ pub(in super::super) struct GetTokenArgs {
     /// Accept any certificate: whoever is on the way can read the tokens
     #[arg(long, help_heading = NETWORK, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(in super::super) insecure_skip_tls_verify: Option<bool>,
-    /// User name, for the password grant
-    #[arg(long, hide = true, value_name = "NAME")]
-    pub(in super::super) username: Option<String>,
 }

@@ -73,10 +73,14 @@ behaviours! {
     UnknownCodeInvalidRequest "unknown_code_invalid_request"
         "A code that the OIDC issuer does not know ends with `invalid_request`, as Dex has it.",
     ConnectionLostAtExchange "connection_lost_at_exchange"
-        "The exchange of an authorization code loses its connection; the code is not used up by it.",
+        "The exchange of an authorization code or a password loses its connection; the code is not used up by it.",
     PublicClientNotAllowed "public_client_not_allowed"
         "Entra's authorization codes end with `invalid_client`, 7000218.",
     WrongNonce "wrong_nonce" "The ID token of a sign-in by code has another sign-in's `nonce`.",
+    PasswordGrantNotAllowed "password_grant_not_allowed"
+        "The OIDC issuer answers `unauthorized_client` to a password: the grant is switched off for the client.",
+    WrongPasswordAccessDenied "wrong_password_access_denied"
+        "A wrong password is answered with 401 and `access_denied`, as Dex does.",
     NoNonce "no_nonce" "The ID token of a sign-in by code has no `nonce`.",
 
     // The device authorization endpoint.

@@ -56,7 +56,7 @@ use serde_json::Value;
 pub use behaviour::Behaviour;
 pub use form::Form;
 pub use isolate::isolate;
-pub use people::{ALICE, BOB, group_ids};
+pub use people::{ALICE, BOB, PASSWORD, group_ids};
 pub use request::{Log, Request, Server, Step};
 pub use world::World;
 

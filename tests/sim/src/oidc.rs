@@ -13,7 +13,7 @@ use crate::reply::{Answer, Reply};
 use crate::request::Server;
 use crate::state::{Call, State};
 use crate::trouble::{self, MOVED};
-use crate::{OIDC_CLIENT, decode_base64, tokens};
+use crate::{OIDC_CLIENT, decode_base64, people, tokens};
 
 /// An OAuth 2.0 error (RFC 6749 section 5.2): the code and what it means.
 struct OAuthError(&'static str, &'static str);
@@ -73,7 +73,7 @@ fn discovery(state: &State, call: &Call) -> Reply {
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported":
-            ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+            ["authorization_code", "refresh_token", "password", "urn:ietf:params:oauth:grant-type:device_code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
@@ -213,9 +213,25 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
         Some("urn:ietf:params:oauth:grant-type:device_code") => poll(state, call),
         Some("authorization_code") => redeem(state, call, &client),
         Some("refresh_token") => refresh(state, call, &client),
+        Some("password") => by_password(state, call, &client),
         Some(_) => Err(OAuthError("unsupported_grant_type", "This grant type is not taken.")),
         None => Err(OAuthError("invalid_request", "grant_type is missing.")),
     }
+}
+
+/// RFC 6749 section 4.3.
+fn by_password(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
+    if state.on(Behaviour::PasswordGrantNotAllowed) {
+        return Err(OAuthError("unauthorized_client", "The client may not start this flow."));
+    }
+    let sent = |name: &str| call.field(name).unwrap_or_default();
+    let Some(user) = people::with_password(sent("username"), sent("password")) else {
+        let error = if state.on(Behaviour::WrongPasswordAccessDenied) { "access_denied" } else { "invalid_grant" };
+        return Err(OAuthError(error, "Invalid user credentials."));
+    };
+    let refresh_token = tokens::first_refresh_token(state, Server::Oidc, user, client, sent("scope"));
+    let answer = issue(state, call, user, client, refresh_token, None);
+    Ok(trouble::delayed(state, answer))
 }
 
 fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {

@@ -7,6 +7,15 @@ pub const ALICE: &str = "alice@contoso.example";
 /// A second user, for tests in which the wrong one signs in.
 pub const BOB: &str = "bob@contoso.example";
 
+/// What every user's password is, where an issuer takes passwords.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The user who has that name and password: the name is what stands before the `@`, or all of it.
+pub(crate) fn with_password(name: &str, password: &str) -> Option<&'static str> {
+    let is_user = |user: &&str| *user == name || user.split('@').next() == Some(name);
+    [ALICE, BOB].into_iter().filter(|_| password == PASSWORD).find(is_user)
+}
+
 /// A GUID made from some text: the same every time, another for another text.
 pub(crate) fn guid_of(text: &str) -> String {
     let hash = digest(&SHA256, text.as_bytes());

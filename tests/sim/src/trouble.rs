@@ -137,7 +137,9 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     if state.on(Behaviour::Stall) || refresh && state.on(Behaviour::RefreshStall) {
         return Some(Reply::Stall);
     }
-    if call.field("grant_type") == Some("authorization_code") && state.on(Behaviour::ConnectionLostAtExchange) {
+    if matches!(call.field("grant_type"), Some("authorization_code" | "password"))
+        && state.on(Behaviour::ConnectionLostAtExchange)
+    {
         return Some(Reply::Drop);
     }
     if refresh && state.on(Behaviour::Refresh5xx) {

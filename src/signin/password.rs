@@ -1,0 +1,135 @@
+//! Signing in with a user's name and password (RFC 6749 4.3): what the kubeconfig does not say, a person types.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Desk, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
+use crate::error::{Error, Kind};
+use crate::oauth::answer::Class;
+use crate::oauth::client::Failure;
+use crate::secret::Secret;
+use crate::text::in_words;
+
+/// How often somebody may mistype.
+const TRIES: usize = 3;
+
+/// The resource owner password credentials grant.
+pub(super) struct Password;
+
+impl Way for Password {
+    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<SignedIn, NoTokens>> + 'a>> {
+        Box::pin(sign_in(desk))
+    }
+}
+
+async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
+    let is_typed = desk.profile.needs_a_person();
+    let mut form = Form { desk, end: Instant::now() + desk.profile.authorization.human_time, is_first: true };
+    // What nobody typed is no better the next time.
+    let mut tries = if is_typed { TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let (username, password) = form.filled_in().await?;
+        let limit = desk.profile.network.needed();
+        let failure = match desk.client.password(&username, &password, desk.scopes, limit).await {
+            Ok(granted) => return Ok(SignedIn { granted, nonce: None, visitor: None }),
+            Err(failure) => failure,
+        };
+        match is_wrong(&failure) {
+            true if tries > 0 => desk.person.say("The issuer does not take that user name and password. Try again."),
+            // What is configured stays wrong, and issuers lock accounts: kubectl alone would try five times.
+            true => return Err(NoTokens::Refused(wrong(desk, &failure, is_typed))),
+            false => return Err(ended(refused(desk, &failure))),
+        }
+    }
+}
+
+/// A name and a password, from the profile or a person.
+struct Form<'a> {
+    desk: &'a Desk<'a>,
+    end: Instant,
+    is_first: bool,
+}
+
+impl Form<'_> {
+    async fn filled_in(&mut self) -> Result<(String, Secret), NoTokens> {
+        let credentials = &self.desk.profile.credentials;
+        let username = match &credentials.username {
+            Some(name) => name.clone(),
+            None => self.typed(Question::Username).await?.expose().trim().to_owned(),
+        };
+        let password = match &credentials.password {
+            Some(password) => password.clone(),
+            None => self.typed(Question::Password(&username)).await?,
+        };
+        if self.desk.profile.needs_a_person() {
+            (self.desk.on_answer)();
+        }
+        Ok((username, password))
+    }
+
+    /// What a person types.
+    async fn typed(&mut self, question: Question<'_>) -> Result<Secret, NoTokens> {
+        let desk = self.desk;
+        let human_time = desk.profile.authorization.human_time;
+        (desk.on_wait)(human_time);
+        let why = std::mem::take(&mut self.is_first).then_some(desk.why);
+        let mut lines = desk.person.ask(question, why, human_time).map_err(NoTokens::NotShown)?;
+        let _shown = Shown(desk.person);
+        match timeout_at(self.end, lines.recv()).await {
+            Ok(Some(line)) => Ok(line),
+            Ok(None) => Err(NoTokens::NotShown(Error::sign_in_needed(
+                "a password has to be typed, and the terminal is gone",
+                "In a terminal, sign in: kubectl login",
+            ))),
+            Err(_) => Err(NoTokens::Unanswered(unanswered(human_time))),
+        }
+    }
+}
+
+/// Whether the issuer takes the request and not what the user has to know. Dex has words of its own for that.
+fn is_wrong(failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused(answer) => {
+            matches!(answer.class(), Class::GrantRefused | Class::GrantDead | Class::Declined)
+        }
+        _ => false,
+    }
+}
+
+/// The error for a name and a password that the issuer does not know.
+fn wrong(desk: &Desk<'_>, failure: &Failure, is_typed: bool) -> Error {
+    let error = explain_for(desk.profile, failure, "sign in");
+    let words = match failure {
+        Failure::Refused(answer) => format!(" ({})", answer.with_number()),
+        _ => String::new(),
+    };
+    let (kind, next) = match is_typed {
+        true => (Kind::SignInNeeded, "Try again: kubectl login"),
+        false => (Kind::Failed, "Check --username and --password in the kubeconfig user's exec.args."),
+    };
+    let what = format!("the issuer does not take that user name and password{words}");
+    Error { kind, what, next: next.to_owned(), ..error }
+}
+
+fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
+    let mut error = explain_for(desk.profile, failure, "sign in");
+    if let Failure::Refused(answer) = failure
+        && matches!(answer.error.as_str(), "unsupported_grant_type" | "unauthorized_client")
+    {
+        let otherwise = "Sign in on the issuer's own page instead: kubectl login --grant-type authcode";
+        error.next = format!("{otherwise}\n{}", error.next);
+    }
+    error
+}
+
+fn unanswered(life: Duration) -> Error {
+    Error::sign_in_needed(
+        format!("nobody typed user name and password within {}", in_words(life)),
+        "Run the command again, and type them.\n\
+         For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.",
+    )
+}
