@@ -151,7 +151,7 @@ fn flags_are_offered_where_a_dash_stands() {
     assert_eq!(candidates(&home, &["get-token", "--gran"]), ["--grant-type"]);
     assert_eq!(candidates(&home, &["-v1", "get-token", "--gran"]), ["--grant-type"], "flags in front of get-token");
     // Hidden ones are not offered even where nothing else fits.
-    for hidden in ["--vmod", "--client-sec", "--token-cache-d", "--oidc-use-pk", "--passw"] {
+    for hidden in ["--vmod", "--client-sec", "--token-cache-d", "--oidc-use-pk", "--force-k"] {
         assert!(candidates(&home, &["get-token", hidden]).is_empty(), "{hidden}");
     }
 }
