@@ -2,7 +2,7 @@
 //!
 //! - Whoever waited shares the failure, whatever it is, as far as it concerns them.
 //! - A sign-in that ended without a token is sticky: a caller that was told so is not asked again for ten minutes, and
-//!   callers without a terminal are not for a minute after a prompt that nobody answered.
+//!   callers without a terminal are not for a minute after a prompt that nobody answered, and longer after each further one.
 //! - Network errors, refused refreshes and "nobody there" are shared with waiters but never sticky.
 
 use std::path::{Path, PathBuf};
@@ -17,8 +17,11 @@ use crate::store::layout::OUTCOMES;
 
 /// How long a caller is not asked again.
 const STICKY: TimeDelta = TimeDelta::minutes(10);
-/// How long nobody without a terminal is asked after an unanswered prompt.
+/// How long nobody without a terminal is asked after an unanswered prompt; twice as long after each further one, up to
+/// [`STICKY`]: whatever polls a cluster all night is not to open a page every few minutes.
 const UNANSWERED: TimeDelta = TimeDelta::seconds(60);
+/// Unanswered prompts that long ago have nothing to do with those of now.
+const IN_A_ROW: TimeDelta = TimeDelta::hours(1);
 /// More ended sign-ins than this are not kept in mind.
 const KEPT: usize = 16;
 
@@ -181,12 +184,14 @@ impl Notes {
     pub fn verdict(&self, caller: &Caller, token: &str, at_a_terminal: bool) -> Verdict<'_> {
         let about = |outcome: &&Outcome| outcome.is_about_a_person() || outcome.token == token;
         let mut newest_first = self.asked.iter().rev().filter(about);
-        if let Some(outcome) = newest_first.clone().find(|outcome| outcome.callers.contains(caller)) {
+        let is_sticky = |outcome: &&Outcome| outcome.age() < STICKY && outcome.callers.contains(caller);
+        if let Some(outcome) = newest_first.clone().find(is_sticky) {
             return Verdict::Repeat(outcome);
         }
-        let unanswered =
-            |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered && Utc::now() - outcome.at < UNANSWERED;
-        match newest_first.find(unanswered) {
+        let unanswered = |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered;
+        let doublings = newest_first.clone().filter(unanswered).count().saturating_sub(1);
+        let pause = (0..doublings).fold(UNANSWERED, |pause, _| (pause * 2).min(STICKY));
+        match newest_first.find(unanswered).filter(|outcome| outcome.age() < pause) {
             Some(outcome) if !at_a_terminal && outcome.bystanders.contains(caller) => Verdict::Repeat(outcome),
             Some(outcome) if !at_a_terminal => Verdict::TooSoon(outcome),
             _ => Verdict::Try,
@@ -231,10 +236,14 @@ impl Outcome {
         self.is_about_asking() && self.error.kind != Kind::Refused
     }
 
+    fn age(&self) -> TimeDelta {
+        Utc::now() - self.at
+    }
+
     fn is_remembered(&self) -> bool {
-        let age = Utc::now() - self.at;
+        let life = if self.stickiness == Stickiness::Unanswered { IN_A_ROW } else { STICKY };
         // A time in the future is a clock that was put back; nobody should wait for it to come round again.
-        age >= TimeDelta::zero() && age < STICKY
+        (TimeDelta::zero()..life).contains(&self.age())
     }
 }
 
@@ -289,6 +298,29 @@ mod tests {
         notes.asked[0].at -= UNANSWERED;
         assert!(matches!(notes.verdict(&caller(2), "a", false), Verdict::Try));
         assert!(matches!(notes.verdict(&caller(1), "a", false), Verdict::Repeat(_)));
+    }
+
+    #[test]
+    fn whatever_nobody_answers_is_shown_less_and_less_often() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        for (prompt, minutes) in [1, 2, 4, 8, 10, 10].into_iter().enumerate() {
+            let ended = Error::sign_in_needed("ended", "");
+            outcomes.record(&ended, Stickiness::Unanswered, "a", false, &caller(10 + prompt as u32));
+            let mut notes = outcomes.read();
+            let mut is_asked_after = |pause| {
+                notes.asked.last_mut().expect("an outcome").at = Utc::now() - pause;
+                matches!(notes.verdict(&caller(1), "a", false), Verdict::Try)
+            };
+            let pause = TimeDelta::minutes(minutes);
+            assert!(!is_asked_after(pause - TimeDelta::seconds(10)) && is_asked_after(pause), "{minutes}");
+        }
+        let mut notes = outcomes.read();
+        for outcome in &mut notes.asked {
+            outcome.at -= IN_A_ROW;
+        }
+        outcomes.write(&notes);
+        assert!(outcomes.read().asked.is_empty());
     }
 
     #[test]
