@@ -1,13 +1,9 @@
 //! The async runtime: made where the network is needed and not before, since a warm call needs none.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-
-/// Whether this process has listened for signals: they go to whoever listens next, and end nothing by themselves.
-static LISTENS: AtomicBool = AtomicBool::new(false);
 
 /// Runs `work` to its end on this thread.
 ///
@@ -38,13 +34,11 @@ pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T> {
     })?
 }
 
-/// Whether somebody has ended this process where it does not run anything async: between two tries at a lock, say.
+/// Whether somebody has ended this process where it does not run anything async: between two tries at a lock, say. From the
+/// first call on, signals end nothing by themselves any more.
 ///
-/// Errors: they have, since signals end nothing by themselves any more.
+/// Errors: they have.
 pub fn check_interrupted() -> Result<()> {
-    if !LISTENS.load(Ordering::Relaxed) {
-        return Ok(());
-    }
     run(async {
         let interrupted = interrupted();
         // A signal waits in the system's hands until a runtime asks for it.
@@ -62,7 +56,6 @@ fn ended(kind: Kind) -> Error {
 #[cfg(unix)]
 pub fn interrupted() -> impl Future<Output = Kind> {
     use tokio::signal::unix::{SignalKind, signal};
-    LISTENS.store(true, Ordering::Relaxed);
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     async move {
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
@@ -81,7 +74,6 @@ pub fn interrupted() -> impl Future<Output = Kind> {
 /// [`run`].
 #[cfg(not(unix))]
 pub fn interrupted() -> impl Future<Output = Kind> {
-    LISTENS.store(true, Ordering::Relaxed);
     let ctrl_c = tokio::signal::windows::ctrl_c();
     async move {
         match ctrl_c {

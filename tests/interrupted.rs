@@ -113,6 +113,20 @@ fn a_look_up_after_the_sign_in_ends() {
 }
 
 #[test]
+fn a_wait_for_another_process_ends_and_says_so() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&entra(&world, &[&ASK[..], &OWN].concat())).token();
+        home.leave(OVER);
+        let _lock = lock_of(&home, OWN_CLIENT);
+        let child = home.start(&entra(&world, &OWN));
+        wait_at_the_lock(&home.state(), 2);
+        let run = assert_ends(child, signal);
+        assert!(run.stdout.is_empty() && run.stderr.contains("Error: interrupted\nNext: "), "{run}");
+    }
+}
+
+#[test]
 fn a_wait_for_another_process_ends_after_a_sign_in_too() {
     let (world, home) = (World::start(), Home::new());
     world.set_groups(250);
