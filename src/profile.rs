@@ -203,8 +203,10 @@ impl Default for GroupsLookUp {
 pub struct Authorization {
     /// Where to listen: the first of these that is free.
     pub listen: Vec<Listen>,
-    /// The redirect address as it is registered, byte for byte; `http://localhost:PORT` of the listener without one.
+    /// The redirect address as it is registered, byte for byte; `http://HOST:PORT` of the listener without one.
     pub redirect_url: Option<String>,
+    /// The name in that: `localhost`, or an address of the loopback interface.
+    pub redirect_host: String,
     /// Certificate and key of the listener (PEM files); without them it speaks plain http.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// The page the browser goes to in the end.
@@ -220,6 +222,7 @@ impl Default for Authorization {
         Authorization {
             listen: vec![Listen::default()],
             redirect_url: None,
+            redirect_host: "localhost".to_owned(),
             certificate: None,
             page_afterwards: None,
             human_time: Duration::from_secs(180),

@@ -18,11 +18,13 @@ use super::pairs::{NoPair, pairs};
 
 /// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
 const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
+const REDIRECT_BY_HAND: &str = "--oidc-redirect-url-authcode-keyboard";
+const AS_REGISTERED: &str = "Write it as it is registered with the issuer.";
 
 /// At Entra, which takes `http://localhost` with any port for one that is registered without.
 pub(super) fn at_entra(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
     let given = args.redirect_url.as_deref().filter(|url| !url.is_empty());
-    let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|url| url.port());
+    let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|_| port_in(given?));
     Ok(Authorization {
         listen: listen(args)?.unwrap_or_else(|| vec![on(port.unwrap_or(0))]),
         ..everywhere(args, environment)?
@@ -37,42 +39,85 @@ pub(super) fn elsewhere(
 ) -> Result<(Authorization, Option<Vec<String>>)> {
     let everywhere = everywhere(args, environment)?;
     let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
-    let redirect_url = args.oidc_redirect_url.as_deref().or(by_hand).filter(|url| !url.is_empty());
-    let redirect = redirect_url.map(|text| redirect(text, method, everywhere.certificate.is_some())).transpose()?;
-    let own_port = redirect.flatten().filter(is_loopback).and_then(|url| url.port());
+    let given = [("--oidc-redirect-url", args.oidc_redirect_url.as_deref()), (REDIRECT_BY_HAND, by_hand)];
+    let given = given.into_iter().find_map(|(flag, url)| Some((flag, url.filter(|url| !url.is_empty())?)));
+    let redirect = given.map(|(flag, text)| redirect(flag, text, method)).transpose()?.flatten();
+    let own_port = redirect.as_ref().filter(|url| is_loopback(url)).and_then(|_| port_in(given?.1));
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
     let scopes = extra_parameters.iter().position(|(name, _)| name == "scope");
     let scopes = scopes.map(|at| extra_parameters.remove(at).1);
     let ports = || own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]);
+    let listen = listen(args)?;
+    if let (Some((flag, text)), Some(url), false) = (given, &redirect, method == Method::Keyboard) {
+        let comes_straight_here = own_port.is_some() && listen.is_none();
+        check_scheme(flag, text, url, everywhere.certificate.is_some(), comes_straight_here)?;
+    }
     let authorization = Authorization {
-        listen: listen(args)?.unwrap_or_else(|| ports().into_iter().map(on).collect()),
-        redirect_url: redirect_url.map(str::to_owned),
+        listen: listen.unwrap_or_else(|| ports().into_iter().map(on).collect()),
+        redirect_url: given.map(|(_, text)| text.to_owned()),
+        redirect_host: redirect_host(args)?,
         extra_parameters,
         ..everywhere
     };
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
 }
 
-/// What `--oidc-redirect-url` leads to; nothing where a person carries the code over and it is a mere name
+/// What the redirect address leads to; nothing where a person carries the code over and it is a mere name
 /// (`urn:ietf:wg:oauth:2.0:oob`).
-fn redirect(text: &str, method: Method, listener_is_https: bool) -> Result<Option<Url>> {
-    const FLAG: &str = "--oidc-redirect-url";
-    let wrong = |flaw: &str, next: &str| Err(Error::usage(format!("{FLAG} {:?} {flaw}", printable(text, 100)), next));
+fn redirect(flag: &str, text: &str, method: Method) -> Result<Option<Url>> {
     let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
-    let url = if is_a_name { None } else { Some(url(FLAG, text)?) };
+    let url = if is_a_name { None } else { Some(url(flag, text)?) };
     // RFC 9700 2.1: the code is not sent over a network in the open.
     if url.as_ref().is_some_and(|url| !is_acceptable(url)) {
-        return wrong("is not https", "Give an https address; http is only for this machine.");
+        return Err(wrong(flag, text, "is not https", "Give an https address; http is only for this machine."));
     }
-    let as_registered = "Write it as it is registered with the issuer.";
     if text.contains('#') {
-        return wrong("has a fragment (#)", as_registered);
-    }
-    // What is http here is on this machine.
-    if listener_is_https && url.as_ref().is_some_and(|url| url.scheme() == "http") {
-        return wrong("is http, and with --local-server-cert the browser comes back by https", as_registered);
+        return Err(wrong(flag, text, "has a fragment (#)", AS_REGISTERED));
     }
     Ok(url)
+}
+
+/// The browser comes back by https where there is a certificate for it, and by http where there is none.
+fn check_scheme(flag: &str, text: &str, url: &Url, has_certificate: bool, comes_straight_here: bool) -> Result<()> {
+    match url.scheme() {
+        // What is http is on this machine.
+        "http" if has_certificate => {
+            let flaw = "is http, and with --local-server-cert the browser comes back by https";
+            Err(wrong(flag, text, flaw, AS_REGISTERED))
+        }
+        "https" if comes_straight_here && !has_certificate => {
+            let next = "Give a certificate for it with --local-server-cert and --local-server-key.\n\
+                        If another program takes the browser in there, name where this one listens: --listen-address";
+            Err(wrong(flag, text, "is https, and there is no certificate for that", next))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> Error {
+    Error::usage(format!("{flag} {:?} {flaw}", printable(text, 100)), next)
+}
+
+/// The port that an address names; also one that goes without saying.
+fn port_in(address: &str) -> Option<u16> {
+    let (_, rest) = address.split_once("://")?;
+    let (_, port) = rest.split(['/', '?', '#']).next()?.rsplit_once(':')?;
+    port.parse().ok()
+}
+
+/// By which name the browser comes back, where no whole address is given.
+fn redirect_host(args: &GetTokenArgs) -> Result<String> {
+    match args.oidc_redirect_url_hostname.as_deref() {
+        None | Some("") => Ok("localhost".to_owned()),
+        Some(name @ ("localhost" | "127.0.0.1" | "[::1]")) => Ok(name.to_owned()),
+        Some("::1") => Ok("[::1]".to_owned()),
+        Some(other) => Err(wrong(
+            "--oidc-redirect-url-hostname",
+            other,
+            "is no name of this machine's own",
+            "Give localhost, 127.0.0.1 or ::1, or the whole address with --oidc-redirect-url.",
+        )),
+    }
 }
 
 fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {

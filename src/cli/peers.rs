@@ -14,7 +14,6 @@ const WITH_VALUE: &[(Option<&str>, &str)] = &[
     (Some(ENTRA), "federated-token-file"),
     (Some(ENTRA), "azure-pipelines-service-connection-id"),
     (Some(ENTRA), "pop-claims"),
-    (Some(OIDC), "oidc-redirect-url-hostname"),
     (None, "vmodule"),
     (None, "alsologtostderrthreshold"),
     (None, "stderrthreshold"),

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
-use crate::signin::{self, Desk, NoTokens, Reach, SignedIn, Why};
+use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{SessionFacts, SessionRecord, TokenRecord};
@@ -64,7 +64,7 @@ impl Work<'_, '_> {
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let on_answer = || lock.borrow_mut().announce_network();
-        let mut chosen = signin::chosen(profile.method, &issuer.client.endpoints, person);
+        let (mut chosen, mut has_page) = signin::chosen(profile, &issuer.client.endpoints, person);
         let mut signed_in = loop {
             let desk = Desk {
                 profile,
@@ -88,10 +88,10 @@ impl Work<'_, '_> {
             }
             match outcome {
                 Ok(signed_in) => break signed_in,
-                Err(NoTokens::NotForThisClient(error)) => match chosen.otherwise {
-                    Some(otherwise) => chosen = *otherwise,
-                    None => return Err(WorkFailure::passing(error)),
-                },
+                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut has_page) => {
+                    chosen = Chosen::page_after(&error);
+                }
+                Err(NoTokens::NotForThisClient(error)) => return Err(WorkFailure::passing(error)),
                 Err(NoTokens::Unanswered(error)) => {
                     return Err(WorkFailure::New { error, stickiness: Stickiness::Unanswered });
                 }
@@ -150,7 +150,8 @@ async fn take_in(
     {
         let error = Error::sign_in_needed(
             format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
-            "Sign in with the expected account (a private browser window helps), or change --login-hint.",
+            "Sign in with the expected account (a private browser window helps), or change --login-hint to the name that is\n\
+             shown first, if that is the right one.",
         );
         return Err(WorkFailure::sticky(error));
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kube::exec_credential;
 use crate::oauth::client::Granted;
 use crate::oauth::jwks::VerifyError;
-use crate::oauth::jwt::Claims;
+use crate::oauth::jwt::{Claims, JwtError};
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::secret::Secret;
 use crate::store::TokenRecord;
@@ -38,8 +38,8 @@ pub(super) struct Who {
     pub(super) account: Option<String>,
     /// The ID token's `sub`: who it is, whatever the names.
     pub(super) subject: Option<String>,
-    /// The ID token's `nonce` and audiences; `None` without an ID token.
-    meant_for: Option<(Option<String>, Vec<String>)>,
+    /// What the ID token says; `None` without one.
+    id_token: Option<Result<Claims, JwtError>>,
     /// Every name the tokens give that account, in lower case.
     names: Vec<String>,
 }
@@ -55,12 +55,14 @@ impl Who {
     ///
     /// Errors: why it does not.
     pub(super) fn check_belongs_to(&self, nonce: &str, client: &str) -> Result<(), VerifyError> {
-        match &self.meant_for {
-            Some((_, audiences)) if !audiences.iter().any(|audience| audience.eq_ignore_ascii_case(client)) => {
-                Err(VerifyError::Audience)
-            }
-            Some((found, _)) if found.as_deref() != Some(nonce) => Err(VerifyError::Nonce),
-            _ => Ok(()),
+        let Some(claims) = &self.id_token else { return Ok(()) };
+        let claims = claims.as_ref().map_err(|unreadable| *unreadable)?;
+        if !claims.audiences().iter().any(|audience| audience.eq_ignore_ascii_case(client)) {
+            Err(VerifyError::Audience)
+        } else if claims.nonce() != Some(nonce) {
+            Err(VerifyError::Nonce)
+        } else {
+            Ok(())
         }
     }
 
@@ -72,15 +74,14 @@ impl Who {
 
 /// Who signed in, by the ID token first and the access token else.
 pub(super) fn who(granted: &Granted) -> Who {
-    let id_claims = granted.answer.extra_fields().id_token.as_ref().and_then(|token| Claims::read(token.expose()).ok());
-    let access_claims = Claims::read(granted.answer.access_token().secret()).ok();
-    let subject = id_claims.as_ref().and_then(|claims| claims.string("sub")).map(str::to_owned);
-    let meant_for = id_claims
-        .as_ref()
-        .map(|claims| (claims.nonce().map(str::to_owned), claims.audiences().into_iter().map(str::to_owned).collect()));
-    let claims: Vec<Claims> = [id_claims, access_claims].into_iter().flatten().collect();
-    let account = claims.iter().find_map(Claims::account);
-    Who { account, subject, meant_for, names: claims.iter().flat_map(names).collect() }
+    let id_token = granted.answer.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
+    let access_token = Claims::read(granted.answer.access_token().secret()).ok();
+    let id_claims = id_token.as_ref().and_then(|claims| claims.as_ref().ok());
+    let subject = id_claims.and_then(|claims| claims.string("sub")).map(str::to_owned);
+    let claims = || id_claims.into_iter().chain(&access_token);
+    let account = claims().find_map(Claims::account);
+    let names = claims().flat_map(names).collect();
+    Who { account, subject, names, id_token }
 }
 
 /// Why an answer with tokens brings none for the cluster.

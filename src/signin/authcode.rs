@@ -18,7 +18,7 @@ use url::Url;
 
 use self::listener::{Server, Visit};
 use self::page::Page;
-use super::{Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
+use super::{CANNOT_SIGN_IN, Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
 use crate::error::{Error, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::authorization::{Answer, Found, Request, Wish};
@@ -73,7 +73,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
         )));
     };
     let listener = match listens {
-        true => redirect::listener(settings, desk.person.is_at_a_terminal()).await.map_err(NoTokens::Failed)?,
+        true => redirect::listener(desk.profile, desk.person.is_at_a_terminal()).await.map_err(NoTokens::Failed)?,
         false => None,
     };
     let request = Request::new(
@@ -160,7 +160,7 @@ impl Wait<'_> {
                             return Ok((granted, visitor));
                         }
                         Err(NotRedeemed { error, again: true, .. }) => {
-                            let why = error.what.strip_prefix("cannot sign in: ").unwrap_or(&error.what).to_owned();
+                            let why = error.what.strip_prefix(CANNOT_SIGN_IN).unwrap_or(&error.what).to_owned();
                             self.desk.person.say(&format!("The issuer does not take that code: {why}. Copy it again."));
                             self.useless = Some(why);
                         }

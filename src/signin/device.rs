@@ -37,9 +37,13 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     };
     let pending =
         device::start(client, endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
-            // RFC 6749 5.2, in the words of those who have switched the grant off for a client.
+            // RFC 6749 5.2, in the words of those who have switched the grant off for a client; Google says invalid_client
+            // to those that are made for browsers.
             Failure::Refused(answer)
-                if matches!(answer.error.as_str(), "unauthorized_client" | "unsupported_grant_type") =>
+                if matches!(
+                    answer.error.as_str(),
+                    "unauthorized_client" | "unsupported_grant_type" | "invalid_client"
+                ) && matches!(desk.profile.provider, Provider::Oidc { .. }) =>
             {
                 NoTokens::NotForThisClient(refused(desk, &failure))
             }

@@ -200,47 +200,58 @@ pub fn way(method: Method) -> &'static dyn Way {
     }
 }
 
-/// A method to sign in by.
+/// A method to sign in by; any but [`Method::Auto`].
 pub struct Chosen {
-    /// Any but [`Method::Auto`].
+    /// The method.
     pub method: Method,
     /// Why this one, as a sentence, where this program has chosen.
     pub why: Option<String>,
-    /// What to do where it is not for this client.
-    pub otherwise: Option<Box<Chosen>>,
 }
 
 impl Chosen {
-    fn because(method: Method, why: String) -> Chosen {
-        Chosen { method, why: Some(why), otherwise: None }
+    fn because(method: Method, why: impl Into<String>) -> Chosen {
+        Chosen { method, why: Some(why.into()) }
+    }
+
+    /// The page, after `error` has shown that there are no codes for this client.
+    pub fn page_after(error: &Error) -> Chosen {
+        let words = error.what.strip_prefix(CANNOT_SIGN_IN).unwrap_or(&error.what).trim_end_matches('.');
+        Chosen::because(Method::Browser, format!("In a browser, since the issuer gives this client no code: {words}."))
     }
 }
 
-/// The method to use where this program is to choose; any other is left as it is.
+/// The method to use where this program is to choose, any other is left as it is; and whether the page of the issuer is to
+/// be tried where the issuer has no codes for this client after all.
 ///
 /// The browser where there is one: no code has to be carried over, and fewer policies forbid it. Else a code, if the issuer
-/// gives this client one; else a browser somewhere, whose last address is carried over.
-pub fn chosen(method: Method, endpoints: &Endpoints, person: &dyn Person) -> Chosen {
-    if method != Method::Auto {
-        return Chosen { method, why: None, otherwise: None };
+/// gives them out; else a browser somewhere, whose last address is carried over. What is to be asked on the issuer's page
+/// can be asked nowhere else.
+pub fn chosen(profile: &Profile, endpoints: &Endpoints, person: &dyn Person) -> (Chosen, bool) {
+    if profile.method != Method::Auto {
+        return (Chosen { method: profile.method, why: None }, false);
     }
-    let has_codes = endpoints.device_authorization.is_some();
-    let without_codes =
-        || Chosen::because(Method::Browser, "In a browser, since the issuer gives out no codes here.".to_owned());
-    match (person.lacks_a_browser(), endpoints.authorization.is_some()) {
-        (None, true) => {
-            Chosen::because(Method::Browser, "In the browser, since there seems to be one at hand.".to_owned())
+    let has_page = endpoints.authorization.is_some();
+    let page = |why: &str| (Chosen::because(Method::Browser, why), false);
+    match person.lacks_a_browser() {
+        _ if !has_page => {
+            (Chosen::because(Method::DeviceCode, "With a code, since the issuer has no page to sign in at."), false)
         }
-        (Some(_), true) if !has_codes => without_codes(),
-        (Some(why), has_page) => Chosen {
-            otherwise: has_page.then(|| Box::new(without_codes())),
-            ..Chosen::because(Method::DeviceCode, format!("With a code, since no browser can be opened here: {why}."))
-        },
-        (None, false) => {
-            Chosen::because(Method::DeviceCode, "With a code, since the issuer has no page to sign in at.".to_owned())
+        None => page("In the browser, since there seems to be one at hand."),
+        Some(_) if endpoints.device_authorization.is_none() => {
+            page("In a browser, since the issuer gives out no codes here.")
+        }
+        Some(_) if !profile.authorization.extra_parameters.is_empty() => {
+            page("In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params).")
+        }
+        Some(why) => {
+            let why = format!("With a code, since no browser can be opened here: {why}.");
+            (Chosen::because(Method::DeviceCode, why), true)
         }
     }
 }
+
+/// How the words for a sign-in that brought no tokens begin.
+const CANNOT_SIGN_IN: &str = "cannot sign in: ";
 
 /// The words for a request that brought no tokens.
 pub fn explain(failure: &Failure, what: &str) -> Error {

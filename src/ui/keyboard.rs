@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -92,8 +92,16 @@ impl Drop for Keyboard {
 
 /// Whether stdin is a pipe or a file: somebody means it to be read.
 pub(super) fn is_fed() -> bool {
-    let kind = rustix::fs::fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    matches!(kind, Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket))
+    matches!(kind(io::stdin()), Some(FileType::Fifo | FileType::RegularFile | FileType::Socket))
+}
+
+/// Whether somebody may read what is written to stderr when it is written: not what goes to a file, or nowhere.
+pub(super) fn is_followed() -> bool {
+    io::stderr().is_terminal() || matches!(kind(io::stderr()), Some(FileType::Fifo | FileType::Socket))
+}
+
+fn kind(stream: impl AsFd) -> Option<FileType> {
+    rustix::fs::fstat(stream).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
 }
 
 /// Whether this process is the one that its terminal is for just now, as far as can be known.

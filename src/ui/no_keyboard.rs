@@ -24,6 +24,11 @@ pub(super) fn is_in_front() -> bool {
     true
 }
 
+/// Whether somebody may read what is written to stderr when it is written.
+pub(super) fn is_followed() -> bool {
+    true
+}
+
 /// Whether stdin is a pipe or a file that somebody means to be read: not read here.
 pub(super) fn is_fed() -> bool {
     false

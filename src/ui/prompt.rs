@@ -24,10 +24,7 @@ pub(super) struct Subject<'a> {
 pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Opened, screen: &Screen) -> String {
     let open = match opened {
         Opened::Yes => "Your browser should open this page; any other device will do too:".to_owned(),
-        Opened::No => "Open this page in a browser, on any device:".to_owned(),
-        Opened::Failed(program) => {
-            format!("{} cannot be started. Open this page in a browser, on any device:", printable(program, 100))
-        }
+        _ => to_be_opened(opened, ", on any device"),
     };
     let copied = if screen.clipboard { " (it is on the clipboard, if your terminal allows it)" } else { "" };
     let sentences = |text: &str| wrapped(text, 0, screen.columns());
@@ -63,10 +60,7 @@ pub(super) fn page(
     let copied = if clipboard { " (its address is on the clipboard, if your terminal allows it)" } else { "" };
     let open = match opened {
         Opened::Yes => "Your browser should open this page:".to_owned(),
-        Opened::No => format!("Open this page in a browser{copied}:"),
-        Opened::Failed(program) => {
-            format!("{} cannot be started. Open this page in a browser{copied}:", printable(program, 100))
-        }
+        _ => to_be_opened(opened, copied),
     };
     let way_back = match prompt.way_back {
         WayBack::Listener if takes_lines => {
@@ -126,6 +120,15 @@ fn heading(why: &Why<'_>, subject: &Subject<'_>) -> String {
         Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),
     };
     format!("{reason}Sign in to {cluster}{} ({issuer}).{choice}", account.unwrap_or_default())
+}
+
+/// What to do with an address that is not open already; `addition` goes with it.
+fn to_be_opened(opened: &Opened, addition: &str) -> String {
+    let request = format!("Open this page in a browser{addition}:");
+    match opened {
+        Opened::Failed(program) => format!("{} cannot be started. {request}", printable(program, 100)),
+        Opened::Yes | Opened::No => request,
+    }
 }
 
 /// What is to be copied. Colours begin and end on the empty lines around, so that the line itself is that and nothing else.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::profile::{Browser, Method, Profile};
+use kubectl_login::profile::{Method, Profile};
 use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Question, Reach, WayBack, Why};
 use kubectl_login::text::without_controls;
 use url::Url;
@@ -36,6 +36,9 @@ pub(crate) enum Prompt {
 const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
 /// What somebody can do who is not where they could be asked.
 const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
+
+/// How long the opening of a page is watched where it has to do by itself.
+const UNSEEN: Duration = Duration::from_millis(500);
 
 /// The person in front of this process, if there is one.
 pub(crate) struct Terminal<'a> {
@@ -107,9 +110,17 @@ impl<'a> Terminal<'a> {
     }
 
     fn has_desktop(&self) -> bool {
-        self.profile.page_may_do_alone()
-            && self.profile.browser != Browser::Skip
-            && browser::headless_because(self.environment).is_none()
+        self.profile.page_may_do_alone() && browser::is_at_a_desktop(&self.profile.browser, self.environment)
+    }
+
+    /// Somebody's keyboard, where they can be told what to type.
+    fn keyboard(&self, source: Source) -> Option<(Keyboard, Lines)> {
+        let is_told = match self.channel() {
+            Channel::Stderr => keyboard::is_followed() || (source == Source::UnseenOrStdin && keyboard::is_fed()),
+            Channel::Controlling(_) => true,
+            Channel::DesktopOnly | Channel::None(..) => false,
+        };
+        if is_told { Keyboard::listen(source) } else { None }
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -117,7 +128,9 @@ impl<'a> Terminal<'a> {
     }
 
     fn open(&self, page: &Url) -> Opened {
-        browser::open(page, &self.profile.browser, self.environment)
+        // Where nobody can be told the address, they are told at once that they have to sign in elsewhere.
+        let watch = if self.reach() == Reach::Desktop { UNSEEN } else { Duration::ZERO };
+        browser::open(page, &self.profile.browser, self.environment, watch)
     }
 
     /// Shows a prompt, and counts down what is left `to` do what it asks for. Where nobody can read, the page that was
@@ -204,13 +217,11 @@ impl Person for Terminal<'_> {
     fn show_page(&self, page: &PagePrompt<'_>) -> Result<Option<Lines>> {
         let opened = self.open(page.address);
         let screen = self.screen().unwrap_or_default();
-        let (keyboard, lines) = match self.reach() {
-            Reach::Terminal if page.way_back == WayBack::PersonOrStdin => {
-                Keyboard::listen(Source::UnseenOrStdin).unzip()
-            }
-            Reach::Terminal => Keyboard::listen(Source::Unseen).unzip(),
-            Reach::Desktop | Reach::Nobody { .. } => (None, None),
+        let source = match page.way_back {
+            WayBack::PersonOrStdin => Source::UnseenOrStdin,
+            WayBack::Listener | WayBack::Person => Source::Unseen,
         };
+        let (keyboard, lines) = self.keyboard(source).unzip();
         *self.keyboard.borrow_mut() = keyboard;
         let text = prompt::page(page, &self.subject(), &opened, lines.is_some(), &screen);
         self.show(&text, &opened, page.life, "sign in", &screen).inspect_err(|_| self.put_away())?;
@@ -222,8 +233,7 @@ impl Person for Terminal<'_> {
             Question::Username => Source::Seen,
             Question::Password(_) => Source::Unseen,
         };
-        let keyboard = if self.reach() == Reach::Terminal { Keyboard::listen(source) } else { None };
-        let Some((keyboard, lines)) = keyboard else {
+        let Some((keyboard, lines)) = self.keyboard(source) else {
             return Err(Error::sign_in_needed(
                 "a password has to be typed, and there is no terminal to type it in",
                 "In a terminal, sign in: kubectl login",

@@ -72,6 +72,8 @@ fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
         {
             request("GET", &real, &[&format!("host: {host}")], "").assert_error(403, &secrets);
             request("GET", &real, &[&format!("host: {host}.:{port}")], "").assert_error(403, &secrets);
+            let two = [format!("host: localhost:{port}"), format!("host: {host}:{port}")];
+            request("GET", &real, &two.each_ref().map(String::as_str), "").assert_error(403, &secrets);
         }
         let nameless = format!("GET /?{} HTTP/1.0\r\n\r\n", real.query().unwrap());
         exchange(connect(&real), nameless.as_bytes()).assert_error(403, &secrets);

@@ -1,9 +1,11 @@
 //! Which way somebody signs in, where this program chooses, and who may choose otherwise.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use sim::{Behaviour, World};
 
 use crate::browser::{ASKING, BOTH, HANG, Issuer, Opener, SignIn, get};
-use crate::common::{Home, Run, at_once, entra, oidc};
+use crate::common::{Home, Run, at_once, entra, needed, oidc};
 
 /// `get-token` where this program chooses.
 fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
@@ -75,23 +77,64 @@ fn an_issuer_without_codes_leads_to_the_browser() {
     assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
 }
 
-/// As Keycloak has it where the grant is switched off for a client: discovery names the endpoint all the same.
+/// As Keycloak has it where the grant is switched off for a client, and Google for clients that are made for browsers:
+/// discovery names the endpoint all the same.
 #[test]
 fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
-    let (world, home) = (World::start_with(&[Behaviour::DeviceGrantNotAllowed]), Home::new());
-    let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
-    let line = "In a browser, since the issuer gives out no codes here.";
-    assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
-    assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
-    assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("authcode", 1));
+    for (behaviour, words) in [
+        (Behaviour::DeviceGrantNotAllowed, "The client may not start this flow. (unauthorized_client)"),
+        (Behaviour::DeviceClientRefused, "Invalid client type. (invalid_client)"),
+    ] {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+        let line = format!("In a browser, since the issuer gives this client no code: {words}.");
+        assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
+        assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("authcode", 1));
+    }
 
+    let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed]);
     // Whoever insists on a code is told the other way, each time.
-    world.reset_requests();
     let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &ASKING));
     for _ in 0..2 {
         home.run(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
     }
     assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (2, 0));
+}
+
+/// They may say what is issued, and who signs in how.
+#[test]
+fn what_is_to_be_asked_on_the_page_is_asked_there() {
+    let (world, home) = (World::start(), Home::new());
+    let asked = ["--oidc-auth-request-extra-params", "audience=cluster"];
+    let sign_in = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &[&ASKING[..], &asked].concat())));
+    assert_eq!(sign_in.parameter("audience"), "cluster");
+    let (_, run) = sign_in.finish();
+    assert!(run.stderr.contains("In a browser, since there are parameters for the issuer's page"), "{run}");
+    assert!(world.device_requests().is_empty());
+}
+
+#[test]
+fn a_browser_that_is_not_there_is_none() {
+    at_once(BOTH, |issuer| {
+        let nowhere = |home: &Home| {
+            let programs = home.path().join("programs");
+            std::fs::create_dir(&programs).unwrap();
+            std::os::unix::fs::symlink(needed("setsid", "util-linux"), programs.join("setsid")).unwrap();
+            programs
+        };
+        for (flag, why) in [
+            ("--browser-command=/nowhere/browser", "/nowhere/browser cannot be found"),
+            ("--skip-open-browser=false", "no program that opens pages can be found"),
+        ] {
+            let (world, home) = (World::start(), Home::new());
+            let mut command = home.plugin(&by_choice(issuer, &world, &["--prompt=always", flag]));
+            let run = Run::of(command.env("DISPLAY", ":99").env("PATH", nowhere(&home)));
+            run.token();
+            let line = format!("With a code, since no browser can be opened here: {why}.");
+            assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        }
+    });
 }
 
 /// In the terminal of an editor that is shown on another machine, `BROWSER` opens pages there.
@@ -150,6 +193,31 @@ fn a_desktop_without_a_terminal_will_do() {
             let mut command = Home::new().plugin(&args(issuer, &world, &[opener.flag().as_str()]));
             Run::of(command.env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI is set"]);
         }
+    }
+}
+
+/// What such an editor starts has no terminal, and the page is seen all the same.
+#[test]
+fn a_remote_editor_without_a_terminal_will_do() {
+    let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+    let mut command = home.plugin(&Issuer::Oidc.by_browser(&world, &[]));
+    let editor = [("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"), ("SSH_CONNECTION", "a 1 b 22")];
+    let command = command.envs(editor).env("BROWSER", opener.program());
+    let running = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    get(&get(&opener.address()).location()).assert_signed_in();
+    Run::wait(running).token();
+}
+
+/// Nobody is left waiting for a page that does not come up.
+#[test]
+fn a_desktop_whose_browser_fails_will_not_do() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let failing = home.write("failing", "#!/bin/sh\nexit 3\n");
+        std::fs::set_permissions(&failing, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let flag = format!("--browser-command={}", failing.display());
+        let run = Run::of(home.plugin(&issuer.by_browser(&world, &[&flag])).env("DISPLAY", ":99"));
+        run.assert_failed(3, &["no browser could be started here", "\nNext: ", "kubectl login"]);
     }
 }
 

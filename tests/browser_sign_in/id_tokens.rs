@@ -35,7 +35,7 @@ fn asked(world: &World) -> usize {
 
 #[test]
 fn one_of_another_sign_in_is_not_taken_and_nothing_of_it_is_kept() {
-    at_once([Behaviour::WrongNonce, Behaviour::NoNonce], |behaviour| {
+    at_once([Behaviour::WrongNonce, Behaviour::NoNonce, Behaviour::IdTokenUnreadable], |behaviour| {
         for issuer in BOTH {
             let (world, home, page, run) = ends(issuer, &[behaviour], &[]);
             run.assert_failed(1, &["\nNext: "]);

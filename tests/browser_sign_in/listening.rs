@@ -65,6 +65,29 @@ fn a_redirect_address_elsewhere_has_to_be_https() {
     assert!(world.requests().is_empty());
 }
 
+/// Nobody could answer the browser there.
+#[test]
+fn a_redirect_address_by_https_needs_a_certificate_if_the_browser_comes_straight_here() {
+    let (world, address) = (World::start(), "https://localhost:5001/cb");
+    refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address]).assert_failed(
+        2,
+        &["--oidc-redirect-url", address, "there is no certificate", "\nNext: ", "--local-server-cert"],
+    );
+    let home = Home::new();
+    let more = ["--oidc-redirect-url", address, "--listen-address", "127.0.0.1:0"];
+    assert_eq!(Issuer::Oidc.start(&world, &home, &more).parameter("redirect_uri"), address);
+}
+
+#[test]
+fn a_wrong_redirect_address_is_told_by_the_flag_that_has_it() {
+    let world = World::start();
+    let run = |more: &[&str]| refused(Issuer::Oidc, &world, more);
+    run(&["--oidc-redirect-url-hostname", "other.example"])
+        .assert_failed(2, &["--oidc-redirect-url-hostname \"other.example\"", "\nNext: ", "--oidc-redirect-url."]);
+    run(&["--grant-type", "authcode-keyboard", "--oidc-redirect-url-authcode-keyboard", "nothing"])
+        .assert_failed(2, &["--oidc-redirect-url-authcode-keyboard \"nothing\" is no web address"]);
+}
+
 #[test]
 fn with_a_certificate_the_browser_comes_back_by_https() {
     let (world, home) = (World::start(), Home::new());

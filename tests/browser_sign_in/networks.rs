@@ -149,7 +149,7 @@ fn without_any_loopback_address_it_is_said_and_there_are_codes() {
         let world = World::start_on(OTHER.into());
         for (issuer, more) in over_tls(&world) {
             let more = more.each_ref().map(String::as_str);
-            let words = ["cannot be listened on", "\nNext: ", "--listen-address", "device code"];
+            let words = ["cannot be listened on", "\nNext: ", "in a terminal", "device code"];
             refused(issuer, &world, &more).assert_failed(1, &words);
             Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
         }
@@ -175,6 +175,18 @@ fn at_entra_the_port_of_the_redirect_address_counts() {
 }
 
 #[test]
+fn the_browser_comes_back_by_the_name_that_is_wanted() {
+    in_own_network("networks::the_browser_comes_back_by_the_name_that_is_wanted", "", || {
+        let world = World::start();
+        for (name, redirect) in
+            [("127.0.0.1", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("", "http://localhost:8000")]
+        {
+            assert_eq!(comes_back_to(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", name]), redirect);
+        }
+    });
+}
+
+#[test]
 fn a_registered_redirect_address_is_kept_byte_for_byte() {
     in_own_network("networks::a_registered_redirect_address_is_kept_byte_for_byte", "", || {
         let world = World::start();
@@ -192,6 +204,11 @@ fn a_registered_redirect_address_is_kept_byte_for_byte() {
             sign_in.end().token();
             assert_eq!(world.token_requests("authorization_code").pop().unwrap().field("redirect_uri"), registered);
         }
+        // One that goes without saying, where it is said.
+        let home = Home::new();
+        let sign_in = Issuer::Oidc.start(&world, &home, &["--oidc-redirect-url", "http://localhost:80/callback"]);
+        get(&sign_in.call_back()).assert_signed_in();
+        sign_in.end().token();
         // What is registered may lead here by another port.
         let home = Home::new();
         let more = ["--oidc-redirect-url", "http://localhost:9999/callback", "--listen-address", "127.0.0.1:5001"];

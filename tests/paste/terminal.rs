@@ -2,8 +2,11 @@
 
 use rustix::process::Signal;
 
-use super::common::at_once;
-use super::visit::visit;
+use sim::World;
+
+use super::common::{Home, PLUGIN, at_once};
+use super::tmux::Setting;
+use super::visit::{signed_in_at, visit};
 use super::{SignIn, authcode, interactive};
 
 #[test]
@@ -77,6 +80,24 @@ fn stdin_is_somebody_else_s() {
     sign_in.screen.paste_line(&sign_in.final_address());
     assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
     assert_eq!(sign_in.read("rest"), "first\nsecond\n");
+}
+
+/// Nobody is kept from typing by a prompt that nobody sees.
+#[test]
+fn a_prompt_that_goes_to_a_file_leaves_the_keyboard_alone() {
+    let (world, home) = (World::start(), Home::new());
+    let args = interactive(&world, &["--prompt", "always", "--skip-open-browser"]);
+    let words: Vec<&str> =
+        ["sh", "-c", r#""$@" 2>prompt"#, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+    let screen = Setting::of(&home).stdout_aside().program(&words);
+    let prompt = screen.until("the prompt is in the file", || {
+        let text = std::fs::read_to_string(home.path().join("prompt")).ok()?;
+        text.contains("You have 3 minutes").then_some(text)
+    });
+    assert!(screen.echoes() && !prompt.contains("paste"), "{prompt}");
+    let address = prompt.lines().find(|line| line.starts_with("http")).unwrap();
+    visit(&signed_in_at(address)).assert_signed_in();
+    assert_eq!(screen.wait_for_exit(), 0, "{}", screen.history());
 }
 
 /// A program with a screen of its own reads its keys itself.

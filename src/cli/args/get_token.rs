@@ -94,6 +94,9 @@ pub(in super::super) struct GetTokenArgs {
     /// Redirect address as it is registered (default: http://localhost:PORT)
     #[arg(long, help_heading = OIDC, value_name = "URL")]
     pub(in super::super) oidc_redirect_url: Option<String>,
+    /// Name in the redirect address instead of localhost: the older spelling
+    #[arg(long, help_heading = OIDC, hide = true, value_name = "NAME")]
+    pub(in super::super) oidc_redirect_url_hostname: Option<String>,
     /// The same for authcode-keyboard: the older spelling
     #[arg(long, help_heading = OIDC, hide = true, value_name = "URL")]
     pub(in super::super) oidc_redirect_url_authcode_keyboard: Option<String>,

@@ -274,7 +274,8 @@ async fn parameters(request: Request<Incoming>, door: &Door) -> Result<Vec<(Stri
     // A name of somebody else's that leads here would make this their page (DNS rebinding).
     let named = request.uri().authority().map_or(host, |authority| authority.as_str());
     let is_ours = |name: &str| door.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
-    if !is_ours(host) || !is_ours(named) {
+    // RFC 9112 3.2: one, and one only.
+    if !is_ours(host) || !is_ours(named) || request.headers().get_all(HOST).iter().count() != 1 {
         return Err(Page::of_no_use(403, "it was sent to another name than this machine's own"));
     }
     if request.uri().path() != door.path {

@@ -17,7 +17,8 @@ pub(super) struct Page {
 }
 
 /// What to do on a page that ends nothing.
-const STILL_WAITING: &str = "The sign-in that was started is still waiting: go on where its page was opened.";
+const STILL_WAITING: &str =
+    "The sign-in is still waiting: go on where its page was opened, or open the address that the terminal shows.";
 
 impl Page {
     /// It worked; `sentence` says who signed in.
@@ -37,7 +38,7 @@ impl Page {
 
     /// What was asked for has nothing to do with the sign-in, which goes on; `why` is a sentence's beginning.
     pub(super) fn of_no_use(status: u16, why: &str) -> Page {
-        let sentences = vec![format!("This call is of no use: {why}."), STILL_WAITING.to_owned()];
+        let sentences = vec![format!("This is not the answer to the sign-in: {why}."), STILL_WAITING.to_owned()];
         Page { status, heading: "Not signed in", sentences, next: None }
     }
 

@@ -10,21 +10,25 @@ use super::certificate;
 use super::listener::{Door, Listener, Server, Unbound, Visit};
 use crate::error::{Error, Result};
 use crate::oauth::authorization::Request;
-use crate::profile::Authorization;
+use crate::profile::{Authorization, Profile, Provider};
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
-pub(super) async fn listener(settings: &Authorization, somebody_is_there: bool) -> Result<Option<Listener>> {
+pub(super) async fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {
+    let settings = &profile.authorization;
     match Listener::bind(&settings.listen).await {
         Ok(listener) => Ok(Some(listener)),
         // Whoever has the address would be sent the code.
         Err(Unbound::InUse(address)) => Err(Error::failed(
             format!("the browser cannot come back: another program has {address}"),
-            match settings.redirect_url {
-                None => {
-                    "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
-                     Issuers other than Entra may have to know it."
+            match (&profile.provider, &settings.redirect_url) {
+                (Provider::Entra { .. }, _) => {
+                    "End that program, or name another address with --listen-address (or --redirect-url) in the kubeconfig user's exec.args."
                 }
-                Some(_) => {
+                (Provider::Oidc { .. }, None) => {
+                    "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
+                     The issuer may have to know it."
+                }
+                (Provider::Oidc { .. }, Some(_)) => {
                     "End that program, or name another address with --oidc-redirect-url in the kubeconfig user's exec.args.\n\
                      The issuer has to know it."
                 }
@@ -36,7 +40,15 @@ pub(super) async fn listener(settings: &Authorization, somebody_is_there: bool) 
         }
         Err(Unbound::Refused(address, error)) => Err(Error::failed(
             format!("the browser cannot come back: {address} cannot be listened on: {error}"),
-            "Name another address with --listen-address, or sign in with a code (device code).",
+            match error.kind() {
+                ErrorKind::PermissionDenied => {
+                    "Name another port with --listen-address in the kubeconfig user's exec.args, such as 127.0.0.1:8400."
+                }
+                _ => {
+                    "Sign in in a terminal, where the address that the browser ends on can be pasted: kubectl login\n\
+                     Or sign in with a code (device code)."
+                }
+            },
         )),
     }
 }
@@ -50,7 +62,7 @@ pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens:
     let scheme = if settings.certificate.is_some() { "https" } else { "http" };
     let wanted = || settings.listen.iter().map(|listen| listen.port).find(|port| *port != 0);
     let port = port.or_else(wanted).map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{scheme}://localhost{port}"))
+    Some(format!("{scheme}://{}{port}", settings.redirect_host))
 }
 
 /// Lets the browser in, by https where there is a certificate.

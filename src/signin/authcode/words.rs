@@ -51,13 +51,20 @@ pub(super) fn unanswered(desk: &Desk<'_>, request: &Request) -> Error {
     let next = "Run the command again, and finish the sign-in in the browser.\n\
                 For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
     let refused = match (&desk.profile.provider, &request.redirect_uri) {
-        (Provider::Entra { .. }, _) => format!(
-            "If the browser showed AADSTS50011: {}\n\
-             If it showed another number, ask your administrator, and show them that page.",
-            refusals::REGISTER_REDIRECT
-        ),
+        (Provider::Entra { .. }, sent) => {
+            let register = match sent.as_ref().filter(|_| settings.certificate.is_some()) {
+                Some(sent) => format!("Ask whoever registered the application to add {} as a redirect address.", printable(sent, 200)),
+                None => refusals::REGISTER_REDIRECT.to_owned(),
+            };
+            format!(
+                "If the browser showed AADSTS50011: {register}\n\
+                 If it showed another number, ask your administrator, and show them that page."
+            )
+        }
         (Provider::Oidc { .. }, Some(url)) => wrong_address(settings, url),
-        (Provider::Oidc { .. }, None) => return Error::sign_in_needed(what, next),
+        (Provider::Oidc { .. }, None) => {
+            "If the browser showed that the redirect address is missing, give one that is registered for the client: --oidc-redirect-url".to_owned()
+        }
     };
     Error::sign_in_needed(what, format!("{next}\n{refused}"))
 }

@@ -89,6 +89,8 @@ behaviours! {
     NotJsonDevice "not_json_device" "The device endpoint answers 200 with text that is no JSON.",
     DeviceGrantNotAllowed "device_grant_not_allowed"
         "The OIDC issuer's device endpoint answers `unauthorized_client`: the grant is switched off for the client.",
+    DeviceClientRefused "device_client_refused"
+        "The OIDC issuer's device endpoint answers `invalid_client`, as Google does to clients made for browsers.",
     RedirectDevice "redirect_device" "The device endpoint answers 307 to a path that would work.",
     NumbersAsStrings "numbers_as_strings" "`expires_in`, `ext_expires_in` and `interval` are JSON strings.",
     IntervalMissing "interval_missing" "The device answer has no `interval`.",
@@ -147,6 +149,7 @@ behaviours! {
     IdTokenWrongIssuer "id_token_wrong_issuer" "The ID token's `iss` is another issuer.",
     IdTokenWrongAudience "id_token_wrong_audience" "The ID token's `aud` is another client.",
     IdTokenBadSignature "id_token_bad_signature" "The ID token is signed by a key other than its `kid` says.",
+    IdTokenUnreadable "id_token_unreadable" "The ID token of a token answer is no JWT.",
     IdTokenAlgNone "id_token_alg_none" "The ID token says `alg: none` and has no signature.",
     IdTokenExpired "id_token_expired" "The ID token ended an hour ago.",
     IdTokenUnknownKidOnce "id_token_unknown_kid_once"

@@ -181,6 +181,9 @@ fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthE
     if state.on(Behaviour::DeviceGrantNotAllowed) {
         return Err(OAuthError("unauthorized_client", "The client may not start this flow."));
     }
+    if state.on(Behaviour::DeviceClientRefused) {
+        return Err(OAuthError("invalid_client", "Invalid client type."));
+    }
     if call.field("code_challenge").is_some() && call.field("code_challenge_method") != Some("S256") {
         return Err(OAuthError("invalid_request", "Only the S256 code challenge method is taken."));
     }

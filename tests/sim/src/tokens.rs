@@ -91,6 +91,9 @@ pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Opt
         claims.insert("iat".to_owned(), json!(state.now() - 7_200));
         claims.insert("exp".to_owned(), json!(state.now() - 3_600));
     }
+    if state.on(Behaviour::IdTokenUnreadable) {
+        return "no JWT".to_owned();
+    }
     let signing = if state.on(Behaviour::IdTokenAlgNone) {
         Signing::None
     } else if state.on(Behaviour::IdTokenBadSignature) {
