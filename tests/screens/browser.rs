@@ -105,6 +105,26 @@ fn by_keyboard() {
     });
 }
 
+/// Name and password, the second time rightly.
+#[test]
+fn by_password() {
+    everywhere(|case| {
+        if let Dialect::Oidc = case.dialect {
+            let screen = case.setting().stdout_aside().plugin(&case.args(&["--grant-type", "password"]));
+            for (password, times) in [("no such password", 1), (sim::PASSWORD, 2)] {
+                let asked = |question: &str| screen.history().matches(question).count() == times;
+                screen.until("a name is asked for", || asked("Type your user name").then_some(()));
+                screen.type_line("alice");
+                let is_asked = || asked("Type the password of alice") && !screen.echoes();
+                screen.until("a password is asked for", || is_asked().then_some(()));
+                screen.type_line(password);
+            }
+            assert_eq!(screen.wait_for_exit(), 0);
+            case.assert_screen("password", &screen);
+        }
+    });
+}
+
 /// Where there is no browser, a code is used, and the prompt says why.
 #[test]
 fn whichever_way_there_is() {
