@@ -4,7 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use sim::{Behaviour, World};
@@ -119,9 +119,13 @@ impl Drop for Over<'_> {
 /// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
 #[track_caller]
 fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
+    // Each takes as much of the machine as it can get; several would leave nothing to the tests beside them.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Whoever brought the answer has to be there still when the exchange is over.
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
-    let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+    // On a small machine the attacks take most of it; how fast the exchange is then is not what is looked at.
+    let sign_in = Issuer::Oidc.start(&world, &home, &["--timeout", "5m", "--authentication-timeout-sec", "600"]);
     let (port, back) = (sign_in.port(), sign_in.call_back());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
@@ -156,7 +160,7 @@ fn thousands_of_forged_call_backs() {
 
 #[test]
 fn connections_that_say_nothing() {
-    signs_in_under(&[(400, idle)], 400);
+    signs_in_under(&[(200, idle)], 200);
 }
 
 #[test]

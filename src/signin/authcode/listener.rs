@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
@@ -31,16 +32,21 @@ use crate::profile::Listen;
 
 /// Ports that are tried where any will do: one may be taken on one address and free on the other.
 const RANDOM_PORTS: usize = 10;
-/// Open connections; past that the oldest has to go. A browser's own are over in milliseconds.
+/// Open connections; past that the oldest has to make room. A browser's own are over in milliseconds.
 const CONNECTIONS: usize = 64;
+/// How long each may take to be heard before it has to make room: those who come and come again must not push out a browser
+/// between its connection and its request.
+const HEARING: Duration = Duration::from_secs(1);
+/// Open connections past which the oldest has to go although it had no time to be heard.
+const MOST_CONNECTIONS: usize = 256;
 /// How long a request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest request line and header fields: issuers send codes of several KiB.
 const HEAD: usize = 64 * 1024;
 /// The longest form.
 const FORM: usize = 64 * 1024;
-/// How long the browser may take to read the last page.
-const READING: Duration = Duration::from_secs(1);
+/// How long the last page may take to be sent: no time at all, but for a machine that is busy with something else.
+const READING: Duration = Duration::from_secs(5);
 
 /// Sockets that listen, one port on every usual address of this machine.
 pub(super) struct Listener {
@@ -99,7 +105,7 @@ impl Visitor {
         Visitor { server, ..self }
     }
 
-    /// Shows how it ended, and waits until that has been sent, for a second at most.
+    /// Shows how it ended, and waits until that has been sent, for a few seconds at most.
     pub(super) async fn show(self, page: Page) {
         let Visitor { page: sender, sent, server } = self;
         if sender.send(page).is_ok() {
@@ -175,34 +181,63 @@ struct Hall {
 /// Takes connections for ever.
 async fn accept(socket: TcpListener, hall: Arc<Hall>) {
     let mut connections = JoinSet::new();
-    let mut open: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
+    let mut open: VecDeque<Connection> = VecDeque::new();
+    let most = most_connections();
     loop {
         let stream = tokio::select! {
             accepted = socket.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::debug!(%error, "connection not accepted");
+                    // There may be no more open files to be had.
+                    make_room(&mut open, 1, HEARING);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
             Some(_) = connections.join_next() => continue,
         };
-        open.retain(|(task, _)| !task.is_finished());
         if open.len() >= CONNECTIONS {
-            // They may all have come at once: nobody has to go before having been heard.
+            // They may all have come at once, and be over as soon as they are looked at.
             tokio::task::yield_now().await;
-            open.retain(|(task, _)| !task.is_finished());
         }
-        if open.len() >= CONNECTIONS
-            && let Some(oldest) = open.iter().position(|(_, has_answered)| !has_answered.load(Ordering::Relaxed))
-            && let Some((task, _)) = open.remove(oldest)
-        {
-            task.abort();
-        }
+        make_room(&mut open, CONNECTIONS, HEARING);
+        make_room(&mut open, most, Duration::ZERO);
         let has_answered = Arc::new(AtomicBool::new(false));
         let task = connections.spawn(connection(stream, Arc::clone(&hall), Arc::clone(&has_answered)));
-        open.push_back((task, has_answered));
+        open.push_back(Connection { task, has_answered, since: Instant::now() });
+    }
+}
+
+/// A quarter of the files that this process may open: there may be two sockets, and the exchange needs some as well.
+#[cfg(unix)]
+fn most_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 4).unwrap_or(usize::MAX).clamp(CONNECTIONS, MOST_CONNECTIONS)
+}
+
+#[cfg(not(unix))]
+fn most_connections() -> usize {
+    MOST_CONNECTIONS
+}
+
+/// A connection that was taken.
+struct Connection {
+    task: AbortHandle,
+    /// Whether it brought the answer, and now waits for its page.
+    has_answered: Arc<AtomicBool>,
+    since: Instant,
+}
+
+/// Where `most` are open, closes the oldest, if it has been open for `time`. Whoever waits for the last page stays.
+fn make_room(open: &mut VecDeque<Connection>, most: usize, time: Duration) {
+    open.retain(|connection| !connection.task.is_finished());
+    if open.len() >= most
+        && let Some(oldest) = open.iter().position(|connection| !connection.has_answered.load(Ordering::Relaxed))
+        && open[oldest].since.elapsed() >= time
+        && let Some(connection) = open.remove(oldest)
+    {
+        connection.task.abort();
     }
 }
 
