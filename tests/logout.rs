@@ -367,13 +367,14 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
         sign_in(&home, &args);
         home.leave(-60);
         world.reset_requests();
-        // Longer than a logout waits for whoever works on the session.
-        world.set_token_delay(Duration::from_secs(8));
+        // A logout does not wait that long for whoever works on the session.
+        world.set_token_delay(GUARD);
         world.set(Behaviour::DelayToken);
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
         let refreshing = home.start(&args);
         assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
         assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
+        world.clear(Behaviour::DelayToken);
         let run = Run::wait(refreshing);
         match behaviour {
             // A token that is there is handed out all the same.

@@ -128,7 +128,7 @@ behaviours! {
         "The token endpoint answers 503 with `Retry-After: 2` until two seconds have passed.",
     Stall "stall" "The token endpoint accepts the request and never answers.",
     DelayToken "delay_token"
-        "The token endpoint answers late, by `set_token_delay` (one second unless told).",
+        "The token endpoint answers late, by `set_token_delay` (one second unless told), or when this is cleared.",
     OversizedAnswer "oversized_answer" "The token endpoint answers with more than 2 MiB of JSON.",
     RedirectToken "redirect_token" "The token endpoint answers 307 to a path that would work.",
     NotJson "not_json" "The token endpoint answers 200 with text that is no JSON.",

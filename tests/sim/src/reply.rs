@@ -52,7 +52,7 @@ impl Answer {
 pub(crate) enum Reply {
     /// Answered.
     Now(Answer),
-    /// Answered after a while.
+    /// Answered after a while, or as soon as nothing is to be late any more.
     Later(Duration, Answer),
     /// The connection is closed without an answer.
     Drop,

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
+use crate::behaviour::Behaviour;
 use crate::reply::{Answer, Reply};
 use crate::request::{Request, Server};
 use crate::state::{Call, Shared, State};
@@ -29,6 +30,8 @@ use crate::{calendar, entra, graph, kube, kube_protobuf, oidc};
 
 /// More than any honest client sends.
 const LARGEST_BODY: usize = 1 << 20;
+/// Between two looks whether an answer is still to be late.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What listens behind a port.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,7 +142,10 @@ async fn answer(
     let answer = match reply {
         Reply::Now(answer) => answer,
         Reply::Later(delay, answer) => {
-            tokio::time::sleep(delay).await;
+            let until = Instant::now() + delay;
+            while Instant::now() < until && shared.lock().on(Behaviour::DelayToken) {
+                tokio::time::sleep(GLANCE.min(delay)).await;
+            }
             answer
         }
         Reply::Drop => return Err(io::Error::other("dropped, as the behaviour wants it")),
