@@ -36,7 +36,8 @@ pub fn shell_of(shell: &[&str], prompt: &str, home: &Home, kubeconfig: &str) -> 
     setting.env("PS1", prompt).program(&[&[program.to_str().unwrap()], &shell[1..]].concat())
 }
 
-/// On an empty screen, types a command and waits until the shell asks for the next one.
+/// On an empty screen, types a command and waits until the shell asks for the next one. (Not where something in the
+/// background may have something to say.)
 #[track_caller]
 pub fn run(screen: &Screen, line: &str) -> String {
     clear(screen);
@@ -48,8 +49,10 @@ pub fn run(screen: &Screen, line: &str) -> String {
     })
 }
 
-/// Leaves nothing but the shell's prompt on the screen.
+/// Leaves nothing but the shell's prompt on the screen, once there is one: a program that still runs would get the key.
+#[track_caller]
 pub fn clear(screen: &Screen) {
+    screen.until("the shell reads", || screen.capture().lines().last().is_some_and(is_prompt).then_some(()));
     screen.press(&["C-l"]);
     screen.until("the screen is empty", || is_prompt(screen.capture().trim_end()).then_some(()));
 }

@@ -60,13 +60,16 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     let screen = shell(&home, "");
     screen.type_line(&format!("{} >answer &", line(&authcode(&world, &[]))));
     let address = address_on(&screen);
-    run(&screen, "echo typed");
+    screen.type_line("echo $((1000 + 1))");
+    screen.wait_for("1001");
     visit(&signed_in_at(&address)).assert_signed_in();
-    // Its last words come after the browser's.
+    // Its last words come after the browser's, and the shell's own word about the job after the next command.
     screen.wait_for("left).");
-    let jobs = run(&screen, "wait; jobs");
-    assert!(!jobs.contains("Stopped"), "{jobs}");
+    screen.type_line("wait; jobs; echo $((2000 + 1))");
+    screen.wait_for("2001");
     let shown = screen.history();
+    assert!(shown.contains("echo $((1000 + 1))") && shown.contains("wait; jobs; echo"), "{shown}");
+    assert!(!shown.contains("Stopped"), "{shown}");
     assert!(!shown.contains("paste") && !shown.contains("left to sign in"), "{shown}");
     assert!(std::fs::read_to_string(home.path().join("answer")).unwrap().contains("\"token\""));
 }
