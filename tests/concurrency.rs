@@ -7,8 +7,10 @@ mod common;
 mod waiting;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{Home, PLUGIN, Run, claims, entra, oidc};
@@ -297,17 +299,27 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
     let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
     let mut on_terminal = home.program("script");
     on_terminal.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
-    let on_terminal = Running::of(&mut on_terminal);
+    let mut on_terminal = Running::of(&mut on_terminal);
+    let stdout = BufReader::new(on_terminal.0.as_mut().unwrap().stdout.take().unwrap());
+    let (explained, hears) = mpsc::channel();
+    let shown = std::thread::spawn(move || {
+        let hear = |line: &String| {
+            let _ = line.contains("Waiting for process ").then(|| explained.send(()));
+        };
+        stdout.lines().map(Result::unwrap).inspect(hear).collect::<String>()
+    });
     wait_at_the_lock(&home.state(), 3);
-    // Silence has no event that could be waited for, and the one that is not silent speaks after three seconds.
-    std::thread::sleep(Duration::from_secs(4));
+    // Silence has no event that could be waited for; by the time that the one on the terminal speaks, the other one, which
+    // came first, would have spoken too.
+    hears.recv_timeout(HANG).expect("a long wait is explained");
     world.approve_pending();
     leader.end().token();
     let waiting = waiting.end();
     waiting.token();
     assert_eq!(waiting.stderr, "", "{waiting}");
-    let shown = on_terminal.end();
-    assert!(shown.stdout.contains("Waiting for process ") && !shown.stdout.contains("microsoft.com"), "{shown}");
+    on_terminal.end();
+    let shown = shown.join().unwrap();
+    assert!(!shown.contains("microsoft.com"), "{shown}");
 }
 
 #[test]
@@ -340,7 +352,7 @@ fn another_tenants_sign_in_is_not_held_up() {
 #[test]
 fn trouble_on_the_way_is_shared_and_then_forgotten() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
-    let running = many(10, &home, &entra(&world, &["--timeout", "10s", "--prompt", "always"]));
+    let running = many(10, &home, &entra(&world, &["--timeout", "30s", "--prompt", "always"]));
     wait_at_the_lock(&home.state(), 10);
     for run in end_all(running) {
         run.assert_failed(1, &["Error: ", "Next: "]);
@@ -383,7 +395,7 @@ fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
     let (session, ..) = store.sessions().remove(0);
     let mut lock = lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap();
     let now = chrono::Utc::now().timestamp();
-    lock.announce(&Holder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 5) });
+    lock.announce(&Holder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 60) });
     let run = home.run::<&str>(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
     // Whoever has waited to the end says something else.
