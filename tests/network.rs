@@ -5,11 +5,10 @@ mod common;
 #[path = "common/scripted.rs"]
 mod scripted;
 
-use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{AKS, Home, Run, at_once, entra, oidc};
+use common::{AKS, Home, Run, at_once, closed_port, entra, oidc};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -25,11 +24,6 @@ const FAR: &str = "login.example.invalid";
 fn at(authority: &str, more: &[&str]) -> Vec<String> {
     let host = ["--authority-host", authority];
     AKS.iter().chain(&host).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
-}
-
-/// A port on which nobody listens.
-fn closed_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn start(home: &Home, args: &[String]) -> Child {
@@ -65,7 +59,8 @@ fn ended_session(world: &World, home: &Home) {
 #[test]
 fn a_server_that_refuses_connections_is_named_with_what_to_check() {
     let home = Home::new();
-    let nowhere = format!("http://127.0.0.1:{}", closed_port());
+    let (_socket, port) = closed_port();
+    let nowhere = format!("http://127.0.0.1:{port}");
     let run = home.run(&at(&nowhere, &["--timeout", "2s"]));
     run.assert_failed(1, &["Error: ", &nowhere, "cannot be reached", "refused", "\nNext: ", "HTTPS_PROXY"]);
     let issuer = ["get-token", "--oidc-issuer-url", &nowhere, "--oidc-client-id", "c", "--grant-type=device-code"];

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -11,6 +12,7 @@ use kubectl_login::profile::Storage;
 use kubectl_login::store::{Store, TokenFacts, TokenRecord};
 use serde_json::Value;
 use sim::World;
+use tokio::net::TcpSocket;
 
 /// The built plugin.
 pub const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-login");
@@ -197,6 +199,14 @@ pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + S
             scope.spawn(|| body(item));
         }
     });
+}
+
+/// A port of 127.0.0.1 on which nobody listens, and on which nobody else can while the socket is there.
+pub fn closed_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 /// Where a program is that a test cannot do without; the test fails with what to install if it is nowhere.

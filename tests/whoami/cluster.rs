@@ -3,13 +3,8 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server, World};
 
-use super::common::at_once;
+use super::common::{at_once, closed_port};
 use super::{Case, JSON, OWN, assert_said, ids, object};
-
-/// A port on which nobody listens.
-fn closed_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
 
 /// Asserts that the token's half is told, and why there is no other.
 #[track_caller]
@@ -45,7 +40,8 @@ fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
 fn a_server_that_cannot_be_asked_takes_nothing_from_the_token() {
     let case = Case::entra(&[]).signed_in();
     let other = World::start();
-    case.edit_cluster(|cluster| cluster["server"] = json!(format!("https://127.0.0.1:{}", closed_port())));
+    let (_socket, port) = closed_port();
+    case.edit_cluster(|cluster| cluster["server"] = json!(format!("https://127.0.0.1:{port}")));
     assert_without_cluster(&case, &["cannot be reached", "HTTPS_PROXY"]);
     case.edit_cluster(|cluster| cluster["server"] = json!(other.kube_url()));
     assert_without_cluster(&case, &["certificate", "not trusted", "certificate-authority"]);
