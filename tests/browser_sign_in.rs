@@ -24,8 +24,6 @@ mod call_backs;
 mod choices;
 #[path = "browser_sign_in/endings.rs"]
 mod endings;
-#[path = "browser_sign_in/hostile.rs"]
-mod hostile;
 #[path = "browser_sign_in/id_tokens.rs"]
 mod id_tokens;
 #[path = "browser_sign_in/listening.rs"]

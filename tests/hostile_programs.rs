@@ -1,5 +1,16 @@
 //! A program or a page on this machine that does to the listener whatever it can think of, while somebody signs in: the
 //! answer gets through all the same.
+//!
+//! Apart from the other sign-ins in the browser, to which it would leave little of the machine and of its network.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+#[path = "common/browser.rs"]
+mod browser;
+#[path = "common/page.rs"]
+mod page;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -7,10 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use browser::{HANG, Issuer, get};
+use common::Home;
 use sim::{Behaviour, World};
-
-use crate::browser::{HANG, Issuer, get};
-use crate::common::Home;
 
 const LOCAL: &str = "localhost";
 
@@ -119,7 +129,7 @@ impl Drop for Over<'_> {
 /// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
 #[track_caller]
 fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
-    // Each takes as much of the machine as it can get; several would leave nothing to the tests beside them.
+    // Each takes as much of the machine as it can get.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Whoever brought the answer has to be there still when the exchange is over.
