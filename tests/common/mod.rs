@@ -22,7 +22,12 @@ pub struct Home(tempfile::TempDir);
 
 impl Home {
     pub fn new() -> Home {
-        let home = Home(tempfile::tempdir().unwrap());
+        // Under GitLab's runner, say, everybody may write to what is made: some of that is of no use then, and rightly so.
+        #[cfg(unix)]
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        // Screens show its path, and sockets are in it: as long everywhere, and short.
+        let folder = if cfg!(unix) { PathBuf::from("/tmp") } else { std::env::temp_dir() };
+        let home = Home(tempfile::tempdir_in(folder).unwrap());
         // As a login session has it: there, and closed to others.
         std::fs::create_dir(home.path().join("run")).unwrap();
         home

@@ -107,7 +107,8 @@ impl Setting {
     /// Starts a program: its name or path, and its arguments.
     pub fn program(&self, words: &[&str]) -> Screen {
         let tmux = needed("tmux", "tmux");
-        let folder = tempfile::tempdir().unwrap();
+        // The path of a socket cannot be long.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
         let socket = folder.path().join("socket");
         let configuration = folder.path().join("tmux.conf");
         fs::write(&configuration, format!("{CONFIGURATION}set -g default-terminal {}\n", self.term)).unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Whole families of variables that steer this plugin, the two it stands in for, or kubectl.
 const PREFIXES: [&str; 9] = ["AZURE", "AAD_", "ARM_", "KUBE", "MSI_", "LC_", "SSH_", "VSCODE_", "WSL"];
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 27] = [
     "CI",
     "GITHUB_ACTIONS",
     "GITHUB_TOKEN",
@@ -23,6 +23,8 @@ const NAMES: [&str; 25] = [
     "WAYLAND_DISPLAY",
     "BROWSER",
     "TERM",
+    "COLUMNS",
+    "LINES",
     "TMUX",
     "NO_COLOR",
     "LANG",
