@@ -205,8 +205,8 @@ pub struct Authorization {
     pub listen: Vec<Listen>,
     /// The redirect address as it is registered, byte for byte; `http://HOST:PORT` of the listener without one.
     pub redirect_url: Option<String>,
-    /// The name in that: `localhost`, or an address of the loopback interface.
-    pub redirect_host: String,
+    /// The name in that, if it is to be another one of this machine's.
+    pub redirect_host: Option<String>,
     /// Certificate and key of the listener (PEM files); without them it speaks plain http.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// The page the browser goes to in the end.
@@ -222,7 +222,7 @@ impl Default for Authorization {
         Authorization {
             listen: vec![Listen::default()],
             redirect_url: None,
-            redirect_host: "localhost".to_owned(),
+            redirect_host: None,
             certificate: None,
             page_afterwards: None,
             human_time: Duration::from_secs(180),

@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, PASSWORD, World};
 use tmux::{AROUND, Screen, Setting};
 
+/// Longer than anything here takes: only a hang gets there.
+const HANG: Duration = Duration::from_secs(90);
 /// Nobody has this one.
 const WRONG: &str = "Tr0ub4dor&3 not it";
 const ALICES: [&str; 4] = ["--username", "alice", "--password", PASSWORD];
@@ -106,7 +108,7 @@ fn each_user_name_has_a_session_of_its_own() {
 
 /// kubectl runs a failing plugin up to five times, and issuers lock accounts.
 #[test]
-fn a_wrong_password_in_the_kubeconfig_is_sent_once() {
+fn a_wrong_password_in_the_kubeconfig_is_sent_once_and_a_mended_one_at_once() {
     at_once([&[][..], &[Behaviour::WrongPasswordAccessDenied]], |behaviours| {
         let (world, home) = (World::start_with(behaviours), Home::new());
         let args = by_password(&world, &["--username", "alice", "--password", WRONG, "-v", "9"]);
@@ -117,10 +119,59 @@ fn a_wrong_password_in_the_kubeconfig_is_sent_once() {
         second.assert_failed(1, &[]);
         assert!(!second.stderr.contains("Error"), "{second}");
         assert_eq!(sent(&world), [WRONG]);
-        // Another kubectl may find it mended.
-        let mended = by_password(&world, &ALICES);
-        home.run_as_new_caller(&mended).token();
+        home.run(&by_password(&world, &ALICES)).token();
     });
+}
+
+/// Somebody was asked and did not answer: that is nothing to an entry that asks nobody.
+#[test]
+fn whoever_needs_nobody_shares_no_fate_with_those_who_are_asked() {
+    let (world, home) = (World::start(), Home::new());
+    let asked = by_password(&world, &["--username", "alice", "--authentication-timeout-sec", "1"]);
+    let screen = SignIn::screen(&home, &asked);
+    screen.assert_ends(3);
+    let run = home.run(&by_password(&world, &ALICES));
+    run.token();
+    assert_silent(&run);
+}
+
+#[test]
+fn somebody_who_ends_it_ends_it_for_nobody_else() {
+    let (world, home) = (World::start_with(&[Behaviour::Stall]), Home::new());
+    let args = by_password(&world, &ALICES);
+    for round in 1..=2 {
+        let child = home.start(&args);
+        assert!(world.wait_for(HANG, |log| log.token_requests("password").len() == round));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let run = Run::wait(child);
+        assert_eq!(run.code, Some(143), "{run}");
+        assert!(run.stderr.contains("cancelled"), "{run}");
+    }
+    world.clear_all();
+    home.run(&args).token();
+}
+
+#[test]
+fn the_other_way_for_once_is_the_entry_s_own_session() {
+    let (world, home) = (World::start_with(&[Behaviour::PasswordGrantNotAllowed]), Home::new());
+    let entry = by_password(&world, &ALICES);
+    home.contexts(&[("own", entry.clone())]);
+    home.run(&entry).assert_failed(1, &["The client may not start this flow", "kubectl login --grant-type authcode"]);
+    let signed_in = home.run(&["--grant-type", "device-code", "--skip-open-browser"]);
+    assert_eq!(signed_in.code, Some(0), "{signed_in}");
+    home.run(&entry).token();
+    assert_eq!(home.run(&["whoami"]).code, Some(0));
+}
+
+#[test]
+fn whoami_and_doctor_need_nobody_either() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("own", by_password(&world, &ALICES))]);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("nobody is signed in yet; that takes nobody"), "{doctor}");
+    home.run(&["logout"]);
+    let whoami = home.run(&["whoami"]);
+    assert!(whoami.stdout.contains(ALICE), "{whoami}");
 }
 
 #[test]
@@ -232,11 +283,29 @@ fn what_is_missing_is_typed_the_name_to_be_seen_and_the_password_not() {
 fn a_password_alone_is_asked_for_and_taken_as_it_is() {
     let sign_in = SignIn::start(&["--username", "alice"]);
     sign_in.type_password(&format!("  {PASSWORD}  "), 1);
-    sign_in.screen.wait_for("does not take that user name and password. Try again.");
+    sign_in.screen.wait_for("does not take that user name and password (Invalid user credentials). Try again.");
     sign_in.type_password(PASSWORD, 2);
     sign_in.assert_succeeds();
     assert_eq!(sent(&sign_in.world), [format!("  {PASSWORD}  "), PASSWORD.to_owned()]);
     assert!(!sign_in.screen.history().contains("Type your user name"));
+}
+
+#[test]
+fn ctrl_d_at_the_name_ends_it_and_is_nothing_in_a_password() {
+    let sign_in = SignIn::start(&[]);
+    sign_in.wait_for_question("Type your user name and press Enter:", 1);
+    sign_in.screen.press(&["C-d"]);
+    sign_in.screen.assert_ends(3);
+    assert!(sign_in.screen.history().contains("the sign-in was cancelled"), "{}", sign_in.screen.history());
+
+    let sign_in = SignIn::start(&[]);
+    sign_in.type_name("alice", 1);
+    sign_in.wait_for_question("Type the password of alice", 1);
+    sign_in.screen.until("the terminal shows nothing", || (!sign_in.screen.echoes()).then_some(()));
+    sign_in.screen.press(&["C-d"]);
+    sign_in.screen.type_line(PASSWORD);
+    sign_in.assert_succeeds();
+    assert_eq!(sent(&sign_in.world), [PASSWORD]);
 }
 
 #[test]

@@ -41,21 +41,17 @@ pub(super) fn elsewhere(
     let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
     let given = [("--oidc-redirect-url", args.oidc_redirect_url.as_deref()), (REDIRECT_BY_HAND, by_hand)];
     let given = given.into_iter().find_map(|(flag, url)| Some((flag, url.filter(|url| !url.is_empty())?)));
-    let redirect = given.map(|(flag, text)| redirect(flag, text, method)).transpose()?.flatten();
-    let own_port = redirect.as_ref().filter(|url| is_loopback(url)).and_then(|_| port_in(given?.1));
+    let redirect = given.map(|(flag, text)| redirect(flag, text, method, everywhere.certificate.is_some()));
+    let redirect = redirect.transpose()?.flatten();
+    let own_port = redirect.filter(is_loopback).and_then(|_| port_in(given?.1));
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
     let scopes = extra_parameters.iter().position(|(name, _)| name == "scope");
     let scopes = scopes.map(|at| extra_parameters.remove(at).1);
     let ports = || own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]);
-    let listen = listen(args)?;
-    if let (Some((flag, text)), Some(url), false) = (given, &redirect, method == Method::Keyboard) {
-        let comes_straight_here = own_port.is_some() && listen.is_none();
-        check_scheme(flag, text, url, everywhere.certificate.is_some(), comes_straight_here)?;
-    }
     let authorization = Authorization {
-        listen: listen.unwrap_or_else(|| ports().into_iter().map(on).collect()),
+        listen: listen(args)?.unwrap_or_else(|| ports().into_iter().map(on).collect()),
         redirect_url: given.map(|(_, text)| text.to_owned()),
-        redirect_host: redirect_host(args)?,
+        redirect_host: args.oidc_redirect_url_hostname.clone().filter(|name| !name.is_empty()),
         extra_parameters,
         ..everywhere
     };
@@ -64,7 +60,7 @@ pub(super) fn elsewhere(
 
 /// What the redirect address leads to; nothing where a person carries the code over and it is a mere name
 /// (`urn:ietf:wg:oauth:2.0:oob`).
-fn redirect(flag: &str, text: &str, method: Method) -> Result<Option<Url>> {
+fn redirect(flag: &str, text: &str, method: Method, listener_is_https: bool) -> Result<Option<Url>> {
     let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
     let url = if is_a_name { None } else { Some(url(flag, text)?) };
     // RFC 9700 2.1: the code is not sent over a network in the open.
@@ -74,24 +70,12 @@ fn redirect(flag: &str, text: &str, method: Method) -> Result<Option<Url>> {
     if text.contains('#') {
         return Err(wrong(flag, text, "has a fragment (#)", AS_REGISTERED));
     }
-    Ok(url)
-}
-
-/// The browser comes back by https where there is a certificate for it, and by http where there is none.
-fn check_scheme(flag: &str, text: &str, url: &Url, has_certificate: bool, comes_straight_here: bool) -> Result<()> {
-    match url.scheme() {
-        // What is http is on this machine.
-        "http" if has_certificate => {
-            let flaw = "is http, and with --local-server-cert the browser comes back by https";
-            Err(wrong(flag, text, flaw, AS_REGISTERED))
-        }
-        "https" if comes_straight_here && !has_certificate => {
-            let next = "Give a certificate for it with --local-server-cert and --local-server-key.\n\
-                        If another program takes the browser in there, name where this one listens: --listen-address";
-            Err(wrong(flag, text, "is https, and there is no certificate for that", next))
-        }
-        _ => Ok(()),
+    // What is http here is on this machine.
+    if listener_is_https && url.as_ref().is_some_and(|url| url.scheme() == "http") {
+        let flaw = "is http, and with --local-server-cert the browser comes back by https";
+        return Err(wrong(flag, text, flaw, AS_REGISTERED));
     }
+    Ok(url)
 }
 
 fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> Error {
@@ -103,21 +87,6 @@ fn port_in(address: &str) -> Option<u16> {
     let (_, rest) = address.split_once("://")?;
     let (_, port) = rest.split(['/', '?', '#']).next()?.rsplit_once(':')?;
     port.parse().ok()
-}
-
-/// By which name the browser comes back, where no whole address is given.
-fn redirect_host(args: &GetTokenArgs) -> Result<String> {
-    match args.oidc_redirect_url_hostname.as_deref() {
-        None | Some("") => Ok("localhost".to_owned()),
-        Some(name @ ("localhost" | "127.0.0.1" | "[::1]")) => Ok(name.to_owned()),
-        Some("::1") => Ok("[::1]".to_owned()),
-        Some(other) => Err(wrong(
-            "--oidc-redirect-url-hostname",
-            other,
-            "is no name of this machine's own",
-            "Give localhost, 127.0.0.1 or ::1, or the whole address with --oidc-redirect-url.",
-        )),
-    }
 }
 
 fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {

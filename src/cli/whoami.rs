@@ -190,12 +190,13 @@ pub(super) fn signed_in(
     entry: &Entry,
     fresh: bool,
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
-    let Some(facts) = store.session_facts(&Identity::of(profile).session) else {
+    let facts = store.session_facts(&Identity::of(profile).session);
+    if facts.is_none() && profile.needs_a_person() {
         return Err(nobody(entry, profile).into());
-    };
+    }
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
-    let facts = obtained.facts.clone().or(Some(facts));
+    let facts = obtained.facts.clone().or(facts);
     Ok((obtained, facts))
 }
 

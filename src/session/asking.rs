@@ -79,7 +79,11 @@ impl Work<'_, '_> {
             // The handlers of signals first: what is done to the terminal has to be undone.
             let outcome = tokio::select! {
                 biased;
-                error = interrupted() => return Err(WorkFailure::sticky(error)),
+                // Who asked nobody has nobody to be spared.
+                error = interrupted() => return Err(match profile.needs_a_person() {
+                    true => WorkFailure::sticky(error),
+                    false => WorkFailure::Told(error.into()),
+                }),
                 outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
             };
             let refusal = issuer.client.take_refusal();
@@ -150,8 +154,8 @@ async fn take_in(
     {
         let error = Error::sign_in_needed(
             format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
-            "Sign in with the expected account (a private browser window helps), or change --login-hint to the name that is\n\
-             shown first, if that is the right one.",
+            "Sign in with the expected account (a private browser window helps), or change --login-hint to the \
+             name that is shown first, if that is the right one.",
         );
         return Err(WorkFailure::sticky(error));
     }

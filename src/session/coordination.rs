@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
+use super::identity::Identity;
 use super::outcome::{self, Outcomes};
 use crate::environment::Environment;
 use crate::error::Error;
@@ -40,15 +41,21 @@ pub(super) struct Held(Option<Lock>);
 impl Coordination {
     /// The state folder; where that is of no use, the runtime folder; where that is of no use either, nothing is
     /// shared and everybody works alone.
-    pub(super) fn open(profile: &Profile, store: &Store, environment: &Environment, session: &str) -> Coordination {
+    pub(super) fn open(
+        profile: &Profile,
+        store: &Store,
+        environment: &Environment,
+        identity: &Identity,
+    ) -> Coordination {
+        let session = &identity.session;
         let folder = folders(store, environment).find(|folder| {
             // Making a lock file is what shows whether the folder can be written.
             files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join(LOCKS).join(session)).is_ok()
         });
         Coordination {
-            outcomes: Outcomes::of(folder.as_deref(), session),
+            outcomes: Outcomes::of(folder.as_deref(), &identity.outcomes),
             folder,
-            session: session.to_owned(),
+            session: session.clone(),
             network_patience: NETWORK_PATIENCE.max(profile.network.needed().saturating_mul(3)),
         }
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::entra::cloud;
 use crate::paths;
-use crate::profile::{Method, Network, Profile, Provider, TokenKind};
+use crate::profile::{Network, Profile, Provider, TokenKind};
 use crate::secret::Secret;
 use crate::store::key::hex;
 
@@ -20,6 +20,9 @@ pub struct Identity {
     pub session: String,
     /// The token in it: audience or scopes, kind, extra headers.
     pub token: String,
+    /// How tries ended: the session's own, for all who may be asked. Whoever needs nobody shares no fate with them, nor with
+    /// a password that has been corrected since.
+    pub outcomes: String,
 }
 
 impl Identity {
@@ -45,7 +48,8 @@ impl Identity {
         session.add(&secret.unwrap_or_default());
         session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
         session.add(profile.method.class());
-        if let (Method::Password, Some(name)) = (profile.method, &profile.credentials.username) {
+        // Whatever the method, so that changing it for once leads to the entry's own session.
+        if let Some(name) = &profile.credentials.username {
             session.add("username").add(name);
         }
         session.add(&trust(&profile.network));
@@ -69,7 +73,13 @@ impl Identity {
         for (name, value) in headers {
             token.add(&name).add(value.expose());
         }
-        Identity { token: token.add(&session).finish(), session }
+        let outcomes = match &profile.credentials.password {
+            Some(password) if !profile.needs_a_person() => {
+                Parts::new("kubectl-login outcomes v1").add(&session).add(password.expose()).finish()
+            }
+            _ => session.clone(),
+        };
+        Identity { token: token.add(&session).finish(), session, outcomes }
     }
 
     /// The session of the client that asks for the groups of `profile`, where that is another client than its own.
@@ -136,7 +146,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Authorization, Browser, Credentials, GroupsLookUp, Pkce, Storage};
+    use crate::profile::{Authorization, Browser, Credentials, GroupsLookUp, Method, Pkce, Storage};
     use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {

@@ -197,11 +197,12 @@ impl<'a> Road<'a> {
 
     /// The cold road: one process works, the others wait and share.
     fn obtain(&self, before: Memory) -> Result<Obtained, Failed> {
-        let place = Coordination::open(self.profile, self.store, self.environment, &self.identity.session);
+        let place = Coordination::open(self.profile, self.store, self.environment, &self.identity);
         let caller = Caller::of_process();
         let known = place.outcomes.read();
-        let is_possible = || !self.profile.needs_a_person() || !matches!(self.person.reach(), Reach::Nobody { .. });
-        let can_ask = !self.insist.on_silence && is_possible();
+        // Where nobody is needed it is as if they had answered already.
+        let can_ask = !self.profile.needs_a_person()
+            || (!self.insist.on_silence && !matches!(self.person.reach(), Reach::Nobody { .. }));
         let on_wait = |holder: Option<&Holder>| {
             self.person.mention(&match holder {
                 Some(Holder { pid, asks_until: Some(_), .. }) => {
@@ -274,6 +275,11 @@ impl<'a> Road<'a> {
             Memory::Ending(token) if !self.insists() => Some(token),
             _ => None,
         }
+    }
+
+    /// Whether what there is has to do.
+    fn is_silent(&self) -> bool {
+        self.insist.on_silence && self.profile.needs_a_person()
     }
 
     /// Whether the session is still kept. Whoever forgot it while it was worked on wants it to stay forgotten; the token

@@ -127,7 +127,7 @@ impl Work<'_, '_> {
             // The token in hand is good for another while: nobody is disturbed yet.
             return Err(WorkFailure::passing(reason.unwrap_or_else(|| sign_in("no sign-in is remembered"))));
         }
-        if self.road.insist.on_silence {
+        if self.road.is_silent() {
             // Told to whoever insists, and to nobody who waits: they may be free to ask.
             return Err(WorkFailure::Told(reason.unwrap_or_else(|| sign_in("nobody is signed in")).into()));
         }
@@ -185,7 +185,7 @@ impl Work<'_, '_> {
                 };
                 return match self.leads_to_a_sign_in(&failure) {
                     // Told to whoever insists, and to nobody who waits: they may be free to ask.
-                    _ if self.road.insist.on_silence => Err(WorkFailure::Told(error.into())),
+                    _ if self.road.is_silent() => Err(WorkFailure::Told(error.into())),
                     true => Ok(Refreshed::SignIn(error, challenge)),
                     false => Err(WorkFailure::passing(error)),
                 };
@@ -313,11 +313,11 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Whether a sign-in at Entra would be one with a device code (see [`signin::chosen`]; it has a page for everybody).
+    /// Whether a sign-in at Entra would be one with a device code; it has a page for everybody.
     fn would_show_a_code(&self) -> bool {
         match self.road.profile.method {
             Method::DeviceCode => true,
-            Method::Auto => self.road.person.lacks_a_browser().is_some(),
+            Method::Auto => signin::code_because(self.road.profile, self.road.person).is_some(),
             Method::Browser | Method::Keyboard | Method::Password => false,
         }
     }

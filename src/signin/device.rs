@@ -7,6 +7,7 @@ use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, expl
 use crate::entra::refusals;
 use crate::error::Error;
 use crate::http::is_acceptable_from;
+use crate::oauth::answer::ErrorAnswer;
 use crate::oauth::client::Failure;
 use crate::oauth::device::{self, Ending};
 use crate::profile::{Pkce, Provider};
@@ -37,13 +38,8 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     };
     let pending =
         device::start(client, endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
-            // RFC 6749 5.2, in the words of those who have switched the grant off for a client; Google says invalid_client
-            // to those that are made for browsers.
             Failure::Refused(answer)
-                if matches!(
-                    answer.error.as_str(),
-                    "unauthorized_client" | "unsupported_grant_type" | "invalid_client"
-                ) && matches!(desk.profile.provider, Provider::Oidc { .. }) =>
+                if has_no_codes(answer) && matches!(desk.profile.provider, Provider::Oidc { .. }) =>
             {
                 NoTokens::NotForThisClient(refused(desk, &failure))
             }
@@ -95,6 +91,19 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
             };
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
+    }
+}
+
+/// Whether the client may have no codes: RFC 6749 5.2, in the words of those who have switched the grant off for it. Google
+/// says of clients that are made for browsers that they are of the wrong type, and others say the same word of a wrong secret.
+fn has_no_codes(answer: &ErrorAnswer) -> bool {
+    match answer.error.as_str() {
+        "unauthorized_client" | "unsupported_grant_type" => true,
+        "invalid_client" => {
+            let words = answer.description().to_lowercase();
+            words.contains("client type") || words.contains("clients of type")
+        }
+        _ => false,
     }
 }
 

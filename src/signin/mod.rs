@@ -232,22 +232,28 @@ pub fn chosen(profile: &Profile, endpoints: &Endpoints, person: &dyn Person) -> 
     }
     let has_page = endpoints.authorization.is_some();
     let page = |why: &str| (Chosen::because(Method::Browser, why), false);
-    match person.lacks_a_browser() {
+    match code_because(profile, person) {
         _ if !has_page => {
             (Chosen::because(Method::DeviceCode, "With a code, since the issuer has no page to sign in at."), false)
         }
-        None => page("In the browser, since there seems to be one at hand."),
         Some(_) if endpoints.device_authorization.is_none() => {
             page("In a browser, since the issuer gives out no codes here.")
-        }
-        Some(_) if !profile.authorization.extra_parameters.is_empty() => {
-            page("In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params).")
         }
         Some(why) => {
             let why = format!("With a code, since no browser can be opened here: {why}.");
             (Chosen::because(Method::DeviceCode, why), true)
         }
+        None if person.lacks_a_browser().is_none() => page("In the browser, since there seems to be one at hand."),
+        None => {
+            page("In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params).")
+        }
     }
+}
+
+/// Why a code is the better way where this program is to choose, as far as the issuer has both ways: no browser can be
+/// opened for this person, and there is nothing to be asked on a page.
+pub fn code_because(profile: &Profile, person: &dyn Person) -> Option<String> {
+    person.lacks_a_browser().filter(|_| profile.authorization.extra_parameters.is_empty())
 }
 
 /// How the words for a sign-in that brought no tokens begin.

@@ -15,6 +15,8 @@ use crate::text::in_words;
 
 /// How often somebody may mistype.
 const TRIES: usize = 3;
+/// Entra's number for it; the other numbers are about something else.
+const WRONG_PASSWORD: u64 = 50_126;
 
 /// The resource owner password credentials grant.
 pub(super) struct Password;
@@ -38,11 +40,13 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
             Ok(granted) => return Ok(SignedIn { granted, nonce: None, visitor: None }),
             Err(failure) => failure,
         };
-        match is_wrong(&failure) {
-            true if tries > 0 => desk.person.say("The issuer does not take that user name and password. Try again."),
+        match mistyped(&failure) {
+            Some(words) if tries > 0 => {
+                desk.person.say(&format!("The issuer does not take that user name and password ({words}). Try again."));
+            }
             // What is configured stays wrong, and issuers lock accounts: kubectl alone would try five times.
-            true => return Err(NoTokens::Refused(wrong(desk, &failure, is_typed))),
-            false => return Err(ended(refused(desk, &failure))),
+            Some(words) => return Err(NoTokens::Refused(wrong(desk, &failure, &words, is_typed))),
+            None => return Err(ended(refused(desk, &failure))),
         }
     }
 }
@@ -65,9 +69,7 @@ impl Form<'_> {
             Some(password) => password.clone(),
             None => self.typed(Question::Password(&username)).await?,
         };
-        if self.desk.profile.needs_a_person() {
-            (self.desk.on_answer)();
-        }
+        (self.desk.on_answer)();
         Ok((username, password))
     }
 
@@ -75,44 +77,38 @@ impl Form<'_> {
     async fn typed(&mut self, question: Question<'_>) -> Result<Secret, NoTokens> {
         let desk = self.desk;
         let human_time = desk.profile.authorization.human_time;
-        (desk.on_wait)(human_time);
+        (desk.on_wait)(self.end.saturating_duration_since(Instant::now()));
         let why = std::mem::take(&mut self.is_first).then_some(desk.why);
         let mut lines = desk.person.ask(question, why, human_time).map_err(NoTokens::NotShown)?;
         let _shown = Shown(desk.person);
         match timeout_at(self.end, lines.recv()).await {
             Ok(Some(line)) => Ok(line),
-            Ok(None) => Err(NoTokens::NotShown(Error::sign_in_needed(
-                "a password has to be typed, and the terminal is gone",
-                "In a terminal, sign in: kubectl login",
-            ))),
+            // Ctrl-D, or the terminal is gone.
+            Ok(None) => {
+                Err(NoTokens::Refused(Error::sign_in_needed("the sign-in was cancelled", "Sign in: kubectl login")))
+            }
             Err(_) => Err(NoTokens::Unanswered(unanswered(human_time))),
         }
     }
 }
 
-/// Whether the issuer takes the request and not what the user has to know. Dex has words of its own for that.
-fn is_wrong(failure: &Failure) -> bool {
-    match failure {
-        Failure::Refused(answer) => {
-            matches!(answer.class(), Class::GrantRefused | Class::GrantDead | Class::Declined)
-        }
-        _ => false,
-    }
+/// The issuer's words, if it takes the request and not what the user has to know. Dex says that the sign-in was declined.
+fn mistyped(failure: &Failure) -> Option<String> {
+    let Failure::Refused(answer) = failure else { return None };
+    let numbers = answer.numbers();
+    let is_wrong = matches!(answer.class(), Class::GrantRefused | Class::GrantDead | Class::Declined)
+        && (numbers.is_empty() || numbers.contains(&WRONG_PASSWORD));
+    is_wrong.then(|| answer.with_number())
 }
 
 /// The error for a name and a password that the issuer does not know.
-fn wrong(desk: &Desk<'_>, failure: &Failure, is_typed: bool) -> Error {
-    let error = explain_for(desk.profile, failure, "sign in");
-    let words = match failure {
-        Failure::Refused(answer) => format!(" ({})", answer.with_number()),
-        _ => String::new(),
-    };
+fn wrong(desk: &Desk<'_>, failure: &Failure, words: &str, is_typed: bool) -> Error {
     let (kind, next) = match is_typed {
         true => (Kind::SignInNeeded, "Try again: kubectl login"),
         false => (Kind::Failed, "Check --username and --password in the kubeconfig user's exec.args."),
     };
-    let what = format!("the issuer does not take that user name and password{words}");
-    Error { kind, what, next: next.to_owned(), ..error }
+    let what = format!("the issuer does not take that user name and password ({words})");
+    Error { kind, what, next: next.to_owned(), ..explain_for(desk.profile, failure, "sign in") }
 }
 
 fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {

@@ -1,5 +1,5 @@
 //! What a person types or pastes while something else is waited for: read from the terminal this process belongs to.
-//! What is secret is not shown, however long it is.
+//! What is secret is not shown, and may be of any length.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -66,9 +66,7 @@ impl Keyboard {
             reads |= thread(move || read_lines(io::stdin(), &lines));
         }
         if let Some(terminal) = ControllingTerminal::open(source != Source::Seen).map(Arc::new) {
-            if source != Source::Seen {
-                job_control = follow_job_control(Arc::clone(&terminal));
-            }
+            job_control = follow_job_control(Arc::clone(&terminal));
             reads |= thread(move || {
                 read_terminal(&terminal, &wake, &lines);
                 terminal.give_back();
@@ -121,6 +119,8 @@ fn thread(body: impl FnOnce() + Send + 'static) -> bool {
 /// which an address with a code in it may exceed). Ctrl-C stays what it is.
 struct ControllingTerminal {
     terminal: File,
+    /// Whether it is taken at all.
+    is_taken: bool,
     hold: Mutex<Hold>,
 }
 
@@ -134,11 +134,10 @@ struct Hold {
 
 impl ControllingTerminal {
     /// The terminal, if it can be read from now; taken, or left as it is.
-    fn open(taken: bool) -> Option<ControllingTerminal> {
+    fn open(is_taken: bool) -> Option<ControllingTerminal> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let terminal = ControllingTerminal { terminal, hold: Mutex::default() };
-        let is_ready = if taken { terminal.take() } else { terminal.free().is_some() };
-        is_ready.then_some(terminal)
+        let terminal = ControllingTerminal { terminal, is_taken, hold: Mutex::default() };
+        terminal.take().then_some(terminal)
     }
 
     fn hold(&self) -> MutexGuard<'_, Hold> {
@@ -146,8 +145,11 @@ impl ControllingTerminal {
     }
 
     /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
-    /// own, such as k9s) has switched its line editing off. Whether it is taken now.
+    /// own, such as k9s) has switched its line editing off. Whether it can be read from now.
     fn take(&self) -> bool {
+        if !self.is_taken {
+            return self.free().is_some();
+        }
         let mut hold = self.hold();
         hold.wanted = true;
         self.take_for(&mut hold)
@@ -298,11 +300,14 @@ impl Line {
                 let text = text.trim_start_matches("\x1b[200~").trim_end_matches("\x1b[201~");
                 (!text.trim().is_empty()).then(|| Secret::new(text))
             }
-            // Backspace, and Ctrl-U.
+            // Backspace takes a character, which may be several bytes of UTF-8.
             0x7f | 0x08 => {
-                self.0.pop();
+                while self.0.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
                 None
             }
+            // Ctrl-D: a line has no end before its end.
+            0x04 => None,
+            // Ctrl-U.
             0x15 => {
                 self.0.clear();
                 None
@@ -324,8 +329,8 @@ mod tests {
     #[test]
     fn lines_are_taken_as_they_were_meant() {
         let (sender, mut received) = unbounded_channel();
-        let typed: &[u8] = b"\n  one \rtwx\x7fo\nwrong\x15three\n\x1b[200~four\x1b[201~\nfive";
-        read_lines(typed, &sender);
+        let typed = "\n  one \rtwü\x7fo\nwrong\x15three\n\x1b[200~fo\x04ur\x1b[201~\nfive";
+        read_lines(typed.as_bytes(), &sender);
         drop(sender);
         let mut lines = Vec::new();
         while let Ok(line) = received.try_recv() {

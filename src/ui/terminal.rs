@@ -236,7 +236,7 @@ impl Person for Terminal<'_> {
         let Some((keyboard, lines)) = self.keyboard(source) else {
             return Err(Error::sign_in_needed(
                 "a password has to be typed, and there is no terminal to type it in",
-                "In a terminal, sign in: kubectl login",
+                GO_TO_A_TERMINAL,
             ));
         };
         *self.keyboard.borrow_mut() = Some(keyboard);

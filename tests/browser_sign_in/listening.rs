@@ -65,14 +65,16 @@ fn a_redirect_address_elsewhere_has_to_be_https() {
     assert!(world.requests().is_empty());
 }
 
-/// Nobody could answer the browser there.
+/// Nobody could answer the browser there. Somebody at a terminal can still carry the answer over (see tests/paste).
 #[test]
-fn a_redirect_address_by_https_needs_a_certificate_if_the_browser_comes_straight_here() {
+fn where_the_browser_cannot_come_back_it_is_said() {
     let (world, address) = (World::start(), "https://localhost:5001/cb");
-    refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address]).assert_failed(
-        2,
-        &["--oidc-redirect-url", address, "there is no certificate", "\nNext: ", "--local-server-cert"],
-    );
+    let words = ["cannot come back", address, "there is no certificate", "\nNext: ", "--local-server-cert"];
+    refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address]).assert_failed(1, &words);
+    let words = ["--oidc-redirect-url-hostname \"other.example\"", "\nNext: ", "--oidc-redirect-url."];
+    refused(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", "other.example"]).assert_failed(1, &words);
+    // Whoever needs no listener is not kept from anything.
+    Home::new().run(&Issuer::Oidc.by_code(&world, &[&ASKING[..], &["--oidc-redirect-url", address]].concat())).token();
     let home = Home::new();
     let more = ["--oidc-redirect-url", address, "--listen-address", "127.0.0.1:0"];
     assert_eq!(Issuer::Oidc.start(&world, &home, &more).parameter("redirect_uri"), address);
@@ -80,11 +82,8 @@ fn a_redirect_address_by_https_needs_a_certificate_if_the_browser_comes_straight
 
 #[test]
 fn a_wrong_redirect_address_is_told_by_the_flag_that_has_it() {
-    let world = World::start();
-    let run = |more: &[&str]| refused(Issuer::Oidc, &world, more);
-    run(&["--oidc-redirect-url-hostname", "other.example"])
-        .assert_failed(2, &["--oidc-redirect-url-hostname \"other.example\"", "\nNext: ", "--oidc-redirect-url."]);
-    run(&["--grant-type", "authcode-keyboard", "--oidc-redirect-url-authcode-keyboard", "nothing"])
+    let more = ["--grant-type", "authcode-keyboard", "--oidc-redirect-url-authcode-keyboard", "nothing"];
+    refused(Issuer::Oidc, &World::start(), &more)
         .assert_failed(2, &["--oidc-redirect-url-authcode-keyboard \"nothing\" is no web address"]);
 }
 

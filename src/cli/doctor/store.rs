@@ -138,6 +138,9 @@ impl Kept {
             Recall::Absent if self.store.has_session(&id) => {
                 Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
             }
+            Recall::Absent if !profile.needs_a_person() => {
+                Finding::ok("nobody is signed in yet; that takes nobody, with what the entry says")
+            }
             Recall::Absent => Finding::from(sign_in),
         }
     }

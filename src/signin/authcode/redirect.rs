@@ -9,12 +9,24 @@ use url::Url;
 use super::certificate;
 use super::listener::{Door, Listener, Server, Unbound, Visit};
 use crate::error::{Error, Result};
+use crate::http::is_loopback;
 use crate::oauth::authorization::Request;
 use crate::profile::{Authorization, Profile, Provider};
+use crate::text::printable;
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
 pub(super) async fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {
     let settings = &profile.authorization;
+    check_name(settings)?;
+    if let Some(url) = without_certificate(settings) {
+        return match somebody_is_there {
+            true => Ok(None),
+            false => Err(Error::failed(
+                format!("the browser cannot come back: {url:?} is https, and there is no certificate for that"),
+                "Give a certificate with --local-server-cert and --local-server-key in the kubeconfig user's exec.args.",
+            )),
+        };
+    }
     match Listener::bind(&settings.listen).await {
         Ok(listener) => Ok(Some(listener)),
         // Whoever has the address would be sent the code.
@@ -53,6 +65,35 @@ pub(super) async fn listener(profile: &Profile, somebody_is_there: bool) -> Resu
     }
 }
 
+/// Checks the name that the browser is to come back by. (One elsewhere would be sent the code in the open.)
+fn check_name(settings: &Authorization) -> Result<()> {
+    match (&settings.redirect_host, &settings.redirect_url) {
+        (Some(name), None) if own_name(name).is_none() => Err(Error::failed(
+            format!("--oidc-redirect-url-hostname {:?} is no name of this machine's own", printable(name, 100)),
+            "Give localhost, 127.0.0.1 or ::1, or the whole address with --oidc-redirect-url.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The redirect address, if the browser comes straight here with it, by https, and nothing can answer that. What it comes
+/// with can be carried over by hand all the same.
+fn without_certificate(settings: &Authorization) -> Option<String> {
+    let url = settings.redirect_url.as_deref().and_then(|url| Url::parse(url).ok())?;
+    let is_listened_on = settings.listen.iter().any(|listen| Some(listen.port) == url.port_or_known_default());
+    let is_without = settings.certificate.is_none() && url.scheme() == "https" && is_loopback(&url) && is_listened_on;
+    is_without.then(|| printable(url.as_str(), 100))
+}
+
+/// A name of this machine's own, as addresses have it.
+fn own_name(name: &str) -> Option<&str> {
+    match name {
+        "localhost" | "127.0.0.1" | "[::1]" => Some(name),
+        "::1" => Some("[::1]"),
+        _ => None,
+    }
+}
+
 /// Where the answer is to go. Without a listener the issuer's own idea stands, or the address that would have been
 /// listened on: it leads nowhere, and can be copied.
 pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens: bool) -> Option<String> {
@@ -62,7 +103,8 @@ pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens:
     let scheme = if settings.certificate.is_some() { "https" } else { "http" };
     let wanted = || settings.listen.iter().map(|listen| listen.port).find(|port| *port != 0);
     let port = port.or_else(wanted).map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{scheme}://{}{port}", settings.redirect_host))
+    let host = settings.redirect_host.as_deref().and_then(own_name).unwrap_or("localhost");
+    Some(format!("{scheme}://{host}{port}"))
 }
 
 /// Lets the browser in, by https where there is a certificate.
