@@ -290,6 +290,16 @@ fn a_password_alone_is_asked_for_and_taken_as_it_is() {
     assert!(!sign_in.screen.history().contains("Type your user name"));
 }
 
+/// Whatever name goes with it.
+#[test]
+fn a_wrong_password_in_the_kubeconfig_is_sent_once_with_a_typed_name_too() {
+    let sign_in = SignIn::start(&["--password", WRONG]);
+    sign_in.type_name("alice", 1);
+    sign_in.screen.assert_ends(1);
+    assert_eq!(sent(&sign_in.world), [WRONG]);
+    assert!(sign_in.screen.history().contains("Check --username and --password"), "{}", sign_in.screen.history());
+}
+
 #[test]
 fn ctrl_d_at_the_name_ends_it_and_is_nothing_in_a_password() {
     let sign_in = SignIn::start(&[]);

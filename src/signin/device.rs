@@ -38,11 +38,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     };
     let pending =
         device::start(client, endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
-            Failure::Refused(answer)
-                if has_no_codes(answer) && matches!(desk.profile.provider, Provider::Oidc { .. }) =>
-            {
-                NoTokens::NotForThisClient(refused(desk, &failure))
-            }
+            Failure::Refused(answer) if has_no_codes(answer) => NoTokens::NotForThisClient(refused(desk, &failure)),
             _ => ended(refused(desk, &failure)),
         })?;
     let shown_address = url::Url::parse(pending.verification_uri()).ok();

@@ -28,7 +28,7 @@ impl Way for Password {
 }
 
 async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
-    let is_typed = desk.profile.needs_a_person();
+    let is_typed = desk.profile.credentials.password.is_none();
     let mut form = Form { desk, end: Instant::now() + desk.profile.authorization.human_time, is_first: true };
     // What nobody typed is no better the next time.
     let mut tries = if is_typed { TRIES } else { 1 };
@@ -114,7 +114,8 @@ fn wrong(desk: &Desk<'_>, failure: &Failure, words: &str, is_typed: bool) -> Err
 fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
     let mut error = explain_for(desk.profile, failure, "sign in");
     if let Failure::Refused(answer) = failure
-        && matches!(answer.error.as_str(), "unsupported_grant_type" | "unauthorized_client")
+        && (matches!(answer.error.as_str(), "unsupported_grant_type" | "unauthorized_client")
+            || answer.class() == Class::PersonNeeded)
     {
         let otherwise = "Sign in on the issuer's own page instead: kubectl login --grant-type authcode";
         error.next = format!("{otherwise}\n{}", error.next);

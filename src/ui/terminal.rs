@@ -37,6 +37,8 @@ const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
 /// What somebody can do who is not where they could be asked.
 const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 
+/// What somebody can do whose desktop has no browser that can be started.
+const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
 /// How long the opening of a page is watched where it has to do by itself.
 const UNSEEN: Duration = Duration::from_millis(500);
 
@@ -102,7 +104,10 @@ impl<'a> Terminal<'a> {
                     Some(terminal) => Channel::Controlling(terminal),
                     // A program at the other end brings what a person would.
                     None if self.profile.method == Method::Keyboard && keyboard::is_fed() => Channel::Stderr,
-                    None if self.has_desktop() => Channel::DesktopOnly,
+                    None if self.has_desktop() => match self.lacks_a_browser() {
+                        None => Channel::DesktopOnly,
+                        Some(why) => Channel::None(format!("there is no terminal, and {why}"), NAME_A_BROWSER),
+                    },
                     None => Channel::None("there is no terminal".to_owned(), GO_TO_A_TERMINAL),
                 },
             },
@@ -141,7 +146,7 @@ impl<'a> Terminal<'a> {
                 Opened::Yes => Ok(()),
                 _ => Err(Error::sign_in_needed(
                     "somebody has to sign in, and no browser could be started here",
-                    "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login",
+                    NAME_A_BROWSER,
                 )),
             };
         }

@@ -218,6 +218,11 @@ fn a_desktop_whose_browser_fails_will_not_do() {
         let flag = format!("--browser-command={}", failing.display());
         let run = Run::of(home.plugin(&issuer.by_browser(&world, &[&flag])).env("DISPLAY", ":99"));
         run.assert_failed(3, &["no browser could be started here", "\nNext: ", "kubectl login"]);
+        for args in [Issuer::by_browser, by_choice] {
+            let args = args(issuer, &world, &["--browser-command=/nowhere/browser"]);
+            let words = ["there is no terminal, and /nowhere/browser cannot be found", "\nNext: ", "--browser-command"];
+            Run::of(Home::new().plugin(&args).env("DISPLAY", ":99")).assert_failed(3, &words);
+        }
     }
 }
 
