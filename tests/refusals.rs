@@ -114,6 +114,7 @@ fn each_kind_of_refusal_has_its_message() {
         ("sign-in-again", second_factor()),
         ("sign-in-again-disagreeing", of("invalid_grant", "bad_token", 53003, "Blocked.")),
         ("device", of("invalid_grant", "additional_action", 53000, "Device is not in required device state.")),
+        ("question", of("interaction_required", "", 50199, "For security reasons, user confirmation is required.")),
         ("device-code", of("invalid_grant", "", 530_033, "Your admin requires the device to be managed.")),
         ("ask-the-admin", blocked()),
         ("ask-the-admin-assignment", of("invalid_grant", "", 50105, "The signed in user is not assigned to a role.")),
@@ -135,6 +136,27 @@ fn each_kind_of_refusal_has_its_message() {
         assert_message(name, &get_token(&server, &Home::new(), &ALWAYS));
         assert_eq!(server.asked().len(), 2, "{name} was asked again");
     });
+}
+
+/// A page may ask what a code cannot, and prove the device that it is shown on.
+#[test]
+fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
+    let about_codes = [50199, 53003, 53004, 65001, 530_032, 530_034, 530_035, 530_036];
+    let about_devices = [50005, 50097, 50129, 50131, 50155, 50187, 53000, 53001, 53002, 135_011, 530_003, 530_033];
+    let about_neither = [1, 50020, 50057, 50105, 50126, 65002, 65004, 70016, 90033, 500_021, 700_016];
+    let leads = about_codes.into_iter().chain(about_devices).map(|number| ("invalid_grant", number, true));
+    let other_words = [("interaction_required", 50199, true), ("authorization_declined", 50199, true)];
+    let leads_not = about_neither.into_iter().map(|number| ("invalid_grant", number, false));
+    let cases: Vec<_> = leads.chain(other_words).chain(leads_not).collect();
+    // A dozen at a time: there are few cores, and each has to be polled for.
+    for cases in cases.chunks(12) {
+        at_once(cases, |(error, number, leads)| {
+            let server = Scripted::start(|url| vec![device(url), refused(&refusal(error, "", *number, "No."))]);
+            let run = get_token(&server, &Home::new(), &ALWAYS);
+            assert!(run.code != Some(0) && run.stderr.contains(&format!("AADSTS{number}")), "{run}");
+            assert_eq!(run.stderr.contains("kubectl login --login interactive"), *leads, "{error} {number}: {run}");
+        });
+    }
 }
 
 #[test]
