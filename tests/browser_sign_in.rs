@@ -13,6 +13,15 @@ mod browser;
 mod own_network;
 #[path = "common/page.rs"]
 mod page;
+#[cfg(target_os = "linux")]
+#[path = "common/picture.rs"]
+mod picture;
+#[cfg(target_os = "linux")]
+#[path = "common/tmux.rs"]
+mod tmux;
+#[cfg(target_os = "linux")]
+#[path = "common/visit.rs"]
+mod visit;
 #[path = "common/waiting.rs"]
 mod waiting;
 

@@ -6,13 +6,16 @@ use sim::World;
 use url::Url;
 
 use crate::browser::{ASKING, BOTH, Issuer, get, request};
-use crate::common::Home;
+use crate::common::{Home, PLUGIN};
 use crate::listening::{https, refused};
 use crate::own_network::in_own_network;
+use crate::tmux::{AROUND, Setting};
+use crate::visit::{address_on, parameter};
 
 /// An address of the loopback interface besides the usual ones, for the issuers where those are missing.
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 1);
 const ADD_OTHER: &str = "addr add 10.9.8.1/32 dev lo";
+const ONLY_OTHER: &str = "addr add 10.9.8.1/32 dev lo\naddr del ::1/128 dev lo\naddr del 127.0.0.1/8 dev lo";
 
 fn taken(address: &str) -> TcpListener {
     TcpListener::bind(address).unwrap()
@@ -144,14 +147,47 @@ fn a_machine_may_have_only_the_old_loopback_address() {
 
 #[test]
 fn without_any_loopback_address_it_is_said_and_there_are_codes() {
-    let setup = format!("{ADD_OTHER}\naddr del ::1/128 dev lo\naddr del 127.0.0.1/8 dev lo");
-    in_own_network("networks::without_any_loopback_address_it_is_said_and_there_are_codes", &setup, || {
+    in_own_network("networks::without_any_loopback_address_it_is_said_and_there_are_codes", ONLY_OTHER, || {
         let world = World::start_on(OTHER.into());
         for (issuer, more) in over_tls(&world) {
             let more = more.each_ref().map(String::as_str);
             let words = ["cannot be listened on", "\nNext: ", "in a terminal", "device code"];
             refused(issuer, &world, &more).assert_failed(1, &words);
             Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
+        }
+    });
+}
+
+/// Whoever sits at a terminal brings over what nothing here can listen for: the address, or the code in it.
+#[test]
+fn without_any_loopback_address_the_answer_is_pasted_in_a_terminal() {
+    in_own_network("networks::without_any_loopback_address_the_answer_is_pasted_in_a_terminal", ONLY_OTHER, || {
+        let world = World::start_on(OTHER.into());
+        for (issuer, flags) in over_tls(&world) {
+            let ways: &[(&[&str], bool)] = match issuer {
+                Issuer::Entra => &[(&[], false), (&[], true)],
+                Issuer::Oidc => &[(&[], false), (&[], true), (&["--oidc-pkce-method=no"], true)],
+            };
+            for (more, is_bare) in ways {
+                world.reset_requests();
+                let home = Home::new();
+                let args = issuer.by_browser(&world, &[&flags.each_ref().map(String::as_str), *more].concat());
+                let mut words = vec!["sh", "-c", AROUND, "sh", PLUGIN];
+                words.extend(args.iter().map(String::as_str));
+                let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
+                screen.wait_for("end on a page that it cannot show. Paste that page's address here and press Enter.");
+                let address = address_on(&screen);
+                assert!(parameter(&address, "redirect_uri").starts_with("http://localhost"), "{address}");
+                assert_eq!(address.contains("code_challenge"), more.is_empty(), "{address}");
+                let answer = https(&Url::parse(&address).unwrap(), world.ca_pem()).location();
+                let code = parameter(answer.as_str(), "code");
+                screen.paste_line(if *is_bare { &code } else { answer.as_str() });
+                screen.assert_ends(0);
+                assert!(screen.stdout().contains("\"token\""), "{}", screen.history());
+                let shown = screen.history();
+                assert!(shown.contains("Signed in as") && !shown.contains(&code), "{shown}");
+                assert_eq!(world.token_requests("authorization_code").len(), 1);
+            }
         }
     });
 }

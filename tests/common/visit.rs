@@ -17,7 +17,7 @@ pub fn address_on(screen: &Screen) -> String {
     screen.until("an address is on the screen", || {
         let shown = screen.history();
         let at = shown.rfind("response_type=code")?;
-        let start = shown[..at].rfind("http://")?;
+        let start = shown[..at].rfind(char::is_whitespace)? + 1;
         let address = shown[start..].split_whitespace().next()?;
         // All of it: the last parameter at either issuer.
         let (issuer, nonce) = address.split_once("&nonce=")?;
