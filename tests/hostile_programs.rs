@@ -9,25 +9,31 @@ mod common;
 
 #[path = "common/browser.rs"]
 mod browser;
+#[path = "common/https.rs"]
+mod https;
 #[path = "common/page.rs"]
 mod page;
 
-use std::io::{Read as _, Write as _};
+#[path = "hostile_programs/tls.rs"]
+mod tls;
+
+use std::io::{Read as _, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use browser::{HANG, Issuer, get};
+use browser::{HANG, Issuer, Page, get};
 use common::Home;
 use sim::{Behaviour, World};
+use url::Url;
 
 const LOCAL: &str = "localhost";
 
 /// One go at the listener of this port.
-type Attack = fn(u16);
+pub(crate) type Attack = fn(u16);
 
-fn connect(port: u16) -> Option<TcpStream> {
+pub(crate) fn connect(port: u16) -> Option<TcpStream> {
     let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     stream.set_write_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -35,18 +41,18 @@ fn connect(port: u16) -> Option<TcpStream> {
 }
 
 /// Says something, and listens to what comes back, if anything does.
-fn say(port: u16, parts: &[&[u8]]) {
+pub(crate) fn say(port: u16, parts: &[&[u8]]) {
     let Some(mut stream) = connect(port) else { return };
     if parts.iter().all(|part| stream.write_all(part).is_ok()) {
         let _ = stream.read_to_end(&mut Vec::new());
     }
 }
 
-fn head(line: &str, port: u16, more: &str) -> Vec<u8> {
+pub(crate) fn head(line: &str, port: u16, more: &str) -> Vec<u8> {
     format!("{line} HTTP/1.1\r\nhost: {LOCAL}:{port}\r\n{more}").into_bytes()
 }
 
-fn forged(port: u16) {
+pub(crate) fn forged(port: u16) {
     say(port, &[&head("GET /?code=forged&state=forged", port, "\r\n")]);
 }
 
@@ -54,7 +60,7 @@ fn forged_errors(port: u16) {
     say(port, &[&head("GET /?error=access_denied&state=forged", port, "\r\n")]);
 }
 
-fn huge_headers(port: u16) {
+pub(crate) fn huge_headers(port: u16) {
     let line = format!("x-padding: {}\r\n", "a".repeat(1 << 20));
     say(port, &[&head("GET /?code=forged&state=forged", port, ""), line.as_bytes(), b"\r\n"]);
 }
@@ -70,7 +76,7 @@ fn huge_line(port: u16) {
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
-fn huge_form(port: u16) {
+pub(crate) fn huge_form(port: u16) {
     let more = format!("{FORM}content-length: 8388608\r\n\r\n");
     say(port, &[&head("POST /", port, &more), &vec![b'a'; 1 << 23]]);
 }
@@ -86,7 +92,7 @@ fn form_that_never_comes(port: u16) {
     say(port, &[&head("POST /", port, &more)]);
 }
 
-fn garbage(port: u16) {
+pub(crate) fn garbage(port: u16) {
     let bytes: Vec<u8> = (0..4096_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     say(port, &[&bytes]);
     say(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".chunks(1).collect::<Vec<_>>().as_slice());
@@ -97,20 +103,24 @@ fn smuggled(port: u16) {
     say(port, &[&head("POST /", port, &more)]);
 }
 
-fn come_and_go(port: u16) {
+pub(crate) fn come_and_go(port: u16) {
     drop(connect(port));
 }
 
 /// Stays until it is sent away, and says nothing.
-fn idle(port: u16) {
+pub(crate) fn idle(port: u16) {
     say(port, &[]);
 }
 
 /// One byte every 100 ms, until it is sent away.
-fn slow(port: u16) {
-    let Some(mut stream) = connect(port) else { return };
-    for byte in head("GET /?code=forged&state=forged", port, &"x: y\r\n".repeat(100)) {
-        if stream.write_all(&[byte]).is_err() {
+pub(crate) fn slow(port: u16) {
+    let Some(stream) = connect(port) else { return };
+    trickle(stream, &head("GET /?code=forged&state=forged", port, &"x: y\r\n".repeat(100)));
+}
+
+pub(crate) fn trickle(mut stream: impl Write, bytes: &[u8]) {
+    for byte in bytes {
+        if stream.write_all(&[*byte]).is_err() {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -129,13 +139,25 @@ impl Drop for Over<'_> {
 /// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
 #[track_caller]
 fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
+    signs_in_with(&[], attacks, goes, get);
+}
+
+/// The same with `more` flags, and with a browser of its own.
+#[track_caller]
+pub(crate) fn signs_in_with(
+    more: &[&str],
+    attacks: &[(usize, Attack)],
+    goes: usize,
+    browser: impl FnOnce(&Url) -> Page,
+) {
     // Each takes as much of the machine as it can get.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Whoever brought the answer has to be there still when the exchange is over.
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
     // On a small machine the attacks take most of it; how fast the exchange is then is not what is looked at.
-    let sign_in = Issuer::Oidc.start(&world, &home, &["--timeout", "5m", "--authentication-timeout-sec", "600"]);
+    let patient = ["--timeout", "5m", "--authentication-timeout-sec", "600"];
+    let sign_in = Issuer::Oidc.start(&world, &home, &[&patient[..], more].concat());
     let (port, back) = (sign_in.port(), sign_in.call_back());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
@@ -155,7 +177,7 @@ fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
         for _ in 0..goes {
             beginnings.recv_timeout(HANG).unwrap();
         }
-        get(&back)
+        browser(&back)
     });
     assert_eq!(page.status, 200, "{page:?}");
     page.assert_signed_in();

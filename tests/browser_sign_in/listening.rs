@@ -1,16 +1,10 @@
 //! What the flags for the listener may say, and how it speaks https. Where it listens is in `networks.rs`.
 
-use std::sync::Arc;
-
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use sim::World;
-use url::Url;
 
-use crate::browser::{ASKING, BOTH, Issuer, Page, connect, exchange, get, request_bytes, with};
+use crate::browser::{ASKING, BOTH, Issuer, get, with};
 use crate::common::{Home, Run};
+use crate::https::{certificate, https, with_certificate};
 
 /// A sign-in that does not come as far as to show an address.
 #[track_caller]
@@ -18,26 +12,6 @@ pub(crate) fn refused(issuer: Issuer, world: &World, more: &[&str]) -> Run {
     let run = Home::new().run(&issuer.by_browser(world, &[&ASKING[..], more].concat()));
     assert!(!run.stderr.contains("/authorize"), "{run}");
     run
-}
-
-/// One GET over TLS, as a browser that trusts this authority.
-pub(crate) fn https(url: &Url, ca_pem: &str) -> Page {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(url.host_str().unwrap().to_owned()).unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    exchange(StreamOwned::new(connection, connect(url)), &request_bytes("GET", url, &[], ""))
-}
-
-/// A certificate for `localhost`, and its key, as PEM.
-fn certificate() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
 #[test]
@@ -90,11 +64,9 @@ fn a_wrong_redirect_address_is_told_by_the_flag_that_has_it() {
 #[test]
 fn with_a_certificate_the_browser_comes_back_by_https() {
     let (world, home) = (World::start(), Home::new());
-    let (certificate, key) = certificate();
-    let files = [home.write("cert.pem", &certificate), home.write("key.pem", &key)];
-    let files = files.each_ref().map(|file| file.to_str().unwrap());
-    let more = ["--local-server-cert", files[0], "--local-server-key", files[1]];
-    let sign_in = Issuer::Oidc.start(&world, &home, &more);
+    let made = certificate();
+    let more = with_certificate(&home, &made);
+    let sign_in = Issuer::Oidc.start(&world, &home, &more.each_ref().map(String::as_str));
     assert_eq!(sign_in.parameter("redirect_uri"), format!("https://localhost:{}", sign_in.port()));
     let back = sign_in.call_back();
     // The browser is told in plain text that it has to speak TLS, or nothing: no answer is one.
@@ -102,8 +74,8 @@ fn with_a_certificate_the_browser_comes_back_by_https() {
     plain.set_scheme("http").unwrap();
     assert_ne!(get(&plain).status, 200);
     let forged = with(&back, "state", Some("forged"));
-    https(&forged, &certificate).assert_error(400, &[]);
-    https(&back, &certificate).assert_signed_in();
+    https(&forged, &made.0).assert_error(400, &[]);
+    https(&back, &made.0).assert_signed_in();
     let run = sign_in.end();
     run.token();
     assert!(!run.stderr.contains("PRIVATE KEY"), "{run}");

@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::browser::{ASKING, BOTH, Issuer, get, request};
 use crate::common::{Home, PLUGIN};
-use crate::listening::{https, refused};
+use crate::https::https;
+use crate::listening::refused;
 use crate::own_network::in_own_network;
 use crate::tmux::{AROUND, Setting};
 use crate::visit::{address_on, parameter};
