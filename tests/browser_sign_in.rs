@@ -8,9 +8,9 @@ mod common;
 
 #[path = "common/browser.rs"]
 mod browser;
-#[cfg(target_os = "linux")]
 #[path = "common/https.rs"]
 mod https;
+#[cfg(target_os = "linux")]
 #[path = "common/own_network.rs"]
 mod own_network;
 #[path = "common/page.rs"]

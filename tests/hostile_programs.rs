@@ -9,6 +9,9 @@ mod common;
 
 #[path = "common/browser.rs"]
 mod browser;
+#[cfg(target_os = "linux")]
+#[path = "common/chromium.rs"]
+mod chromium;
 #[path = "common/https.rs"]
 mod https;
 #[path = "common/page.rs"]
@@ -16,11 +19,14 @@ mod page;
 
 #[path = "hostile_programs/tls.rs"]
 mod tls;
+#[cfg(target_os = "linux")]
+#[path = "hostile_programs/web_page.rs"]
+mod web_page;
 
 use std::io::{Read as _, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use browser::{HANG, Issuer, Page, get};
@@ -136,6 +142,15 @@ impl Drop for Over<'_> {
     }
 }
 
+/// Each attack takes as much of the machine as it can get, so they come one after the other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// On a small machine the attacks take most of it; how fast the rest is then is not what is looked at.
+pub(crate) const PATIENT: [&str; 4] = ["--timeout", "5m", "--authentication-timeout-sec", "600"];
+
 /// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
 #[track_caller]
 fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
@@ -150,14 +165,10 @@ pub(crate) fn signs_in_with(
     goes: usize,
     browser: impl FnOnce(&Url) -> Page,
 ) {
-    // Each takes as much of the machine as it can get.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     // Whoever brought the answer has to be there still when the exchange is over.
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
-    // On a small machine the attacks take most of it; how fast the exchange is then is not what is looked at.
-    let patient = ["--timeout", "5m", "--authentication-timeout-sec", "600"];
-    let sign_in = Issuer::Oidc.start(&world, &home, &[&patient[..], more].concat());
+    let sign_in = Issuer::Oidc.start(&world, &home, &[&PATIENT[..], more].concat());
     let (port, back) = (sign_in.port(), sign_in.call_back());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
