@@ -73,7 +73,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
         )));
     };
     let listener = match listens {
-        true => redirect::listener(desk.profile, desk.person.is_at_a_terminal()).await.map_err(NoTokens::Failed)?,
+        true => redirect::listener(desk.profile, desk.person.is_at_a_terminal()).map_err(NoTokens::Failed)?,
         false => None,
     };
     let request = Request::new(

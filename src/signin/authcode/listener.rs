@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -39,6 +39,8 @@ const CONNECTIONS: usize = 64;
 const HEARING: Duration = Duration::from_secs(1);
 /// Open connections past which the oldest has to go although it had no time to be heard.
 const MOST_CONNECTIONS: usize = 256;
+/// How many may wait to be accepted. Past that the system lets nobody in, and whoever has tried longest tries least often.
+const WAITING: u32 = 4096;
 /// How long a request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest request line and header fields: issuers send codes of several KiB.
@@ -116,14 +118,14 @@ impl Visitor {
 }
 
 impl Listener {
-    /// Takes the first of `wanted` that is free.
+    /// Takes the first of `wanted` that is free. It has to be called within the runtime.
     ///
     /// Errors: none is; the reason is the last one's.
-    pub(super) async fn bind(wanted: &[Listen]) -> Result<Listener, Unbound> {
+    pub(super) fn bind(wanted: &[Listen]) -> Result<Listener, Unbound> {
         let mut last = Unbound::Refused(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), io::ErrorKind::NotFound.into());
         for listen in wanted {
             for _ in 0..if listen.port == 0 { RANDOM_PORTS } else { 1 } {
-                match Listener::bind_one(*listen).await {
+                match Listener::bind_one(*listen) {
                     Ok(listener) => return Ok(listener),
                     Err(unbound) => last = unbound,
                 }
@@ -134,14 +136,13 @@ impl Listener {
 
     /// `localhost` may mean either address to a browser, and whoever had the other one would get the answer: both are
     /// taken where both are there.
-    async fn bind_one(listen: Listen) -> Result<Listener, Unbound> {
+    fn bind_one(listen: Listen) -> Result<Listener, Unbound> {
         let usual = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let others = usual.into_iter().filter(|address| *address != listen.address);
         let (mut sockets, mut port, mut refused) = (Vec::new(), listen.port, None);
         for address in std::iter::once(listen.address).chain(others) {
             let address = SocketAddr::from((address, port));
-            let bound = TcpListener::bind(address).await;
-            match bound.and_then(|socket| Ok((socket.local_addr()?.port(), socket))) {
+            match listen_on(address).and_then(|socket| Ok((socket.local_addr()?.port(), socket))) {
                 Ok((its_port, socket)) => {
                     port = its_port;
                     sockets.push(socket);
@@ -170,6 +171,15 @@ impl Listener {
         };
         (Server(tokio::spawn(serve)), visit)
     }
+}
+
+/// As [`TcpListener::bind`] does it, with more room for those who wait.
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Windows would let others have the port as well.
+    socket.set_reuseaddr(!cfg!(windows))?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// The door, and the one way from it to whoever waits for the answer.

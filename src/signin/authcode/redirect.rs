@@ -15,7 +15,7 @@ use crate::profile::{Authorization, Profile, Provider};
 use crate::text::printable;
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
-pub(super) async fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {
+pub(super) fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {
     let settings = &profile.authorization;
     check_name(settings)?;
     if let Some(url) = without_certificate(settings) {
@@ -27,7 +27,7 @@ pub(super) async fn listener(profile: &Profile, somebody_is_there: bool) -> Resu
             )),
         };
     }
-    match Listener::bind(&settings.listen).await {
+    match Listener::bind(&settings.listen) {
         Ok(listener) => Ok(Some(listener)),
         // Whoever has the address would be sent the code.
         Err(Unbound::InUse(address)) => Err(Error::failed(
