@@ -23,6 +23,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use zeroize::Zeroizing;
 
+use super::Source;
+
 /// The longest line; what is longer is no answer of anybody's.
 const LINE: usize = 1024 * 1024;
 /// How long the reader's end is waited for.
@@ -32,17 +34,6 @@ const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 /// How often a reader looks whether the terminal is still as it left it: no signal says that it was fetched back from the
 /// background, or that the shell has changed the terminal after that (zsh does, on `bg` and `fg`).
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
-
-/// Where lines come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The terminal as it is: what is typed there can be seen, and edited.
-    Seen,
-    /// The terminal, which shows nothing of what is typed.
-    Unseen,
-    /// The same, and stdin where somebody else is at its other end.
-    UnseenOrStdin,
-}
 
 /// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
 pub(super) struct Keyboard {

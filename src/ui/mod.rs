@@ -17,3 +17,14 @@ mod terminal;
 pub(crate) mod wrap;
 
 pub(crate) use terminal::{Prompt, Terminal};
+
+/// Where what somebody types or pastes comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The terminal as it is: what is typed there can be seen, and edited.
+    Seen,
+    /// The terminal, which shows nothing of what is typed.
+    Unseen,
+    /// The same, and stdin where somebody else is at its other end.
+    UnseenOrStdin,
+}

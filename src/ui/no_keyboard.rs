@@ -2,12 +2,7 @@
 
 use kubectl_login::signin::Lines;
 
-/// Where lines come from.
-pub(super) enum Source {
-    Seen,
-    Unseen,
-    UnseenOrStdin,
-}
+use super::Source;
 
 /// A reader that there is none of.
 pub(super) enum Keyboard {}

@@ -12,10 +12,11 @@ use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Question, Rea
 use kubectl_login::text::without_controls;
 use url::Url;
 
+use super::Source;
 use super::briefly::{BRIEFLY, write_within};
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
-use super::keyboard::{self, Keyboard, Source, is_in_front};
+use super::keyboard::{self, Keyboard, is_in_front};
 use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
