@@ -41,7 +41,7 @@ const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 /// What somebody can do whose desktop has no browser that can be started.
 const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
 /// How long the opening of a page is watched where it has to do by itself.
-const UNSEEN: Duration = Duration::from_millis(500);
+const UNSEEN: Duration = Duration::from_secs(2);
 
 /// The person in front of this process, if there is one.
 pub(crate) struct Terminal<'a> {
