@@ -64,7 +64,7 @@ impl Work<'_, '_> {
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let on_answer = || lock.borrow_mut().announce_network();
-        let (mut chosen, mut has_page) = signin::chosen(profile, &issuer.client.endpoints, person);
+        let (mut chosen, mut page_is_left) = signin::chosen(profile, &issuer.client.endpoints, person);
         let mut signed_in = loop {
             let desk = Desk {
                 profile,
@@ -92,7 +92,7 @@ impl Work<'_, '_> {
             }
             match outcome {
                 Ok(signed_in) => break signed_in,
-                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut has_page) => {
+                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut page_is_left) => {
                     chosen = Chosen::page_after(&error);
                 }
                 Err(NoTokens::NotForThisClient(error)) => return Err(WorkFailure::passing(error)),

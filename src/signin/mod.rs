@@ -256,6 +256,8 @@ pub fn code_because(profile: &Profile, person: &dyn Person) -> Option<String> {
     person.lacks_a_browser().filter(|_| profile.authorization.extra_parameters.is_empty())
 }
 
+/// The step for a person who had too little time.
+const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
 /// How the words for a sign-in that brought no tokens begin.
 const CANNOT_SIGN_IN: &str = "cannot sign in: ";
 

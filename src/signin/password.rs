@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Desk, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
+use super::{Desk, MORE_TIME, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
 use crate::error::{Error, Kind};
 use crate::oauth::answer::Class;
 use crate::oauth::client::Failure;
@@ -126,7 +126,6 @@ fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
 fn unanswered(life: Duration) -> Error {
     Error::sign_in_needed(
         format!("nobody typed user name and password within {}", in_words(life)),
-        "Run the command again, and type them.\n\
-         For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.",
+        format!("Run the command again, and type them.\n{MORE_TIME}"),
     )
 }

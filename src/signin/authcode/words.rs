@@ -1,6 +1,6 @@
 //! What a person is told when a sign-in in the browser does not get on.
 
-use super::super::{Desk, explain_for};
+use super::super::{Desk, MORE_TIME, explain_for};
 use crate::entra::refusals;
 use crate::error::Error;
 use crate::oauth::answer::ErrorAnswer;
@@ -48,8 +48,7 @@ pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) 
 pub(super) fn unanswered(desk: &Desk<'_>, request: &Request) -> Error {
     let settings = &desk.profile.authorization;
     let what = format!("nobody finished the sign-in in the browser within {}", in_words(settings.human_time));
-    let next = "Run the command again, and finish the sign-in in the browser.\n\
-                For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
+    let next = format!("Run the command again, and finish the sign-in in the browser.\n{MORE_TIME}");
     let refused = match (&desk.profile.provider, &request.redirect_uri) {
         (Provider::Entra { .. }, sent) => {
             let register = match sent.as_ref().filter(|_| settings.certificate.is_some()) {
