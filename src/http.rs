@@ -4,6 +4,7 @@
 //! broken connections are tried again with back-off within it. It must not know what the answers mean.
 
 mod connection;
+mod proxy;
 mod trouble;
 
 use std::error::Error as _;
@@ -19,8 +20,9 @@ use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 
+pub use connection::Link;
 pub(crate) use connection::install_crypto_provider;
-pub use connection::{Link, environment_proxy};
+pub use proxy::environment_proxy;
 pub use trouble::{Asked, Cause, Trouble};
 
 /// The most that is read of an answer, unless its client says otherwise.
