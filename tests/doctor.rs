@@ -65,8 +65,10 @@ fn the_table_has_a_line_for_each_check_and_the_next_step_below() {
     let run = setup.run(&["doctor"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run}");
     let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.last(), Some(&"1 problem: cluster"), "{run}");
     let named: Vec<&str> = lines
         .iter()
+        .take_while(|line| !line.is_empty())
         .filter(|line| !line.starts_with(' '))
         .map(|line| line.split_whitespace().nth(1).unwrap())
         .collect();
@@ -74,6 +76,24 @@ fn the_table_has_a_line_for_each_check_and_the_next_step_below() {
     let at = lines.iter().position(|line| line.starts_with("FAIL  cluster      does not accept")).expect("a failure");
     assert!(lines[at + 1].starts_with("      Next:        "), "{run}");
     assert!(lines[at + 2].starts_with("                   To have the entry written anew"), "{run}");
+}
+
+#[test]
+fn doctor_ends_with_a_summary_and_lists_steps_in_the_order_to_try() {
+    let setup = Setup::aks();
+    let run = setup.run(&["doctor"]);
+    assert!(run.stdout.ends_with("\n\neverything is in order\n"), "{run}");
+    let (issuer, server) = (setup.world.authority(), setup.world.kube_url());
+    // The session is another one with another issuer.
+    setup.rewrite(|text| text.replace(&issuer, "http://127.0.0.1:1/").replace(&server, "https://127.0.0.1:1"));
+    let run = setup.run(&["doctor"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let (_, end) = run.stdout.split_once("\nTo try, in this order:\n").expect("an order");
+    let numbered: Vec<&str> = end.lines().filter(|line| line.contains(". ") && !line.starts_with(' ')).collect();
+    assert!(numbered[0].starts_with("1.    issuer       Check"), "{run}");
+    assert!(numbered[1].starts_with("2.    server       Check"), "{run}");
+    assert!(numbered[2].starts_with("3.    session      Sign in: kubectl login sim"), "{run}");
+    assert_eq!(end.lines().last(), Some("3 problems: issuer, server, session"), "{run}");
 }
 
 #[test]

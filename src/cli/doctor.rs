@@ -4,6 +4,7 @@
 //! says more than the errors of the other commands do.
 
 mod cluster;
+mod credentials;
 pub(super) mod finding;
 mod kubeconfig;
 mod network;
@@ -26,10 +27,9 @@ use self::finding::{
     KUBECONFIG, Outcome, PROXY, Part, SERVER, SESSION, TOKEN, VERSION,
 };
 use self::kubeconfig::Configuration;
-use self::network::Answers;
 use self::store::Kept;
 use super::args::{DoctorArgs, Printed};
-use super::{profile, report};
+use super::{kubectl_user, profile, report};
 
 /// The machine-readable form.
 #[derive(Serialize)]
@@ -66,10 +66,12 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let kept = Kept::of(settings, typed_in);
     let (folder, key) = (kept.folder(), kept.key());
     let files = Finding::of([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
-    let session = match entry.zip(profile) {
+    // What a script passes on is not certain.
+    let certain = |finding: Finding| if configuration.by_wrapper { finding.softened() } else { finding };
+    let session = certain(match entry.zip(profile) {
         Some((entry, profile)) => kept.session(entry, profile, &key, &folder),
-        None => store::no_session(),
-    };
+        None => configuration.no_sign_in(),
+    });
 
     let facts = profile.and_then(|profile| kept.store.session_facts(&Identity::of(profile).session));
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nobody has listened for it.
@@ -79,7 +81,8 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     };
 
     let network = profile.map_or_else(|| of_environment(environment), |profile| Ok(profile.network.clone()))?;
-    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, token.as_ref()))?;
+    let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
+    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
     let (server, clock) = (answers.server(entry), answers.clock());
 
     let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();
@@ -91,18 +94,23 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         ),
         None => (token::without(), token::without()),
     };
-    let cluster = match (&answers, profile) {
-        (Answers { review: Some(review), .. }, Some(profile))
-            if server.outcome >= Outcome::Ok && !server.has_failed() =>
-        {
-            let subject = subject.as_ref();
-            let (audience, groups, clock) = (&audience, &groups, &clock);
-            cluster::cluster(review, &Token { profile, subject, audience, groups, clock })
-        }
-        (Answers { review: Some(_), .. }, _) => Finding::since(SERVER),
+    let with_this_token = entry.is_some_and(kubectl_user::sends_plugins_token_as_it_is);
+    let cluster = match (&answers.review, entry) {
+        (Some(_), _) if server.outcome < Outcome::Ok || server.has_failed() => Finding::since(SERVER),
+        (Some(review), Some(entry)) => match profile.filter(|_| with_this_token) {
+            Some(profile) => {
+                let subject = subject.as_ref();
+                let (audience, groups, clock) = (&audience, &groups, &clock);
+                cluster::cluster(review, &Token { profile, subject, audience, groups, clock })
+            }
+            None => credentials::cluster(review, entry),
+        },
         _ => token::without(),
     };
-    let review = answers.review.as_ref().and_then(|review| review.as_ref().ok());
+    // A difference that no server objects to does no harm.
+    let is_harmful = cluster.has_failed() || token_found.has_failed();
+    let clock = if is_harmful { clock } else { clock.softened() };
+    let review = answers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| with_this_token);
     Ok(vec![
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
@@ -113,9 +121,9 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         (FILES, files),
         (CLOCK, clock),
         (PROXY, answers.proxy()),
-        (ISSUER, answers.issuer(profile)),
+        (ISSUER, certain(answers.issuer(profile, configuration.no_sign_in()))),
         (SESSION, session),
-        (TOKEN, token_found),
+        (TOKEN, certain(token_found)),
         (AUDIENCE, audience),
         (GROUPS, groups),
         (SERVER, server),

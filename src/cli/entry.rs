@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig, KubeconfigError};
+use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
@@ -13,6 +13,7 @@ use kubectl_login::text::{printable, shell_word};
 
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
+use super::programs;
 use super::typed::Typed;
 
 /// What can be done about an entry that is not ours.
@@ -35,10 +36,6 @@ pub(super) fn settings_of(
 /// Why there is no entry for what was named.
 pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
     let next = match error {
-        KubeconfigError::NoExec { instead, .. } if instead.is_empty() => OTHERWISE.to_owned(),
-        KubeconfigError::NoExec { .. } => {
-            format!("Use kubectl as it is: there is nothing to sign in to.\n{OTHERWISE}")
-        }
         // A word that is no command is taken for a context.
         KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
             format!("{}\nTo list the commands, if one was meant: kubectl login --help", error.next())
@@ -56,13 +53,8 @@ pub(super) fn settings_in(
     method: &MethodArgs,
     environment: &Environment,
 ) -> Result<(Settings, Environment)> {
-    let Some(words) = entry.exec.plugin_arguments() else {
-        let (user, command) = (printable(&entry.user, 100), printable(&entry.exec.command, 100));
-        return Err(Error::failed(
-            format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
-            format!("Use kubectl as it is: it runs that by itself when it needs a token.\n{OTHERWISE}"),
-        ));
-    };
+    let exec = entry.plugin().map_err(|error| without_plugin(entry, &error))?;
+    let Some(words) = exec.plugin_arguments() else { return Err(with_other_plugin(entry, exec)) };
     let unreadable = |error: clap::Error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
@@ -72,7 +64,7 @@ pub(super) fn settings_in(
         )
     };
     let (mut args, mut typed) = super::parse_get_token(words).map_err(unreadable)?;
-    let mut environment = environment.clone().with(entry.exec.env.iter().cloned());
+    let mut environment = environment.clone().with(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &typed)? {
         // The last one counts, and the variable would count for more.
         (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
@@ -80,6 +72,71 @@ pub(super) fn settings_in(
     }
     let settings = profile::settings(&args, &typed, &environment)?;
     Ok((settings, environment))
+}
+
+/// What can be done for a user that has no exec plugin.
+fn without_plugin(entry: &Entry, error: &KubeconfigError) -> Error {
+    let first = match (entry.credentials.kind(), &entry.credentials.auth_provider) {
+        (CredentialKind::AuthProvider, Some(name)) => {
+            if let Some(removed) = refused_auth_provider(name) {
+                return removed;
+            }
+            "Use kubectl as it is: it signs in with the auth-provider by itself.".to_owned()
+        }
+        (CredentialKind::None, _) => return Error::failed(error.to_string(), OTHERWISE),
+        // Whether the cluster accepts it is not known here: AKS, for one, can refuse every client certificate.
+        _ => format!("kubectl uses that by itself. To check whether the cluster accepts it: {}", doctor_command(entry)),
+    };
+    Error::failed(error.to_string(), format!("{first}\n{OTHERWISE}"))
+}
+
+/// What can be done for a user whose exec plugin is another one.
+fn with_other_plugin(entry: &Entry, exec: &Exec) -> Error {
+    let (user, command) = (printable(&entry.user, 100), printable(&exec.command, 100));
+    let first = match programs::located(&exec.command) {
+        Some(path) if programs::is_wrapper(&path) => {
+            format!(
+                "It is a script that mentions this plugin. Use kubectl as it is, or check the rest: {}",
+                doctor_command(entry)
+            )
+        }
+        Some(path) if programs::is_this_program(&path) => {
+            return Error::failed(
+                format!("the kubeconfig user {user:?} runs this plugin without get-token"),
+                format!(
+                    "Put get-token first in exec.args of that user in {}.",
+                    printable(&entry.file.to_string_lossy(), 200)
+                ),
+            );
+        }
+        Some(_) => "Use kubectl as it is: it runs that by itself when it needs a token.".to_owned(),
+        None => format!("Install {command:?}, or correct the command: kubectl cannot run it."),
+    };
+    Error::failed(
+        format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
+        format!("{first}\n{OTHERWISE}"),
+    )
+}
+
+/// Why kubectl refuses an auth-provider, and what replaces it; `None` for the one it still has
+/// (client-go's `plugin/pkg/client/auth`).
+pub(super) fn refused_auth_provider(name: &str) -> Option<Error> {
+    let removed = format!("kubectl has no auth-provider {:?} since version 1.26", printable(name, 60));
+    match name {
+        "oidc" => None,
+        "azure" => Some(Error::failed(
+            removed,
+            "Get an entry that signs in with Entra ID: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing",
+        )),
+        "gcp" => Some(Error::failed(
+            removed,
+            "Install gke-gcloud-auth-plugin.\nThen get a new entry: gcloud container clusters get-credentials CLUSTER",
+        )),
+        _ => Some(Error::failed(
+            format!("kubectl has no auth-provider {:?}", printable(name, 60)),
+            "Ask whoever runs the cluster for a new kubeconfig.",
+        )),
+    }
 }
 
 /// The flag of `get-token` for another method, where one is wanted; `typed` is what the entry has.
@@ -105,6 +162,14 @@ pub(super) fn sign_in_command(entry: &Entry) -> String {
     match &entry.context {
         Some(context) => format!("kubectl login {}", shell_word(context)),
         None => format!("kubectl login --user {}", shell_word(&entry.user)),
+    }
+}
+
+/// What to type to have everything about an entry checked.
+pub(super) fn doctor_command(entry: &Entry) -> String {
+    match &entry.context {
+        Some(context) => format!("kubectl login doctor {}", shell_word(context)),
+        None => format!("kubectl login doctor --user {}", shell_word(&entry.user)),
     }
 }
 
@@ -168,8 +233,9 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
     let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
-        let (args, typed) = super::parse_get_token(entry.exec.plugin_arguments()?).ok()?;
-        let environment = environment.clone().with(entry.exec.env);
+        let exec = entry.exec?;
+        let (args, typed) = super::parse_get_token(exec.plugin_arguments()?).ok()?;
+        let environment = environment.clone().with(exec.env);
         let settings = profile::settings(&args, &typed, &environment).ok()?;
         Some(Context {
             name: name.to_owned(),

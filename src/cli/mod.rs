@@ -10,12 +10,14 @@ mod doctor;
 mod entry;
 mod explain;
 mod get_token;
+mod kubectl_user;
 mod login;
 mod logout;
 mod membership;
 mod pairs;
 mod peers;
 mod profile;
+mod programs;
 #[cfg(test)]
 mod reference;
 mod report;

@@ -13,6 +13,7 @@ use super::{deepest, is_loopback};
 use crate::error::{Error, Result};
 use crate::paths;
 use crate::profile::Network;
+use crate::secret::Secret;
 use crate::text::printable;
 
 /// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
@@ -58,6 +59,15 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::
     } else {
         builder.tls_certs_merge(authorities)
     };
+    if let Some(pem) = link.certificate {
+        let identity = reqwest::Identity::from_pem(pem.expose().as_bytes()).map_err(|_| {
+            Error::failed(
+                "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
+                "Get a new kubeconfig from whoever runs the cluster.",
+            )
+        })?;
+        builder = builder.identity(identity);
+    }
     if let Some(proxy) = link.proxy {
         builder = builder.proxy(cluster_proxy(proxy)?);
     } else if !is_loopback(link.url) {
@@ -93,6 +103,8 @@ pub struct Link<'a> {
     pub tls_server_name: Option<&'a str>,
     /// The URL of the proxy in front of it.
     pub proxy: Option<&'a str>,
+    /// A client certificate to show it, with its key, as PEM.
+    pub certificate: Option<&'a Secret>,
 }
 
 impl Link<'_> {
@@ -237,7 +249,7 @@ mod tests {
     #[test]
     fn another_name_is_requested_at_the_servers_own_address() {
         let server = url("https://[::1]:6443/prefix");
-        let link = Link { url: &server, tls_server_name: Some("api.example"), proxy: None };
+        let link = Link { url: &server, tls_server_name: Some("api.example"), proxy: None, certificate: None };
         let (requested, host) = link.requested();
         assert_eq!(requested.as_str(), "https://api.example:6443/prefix");
         assert_eq!(host.expect("a host"), "[::1]:6443");
@@ -253,7 +265,7 @@ mod tests {
             proxies: Proxies { https: Some("http://p".into()), http: None, none_for: Some("near.example".into()) },
             ..Network::default()
         };
-        let link = Link { url: &server, tls_server_name: Some("other.example"), proxy: None };
+        let link = Link { url: &server, tls_server_name: Some("other.example"), proxy: None, certificate: None };
         assert!(failure(&network, &link).contains("at once"));
         let near = url("https://near.example");
         assert!(cluster_client(&network, &Link { url: &near, ..link }).is_ok());

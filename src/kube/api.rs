@@ -11,7 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::http::{self, Answer, Asked, Cause, Http, Link, Repeat, Trouble};
+use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
 use crate::profile::Network;
 use crate::secret::Secret;
@@ -34,7 +35,7 @@ const PAGES: usize = 1000;
 /// How much is kept of what a server says.
 const MESSAGE: usize = 500;
 
-/// One API server, and the token that is shown to it, if one is.
+/// One API server, and the credentials that are sent to it.
 pub struct Api {
     http: Http,
     /// The URL below which everything is, as it has to be requested.
@@ -43,7 +44,7 @@ pub struct Api {
     server: String,
     headers: HeaderMap,
     /// What is not to be shown, should the server repeat it.
-    token: Option<Secret>,
+    credentials: ApiCredentials,
     limit: Duration,
 }
 
@@ -97,10 +98,7 @@ impl Api {
     /// No URL, or one that is neither https nor on this machine; http by way of a proxy that is elsewhere; a certificate
     /// authority that cannot be read; a proxy that cannot be used.
     pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
-        let mut api = Api::anonymous(cluster, network, limit)?;
-        api.headers.insert(AUTHORIZATION, http::bearer(token)?);
-        api.token = Some(token.clone());
-        Ok(api)
+        Api::with_credentials(cluster, network, &ApiCredentials::bearer(token), limit)
     }
 
     /// The same without a token.
@@ -108,6 +106,19 @@ impl Api {
     /// # Errors
     /// Those of [`Api::new`].
     pub fn anonymous(cluster: &Cluster, network: &Network, limit: Duration) -> Result<Api> {
+        Api::with_credentials(cluster, network, &ApiCredentials::default(), limit)
+    }
+
+    /// The same with other credentials than a token.
+    ///
+    /// # Errors
+    /// Those of [`Api::new`]; credentials that cannot be sent.
+    pub fn with_credentials(
+        cluster: &Cluster,
+        network: &Network,
+        credentials: &ApiCredentials,
+        limit: Duration,
+    ) -> Result<Api> {
         let mut url = server_url(cluster)?;
         // Somebody's password has no business beside the token.
         let _ = (url.set_username(""), url.set_password(None));
@@ -129,6 +140,7 @@ impl Api {
             url: &url,
             tls_server_name: cluster.tls_server_name.as_deref(),
             proxy: cluster.proxy_url.as_deref(),
+            certificate: credentials.certificate.as_ref(),
         };
         let http = Http::for_cluster(&network, &link)?.with_cap(ANSWER_CAP);
         if link.leaves_in_the_clear() {
@@ -141,9 +153,9 @@ impl Api {
             ));
         }
         let (base, host) = link.requested();
-        let mut headers = HeaderMap::new();
+        let mut headers = credentials.headers()?;
         headers.extend(host.map(|host| (HOST, host)));
-        Ok(Api { http, base, server: http::origin(&url), headers, token: None, limit })
+        Ok(Api { http, base, server: http::origin(&url), headers, credentials: credentials.clone(), limit })
     }
 
     /// Scheme, host and port of the server, for messages.
@@ -303,7 +315,7 @@ impl Api {
     fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
         let answer = answer.map_err(|trouble| self.unreachable(trouble))?;
         let Answer { status, body, .. } = answer;
-        let body = self.token.iter().fold(body, |body, token| token.hidden_in(body));
+        let body = self.credentials.hidden_in(body);
         refusal(status, &body).map_or(Ok(body), Err)
     }
 

@@ -1,8 +1,8 @@
 //! Reading kubeconfig files, merged the way kubectl merges them.
 //!
 //! Must not know the environment (callers pass the variable and the home folder), what the arguments of a plugin mean,
-//! or how to write. Only what is needed to find a user's exec plugin and to reach the cluster is kept: tokens, passwords
-//! and keys that stand in the files are never copied out, and no error repeats a file's content.
+//! or how to write. Tokens, passwords and keys in the files are kept as [`Secret`](crate::secret::Secret)s, and no error
+//! repeats a file's content.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/> (merging) and
 //! client-go's `tools/clientcmd/loader.go`. JSON kubeconfigs work because JSON is YAML.
@@ -17,12 +17,14 @@ use thiserror::Error;
 use crate::text::printable;
 
 mod cluster;
+mod credentials;
 mod exec;
 mod file;
 #[cfg(test)]
 mod tests;
 
 pub use cluster::Cluster;
+pub use credentials::{CredentialKind, Impersonation, Key, UserCredentials};
 pub use exec::Exec;
 
 /// How many known names an error lists.
@@ -48,9 +50,10 @@ struct Context {
 #[derive(Debug)]
 struct User {
     file: PathBuf,
+    /// Later files that define the same user, in vain.
+    shadowed: Vec<PathBuf>,
     exec: Option<Exec>,
-    /// Names of the other ways to sign in that the entry holds.
-    instead: Vec<&'static str>,
+    credentials: UserCredentials,
 }
 
 /// What a context or a user name leads to.
@@ -66,10 +69,28 @@ pub struct Entry {
     pub namespace: Option<String>,
     /// The user's name.
     pub user: String,
-    /// The user's plugin.
-    pub exec: Exec,
+    /// The user's plugin, if there is one.
+    pub exec: Option<Exec>,
+    /// What else the user has to sign in with.
+    pub credentials: UserCredentials,
     /// The file that defines the user.
     pub file: PathBuf,
+    /// Later files that define the same user; theirs does not count.
+    pub shadowed: Vec<PathBuf>,
+}
+
+impl Entry {
+    /// The user's plugin.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::NoExec`]
+    pub fn plugin(&self) -> Result<&Exec, KubeconfigError> {
+        self.exec.as_ref().ok_or_else(|| KubeconfigError::NoExec {
+            user: shown(&self.user),
+            file: self.file.clone(),
+            instead: self.credentials.kind(),
+        })
+    }
 }
 
 /// Why there is no kubeconfig, or no entry in it. Messages name files, contexts and users, never what a file holds.
@@ -146,14 +167,14 @@ pub enum KubeconfigError {
         known: Vec<String>,
     },
     /// The user signs in without an exec plugin.
-    #[error("the user \"{user}\" in {} has no exec plugin; it has {}", file.display(), listed(instead))]
+    #[error("the user \"{user}\" in {} has no exec plugin; it has {}", file.display(), instead.noun())]
     NoExec {
         /// The user.
         user: String,
         /// The file that defines it.
         file: PathBuf,
-        /// What it has instead, in kubeconfig's own terms.
-        instead: Vec<&'static str>,
+        /// What it has instead.
+        instead: CredentialKind,
     },
 }
 
@@ -201,10 +222,6 @@ fn known_names(names: &[String]) -> String {
     let more = names.len() - shown.len();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("; it has {}{rest}", shown.join(", "))
-}
-
-fn listed(instead: &[&str]) -> String {
-    if instead.is_empty() { "nothing to sign in with".to_owned() } else { instead.join(", ") }
 }
 
 fn shown(name: &str) -> String {
@@ -280,7 +297,7 @@ impl Kubeconfig {
         self.current_context.as_deref()
     }
 
-    /// The plugin entry for a context, by default the current one. `user` replaces the context's own user, as
+    /// The user entry for a context, by default the current one. `user` replaces the context's own user, as
     /// kubectl's `--user` does; then there need not be a context at all.
     ///
     /// # Errors
@@ -303,10 +320,6 @@ impl Kubeconfig {
             let context = found.filter(|_| user.is_none()).map(|(context, _)| shown(context));
             return Err(KubeconfigError::NoSuchUser { name: shown(name), context, known });
         };
-        let Some(exec) = entry.exec.clone() else {
-            let (user, file, instead) = (shown(name), entry.file.clone(), entry.instead.clone());
-            return Err(KubeconfigError::NoExec { user, file, instead });
-        };
         let cluster = found.and_then(|(_, context)| context.cluster.clone());
         Ok(Entry {
             context: found.map(|(name, _)| name.clone()),
@@ -314,8 +327,10 @@ impl Kubeconfig {
             api_server: cluster.as_ref().and_then(|name| self.clusters.get(name)).cloned().unwrap_or_default(),
             cluster,
             user: name.to_owned(),
-            exec,
+            exec: entry.exec.clone(),
+            credentials: entry.credentials.clone(),
             file: entry.file.clone(),
+            shadowed: entry.shadowed.clone(),
         })
     }
 
@@ -333,7 +348,13 @@ impl Kubeconfig {
         file::merge(&mut self.clusters, clusters).map_err(duplicate("cluster"))?;
         let contexts = parsed.contexts.unwrap_or_default().into_iter().map(file::NamedContext::named);
         file::merge(&mut self.contexts, contexts).map_err(duplicate("context"))?;
-        let users = parsed.users.unwrap_or_default().into_iter().map(|user| user.named(path));
+        let users: Vec<_> = parsed.users.unwrap_or_default().into_iter().map(|user| user.named(path)).collect();
+        for (name, _) in &users {
+            if let Some(known) = self.users.get_mut(name) {
+                known.shadowed.push(path.to_owned());
+            }
+        }
+        let users = users.into_iter();
         file::merge(&mut self.users, users).map_err(duplicate("user"))?;
         if self.current_context.is_none() {
             self.current_context = parsed.current_context.filter(|name| !name.is_empty());

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod api;
+pub mod api_credentials;
 pub mod exec_credential;
 pub mod kubeconfig;
 pub mod rbac;

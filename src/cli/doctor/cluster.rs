@@ -30,11 +30,14 @@ pub(super) fn cluster(review: &Result<Review, Unreviewed>, token: &Token<'_>) ->
         Err(Unreviewed::Answered(Failure::Forbidden(_), _)) => {
             Finding::ok("knows you, and its rules do not let you ask for more")
         }
-        Err(Unreviewed::Answered(Failure::NotFound, _)) => {
-            Finding::skip("the API server is too old to say whom it takes you for (before Kubernetes 1.28)")
-        }
+        Err(Unreviewed::Answered(Failure::NotFound, _)) => too_old(),
         Err(Unreviewed::Answered(_, error)) => Finding::from(error),
     }
+}
+
+/// What an API server says that does not have the API.
+pub(super) fn too_old() -> Finding {
+    Finding::skip("the API server is too old to say whom it takes you for (before Kubernetes 1.28)")
 }
 
 /// A token that is good, and that the cluster does not take: what is odd about it is the likeliest reason.

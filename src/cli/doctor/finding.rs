@@ -173,12 +173,65 @@ impl Check {
 const RESULT: usize = 6;
 const NAME: usize = 13;
 
-/// Prints a line for each check, with the next step below it.
+/// The checks in the order in which their steps are to be tried: what others build on comes first, and the network before
+/// a sign-in.
+const TO_TRY: [Part; 17] = [
+    KUBECONFIG,
+    ENTRY,
+    API_VERSION,
+    COMMAND,
+    VERSION,
+    CLOCK,
+    PROXY,
+    ISSUER,
+    SERVER,
+    FILES,
+    KEYRING,
+    SESSION,
+    TOKEN,
+    AUDIENCE,
+    GROUPS,
+    CLUSTER,
+    IDENTITY,
+];
+
+/// Those of `checks` that came out as `result`, in the order in which to try their steps.
+fn with_result(checks: &[Check], result: Outcome) -> Vec<&Check> {
+    let found = |part: &Part| checks.iter().find(|check| check.name == part.name && check.result == result);
+    TO_TRY.iter().filter_map(found).collect()
+}
+
+/// One line that sums up: `2 problems: issuer, session`.
+fn summary(checks: &[Check]) -> String {
+    let counted = |noun: &str, result| {
+        let names: Vec<&str> = with_result(checks, result).iter().map(|check| check.name).collect();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        (!names.is_empty()).then(|| format!("{} {noun}{plural}: {}", names.len(), names.join(", ")))
+    };
+    match (counted("problem", Outcome::Fail), counted("warning", Outcome::Warn)) {
+        (None, None) => "everything is in order".to_owned(),
+        (None, Some(warnings)) => format!("no problems, {warnings}"),
+        (Some(problems), None) => problems,
+        (Some(problems), Some(warnings)) => format!("{problems}; {warnings}"),
+    }
+}
+
+/// Prints a line for each check, with the next step below it; then, of several problems, the steps in the order in which
+/// to try them; and one line that sums up.
 pub(super) fn print(checks: &[Check]) -> Result<()> {
     let stdout = std::io::stdout();
     let look =
         (style::enabled(std::io::IsTerminal::is_terminal(&stdout), &Environment::of_process()), wrap::columns(&stdout));
-    report::print(&checks.iter().map(|check| lines(check, look)).collect::<String>())
+    let mut text: String = checks.iter().map(|check| lines(check, look)).collect();
+    let problems = with_result(checks, Outcome::Fail);
+    if problems.len() > 1 {
+        text += "\nTo try, in this order:\n";
+        for (check, number) in problems.iter().zip(1..) {
+            let number = format!("{number}.");
+            text += &labelled(&number, None, check.name, check.next.as_deref().unwrap_or_default(), look);
+        }
+    }
+    report::print(&format!("{text}\n{}\n", summary(checks)))
 }
 
 fn lines(check: &Check, (colours, columns): (bool, Option<usize>)) -> String {
@@ -242,6 +295,18 @@ mod tests {
             narrow,
             "\u{1b}[1;32mOK\u{1b}[0m    session      a few words that do not fit into one line\n                   of this terminal\n"
         );
+    }
+
+    #[test]
+    fn summary_names_problems_in_the_order_to_try() {
+        let all = |found: &[(Part, Finding)]| summary(&found.iter().cloned().map(Check::of).collect::<Vec<_>>());
+        let (session, server) = ((SESSION, Finding::fail("s", "t")), (SERVER, Finding::fail("s", "t")));
+        let groups = (GROUPS, Finding::warn("s", "t"));
+        assert_eq!(all(&[(VERSION, Finding::ok("v")), (TOKEN, Finding::skip("t"))]), "everything is in order");
+        assert_eq!(all(&[session.clone(), server]), "2 problems: server, session");
+        assert_eq!(all(&[session, groups.clone()]), "1 problem: session; 1 warning: groups");
+        assert_eq!(all(&[groups]), "no problems, 1 warning: groups");
+        assert!(ALL.iter().all(|part| TO_TRY.contains(part)));
     }
 
     #[test]

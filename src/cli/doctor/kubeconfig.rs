@@ -1,12 +1,15 @@
 //! The kubeconfig, and the entry in it.
 
+use std::path::PathBuf;
+
 use kubectl_login::environment::Environment;
-use kubectl_login::kube::kubeconfig::{Entry, Kubeconfig, KubeconfigError};
+use kubectl_login::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigError};
 use kubectl_login::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
-use super::super::entry;
 use super::super::profile::Settings;
+use super::super::{entry, kubectl_user, programs};
+use super::credentials;
 use super::finding::{ENTRY, Finding, KUBECONFIG};
 
 /// What the kubeconfig says, as far as it could be read.
@@ -16,11 +19,14 @@ pub(super) struct Configuration {
     pub(super) found: Option<Entry>,
     /// What the entry's arguments mean, and the environment it runs in.
     pub(super) settings: Option<(Settings, Environment)>,
+    /// A script passes the arguments on, perhaps with others, so that what follows from them is not certain.
+    pub(super) by_wrapper: bool,
 }
 
 impl Configuration {
     pub(super) fn read(args: &EntryArgs, environment: &Environment) -> Configuration {
-        let nothing = |kubeconfig, entry| Configuration { kubeconfig, entry, found: None, settings: None };
+        let nothing =
+            |kubeconfig, entry| Configuration { kubeconfig, entry, found: None, settings: None, by_wrapper: false };
         let explained = |error: &KubeconfigError| Finding::from(entry::explain(error, args));
         let kubeconfig = match entry::load(args.kubeconfig.as_deref(), environment) {
             Ok(kubeconfig) => kubeconfig,
@@ -38,22 +44,69 @@ impl Configuration {
         let files = files(&kubeconfig, found.context.as_deref());
         // A user that was named is not the context's, and signs in by its own name.
         found.context = found.context.filter(|_| args.user.is_none());
-        let user = printable(&found.user, 100);
-        let (entry, settings) = match entry::settings_in(&found, &MethodArgs::default(), environment) {
-            Ok(settings) => {
-                let provider = &settings.0.profile.provider;
-                let method = settings.0.profile.method.name(provider);
-                (Finding::ok(format!("the user {user:?} signs in here, by {method}")), Some(settings))
-            }
-            Err(error) => (Finding::from(error), None),
-        };
-        Configuration { kubeconfig: files, entry, found: Some(found), settings }
+        let by_wrapper = wrapper(&found).is_some();
+        let (sign_in, settings) = sign_in(&found, environment);
+        let overrides = kubectl_user::overrides(&found).into_iter().map(Finding::from);
+        let mut entry = Finding::of(std::iter::once(sign_in).chain(overrides).collect());
+        if let [_, ..] = found.shadowed.as_slice() {
+            let others: Vec<String> = found.shadowed.iter().map(shown).collect();
+            entry.message += &format!("; {} defines this user, and {} in vain", shown(&found.file), others.join(", "));
+        }
+        Configuration { kubeconfig: files, entry, found: Some(found), settings, by_wrapper }
     }
+
+    /// What there is to say of a sign-in where this plugin has none for the entry.
+    pub(super) fn no_sign_in(&self) -> Finding {
+        match &self.found {
+            Some(found) if !self.entry.has_failed() => {
+                Finding::skip(format!("the user {:?} does not sign in with this plugin", printable(&found.user, 100)))
+            }
+            _ => Finding::since(ENTRY),
+        }
+    }
+}
+
+/// How the user signs in, and what the plugin's arguments mean if they are for this one.
+fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settings, Environment)>) {
+    let user = printable(&found.user, 100);
+    let read = |found: &Entry| entry::settings_in(found, &MethodArgs::default(), environment);
+    let method = |settings: &Settings| settings.profile.method.name(&settings.profile.provider);
+    let Some(exec) = &found.exec else { return (credentials::alone(found), None) };
+    let command = printable(&exec.command, 100);
+    if let Some(by_script) = wrapper(found) {
+        let what = format!("the user {user:?} runs {command:?}, a script that mentions this plugin");
+        return match read(&by_script) {
+            Ok(settings) => {
+                let method = method(&settings.0);
+                (Finding::ok(format!("{what}; with the entry's arguments it signs in by {method}")), Some(settings))
+            }
+            Err(_) => (Finding::ok(what), None),
+        };
+    }
+    let is_this = || programs::located(&exec.command).is_some_and(|path| programs::is_this_program(&path));
+    if exec.plugin_arguments().is_none() && !exec.command.is_empty() && !is_this() {
+        let what = format!("the user {user:?} gets its token from {command:?}, which is not this plugin");
+        return (Finding::ok(what), None);
+    }
+    match read(found) {
+        Ok(settings) => {
+            let what = format!("the user {user:?} signs in here, by {}", method(&settings.0));
+            (Finding::ok(what), Some(settings))
+        }
+        Err(error) => (Finding::from(error), None),
+    }
+}
+
+/// The entry as a script is likely to pass it on, if a script runs this plugin for the user.
+fn wrapper(found: &Entry) -> Option<Entry> {
+    let exec = found.exec.as_ref()?;
+    programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
+    let command = if exec.plugin_arguments().is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
+    Some(Entry { exec: Some(Exec { command, ..exec.clone() }), ..found.clone() })
 }
 
 /// The files, and who else may read them.
 fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
-    let shown = |path: &std::path::PathBuf| printable(&path.to_string_lossy(), 200);
     let names: Vec<String> = kubeconfig.files().iter().map(shown).collect();
     let context = context.map(|name| format!(", context {:?}", printable(name, 100))).unwrap_or_default();
     let open = kubeconfig.files().iter().filter(|file| is_open_to_others(file)).map(|file| {
@@ -64,6 +117,10 @@ fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
     let mut all = vec![Finding::ok(format!("{}{context}", names.join(", ")))];
     all.extend(open);
     Finding::of(all)
+}
+
+fn shown(path: &PathBuf) -> String {
+    printable(&path.to_string_lossy(), 200)
 }
 
 #[cfg(unix)]
@@ -82,9 +139,16 @@ fn is_open_to_others(_: &std::path::Path) -> bool {
 pub(super) fn api_version(found: Option<&Entry>) -> Finding {
     const GROUP: &str = "client.authentication.k8s.io/";
     let Some(entry) = found else { return Finding::since(ENTRY) };
+    let Some(exec) = &entry.exec else { return Finding::skip("the user has no exec plugin") };
     let user = printable(&entry.user, 100);
-    let version = entry.exec.api_version.as_deref().unwrap_or_default();
-    let mode = entry.exec.interactive_mode.as_deref();
+    if exec.env.iter().any(|(name, _)| name.is_empty()) {
+        return Finding::fail(
+            "exec.env has an item without a name, and kubectl refuses the entry",
+            format!("Give it a name, or delete it, in the exec of the user {user:?}."),
+        );
+    }
+    let version = exec.api_version.as_deref().unwrap_or_default();
+    let mode = exec.interactive_mode.as_deref();
     let set_mode = format!("Set interactiveMode: IfAvailable in the exec of the user {user:?}.");
     let set_version =
         format!("Set apiVersion: {GROUP}v1 and interactiveMode: IfAvailable in the exec of the user {user:?}.");

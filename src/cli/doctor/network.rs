@@ -9,12 +9,12 @@ use kubectl_login::entra::{cloud, tenant};
 use kubectl_login::error::{Error, Result};
 use kubectl_login::http::{self, Http};
 use kubectl_login::kube::api::{Api, Failure, Glance};
+use kubectl_login::kube::api_credentials::ApiCredentials;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::review::{Review, who_am_i};
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{Network, Profile, Provider};
-use kubectl_login::secret::Secret;
 use kubectl_login::session::in_units;
 use kubectl_login::text::printable;
 use url::Url;
@@ -32,7 +32,7 @@ const WRONG: TimeDelta = TimeDelta::minutes(5);
 pub(super) struct Answers {
     issuer: Option<IssuerSeen>,
     server: Option<Result<Glance>>,
-    /// Whom the API server takes the bearer of the token for; none where there is no token.
+    /// Whom the API server takes kubectl for; none if it is not known what kubectl sends.
     pub(super) review: Option<Result<Review, Unreviewed>>,
     hops: Vec<Hop>,
 }
@@ -73,16 +73,17 @@ struct Proxy {
     setting: &'static str,
 }
 
-/// Asks everybody. Without a profile the entry's arguments make no sense; `network` is the environment's then.
+/// Asks all servers. `credentials` are what kubectl sends, where that is known. Without a profile this plugin does not sign
+/// in for the entry; `network` is the environment's then.
 pub(super) async fn ask(
     entry: Option<&Entry>,
     profile: Option<&Profile>,
     network: &Network,
-    token: Option<&Secret>,
+    credentials: Option<Result<ApiCredentials>>,
 ) -> Answers {
     let issuer = maybe(profile.map(ask_issuer));
     let server = maybe(entry.map(|entry| glance(entry, network)));
-    let review = maybe(entry.zip(token).map(|(entry, token)| review(entry, network, token)));
+    let review = maybe(entry.zip(credentials).map(|(entry, credentials)| review(entry, network, credentials)));
     let (issuer, server, review, hops) = tokio::join!(issuer, server, review, hops(entry, profile, network));
     Answers { issuer, server, review, hops }
 }
@@ -122,8 +123,10 @@ async fn glance(entry: &Entry, network: &Network) -> Result<Glance> {
     api.glance().await.map_err(|failure| api.explain("ask the API server", &failure))
 }
 
-async fn review(entry: &Entry, network: &Network, token: &Secret) -> Result<Review, Unreviewed> {
-    let api = Api::new(&entry.api_server, network, token, LIMIT).map_err(Unreviewed::NotAsked)?;
+async fn review(entry: &Entry, network: &Network, credentials: Result<ApiCredentials>) -> Result<Review, Unreviewed> {
+    let api = credentials
+        .and_then(|credentials| Api::with_credentials(&entry.api_server, network, &credentials, LIMIT))
+        .map_err(Unreviewed::NotAsked)?;
     let said = who_am_i(&api).await;
     said.map_err(|failure| match failure {
         Failure::Unreachable(_) => Unreviewed::NotAsked(api.explain("ask the cluster who you are", &failure)),
@@ -214,9 +217,9 @@ impl Answers {
         hop.and_then(|hop| hop.proxy.as_ref()).is_some_and(|proxy| proxy.trouble.is_some())
     }
 
-    /// The issuer.
-    pub(super) fn issuer(&self, profile: Option<&Profile>) -> Finding {
-        let (Some(seen), Some(profile)) = (&self.issuer, profile) else { return Finding::since(ENTRY) };
+    /// The issuer; `without` is what there is to say where this plugin does not sign in.
+    pub(super) fn issuer(&self, profile: Option<&Profile>, without: Finding) -> Finding {
+        let (Some(seen), Some(profile)) = (&self.issuer, profile) else { return without };
         let origin = issuer_url(profile).map(|url| http::origin(&url)).unwrap_or_default();
         match &seen.tenant {
             Err(_) if self.is_behind_a_dead_proxy(Target::Issuer) => Finding::since(PROXY),

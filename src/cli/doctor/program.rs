@@ -7,10 +7,8 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::paths;
 use kubectl_login::text::printable;
 
+use super::super::programs::{NAMES, is_executable, is_path, is_this_program, is_wrapper, on_path, this_program};
 use super::finding::{ENTRY, Finding};
-
-/// The names that kubectl and kubeconfigs start it by.
-const NAMES: [&str; 3] = ["kubectl-login", "kubelogin", "kubectl-oidc_login"];
 
 /// This version, and where its names lead.
 pub(super) fn version() -> Finding {
@@ -39,16 +37,20 @@ pub(super) fn version() -> Finding {
 /// Where kubectl finds what the entry runs, and whether that is this program.
 pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Finding {
     let Some(entry) = found else { return Finding::since(ENTRY) };
-    let (command, user) = (&entry.exec.command, printable(&entry.user, 100));
+    let Some(exec) = &entry.exec else { return Finding::skip("the user has no exec plugin") };
+    let (command, user) = (&exec.command, printable(&entry.user, 100));
     let name = printable(command, 200);
+    let is_meant = exec.plugin_arguments().is_some();
     let write = match this_program() {
-        Some(path) => format!("Set the command in the exec of the user {user:?} to {}.", shown(&path)),
-        None => format!("Correct the command in the exec of the user {user:?}."),
+        Some(path) if is_meant || command.is_empty() => {
+            format!("Set the command in the exec of the user {user:?} to {}.", shown(&path))
+        }
+        _ => format!("Correct the command in the exec of the user {user:?}."),
     };
     if command.is_empty() {
         return Finding::fail(format!("the exec of the user {user:?} has no command"), write);
     }
-    let is_path = Path::new(command).components().count() > 1;
+    let is_path = is_path(command);
     let path = if is_path { Some(PathBuf::from(command)) } else { on_path(command) };
     let Some(path) = path else {
         let install =
@@ -70,15 +72,16 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Findi
         (false, true) => format!("{name} at {} (the desktop's programs may have another PATH)", shown(&path)),
     };
     // By way of kubectl it is the plugin that counts.
-    let plugin = match entry.exec.args.first().map(String::as_str) {
+    let plugin = match exec.args.first().map(String::as_str) {
         _ if path.file_stem().is_none_or(|stem| stem != "kubectl") => Some(path),
         Some("oidc-login") => on_path(NAMES[2]),
         _ => on_path(NAMES[0]),
     };
     match plugin {
         None => Finding::fail(format!("{runs} runs a plugin that is not on the PATH"), write),
+        Some(plugin) if is_wrapper(&plugin) => Finding::ok(format!("{runs}, a script that mentions this plugin")),
         // Another plugin is no concern of ours: the entry is not, either.
-        Some(plugin) if entry.exec.plugin_arguments().is_some() && !is_this_program(&plugin) => Finding::warn(
+        Some(plugin) if is_meant && !is_this_program(&plugin) => Finding::warn(
             format!("{runs} is another program than this one, which does not know its sign-ins"),
             format!("If kubectl is to use this one: {}", lower(&write)),
         ),
@@ -92,41 +95,4 @@ fn lower(sentence: &str) -> String {
 
 fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy(), 200)
-}
-
-fn this_program() -> Option<PathBuf> {
-    std::env::current_exe().ok()
-}
-
-/// The first program called `name` in this process's `PATH`. Like kubectl it looks in no relative folder.
-fn on_path(name: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    let name = match std::env::consts::EXE_SUFFIX {
-        suffix if name.ends_with(suffix) => name.to_owned(),
-        suffix => format!("{name}{suffix}"),
-    };
-    std::env::split_paths(&folders)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(&name))
-        .find(|path| path.is_file() && is_executable(path))
-}
-
-#[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Path) -> bool {
-    true
-}
-
-/// Whether `path` leads to this program, or to a copy of it.
-fn is_this_program(path: &Path) -> bool {
-    let Some(this) = this_program() else { return false };
-    let length = |path: &Path| std::fs::metadata(path).map(|found| found.len()).ok();
-    let is_link = || matches!((path.canonicalize(), this.canonicalize()), (Ok(one), Ok(other)) if one == other);
-    let is_copy = || matches!((std::fs::read(path), std::fs::read(&this)), (Ok(one), Ok(other)) if one == other);
-    is_link() || (length(path) == length(&this) && is_copy())
 }

@@ -16,7 +16,7 @@ use kubectl_login::text::printable;
 
 use super::super::profile::Settings;
 use super::super::whoami;
-use super::finding::{ENTRY, FILES, Finding, KEYRING};
+use super::finding::{FILES, Finding, KEYRING};
 
 /// The store of an entry; of one that makes no sense, the usual one.
 pub(super) struct Kept {
@@ -144,11 +144,6 @@ impl Kept {
             Recall::Absent => Finding::from(sign_in),
         }
     }
-}
-
-/// The session of an entry that makes no sense.
-pub(super) fn no_session() -> Finding {
-    Finding::since(ENTRY)
 }
 
 /// What one home says when it is asked for the key. `is_used`: there are records that need it. `is_open_yet`: a key file

@@ -8,10 +8,10 @@ use std::io::Read as _;
 use std::path::{self, Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
+use super::credentials::RawUser;
 use super::{Cluster, Context, Exec, KubeconfigError, User};
 
 /// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
@@ -66,26 +66,9 @@ pub(super) struct NamedUser {
     user: Option<RawUser>,
 }
 
-/// Of everything secret, only whether it is there.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawUser {
-    exec: Option<RawExec>,
-    token: Option<IgnoredAny>,
-    #[serde(rename = "tokenFile")]
-    token_file: Option<IgnoredAny>,
-    #[serde(rename = "client-certificate")]
-    certificate: Option<IgnoredAny>,
-    #[serde(rename = "client-certificate-data")]
-    certificate_data: Option<IgnoredAny>,
-    username: Option<IgnoredAny>,
-    #[serde(rename = "auth-provider")]
-    auth_provider: Option<IgnoredAny>,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct RawExec {
+pub(super) struct RawExec {
     api_version: Option<String>,
     interactive_mode: Option<String>,
     command: Option<String>,
@@ -129,22 +112,16 @@ impl NamedContext {
 impl NamedUser {
     /// Name and content, with a relative command made absolute.
     pub(super) fn named(self, file: &Path) -> (String, User) {
-        let user = self.user.unwrap_or_default();
-        let instead = [
-            ("a token", user.token.is_some() || user.token_file.is_some()),
-            ("a client certificate", user.certificate.is_some() || user.certificate_data.is_some()),
-            ("a user name and password", user.username.is_some()),
-            ("an auth-provider", user.auth_provider.is_some()),
-        ];
-        let exec = user.exec.map(|exec| Exec {
+        let RawUser { exec, credentials } = self.user.unwrap_or_default();
+        let exec = exec.map(|exec| Exec {
             api_version: some(exec.api_version),
             interactive_mode: some(exec.interactive_mode),
             command: resolve(exec.command.unwrap_or_default(), file),
             args: exec.args.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect(),
             env: exec.env.unwrap_or_default().into_iter().map(RawVariable::pair).collect(),
         });
-        let instead = instead.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
-        (self.name.unwrap_or_default(), User { file: file.to_owned(), exec, instead })
+        let credentials = credentials.beside(file);
+        (self.name.unwrap_or_default(), User { file: file.to_owned(), shadowed: Vec::new(), exec, credentials })
     }
 }
 
@@ -168,7 +145,7 @@ fn resolve(command: String, file: &Path) -> String {
 }
 
 /// `path` from the folder of `file`, absolute.
-fn beside(file: &Path, path: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
     let joined = file.parent().unwrap_or(Path::new("")).join(path);
     path::absolute(&joined).unwrap_or(joined)
 }

@@ -93,16 +93,19 @@ fn the_first_file_wins_and_the_rest_is_added() {
             proxy_url: Some("http://alice:PASSWORD@proxy.test:3128".into()),
         },
         user: "alice".into(),
-        exec,
+        exec: Some(exec),
+        credentials: UserCredentials::default(),
         file: folder.path().join("a"),
+        shadowed: vec![folder.path().join("b")],
     };
     assert_eq!(entry, expected);
 
     let other = config.entry(Some("other"), None).unwrap();
     assert_eq!(other.api_server, entry.api_server, "a cluster of the other file");
     assert_eq!(other.namespace, None);
-    assert_eq!(Path::new(&other.exec.command), folder.path().join("bin/kubelogin"));
-    assert!(other.exec.args.is_empty() && other.exec.env.is_empty() && other.exec.api_version.is_none());
+    let exec = other.plugin().unwrap();
+    assert_eq!(Path::new(&exec.command), folder.path().join("bin/kubelogin"));
+    assert!(exec.args.is_empty() && exec.env.is_empty() && exec.api_version.is_none());
 }
 
 #[test]
@@ -131,7 +134,8 @@ fn a_user_can_be_asked_for() {
 fn what_is_missing_is_named() {
     let (_folder, config) = both();
     let said = |context, user| {
-        let error = config.entry(context, user).unwrap_err();
+        let entry = config.entry(context, user);
+        let error = entry.and_then(|entry| entry.plugin().cloned()).unwrap_err();
         // A sentence, or a command at the end with nothing after it.
         assert!(error.next().ends_with('.') != error.next().contains(": kubectl "), "{}", error.next());
         error.to_string()
@@ -145,11 +149,53 @@ fn what_is_missing_is_named() {
         said(Some("lost"), None),
         "the context \"lost\" leads nowhere: your kubeconfig has no user \"nobody\"; it has alice, bob, none, old"
     );
-    assert!(said(None, Some("old")).ends_with("has no exec plugin; it has a token, a client certificate"));
+    assert!(said(None, Some("old")).ends_with("has no exec plugin; it has a client certificate"));
     assert!(said(None, Some("none")).ends_with("it has nothing to sign in with"));
     let error = one("").unwrap().entry(None, None).unwrap_err();
     assert_eq!(error.to_string(), "your kubeconfig has no current context");
     assert_eq!(known_names(&vec!["n".to_owned(); 12]), format!("; it has n{} and 2 more", ", n".repeat(9)));
+}
+
+#[test]
+fn user_with_credentials_beside_exec_names_their_lines() {
+    let config = one(r"users:
+- name: u
+  user:
+    token: SECRET
+    tokenFile: token.txt
+    as: admin
+    as-groups:
+    - ops
+    as-user-extra: {reason: [x]}
+    client-key: key.pem
+    username: ''
+    password: SECRET
+    unknown: {a: [b]}
+    exec: {command: kubelogin}
+- name: certificate
+  user: {client-certificate-data: SECRET, client-key-data: SECRET, token: ''}
+- name: removed
+  user: {auth-provider: {name: azure, config: {access-token: SECRET}}}
+- name: repeated
+  user:
+    token: SECRET
+    token: ''
+")
+    .unwrap();
+    let entry = config.entry(None, Some("u")).unwrap();
+    assert_eq!(entry.plugin().unwrap().command, "kubelogin");
+    let lines = |keys: Vec<&Key>| keys.into_iter().map(|key| (key.name, key.line.unwrap())).collect::<Vec<_>>();
+    let credentials = &entry.credentials;
+    assert_eq!(credentials.kind(), CredentialKind::Token);
+    assert_eq!(lines(credentials.instead_of_plugin()), [("token", 4), ("tokenFile", 5)]);
+    assert_eq!(lines(credentials.impersonating()), [("as", 6), ("as-groups", 7), ("as-user-extra", 9)]);
+    assert_eq!(credentials.impersonation.groups, ["ops"]);
+    assert!(credentials.token_file.as_ref().unwrap().is_absolute());
+    assert!(!format!("{entry:?}").contains("SECRET"), "{entry:?}");
+    let kind = |user| config.entry(None, Some(user)).unwrap().credentials.kind();
+    assert_eq!(kind("certificate"), CredentialKind::Certificate);
+    assert_eq!(kind("removed"), CredentialKind::AuthProvider);
+    assert_eq!(kind("repeated"), CredentialKind::None);
 }
 
 #[test]
@@ -230,7 +276,7 @@ proptest! {
             let _ = config.entry(None, Some("a"));
             let wrapped = format!("users: [{{name: a, user: {{exec: {{command: {text}}}}}}}]");
             let _ = config.add(Path::new("f"), wrapped.as_bytes());
-            let _ = config.entry(None, Some("a")).map(|entry| entry.exec.plugin_arguments().map(<[String]>::len));
+            let _ = config.entry(None, Some("a")).map(|entry| entry.exec.map(|exec| exec.plugin_arguments().map(<[String]>::len)));
         }
     }
 

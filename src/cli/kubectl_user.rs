@@ -1,0 +1,94 @@
+//! What kubectl makes of a kubeconfig user that holds more than this plugin, or something else: whether it runs the
+//! plugin, and what it sends to the API server.
+
+use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::api_credentials::ApiCredentials;
+use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Key};
+use kubectl_login::secret::Secret;
+use kubectl_login::text::printable;
+
+/// Why kubectl does not send what the user's plugin prints, or not in its name: an error for each reason, with what to
+/// delete. Empty for a user that has an exec plugin and nothing else.
+pub(super) fn overrides(entry: &Entry) -> Vec<Error> {
+    let credentials = &entry.credentials;
+    let user = printable(&entry.user, 100);
+    let instead = credentials.instead_of_plugin();
+    let acts_as = credentials.impersonating();
+    if let Some(reason) = credentials.refused_because(entry.exec.is_some()) {
+        let keys = if entry.exec.is_some() { [instead, acts_as].concat() } else { credentials.keys.iter().collect() };
+        let next = if entry.exec.is_some() {
+            delete(entry, &keys)
+        } else {
+            format!("Correct {} of the user {user:?} in {}.", named(&keys), file(entry))
+        };
+        return vec![Error::failed(format!("kubectl refuses the user {user:?}: {reason}"), next)];
+    }
+    let mut all = Vec::new();
+    if entry.exec.is_some() && !instead.is_empty() {
+        let what = format!("kubectl does not run the plugin of the user {user:?}: it uses {} instead", named(&instead));
+        all.push(Error::failed(what, delete(entry, &instead)));
+    }
+    if let Some(other) = &credentials.impersonation.user
+        && entry.exec.is_some()
+    {
+        let what = format!(
+            "kubectl acts as {:?} for the user {user:?}, and not as you: {}",
+            printable(other, 100),
+            named(&acts_as)
+        );
+        all.push(Error::failed(what, delete(entry, &acts_as)));
+    }
+    all
+}
+
+/// Whether kubectl sends what the user's plugin prints.
+pub(super) fn sends_plugins_token(entry: &Entry) -> bool {
+    entry.exec.is_some() && entry.credentials.kind() == CredentialKind::None
+}
+
+/// The same, and not in the name of another user.
+pub(super) fn sends_plugins_token_as_it_is(entry: &Entry) -> bool {
+    sends_plugins_token(entry) && entry.credentials.impersonating().is_empty()
+}
+
+/// What kubectl sends to the API server; `token` is the plugin's, where it is known. `None` if that is not known here:
+/// a plugin's or an auth-provider's token that was not asked for.
+///
+/// Errors: a file that cannot be read or does not hold what it should.
+pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Option<ApiCredentials>> {
+    let is_known = match entry.credentials.kind() {
+        CredentialKind::None => token.is_some() && entry.exec.is_some(),
+        CredentialKind::AuthProvider => false,
+        _ => true,
+    };
+    is_known.then(|| ApiCredentials::of_user(&entry.credentials, token)).transpose()
+}
+
+/// What kubectl signs in with, such as `a token (tokenFile, line 9)`.
+pub(super) fn described(entry: &Entry) -> String {
+    let kind = if sends_plugins_token(entry) { CredentialKind::Plugin } else { entry.credentials.kind() };
+    let keys = entry.credentials.instead_of_plugin();
+    if keys.is_empty() { kind.noun().to_owned() } else { format!("{}: {}", kind.noun(), named(&keys)) }
+}
+
+fn delete(entry: &Entry, keys: &[&Key]) -> String {
+    format!("Delete {} from the user {:?} in {}.", named(keys), printable(&entry.user, 100), file(entry))
+}
+
+/// Keys with their lines: `token (line 9) and as (line 10)`.
+fn named(keys: &[&Key]) -> String {
+    let one = |key: &&Key| match key.line {
+        Some(line) => format!("{} (line {line})", key.name),
+        None => key.name.to_owned(),
+    };
+    let names: Vec<String> = keys.iter().map(one).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn file(entry: &Entry) -> String {
+    printable(&entry.file.to_string_lossy(), 200)
+}
