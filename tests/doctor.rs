@@ -5,8 +5,12 @@
 mod common;
 #[path = "doctor/config.rs"]
 mod config;
+#[path = "doctor/credentials.rs"]
+mod credentials;
 #[path = "common/keyring.rs"]
 mod keyring;
+#[path = "common/kubectl.rs"]
+mod kubectl;
 #[path = "doctor/network.rs"]
 mod network;
 #[path = "common/scripted.rs"]

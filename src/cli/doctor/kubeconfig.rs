@@ -1,6 +1,6 @@
 //! The kubeconfig, and the entry in it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigError};
@@ -49,7 +49,7 @@ impl Configuration {
         let overrides = kubectl_user::overrides(&found).into_iter().map(Finding::from);
         let mut entry = Finding::of(std::iter::once(sign_in).chain(overrides).collect());
         if let [_, ..] = found.shadowed.as_slice() {
-            let others: Vec<String> = found.shadowed.iter().map(shown).collect();
+            let others: Vec<String> = found.shadowed.iter().map(|file| shown(file)).collect();
             entry.message += &format!("; {} defines this user, and {} in vain", shown(&found.file), others.join(", "));
         }
         Configuration { kubeconfig: files, entry, found: Some(found), settings, by_wrapper }
@@ -107,7 +107,7 @@ fn wrapper(found: &Entry) -> Option<Entry> {
 
 /// The files, and who else may read them.
 fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
-    let names: Vec<String> = kubeconfig.files().iter().map(shown).collect();
+    let names: Vec<String> = kubeconfig.files().iter().map(|file| shown(file)).collect();
     let context = context.map(|name| format!(", context {:?}", printable(name, 100))).unwrap_or_default();
     let open = kubeconfig.files().iter().filter(|file| is_open_to_others(file)).map(|file| {
         let name = shown(file);
@@ -119,19 +119,19 @@ fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
     Finding::of(all)
 }
 
-fn shown(path: &PathBuf) -> String {
+fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy(), 200)
 }
 
 #[cfg(unix)]
-fn is_open_to_others(file: &std::path::Path) -> bool {
+fn is_open_to_others(file: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     // A pipe has the rights of whoever made it.
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &std::path::Path) -> bool {
+fn is_open_to_others(_: &Path) -> bool {
     false
 }
 

@@ -215,6 +215,8 @@ behaviours! {
 
     // The cluster.
     KubeUnauthorized "kube_unauthorized" "The Kubernetes API answers 401 to every token.",
+    KubeNoCertificates "kube_no_certificates" "The Kubernetes API answers 401 to client certificates, as AKS does without local accounts.",
+    KubeNoImpersonation "kube_no_impersonation" "The Kubernetes API lets no user act as another.",
     KubeForbidden "kube_forbidden" "The Kubernetes API answers 403 to whoever lists pods.",
     KubeStalls "kube_stalls" "The Kubernetes API accepts requests and never answers.",
     KubeDown "kube_down" "The Kubernetes API answers 503.",

@@ -7,7 +7,10 @@ use crate::behaviour::Behaviour;
 use crate::people::guid_of;
 use crate::reply::{Answer, Reply};
 use crate::state::{Call, State};
-use crate::{OIDC_CLIENT, OTHER_SERVER, SERVER, calendar, kube_access, kube_discovery, trouble};
+use crate::{
+    BASIC, OIDC_CLIENT, OTHER_SERVER, SERVER, STATIC_TOKEN, base64_standard, calendar, kube_access, kube_discovery,
+    trouble,
+};
 
 pub(crate) fn answer(state: &State, call: &Call) -> Reply {
     if state.on(Behaviour::KubeStalls) {
@@ -19,6 +22,11 @@ pub(crate) fn answer(state: &State, call: &Call) -> Reply {
     }
     let Some(claims) = authenticate(state, call) else {
         return status(401, "Unauthorized", "Unauthorized").into();
+    };
+    let claims = match call.header("impersonate-user") {
+        "" => claims,
+        _ if state.on(Behaviour::KubeNoImpersonation) => return may_not_impersonate(state, call, &claims).into(),
+        user => json!({ "sub": user, "groups": [call.header("impersonate-group")] }),
     };
     found(state, call, &claims)
         .unwrap_or_else(|| status(404, "NotFound", "the server could not find the requested resource"))
@@ -42,12 +50,25 @@ fn found(state: &State, call: &Call, claims: &Value) -> Option<Answer> {
     Some(answer)
 }
 
-/// The claims of the bearer token, if the API server would take it: signature, audience, and the server's own clock.
+/// The claims of the bearer token, if the API server would take it: signature, audience, and the server's own clock. For
+/// other credentials, claims that lead to their user.
 fn authenticate(state: &State, call: &Call) -> Option<Value> {
     if state.on(Behaviour::KubeUnauthorized) {
         return None;
     }
-    let claims = state.keys.verify(call.header("authorization").strip_prefix("Bearer ")?)?;
+    // As a real one does, in this order.
+    if call.by_certificate && !state.on(Behaviour::KubeNoCertificates) {
+        return Some(json!({ "sub": "masterclient", "groups": ["system:masters"] }));
+    }
+    let authorization = call.header("authorization");
+    if authorization == format!("Basic {}", base64_standard(format!("{}:{}", BASIC.0, BASIC.1).as_bytes())) {
+        return Some(json!({ "sub": BASIC.0 }));
+    }
+    let token = authorization.strip_prefix("Bearer ")?;
+    if token == STATIC_TOKEN {
+        return Some(json!({ "sub": "system:serviceaccount:default:ci", "groups": ["system:serviceaccounts"] }));
+    }
+    let claims = state.keys.verify(token)?;
     let now = state.now();
     let audience = claims["aud"].as_str()?;
     let audience = audience.strip_prefix("spn:").unwrap_or(audience);
@@ -55,6 +76,15 @@ fn authenticate(state: &State, call: &Call) -> Option<Value> {
         if state.on(Behaviour::KubeOtherAudience) { &[OTHER_SERVER] } else { &[SERVER, OTHER_SERVER, OIDC_CLIENT] };
     let in_time = claims["exp"].as_i64()? > now && claims["nbf"].as_i64().is_none_or(|start| start <= now);
     (ours.contains(&audience) && in_time).then_some(claims)
+}
+
+fn may_not_impersonate(state: &State, call: &Call, claims: &Value) -> Answer {
+    let (user, other) = (username(state, claims), call.header("impersonate-user"));
+    let message = format!(
+        "users \"{other}\" is forbidden: User \"{user}\" cannot impersonate resource \"users\" in API group \"\" at the \
+         cluster scope"
+    );
+    status(403, "Forbidden", &message)
 }
 
 /// What the cluster puts before names that an issuer made up.

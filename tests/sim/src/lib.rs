@@ -76,6 +76,10 @@ pub const OTHER_SERVER: &str = "4c9b2e17-8f3d-4a65-9e0c-7d1a5b6c8f40";
 pub const UNREGISTERED_SERVER: &str = "5e1f8d26-0b7c-4d93-a4f8-9c2e6a3b1d50";
 /// The client of the plain issuer, and the audience of its ID tokens.
 pub const OIDC_CLIENT: &str = "kubernetes";
+/// A token that the cluster takes for the service account `ci`, as an API server has them without an issuer.
+pub const STATIC_TOKEN: &str = "static-token-of-the-service-account-ci";
+/// A name and a password that the cluster accepts.
+pub const BASIC: (&str, &str) = ("operator", "basic-password");
 /// Where Entra sends people.
 pub const VERIFICATION_URI: &str = "https://microsoft.com/devicelogin";
 

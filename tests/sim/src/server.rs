@@ -69,10 +69,11 @@ pub(crate) fn listen(
                     // A client that does not trust us leaves during the handshake: its affair.
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            serve(stream, &shared, port, true).await;
+                            let by_certificate = stream.get_ref().1.peer_certificates().is_some();
+                            serve(stream, &shared, port, Transport { tls: true, by_certificate }).await;
                         }
                     }
-                    None => serve(stream, &shared, port, false).await,
+                    None => serve(stream, &shared, port, Transport::default()).await,
                 }
             });
         }
@@ -80,8 +81,16 @@ pub(crate) fn listen(
     Ok(address)
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared, port: Port, tls: bool) {
-    let service = service_fn(|request| answer(request, shared, port, tls));
+/// How a connection came.
+#[derive(Clone, Copy, Default)]
+struct Transport {
+    tls: bool,
+    /// With a client certificate of the world's authority.
+    by_certificate: bool,
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared, port: Port, transport: Transport) {
+    let service = service_fn(|request| answer(request, shared, port, transport));
     // An error here is a client that went away, or one that we dropped on purpose.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -91,7 +100,7 @@ async fn answer(
     request: HttpRequest<Incoming>,
     shared: &Shared,
     port: Port,
-    tls: bool,
+    Transport { tls, by_certificate }: Transport,
 ) -> Result<Response<Full<Bytes>>, io::Error> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST_BODY).collect().await {
@@ -117,6 +126,7 @@ async fn answer(
         form: BTreeMap::new(),
         body: Value::Null,
         headers: headers(&head.headers),
+        by_certificate,
     };
     if call.header("content-type").starts_with("application/x-www-form-urlencoded") {
         call.form = pairs(&body);

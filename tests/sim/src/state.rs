@@ -64,6 +64,8 @@ pub(crate) struct Call {
     pub(crate) form: BTreeMap<String, String>,
     pub(crate) body: Value,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The client showed a certificate of the world's authority.
+    pub(crate) by_certificate: bool,
 }
 
 impl Call {

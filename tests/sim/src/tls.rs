@@ -7,9 +7,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::calendar;
 
@@ -19,6 +22,10 @@ const DAY: i64 = 86_400;
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
     pub(crate) server: Arc<ServerConfig>,
+    /// The same, which asks for a client certificate of the same authority. A browser would ask its user then.
+    pub(crate) kube: Arc<ServerConfig>,
+    /// A client certificate and its key, in PEM.
+    pub(crate) client: (String, String),
 }
 
 /// Certificate parameters that are good from two days ago for three months: platforms refuse very long ones.
@@ -50,14 +57,33 @@ impl Tls {
         leaf.use_authority_key_identifier_extension = true;
         let certificate = leaf.signed_by(&key, &issuer).expect("the authority signs");
 
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has the default versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .expect("key and certificate belong together");
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self { ca_pem, server: Arc::new(server) }
+        let client_key = KeyPair::generate().expect("ring makes keys");
+        let mut client = params("masterclient", Vec::new());
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = client.signed_by(&client_key, &issuer).expect("the authority signs");
+
+        let provider = Arc::new(default_provider());
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("a certificate in PEM");
+        roots.add(authority).expect("an authority");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = verifier.allow_unauthenticated().build().expect("an authority to verify with");
+        let server = |verifier: Arc<dyn ClientCertVerifier>| {
+            let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+            let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_safe_default_protocol_versions()
+                .expect("ring has the default versions")
+                .with_client_cert_verifier(verifier)
+                .with_single_cert(vec![certificate.der().clone()], private)
+                .expect("key and certificate belong together");
+            server.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Arc::new(server)
+        };
+        Self {
+            ca_pem,
+            server: server(WebPkiClientVerifier::no_client_auth()),
+            kube: server(verifier),
+            client: (client.pem(), client_key.serialize_pem()),
+        }
     }
 }

@@ -26,6 +26,7 @@ pub struct World {
     kube: SocketAddr,
     ca_pem: String,
     ca_file: PathBuf,
+    client: (String, String),
     /// Holds the file; removed with the world.
     _folder: TempDir,
     /// Only `None` while it is being dropped.
@@ -80,8 +81,8 @@ impl World {
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.server));
         let open = |port, tls| listen(runtime.handle(), &shared, address, port, tls).expect("a free port");
         let plain = open(Port::Issuers, None);
-        let secure = open(Port::Issuers, Some(acceptor.clone()));
-        let kube = open(Port::Kube, Some(acceptor));
+        let secure = open(Port::Issuers, Some(acceptor));
+        let kube = open(Port::Kube, Some(TlsAcceptor::from(Arc::clone(&tls.kube))));
         {
             let mut state = shared.lock();
             state.origins = [("http", plain), ("https", secure)]
@@ -93,8 +94,8 @@ impl World {
         let folder = tempfile::Builder::new().prefix("sim-").tempdir().expect("a temporary folder");
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, &tls.ca_pem).expect("a file in the temporary folder");
-        let ca_pem = tls.ca_pem;
-        Self { shared, plain, secure, kube, ca_pem, ca_file, _folder: folder, runtime: Some(runtime) }
+        let (ca_pem, client) = (tls.ca_pem, tls.client);
+        Self { shared, plain, secure, kube, ca_pem, ca_file, client, _folder: folder, runtime: Some(runtime) }
     }
 
     // Addresses.
@@ -147,6 +148,11 @@ impl World {
     /// The same in a file, which lives as long as the world.
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
+    }
+
+    /// A client certificate that the Kubernetes API accepts, as `masterclient`, and its key, in PEM.
+    pub fn client_certificate(&self) -> (&str, &str) {
+        (&self.client.0, &self.client.1)
     }
 
     // Behaviours.
