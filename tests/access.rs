@@ -69,7 +69,7 @@ fn asked_within(
     let server = Scripted::start(|_| script);
     let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
     let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
-    let question = Question::parse(verb, resource, "dev").unwrap();
+    let question = Question::parse(verb, resource, None, "dev").unwrap();
     let alice = Holder { username: "alice".into(), groups: ["developers".to_owned()].into() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let explanation = runtime.block_on(explain(&api, &question, &alice));

@@ -113,7 +113,7 @@ fn what_is_found_is_what_the_cluster_decides() {
         .run(&(objects, verb, resource), |((roles, bindings), verb, resource)| {
             world.apply(nothing());
             world.apply(json!([roles, bindings].concat()));
-            let question = Question::parse(verb, resource, "dev").unwrap();
+            let question = Question::parse(verb, resource, None, "dev").unwrap();
             let explanation = runtime.block_on(explain(&api, &question, &holder)).unwrap();
             prop_assert_eq!(explanation.decision.allowed, !explanation.by.is_empty(), "{:?}", explanation);
             let count = if explanation.decision.allowed { &yes } else { &no };

@@ -16,10 +16,14 @@ mod tmux;
 mod endings;
 #[path = "explain/groups.rs"]
 mod groups;
+#[path = "explain/names.rs"]
+mod names;
 #[path = "explain/objects.rs"]
 mod objects;
 #[path = "explain/reasons.rs"]
 mod reasons;
+#[path = "explain/remedies.rs"]
+mod remedies;
 #[path = "explain/screens.rs"]
 mod screens;
 
@@ -97,7 +101,10 @@ impl Case {
     fn lines(&self, words: &[&str]) -> Vec<String> {
         let run = self.run(words);
         assert_eq!(run.code, Some(0), "{run}");
-        run.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        let mut lines: Vec<_> = run.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let place = lines.remove(1);
+        assert!(place.starts_with("In context \"sim\", cluster \"sim\", "), "where it was asked: {run}");
+        lines
     }
 
     /// Asserts all that is said.

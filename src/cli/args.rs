@@ -317,6 +317,9 @@ pub(super) struct WhoamiArgs {
     /// Say why something is allowed or not, such as: --explain list pods
     #[arg(long, num_args = 2, value_names = ["VERB", "RESOURCE"])]
     pub(super) explain: Vec<String>,
+    /// Subresource of what is to be explained, such as log or scale
+    #[arg(long, value_name = "NAME", requires = "explain")]
+    pub(super) subresource: Option<String>,
     /// Namespace of what is to be explained (default: the context's)
     #[arg(short = 'n', long, value_name = "NAME", requires = "explain")]
     pub(super) namespace: Option<String>,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_login::error::Result;
-use kubectl_login::kube::access::{self, Explanation, Grant, Question, Unread};
+use kubectl_login::kube::access::{self, Explanation, Grant, NearMiss, Question, Unread};
 use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::rbac::{Holder, RoleRef, Subject};
-use kubectl_login::kube::review::{Resource, Target};
+use kubectl_login::kube::review::{Access, Resource, Target};
 use kubectl_login::text::{printable, without_controls};
 use serde::Serialize;
 
@@ -14,14 +14,22 @@ use super::report;
 use crate::ui::wrap::{self, wrapped};
 
 mod azure;
+mod commands;
+pub(super) mod misnamed;
 mod remedy;
 mod verbs;
+
+/// Subresources that are connections, which admission sees whatever the verb is.
+const CONNECTIONS: [&str; 4] = ["attach", "exec", "portforward", "proxy"];
+/// Verbs of requests that admission sees.
+const CHANGES: [&str; 6] = ["*", "create", "delete", "deletecollection", "patch", "update"];
 
 /// How many bindings are shown; the record has them all.
 const SHOWN: usize = 3;
 /// How much of a name is shown.
 const NAME: usize = 120;
-/// Whoever asks.
+
+/// The user who asks.
 pub(super) struct Who {
     /// The name and the groups that are looked for in bindings.
     pub(super) holder: Holder,
@@ -29,6 +37,12 @@ pub(super) struct Who {
     pub(super) unseen: BTreeSet<String>,
     /// Names of groups by their ids, as far as they are known.
     pub(super) names: BTreeMap<String, String>,
+    /// Names that the user goes by elsewhere, such as a mail address. The cluster may know them by another one.
+    pub(super) aliases: Vec<String>,
+    /// The cluster knows groups by Entra's object ids alone.
+    pub(super) groups_are_ids: bool,
+    /// What the cluster puts before the issuer's names of groups.
+    pub(super) group_prefix: String,
     /// They are in more groups than a token carries.
     pub(super) overage: bool,
     /// There may be groups of theirs that nobody has told.
@@ -37,20 +51,29 @@ pub(super) struct Who {
     pub(super) is_of_token: bool,
 }
 
-/// An explanation, and for whom.
-pub(super) struct Explained<'a> {
-    explanation: Explanation,
-    who: &'a Who,
+/// Where it was asked, in the kubeconfig's words.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Place<'a> {
+    /// The context, unless a user was named instead.
+    pub(super) context: Option<&'a str>,
+    /// The context's cluster.
+    pub(super) cluster: Option<&'a str>,
 }
 
-/// Asks `api` why `who` may do what `question` says, or may not.
+/// An explanation, where it was asked, and for whom.
+pub(super) struct Explained<'a> {
+    pub(super) explanation: Explanation,
+    pub(super) place: Place<'a>,
+    pub(super) who: &'a Who,
+}
+
+/// Asks `api` why `holder` may do what `question` says, or may not.
 ///
 /// Errors: the API server does not decide.
-pub(super) async fn run<'a>(api: &Api, question: &Question, who: &'a Who) -> Result<Explained<'a>> {
-    let explanation = access::explain(api, question, &who.holder)
+pub(super) async fn run(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation> {
+    access::explain(api, question, holder)
         .await
-        .map_err(|failure| api.explain("ask the cluster whether this is allowed", &failure))?;
-    Ok(Explained { explanation, who })
+        .map_err(|failure| api.explain("ask the cluster whether this is allowed", &failure))
 }
 
 /// The record for programs.
@@ -62,11 +85,14 @@ pub(super) struct Record<'a> {
     resource: Option<&'a Resource>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    #[serde(flatten)]
+    place: Place<'a>,
     allowed: bool,
     denied: bool,
     reason: &'a str,
     evaluation_error: &'a str,
     by: &'a [Grant],
+    near_misses: &'a [NearMiss],
     not_held: &'a [Grant],
     unread: Vec<UnreadRecord<'a>>,
 }
@@ -85,7 +111,7 @@ impl Explained<'_> {
 
     /// All of it for programs.
     pub(super) fn record(&self) -> Record<'_> {
-        let Explanation { access, decision, by, not_held, unread, .. } = &self.explanation;
+        let Explanation { access, decision, by, near, not_held, unread, .. } = &self.explanation;
         let (resource, path) = match &access.target {
             Target::Resource(resource) => (Some(resource), None),
             Target::Path(path) => (None, Some(path.as_str())),
@@ -94,11 +120,13 @@ impl Explained<'_> {
             verb: &access.verb,
             resource,
             path,
+            place: self.place,
             allowed: decision.allowed,
             denied: decision.denied,
             reason: &decision.reason,
             evaluation_error: &decision.evaluation_error,
             by,
+            near_misses: near,
             not_held,
             unread: unread.iter().map(|Unread { what, why }| UnreadRecord { what, why: why.to_string() }).collect(),
         }
@@ -116,7 +144,7 @@ impl Explained<'_> {
 
     /// The three parts with an empty line between them: one is looked for, seldom all are read. A paragraph a line.
     fn text(&self) -> String {
-        let mut answer = vec![self.answer()];
+        let mut answer = vec![self.answer(), self.place()];
         answer.extend(self.doubts());
         let mut why = if self.is_allowed() { self.reasons() } else { self.obstacles() };
         let error = &self.explanation.decision.evaluation_error;
@@ -124,6 +152,12 @@ impl Explained<'_> {
             why.push(format!("The API server could not check everything: {error}"));
         }
         why.extend(self.gaps());
+        if self.is_allowed() && self.meets_admission() {
+            why.push(
+                "Admission (Gatekeeper, Kyverno, other webhooks, quotas) can still refuse the request itself."
+                    .to_owned(),
+            );
+        }
         let parts = [answer, why, remedy::lines(self)];
         parts.iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect::<Vec<_>>().join("\n\n")
     }
@@ -140,23 +174,62 @@ impl Explained<'_> {
                     (true, "") => " in all namespaces".to_owned(),
                     (true, namespace) => format!(" in namespace {}", printable(namespace, NAME)),
                 };
-                format!("You {may} {verb} {}{place}.", thing(resource))
+                // Of less than everything, everything is refused as well.
+                let what = if self.is_core_group_alone() && !decision.allowed {
+                    "everything".to_owned()
+                } else {
+                    thing(resource)
+                };
+                format!("You {may} {verb} {what}{place}.")
             }
         }
+    }
+
+    /// Where this holds, and for whom.
+    fn place(&self) -> String {
+        let quoted = |kind: &str, name: Option<&str>| name.map(|name| format!("{kind} {:?}", printable(name, NAME)));
+        let Place { context, cluster } = self.place;
+        let names = [quoted("context", context), quoted("cluster", cluster)];
+        let place = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let user = printable(&self.who.holder.username, NAME);
+        let by = if self.who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
+        if place.is_empty() { format!("Here {by} {user}.") } else { format!("In {place}, {by} {user}.") }
     }
 
     /// What was typed and may not be what was meant.
     fn doubts(&self) -> Vec<String> {
         let Explanation { access, is_known, .. } = &self.explanation;
         let mut lines = Vec::new();
-        if let (Target::Resource(resource), false) = (&access.target, is_known) {
+        if let Target::Resource(resource) = &access.target {
             let name = printable(&resource.resource, NAME);
-            lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
+            if !is_known {
+                lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
+            } else if resource.is_for_impersonation() && !["*", "impersonate"].contains(&access.verb.as_str()) {
+                lines.push(format!(
+                    "There are no objects of the type {name:?}: it stands for what can be impersonated."
+                ));
+            }
         }
-        if !verbs::is_known(&access.verb) && matches!(access.target, Target::Resource(_)) {
-            lines.push(format!("Kubernetes itself has no verb {:?}.", printable(&access.verb, NAME)));
+        if !verbs::is_known(access) {
+            lines.push(verbs::unknown(access));
         }
         lines
+    }
+
+    /// Whether `*` was asked, which stands for the types of the core group alone.
+    fn is_core_group_alone(&self) -> bool {
+        let is_core = |resource: &Resource| resource.resource == "*" && resource.group.is_empty();
+        matches!(&self.explanation.access.target, Target::Resource(resource) if is_core(resource))
+    }
+
+    /// Whether a request that RBAC allows is seen by admission, which reads are not.
+    fn meets_admission(&self) -> bool {
+        let access = &self.explanation.access;
+        let is_connection = |resource: &Resource| CONNECTIONS.contains(&resource.subresource.as_str());
+        match &access.target {
+            Target::Resource(resource) => CHANGES.contains(&access.verb.as_str()) || is_connection(resource),
+            Target::Path(_) => false,
+        }
     }
 
     /// Why it is allowed.
@@ -197,7 +270,7 @@ impl Explained<'_> {
 
     /// Why it is not allowed.
     fn obstacles(&self) -> Vec<String> {
-        let Explanation { decision, by, not_held, .. } = &self.explanation;
+        let Explanation { access, decision, by, near, not_held, .. } = &self.explanation;
         let mut lines = self.granted(by);
         if azure::refuses(decision) {
             lines.push("Azure RBAC decides it here, and none of your role assignments allows it.".to_owned());
@@ -223,22 +296,64 @@ impl Explained<'_> {
             };
             lines.push(format!("No binding{which} gives it to {whom}."));
         }
-        if by.is_empty() && !not_held.is_empty() {
-            lines.push("Others have it:".to_owned());
-            for Grant { binding, role, subjects, .. } in not_held.iter().take(SHOWN) {
-                let whom: Vec<_> = subjects.iter().take(SHOWN).map(|subject| self.other(subject)).collect();
-                let more = if subjects.len() > SHOWN { " and others" } else { "" };
-                let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
-                lines.push(format!("- {} {name} gives {role} to {}{more}", binding.kind, whom.join(", ")));
+        if by.is_empty() {
+            lines.extend(near.iter().take(SHOWN).flat_map(|near| self.nearly(near, access)));
+            lines.extend(misnamed::all(&self.explanation, self.who).iter().take(SHOWN).map(|one| one.reason(self.who)));
+            lines.extend(self.given_to_others(not_held));
+        }
+        lines
+    }
+
+    /// A binding that allows it for other objects, and how to ask for one of those.
+    fn nearly(&self, NearMiss { grant, resource_names }: &NearMiss, access: &Access) -> Vec<String> {
+        let Grant { binding, role, subjects, rule } = grant;
+        let subject = subjects.first().map(|subject| self.held(subject)).unwrap_or_default();
+        let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
+        let first = format!(
+            "{} {name} gives {role} to {subject}, for objects of certain names only. Its rule: {rule}.",
+            binding.kind
+        );
+        let Target::Resource(resource) = &access.target else { return vec![first] };
+        let is_nameless =
+            ["create", "deletecollection"].contains(&access.verb.as_str()) && resource.subresource.is_empty();
+        let second = match resource_names.first().filter(|name| !name.is_empty()) {
+            _ if is_nameless => {
+                format!("A {} request names no object, so a rule with names never allows it.", access.verb)
             }
-            if not_held.len() > SHOWN {
-                lines.push(format!("- {} more", not_held.len() - SHOWN));
-            }
-            if self.may_hold() {
-                lines.push(
-                    "Not all of your groups are known: you may be in one of these, unseen by the cluster.".to_owned(),
-                );
-            }
+            Some(name) if resource.name.is_empty() => format!(
+                "A request for all of them names no object. For one of them: kubectl login whoami --explain {}",
+                verbs::question(access, &Resource { name: name.clone(), ..resource.clone() })
+            ),
+            _ => return vec![first],
+        };
+        vec![first, second]
+    }
+
+    /// Bindings that give it to others.
+    fn given_to_others(&self, not_held: &[Grant]) -> Vec<String> {
+        let others = |grant: &Grant| -> Vec<String> {
+            let others = grant.subjects.iter().filter(|subject| misnamed::meant(subject, self.who).is_none());
+            others.map(|subject| self.other(subject)).collect()
+        };
+        let given: Vec<_> =
+            not_held.iter().map(|grant| (grant, others(grant))).filter(|(_, whom)| !whom.is_empty()).collect();
+        if given.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec!["Others have it:".to_owned()];
+        for (Grant { binding, role, .. }, whom) in given.iter().take(SHOWN) {
+            let more = if whom.len() > SHOWN { " and others" } else { "" };
+            let whom = whom.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
+            lines.push(format!("- {} {name} gives {role} to {whom}{more}", binding.kind));
+        }
+        if given.len() > SHOWN {
+            lines.push(format!("- {} more", given.len() - SHOWN));
+        }
+        if self.may_hold() {
+            lines.push(
+                "Not all of your groups are known: you may be in one of these, unseen by the cluster.".to_owned(),
+            );
         }
         lines
     }
@@ -284,7 +399,8 @@ impl Explained<'_> {
     /// Whether one of the groups that it is given to may be theirs, and nobody has told.
     fn may_hold(&self) -> bool {
         let mut others = self.explanation.not_held.iter().flat_map(|grant| &grant.subjects);
-        self.who.may_be_in_others && others.any(|subject| subject.kind == "Group")
+        self.who.may_be_in_others
+            && others.any(|subject| subject.kind == "Group" && misnamed::meant(subject, self.who).is_none())
     }
 
     /// Whoever asks, as a binding names them.
@@ -302,6 +418,14 @@ impl Explained<'_> {
             ("Group", None) => format!("group {name}"),
             _ => format!("user {name}"),
         }
+    }
+}
+
+/// The namespace that is meant, where one is.
+fn namespace(access: &Access) -> Option<&str> {
+    match &access.target {
+        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        _ => None,
     }
 }
 

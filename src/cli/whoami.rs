@@ -2,18 +2,18 @@
 
 pub(super) mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::access::Question;
+use kubectl_login::kube::access::{Explanation, Question};
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::rbac::Holder;
 use kubectl_login::kube::review::Review;
 use kubectl_login::oauth::subject::Subject;
-use kubectl_login::profile::{Profile, Storage};
+use kubectl_login::profile::{Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
 use kubectl_login::session::identity::Identity;
@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
-use super::explain::{Explained, Who};
+use super::explain::{Explained, Place, Who};
 use super::membership::SignIn;
 use super::{entry, explain, membership, report};
 use crate::ui::{Prompt, Terminal};
@@ -87,9 +87,18 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
     let sign_in = SignIn { entry: &entry, profile, store: &store, environment: &environment, person: &person };
     let known = sign_in.groups(&subject, &cluster, wish)?;
-    let who = question.as_ref().map(|_| who(&cluster, &known, &subject)).transpose()?;
-    let explained = match (&question, &who) {
-        (Some(question), Some(who)) => Some(explained(&cluster, question, who)?),
+    let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
+    let explained = match (&question, &mut who) {
+        (Some(question), Some(who)) => {
+            let explanation = explanation(&cluster, question, &who.holder)?;
+            if !args.names && explain::misnamed::needs_names(&explanation, who) {
+                // Which group is meant by its display name can only be said with the names of the user's own.
+                let named = sign_in.groups(&subject, &cluster, Wish { names: true, ..Wish::default() })?;
+                who.names = names(&named, &who.group_prefix);
+            }
+            let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
+            Some(Explained { explanation, place, who })
+        }
         _ => None,
     };
     let view = match cluster.review() {
@@ -135,14 +144,21 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
         (false, Some(namespace)) => namespace,
         (false, None) => "default",
     };
-    Question::parse(verb, resource, namespace).map(Some)
+    let subresource = args.subresource.as_deref().filter(|name| !name.is_empty());
+    Question::parse(verb, resource, subresource, namespace).map(Some)
 }
 
 /// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not. Of
 /// a cluster that is too old to say, it is the user as the token has them.
 ///
 /// Errors: the cluster does not say who it takes them for, and the token does not say who they are.
-fn who(cluster: &Cluster<'_>, known: &Known, subject: &Subject) -> Result<Who> {
+fn who(
+    cluster: &Cluster<'_>,
+    known: &Known,
+    subject: &Subject,
+    facts: Option<&SessionFacts>,
+    profile: &Profile,
+) -> Result<Who> {
     let said = cluster.review_unless_too_old()?;
     let of_token = subject.account.as_ref().filter(|_| said.is_none()).map(|account| Review {
         username: account.clone(),
@@ -157,13 +173,20 @@ fn who(cluster: &Cluster<'_>, known: &Known, subject: &Subject) -> Result<Who> {
     // Bindings have the cluster's own names.
     let of_cluster = |id: &str| format!("{}{id}", view.prefix);
     let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| of_cluster(id)).collect();
-    let named = |group: &Group| Some((of_cluster(&group.id), group.name.clone()?));
+    let account = facts.and_then(|facts| facts.account.as_ref());
+    let aliases = [Some(&review.username), subject.account.as_ref(), subject.object_id.as_ref(), account];
+    let mut ids = review.groups.iter().filter(|name| !name.starts_with("system:"));
+    let is_id = |name: &String| explain::misnamed::is_guid(name.strip_prefix(view.prefix.as_str()).unwrap_or(name));
     Ok(Who {
         holder: Holder {
             username: review.username.clone(),
             groups: review.groups.iter().chain(&unseen).cloned().collect(),
         },
-        names: known.groups.items.iter().filter_map(named).collect(),
+        names: names(known, &view.prefix),
+        aliases: aliases.into_iter().flatten().cloned().collect(),
+        // An application of one's own can have Entra send names, which is seen by those that arrive.
+        groups_are_ids: matches!(profile.provider, Provider::Entra { .. }) && ids.all(is_id),
+        group_prefix: view.prefix,
         overage: known.overage,
         may_be_in_others: !known.groups.complete,
         is_of_token: of_token.is_some(),
@@ -171,12 +194,18 @@ fn who(cluster: &Cluster<'_>, known: &Known, subject: &Subject) -> Result<Who> {
     })
 }
 
+/// The display names of the groups, as far as they are known, by what the cluster calls these groups.
+fn names(known: &Known, prefix: &str) -> BTreeMap<String, String> {
+    let named = |group: &Group| Some((format!("{prefix}{}", group.id), group.name.clone()?));
+    known.groups.items.iter().filter_map(named).collect()
+}
+
 /// Why it is allowed or not.
 ///
 /// Errors: the cluster does not decide.
-fn explained<'a>(cluster: &Cluster<'_>, question: &Question, who: &'a Who) -> Result<Explained<'a>> {
+fn explanation(cluster: &Cluster<'_>, question: &Question, holder: &Holder) -> Result<Explanation> {
     let api = cluster.api()?.with_limit(EXPLAIN_LIMIT);
-    runtime::run_until_interrupted(explain::run(&api, question, who))?
+    runtime::run_until_interrupted(explain::run(&api, question, holder))?
 }
 
 /// The token that there is, refreshed where it has to be; nobody is asked.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::api::{Api, Failure};
-use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Subject};
+use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Rule, Subject};
 use super::resource::Typed;
 use super::review::{Access, Decision, Resource, Target, may};
 use crate::error::Error;
@@ -35,18 +35,20 @@ pub struct Question {
 }
 
 impl Question {
-    /// Reads what was typed; `namespace` is the one that counts for objects in namespaces, empty for all of them.
+    /// Reads what was typed; `namespace` is the one that counts for objects in namespaces, empty for all of them. With a
+    /// `subresource` of its own, what follows the slash in `resource` is a name, as in `kubectl auth can-i`.
     ///
     /// # Errors
-    /// The verb or the resource is none.
-    pub fn parse(verb: &str, resource: &str, namespace: &str) -> Result<Question, Error> {
+    /// The verb or the resource is not valid.
+    pub fn parse(verb: &str, resource: &str, subresource: Option<&str>, namespace: &str) -> Result<Question, Error> {
         if verb.is_empty() || verb.contains(|c: char| c.is_whitespace() || c == '/') {
             return Err(Error::usage(
                 format!("{:?} is no verb", printable(verb, 60)),
                 "Name what is to be done and to what, such as: kubectl login whoami --explain list pods",
             ));
         }
-        Ok(Question { verb: verb.to_owned(), target: Typed::parse(resource)?, namespace: namespace.to_owned() })
+        let target = Typed::parse(resource, subresource)?;
+        Ok(Question { verb: verb.to_owned(), target, namespace: namespace.to_owned() })
     }
 }
 
@@ -66,6 +68,8 @@ pub struct Explanation {
     pub by: Vec<Grant>,
     /// Bindings that would allow it, of other users and groups that people can be in. Only where it is not allowed.
     pub not_held: Vec<Grant>,
+    /// Bindings like those in `by`, whose role allows it for other objects only. Only where it is not allowed.
+    pub near: Vec<NearMiss>,
     /// A role that is there, allows it, and could be bound. Only where it is not allowed.
     pub bindable: Option<RoleRef>,
     /// What could not be read.
@@ -83,6 +87,17 @@ pub struct Grant {
     pub subjects: Vec<Subject>,
     /// The role's rule in words.
     pub rule: String,
+}
+
+/// A binding whose role would allow the access if it were for one of these objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NearMiss {
+    /// The binding, and the rule that fails by name.
+    #[serde(flatten)]
+    pub grant: Grant,
+    /// The names that the rule lists.
+    pub resource_names: Vec<String>,
 }
 
 /// An object of a kind.
@@ -123,26 +138,33 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
         roles.list(&access).await;
     }
 
-    let (mut by, mut not_held, mut cut_off) = (Vec::new(), Vec::new(), None);
+    let (mut by, mut near, mut not_held, mut cut_off) = (Vec::new(), Vec::new(), Vec::new(), None);
     for binding in &bindings {
-        let (grants, subjects) = match binding.subject_for(holder) {
-            Some(subject) => (&mut by, vec![subject.clone()]),
+        let held = binding.subject_for(holder);
+        let subjects: Vec<Subject> = match held {
+            Some(subject) => vec![subject.clone()],
             None if decision.allowed => continue,
-            None => {
-                (&mut not_held, binding.subjects.iter().filter(|subject| subject.is_for_people()).cloned().collect())
-            }
+            None => binding.subjects.iter().filter(|subject| subject.is_for_people()).cloned().collect(),
         };
         if subjects.is_empty() {
             continue;
         }
+        let grant = |rule: &Rule| Grant {
+            binding: Named { kind: binding.kind(), metadata: binding.metadata.clone() },
+            role: binding.role_ref.clone(),
+            subjects,
+            rule: rule.in_words(),
+        };
         match roles.get(binding).await {
-            Ok(role) => grants.extend(role.rule_for(&access).map(|rule| Grant {
-                binding: Named { kind: binding.kind(), metadata: binding.metadata.clone() },
-                role: binding.role_ref.clone(),
-                subjects,
-                rule: rule.in_words(),
-            })),
-            Err(why) if binding.subject_for(holder).is_some() => {
+            Ok(role) => match (role.rule_for(&access), role.near_miss(&access)) {
+                (Some(rule), _) if held.is_some() => by.push(grant(rule)),
+                (Some(rule), _) => not_held.push(grant(rule)),
+                (None, Some(rule)) if held.is_some() && !decision.allowed => {
+                    near.push(NearMiss { grant: grant(rule), resource_names: rule.resource_names.clone() });
+                }
+                _ => {}
+            },
+            Err(why) if held.is_some() => {
                 let RoleRef { kind, name } = &binding.role_ref;
                 let what = format!("the {kind} {name} of the {} {}", binding.kind(), binding.metadata.name);
                 unread.push(Unread { what, why: why.clone() });
@@ -155,7 +177,7 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
     unread.extend(cut_off.map(|why| Unread { what: "the roles in bindings of others".to_owned(), why }));
     let bindable = if decision.allowed { None } else { roles.bindable(&access) };
     let (is_namespaced, is_known) = (resolved.is_namespaced, resolved.is_known);
-    Ok(Explanation { access, is_namespaced, is_known, decision, by, not_held, bindable, unread })
+    Ok(Explanation { access, is_namespaced, is_known, decision, by, near, not_held, bindable, unread })
 }
 
 /// Reads objects of RBAC as long as there is time.

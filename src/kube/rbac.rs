@@ -158,18 +158,28 @@ impl Role {
     pub fn rule_for(&self, access: &Access) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.allows(access))
     }
+
+    /// The first of its rules that allows this for other objects only, which its `resourceNames` list.
+    pub fn near_miss(&self, access: &Access) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.allows_some(access) && !rule.allows(access))
+    }
 }
 
 impl Rule {
     /// Whether it allows this. Namespaces are not its matter: see [`Binding::reaches`].
     pub fn allows(&self, access: &Access) -> bool {
+        self.allows_some(access)
+            && match &access.target {
+                Target::Resource(resource) => self.has_name(&resource.name),
+                Target::Path(_) => true,
+            }
+    }
+
+    /// Whether it allows this for some objects at least: their names are not compared.
+    fn allows_some(&self, access: &Access) -> bool {
         has(&self.verbs, &access.verb)
             && match &access.target {
-                Target::Resource(resource) => {
-                    has(&self.api_groups, &resource.group)
-                        && self.has_resource(resource)
-                        && self.has_name(&resource.name)
-                }
+                Target::Resource(resource) => has(&self.api_groups, &resource.group) && self.has_resource(resource),
                 Target::Path(path) => self.non_resource_urls.iter().any(|url| covers(url, path)),
             }
     }
@@ -298,6 +308,18 @@ mod tests {
         assert!(on(&["*"], &["*"], &["*"], &[]).allows(&everything));
         assert!(!on(&["get", "list"], &["*"], &["*"], &[]).allows(&everything));
         assert!(!on(&["*"], &["", "apps"], &["*"], &[]).allows(&everything));
+    }
+
+    #[test]
+    fn rule_that_fails_by_name_alone_is_a_near_miss() {
+        let role = |rules: &[Rule]| Role { rules: rules.to_vec(), ..Role::default() };
+        let named = role(&[on(&["get"], &[""], &["pods"], &["web"])]);
+        assert!(named.near_miss(&access("get", "", "pods", "")).is_some());
+        assert!(named.near_miss(&access("get", "", "pods", "db")).is_some());
+        for other in [access("get", "", "pods", "web"), access("list", "", "pods", ""), access("get", "", "nodes", "")]
+        {
+            assert!(named.near_miss(&other).is_none(), "{other:?}");
+        }
     }
 
     #[test]

@@ -31,9 +31,10 @@ const WELL_KNOWN: &[(&str, bool, &[&str])] = &[
     ("", false, &["nodes", "node", "no"]),
     ("", false, &["persistentvolumes", "persistentvolume", "pv"]),
     ("", false, &["componentstatuses", "componentstatus", "cs"]),
-    // No objects, but what one has to be allowed to impersonate.
     ("", false, &["users", "user"]),
     ("", false, &["groups", "group"]),
+    ("authentication.k8s.io", false, &["userextras"]),
+    ("authentication.k8s.io", false, &["uids"]),
     ("apps", true, &["deployments", "deployment", "deploy"]),
     ("apps", true, &["statefulsets", "statefulset", "sts"]),
     ("apps", true, &["daemonsets", "daemonset", "ds"]),
@@ -63,6 +64,11 @@ const WELL_KNOWN: &[(&str, bool, &[&str])] = &[
     ("admissionregistration.k8s.io", false, &["validatingwebhookconfigurations", "validatingwebhookconfiguration"]),
     ("admissionregistration.k8s.io", false, &["mutatingwebhookconfigurations", "mutatingwebhookconfiguration"]),
 ];
+
+/// Types without objects: they stand for what a user has to be allowed to impersonate
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation>).
+const FOR_IMPERSONATION: &[(&str, &[&str])] =
+    &[("", &["users", "groups"]), ("authentication.k8s.io", &["userextras", "uids"])];
 
 /// What stands for a subresource after one slash; any other word there is an object's name, as for kubectl.
 const SUBRESOURCES: &[&str] = &[
@@ -119,20 +125,28 @@ pub struct Resolved {
 }
 
 impl Typed {
-    /// Reads what stands for a resource: `TYPE[.VERSION][.GROUP][/NAME][/SUBRESOURCE]`, or a path that begins with `/`.
+    /// Reads what stands for a resource: `TYPE[.VERSION][.GROUP][/NAME][/SUBRESOURCE]`, or a path that begins with `/`. A
+    /// `subresource` that is given beside it cannot be in it as well, and a path has none.
     ///
     /// # Errors
     /// It is neither.
-    pub fn parse(text: &str) -> Result<Typed> {
+    pub fn parse(text: &str, subresource: Option<&str>) -> Result<Typed> {
         if text.starts_with('/') {
-            return Ok(Typed::Path(text.to_owned()));
+            return match subresource {
+                None => Ok(Typed::Path(text.to_owned())),
+                Some(_) => Err(Error::usage(
+                    format!("the path {:?} has no subresources", printable(text, 60)),
+                    "Leave out --subresource, or name a resource type such as pods.",
+                )),
+            };
         }
         let parts: Vec<&str> = text.split('/').collect();
-        let (kind, name, subresource) = match parts.as_slice() {
-            [kind] => (kind, "", ""),
-            [kind, sub] if SUBRESOURCES.contains(sub) => (kind, "", *sub),
-            [kind, name] if !name.is_empty() => (kind, *name, ""),
-            [kind, name, sub] if !name.is_empty() && !sub.is_empty() => (kind, *name, *sub),
+        let (kind, name, subresource) = match (parts.as_slice(), subresource) {
+            ([kind], beside) => (kind, "", beside.unwrap_or_default()),
+            ([kind, name], Some(beside)) if !name.is_empty() => (kind, *name, beside),
+            ([kind, sub], None) if SUBRESOURCES.contains(sub) => (kind, "", *sub),
+            ([kind, name], None) if !name.is_empty() => (kind, *name, ""),
+            ([kind, name, sub], None) if !name.is_empty() && !sub.is_empty() => (kind, *name, *sub),
             _ => return Err(Self::unreadable(text)),
         };
         let kind = kind.to_lowercase();
@@ -207,6 +221,15 @@ struct Found {
     is_namespaced: bool,
 }
 
+impl Resource {
+    /// Whether this type has no objects, and only stands for what can be impersonated.
+    pub fn is_for_impersonation(&self) -> bool {
+        let is_here =
+            |(group, types): &(&str, &[&str])| *group == self.group && types.contains(&self.resource.as_str());
+        FOR_IMPERSONATION.iter().any(is_here)
+    }
+}
+
 /// `v1`, `v1beta2` and the like.
 fn is_version(text: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -217,8 +240,8 @@ fn is_version(text: &str) -> bool {
 
 fn well_known(word: &str, group: Option<&str>) -> Option<Found> {
     if word == "*" {
-        // Everything, unless a group is named.
-        let group = group.unwrap_or("*").to_owned();
+        // Of the core group, unless another is named: so does `kubectl auth can-i`. `*.*` is everything.
+        let group = group.unwrap_or_default().to_owned();
         return Some(Found { group, plural: word.to_owned(), is_namespaced: true });
     }
     let known =
@@ -358,10 +381,20 @@ mod tests {
             ("*.*", typed("*", Some("*"), "", "")),
             ("/healthz/etcd", Typed::Path("/healthz/etcd".into())),
         ] {
-            assert_eq!(Typed::parse(text).unwrap(), expected, "{text}");
+            assert_eq!(Typed::parse(text, None).unwrap(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("pods", typed("pods", None, "", "exec")),
+            ("pods/web", typed("pods", None, "web", "exec")),
+            ("pods/log", typed("pods", None, "log", "exec")),
+        ] {
+            assert_eq!(Typed::parse(text, Some("exec")).unwrap(), expected, "{text}");
+        }
+        for text in ["pods/web/log", "pods/", "/healthz"] {
+            assert!(Typed::parse(text, Some("exec")).is_err(), "{text}");
         }
         for text in ["", "pods/", "pods//log", ".apps", "a/b/c/d", "po ds", "pods/a/"] {
-            assert!(Typed::parse(text).is_err(), "{text}");
+            assert!(Typed::parse(text, None).is_err(), "{text}");
         }
     }
 
@@ -381,7 +414,8 @@ mod tests {
         assert_eq!(found("no", None), known("nodes", "", false));
         assert_eq!(found("deploy", Some("apps")), known("deployments", "apps", true));
         assert_eq!(found("pods", Some("metrics.k8s.io")), None);
-        assert_eq!(found("*", None), known("*", "*", true));
+        assert_eq!(found("*", None), known("*", "", true));
+        assert_eq!(found("*", Some("*")), known("*", "*", true));
         assert_eq!(found("*", Some("apps")), known("*", "apps", true));
         let mut names: Vec<_> = WELL_KNOWN.iter().flat_map(|(_, _, names)| *names).collect();
         names.sort_unstable();
@@ -391,7 +425,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC*", word in "[./*a-z0-9]{0,12}") {
-            let _ = (Typed::parse(&text), Typed::parse(&word));
+            let _ = (Typed::parse(&text, None), Typed::parse(&word, None), Typed::parse(&word, Some(&text)));
         }
     }
 }

@@ -38,8 +38,8 @@ fn a_group_that_the_cluster_does_not_see_is_named_as_the_culprit() {
             "RoleBinding readers gives ClusterRole view to the group 000000de-0000-4000-8000-000000000000, which you are in. \
              Its rule: get, list, watch on pods, pods/log.",
             "The cluster does not see that you are in that group, so the binding does not count.",
-            "A token carries 200 groups at most. Ask whoever runs the cluster to bind you by name, or a group that it sees.",
-            "Whoever runs the cluster would type: kubectl create rolebinding view-alice --clusterrole=view \
+            "A token carries 200 groups at most. Ask a cluster administrator to bind you by name, or a group that it sees.",
+            "A cluster administrator would type: kubectl create rolebinding view-alice --clusterrole=view \
              --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -62,9 +62,9 @@ fn where_nobody_knows_the_groups_it_is_not_said_that_they_are_somebody_elses() {
     let run = case.run(&["list", "pods"]);
     assert_eq!(run.code, Some(0), "{run}");
     let lines: Vec<_> = run.stdout.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(lines[3], "- RoleBinding readers gives ClusterRole view to group 000000de-0000-4000-8000-000000000000");
-    assert_eq!(lines[4], "Not all of your groups are known: you may be in one of these, unseen by the cluster.");
-    assert_eq!(lines[5], "Ask whoever runs the cluster to bind you by name.");
+    assert_eq!(lines[4], "- RoleBinding readers gives ClusterRole view to group 000000de-0000-4000-8000-000000000000");
+    assert_eq!(lines[5], "Not all of your groups are known: you may be in one of these, unseen by the cluster.");
+    assert_eq!(lines[6], "Ask a cluster administrator to bind you by name.");
     assert!(run.stderr.contains("GroupMember.Read.All") && run.stderr.contains("--graph-client-id"), "{run}");
 }
 
@@ -127,8 +127,8 @@ fn groups_that_only_the_issuers_userinfo_has() {
             "RoleBinding readers gives ClusterRole view to the group group-2, which you are in. Its rule: get, list, watch \
              on pods, pods/log.",
             "The cluster does not see that you are in that group, so the binding does not count.",
-            "Ask whoever runs the cluster to bind you by name, or which claim of the token its groups come from.",
-            "Whoever runs the cluster would type: kubectl create rolebinding view-alice --clusterrole=view \
+            "Ask a cluster administrator to bind you by name, or which claim of the token its groups come from.",
+            "A cluster administrator would type: kubectl create rolebinding view-alice --clusterrole=view \
              --user=alice@contoso.example --namespace=dev",
         ],
     );

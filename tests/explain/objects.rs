@@ -28,6 +28,11 @@ const QUESTIONS: &[(&[&str], &str)] = &[
     (&["list", "namespaces"], "You may list namespaces."),
     (&["list", "secrets"], "You may not list secrets in namespace dev."),
     (&["*", "*"], "You may not do everything with everything in namespace dev."),
+    (&["*", "*", "-n", "core"], "You may do everything with everything of the core group in namespace core."),
+    (&["get", "pods", "--subresource=log"], "You may get pods/log in namespace dev."),
+    (&["get", "pods/log", "--subresource=log"], "You may get pods/log \"log\" in namespace dev."),
+    (&["create", "pods/web", "--subresource", "exec"], "You may not create pods/exec \"web\" in namespace dev."),
+    (&["impersonate", "users"], "You may not impersonate users."),
     (&["get", "/healthz"], "You may get /healthz."),
     (&["get", "/metrics"], "You may not get /metrics."),
 ];
@@ -40,7 +45,9 @@ fn case() -> Case {
         role("", "namespaces", &["list"], "", &["namespaces"]),
         role("", "deployments", &["list"], "apps", &["deployments"]),
         role("", "widgets", &["*"], "example.com", &["widgets"]),
+        role("", "core", &["*"], "", &["*"]),
     ]));
+    case.bind("core", "core", "core", "User", ALICE);
     for name in ["health", "namespaces", "view"] {
         case.bind(name, "", name, "User", ALICE);
     }
@@ -58,7 +65,9 @@ fn what_people_type_is_understood_and_kubectl_says_the_same() {
         let mut command: Command = case.home.program(kubectl.path.to_str().unwrap());
         // To kubectl a word behind the slash is an object's name.
         let (resource, subresource) = match words[1].split_once('/') {
-            Some((kind, sub @ ("log" | "exec" | "scale"))) => (kind, Some(format!("--subresource={sub}"))),
+            Some((kind, sub @ ("log" | "exec" | "scale"))) if words.len() == 2 => {
+                (kind, Some(format!("--subresource={sub}")))
+            }
             _ => (words[1], None),
         };
         command.args(["auth", "can-i", words[0], resource]).args(subresource).args(&words[2..]);
@@ -96,7 +105,7 @@ fn a_type_that_there_is_not_is_asked_as_typed_and_doubted() {
             "The cluster was found to have no resource type \"gadgets\"; it was asked as typed.",
             "No binding gives it to you.",
             "Check the spelling; what the cluster has: kubectl api-resources",
-            "If it is right, ask whoever runs the cluster for a binding.",
+            "If it is right, ask a cluster administrator for a binding.",
         ],
     );
 }
@@ -114,6 +123,45 @@ fn commands_of_kubectl_are_no_verbs_and_lead_to_those() {
         "What kubectl describe needs: kubectl login whoami --explain get deployments.apps -n dev"
     );
     assert!(case.lines(&["frobnicate", "pods"]).contains(&"Kubernetes itself has no verb \"frobnicate\".".to_owned()));
+}
+
+#[test]
+fn star_is_the_core_group_as_for_kubectl_and_says_how_to_ask_for_all() {
+    let case = case();
+    let lines = case.lines(&["*", "*", "-n", "core"]);
+    assert_eq!(lines.last().unwrap(), "For the types of all groups: kubectl login whoami --explain '*' '*.*' -n core");
+    let all = case.answer(&["*", "*.*", "-n", "core"]);
+    assert_eq!(all, "You may not do everything with everything in namespace core.");
+}
+
+#[test]
+fn verb_that_kubernetes_lacks_leads_to_the_one_it_has() {
+    let case = case();
+    for (words, meant) in [
+        (&["GET", "pods/web"][..], "Kubernetes calls that get: kubectl login whoami --explain get pods/web -n dev"),
+        (&["POST", "pods", "-A"], "Kubernetes calls that create: kubectl login whoami --explain create pods -A"),
+        (&["List", "nodes"], "Kubernetes calls that list: kubectl login whoami --explain list nodes"),
+        (&["GET", "/healthz"], "Kubernetes calls that get: kubectl login whoami --explain get /healthz"),
+        (&["list", "/metrics"], "Kubernetes calls that get: kubectl login whoami --explain get /metrics"),
+        (&["create", "/metrics"], "Kubernetes calls that post: kubectl login whoami --explain post /metrics"),
+    ] {
+        let lines = case.lines(words);
+        assert_eq!(lines.last().unwrap(), meant);
+        assert!(lines[1].contains(&format!("no verb {:?}", words[0])), "{lines:?}");
+    }
+    for words in [["frobnicate", "pods"], ["frobnicate", "/metrics"]] {
+        let lines = case.lines(&words);
+        assert!(lines.last().unwrap().starts_with("Check the verb."), "{lines:?}");
+    }
+}
+
+#[test]
+fn subresource_that_does_not_fit_is_a_usage_error() {
+    let case = case();
+    case.run(&["get", "/healthz", "--subresource=log"])
+        .assert_failed(2, &["the path \"/healthz\" has no subresources"]);
+    case.run(&["get", "pods/web/log", "--subresource=exec"]).assert_failed(2, &["pods/web/log"]);
+    case.home.run(&["whoami", "--subresource", "log"]).assert_failed(2, &["--explain"]);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use sim::{ALICE, Behaviour};
 
 use super::{Case, binding, group, role};
 
+/// What is said of what is allowed and changes something.
+const ADMISSION: &str = "Admission (Gatekeeper, Kyverno, other webhooks, quotas) can still refuse the request itself.";
 /// The command that binds the least of the usual roles to Alice.
-const BIND: &str = "Whoever runs the cluster would type: kubectl create rolebinding view-alice --clusterrole=view \
+const BIND: &str = "A cluster administrator would type: kubectl create rolebinding view-alice --clusterrole=view \
                     --user=alice@contoso.example --namespace=dev";
 
 #[test]
@@ -25,7 +27,7 @@ fn a_binding_of_the_user_everywhere() {
     let expected = json!({
         "verb": "list",
         "resource": { "group": "", "resource": "pods", "subresource": "", "namespace": "dev", "name": "" },
-        "allowed": true, "denied": false, "evaluationError": "",
+        "context": "sim", "cluster": "sim", "allowed": true, "denied": false, "evaluationError": "",
         "reason": "RBAC: allowed by ClusterRoleBinding \"readers\" of ClusterRole \"view\" to User \"alice@contoso.example\"",
         "by": [{
             "binding": { "kind": "ClusterRoleBinding", "name": "readers", "namespace": "" },
@@ -33,7 +35,7 @@ fn a_binding_of_the_user_everywhere() {
             "subjects": [{ "kind": "User", "name": ALICE }],
             "rule": "get, list, watch on pods, pods/log",
         }],
-        "notHeld": [], "unread": [],
+        "nearMisses": [], "notHeld": [], "unread": [],
     });
     assert_eq!(record, expected);
 }
@@ -49,6 +51,7 @@ fn a_binding_of_a_group_in_one_namespace() {
             "You may delete pods in namespace dev.",
             "RoleBinding cleaners gives Role cleaner to the group 00000002-0000-4000-8000-000000000000, which you are in. Its \
              rule: delete on pods.",
+            ADMISSION,
         ],
     );
     let record = case.record(&["delete", "pods"]);
@@ -75,7 +78,8 @@ fn more_than_one_binding_and_whoever_is_authenticated() {
 #[test]
 fn what_is_given_to_others_comes_with_the_way_to_get_it() {
     let case = Case::of_aks(&[]);
-    let subjects = [("Group", "ops"), ("User", "bob@contoso.example"), ("ServiceAccount", "ci")];
+    let ops = group(17);
+    let subjects = [("Group", ops.as_str()), ("User", "bob@contoso.example"), ("ServiceAccount", "ci")];
     case.world.apply(binding("ops", "dev", ("ClusterRole", "edit"), &subjects));
     // Nobody can be put into those.
     case.bind("system", "", "edit", "Group", "system:masters");
@@ -85,10 +89,10 @@ fn what_is_given_to_others_comes_with_the_way_to_get_it() {
             "You may not delete pods in namespace dev.",
             "No binding gives it to you.",
             "Others have it:",
-            "- RoleBinding ops gives ClusterRole edit to group ops, user bob@contoso.example",
+            &format!("- RoleBinding ops gives ClusterRole edit to group {ops}, user bob@contoso.example"),
             "Ask to be put into that group, or for a binding of your own.",
             "If you came into that group since the last token: kubectl login --refresh",
-            "Whoever runs the cluster would type: kubectl create rolebinding edit-alice --clusterrole=edit \
+            "A cluster administrator would type: kubectl create rolebinding edit-alice --clusterrole=edit \
              --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -97,7 +101,7 @@ fn what_is_given_to_others_comes_with_the_way_to_get_it() {
     assert_eq!(
         record["notHeld"][0]["subjects"],
         json!([
-            { "kind": "Group", "name": "ops" }, { "kind": "User", "name": "bob@contoso.example" },
+            { "kind": "Group", "name": ops }, { "kind": "User", "name": "bob@contoso.example" },
         ])
     );
 }
@@ -110,7 +114,7 @@ fn what_is_given_to_nobody() {
         &[
             "You may not list pods in namespace dev.",
             "No binding gives it to you.",
-            "Ask whoever runs the cluster for a binding.",
+            "Ask a cluster administrator for a binding.",
             BIND,
         ],
     );
@@ -120,8 +124,8 @@ fn what_is_given_to_nobody() {
         &[
             "You may not list nodes.",
             "No binding gives it to you.",
-            "Ask whoever runs the cluster for a binding.",
-            "Whoever runs the cluster would type: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
+            "Ask a cluster administrator for a binding.",
+            "A cluster administrator would type: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
             "and then: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes \
              --user=alice@contoso.example",
         ],
@@ -137,8 +141,8 @@ fn bindings_that_may_not_be_read() {
             "You may not list pods in namespace dev.",
             "No binding that you may read gives it to you.",
             "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
-            "Ask whoever runs the cluster for a binding.",
-            "Whoever runs the cluster would type: kubectl create role list-pods --verb=list --resource=pods --namespace=dev",
+            "Ask a cluster administrator for a binding.",
+            "A cluster administrator would type: kubectl create role list-pods --verb=list --resource=pods --namespace=dev",
             "and then: kubectl create rolebinding list-pods-alice --role=list-pods \
              --user=alice@contoso.example --namespace=dev",
         ],
@@ -172,6 +176,7 @@ fn bindings_that_may_be_read_in_a_namespace_only() {
             "You may delete pods in namespace dev.",
             "RoleBinding cleaners gives Role cleaner to you, alice@contoso.example. Its rule: delete on pods.",
             "There may be more to it: you may not read ClusterRoleBindings.",
+            ADMISSION,
         ],
     );
     // A ClusterRole that a readable binding names cannot be looked into.
@@ -192,7 +197,7 @@ fn a_role_that_is_gone() {
             "You may not list pods in namespace dev.",
             "No binding gives it to you.",
             "The ClusterRole gone of the RoleBinding stale is not there, so it gives nothing.",
-            "Ask whoever runs the cluster for a binding.",
+            "Ask a cluster administrator for a binding.",
             BIND,
         ],
     );
@@ -213,9 +218,9 @@ fn azure_rbac_says_yes_and_no() {
     case.world.clear(Behaviour::KubeAzureRbac);
     case.world.set(Behaviour::KubeAzureDenies);
     let ask =
-        format!("Ask whoever runs the cluster for a role assignment, such as {role}. It counts within five minutes.");
+        format!("Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes.");
     let command = format!(
-        "Whoever runs the cluster would type: az role assignment create --role '{role}' --assignee {ALICE} --scope \
+        "A cluster administrator would type: az role assignment create --role '{role}' --assignee {ALICE} --scope \
          CLUSTER_RESOURCE_ID/namespaces/dev"
     );
     case.assert_says(

@@ -6,12 +6,17 @@ use kubectl_login::kube::review::{Access, Decision};
 
 use super::*;
 
-fn who() -> Who {
+const PLACE: Place<'_> = Place { context: Some("prod"), cluster: Some("aks") };
+
+pub(super) fn who() -> Who {
     let groups = ["1f2e", "9a8b", "system:authenticated"].map(str::to_owned);
     Who {
         holder: Holder { username: "alice@contoso.example".to_owned(), groups: groups.into() },
         unseen: ["9a8b".to_owned()].into(),
         names: [("1f2e".to_owned(), "developers".to_owned())].into(),
+        aliases: vec!["alice@contoso.example".to_owned()],
+        groups_are_ids: false,
+        group_prefix: String::new(),
         overage: true,
         may_be_in_others: false,
         is_of_token: false,
@@ -26,6 +31,7 @@ fn explanation(verb: &str, resource: &str, namespace: &str) -> Explanation {
         is_known: true,
         decision: Decision::default(),
         by: Vec::new(),
+        near: Vec::new(),
         not_held: Vec::new(),
         bindable: None,
         unread: Vec::new(),
@@ -59,8 +65,13 @@ fn cluster_role(name: &str) -> RoleRef {
 
 #[track_caller]
 fn assert_says(explanation: Explanation, who: &Who, lines: &[&str]) {
-    let text = Explained { explanation, who }.text();
-    let paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    let text = Explained { explanation, place: PLACE, who }.text();
+    let mut paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    let known_as = if who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
+    assert_eq!(
+        paragraphs.remove(1),
+        format!("In context \"prod\", cluster \"aks\", {known_as} alice@contoso.example.")
+    );
     assert_eq!(paragraphs, lines);
 }
 
@@ -104,7 +115,7 @@ fn what_others_may_comes_with_the_way_to_get_it() {
             "- RoleBinding admins gives ClusterRole admin to group 77aa, user bob",
             "Ask to be put into that group, or for a binding of your own.",
             "If you came into that group since the last token: kubectl login --refresh",
-            "Whoever runs the cluster would type: kubectl create rolebinding edit-alice --clusterrole=edit --user=alice@contoso.example --namespace=dev",
+            "A cluster administrator would type: kubectl create rolebinding edit-alice --clusterrole=edit --user=alice@contoso.example --namespace=dev",
         ],
     );
 }
@@ -123,8 +134,8 @@ fn a_role_is_made_where_none_is_there() {
             "You may not list nodes.",
             "No binding that you may read gives it to you.",
             "There may be more to it: you may not read ClusterRoleBindings and RoleBindings in namespace dev.",
-            "Ask whoever runs the cluster for a binding.",
-            "Whoever runs the cluster would type: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
+            "Ask a cluster administrator for a binding.",
+            "A cluster administrator would type: kubectl create clusterrole list-nodes --verb=list --resource=nodes",
             "and then: kubectl create clusterrolebinding list-nodes-alice --clusterrole=list-nodes --user=alice@contoso.example",
         ],
     );
@@ -137,7 +148,7 @@ fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
         bindable: Some(cluster_role("edit")),
         ..explanation("delete", "pods", "dev")
     };
-    let text = Explained { explanation: explanation.clone(), who: &who() }.text();
+    let text = Explained { place: PLACE, explanation: explanation.clone(), who: &who() }.text();
     assert!(
         text.contains(
             "\nThe cluster does not see that you are in that group, so the binding does not count.\n\nA token carries 200"
@@ -145,10 +156,10 @@ fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
         "{text}"
     );
     let seen = Who { unseen: BTreeSet::new(), ..who() };
-    let text = Explained { explanation: explanation.clone(), who: &seen }.text();
+    let text = Explained { place: PLACE, explanation: explanation.clone(), who: &seen }.text();
     assert!(text.contains("\nThe API server decides otherwise") && !text.contains("200"), "{text}");
     let of_few = Who { overage: false, ..who() };
-    let text = Explained { explanation, who: &of_few }.text();
+    let text = Explained { explanation, place: PLACE, who: &of_few }.text();
     assert!(text.contains("which claim of the token") && !text.contains("200"), "{text}");
 }
 
@@ -159,7 +170,7 @@ fn where_groups_are_not_all_known_it_is_not_claimed_that_others_are_not_theirs()
         ..explanation("delete", "pods", "dev")
     };
     let who = Who { may_be_in_others: true, ..who() };
-    let text = Explained { explanation, who: &who }.text();
+    let text = Explained { explanation, place: PLACE, who: &who }.text();
     assert!(text.contains("you may be in one of these") && !text.contains("Ask to be put into"), "{text}");
 }
 
@@ -171,7 +182,7 @@ fn names_that_are_the_tokens_are_called_that() {
     let allowed = Explanation { decision: decided(true, false, ""), ..explanation("list", "pods", "dev") };
     assert_says(allowed, &who, &["You may list pods in namespace dev.", "What allows it cannot be told.", names]);
     let refused = explanation("list", "pods", "dev");
-    let text = Explained { explanation: refused, who: &who }.text();
+    let text = Explained { place: PLACE, explanation: refused, who: &who }.text();
     let said = "No binding gives it to alice@contoso.example, or to a group that the token tells of.";
     assert!(text.contains(&format!("\n{said}\n{names}\n\n")), "{text}");
 }
@@ -185,13 +196,13 @@ fn what_a_command_of_kubectl_needs_is_told() {
     ] {
         for decision in [decided(false, false, ""), decided(true, false, "")] {
             let explanation = Explanation { decision, ..explanation(verb, resource, "dev") };
-            let text = Explained { explanation, who: &who() }.text();
+            let text = Explained { explanation, place: PLACE, who: &who() }.text();
             let said = format!("What kubectl {verb} needs: kubectl login whoami --explain {asked}");
             assert_eq!(text.lines().last(), Some(said.as_str()), "{text}");
         }
     }
     for (verb, resource) in [("describe", "*"), ("frobnicate", "pods")] {
-        let text = Explained { explanation: explanation(verb, resource, "dev"), who: &who() }.text();
+        let text = Explained { place: PLACE, explanation: explanation(verb, resource, "dev"), who: &who() }.text();
         assert!(text.contains("no verb") && !text.contains("What kubectl"), "{text}");
     }
 }
@@ -206,8 +217,8 @@ fn azure_is_recognised_by_its_own_words() {
         &[
             "You may not list pods in namespace dev.",
             "Azure RBAC decides it here, and none of your role assignments allows it.",
-            "Ask whoever runs the cluster for a role assignment, such as Azure Kubernetes Service RBAC Reader. It counts within five minutes.",
-            "Whoever runs the cluster would type: az role assignment create --role 'Azure Kubernetes Service RBAC Reader' --assignee alice@contoso.example --scope CLUSTER_RESOURCE_ID/namespaces/dev",
+            "Ask a cluster administrator for a role assignment, such as Azure Kubernetes Service RBAC Reader. It counts within five minutes.",
+            "A cluster administrator would type: az role assignment create --role 'Azure Kubernetes Service RBAC Reader' --assignee alice@contoso.example --scope CLUSTER_RESOURCE_ID/namespaces/dev",
         ],
     );
     let allowed = "Access allowed by Azure RBAC Role Assignment 12ab of Role \
@@ -221,7 +232,8 @@ fn azure_is_recognised_by_its_own_words() {
         ],
     );
     let no_opinion = "Azure does not have opinion for this user.";
-    let text = Explained { explanation: explanation_of(decided(false, false, no_opinion)), who: &who() }.text();
+    let text =
+        Explained { place: PLACE, explanation: explanation_of(decided(false, false, no_opinion)), who: &who() }.text();
     assert!(text.contains("No binding gives it to you.") && !text.contains("Azure"), "{text}");
 }
 
@@ -249,13 +261,52 @@ fn whatever_else_decides_is_quoted() {
         (decided(true, false, ""), "No RBAC binding of yours allows it, so something else in the cluster does."),
         (decided(false, true, "policy"), "An authorizer of the cluster refuses it: policy"),
     ] {
-        let text = Explained { explanation: with(decision), who: &who() }.text();
+        let text = Explained { place: PLACE, explanation: with(decision), who: &who() }.text();
         assert!(text.lines().any(|line| line == said), "{text}");
     }
     let unsure = Explanation { is_known: false, ..explanation("lst", "foos", "dev") };
-    let text = Explained { explanation: unsure, who: &who() }.text();
+    let text = Explained { place: PLACE, explanation: unsure, who: &who() }.text();
     assert!(text.contains("no resource type \"foos\"") && text.contains("no verb \"lst\""), "{text}");
     assert!(!text.contains("create role"), "kubectl makes no role for a type that is not there: {text}");
+}
+
+#[test]
+fn rule_with_names_is_shown_as_a_near_miss() {
+    let near = |verb: &str| Explanation {
+        near: vec![NearMiss {
+            grant: Grant { rule: format!("{verb} on pods named web"), ..grant("b", "dev", "r", &[("Group", "1f2e")]) },
+            resource_names: vec!["web".to_owned()],
+        }],
+        ..explanation(verb, "pods", "dev")
+    };
+    let given = |verb: &str| {
+        format!(
+            "RoleBinding b gives ClusterRole r to the group developers (1f2e), which you are in, for objects of certain names only. Its rule: {verb} on pods named web."
+        )
+    };
+    for (verb, second) in [
+        (
+            "get",
+            "A request for all of them names no object. For one of them: kubectl login whoami --explain get pods/web -n dev",
+        ),
+        ("create", "A create request names no object, so a rule with names never allows it."),
+    ] {
+        let text = Explained { explanation: near(verb), place: PLACE, who: &who() }.text();
+        assert!(text.contains(&format!("\n{}\n{second}\n", given(verb))), "{text}");
+    }
+}
+
+#[test]
+fn admission_is_mentioned_where_it_can_refuse() {
+    let says = |verb: &str, subresource: &str, allowed: bool| {
+        let mut explanation = Explanation { decision: decided(allowed, false, ""), ..explanation(verb, "pods", "dev") };
+        if let Target::Resource(resource) = &mut explanation.access.target {
+            resource.subresource = subresource.to_owned();
+        }
+        Explained { explanation, place: PLACE, who: &who() }.text().contains("Admission")
+    };
+    assert!(says("create", "", true) && says("*", "", true) && says("get", "exec", true));
+    assert!(!says("list", "", true) && !says("get", "log", true) && !says("create", "", false));
 }
 
 #[test]
@@ -265,7 +316,7 @@ fn the_record_has_all_of_it() {
         unread: vec![Unread { what: "ClusterRoleBindings".into(), why: Failure::Forbidden("no".into()) }],
         ..explanation("list", "pods", "dev")
     };
-    let record = serde_json::to_value(Explained { explanation, who: &who() }.record()).expect("JSON");
+    let record = serde_json::to_value(Explained { explanation, place: PLACE, who: &who() }.record()).expect("JSON");
     let grant = serde_json::json!({
         "binding": { "kind": "RoleBinding", "name": "b", "namespace": "dev" },
         "role": { "kind": "ClusterRole", "name": "admin" },

@@ -1,8 +1,9 @@
-//! Verbs: what Kubernetes calls what can be done. kubectl's commands are often taken for verbs, and few are.
+//! Verbs: what Kubernetes calls what can be done. Commands of kubectl and methods of HTTP are often taken for verbs, and few are.
 
 use kubectl_login::kube::review::{Access, Resource, Target};
+use kubectl_login::text::{printable, shell_word};
 
-/// What Kubernetes knows. Others mean nothing to it, though a cluster's own API may use some.
+/// Verbs for objects. Others mean nothing to Kubernetes, though a cluster's own API may use some.
 const VERBS: &[&str] = &[
     "*",
     "approve",
@@ -16,11 +17,20 @@ const VERBS: &[&str] = &[
     "impersonate",
     "list",
     "patch",
+    "proxy",
     "sign",
     "update",
     "use",
     "watch",
 ];
+/// Verbs for paths: the methods of HTTP in lower case
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb>).
+const PATH_VERBS: &[&str] = &["*", "delete", "get", "head", "options", "patch", "post", "put"];
+/// Methods of HTTP, and the verbs that they become for objects.
+const METHODS: &[(&str, &str)] = &[("head", "get"), ("post", "create"), ("put", "update")];
+/// Verbs for objects, and the methods that reach a path in the same way.
+const FOR_PATHS: &[(&str, &str)] =
+    &[("create", "post"), ("deletecollection", "delete"), ("list", "get"), ("update", "put"), ("watch", "get")];
 
 /// Commands of kubectl and what has to be allowed for them; `{}` is what they are used on.
 const COMMANDS: &[(&str, &str)] = &[
@@ -49,15 +59,62 @@ const COMMANDS: &[(&str, &str)] = &[
     ("uncordon", "patch nodes"),
 ];
 
-pub(super) fn is_known(verb: &str) -> bool {
-    VERBS.contains(&verb)
+/// Whether Kubernetes has this verb for what it is used on.
+pub(super) fn is_known(access: &Access) -> bool {
+    let known = if matches!(access.target, Target::Path(_)) { PATH_VERBS } else { VERBS };
+    known.contains(&access.verb.as_str())
 }
 
-/// Verb and resource that have to be allowed for a command of kubectl, where one was taken for a verb.
-pub(super) fn meant(access: &Access) -> Option<String> {
-    let Target::Resource(Resource { group, resource, subresource, .. }) = &access.target else { return None };
-    let (_, meant) = COMMANDS.iter().find(|(command, _)| *command == access.verb)?;
-    let is_plain = subresource.is_empty() && resource != "*";
-    let on = if group.is_empty() { resource.clone() } else { format!("{resource}.{group}") };
-    (is_plain || !meant.contains("{}")).then(|| meant.replace("{}", &on))
+/// What Kubernetes itself lacks in `access`, in a sentence.
+pub(super) fn unknown(access: &Access) -> String {
+    let verb = printable(&access.verb, 60);
+    match access.target {
+        Target::Path(_) => {
+            format!("Kubernetes has no verb {verb:?} for paths: they are {}.", PATH_VERBS[1..].join(", "))
+        }
+        Target::Resource(_) => format!("Kubernetes itself has no verb {verb:?}."),
+    }
+}
+
+/// What was meant where Kubernetes lacks the verb: a sentence that ends in the question to ask instead.
+pub(super) fn meant(access: &Access, place: &str) -> Option<String> {
+    let verb = access.verb.to_lowercase();
+    let of = |table: &[(&str, &'static str)]| table.iter().find(|(from, _)| *from == verb).map(|(_, to)| *to);
+    let ask = |question: &str| format!("kubectl login whoami --explain {question}{place}");
+    let calls = |verb: &str, on: &str| format!("Kubernetes calls that {verb}: {}", ask(&format!("{verb} {on}")));
+    if is_known(access) {
+        return None;
+    }
+    match &access.target {
+        Target::Path(path) => {
+            let known = PATH_VERBS.iter().copied().find(|known| *known == verb).or_else(|| of(FOR_PATHS))?;
+            Some(calls(known, &shell_word(path)))
+        }
+        Target::Resource(resource) => {
+            if let Some(known) = VERBS.iter().copied().find(|known| *known == verb).or_else(|| of(METHODS)) {
+                return Some(calls(known, &shell_word(&typed(resource))));
+            }
+            let meant = of(COMMANDS)?;
+            let is_plain = resource.subresource.is_empty() && resource.resource != "*";
+            let on = typed(&Resource { name: String::new(), ..resource.clone() });
+            let question = printable(&meant.replace("{}", &on), 200);
+            (is_plain || !meant.contains("{}")).then(|| format!("What kubectl {verb} needs: {}", ask(&question)))
+        }
+    }
+}
+
+/// The words that ask for the verb of `access` on `resource`, in its namespace.
+pub(super) fn question(access: &Access, resource: &Resource) -> String {
+    let place = match resource.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" -n {}", shell_word(namespace)),
+    };
+    format!("{} {}{place}", shell_word(&access.verb), shell_word(&typed(resource)))
+}
+
+/// A resource as it is typed behind a verb.
+fn typed(Resource { group, resource, subresource, name, .. }: &Resource) -> String {
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    let parts = [format!("{resource}{group}"), name.clone(), subresource.clone()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
