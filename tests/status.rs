@@ -244,7 +244,7 @@ fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
     let with_pipe = entra(&world, &["--certificate-authority", text(&pipe), "--prompt", "always"]);
     home.contexts(&[("plain", entra(&world, &[])), ("pipe", with_pipe.clone())]);
-    home.run(&with_pipe).assert_failed(1, &["ca.pem cannot be read: it is no file", "\nNext: "]);
+    home.run(&with_pipe).assert_failed(1, &["ca.pem cannot be read: it is not a regular file", "\nNext: "]);
     home.run(&entra(&world, &ASK)).token();
     assert_eq!(each(&status(&world, &home, &[]), "contexts"), [json!(["plain"])]);
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Asked, Http, Repeat, Trouble, bearer, origin};
 use crate::secret::Secret;
@@ -34,8 +35,8 @@ const PAGE: usize = 999;
 const NAMES: usize = 1000;
 /// Pages that bring nothing new, in a row. A few are possible: roles stand among the groups.
 const BARREN: usize = 20;
-/// Nobody is in more groups than this, whatever an answer says.
-const MOST_GROUPS: usize = 500_000;
+/// The memory that the answers of one look-up may take up, in bytes: 150,000 groups fit in.
+const MEMORY: usize = 96 * 1024 * 1024;
 /// Why an answer is not to be taken for all there is.
 const NO_GROUP: &str = "some of them are named by nothing that could be a group's id";
 /// The longest id or name that is taken, in bytes.
@@ -77,6 +78,7 @@ pub struct Graph<'a> {
     deadline: Instant,
     /// For one call, the waits that Graph asks for included.
     call_limit: Duration,
+    memory: Budget,
     /// Told how many groups there are so far: none when Graph has just been asked.
     on_progress: &'a dyn Fn(usize),
 }
@@ -147,7 +149,8 @@ impl<'a> Graph<'a> {
     ) -> Result<Graph<'a>> {
         let accept = (ACCEPT, HeaderValue::from_static("application/json"));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(token)?), accept]);
-        Ok(Graph { http, base, headers, token, deadline: Instant::now() + limit, call_limit, on_progress })
+        let (deadline, memory) = (Instant::now() + limit, Budget::new(MEMORY));
+        Ok(Graph { http, base, headers, token, deadline, call_limit, memory, on_progress })
     }
 
     /// All groups, those by way of other groups included.
@@ -161,7 +164,7 @@ impl<'a> Graph<'a> {
         (self.on_progress)(0);
         // People's own: security groups would do for a cluster, but only users may be asked about those alone.
         let body = json!({ "securityEnabledOnly": false });
-        match self.post::<Ids>(&at("getMemberGroups"), &body).await? {
+        match self.post::<Ids>(&at("getMemberGroups"), &body, &self.memory).await? {
             Ok(ids) => {
                 let (some, others): (Vec<String>, Vec<String>) = ids.value.into_iter().partition(|id| is_sensible(id));
                 let groups = listed(some.into_iter().map(|id| (id, None)).collect());
@@ -186,7 +189,9 @@ impl<'a> Graph<'a> {
         let mut nameless: Vec<&mut Group> = groups.iter_mut().filter(|group| group.name.is_none()).collect();
         for some in nameless.chunks_mut(NAMES) {
             let ids: Vec<&str> = some.iter().map(|group| group.id.as_str()).collect();
-            let page: Page = self.post(&at, &json!({ "ids": ids, "types": ["group"] })).await??;
+            // Of these only names are kept, of groups that are known.
+            let memory = Budget::new(MEMORY);
+            let page: Page = self.post(&at, &json!({ "ids": ids, "types": ["group"] }), &memory).await??;
             let mut names: BTreeMap<String, String> = page
                 .value
                 .into_iter()
@@ -232,7 +237,6 @@ impl<'a> Graph<'a> {
                 None => "it names a next page at another server, which is not asked",
                 Some(next) if seen.contains(next.as_str()) => "its pages lead back to where they began",
                 Some(_) if barren >= BARREN => "page after page brings nothing new",
-                Some(_) if groups.len() > MOST_GROUPS => "it names more groups than anybody can be in",
                 Some(next) => {
                     at = next;
                     continue;
@@ -263,29 +267,37 @@ impl<'a> Graph<'a> {
         &self,
         url: &Url,
         body: &serde_json::Value,
+        memory: &Budget,
     ) -> Result<Result<T, NoSuccess>, GraphError> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let sent = body.to_string().into_bytes();
         // Both calls only read, however they are spelled.
         let answer = self.http.post(url, headers, sent, self.left(), Repeat::Freely).await;
-        self.read(answer)
+        self.read(answer, memory)
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<Result<T, NoSuccess>, GraphError> {
         let answer = self.http.fetch(url, self.headers.clone(), self.left()).await;
-        self.read(answer)
+        self.read(answer, &self.memory)
     }
 
-    fn read<T: DeserializeOwned>(&self, answer: Result<Answer, Trouble>) -> Result<Result<T, NoSuccess>, GraphError> {
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<Answer, Trouble>,
+        memory: &Budget,
+    ) -> Result<Result<T, NoSuccess>, GraphError> {
         let answer = answer.map_err(|trouble| {
             GraphError::Failed(trouble.explain("read your groups", Asked::Service("Microsoft Graph")))
         })?;
         let body = self.token.hidden_in(answer.body);
         if answer.status == 200 {
-            return serde_json::from_slice(&body)
-                .map(Ok)
-                .map_err(|_| GraphError::Failed(self.no_graph("something that is no list of groups")));
+            return memory.parse(&body).map(Ok).map_err(|error| {
+                GraphError::Failed(self.no_graph(match error {
+                    ParseError::TooLarge => "more groups than a user can be in",
+                    ParseError::Malformed => "something that is no list of groups",
+                }))
+            });
         }
         Ok(Err(match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => refusal.error.explained(answer.status),

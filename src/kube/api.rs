@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
 use crate::http::{self, Answer, Asked, Cause, Http, Link, Repeat, Trouble};
 use crate::kube::api_credentials::ApiCredentials;
@@ -26,7 +27,11 @@ use crate::secret::Secret;
 use crate::text::printable;
 
 /// The most that is read of an answer, in bytes. A page of large roles is far below it.
-const ANSWER_CAP: usize = 32 * 1024 * 1024;
+const ANSWER_CAP: usize = 16 * 1024 * 1024;
+/// The memory that all objects may take up that are read from one server, in bytes: tens of thousands of bindings fit in.
+const MEMORY: usize = 128 * 1024 * 1024;
+/// The same for a review: 300,000 groups fit in.
+const REVIEW_MEMORY: usize = 32 * 1024 * 1024;
 /// Objects in one page of a list, as kubectl has it.
 const PAGE: &str = "500";
 /// Objects that are read of a list, more than a cluster has of bindings or of roles, and the pages that these may come in.
@@ -46,6 +51,8 @@ pub struct Api {
     /// What is not to be shown, should the server repeat it.
     credentials: ApiCredentials,
     limit: Duration,
+    /// For the objects of this server together.
+    memory: Budget,
 }
 
 /// Why there is nothing to be had from an API server. What a server said is fit to be shown.
@@ -70,6 +77,8 @@ pub enum Failure {
     NotKubernetes,
     /// A list that goes round in circles, or on and on: what was read of it is not all.
     Endless,
+    /// What the server answers takes up more memory than it may.
+    TooLarge,
 }
 
 impl fmt::Display for Failure {
@@ -84,6 +93,7 @@ impl fmt::Display for Failure {
             Self::Other { status, message } => write!(f, "the API server answers HTTP {status}: {message}"),
             Self::NotKubernetes => f.write_str("what answers is no Kubernetes API server"),
             Self::Endless => f.write_str("the API server's list does not end"),
+            Self::TooLarge => f.write_str("the API server's answers are too large"),
         }
     }
 }
@@ -155,7 +165,8 @@ impl Api {
         let (base, host) = link.requested();
         let mut headers = credentials.headers()?;
         headers.extend(host.map(|host| (HOST, host)));
-        Ok(Api { http, base, server: http::origin(&url), headers, credentials: credentials.clone(), limit })
+        let (server, credentials, memory) = (http::origin(&url), credentials.clone(), Budget::new(MEMORY));
+        Ok(Api { http, base, server, headers, credentials, limit, memory })
     }
 
     /// Scheme, host and port of the server, for messages.
@@ -204,7 +215,7 @@ impl Api {
     /// # Errors
     /// [`Failure`]
     pub async fn get_as<T: DeserializeOwned>(&self, segments: &[&str], accept: &'static str) -> Result<T, Failure> {
-        parsed(&self.fetch(&self.at(segments), accept).await?)
+        parsed(&self.fetch(&self.at(segments), accept).await?, &self.memory)
     }
 
     /// All objects of the list at the path of these `segments`, page by page.
@@ -224,10 +235,11 @@ impl Api {
             let page: Page<T> = match self.fetch(&url, "application/json").await {
                 // The rest of the list has expired while it was read: all of it at once then, as client-go does.
                 Err(Failure::Other { status: 410, .. }) if !token.is_empty() => {
-                    let whole: Page<T> = parsed(&self.fetch(&self.at(segments), "application/json").await?)?;
+                    let whole = self.fetch(&self.at(segments), "application/json").await?;
+                    let whole: Page<T> = parsed(&whole, &self.memory)?;
                     return Ok(whole.items);
                 }
-                answer => parsed(&answer?)?,
+                answer => parsed(&answer?, &self.memory)?,
             };
             found.extend(page.items);
             token = page.metadata.next;
@@ -252,7 +264,7 @@ impl Api {
         // What is asked here is serialized from types of this program, which cannot fail.
         let body = serde_json::to_vec(body).unwrap_or_default();
         let answer = self.http.post(&self.at(segments), headers, body, self.limit, Repeat::Freely).await;
-        parsed(&self.read(answer)?)
+        parsed(&self.read(answer)?, &Budget::new(REVIEW_MEMORY))
     }
 
     /// What is seen of the server from outside, whoever asks. One that wants to know who that is, is there all the same.
@@ -266,7 +278,7 @@ impl Api {
             return Err(Failure::NotKubernetes);
         }
         let version = match self.read(answer) {
-            Ok(body) => Some(printable(&parsed::<Version>(&body)?.git_version, 60)),
+            Ok(body) => Some(printable(&parsed::<Version>(&body, &self.memory)?.git_version, 60)),
             Err(Failure::Unauthorized | Failure::Forbidden(_) | Failure::NotFound) => None,
             Err(failure) => return Err(failure),
         };
@@ -293,6 +305,10 @@ impl Api {
                 "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
             ),
             Failure::Endless => (format!("the list of {server} does not end"), "Ask whoever runs the cluster."),
+            Failure::TooLarge => (
+                format!("the answers of {server} are too large"),
+                "Check the kubeconfig cluster's server: what answers may not be a Kubernetes API server.",
+            ),
         };
         Error::failed(format!("cannot {what}: {cause}"), next)
     }
@@ -371,8 +387,11 @@ fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|_| Failure::NotKubernetes)
+fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, Failure> {
+    memory.parse(body).map_err(|error| match error {
+        ParseError::TooLarge => Failure::TooLarge,
+        ParseError::Malformed => Failure::NotKubernetes,
+    })
 }
 
 #[derive(Deserialize)]
@@ -478,7 +497,7 @@ mod tests {
     #[test]
     fn an_empty_list_is_one() {
         for text in ["{}", r#"{"items":null,"metadata":null}"#, r#"{"items":[],"metadata":{"continue":null}}"#] {
-            let page: Page<String> = parsed(text.as_bytes()).expect(text);
+            let page: Page<String> = serde_json::from_str(text).expect(text);
             assert!(page.items.is_empty() && page.metadata.next.is_empty());
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{self, Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,9 +13,13 @@ use zeroize::Zeroizing;
 
 use super::credentials::RawUser;
 use super::{Cluster, Context, Exec, KubeconfigError, User};
+use crate::paths;
 
 /// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+/// How long a pipe may stay silent, in seconds.
+#[cfg(unix)]
+const PIPE_WAIT: i64 = 5;
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -150,18 +154,44 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
     path::absolute(&joined).unwrap_or(joined)
 }
 
-/// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`).
+/// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`), as long as something comes out of them.
 pub(super) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, KubeconfigError> {
     let unreadable = |reason| KubeconfigError::Unreadable { file: file.to_owned(), reason };
-    let opened = File::open(file).map_err(unreadable)?;
+    let opened = paths::open_named(file).map_err(unreadable)?;
+    let metadata = opened.metadata().map_err(unreadable)?;
     // Room for all of it at once, as far as the system tells: a growing buffer leaves copies of secrets behind.
-    let expected = opened.metadata().map_or(0, |metadata| metadata.len()).min(SIZE_LIMIT) + 2;
+    let expected = metadata.len().min(SIZE_LIMIT) + 2;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0)));
-    opened.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if !metadata.is_file() {
+        wait_until_readable(&opened).map_err(unreadable)?;
+    }
+    let mut rest = (&opened).take(SIZE_LIMIT + 1);
+    while let Err(error) = rest.read_to_end(&mut bytes) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => wait_until_readable(&opened).map_err(unreadable)?,
+            _ => return Err(unreadable(error)),
+        }
+    }
     if bytes.len() as u64 > SIZE_LIMIT {
         return Err(KubeconfigError::TooLarge { file: file.to_owned() });
     }
     Ok(bytes)
+}
+
+/// Waits until the writer of a pipe has written something or left.
+#[cfg(unix)]
+fn wait_until_readable(pipe: &File) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let limit = Timespec { tv_sec: PIPE_WAIT, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&limit))? {
+        0 => Err(io::Error::new(io::ErrorKind::TimedOut, format!("nothing came out of it for {PIPE_WAIT} seconds"))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn wait_until_readable(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// The first document of a file. An empty one has no entries, and of a repeated key the last counts, as for kubectl.

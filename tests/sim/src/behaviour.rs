@@ -206,6 +206,8 @@ behaviours! {
     GraphPagesRepeat "graph_pages_repeat" "Every page of groups is the first one, and goes on with a new token.",
     GraphEmptyPages "graph_empty_pages" "Every page of groups is empty, and goes on with a new token.",
     GraphOversizedPage "graph_oversized_page" "A page of groups has more than 9 MiB.",
+    GraphDensePages "graph_dense_pages"
+        "Graph answers with 7 MiB of tiny groups, and a page of them goes on with a new token.",
     GraphControlCharacters "graph_control_characters" "Terminal escapes in the display names of groups.",
     GraphOnePageFails "graph_one_page_fails" "The third page of groups is answered 500.",
 
@@ -230,6 +232,9 @@ behaviours! {
     KubeForbidsRbac "kube_forbids_rbac" "The Kubernetes API shows nobody its roles and bindings: 403.",
     KubeForbidsClusterRbac "kube_forbids_cluster_rbac"
         "The Kubernetes API shows roles and bindings one namespace at a time only, and 403 else.",
+    KubeDenseLists "kube_dense_lists"
+        "Lists of roles and bindings are pages of 15 MiB of empty objects, each with a token for the next.",
+    KubeDenseReview "kube_dense_review" "A SelfSubjectReview names 15 MiB of groups of one letter.",
     KubeAzureRbac "kube_azure_rbac" "Azure allows every access, whatever the roles and bindings say.",
     KubeAzureDenies "kube_azure_denies" "Azure denies every access, whatever the roles and bindings say.",
 }

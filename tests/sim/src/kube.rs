@@ -198,7 +198,11 @@ fn review(state: &State, claims: &Value) -> Answer {
         "kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
         "metadata": { "creationTimestamp": calendar::rfc3339(state.now()) }, "status": { "userInfo": user },
     });
-    let groups = format!("\"groups\":{}", list(&group_names(state, claims)));
+    let names = match state.on(Behaviour::KubeDenseReview) {
+        true => format!("[{}]", trouble::dense("\"a\"", 15)),
+        false => list(&group_names(state, claims)),
+    };
+    let groups = format!("\"groups\":{names}");
     Answer::json(201, &Value::Null).with_body(&body.to_string().replacen("\"groups\":null", &groups, 1))
 }
 

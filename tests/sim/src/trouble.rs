@@ -217,6 +217,11 @@ pub(crate) fn escapes(text: &str) -> String {
     format!("\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m{text}\r\n\u{1b}[1Aforged\u{202e}line")
 }
 
+/// So many MiB of one JSON value, with commas in between.
+pub(crate) fn dense(value: &str, mib: usize) -> String {
+    vec![value; (mib << 20) / (value.len() + 1)].join(",")
+}
+
 /// Spells the verification URI of a device answer as the behaviours want it.
 pub(crate) fn respell_verification(state: &State, body: &mut Map<String, Value>) {
     if state.on(Behaviour::HostileVerificationUri) {
