@@ -7,7 +7,7 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
-use kubectl_login::session::identity::Identity;
+use kubectl_login::session::identity::{self, Identity};
 use kubectl_login::session::{How, Obtained};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
@@ -116,8 +116,7 @@ impl SignIn<'_> {
             person: self.person,
             wish,
             command: entry::sign_in_command(self.entry),
-            // Addresses on this machine are many clusters'; how they are trusted tells them apart.
-            cluster_key: format!("{:?}", self.entry.api_server),
+            cluster_key: identity::cluster(&self.entry.api_server, &self.profile.network),
             cluster,
             on_progress,
         }

@@ -44,7 +44,7 @@ pub struct LookUp<'a> {
     pub wish: Wish,
     /// What somebody types to sign in.
     pub command: String,
-    /// What tells the cluster that is asked from every other: how it is reached.
+    /// What tells the cluster that is asked from every other: see [`super::identity::cluster`].
     pub cluster_key: String,
     /// What the cluster makes of the token: the groups it sees; `None` where it does not say. Asked only where it is needed.
     /// Fails where somebody ended it.

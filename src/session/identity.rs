@@ -4,9 +4,13 @@
 //! the server would issue is part of the token's. Each part is written with its length, so no two lists of parts can
 //! look alike.
 
+use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use crate::entra::cloud;
+use crate::http::environment_proxy;
+use crate::kube::kubeconfig::Cluster;
 use crate::paths;
 use crate::profile::{Network, Profile, Provider, TokenKind};
 use crate::secret::Secret;
@@ -102,6 +106,30 @@ pub fn issuer_document(issuer: &str, network: &Network, what: &str) -> String {
     parts.finish()
 }
 
+/// What tells a cluster from every other: its address, whom a connection to it trusts, the name on its certificate, and the
+/// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443.
+pub fn cluster(cluster: &Cluster, network: &Network) -> String {
+    let mut parts = Parts::new("kubectl-login cluster v1");
+    let server = cluster.server.as_deref().unwrap_or_default();
+    let url = Url::parse(server).ok();
+    parts.add(url.as_ref().map_or(server, Url::as_str));
+    // The same authority, wherever it stands.
+    let authority = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
+        (Some(data), _) => {
+            let data: String = data.split_ascii_whitespace().collect();
+            base64::engine::general_purpose::STANDARD.decode(&data).unwrap_or(data.into_bytes())
+        }
+        (None, Some(file)) => paths::read_named(file).unwrap_or_default(),
+        (None, None) => Vec::new(),
+    };
+    parts.add(&hex(&Sha256::digest(authority.trim_ascii())));
+    parts.add(if cluster.insecure_skip_tls_verify { "unchecked" } else { "checked" });
+    parts.add(cluster.tls_server_name.as_deref().unwrap_or_default());
+    let from_environment = || url.as_ref().and_then(|url| environment_proxy(network, url));
+    parts.add(cluster.proxy_url.as_deref().or_else(from_environment).unwrap_or_default());
+    parts.finish()
+}
+
 /// Whom a connection trusts: the system alone, certificate authorities besides (by their content), or anybody. A refresh
 /// token obtained under one of these is not sent under another.
 fn trust(network: &Network) -> String {
@@ -147,7 +175,6 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::profile::{Authorization, Browser, Credentials, GroupsLookUp, Method, Pkce, Storage};
-    use url::Url;
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
         Profile {
@@ -237,5 +264,31 @@ mod tests {
         assert_eq!(Identity::of(&one), Identity::of(&two));
         assert_ne!(Identity::of(&one).token, Identity::of(&oidc(&["email"])).token);
         assert_eq!(Identity::of(&one).session, Identity::of(&oidc(&["email"])).session);
+    }
+
+    #[test]
+    fn cluster_identity_differs_in_everything_that_leads_to_another_cluster() {
+        let base = Cluster { server: Some("https://127.0.0.1:6443".to_owned()), ..Cluster::default() };
+        let with = |change: fn(&mut Cluster)| {
+            let mut changed = base.clone();
+            change(&mut changed);
+            cluster(&changed, &Network::default())
+        };
+        let different = [
+            with(|_| {}),
+            with(|cluster| cluster.server = Some("https://localhost:6443".to_owned())),
+            with(|cluster| cluster.certificate_authority_data = Some("YQ==".to_owned())),
+            with(|cluster| cluster.certificate_authority_data = Some("Yg==".to_owned())),
+            with(|cluster| cluster.tls_server_name = Some("a".to_owned())),
+            with(|cluster| cluster.proxy_url = Some("http://a:1".to_owned())),
+            with(|cluster| cluster.proxy_url = Some("http://a:2".to_owned())),
+            with(|cluster| cluster.insecure_skip_tls_verify = true),
+        ];
+        for (at, one) in different.iter().enumerate() {
+            assert!(!different[at + 1..].contains(one), "{at}");
+        }
+        assert_eq!(with(|cluster| cluster.server = Some("https://127.0.0.1:6443/".to_owned())), different[0]);
+        let folded = with(|cluster| cluster.certificate_authority_data = Some("YQ\n==".to_owned()));
+        assert_eq!(folded, different[2]);
     }
 }

@@ -150,3 +150,33 @@ fn a_folder_that_cannot_be_written_to_costs_only_the_memory() {
     assert_all(&case.json(&[]), 201, "graph");
     assert_eq!(case.asked_graph().len(), 2);
 }
+
+/// Tunnels, kind and minikube: one address, by turns that of several clusters.
+#[test]
+fn groups_of_two_clusters_behind_one_address_are_kept_apart() {
+    let case = Case::entra(&[]).groups(201).signed_in();
+    let looked_up = |words: &str| {
+        case.world.reset_requests();
+        let run = case.whoami(&[]);
+        assert_eq!(run.code, Some(0), "{words}: {run}");
+        !case.world.refreshes().is_empty()
+    };
+    assert!(looked_up("at first") && !looked_up("from the cache"));
+    let pem = format!("# another cluster's\n{}", case.world.ca_pem());
+    let file = case.home.write("ca.pem", &pem);
+    case.edit_cluster(|cluster| {
+        cluster.as_object_mut().unwrap().remove("certificate-authority-data");
+        cluster["certificate-authority"] = file.to_str().unwrap().into();
+    });
+    assert!(looked_up("another certificate authority") && !looked_up("from the cache"));
+    case.home.write("ca.pem", &format!("# a third one's\n{}", case.world.ca_pem()));
+    assert!(looked_up("another one in the same file"));
+    case.edit_cluster(|cluster| cluster["tls-server-name"] = "localhost".into());
+    assert!(looked_up("another name on the certificate"));
+    case.edit_cluster(|cluster| {
+        let cluster = cluster.as_object_mut().unwrap();
+        cluster.remove("certificate-authority");
+        cluster.insert("insecure-skip-tls-verify".to_owned(), true.into());
+    });
+    assert!(looked_up("an unchecked certificate") && !looked_up("from the cache"));
+}
