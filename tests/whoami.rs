@@ -21,6 +21,8 @@ mod forms;
 mod graph;
 #[path = "whoami/issuers.rs"]
 mod issuers;
+#[path = "whoami/kubectl.rs"]
+mod kubectl;
 #[path = "whoami/memory.rs"]
 mod memory;
 #[path = "whoami/second_client.rs"]

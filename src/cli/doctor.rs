@@ -15,7 +15,6 @@ mod token;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::oauth::subject::Subject;
-use kubectl_login::profile::Network;
 use kubectl_login::runtime;
 use kubectl_login::session::Failed;
 use kubectl_login::session::identity::Identity;
@@ -80,7 +79,8 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         None => (Finding::since(SESSION), None),
     };
 
-    let network = profile.map_or_else(|| of_environment(environment), |profile| Ok(profile.network.clone()))?;
+    let network =
+        profile.map_or_else(|| profile::environment_network(environment), |profile| Ok(profile.network.clone()))?;
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
     let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
     let (server, clock) = (answers.server(entry), answers.clock());
@@ -130,10 +130,4 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         (CLUSTER, cluster),
         (IDENTITY, cluster::identity(review, subject.as_ref())),
     ])
-}
-
-/// The network as the environment alone describes it: for an API server whose user's arguments make no sense.
-fn of_environment(environment: &Environment) -> Result<Network> {
-    let bare = super::parse_get_token(&["get-token".to_owned()]);
-    bare.map_or_else(|_| Ok(Network::default()), |(args, _)| profile::network(&args, environment))
 }

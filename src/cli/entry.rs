@@ -27,10 +27,15 @@ pub(super) fn settings_of(
     method: &MethodArgs,
     environment: &Environment,
 ) -> Result<(Entry, Settings, Environment)> {
-    let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(|error| explain(&error, args))?;
-    let entry = kubeconfig.entry(args.context(), args.user.as_deref()).map_err(|error| explain(&error, args))?;
+    let entry = entry_of(args, environment)?;
     let (settings, environment) = settings_in(&entry, method, environment)?;
     Ok((entry, settings, environment))
+}
+
+/// The kubeconfig entry that is meant.
+pub(super) fn entry_of(args: &EntryArgs, environment: &Environment) -> Result<Entry> {
+    let kubeconfig = load(args.kubeconfig.as_deref(), environment).map_err(|error| explain(&error, args))?;
+    kubeconfig.entry(args.context(), args.user.as_deref()).map_err(|error| explain(&error, args))
 }
 
 /// Why there is no entry for what was named.

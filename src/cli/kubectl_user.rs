@@ -2,6 +2,7 @@
 //! plugin, and what it sends to the API server.
 
 use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::api::Failure;
 use kubectl_login::kube::api_credentials::ApiCredentials;
 use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Key};
 use kubectl_login::secret::Secret;
@@ -62,6 +63,40 @@ pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Optio
         _ => true,
     };
     is_known.then(|| ApiCredentials::of_user(&entry.credentials, token)).transpose()
+}
+
+/// What kubectl sends, for `… by …`.
+pub(super) fn sent(entry: &Entry) -> &'static str {
+    match entry.credentials.kind() {
+        CredentialKind::Certificate => "the client certificate",
+        CredentialKind::Password => "the user name and password",
+        _ if sends_plugins_token(entry) => "the token",
+        _ => "the kubeconfig's token",
+    }
+}
+
+/// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
+pub(super) fn refusal(entry: &Entry, failure: &Failure) -> Option<Error> {
+    const NEW_ONE: &str = "Ask whoever runs the cluster for a new kubeconfig";
+    let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
+        (Failure::Unauthorized, CredentialKind::Certificate, _) => format!(
+            "{NEW_ONE}: the certificate may have expired, or been replaced.\n\
+             AKS accepts none while local accounts are disabled. To sign in with Entra ID there: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"
+        ),
+        (Failure::Unauthorized, ..) if sends_plugins_token(entry) => return None,
+        (Failure::Unauthorized, ..) => format!("{NEW_ONE}."),
+        (Failure::Forbidden(said), _, Some(other)) => {
+            return Some(Error::failed(
+                format!("the cluster does not let kubectl act as {:?}: {said}", printable(other, 100)),
+                format!(
+                    "{} Or ask whoever runs the cluster to allow it.",
+                    delete(entry, &entry.credentials.impersonating())
+                ),
+            ));
+        }
+        _ => return None,
+    };
+    Some(Error::failed(format!("the cluster does not accept {} (HTTP 401)", sent(entry)), next))
 }
 
 /// What kubectl signs in with, such as `a token (tokenFile, line 9)`.

@@ -330,6 +330,12 @@ fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
     Ok(given.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
 }
 
+/// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
+pub(super) fn environment_network(environment: &Environment) -> Result<Network> {
+    let bare = super::parse_get_token(&["get-token".to_owned()]);
+    bare.map_or_else(|_| Ok(Network::default()), |(args, _)| network(&args, environment))
+}
+
 /// How the issuer is reached; as far as the environment says it, everybody else too.
 pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
     let variable = |name: &str| environment.get(&name.to_ascii_lowercase()).or_else(|| environment.get(name));

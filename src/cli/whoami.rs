@@ -1,5 +1,6 @@
 //! `whoami`: who the token says you are, what the cluster makes of it, and every group.
 
+mod kubectl;
 pub(super) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::rbac::Holder;
 use kubectl_login::kube::review::Review;
 use kubectl_login::oauth::subject::Subject;
-use kubectl_login::profile::{Profile, Provider, Storage};
+use kubectl_login::profile::{Network, Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
 use kubectl_login::session::identity::Identity;
@@ -24,11 +25,12 @@ use kubectl_login::store::groups::{Group, Source};
 use kubectl_login::text::printable;
 use serde::Serialize;
 
+use self::kubectl::KubectlView;
 use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Place, Who};
 use super::membership::SignIn;
-use super::{entry, explain, membership, report};
+use super::{entry, explain, kubectl_user, membership, profile, report};
 use crate::ui::{Prompt, Terminal};
 
 /// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
@@ -50,6 +52,8 @@ struct WhoAmI<'a> {
     expires_at: DateTime<Utc>,
     groups: GroupsShown<'a>,
     cluster: Option<&'a ClusterView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kubectl: Option<&'a KubectlView>,
     /// Why something is allowed or not, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<explain::Record<'a>>,
@@ -72,15 +76,38 @@ struct GroupShown<'a> {
 }
 
 pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Failed> {
-    let (mut entry, mut settings, environment) = entry::settings_of(&args.entry, &MethodArgs::default(), typed_in)?;
+    let mut entry = entry::entry_of(&args.entry, typed_in)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
+    let overrides = kubectl_user::overrides(&entry);
+    let without_sign_in =
+        |network: &Network| match args.explain.is_empty() && !kubectl_user::sends_plugins_token(&entry) {
+            true => KubectlView::ask(&entry, network, None),
+            false => Ok(None),
+        };
+    let settings = entry::settings_in(&entry, &MethodArgs::default(), typed_in);
+    let (mut settings, environment) = match settings {
+        Ok(settings) => settings,
+        Err(error) => {
+            let view = without_sign_in(&profile::environment_network(typed_in)?)?;
+            return Ok(view.ok_or(error)?.print(args)?);
+        }
+    };
     let question = question(args, &entry)?;
     args.look_up.apply(&mut settings.profile);
     let profile = &settings.profile;
     let store = settings.store(&environment);
     let person = Terminal::new(Prompt::Never, profile, None, &environment);
-    let (obtained, facts) = signed_in(profile, &store, &environment, &person, &entry, args.refresh)?;
+    let signed_in = signed_in(profile, &store, &environment, &person, &entry, args.refresh);
+    overrides.iter().for_each(report::warn);
+    let (obtained, facts) = match signed_in {
+        Ok(signed_in) => signed_in,
+        // kubectl may need no token of this plugin.
+        Err(failed) if !failed.error.kind.is_an_end() => {
+            return Ok(without_sign_in(&profile.network)?.ok_or(failed)?.print(args)?);
+        }
+        Err(failed) => return Err(failed),
+    };
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
     let cluster = Cluster::new(&entry, profile, &obtained.token);
@@ -110,8 +137,17 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
         }
     };
 
+    let kubectl = match overrides.is_empty() {
+        true => Ok(None),
+        false => KubectlView::ask(&entry, &profile.network, Some(&obtained.token)),
+    };
+    let kubectl = kubectl.unwrap_or_else(|error| {
+        report::warn(&error);
+        None
+    });
     let wanted = args.groups || args.names || args.filter.is_some();
-    let answer = Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view };
+    let answer =
+        Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view, kubectl };
     match args.output {
         Printed::Json => {
             let explain = explained.as_ref().map(|explained| explained.record());
@@ -256,6 +292,8 @@ struct Answer<'a> {
     obtained: &'a Obtained,
     known: &'a Known,
     cluster: Option<ClusterView<'a>>,
+    /// Whom kubectl would be, where that is not what the cluster makes of the token.
+    kubectl: Option<KubectlView>,
 }
 
 impl Answer<'_> {
@@ -293,6 +331,7 @@ impl Answer<'_> {
                 items: items.collect(),
             },
             cluster: self.cluster.as_ref(),
+            kubectl: self.kubectl.as_ref(),
             explain: None,
         }
     }

@@ -9,6 +9,7 @@ use kubectl_login::text::printable;
 use super::super::args::WhoamiArgs;
 use super::super::report;
 use super::Answer;
+use super::kubectl::KubectlView;
 use crate::ui::wrap::{self, wrapped};
 
 /// How wide the labels are, the blanks behind them included.
@@ -18,14 +19,12 @@ const SHOWN: usize = 8;
 
 /// Prints what is known, and the groups where they are wanted.
 pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
-    let width = wrap::columns(&std::io::stdout());
-    let line = |(label, fact): (&str, String)| wrapped(&format!("{label:LABEL$}{fact}\n"), LABEL, width);
-    let mut text: String = facts(answer).into_iter().map(line).collect();
+    let mut text: String = facts(answer).into_iter().map(|(label, fact)| line(label, fact)).collect();
     if wanted {
         let items = answer.items(args);
         if let Some(filter) = &args.filter {
             let (some, all) = (items.len(), answer.known.groups.items.len());
-            text += &line(("", format!("{some} of {all} have {:?} in them", printable(filter, 60))));
+            text += &line("", format!("{some} of {all} have {:?} in them", printable(filter, 60)));
         }
         if !items.is_empty() {
             text += "\n";
@@ -33,6 +32,11 @@ pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Res
         items.iter().for_each(|group| text += &group_line(group, args.names));
     }
     report::print(&text)
+}
+
+/// A fact beside its label, wrapped to the terminal.
+pub(super) fn line(label: &str, fact: String) -> String {
+    wrapped(&format!("{label:LABEL$}{fact}\n"), LABEL, wrap::columns(&std::io::stdout()))
 }
 
 /// A group on a line of its own: the id, which bindings name it by, and what people call it.
@@ -60,6 +64,7 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
         ("tenant roles", Some(some_of(&subject.tenant_roles)).filter(|roles| !roles.is_empty())),
         ("cluster", Some(cluster(answer))),
+        ("kubectl", answer.kubectl.as_ref().map(KubectlView::fact)),
     ];
     all.into_iter().filter_map(|(label, fact)| Some((label, fact?))).collect()
 }

@@ -1,0 +1,83 @@
+//! Whom kubectl would be, where that does not follow from this plugin's token: the kubeconfig user holds other credentials,
+//! or has kubectl act as another user.
+
+use std::time::Duration;
+
+use kubectl_login::error::Result;
+use kubectl_login::kube::api::Api;
+use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::kube::review::{Review, who_am_i};
+use kubectl_login::profile::Network;
+use kubectl_login::runtime;
+use kubectl_login::secret::Secret;
+use kubectl_login::text::printable;
+use serde::Serialize;
+
+use super::super::args::{Printed, WhoamiArgs};
+use super::super::{kubectl_user, report};
+use super::words;
+
+/// How long the API server may take.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// What the cluster takes kubectl for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KubectlView {
+    /// As bindings name it.
+    username: String,
+    /// All groups, those of Kubernetes' own included.
+    groups: Vec<String>,
+    /// What kubectl signs in with, and where that is in the kubeconfig.
+    credential: String,
+}
+
+/// The machine-readable form where kubectl does not use this plugin.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KubectlOnly<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    kubectl: &'a KubectlView,
+}
+
+impl KubectlView {
+    /// Asks the API server; `token` is the plugin's, where there is one.
+    ///
+    /// Errors: what kubectl sends is not known here or cannot be read; the API server does not say.
+    pub(super) fn ask(entry: &Entry, network: &Network, token: Option<&Secret>) -> Result<Option<KubectlView>> {
+        if let Some(reason) = kubectl_user::overrides(entry).into_iter().next().filter(|_| entry.exec.is_none()) {
+            return Err(reason);
+        }
+        let Some(credentials) = kubectl_user::credentials(entry, token)? else { return Ok(None) };
+        let api = Api::with_credentials(&entry.api_server, network, &credentials, LIMIT)?;
+        let said = runtime::run_until_interrupted(who_am_i(&api))?;
+        let Review { username, groups, .. } = said.map_err(|failure| {
+            let refusal = kubectl_user::refusal(entry, &failure);
+            refusal.unwrap_or_else(|| api.explain("ask the cluster who kubectl is", &failure))
+        })?;
+        Ok(Some(KubectlView { username, groups, credential: kubectl_user::described(entry) }))
+    }
+
+    /// The fact, for people.
+    pub(super) fn fact(&self) -> String {
+        let (user, by) = (printable(&self.username, 200), &self.credential);
+        let count = self.groups.len();
+        let groups = if count == 1 { "1 group".to_owned() } else { format!("{count} groups") };
+        format!("would be {user}, in {groups}, by {by}")
+    }
+
+    /// Prints this alone.
+    pub(super) fn print(&self, args: &WhoamiArgs) -> Result<()> {
+        match args.output {
+            Printed::Json => {
+                report::json(&KubectlOnly { api_version: "kubectl-login/v1", kind: "WhoAmI", kubectl: self })
+            }
+            Printed::Table => {
+                let groups: String = self.groups.iter().map(|group| printable(group, 200) + "\n").collect();
+                let listed = if args.groups { format!("\n{groups}") } else { String::new() };
+                report::print(&(words::line("kubectl", self.fact()) + &listed))
+            }
+        }
+    }
+}
