@@ -107,13 +107,15 @@ pub(super) enum Command {
                             kubectl login logout --account alice@contoso.example\n  \
                             kubectl login logout --all")]
     Logout(LogoutArgs),
-    /// Rewrite kubeconfig users to this plugin
+    /// Rewrite kubeconfig users to this plugin (not supported yet)
     #[command(hide = true)]
-    ConvertKubeconfig {
-        /// The flags it will have
-        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<String>,
-    },
+    ConvertKubeconfig(LaterArgs),
+    /// Set a kubeconfig up for an OpenID Connect issuer (not supported yet)
+    #[command(hide = true)]
+    Setup(LaterArgs),
+    /// List AKS clusters and get their credentials (not supported yet)
+    #[command(hide = true)]
+    Aks(LaterArgs),
     /// Print the script that completes this program in a shell
     Completion(CompletionArgs),
     /// Print the version
@@ -128,6 +130,14 @@ pub(super) enum Command {
     /// Forget everything in a folder and remove it, as int128/kubelogin's command of this name
     #[command(hide = true, args_override_self = true)]
     Clean(CleanArgs),
+}
+
+/// Whatever stands behind a command that is not there yet.
+#[derive(Args)]
+pub(super) struct LaterArgs {
+    /// The arguments it will have
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) words: Vec<String>,
 }
 
 /// Which kubeconfig entry is meant, with kubectl's own flag names.
@@ -145,6 +155,9 @@ pub(super) struct EntryArgs {
     /// User of the kubeconfig, instead of the context's
     #[arg(long, value_name = "NAME")]
     pub(super) user: Option<String>,
+    /// A command might have been meant by the word for the context: it stands where one can.
+    #[arg(skip)]
+    pub(super) may_be_command: bool,
 }
 
 impl EntryArgs {
@@ -153,9 +166,9 @@ impl EntryArgs {
         self.positional.as_deref().or(self.context.as_deref())
     }
 
-    /// Whether it was named without `--context`, where a command might have been meant.
-    pub(super) fn is_positional(&self) -> bool {
-        self.positional.is_some()
+    /// The context that was named where a command might have been meant.
+    pub(super) fn command_or_context(&self) -> Option<&str> {
+        self.positional.as_deref().filter(|_| self.may_be_command)
     }
 }
 

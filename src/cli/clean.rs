@@ -42,7 +42,7 @@ pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Resu
 
 /// int128/kubelogin's `clean`, in its words. A keyring that does not do its part is no error.
 pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
-    if args.cache_dir.is_none() && entry::has_context("clean", environment) {
+    if args.cache_dir.is_none() && entry::has_context("clean", None, environment) {
         return Err(Error::usage(
             "there is a context called \"clean\", and clean forgets every sign-in",
             "To sign in to it: kubectl login --context clean\nTo forget every sign-in: kubectl login logout --all",

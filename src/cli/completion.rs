@@ -25,7 +25,7 @@ use kubectl_login::text::printable;
 use url::Url;
 
 use super::args::{CompletionArgs, Shell};
-use super::{entry, profile, report};
+use super::{entry, not_yet, profile, report, words};
 
 /// `completion`.
 pub(super) fn run(args: &CompletionArgs) -> Result<()> {
@@ -97,7 +97,7 @@ impl<'a> Question<'a> {
         let Some(text) = word.to_str() else { return (Vec::new(), NOTHING) };
 
         let program = std::iter::once(OsString::from("kubectl-login"));
-        let mut line = super::command_first(program.chain(before.iter().cloned()).collect());
+        let mut line = words::command_first(program.chain(before.iter().cloned()).collect(), &grammar);
         let at = line.len();
         // A single dash would bring the short flags, which say less.
         line.push(if text == "-" { "--".into() } else { word.clone() });
@@ -165,7 +165,7 @@ struct Known {
     cache_dir: Option<String>,
     /// Whether a flag stands there that takes the place of CONTEXT.
     chosen: bool,
-    /// The names of all commands.
+    /// The names of all commands that are there.
     commands: Vec<String>,
     left_to_shell: AtomicU8,
 }
@@ -173,11 +173,13 @@ struct Known {
 impl Known {
     /// `words` are what stands before the word to complete.
     fn new(grammar: &clap::Command, words: &[OsString], environment: &Environment) -> Known {
-        let kubeconfig = typed(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
-        let cache_dir = typed(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
-        let chosen = typed(words, &["--context", "--account"]).is_some() || words.iter().any(|word| word == "--all");
+        let kubeconfig = words::last_value(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
+        let cache_dir = words::last_value(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
+        let chosen =
+            words::last_value(words, &["--context", "--account"]).is_some() || words.iter().any(|word| word == "--all");
         let (environment, left_to_shell) = (environment.clone(), AtomicU8::new(NOTHING));
-        let commands = grammar.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        let names = grammar.get_subcommands().map(|command| command.get_name().to_owned());
+        let commands = names.filter(|name| !not_yet::NAMES.contains(&name.as_str())).collect();
         Known { environment, kubeconfig, cache_dir, chosen, commands, left_to_shell }
     }
 
@@ -237,17 +239,6 @@ impl Known {
     }
 }
 
-/// The value that was typed last for one of `flags`.
-fn typed<'a>(words: &'a [OsString], flags: &[&str]) -> Option<&'a str> {
-    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
-    let value_at = |at: usize| match words[at].split_once('=') {
-        Some((flag, value)) if flags.contains(&flag) => Some(value),
-        None if flags.contains(&words[at]) => words.get(at + 1).copied(),
-        _ => None,
-    };
-    (0..words.len()).rev().find_map(value_at)
-}
-
 fn plain(words: &[&'static str]) -> Vec<Candidate> {
     words.iter().map(|word| Candidate::new(*word)).collect()
 }
@@ -278,19 +269,6 @@ mod tests {
             // An empty word is no name of anything; the kubeconfig has none.
             assert!(word.is_empty() || foreign(word, None).is_none(), "{word:?}");
         }
-    }
-
-    #[test]
-    fn the_last_value_of_a_flag_counts() {
-        let typed = |line: &str| {
-            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            typed(&words, &["--kubeconfig"]).map(str::to_owned)
-        };
-        assert_eq!(typed("status --kubeconfig a").as_deref(), Some("a"));
-        assert_eq!(typed("--kubeconfig=a --kubeconfig b=c x").as_deref(), Some("b=c"));
-        assert_eq!(typed("--kubeconfig a --kubeconfig=b=c").as_deref(), Some("b=c"));
-        assert_eq!(typed("--kubeconfig"), None);
-        assert_eq!(typed("--kubeconfigs=a --user b"), None);
     }
 
     #[test]

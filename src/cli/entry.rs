@@ -15,10 +15,12 @@ use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
 use super::programs;
 use super::typed::Typed;
+use super::words;
 
 /// What can be done about an entry that is not ours.
 const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
-                         To have this plugin sign in for that user: kubectl login convert-kubeconfig";
+                         To have this plugin sign in for that user, make kubectl-login the command of its exec entry. \
+                         For the arguments: kubectl login get-token --help";
 
 /// The settings of the kubeconfig entry that is meant, with another method where one is wanted, and the environment it
 /// runs in.
@@ -41,13 +43,46 @@ pub(super) fn entry_of(args: &EntryArgs, environment: &Environment) -> Result<En
 /// Why there is no entry for what was named.
 pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
     let next = match error {
-        // A word that is no command is taken for a context.
-        KubeconfigError::NoSuchContext { .. } if args.is_positional() => {
-            format!("{}\nTo list the commands, if one was meant: kubectl login --help", error.next())
+        KubeconfigError::NoSuchUser { name, known, .. } => with_meant(known, name, error.next()),
+        // A word that is not a command is taken for a context.
+        KubeconfigError::NoSuchContext { name, known } => {
+            let command = args.command_or_context().and_then(meant_command);
+            let next = match command {
+                Some(_) => error.next(),
+                None => with_meant(known, name, error.next()),
+            };
+            with_commands(args, command, next)
+        }
+        KubeconfigError::Empty { .. } => {
+            with_commands(args, args.command_or_context().and_then(meant_command), error.next())
         }
         _ => error.next(),
     };
     Error::failed(error.to_string(), next)
+}
+
+/// `next` behind the question whether one of the names in `known` was meant.
+fn with_meant(known: &[String], typed: &str, next: String) -> String {
+    match words::similar(typed, known.iter().map(String::as_str)) {
+        Some(meant) => format!("Did you mean {:?}?\n{next}", printable(meant, 100)),
+        None => next,
+    }
+}
+
+/// The command whose name is like `word`.
+fn meant_command(word: &str) -> Option<String> {
+    let grammar = super::grammar(&[]);
+    let listed = grammar.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    words::similar(word, listed).map(str::to_owned)
+}
+
+/// `next` with what to do if a command was meant, where one may have been.
+fn with_commands(args: &EntryArgs, meant: Option<String>, next: String) -> String {
+    match (args.command_or_context(), meant) {
+        (_, Some(command)) => format!("Did you mean {command}?\n{next}"),
+        (Some(_), None) => format!("{next}\nTo list the commands, if one was meant: kubectl login --help"),
+        (None, None) => next,
+    }
 }
 
 /// The settings of an entry, with another method where one is wanted, and the environment it runs in.
@@ -221,8 +256,8 @@ impl Context {
 }
 
 /// Whether the kubeconfig has a context of this name.
-pub(super) fn has_context(name: &str, environment: &Environment) -> bool {
-    load(None, environment).is_ok_and(|kubeconfig| kubeconfig.context_names().any(|known| known == name))
+pub(super) fn has_context(name: &str, file: Option<&Path>, environment: &Environment) -> bool {
+    load(file, environment).is_ok_and(|kubeconfig| kubeconfig.context_names().any(|known| known == name))
 }
 
 /// The contexts besides `but` that the sign-in called `session` in `folder` serves, fit to be shown.

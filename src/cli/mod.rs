@@ -14,6 +14,7 @@ mod kubectl_user;
 mod login;
 mod logout;
 mod membership;
+mod not_yet;
 mod pairs;
 mod peers;
 mod profile;
@@ -25,13 +26,13 @@ mod status;
 mod typed;
 mod usage;
 mod whoami;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Error;
 use kubectl_login::session::Failed;
 
 use args::{Cli, Command};
@@ -45,26 +46,26 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         return question.answer(grammar(&[]), &Environment::of_process());
     }
     let mut grammar = grammar(&words);
-    let words = help_last(command_first(words));
+    let environment = Environment::of_process();
+    let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
+    let words = words::help_last(words);
     let parsed = grammar
         .try_get_matches_from_mut(&words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
-    let (cli, typed) = match parsed {
+    let (mut cli, typed) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error, &grammar, &words),
     };
     report::start_logging(cli.verbosity);
-    let environment = Environment::of_process();
     let outcome = match &cli.command {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
         Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
         Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
-        Some(Command::ConvertKubeconfig { .. }) => Err(Failed::from(Error::failed(
-            "convert-kubeconfig is not supported yet",
-            "Write the user's exec entry yourself, with the command kubectl-login and the arguments of get-token.\nTo list these: kubectl login get-token --help",
-        ))),
+        Some(Command::ConvertKubeconfig(_)) => Err(not_yet::convert_kubeconfig().into()),
+        Some(Command::Setup(_)) => Err(not_yet::setup().into()),
+        Some(Command::Aks(_)) => Err(not_yet::aks().into()),
         Some(Command::Completion(args)) => completion::run(args).map_err(Failed::from),
         Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map_err(Failed::from),
         Some(Command::RemoveTokens(args)) => clean::remove_tokens(args, &environment).map_err(Failed::from),
@@ -72,7 +73,10 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Some(Command::Version) => {
             report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
         }
-        None => login::run(&cli.login, &environment),
+        None => {
+            cli.login.entry.may_be_command = true;
+            login::run(&cli.login, &environment)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -120,34 +124,12 @@ fn typed(grammar: &clap::Command, matches: &clap::ArgMatches) -> Typed {
     }
 }
 
-/// `words` with `help COMMAND`, which the peers have, as `COMMAND --help`.
-fn help_last(mut words: Vec<OsString>) -> Vec<OsString> {
-    if words.get(1).is_some_and(|word| word == "help") {
-        words.remove(1);
-        words.push("--help".into());
-    }
-    words
-}
-
-/// `words` with the command before the flags that stand in front of it: the peers take a command's flags there too.
-fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
-    let is_flag = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-'));
-    let takes_level = |word: &OsString| matches!(word.to_str(), Some("-v" | "--v"));
-    let mut at = 1;
-    while let Some(word) = words.get(at).filter(|word| is_flag(word)) {
-        at += if takes_level(word) { 2 } else { 1 };
-    }
-    if at > 1 && words.get(at).is_some_and(|word| word == GET_TOKEN) {
-        words[1..=at].rotate_right(1);
-    }
-    words
-}
-
 /// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed.
 fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, Typed), clap::Error> {
     let mut grammar = grammar(&[]);
     let words = std::iter::once("kubectl-login").chain(words.iter().map(String::as_str)).map(OsString::from);
-    let matches = grammar.try_get_matches_from_mut(command_first(words.collect()))?;
+    let words = words::command_first(words.collect(), &grammar);
+    let matches = grammar.try_get_matches_from_mut(words)?;
     match matches.subcommand_matches(GET_TOKEN) {
         Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, typed(&grammar, &matches))),
         None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),

@@ -15,7 +15,7 @@ use super::GET_TOKEN;
 
 /// What `error` says about `words`, which `grammar` does not take.
 pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]) -> Error {
-    let command = words.iter().skip(1).find_map(|word| grammar.find_subcommand(word));
+    let command = words.get(1).and_then(|word| grammar.find_subcommand(word));
     let program = grammar.get_bin_name().unwrap_or_else(|| grammar.get_name());
     let help = match command {
         Some(command) => format!("To list its flags: {program} {} --help", command.get_name()),
@@ -30,7 +30,10 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
             let elsewhere = grammar.get_subcommands().find(|command| {
                 command.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")))
             });
+            let is_here =
+                grammar.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")));
             let next = match (elsewhere, one(error, ContextKind::SuggestedArg)) {
+                (None, _) if is_here => Some(format!("Use it without a command: {program} {flag}")),
                 (Some(command), _) => Some(format!("Use it with its own command: {program} {}", command.get_name())),
                 (None, Some(meant)) => Some(format!("Did you mean {meant}?")),
                 (None, None) => None,

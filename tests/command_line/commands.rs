@@ -163,3 +163,86 @@ fn a_typed_login_clears_what_a_declined_one_left_behind() {
     assert!(run.stdout.contains(ALICE), "{run}");
     home.run(&args).token();
 }
+
+#[test]
+fn flags_stand_in_front_of_every_command() {
+    let (world, home) = (World::start(), Home::new());
+    let file = aks(&world, &home);
+    assert_eq!(home.run::<&str>(&[]).code, Some(0));
+    for line in [
+        "-v1 status",
+        "-v 1 status",
+        "--v=1 status -o json",
+        "-o json status",
+        "-ojson status",
+        "--kubeconfig FILE status",
+        "-v1 --kubeconfig=FILE whoami",
+        "--user clusterUser_rg_sim whoami",
+        "--kubeconfig FILE -o json doctor",
+        "-v1 help status",
+        "-v1 completion bash",
+        "--all logout",
+    ] {
+        let words: Vec<String> = line.split(' ').map(|word| word.replace("FILE", &file)).collect();
+        let run = home.run(&words);
+        // `doctor` may find fault with this machine.
+        assert!(run.code == Some(0) || (run.code == Some(1) && line.ends_with("doctor")), "{line}: {run}");
+        assert!(!run.stderr.contains("context"), "{line}: {run}");
+    }
+    assert!(home.files("sessions").is_empty(), "logout --all was understood");
+}
+
+#[test]
+fn context_called_like_a_command_stands_behind_two_dashes_or_context() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("status", world.aks_args()), ("aks", world.aks_args()), ("setup", world.aks_args())]);
+    for line in
+        ["-- status", "-v0 -- status", "--context status", "--context=aks", "-- setup", "aks", "setup --refresh"]
+    {
+        let run = home.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(run.code == Some(0) && run.stdout.contains("igned in as"), "{line}: {run}");
+    }
+    let run = home.run(&["status"]);
+    assert!(run.stdout.starts_with("ACCOUNT"), "{run}");
+}
+
+#[test]
+fn word_that_is_like_a_command_or_a_context_leads_to_it() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&["statsu"]).assert_failed(1, &["there is no kubeconfig", "Next:  Did you mean status?\n"]);
+    home.contexts(&[("prod-eu", world.aks_args()), ("statsu-1", world.aks_args()), ("whoma", world.aks_args())]);
+    for (words, next) in [
+        (&["statsu"][..], "Did you mean status?"),
+        (&["-v0", "docter"], "Did you mean doctor?"),
+        (&["prod-ue"], "Did you mean \"prod-eu\"?"),
+        (&["--context", "prod-ue"], "Did you mean \"prod-eu\"?"),
+        (&["whoami", "prodeu"], "Did you mean \"prod-eu\"?"),
+        (&["logout", "statsu"], "Did you mean \"statsu-1\"?"),
+        (&["--user", "prod_eu"], "Did you mean \"prod-eu\"?"),
+    ] {
+        home.run(words).assert_failed(1, &[&format!("Next:  {next}\n")]);
+    }
+    let run = home.run(&["zzz"]);
+    run.assert_failed(1, &["kubectl login --help"]);
+    assert!(!run.stderr.contains("Did you mean"), "{run}");
+    // A context that is there is no mistake, however much it is like a command.
+    let run = home.run(&["whoma"]);
+    assert!(run.stdout.starts_with("Signed in as"), "{run}");
+}
+
+#[test]
+fn commands_that_come_later_are_known_by_name() {
+    let home = Home::new();
+    for (line, words) in [
+        ("setup", &["setup is not supported yet", "OpenID Connect", "kubectl config set-credentials"][..]),
+        ("setup --oidc-issuer-url https://issuer.example --oidc-client-id x", &["setup is not supported yet"]),
+        ("aks", &["aks is not supported yet", "az aks get-credentials"]),
+        ("aks list --subscription x", &["aks is not supported yet"]),
+        ("convert-kubeconfig -l azurecli", &["convert-kubeconfig is not supported yet", "get-token --help"]),
+        ("-v1 setup", &["setup is not supported yet"]),
+    ] {
+        home.run(&line.split(' ').collect::<Vec<_>>()).assert_failed(1, words);
+    }
+    let help = home.run(&["--help"]).stdout;
+    assert!(!["setup", "aks", "convert"].iter().any(|name| help.contains(name)), "{help}");
+}

@@ -29,6 +29,11 @@ fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
              Next:  Use it with its own command: kubectl login get-token\n       To list commands and flags: kubectl login --help\n",
         ),
         (
+            "--force status",
+            "Error: there is no flag --force here\n\
+             Next:  Use it without a command: kubectl login --force\n       To list its flags: kubectl login status --help\n",
+        ),
+        (
             "status -o xml",
             "Error: --output cannot be \"xml\"\n\
              Next:  Use one of table, json, yaml.\n       To list its flags: kubectl login status --help\n",
