@@ -68,7 +68,7 @@ variables! {
     SSH_CONNECTION;
     /// Set in an SSH session with a terminal; the same.
     SSH_TTY;
-    /// Programs that open a page, separated by colons, tried before the desktop's own; `%s` stands for the address.
+    /// Programs that open a page, separated as in `PATH`, tried before the desktop's own; each gets the address and nothing else.
     BROWSER;
     /// Set in a terminal of Visual Studio Code: `BROWSER` is then used over SSH and without a display too.
     VSCODE_IPC_HOOK_CLI;

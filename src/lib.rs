@@ -8,13 +8,14 @@
 //! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.
-//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`paths`], [`http`], [`budget`], [`profile`],
-//!   [`runtime`].
+//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`children`], [`paths`], [`http`], [`budget`],
+//!   [`profile`], [`runtime`].
 //!
 //! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
 //! [`signin::Person`].
 
 pub mod budget;
+pub mod children;
 pub mod entra;
 pub mod environment;
 pub mod error;

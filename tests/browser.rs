@@ -53,11 +53,7 @@ impl Browser {
 
     /// How it was started: words and environment.
     fn seen(&self) -> (Vec<String>, String) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while !self.started() {
-            assert!(Instant::now() < until, "the browser was not started");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until(|| self.started());
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap();
         (read("argv").lines().map(str::to_owned).collect(), read("env"))
     }
@@ -66,6 +62,16 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = std::fs::write(self.folder.join("go"), "");
+    }
+}
+
+/// Waits for something that another process does.
+#[track_caller]
+fn until(is_done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_done() {
+        assert!(Instant::now() < end, "it did not happen");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -176,11 +182,85 @@ fn the_variable_comes_before_the_desktop_and_may_list_several() {
     on_desktop(&desktop, &[("BROWSER", &list)]);
     assert_eq!(own.seen().0, [own.program(), VERIFICATION_URI]);
     assert!(!desktop.started());
+}
 
-    let with_arguments = Browser::called(&home, "third");
-    on_desktop(&desktop, &[("BROWSER", &format!("{} --new %s --end", with_arguments.program()))]);
-    assert_eq!(with_arguments.seen().0[1..], ["--new", VERIFICATION_URI, "--end"]);
-    assert!(!desktop.started());
+/// kubectl's allowlist vouches for this plugin, and `exec.env` of a stranger's kubeconfig may set `BROWSER`.
+#[test]
+fn command_line_in_browser_variable_is_never_run() {
+    let home = Home::new();
+    let marker = home.path().join("marker");
+    let (name, path) = (marker.display(), std::env::var("PATH").unwrap());
+    for list in [
+        format!("sh -c touch${{IFS}}{name}"),
+        format!("/bin/sh -c touch${{IFS}}{name} %s"),
+        format!("touch {name}"),
+        format!("touch {name} %s"),
+        format!("/nowhere:env touch {name}"),
+        format!("$(touch {name})"),
+        format!("`touch {name}`:;touch {name};"),
+        "./browser".to_owned(),
+    ] {
+        // It evaluates the variable as xdg-open does, and worse.
+        let (world, home) = (World::start(), Home::new());
+        let opened = home.path().join("opened");
+        let script = format!("#!/bin/sh\neval \"$BROWSER\"\n$BROWSER\necho \"$@\" >'{}'\n", opened.display());
+        for (file, text) in [("programs/xdg-open", script.as_str()), ("browser", &format!("#!/bin/sh\ntouch {name}\n"))]
+        {
+            let file = home.write(file, text);
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut command = home.plugin(&entra(&world, &ALWAYS));
+        let path = format!("{}:{path}", home.path().join("programs").display());
+        command.env("PATH", path).env("DISPLAY", ":99").env("BROWSER", &list).current_dir(home.path());
+        Run::of(&mut command).token();
+        until(|| opened.exists());
+        assert!(!marker.exists(), "{list}");
+    }
+}
+
+/// A browser is often started by a script, and shells run what stands in some variables.
+#[test]
+fn browser_is_given_no_variable_that_holds_code() {
+    let home = Home::new();
+    let marker = home.path().join("marker");
+    let opened = home.path().join("opened");
+    let browser = home.write(
+        "a browser",
+        &format!(
+            "#!{}\npwd\nenv >'{at}.new'; pwd >>'{at}.new'; mv '{at}.new' '{at}'\n",
+            needed("bash", "bash").display(),
+            at = opened.display()
+        ),
+    );
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let world = World::start();
+    let mut command = home.plugin(&entra(&world, &ALWAYS));
+    let touch = format!("$(touch {})", marker.display());
+    command
+        .env("BROWSER", &browser)
+        .env("DISPLAY", ":99")
+        .env("BASH_ENV", &touch)
+        .env("PS4", &touch)
+        .env("SHELLOPTS", "xtrace");
+    command.env("BASH_FUNC_pwd%%", format!("() {{ touch {}; }}", marker.display()));
+    let bus = format!("unixexec:path=/bin/sh,argv1=-c,argv2=touch {}", marker.display());
+    for (name, value) in [
+        ("NODE_OPTIONS", "--require=x"),
+        ("PERL5OPT", "-d"),
+        ("PYTHONSTARTUP", "x"),
+        ("DBUS_SESSION_BUS_ADDRESS", &bus),
+    ] {
+        command.env(name, value);
+    }
+    Run::of(&mut command).token();
+    until(|| opened.exists());
+    let seen = std::fs::read_to_string(&opened).unwrap();
+    assert!(!marker.exists(), "{seen}");
+    for name in ["BROWSER", "BASH_ENV", "BASH_FUNC", "PS4", "NODE_OPTIONS", "PERL5OPT", "PYTHON", "DBUS_SESSION"] {
+        assert!(!seen.lines().any(|line| line.starts_with(name)), "{name}: {seen}");
+    }
+    // What it saves stays out of the folder that kubectl was started in.
+    assert!(seen.ends_with("\n/\n"), "{seen}");
 }
 
 #[test]
@@ -236,11 +316,7 @@ fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
     let mut terminal = home.program("script");
     terminal.args(["-qec", &format!("exec '{PLUGIN}' {words}"), "/dev/null"]).env("SHELL", "/bin/sh");
     let running = terminal.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
-    while !note.exists() {
-        assert!(Instant::now() < until, "the browser was not started");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until(|| note.exists());
     world.approve_pending();
     let shown = Run::wait(running).stdout;
     assert!(shown.contains("Signed in as") && !shown.contains("LOUD"), "{shown}");

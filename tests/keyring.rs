@@ -429,3 +429,17 @@ fn with_kubectls_cache_folder_set_forgetting_everything_takes_the_key_too() {
     let logout = run(&["logout", "--all"].map(str::to_owned));
     assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
 }
+
+/// A client library of D-Bus starts what such an address names, and a kubeconfig's `exec.env` may set the variable.
+#[test]
+fn bus_address_that_names_a_program_starts_nothing() {
+    let (world, home) = (World::start(), Home::new());
+    let marker = home.path().join("marker");
+    let address = format!("unixexec:path=/usr/bin/env,argv1=touch,argv2={}", marker.display());
+    for address in [address.clone(), format!("unix:path=/nowhere;{address}")] {
+        let run = Run::of(home.plugin(&entra(&world, &ALWAYS)).env("DBUS_SESSION_BUS_ADDRESS", address));
+        run.token();
+        assert!(run.stderr.contains("there is no working keyring") || !run.stderr.contains("kept in"), "{run}");
+        assert!(!marker.exists());
+    }
+}

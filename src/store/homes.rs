@@ -12,6 +12,7 @@ use super::files;
 use super::key::{HomeError, Key};
 use super::layout::KEY_FILE;
 use super::lock;
+use crate::children;
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
 const KEYRING_LIMIT: Duration = Duration::from_secs(3);
@@ -197,6 +198,10 @@ fn translate(error: keyring::v1::Error) -> HomeError {
 fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HomeError> + Send + 'static,
 ) -> Result<T, HomeError> {
+    // A kubeconfig may set the variable, and its client library starts the program that such an address names.
+    if std::env::var_os(children::SESSION_BUS).is_some_and(|address| !children::is_local_bus(&address)) {
+        return Err(HomeError::absent(format!("{} is not a socket of this machine", children::SESSION_BUS)));
+    }
     let (sender, receiver) = mpsc::channel();
     let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
         // Nobody may be listening any more; then the answer is of no use.

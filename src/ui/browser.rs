@@ -1,11 +1,17 @@
 //! Opening a page: started by absolute path, without our secrets, kept off our streams and our terminal, and never waited
 //! for.
+//!
+//! A browser is one program that gets the address as its only argument: no shell, no other words. `BROWSER` may stand in
+//! a kubeconfig's `exec.env`, and an allowlist of kubectl's that names this plugin lets no command line of that file run.
+//! For the same reason a browser starts in the root folder: a program that saves what it is sent to (`wget`) would write
+//! into the folder that kubectl was started in.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use kubectl_login::children;
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::profile::Browser;
 use kubectl_login::text::printable;
@@ -15,6 +21,9 @@ use url::Url;
 
 /// Between two looks at a program that is watched.
 const LOOK: Duration = Duration::from_millis(20);
+/// The variables that Windows is given under WSL, and the one that the opener's address travels in.
+const WSLENV: &str = "WSLENV";
+const OPENER_ADDRESS: &str = "OPEN_RS_TARGET";
 
 /// What came of opening a page. Whether it is shown is not known: the address is on the terminal all the same, where
 /// there is one.
@@ -86,16 +95,13 @@ pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment, watc
 fn candidates(address: &str, browser: &Browser, environment: &Environment) -> Vec<Command> {
     match browser {
         Browser::Skip => Vec::new(),
-        Browser::Command(program) => {
-            let mut command = Command::new(program);
-            command.arg(address);
-            vec![command]
-        }
+        Browser::Command(program) => vec![with_address(Path::new(program), address)],
         Browser::Desktop => {
             let headless = headless_because(environment).is_some();
             let is_named = !headless || is_named_by_a_remote_editor(environment);
             let named = environment.get(environment::BROWSER).filter(|_| is_named);
-            let mut candidates = named.map(|list| named_browsers(list, address)).unwrap_or_default();
+            let named = named.map(named_browsers).unwrap_or_default();
+            let mut candidates: Vec<Command> = named.iter().map(|program| with_address(program, address)).collect();
             if !headless {
                 candidates.extend(open::commands(address));
             }
@@ -104,21 +110,24 @@ fn candidates(address: &str, browser: &Browser, environment: &Environment) -> Ve
     }
 }
 
-/// The programs that `$BROWSER` lists: separated by colons, each with `%s` for the address or the address behind it.
-fn named_browsers(list: &str, address: &str) -> Vec<Command> {
-    let entries = list.split(':').filter(|entry| !entry.trim().is_empty());
-    let command = |entry: &str| {
-        // The path of a program may have blanks in it; a command line may have arguments.
-        let mut words: Vec<&str> =
-            if Path::new(entry).is_file() { vec![entry] } else { entry.split_whitespace().collect() };
-        let mut command = Command::new(words.remove(0));
-        command.args(words.iter().map(|word| word.replace("%s", address)));
-        if !words.iter().any(|word| word.contains("%s")) {
-            command.arg(address);
+fn with_address(program: &Path, address: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(address);
+    command
+}
+
+/// The programs that `$BROWSER` lists, separated as in `PATH`. An entry that is not the name or the path of a program is
+/// passed over: a command line with options or `%s`, which other programs would split into words.
+fn named_browsers(list: &str) -> Vec<PathBuf> {
+    let entries = std::env::split_paths(list).filter(|entry| !entry.as_os_str().is_empty());
+    let program = |entry: PathBuf| {
+        let found = absolute(&entry);
+        if found.is_none() {
+            tracing::debug!(entry = %printable(&entry.to_string_lossy(), 100), "in BROWSER, and not a program");
         }
-        command
+        found
     };
-    entries.map(command).collect()
+    entries.filter_map(program).collect()
 }
 
 /// Starts `candidate`, in a session and with streams of its own, and leaves it alone, unless it ends badly within `watch`.
@@ -126,11 +135,14 @@ fn started(candidate: &Command, watch: Duration) -> bool {
     let Some(program) = absolute(candidate.get_program().as_ref()) else { return false };
     let mut command = Command::new(program);
     command.args(candidate.get_args());
+    children::clean(&mut command);
     // Under Windows the address travels in a variable of the candidate's own.
     command.envs(candidate.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    for name in environment::NOT_FOR_CHILDREN {
-        command.env_remove(name);
+    if candidate.get_envs().any(|(name, _)| name == WSLENV) {
+        command.env(WSLENV, OPENER_ADDRESS);
     }
+    #[cfg(unix)]
+    command.current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     match spawn_apart(command) {
         Ok(status) => !fails_within(watch, status),
@@ -166,10 +178,14 @@ fn fails_within(watch: Duration, mut status: impl FnMut() -> io::Result<Option<E
     false
 }
 
-/// Where `program` is: itself if it is a path, else looked up once in `PATH`, so that what is run is what was found.
+/// Where `program` is: itself if it is an absolute path, else looked up once in `PATH`, so that what is run is what was
+/// found. What a relative path leads to would depend on the folder that kubectl is started in.
 fn absolute(program: &Path) -> Option<PathBuf> {
+    if program.is_absolute() {
+        return Some(program.to_owned()).filter(|path| path.is_file());
+    }
     if program.components().count() > 1 {
-        return std::path::absolute(program).ok().filter(|path| path.is_file());
+        return None;
     }
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders)
@@ -199,15 +215,10 @@ mod tests {
         assert!(headless(&["DISPLAY", "CI"]));
     }
 
+    #[cfg(unix)]
     #[test]
-    fn browser_lists_commands_with_or_without_a_place_for_the_address() {
-        let lines: Vec<String> = named_browsers("firefox:w3m -x %s y: :lynx --arg", "https://a/b?c=d&e")
-            .iter()
-            .map(|command| {
-                let words = std::iter::once(command.get_program()).chain(command.get_args());
-                words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-            })
-            .collect();
-        assert_eq!(lines, ["firefox https://a/b?c=d&e", "w3m -x https://a/b?c=d&e y", "lynx --arg https://a/b?c=d&e"]);
+    fn command_line_in_browser_is_passed_over() {
+        let programs = named_browsers("/bin/sh -c x:/bin/sh %s:sh -c:/bin/sh: :bin/sh:../bin/sh:/nowhere/sh:sh%s");
+        assert_eq!(programs, [Path::new("/bin/sh")]);
     }
 }
