@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::entra::audience;
 use crate::secret::Secret;
 
 /// One wish for one token.
@@ -56,6 +57,18 @@ impl Profile {
         match self.method {
             Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => true,
             Method::Password => self.credentials.username.is_none() || self.credentials.password.is_none(),
+        }
+    }
+
+    /// The audience that a user confirms before a session is used for it: any but those of clusters that everyone has.
+    /// `None` at other issuers, where the token is the client's; for this program's own use; and if the entry itself brings
+    /// the credential, so that there is no session to borrow.
+    pub fn audience_to_confirm(&self) -> Option<&str> {
+        match &self.provider {
+            Provider::Entra { server_id, .. } => Some(server_id.as_str()).filter(|id| {
+                self.token_kind != TokenKind::Own && self.needs_a_person() && !audience::is_every_users(id)
+            }),
+            Provider::Oidc { .. } => None,
         }
     }
 

@@ -18,7 +18,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
 use kubectl_login::store::lock::{self, Holder, Patience};
 use rustix::process::{Pid, Signal, kill_process};
-use sim::{Behaviour, OTHER_SERVER, OTHER_TENANT, OWN_CLIENT, SERVER, World};
+use sim::{ARC_SERVER, Behaviour, OTHER_TENANT, OWN_CLIENT, SERVER, World};
 use waiting::wait_at_the_lock;
 
 const ASK: [&str; 2] = ["--prompt", "always"];
@@ -104,7 +104,7 @@ fn twenty_at_once_show_one_code_and_share_one_token() {
 fn two_servers_of_one_client_at_once_need_one_code() {
     let (world, home) = (World::start(), Home::new());
     let mut running = many(5, &home, &entra(&world, &ASK));
-    running.extend(many(5, &home, &entra(&world, &["--server-id", OTHER_SERVER, "--prompt", "always"])));
+    running.extend(many(5, &home, &entra(&world, &["--server-id", ARC_SERVER, "--prompt", "always"])));
     let runs = end_all(running);
     let tokens = [assert_all_the_same(&runs[..5]), assert_all_the_same(&runs[5..])];
     assert_ne!(claims(&tokens[0])["aud"], claims(&tokens[1])["aud"]);

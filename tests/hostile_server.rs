@@ -136,3 +136,115 @@ fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
         assert!(!later.contains(basic) && later.contains(body), "{later}");
     }
 }
+
+/// A device answer of the scripted tenant with another address, and code.
+fn device_with(address: &str, code: &str) -> Line {
+    json_answer(
+        "200 OK",
+        &json!({ "device_code": DEVICE_CODE, "user_code": code, "verification_uri": address, "expires_in": 60, "interval": 1 }),
+    )
+}
+
+#[test]
+fn address_that_could_be_taken_for_another_is_refused_and_not_shown() {
+    let long = format!("https://evil.example/{}", "a".repeat(400));
+    let addresses = [
+        "https://login.microsoft.com@evil.example/device",
+        "https://login.microsoft.com:443@evil.example/device",
+        "https://evil.example\\@login.microsoft.com/device",
+        "https://evil.example/ or call 555-0100 at once",
+        "https://evil.example/\nThen: https://login.microsoft.com",
+        "https://evil.example/\u{a0}https://login.microsoft.com",
+        long.as_str(),
+    ];
+    at_once(addresses, |address| {
+        let server = Scripted::start(|_| vec![device_with(address, "USER-CODE"), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        run.assert_failed(1, &["Error: ", "evil.example", "\nNext: "]);
+        for word in ["microsoft", "555-0100", "aaaa", "USER-CODE"] {
+            assert!(!run.stderr.contains(word), "{word}: {run}");
+        }
+        assert_eq!(server.asked().len(), 1);
+    });
+}
+
+#[test]
+fn address_is_shown_as_it_was_parsed_and_its_site_is_named() {
+    for (address, shown, host) in [
+        ("HTTPS://LOGIN.Example:443/a/../device", "https://login.example/device", "login.example"),
+        (
+            "https://login.micr\u{43e}soft.com/device",
+            "https://login.xn--micrsoft-qbh.com/device",
+            "login.xn--micrsoft-qbh.com",
+        ),
+        ("https://login.example:8443/d?c=1", "https://login.example:8443/d?c=1", "login.example:8443"),
+    ] {
+        let server = Scripted::start(|_| vec![device_with(address, "USER-CODE"), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        assert_eq!(run.token(), "good");
+        assert!(run.stderr.lines().any(|line| line == shown), "{shown}: {run}");
+        assert!(run.stderr.contains(&format!("another site, {host}.")), "{run}");
+        // The kubeconfig names the authority, so the prompt does.
+        assert!(run.stderr.contains(&format!(" at 127.0.0.1:{})", server.port)), "{run}");
+    }
+    // A server's own page needs no such words.
+    let server = Scripted::start(|url| vec![device(url), tokens("good")]);
+    let run = get_token(&server, &Home::new(), &[]);
+    assert!(!run.stderr.contains("another site"), "{run}");
+}
+
+#[test]
+fn complete_address_of_another_site_is_not_opened() {
+    let home = Home::new();
+    let opened = home.path().join("opened");
+    let browser = home.write("browser", &format!("#!/bin/sh\necho \"$1\" >'{}'\n", opened.display()));
+    #[cfg(unix)]
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let server = Scripted::start(|_| {
+        let answer = json!({
+            "device_code": DEVICE_CODE, "user_code": "USER-CODE", "expires_in": 60, "interval": 1,
+            "verification_uri": "https://login.example/device",
+            "verification_uri_complete": "https://evil.example/device?user_code=USER-CODE",
+        });
+        vec![json_answer("200 OK", &answer), tokens("good")]
+    });
+    let run = get_token(&server, &home, &["--browser-command", browser.to_str().unwrap()]);
+    assert_eq!(run.token(), "good");
+    // Polling begins a second after the browser was started.
+    assert_eq!(std::fs::read_to_string(&opened).unwrap(), "https://login.example/device\n");
+    assert!(!run.stderr.contains("evil"), "{run}");
+}
+
+#[test]
+fn code_that_is_not_one_is_never_shown() {
+    let prose = "Call 555-0100 and read them the number on your card. ".repeat(2);
+    at_once(
+        [prose.as_str(), "A\u{1b}[2JB", "\u{410}\u{412}\u{421}", "", "-", "a/b", "A  B", "https://evil.example"],
+        |code| {
+            let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
+            let run = get_token(&server, &Home::new(), &[]);
+            run.assert_failed(1, &["sent a code that is not one", "\nNext: "]);
+            assert!(!run.stderr.contains("555") && !run.stderr.contains("evil"), "{run}");
+            assert_eq!(server.asked().len(), 1);
+        },
+    );
+    for code in ["ABCD-EFGH", "123 456 789", "A1B2C3D4E"] {
+        let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        assert!(run.stderr.lines().any(|line| line == code), "{run}");
+        run.token();
+    }
+}
+
+#[test]
+fn issuer_that_reads_like_another_is_refused() {
+    for issuer in [
+        "https://login.microsoft.com@evil.example",
+        "https://evil.example\\@login.microsoft.com",
+        "https://l\u{43e}gin.example",
+        "https://evil.example/ login.microsoft.com",
+    ] {
+        let args = ["get-token", "--oidc-issuer-url", issuer, "--oidc-client-id", "x", "--prompt", "always"];
+        Home::new().run(&args).assert_failed(2, &["--oidc-issuer-url", "\nNext: "]);
+    }
+}

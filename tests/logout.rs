@@ -116,7 +116,7 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[
         ("prod", entra(&world, &[])),
-        ("staging", entra(&world, &["--server-id", sim::OTHER_SERVER])),
+        ("staging", entra(&world, &["--server-id", sim::ARC_SERVER])),
         ("dev", entra(&world, &[])),
         ("apart", entra(&world, &["--cache-dir", "~/apart"])),
         ("bob", entra(&world, &["--login-hint", BOB])),

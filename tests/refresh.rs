@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use common::{Home, Run, claims, entra, oidc};
-use sim::{ALICE, BOB, Behaviour, OTHER_SERVER, OTHER_TENANT, OWN_CLIENT, World};
+use sim::{ALICE, ARC_SERVER, BOB, Behaviour, OTHER_TENANT, OWN_CLIENT, World};
 
 const ASK: [&str; 2] = ["--prompt", "always"];
 /// Less than the margin of five minutes, more than the half minute in which a refresh is needed.
@@ -322,12 +322,12 @@ fn force_refresh_that_fails_is_an_error_even_with_a_good_token() {
 #[test]
 fn another_server_of_the_same_client_needs_no_sign_in() {
     let (world, home, token) = signed_in(entra);
-    let other = home.run(&entra(&world, &["--server-id", OTHER_SERVER]));
+    let other = home.run(&entra(&world, &["--server-id", ARC_SERVER]));
     assert_refreshed(&world, &other, &token);
-    assert_eq!(claims(&other.token())["aud"], OTHER_SERVER);
+    assert_eq!(claims(&other.token())["aud"], ARC_SERVER);
     world.reset_requests();
     assert_silent_token(&home.run(&entra(&world, &[])), &token);
-    assert_silent_token(&home.run(&entra(&world, &["--server-id", OTHER_SERVER])), &other.token());
+    assert_silent_token(&home.run(&entra(&world, &["--server-id", ARC_SERVER])), &other.token());
     assert!(world.requests().is_empty());
 }
 
@@ -337,7 +337,7 @@ fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
     world.set_groups(250);
     let args = |more: &[&str]| entra(&world, &[&["--client-id", OWN_CLIENT], more].concat());
     let account = |run: &Run| claims(&run.token())["upn"].as_str().unwrap().to_owned();
-    let other_server = args(&["--server-id", OTHER_SERVER]);
+    let other_server = args(&["--server-id", ARC_SERVER]);
     home.contexts(&[("one", args(&[]))]);
     let login = |more: &[&str]| {
         let run = home.run(more);

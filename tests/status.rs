@@ -84,16 +84,16 @@ fn one_sign_in_shows_every_server_and_every_context_it_serves() {
         ("makes-no-sense", ["get-token", "--no-such-flag"].map(str::to_owned).to_vec()),
         ("remembers-nothing", entra(&world, &["--token-cache-storage", "none"])),
         ("somebody-else", entra(&world, &["--login-hint", sim::BOB])),
-        ("a-staging", entra(&world, &["--server-id", sim::OTHER_SERVER])),
+        ("a-staging", entra(&world, &["--server-id", sim::ARC_SERVER])),
     ]);
     home.run(&entra(&world, &ASK)).token();
-    home.run(&entra(&world, &["--server-id", sim::OTHER_SERVER])).token();
+    home.run(&entra(&world, &["--server-id", sim::ARC_SERVER])).token();
     let found = status(&world, &home, &[]);
     assert_eq!(each(&found, "contexts"), [json!(["a-staging", "prod"])]);
     let tokens = found["sessions"][0]["accessTokens"].as_array().unwrap();
     let mut audiences: Vec<&str> = tokens.iter().map(|token| token["audience"].as_str().unwrap()).collect();
     audiences.sort_unstable();
-    let mut expected = [sim::SERVER, sim::OTHER_SERVER];
+    let mut expected = [sim::SERVER, sim::ARC_SERVER];
     expected.sort_unstable();
     assert_eq!(audiences, expected);
     let run = home.run(&["status"]);

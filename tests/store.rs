@@ -11,7 +11,7 @@ use std::process::Command;
 
 use common::{Home, PLUGIN, Run, claims, entra, oidc};
 use serde_json::Value;
-use sim::{ALICE, BOB, OTHER_SERVER, OTHER_TENANT, SERVER, World};
+use sim::{ALICE, ARC_SERVER, BOB, OTHER_TENANT, SERVER, World};
 
 const ASK: [&str; 2] = ["--prompt", "always"];
 
@@ -207,8 +207,8 @@ fn damage_to_everything_else_costs_nothing() {
 #[test]
 fn a_record_in_the_place_of_another_is_absent() {
     let (world, home, token) = signed_in();
-    let other = home.run(&entra(&world, &["--server-id", OTHER_SERVER])).token();
-    assert_eq!((&claims(&token)["aud"], &claims(&other)["aud"]), (&SERVER.into(), &OTHER_SERVER.into()));
+    let other = home.run(&entra(&world, &["--server-id", ARC_SERVER])).token();
+    assert_eq!((&claims(&token)["aud"], &claims(&other)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
     world.reset_requests();
     let files = home.files("tokens");
     let aside = home.path().join("aside");
@@ -216,8 +216,8 @@ fn a_record_in_the_place_of_another_is_absent() {
     fs::rename(&files[1], &files[0]).unwrap();
     fs::rename(&aside, &files[1]).unwrap();
     let one = assert_quiet(&world, &home.run(&entra(&world, &[])), false);
-    let two = assert_quiet(&world, &home.run(&entra(&world, &["--server-id", OTHER_SERVER])), false);
-    assert_eq!((&claims(&one)["aud"], &claims(&two)["aud"]), (&SERVER.into(), &OTHER_SERVER.into()));
+    let two = assert_quiet(&world, &home.run(&entra(&world, &["--server-id", ARC_SERVER])), false);
+    assert_eq!((&claims(&one)["aud"], &claims(&two)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
 
     let tenant = ["--tenant-id", OTHER_TENANT];
     home.run(&entra(&world, &[&tenant[..], &ASK].concat())).token();

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::args::GetTokenArgs;
 use super::profile;
 use super::typed::Typed;
-use crate::ui::Terminal;
+use crate::ui::{Target, Terminal};
 
 pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<(), Failed> {
     let answer = Answer::take_stdout()?;
@@ -19,7 +19,7 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
         ExecInfo::parse(request.as_deref()).map_err(|error| Error::failed(error.to_string(), error.next()))?;
     let settings = profile::settings(args, typed, environment)?;
     let store = settings.store(environment);
-    let person = Terminal::new(settings.prompt, &settings.profile, request.server, environment);
+    let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment);
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
     let obtained = Road::new(&settings.profile, &store, environment, &person, insist).token()?;
     let line = credential_line(request.api_version, obtained.token.expose(), Some(obtained.expires_at))

@@ -6,10 +6,11 @@ use kubectl_login::oauth::challenge::Challenge;
 use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road};
+use kubectl_login::text::printable;
 
 use super::args::LoginArgs;
 use super::{entry, membership, profile, report};
-use crate::ui::{Prompt, Terminal};
+use crate::ui::{Prompt, Target, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
     let challenge = args.claims.as_deref().map(challenge).transpose()?;
@@ -29,11 +30,13 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         (None, Prompt::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
     };
-    let for_whom = entry.context.clone().or_else(|| entry.api_server.server.clone());
-    let person = Terminal::new(prompt, &settings.profile, for_whom, &environment);
+    let server = || entry.api_server.server.clone().map(Target::Server);
+    let target = entry.context.clone().map(Target::Context).or_else(server);
+    let person = Terminal::new(prompt, &settings.profile, target, &environment);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     // A second client may have to be signed in for the groups.
-    let for_groups = Terminal::new(prompt, &settings.profile, Some(membership::FOR_GROUPS.to_owned()), &environment);
+    let for_groups =
+        Terminal::new(prompt, &settings.profile, Some(Target::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
     let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
     let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
@@ -43,6 +46,12 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let facts = obtained.facts.clone().or_else(|| store.session_facts(&session));
     let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
+    if let Some(audience) = profile.audience_to_confirm() {
+        report::sentence(&format!(
+            "The token is for the audience {:?}, which you have confirmed for this sign-in.",
+            printable(audience, 200)
+        ))?;
+    }
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
     let others = entry::others(&contexts, named.as_deref(), &session, store.root());
     if !others.is_empty() {

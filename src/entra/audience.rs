@@ -1,8 +1,9 @@
-//! Audiences that no cluster has.
+//! Audiences: which are a cluster's, which never are, and how each is spelled.
 //!
 //! A kubeconfig decides which server gets the token, so a stranger's kubeconfig could ask for a token of Microsoft
-//! Graph or Azure Resource Manager and have it sent to a server of the stranger's. Such audiences are refused before
-//! anybody signs in.
+//! Graph or Azure Resource Manager and have it sent to a server of the stranger's. Audiences of Microsoft's own services
+//! are refused before anybody signs in. No list of those is ever complete, so a session is used without a question only
+//! for the audiences of clusters that everyone has, and the user confirms any other once (`session::consent`).
 
 use url::Url;
 
@@ -23,7 +24,66 @@ const APPLICATIONS: &[(&str, &str)] = &[
     ("499b84ac-1321-427f-aa17-267ca6975798", "Azure DevOps"),
 ];
 
-/// Host names (and everything below them) of the same services, in all clouds.
+/// Server applications of clusters that every tenant has: AKS
+/// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>) and Kubernetes enabled by Azure Arc
+/// (<https://learn.microsoft.com/azure/azure-arc/kubernetes/cluster-connect>).
+const CLUSTERS: &[&str] = &["6dae42f8-4368-4678-94ff-3960e28e3630", "6256c85f-0aad-4d50-b960-e6e9b21efe35"];
+
+/// Domains in which Microsoft's clouds have their services, whatever else begins to be one of them. A cluster's own
+/// application cannot have a name there: an application's URI is in a domain of its tenant.
+const DOMAINS: &[&str] = &[
+    "applicationinsights.io",
+    "azconfig.io",
+    "azure-api.net",
+    "azure-automation.net",
+    "azure-devices.net",
+    "azure.cn",
+    "azure.com",
+    "azure.net",
+    "azure.us",
+    "azurecr.io",
+    "azuredatabricks.net",
+    "azuredatalakestore.net",
+    "azurehdinsight.net",
+    "azuresynapse.net",
+    "chinacloudapi.cn",
+    "dynamics.com",
+    "live.com",
+    "loganalytics.io",
+    "microsoft.com",
+    "microsoft.us",
+    "microsoftazure.us",
+    "microsoftonline.com",
+    "microsoftonline.us",
+    "office.com",
+    "office.net",
+    "office365.com",
+    "office365.us",
+    "outlook.com",
+    "powerbi.cn",
+    "powerbi.com",
+    "powerbigov.us",
+    "sharepoint.com",
+    "sharepoint.us",
+    "skype.com",
+    "sovcloud-api.de",
+    "sovcloud-api.fr",
+    "sovcloud-api.sg",
+    "sovcloud-identity.de",
+    "sovcloud-identity.fr",
+    "sovcloud-identity.sg",
+    "svc.sovcloud.de",
+    "svc.sovcloud.fr",
+    "svc.sovcloud.sg",
+    "usgovcloudapi.net",
+    "visualstudio.com",
+    "windows.net",
+    "windowsazure.com",
+    "windowsazure.us",
+    "yammer.com",
+];
+
+/// Host names (and everything below them) of the best known of them, for a message that names the service.
 const HOSTS: &[(&str, &str)] = &[
     ("graph.microsoft.com", "Microsoft Graph"),
     ("graph.microsoft.us", "Microsoft Graph"),
@@ -58,14 +118,16 @@ const HOSTS: &[(&str, &str)] = &[
 ];
 
 const ITS_ID: &str = "Give --server-id the application id of the cluster's API server. That of AKS: 6dae42f8-4368-4678-94ff-3960e28e3630";
+/// What a scope for all permissions of a resource ends with.
+const DEFAULT: &str = "/.default";
 
-/// The server id as it is asked for: trailing slashes and `/.default` dropped.
+/// The server id in its normal form, which is what is asked for: `spn:`, `/.default`, trailing slashes and brackets
+/// dropped, GUIDs and host names in lower case, no default port.
 ///
-/// Errors: an empty id, one that holds more than one scope, an audience that no cluster has; `services` are such ones
-/// besides those known here.
+/// Errors: an empty id, one that holds more than one scope or what no id holds, an audience that no cluster has;
+/// `services` are such ones besides those known here.
 pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
-    let id = text.trim().trim_end_matches('/');
-    let id = id.strip_suffix("/.default").unwrap_or(id).trim_end_matches('/');
+    let id = bare(text);
     if id.is_empty() {
         return Err(Error::usage("--server-id is empty", ITS_ID));
     }
@@ -73,11 +135,19 @@ pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
         return Err(Error::usage("--server-id holds more than one word", "Give one application id or URI."));
     }
     refuse_foreign(id)?;
-    let host = Url::parse(id).ok().and_then(|url| url.host_str().map(str::to_owned));
-    match services.iter().any(|service| service.host_str() == host.as_deref() && host.is_some()) {
-        true => Err(foreign(id, "a service of this cloud")),
-        false => Ok(id.to_owned()),
+    let id = normal(id).ok_or_else(|| {
+        Error::usage(format!("--server-id {:?} is not a valid application id or URI", printable(id, 80)), ITS_ID)
+    })?;
+    let is_service = |host: String| services.iter().any(|service| service.host_str() == Some(&*host));
+    if hosts(&id).into_iter().any(is_service) {
+        return Err(foreign(&id, "a service of this cloud"));
     }
+    Ok(id)
+}
+
+/// Whether `server_id`, in its normal form, is the audience of clusters that everyone has.
+pub fn is_every_users(server_id: &str) -> bool {
+    CLUSTERS.contains(&server_id)
 }
 
 /// Refuses a scope or audience that belongs to a service and not to a cluster.
@@ -88,28 +158,80 @@ pub fn refuse_foreign(scope: &str) -> Result<()> {
 fn foreign(scope: &str, service: &str) -> Error {
     Error::usage(
         format!("{:?} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
-        format!("If this kubeconfig came from somebody else, ask them what it is for.\n{ITS_ID}"),
+        format!("If you did not write this kubeconfig, ask its author what it is for.\n{ITS_ID}"),
     )
+}
+
+/// `text` without what may stand around an id.
+fn bare(text: &str) -> &str {
+    let mut id = text.trim();
+    while let Some((_, rest)) = id.split_at_checked(4).filter(|(start, _)| start.eq_ignore_ascii_case("spn:")) {
+        id = rest.trim_start();
+    }
+    loop {
+        let shorter = id.trim_end_matches('/');
+        let split = shorter.len().checked_sub(DEFAULT.len()).and_then(|at| shorter.split_at_checked(at));
+        match split.filter(|(_, end)| end.eq_ignore_ascii_case(DEFAULT)) {
+            Some((rest, _)) => id = rest,
+            None => return shorter,
+        }
+    }
+}
+
+/// The normal form of a bare id; `None` if no application has such a one.
+fn normal(id: &str) -> Option<String> {
+    let inner = id.trim_start_matches(['{', '(']).trim_end_matches(['}', ')']);
+    if is_guid(inner) {
+        return Some(inner.to_ascii_lowercase());
+    }
+    match Url::parse(id) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            let is_plain = url.username().is_empty() && url.password().is_none();
+            let is_whole = url.query().is_none() && url.fragment().is_none();
+            (is_plain && is_whole).then(|| url.as_str().trim_end_matches('/').to_owned())
+        }
+        _ if !id.is_ascii() => None,
+        // The rest of such a URI is the tenant's to spell, and what a cluster compares with.
+        _ => Some(match id.split_once("://") {
+            Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+            None => id.to_owned(),
+        }),
+    }
+}
+
+fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+/// The hosts that a scope or audience may name: as it stands, and without a scheme or with another one than that of the web.
+/// An `api://` URI names none: that is where applications of a tenant have theirs.
+fn hosts(scope: &str) -> Vec<String> {
+    let scheme = scope.split_once(':').map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("api")) {
+        return Vec::new();
+    }
+    let behind_scheme = scope.split_once("://").map_or(scope, |(_, rest)| rest);
+    let forms = [scope.to_owned(), format!("https://{behind_scheme}")];
+    let host = |form: &String| Some(Url::parse(form).ok()?.host_str()?.trim_end_matches('.').to_ascii_lowercase());
+    forms.iter().filter_map(host).collect()
 }
 
 /// The service that a scope or audience belongs to, if it is one that no cluster is.
 fn owner(scope: &str) -> Option<&'static str> {
-    let scope = scope.trim().to_ascii_lowercase();
-    let scope = scope.strip_prefix("spn:").unwrap_or(&scope);
+    let scope = bare(scope);
+    let lower = scope.to_ascii_lowercase();
     // An id may stand alone, before a path (`<id>/.default`), or in a URI (`api://<id>`).
-    let by_id = APPLICATIONS.iter().find(|(id, _)| scope.split(['/', ':', '{', '}', '(', ')']).any(|part| part == *id));
+    let by_id = APPLICATIONS.iter().find(|(id, _)| lower.split(['/', ':', '{', '}', '(', ')']).any(|part| part == *id));
     if let Some((_, service)) = by_id {
         return Some(service);
     }
-    // Scopes without a scheme are names of Microsoft Graph permissions to Entra only if they stand alone; a host
-    // without a scheme is looked up all the same.
-    let with_scheme = if scope.contains("://") { scope.to_owned() } else { format!("https://{scope}") };
-    let url = Url::parse(&with_scheme).ok()?;
-    let host = url.host_str()?.trim_end_matches('.');
-    HOSTS
-        .iter()
-        .find(|(known, _)| host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.')))
-        .map(|(_, service)| *service)
+    let is_within =
+        |host: &str, domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    hosts(scope).iter().find_map(|host| {
+        let known = HOSTS.iter().find(|(known, _)| is_within(host, known)).map(|(_, service)| *service);
+        known.or_else(|| DOMAINS.iter().any(|domain| is_within(host, domain)).then_some("a service of Microsoft's"))
+    })
 }
 
 #[cfg(test)]
@@ -143,8 +265,51 @@ mod tests {
             "graph.microsoft.com",
             "{00000003-0000-0000-c000-000000000000}",
             "https://user@graph.microsoft.com:443/x",
+            "https:graph.microsoft.com",
+            "https:/graph.microsoft.com",
+            "https:\\\\graph.microsoft.com",
+            "graph.microsoft.com:443/x",
+            "https://%67raph.microsoft.com",
+            "https://graph\u{3002}microsoft\u{3002}com",
+            "SPN:spn:https://graph.microsoft.com/",
+            "https://servicebus.azure.net",
+            "https://kusto.kusto.windows.net",
+            "https://api.kusto.windows.net/.default",
+            "https://analysis.windows.net/powerbi/api",
+            "https://westeurope.azuredatabricks.net",
+            "https://dev.azure.com",
+            "https://cognitiveservices.azure.com/",
+            "https://management.microsoft.com",
+            "ftp://servicebus.azure.net",
+            "windows.net",
         ] {
             assert!(server_id(foreign, &[]).is_err(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_audience_have_one_form() {
+        for (spelling, form) in [
+            ("6DAE42F8-4368-4678-94FF-3960E28E3630", "6dae42f8-4368-4678-94ff-3960e28e3630"),
+            ("spn:6dae42f8-4368-4678-94ff-3960e28e3630/.DEFAULT//", "6dae42f8-4368-4678-94ff-3960e28e3630"),
+            ("{6dae42f8-4368-4678-94ff-3960e28e3630}", "6dae42f8-4368-4678-94ff-3960e28e3630"),
+            ("HTTPS://AKS.Contoso.example:443/.default", "https://aks.contoso.example"),
+            ("https:\\\\aks.contoso.example/Path/", "https://aks.contoso.example/Path"),
+            ("https://%61ks.contoso.example", "https://aks.contoso.example"),
+            ("API://My-Cluster//", "api://My-Cluster"),
+        ] {
+            assert_eq!(server_id(spelling, &[]).expect("fine"), form, "{spelling}");
+        }
+        for odd in ["https://user@aks.contoso.example", "https://aks.contoso.example?x", "api://m\u{443}-cluster"] {
+            assert!(server_id(odd, &[]).is_err(), "{odd}");
+        }
+        assert!(is_every_users("6dae42f8-4368-4678-94ff-3960e28e3630") && !is_every_users("api://My-Cluster"));
+    }
+
+    #[test]
+    fn domain_that_only_ends_alike_is_not_a_service() {
+        for id in ["https://notwindows.net", "https://azure.com.contoso.example", "api://servicebus.azure.net"] {
+            assert!(server_id(id, &[]).is_ok(), "{id}");
         }
     }
 

@@ -12,7 +12,7 @@ use url::Url;
 use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
 use crate::http::{is_acceptable, is_acceptable_from};
-use crate::oauth::Endpoints;
+use crate::oauth::{Endpoints, site};
 use crate::paths;
 use crate::text::printable;
 
@@ -71,6 +71,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("login.usgovcloudapi.net", "login.microsoftonline.us"),
     ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
 ];
+
+/// Hosts at which the clouds have codes typed.
+const CODE_PAGES: &[&str] =
+    &["microsoft.com", "www.microsoft.com", "login.microsoft.com", "login.microsoftonline.com", "aka.ms"];
 
 /// The file behind `AZURE_ENVIRONMENT_FILEPATH`, as Azure Stack Hub operators hand it out (go-autorest's format).
 #[derive(Debug, Deserialize)]
@@ -193,11 +197,53 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         userinfo: None,
         keys: None,
         offers_s256: None,
-        // A tenant's domain and its id are two names of one issuer.
-        names_itself: None,
+        names_itself: false,
+        is_issuer,
         signing_algorithms: Vec::new(),
         secret_in_body: Some(true),
     })
+}
+
+/// Whether `named` is the issuer of the tenant whose own is `ours`, as version 1.0 or 2.0 writes it: at the same sign-in
+/// host (or at another one of its site, as Entra External ID has it), and the same tenant. A tenant's domain and its id are
+/// two names of one issuer, so a domain stands for any id.
+fn is_issuer(ours: &str, named: &str) -> bool {
+    let (Ok(ours), Ok(named)) = (Url::parse(ours), Url::parse(named)) else { return false };
+    let tenant = |url: &Url| url.path_segments().and_then(|mut parts| parts.next()).map(str::to_ascii_lowercase);
+    let is_id =
+        |tenant: &str| tenant.len() == 36 && tenant.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let host = |url: &Url| Some(url.join("/").ok()?).and_then(|base| Url::parse(&canonical(&base)).ok());
+    let is_same_site = match (host(&ours), host(&named)) {
+        (Some(ours), Some(named)) => {
+            let parent = |url: &Url| url.host_str().and_then(|host| Some(host.split_once('.')?.1.to_owned()));
+            let are_siblings = parent(&ours)
+                .filter(|parent| parent.contains('.'))
+                .is_some_and(|of_ours| parent(&named) == Some(of_ours));
+            site::foreign(&named, &ours).is_none() || (are_siblings && named.scheme() == "https")
+        }
+        _ => false,
+    };
+    let is_same_tenant = match (tenant(&ours), tenant(&named)) {
+        (Some(ours), Some(named)) => ours == named || (!is_id(&ours) && is_id(&named)),
+        _ => false,
+    };
+    is_same_site && is_same_tenant
+}
+
+/// Where people sign in whose authority is `authority`, for a prompt: its host, with its port and path where there are
+/// any; `None` for the public cloud, which is what everyone expects.
+pub fn named(authority: &Url) -> Option<String> {
+    let is_expected = canonical(authority) == CLOUDS[0].authority;
+    let path = printable(authority.path().trim_end_matches('/'), 60);
+    (!is_expected).then(|| format!("{}{path}", site::host(authority)))
+}
+
+/// Whether a cloud whose sign-in host is `authority` has users type their codes at `page`
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>: `microsoft.com/devicelogin`).
+pub fn has_codes_typed_at(authority: &Url, page: &Url) -> bool {
+    let authority = authority.join("/").map(|base| canonical(&base)).unwrap_or_default();
+    let is_cloud = CLOUDS.iter().any(|cloud| cloud.authority == authority);
+    is_cloud && page.scheme() == "https" && page.host_str().is_some_and(|host| CODE_PAGES.contains(&host))
 }
 
 /// An authority from outside: a base URL that ends in a slash, without query, fragment or user info.
@@ -281,6 +327,41 @@ mod tests {
         assert!(ask("http://login.example/").is_err());
         assert!(ask("https://u:p@login.example/").is_err());
         assert!(ask("login.example").is_err());
+    }
+
+    #[test]
+    fn issuer_in_a_response_is_the_tenants() {
+        const ID: &str = "11f6c3a2-5a8e-4d0b-9c36-2f4f3f7a8e10";
+        const OTHER: &str = "22b8e1d4-7c1f-4e6a-8a57-6d0c9b3e5f20";
+        let at = |host: &str, tenant: &str| format!("https://{host}/{tenant}/v2.0");
+        let public = "login.microsoftonline.com";
+        for (ours, named, fits) in [
+            (at(public, ID), at(public, ID), true),
+            (at(public, ID), format!("https://sts.windows.net/{ID}/"), true),
+            (at(public, "contoso.example"), at(public, ID), true),
+            (at(public, "organizations"), at(public, ID), true),
+            (at("contoso.ciamlogin.com", ID), at(&format!("{ID}.ciamlogin.com"), ID), true),
+            (at(public, ID), at(public, OTHER), false),
+            (at(public, ID), at(public, "contoso.example"), false),
+            (at(public, ID), at("login.microsoftonline.us", ID), false),
+            (at("login.evil.example", ID), at(public, ID), false),
+            (at(public, ID), at("evil.com", ID), false),
+            (at(public, ID), "not a URL".to_owned(), false),
+        ] {
+            assert_eq!(is_issuer(&ours, &named), fits, "{ours} {named}");
+        }
+    }
+
+    #[test]
+    fn authority_is_named_unless_it_is_the_public_clouds() {
+        let name = |text: &str| named(&Url::parse(text).expect("a URL"));
+        assert_eq!(name("https://login.microsoftonline.com/"), None);
+        assert_eq!(name("https://login.windows.net/"), None);
+        assert_eq!(name("https://login.microsoftonline.us/").as_deref(), Some("login.microsoftonline.us"));
+        assert_eq!(
+            name("https://login.microsoftonline.com:8443/x/").as_deref(),
+            Some("login.microsoftonline.com:8443/x")
+        );
     }
 
     #[test]

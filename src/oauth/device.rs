@@ -18,6 +18,9 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// The longest pause after connection loss.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest user code, and the longest address.
+const LONGEST_CODE: usize = 32;
+const LONGEST_PAGE: usize = 300;
 /// Lifetimes beyond this are cut: nobody sits before a code for longer.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 
@@ -66,26 +69,30 @@ pub async fn start(
 }
 
 impl Pending {
-    /// What the person types. It may be spoken, so it is no secret the way a token is.
-    pub fn user_code(&self) -> &str {
-        self.authorization.user_code().secret()
+    /// What the person types. It may be spoken, so it is no secret the way a token is. `None` if the server sent what is
+    /// not a code (RFC 8628 6.1): it is shown, and goes to the clipboard, so it has no room for a message.
+    pub fn user_code(&self) -> Option<&str> {
+        let code = self.authorization.user_code().secret().trim();
+        let is_group = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (code.len() <= LONGEST_CODE && code.split(['-', ' ']).all(is_group)).then_some(code)
     }
 
-    /// Where the person types it. As the server wrote it; not all of them should be opened.
+    /// Where the person types it. As the server wrote it, and never to be shown so.
     pub fn verification_uri(&self) -> &str {
         self.authorization.verification_uri().as_str()
     }
 
-    /// The address with the code in it, where the server sends one.
-    pub fn verification_uri_complete(&self) -> Option<&str> {
-        self.authorization.verification_uri_complete().map(|uri| uri.secret().as_str())
+    /// Where the person types it, as it is shown and opened: parsed, so that its host is in ASCII. `None` if the issuer at
+    /// `issuer` has no business sending anybody there, or if it could be taken for another address.
+    pub fn page(&self, issuer: &Url) -> Option<Url> {
+        page(self.verification_uri(), issuer)
     }
 
-    /// The address a browser may be sent to, with the code in it where the server sends one; none that the issuer at
-    /// `issuer` has no business sending anybody to.
-    pub fn address_to_open(&self, issuer: &Url) -> Option<Url> {
-        let text = self.verification_uri_complete().unwrap_or_else(|| self.verification_uri());
-        Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url))
+    /// The same with the code in it, where the server sends one at the same site.
+    pub fn complete_page(&self, issuer: &Url) -> Option<Url> {
+        let shown = self.page(issuer)?;
+        let complete = page(self.authorization.verification_uri_complete()?.secret(), issuer)?;
+        Some(complete).filter(|url| url.origin() == shown.origin())
     }
 
     /// How long the code lives, from when it was issued.
@@ -135,6 +142,18 @@ impl Pending {
             }
         }
     }
+}
+
+/// The page in a server's answer. A user name, backslashes and blanks are what makes one address look like another, or
+/// puts a sentence behind it; one that is longer is no address to be typed or read.
+fn page(text: &str, issuer: &Url) -> Option<Url> {
+    let text = text.trim();
+    if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+        return None;
+    }
+    let url = Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url))?;
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.as_str().len() <= LONGEST_PAGE;
+    is_plain.then_some(url)
 }
 
 /// Exponential back-off on top of the interval (RFC 8628 3.5 asks for it on connection time-outs).

@@ -40,7 +40,7 @@ pub struct Discovery {
 
 /// The issuer's URL, checked.
 ///
-/// Errors: it is no URL, or neither https nor on this machine.
+/// Errors: it is no URL, neither https nor on this machine, or written so that it could be taken for another.
 pub fn issuer_url(issuer: &str) -> Result<Url> {
     let shown = printable(issuer, 200);
     let url = Url::parse(issuer).map_err(|_| {
@@ -53,6 +53,16 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
         return Err(Error::usage(
             format!("--oidc-issuer-url {shown:?} is not https"),
             "Give an https URL (http is only for issuers on this machine).",
+        ));
+    }
+    // Prompts show it as it is written, so it must read as what it is.
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || issuer.contains(|c: char| c == '\\' || !c.is_ascii_graphic())
+    {
+        return Err(Error::usage(
+            format!("--oidc-issuer-url is not a plain URL (it leads to {})", origin(&url)),
+            "Give the issuer's URL exactly as it writes itself, without a user name, spaces or backslashes, and with an international name in its ASCII form.",
         ));
     }
     Ok(url)
@@ -146,7 +156,8 @@ impl Discovery {
             userinfo: optional("userinfo_endpoint", &self.userinfo_endpoint).unwrap_or_default(),
             keys: optional("jwks_uri", &self.jwks_uri)?,
             offers_s256: s256.as_ref().map(|_| offers(s256, "S256")),
-            names_itself: Some(self.authorization_response_iss_parameter_supported.unwrap_or(false)),
+            names_itself: self.authorization_response_iss_parameter_supported.unwrap_or(false),
+            is_issuer: |issuer, named| issuer == named,
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
             // Where both are offered the body it is: device endpoints are known to look nowhere else.
             secret_in_body: auth_methods.as_ref().map(|_| offers(auth_methods, "client_secret_post")),

@@ -9,6 +9,7 @@ pub mod device;
 pub mod discovery;
 pub mod jwks;
 pub mod jwt;
+pub mod site;
 pub mod subject;
 mod transport;
 pub mod userinfo;
@@ -34,9 +35,10 @@ pub struct Endpoints {
     pub keys: Option<Url>,
     /// Whether the issuer offers PKCE with S256; `None` where it does not say.
     pub offers_s256: Option<bool>,
-    /// Whether what comes back from the authorization endpoint has to name the issuer (RFC 9207); `None` where a name
-    /// in it says nothing.
-    pub names_itself: Option<bool>,
+    /// Whether what comes back from the authorization endpoint has to name the issuer (RFC 9207).
+    pub names_itself: bool,
+    /// Whether a name there (the second) is that of [`Endpoints::issuer`] (the first).
+    pub is_issuer: fn(&str, &str) -> bool,
     /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
     pub signing_algorithms: Vec<String>,
     /// Whether a client secret goes into the body or into the Authorization header; `None` where the issuer does not say.

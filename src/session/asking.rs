@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::grant::{self, Unusable};
 use super::issuer::{self, Issuer};
-use super::outcome::Stickiness;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
+use crate::signin::confirmation::{self, Confirmation};
 use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
@@ -41,6 +41,14 @@ impl Work<'_, '_> {
             };
             return Err(WorkFailure::nobody(nobody(profile, reason, &why, &way_on)));
         }
+        let session = self.road.store.session(&self.road.identity.session).found().map(|(_, record, _)| record);
+        let unconfirmed = self.road.unconfirmed_audience(session.as_ref());
+        let is_unconfirmed = unconfirmed.is_some();
+        // A prompt names it; a page by itself does not.
+        if let Some(audience) = unconfirmed.filter(|_| person.reach() != Reach::Terminal) {
+            return Err(WorkFailure::nobody(Confirmation::Audience(audience).missing()));
+        }
+        let pages = session.map(|record| record.pages).unwrap_or_default();
         let reason = reason.map(|error| match error.reference {
             Some(reference) => format!("{} [{reference}]", error.what),
             None => error.what,
@@ -65,14 +73,28 @@ impl Work<'_, '_> {
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let on_answer = || lock.borrow_mut().announce_network();
         let (mut chosen, mut page_is_left) = signin::chosen(profile, &issuer.client.endpoints, person);
-        let mut signed_in = loop {
+        let (mut signed_in, page) = loop {
+            let is_page = matches!(chosen.method, Method::Browser | Method::Keyboard);
+            let page = issuer.client.endpoints.foreign_page().filter(|_| is_page);
+            if let Some(page) =
+                page.as_deref().filter(|page| !self.road.insist.typed && !pages.iter().any(|known| known == page))
+            {
+                let life = profile.authorization.human_time;
+                tokio::select! {
+                    biased;
+                    error = interrupted() => return Err(WorkFailure::sticky(error)),
+                    outcome = confirmation::ask(Confirmation::Page(page), person, life, &on_wait) => outcome?,
+                }
+                on_answer();
+            }
             let desk = Desk {
                 profile,
                 client: &issuer.client,
                 scopes: &scopes,
                 person,
                 why: Why { reason: reason.as_deref(), choice: chosen.why.as_deref() },
-                choose_account: self.road.insist.on_sign_in,
+                // A browser that is signed in already would answer for a user who has not read the prompt.
+                choose_account: self.road.insist.on_sign_in || is_unconfirmed,
                 on_wait: &on_wait,
                 on_answer: &on_answer,
             };
@@ -91,22 +113,17 @@ impl Work<'_, '_> {
                 self.road.note_refusal(&refusal);
             }
             match outcome {
-                Ok(signed_in) => break signed_in,
+                Ok(signed_in) => break (signed_in, page),
                 Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut page_is_left) => {
                     chosen = Chosen::page_after(&error);
                 }
-                Err(NoTokens::NotForThisClient(error)) => return Err(WorkFailure::passing(error)),
-                Err(NoTokens::Unanswered(error)) => {
-                    return Err(WorkFailure::New { error, stickiness: Stickiness::Unanswered });
-                }
-                Err(NoTokens::Refused(error)) => return Err(WorkFailure::sticky(error)),
-                Err(NoTokens::NotShown(error)) => return Err(WorkFailure::nobody(error)),
-                Err(NoTokens::Failed(error)) => return Err(WorkFailure::passing(error)),
+                Err(ending) => return Err(ending.into()),
             }
         };
         on_answer();
         let visitor = signed_in.visitor.take();
-        let outcome = take_in(self.road, &issuer, signed_in, chosen.method, scopes, keeper.as_ref()).await;
+        let kept_as = KeptAs { method: chosen.method, scopes, page, keeper: keeper.as_ref() };
+        let outcome = take_in(self.road, &issuer, signed_in, kept_as).await;
         if let Some(visitor) = visitor {
             let page_afterwards = profile.authorization.page_afterwards.as_ref();
             match &outcome {
@@ -130,15 +147,22 @@ impl Work<'_, '_> {
     }
 }
 
+/// What is noted down of a sign-in besides what it brought, and with which key.
+struct KeptAs<'a> {
+    method: Method,
+    scopes: Vec<String>,
+    /// A sign-in page that the user has confirmed.
+    page: Option<String>,
+    keeper: Option<&'a Keeper>,
+}
+
 /// Looks at what a sign-in brought and keeps it. The token in hand comes out even where it could not be kept; whether it
 /// was comes out beside it.
 async fn take_in(
     road: &Road<'_>,
     issuer: &Issuer<'_>,
     signed_in: SignedIn,
-    method: Method,
-    scopes: Vec<String>,
-    keeper: Option<&Keeper>,
+    KeptAs { method, scopes, page, keeper }: KeptAs<'_>,
 ) -> Result<(Obtained, std::io::Result<()>), WorkFailure> {
     let profile = road.profile;
     let granted = signed_in.granted;
@@ -178,13 +202,18 @@ async fn take_in(
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
     };
     let refresh_token = grant::refresh_token(&granted);
-    let record = SessionRecord { refresh_token, scopes, subject: who.subject, without_codes: false };
+    let before = road.predecessor(&facts, who.subject.as_deref());
+    let audiences = road.confirmed_audiences(before.as_ref());
+    let mut pages = before.as_ref().map(|record| record.pages.clone()).unwrap_or_default();
+    pages.extend(page.filter(|page| !pages.contains(page)));
+    let record = SessionRecord { refresh_token, scopes, subject: who.subject, without_codes: false, audiences, pages };
     // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
     let kept = match (&grant, keeper) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
         // What somebody else obtained goes first: no crash leaves it with this sign-in.
         (_, Some(keeper)) => {
-            road.part_with_others(&facts, &record).and_then(|()| road.keep_session(keeper, &facts, &record))
+            let forgotten = if before.is_some() { Ok(()) } else { road.store.forget_tokens(&road.identity.session) };
+            forgotten.and_then(|()| road.keep_session(keeper, &facts, &record))
         }
     };
     let grant = grant.map_err(|unusable| {

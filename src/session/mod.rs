@@ -7,6 +7,7 @@
 mod asking;
 pub mod caller;
 mod challenge;
+mod consent;
 mod coordination;
 mod grant;
 pub mod groups;
@@ -288,15 +289,12 @@ impl<'a> Road<'a> {
         self.store.has_session(&self.identity.session)
     }
 
-    /// Forgets what was obtained in the session so far, unless whoever signed in now is known to be the same person, by
-    /// subject and by name.
-    fn part_with_others(&self, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
-        let session = &self.identity.session;
-        let before = self.store.session(session).found();
-        let is_same = before.is_some_and(|(known, before, _)| {
-            before.subject.is_some() && before.subject == record.subject && known.account == facts.account
-        });
-        if is_same { Ok(()) } else { self.store.forget_tokens(session) }
+    /// The session so far, if the user who signed in now is known to be the same, by subject and by name.
+    fn predecessor(&self, facts: &SessionFacts, subject: Option<&str>) -> Option<SessionRecord> {
+        let (known, record, _) = self.store.session(&self.identity.session).found()?;
+        let is_same =
+            record.subject.is_some() && record.subject.as_deref() == subject && known.account == facts.account;
+        is_same.then_some(record)
     }
 
     fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {

@@ -18,7 +18,7 @@ use crate::oauth::client::Failure;
 use crate::profile::{Method, Provider, TokenKind};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::signin::{self};
+use crate::signin::{self, NoTokens};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
@@ -62,6 +62,17 @@ impl WorkFailure {
     }
 }
 
+impl From<NoTokens> for WorkFailure {
+    fn from(ending: NoTokens) -> Self {
+        match ending {
+            NoTokens::Unanswered(error) => WorkFailure::New { error, stickiness: Stickiness::Unanswered },
+            NoTokens::Refused(error) => WorkFailure::sticky(error),
+            NoTokens::NotShown(error) => WorkFailure::nobody(error),
+            NoTokens::NotForThisClient(error) | NoTokens::Failed(error) => WorkFailure::passing(error),
+        }
+    }
+}
+
 /// What comes of a try to refresh.
 enum Refreshed {
     Done(Obtained),
@@ -79,7 +90,7 @@ impl Work<'_, '_> {
         })?
     }
 
-    async fn work(self) -> Result<Obtained, WorkFailure> {
+    async fn work(mut self) -> Result<Obtained, WorkFailure> {
         self.lock.announce_network();
         let remembered = self.road.store.session(&self.road.identity.session);
         let (mut reason, mut challenge) = (None, None);
@@ -102,10 +113,14 @@ impl Work<'_, '_> {
                     Some(_) if self.is_asked_for_more(&facts) => {
                         reason = Some(sign_in("the issuer asks for more than the last sign-in gave"));
                     }
-                    Some(token) => match self.refresh(token.clone(), facts, &record, &keeper).await? {
-                        Refreshed::Done(obtained) => return Ok(obtained),
-                        Refreshed::SignIn(why, asked_for) => (reason, challenge) = (Some(why), asked_for),
-                    },
+                    Some(token) => {
+                        let token = token.clone();
+                        let record = self.with_confirmed_audience(&facts, record.clone(), &keeper).await?;
+                        match self.refresh(token, facts, &record, &keeper).await? {
+                            Refreshed::Done(obtained) => return Ok(obtained),
+                            Refreshed::SignIn(why, asked_for) => (reason, challenge) = (Some(why), asked_for),
+                        }
+                    }
                 }
                 if matches!(self.road.profile.provider, Provider::Oidc { .. }) && !self.road.insist.on_sign_in {
                     // Asked for together, so that two kubeconfig entries with different scopes share one session.

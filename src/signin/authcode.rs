@@ -99,7 +99,13 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
     let (server, visits) = opened.map_err(NoTokens::Failed)?.unzip();
     (desk.on_wait)(settings.human_time);
     let end = Instant::now() + settings.human_time;
-    let prompt = PagePrompt { address: &request.url, way_back, life: settings.human_time, why: desk.why };
+    let prompt = PagePrompt {
+        address: &request.url,
+        foreign: desk.client.endpoints.page_elsewhere(),
+        way_back,
+        life: settings.human_time,
+        why: desk.why,
+    };
     let lines = desk.person.show_page(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
     let (granted, visitor) = Wait { desk, request: &request, visits, lines, end, useless: None }.wait(server).await?;

@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use url::Url;
+
 use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain, explain_for};
-use crate::entra::refusals;
+use crate::entra::{cloud, refusals};
 use crate::error::Error;
-use crate::http::is_acceptable_from;
+use crate::http::{is_acceptable_from, origin};
 use crate::oauth::answer::ErrorAnswer;
 use crate::oauth::client::Failure;
-use crate::oauth::device::{self, Ending};
+use crate::oauth::device::{self, Ending, Pending};
+use crate::oauth::site;
 use crate::profile::{Pkce, Provider};
 use crate::text::printable;
 
@@ -41,29 +44,27 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
             Failure::Refused(answer) if has_no_codes(answer) => NoTokens::NotForThisClient(refused(desk, &failure)),
             _ => ended(refused(desk, &failure)),
         })?;
-    let shown_address = url::Url::parse(pending.verification_uri()).ok();
-    if !shown_address.is_some_and(|url| is_acceptable_from(&client.endpoints.token, &url)) {
+    let server = &client.endpoints.token;
+    let page = pending.page(server).ok_or_else(|| NoTokens::Failed(not_a_page(&pending, server)))?;
+    let Some(code) = pending.user_code() else {
         return Err(NoTokens::Failed(Error::failed(
-            format!(
-                "the server wants you to open {:?}, which is no https address",
-                printable(pending.verification_uri(), 100)
-            ),
-            "Do not open it.\nCheck the issuer or authority URL, and tell whoever runs it.",
+            format!("{} sent a code that is not one: not a few letters and digits", origin(server)),
+            UNTRUSTED,
         )));
-    }
-    let address_to_open = pending.address_to_open(&client.endpoints.token);
-    if desk.person.reach() == Reach::Desktop
-        && (pending.verification_uri_complete().is_none() || address_to_open.is_none())
-    {
+    };
+    let complete = pending.complete_page(server);
+    if desk.person.reach() == Reach::Desktop && complete.is_none() {
         return Err(NoTokens::NotShown(Error::sign_in_needed(
             "somebody has to type a code, and there is no terminal to show it in",
             "In a terminal, sign in: kubectl login",
         )));
     }
     let prompt = CodePrompt {
-        address: printable(pending.verification_uri(), 300),
-        code: printable(pending.user_code(), 100),
-        address_to_open: address_to_open.as_ref(),
+        address: &page,
+        code,
+        complete_address: complete.as_ref(),
+        foreign: foreign_page(desk, &page),
+        has_page: client.endpoints.authorization.is_some(),
         life: pending.life(),
         why: desk.why,
     };
@@ -83,11 +84,45 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
             let next = match desk.profile.provider {
                 // A page that refuses somebody leaves the code as it is: nobody here gets to know.
                 Provider::Entra { .. } => format!("{}\n{}", refusals::EXPIRED, refusals::WITHOUT_A_CODE),
+                Provider::Oidc { .. } if client.endpoints.authorization.is_some() => {
+                    format!("{}\n{BY_BROWSER}", refusals::EXPIRED)
+                }
                 Provider::Oidc { .. } => refusals::EXPIRED.to_owned(),
             };
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
     }
+}
+
+/// What to do about a server that could be after something.
+const UNTRUSTED: &str = "Do not sign in there.\nCheck the issuer or authority URL, and tell its administrator.";
+/// The other flow, at an issuer that has a page.
+const BY_BROWSER: &str = "Sign in in a browser instead: kubectl login --grant-type authcode";
+
+/// The error for an address that no one should be sent to. Of one that could be taken for another, only the host is shown,
+/// as it was parsed.
+fn not_a_page(pending: &Pending, server: &Url) -> Error {
+    let text = pending.verification_uri();
+    match Url::parse(text).ok().filter(|url| is_acceptable_from(server, url)) {
+        Some(url) => Error::failed(
+            format!("the server wants you to open an address at {} that is not written as one", site::host(&url)),
+            UNTRUSTED,
+        ),
+        None => Error::failed(
+            format!("the server wants you to open {:?}, which is no https address", printable(text, 100)),
+            "Do not open it.\nCheck the issuer or authority URL, and tell its administrator.",
+        ),
+    }
+}
+
+/// The host of `page`, if it belongs to another site than the one that the prompt names.
+fn foreign_page(desk: &Desk<'_>, page: &Url) -> Option<String> {
+    let owner = match &desk.profile.provider {
+        Provider::Entra { authority, .. } => Some(authority.clone()),
+        Provider::Oidc { issuer, .. } => Url::parse(issuer).ok(),
+    };
+    let owner = owner.filter(|owner| !cloud::has_codes_typed_at(owner, page))?;
+    site::foreign(page, &owner)
 }
 
 /// Whether the client may have no codes: RFC 6749 5.2, in the words of those who have switched the grant off for it. Google
@@ -117,7 +152,7 @@ fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
         && answer.error == "unauthorized_client"
         && matches!(desk.profile.provider, Provider::Oidc { .. })
     {
-        error.next = format!("Sign in in a browser instead: kubectl login --grant-type authcode\n{}", error.next);
+        error.next = format!("{BY_BROWSER}\n{}", error.next);
     }
     error
 }

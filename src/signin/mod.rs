@@ -4,6 +4,7 @@
 //! waiting, or where a person reads what is written.
 
 mod authcode;
+pub mod confirmation;
 mod device;
 mod password;
 
@@ -23,6 +24,7 @@ use crate::profile::{Method, Profile, Provider};
 use crate::secret::Secret;
 use authcode::AuthCode;
 pub use authcode::Visitor;
+use confirmation::Confirmation;
 use device::DeviceCode;
 use password::Password;
 
@@ -54,12 +56,16 @@ pub struct Why<'a> {
 /// What a person has to know to use a code.
 #[derive(Debug)]
 pub struct CodePrompt<'a> {
-    /// Where to type it. As the server sent it, control characters removed.
-    pub address: String,
-    /// What to type. Control characters removed.
-    pub code: String,
-    /// The address with the code in it, if the server sent one and it may be opened.
-    pub address_to_open: Option<&'a Url>,
+    /// Where to type it.
+    pub address: &'a Url,
+    /// What to type: a few letters and digits.
+    pub code: &'a str,
+    /// The address with the code in it, if the server sent one.
+    pub complete_address: Option<&'a Url>,
+    /// The host of the address, if that is another site's than the issuer's.
+    pub foreign: Option<String>,
+    /// Whether the issuer signs users in on a page as well.
+    pub has_page: bool,
     /// How long the code lives.
     pub life: Duration,
     /// Why somebody is asked.
@@ -71,6 +77,8 @@ pub struct CodePrompt<'a> {
 pub struct PagePrompt<'a> {
     /// The page.
     pub address: &'a Url,
+    /// The host of the page, if that is another site's than the issuer's.
+    pub foreign: Option<String>,
     /// How the answer gets from the browser to this program.
     pub way_back: WayBack,
     /// How long it is waited for.
@@ -97,6 +105,8 @@ pub enum Question<'a> {
     Username,
     /// The password of this user; never shown while it is typed.
     Password(&'a str),
+    /// Yes, or anything else.
+    Confirm(Confirmation<'a>),
 }
 
 /// What somebody brings, line by line. It ends when nothing more can come.

@@ -54,6 +54,13 @@ pub struct SessionRecord {
     /// Whether the session was refused because it began with a device code: another one would be of no use.
     #[serde(default)]
     pub without_codes: bool,
+    /// The audiences that the user has confirmed for this session, in their normal form; those of clusters that everyone has
+    /// are not among them.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// The hosts of sign-in pages that are another site's than the issuer's, as the user has confirmed them.
+    #[serde(default)]
+    pub pages: Vec<String>,
 }
 
 /// What may be known of a token without its key.

@@ -13,9 +13,11 @@ mod prompt;
 mod qr;
 mod screen;
 pub(crate) mod style;
+mod target;
 mod terminal;
 pub(crate) mod wrap;
 
+pub(crate) use target::Target;
 pub(crate) use terminal::{Prompt, Terminal};
 
 /// Where what somebody types or pastes comes from.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use kubectl_login::entra::cloud;
 use kubectl_login::profile::{Profile, Provider};
+use kubectl_login::signin::confirmation::Confirmation;
 use kubectl_login::signin::{CodePrompt, PagePrompt, Question, WayBack, Why};
 use kubectl_login::text::{in_words, printable};
 
@@ -10,12 +12,13 @@ use super::browser::Opened;
 use super::qr;
 use super::screen::{Screen, to_clipboard};
 use super::style::{Style, paint};
+use super::target::{Target, account};
 use super::wrap::wrapped;
 
 /// For whom somebody signs in, as far as prompts show it.
 pub(super) struct Subject<'a> {
     /// Cluster or context, where it is known.
-    pub(super) for_whom: Option<&'a str>,
+    pub(super) target: Option<&'a Target>,
     pub(super) profile: &'a Profile,
 }
 
@@ -31,18 +34,20 @@ pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Open
     let top = format!(
         "\n{}\n\n{}\n{}\n{}\n{}\n",
         sentences(&heading(&prompt.why, subject)),
-        sentences(&open),
-        alone(&prompt.address, screen),
+        sentences(&format!("{}{open}", elsewhere(prompt.foreign.as_deref()))),
+        alone(prompt.address.as_str(), screen),
         sentences(&format!("and enter this code{copied}:")),
-        alone(&prompt.code, screen),
+        alone(prompt.code, screen),
     );
     let life =
         if screen.counts_down { String::new() } else { format!("The code is good for {}. ", in_words(prompt.life)) };
-    let bottom = format!("{}\n\n", sentences(&format!("{life}Only enter a code that you asked for yourself.")));
+    let refused = if prompt.has_page { without_a_code(subject) } else { String::new() };
+    let caution = format!("{life}Only enter a code that you asked for yourself.{refused}");
+    let bottom = format!("{}\n\n", sentences(&caution));
     // The countdown's line is one more.
     let taken = rows(&top, screen) + rows(&bottom, screen) + 1;
     let scan = qr_code(prompt, screen, taken).unwrap_or_default();
-    let clipboard = if screen.clipboard { to_clipboard(&prompt.code) } else { String::new() };
+    let clipboard = if screen.clipboard { to_clipboard(prompt.code) } else { String::new() };
     format!("{clipboard}{top}{scan}{bottom}")
 }
 
@@ -86,7 +91,7 @@ pub(super) fn page(
         "{}\n{}\n\n{}\n{}\n{bottom}",
         if clipboard { to_clipboard(prompt.address.as_str()) } else { String::new() },
         wrapped(&heading(&prompt.why, subject), 0, screen.columns()),
-        wrapped(&open, 0, screen.columns()),
+        wrapped(&format!("{}{open}", elsewhere(prompt.foreign.as_deref())), 0, screen.columns()),
         alone(prompt.address.as_str(), screen),
     )
 }
@@ -104,6 +109,7 @@ pub(super) fn question(
         Question::Password(name) => {
             format!("Type the password of {} and press Enter. (It is not shown.)", printable(name, 100))
         }
+        Question::Confirm(confirmation) => return confirm(confirmation, subject, screen),
     };
     let text = before.map_or_else(String::new, |before| format!("\n{}\n", wrapped(&before, 0, screen.columns())));
     format!("{text}{}\n", wrapped(&question, 0, screen.columns()))
@@ -113,13 +119,49 @@ pub(super) fn question(
 fn heading(why: &Why<'_>, subject: &Subject<'_>) -> String {
     let reason = why.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
     let choice = why.choice.map(|choice| format!("\n{choice}")).unwrap_or_default();
-    let cluster = subject.for_whom.map_or_else(|| "Kubernetes".to_owned(), |name| printable(name, 200));
-    let account = subject.profile.account_hint.as_ref().map(|hint| format!(" as {}", printable(hint, 100)));
-    let issuer = match &subject.profile.provider {
-        Provider::Entra { tenant, .. } => format!("tenant {}", printable(tenant, 100)),
+    let cluster = subject.target.map_or_else(|| "Kubernetes".to_owned(), Target::shown);
+    let account = subject.profile.account_hint.as_ref().map(|hint| format!(" as {}", account(hint)));
+    let audience = subject.profile.audience_to_confirm();
+    let audience = audience.map(|audience| format!("\nThe token is for the audience {:?}.", printable(audience, 200)));
+    format!(
+        "{reason}Sign in to {cluster}{} ({}).{}{choice}",
+        account.unwrap_or_default(),
+        issuer(subject),
+        audience.unwrap_or_default()
+    )
+}
+
+/// Who signs the user in: a tenant, with its sign-in host unless that is the one everyone expects, or an issuer.
+fn issuer(subject: &Subject<'_>) -> String {
+    match &subject.profile.provider {
+        Provider::Entra { authority, tenant, .. } => {
+            let host = cloud::named(authority).map(|host| format!(" at {host}")).unwrap_or_default();
+            format!("tenant {}{host}", printable(tenant, 100))
+        }
         Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),
+    }
+}
+
+/// What is to be confirmed, and who gets the token.
+fn confirm(confirmation: Confirmation<'_>, subject: &Subject<'_>, screen: &Screen) -> String {
+    let what = format!("One thing has to be confirmed: {} ({}).", confirmation.what(), issuer(subject));
+    let whom = subject.target.map(|target| format!("\nThe token goes to {}.", target.shown())).unwrap_or_default();
+    let request = format!("Type yes if {}, and press Enter:", confirmation.trust());
+    format!("\n{}\n", wrapped(&format!("{what}{whom}\n{request}"), 0, screen.columns()))
+}
+
+/// A page that is another site's, before the words that ask to open it.
+fn elsewhere(host: Option<&str>) -> String {
+    host.map(|host| format!("The next page belongs to another site, {host}.\n")).unwrap_or_default()
+}
+
+/// What to do if a policy refuses the code: its page is seen in the browser alone.
+fn without_a_code(subject: &Subject<'_>) -> String {
+    let flag = match subject.profile.provider {
+        Provider::Entra { .. } => "--login interactive",
+        Provider::Oidc { .. } => "--grant-type authcode",
     };
-    format!("{reason}Sign in to {cluster}{} ({issuer}).{choice}", account.unwrap_or_default())
+    format!("\nIf the browser refuses, press Ctrl-C, then: {}", Target::command(subject.target, flag))
 }
 
 /// What to do with an address that is not open already; `addition` goes with it.
@@ -139,8 +181,7 @@ fn alone(text: &str, screen: &Screen) -> String {
 /// The address as a QR code, with a line above and an empty one below, if it fits beside `taken` rows.
 fn qr_code(prompt: &CodePrompt<'_>, screen: &Screen, taken: usize) -> Option<String> {
     let (columns, rows) = screen.size.filter(|_| screen.blocks)?;
-    let address = prompt.address_to_open.map_or(prompt.address.as_str(), url::Url::as_str);
-    let lines = qr::lines(address, screen.colour)?;
+    let lines = qr::lines(prompt.complete_address.unwrap_or(prompt.address).as_str(), screen.colour)?;
     // A line has two modules' height, so there are nearly twice as many columns as lines.
     let fits = 2 * lines.len() <= columns && taken + lines.len() + 2 <= rows;
     fits.then(|| format!("Or scan this with a telephone:\n{}\n\n", lines.join("\n")))

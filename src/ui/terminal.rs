@@ -20,6 +20,7 @@ use super::keyboard::{self, Keyboard, is_in_front};
 use super::prompt::{self, Subject};
 use super::screen::Screen;
 use super::style::{Style, paint};
+use super::target::Target;
 use super::wrap::wrapped;
 
 /// Whether somebody may be asked.
@@ -48,7 +49,7 @@ pub(crate) struct Terminal<'a> {
     prompt: Prompt,
     profile: &'a Profile,
     /// Cluster or context, where it is known.
-    for_whom: Option<String>,
+    target: Option<Target>,
     environment: &'a Environment,
     /// Found out when it is first needed: a warm call never asks.
     channel: OnceCell<Channel>,
@@ -73,13 +74,13 @@ impl<'a> Terminal<'a> {
     pub(crate) fn new(
         prompt: Prompt,
         profile: &'a Profile,
-        for_whom: Option<String>,
+        target: Option<Target>,
         environment: &'a Environment,
     ) -> Self {
         Terminal {
             prompt,
             profile,
-            for_whom,
+            target,
             environment,
             channel: OnceCell::new(),
             countdown: RefCell::default(),
@@ -130,7 +131,7 @@ impl<'a> Terminal<'a> {
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject { for_whom: self.for_whom.as_deref(), profile: self.profile }
+        Subject { target: self.target.as_ref(), profile: self.profile }
     }
 
     fn open(&self, page: &Url) -> Opened {
@@ -214,7 +215,7 @@ impl Person for Terminal<'_> {
     }
 
     fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {
-        let opened = code.address_to_open.map_or(Opened::No, |page| self.open(page));
+        let opened = self.open(code.complete_address.unwrap_or(code.address));
         let screen = self.screen().unwrap_or_default();
         let text = prompt::code(code, &self.subject(), &opened, &screen);
         self.show(&text, &opened, code.life, "use the code", &screen)
@@ -236,7 +237,7 @@ impl Person for Terminal<'_> {
 
     fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines> {
         let source = match question {
-            Question::Username => Source::Seen,
+            Question::Username | Question::Confirm(_) => Source::Seen,
             Question::Password(_) => Source::Unseen,
         };
         let Some((keyboard, lines)) = self.keyboard(source) else {

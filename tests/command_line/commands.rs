@@ -23,7 +23,7 @@ fn bare_it_signs_in_for_the_current_context_and_says_who_and_until_when() {
     for word in ["Signed in as", ALICE, sim::TENANT, "valid until", " min left"] {
         assert!(run.stdout.contains(word), "{word}: {run}");
     }
-    assert!(run.stderr.contains("Sign in to sim ("), "{run}");
+    assert!(run.stderr.contains("Sign in to \"sim\" ("), "{run}");
     assert!(!run.stdout.contains("ExecCredential"), "{run}");
     // kubectl's own call finds it.
     world.reset_requests();

@@ -172,7 +172,7 @@ fn a_cluster_that_takes_no_such_token() {
     report.skips(&["identity"]);
 
     let setup = Setup::aks();
-    setup.replace(sim::SERVER, sim::OTHER_SERVER);
+    setup.replace(sim::SERVER, sim::ARC_SERVER);
     setup.world.set(Behaviour::KubeUnauthorized);
     setup.doctor().only(&[("cluster", "FAIL", "AKS takes tokens for 6dae42f8-")]);
 

@@ -45,6 +45,10 @@ behaviours! {
     WrongIssuer "wrong_issuer" "Discovery's `issuer` is not the one that was asked.",
     NoDeviceEndpoint "no_device_endpoint"
         "Discovery of the OIDC issuer names no device authorization endpoint.",
+    ForeignAuthorizationEndpoint "foreign_authorization_endpoint"
+        "Discovery of the OIDC issuer names the sign-in page of `other-issuer.example`, and its own token endpoint.",
+    DelegatedEndpoints "delegated_endpoints"
+        "Discovery of the OIDC issuer names a sign-in page and a token endpoint of `other-issuer.example`.",
     NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
     NoUserinfoEndpoint "no_userinfo_endpoint" "Discovery of the OIDC issuer names no userinfo endpoint.",
 

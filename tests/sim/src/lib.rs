@@ -72,6 +72,8 @@ pub const OWN_CLIENT: &str = "3a5d7c90-44e2-4f1b-8d36-0b9e6f2a7c30";
 pub const SERVER: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 /// A server application of the tenant's own, which the cluster takes as well.
 pub const OTHER_SERVER: &str = "4c9b2e17-8f3d-4a65-9e0c-7d1a5b6c8f40";
+/// The server application of Kubernetes enabled by Azure Arc, which every tenant has.
+pub const ARC_SERVER: &str = "6256c85f-0aad-4d50-b960-e6e9b21efe35";
 /// A server application that no tenant has: Entra answers 500011.
 pub const UNREGISTERED_SERVER: &str = "5e1f8d26-0b7c-4d93-a4f8-9c2e6a3b1d50";
 /// The client of the plain issuer, and the audience of its ID tokens.

@@ -89,6 +89,12 @@ fn discovery(state: &State, call: &Call) -> Reply {
             fields.remove(field);
         }
     }
+    if state.on(Behaviour::ForeignAuthorizationEndpoint) || state.on(Behaviour::DelegatedEndpoints) {
+        body["authorization_endpoint"] = json!("https://login.other-issuer.example/authorize");
+    }
+    if state.on(Behaviour::DelegatedEndpoints) {
+        body["token_endpoint"] = json!("https://login.other-issuer.example/token");
+    }
     trouble::respell_metadata(state, &mut body);
     Answer::json(200, &body).into()
 }
