@@ -19,6 +19,8 @@ mod scripted;
 mod setup;
 #[path = "doctor/sign_in.rs"]
 mod sign_in;
+#[path = "doctor/sources.rs"]
+mod sources;
 #[path = "doctor/store.rs"]
 mod store;
 

@@ -65,6 +65,11 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let kept = Kept::of(settings, typed_in);
     let (folder, key) = (kept.folder(), kept.key());
     let files = Finding::of([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
+    // An error is to name the place where a value comes from.
+    let located = |finding: Finding| match settings {
+        Some((settings, _)) => finding.corrected_by(&settings.sources),
+        None => finding,
+    };
     // What a script passes on is not certain.
     let certain = |finding: Finding| if configuration.by_wrapper { finding.softened() } else { finding };
     let session = certain(match entry.zip(profile) {
@@ -120,14 +125,14 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         (KEYRING, key),
         (FILES, files),
         (CLOCK, clock),
-        (PROXY, answers.proxy()),
-        (ISSUER, certain(answers.issuer(profile, configuration.no_sign_in()))),
+        (PROXY, located(answers.proxy())),
+        (ISSUER, certain(located(answers.issuer(profile, configuration.no_sign_in())))),
         (SESSION, session),
-        (TOKEN, certain(token_found)),
-        (AUDIENCE, audience),
+        (TOKEN, certain(located(token_found))),
+        (AUDIENCE, located(audience)),
         (GROUPS, groups),
-        (SERVER, server),
-        (CLUSTER, cluster),
+        (SERVER, located(server)),
+        (CLUSTER, located(cluster)),
         (IDENTITY, cluster::identity(review, subject.as_ref())),
     ])
 }

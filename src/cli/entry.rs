@@ -110,7 +110,7 @@ pub(super) fn settings_in(
         (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
-    let settings = profile::settings(&args, &typed, &environment)?;
+    let settings = profile::settings(&args, &typed, &environment, Some(entry))?;
     Ok((settings, environment))
 }
 
@@ -276,7 +276,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
         let exec = entry.exec?;
         let (args, typed) = super::parse_get_token(exec.plugin_arguments()?).ok()?;
         let environment = environment.clone().with(exec.env);
-        let settings = profile::settings(&args, &typed, &environment).ok()?;
+        let settings = profile::settings(&args, &typed, &environment, None).ok()?;
         Some(Context {
             name: name.to_owned(),
             is_current: kubeconfig.current_context() == Some(name),
@@ -293,7 +293,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
 pub(super) fn bare_profile(issuer: &str, client: &str, environment: &Environment) -> Option<Profile> {
     let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
     let (args, typed) = super::parse_get_token(&words).ok()?;
-    Some(profile::settings(&args, &typed, environment).ok()?.profile)
+    Some(profile::settings(&args, &typed, environment, None).ok()?.profile)
 }
 
 /// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and

@@ -17,11 +17,12 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
     let request = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let request =
         ExecInfo::parse(request.as_deref()).map_err(|error| Error::failed(error.to_string(), error.next()))?;
-    let settings = profile::settings(args, typed, environment)?;
+    let settings = profile::settings(args, typed, environment, None)?;
     let store = settings.store(environment);
     let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment);
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
-    let obtained = Road::new(&settings.profile, &store, environment, &person, insist).token()?;
+    let obtained = Road::new(&settings.profile, &store, environment, &person, insist).token();
+    let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
     let line = credential_line(request.api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
     answer.write(&line)?;

@@ -40,7 +40,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let (profile, store, environment) = (&settings.profile, &store, &environment);
     let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
     let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
-    let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token()?;
+    let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token();
+    let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
 
     let session = Identity::of(&settings.profile).session;
     let facts = obtained.facts.clone().or_else(|| store.session_facts(&session));

@@ -22,6 +22,7 @@ mod programs;
 #[cfg(test)]
 mod reference;
 mod report;
+mod sources;
 mod status;
 mod typed;
 mod usage;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use kubectl_login::entra::{audience, cloud};
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{
@@ -17,6 +18,7 @@ use kubectl_login::text::printable;
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
 use super::pairs::{NoPair, pairs};
+use super::sources::Sources;
 use super::typed::Typed;
 use crate::ui::Prompt;
 
@@ -46,6 +48,8 @@ pub(super) struct Settings {
     pub(super) cache_dir: Option<String>,
     pub(super) force_refresh: bool,
     pub(super) prompt: Prompt,
+    /// Where the values come from.
+    pub(super) sources: Sources,
 }
 
 impl Settings {
@@ -70,8 +74,23 @@ enum Dialect {
     Oidc,
 }
 
-/// The meaning of `args`; `typed` tells which of them were not defaults.
-pub(super) fn settings(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<Settings> {
+/// The meaning of `args`; `typed` tells which of them were not defaults, and `entry` the kubeconfig entry they are from,
+/// where they are from one.
+pub(super) fn settings(
+    args: &GetTokenArgs,
+    typed: &Typed,
+    environment: &Environment,
+    entry: Option<&Entry>,
+) -> Result<Settings> {
+    let mut sources = entry.map_or_else(Sources::default, |entry| Sources::default().of_entry(entry));
+    match read(args, typed, environment, &mut sources) {
+        Ok(settings) => Ok(Settings { sources, ..settings }),
+        Err(error) => Err(sources.attributed(error)),
+    }
+}
+
+/// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
+fn read(args: &GetTokenArgs, typed: &Typed, environment: &Environment, sources: &mut Sources) -> Result<Settings> {
     let network = network(args, environment)?;
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
@@ -80,7 +99,7 @@ pub(super) fn settings(args: &GetTokenArgs, typed: &Typed, environment: &Environ
         CacheStorage::None => Storage::None,
     };
     let profile = match dialect(typed)? {
-        Dialect::Entra => entra(args, typed, environment, network, storage)?,
+        Dialect::Entra => entra(args, typed, environment, network, storage, sources)?,
         Dialect::Oidc => oidc(args, environment, network, storage)?,
     };
     Ok(Settings {
@@ -88,6 +107,7 @@ pub(super) fn settings(args: &GetTokenArgs, typed: &Typed, environment: &Environ
         cache_dir: args.cache_dir.clone(),
         force_refresh: args.force_refresh.unwrap_or(false),
         prompt: prompt(args.prompt, environment)?,
+        sources: Sources::default(),
     })
 }
 
@@ -129,11 +149,15 @@ fn entra(
     environment: &Environment,
     mut network: Network,
     storage: Storage,
+    sources: &mut Sources,
 ) -> Result<Profile> {
     let ignored = args.disable_environment_override.unwrap_or(false);
     let variable = |name: &str| environment.get(name).filter(|_| !ignored);
     let by_variable = variable(environment::AAD_LOGIN_METHOD);
     let method = by_variable.unwrap_or(&args.login);
+    if by_variable.is_some() {
+        sources.note(environment::AAD_LOGIN_METHOD, "--login", true);
+    }
     if !METHODS.contains(&method) {
         return Err(no_such("--login", method, "sign-in method", METHODS));
     }
@@ -146,14 +170,18 @@ fn entra(
         (&[environment::AZURE_CLIENT_ID, environment::AAD_SERVICE_PRINCIPAL_CLIENT_ID], &[environment::AZURE_TENANT_ID])
     };
     // A pipeline relies on its variables; a person's shell may hold some other tool's, so a flag wins there.
-    let either = |flag: &Option<String>, names: &[&str]| {
+    let mut either = |flag: &Option<String>, flag_name, names: &[&'static str]| {
         let flag = flag.as_deref().filter(|text| !text.is_empty());
-        let variable = names.iter().find_map(|name| variable(name));
+        let set = names.iter().find_map(|name| Some((*name, variable(name)?)));
+        if let Some((name, _)) = set.filter(|_| flag.is_none() || !human) {
+            sources.note(name, flag_name, !human);
+        }
+        let variable = set.map(|(_, text)| text);
         let (first, second) = if human { (flag, variable) } else { (variable, flag) };
         first.or(second).map(|text| text.trim().to_owned())
     };
-    let client_id = either(&args.client_id, client_names);
-    let tenant = either(&args.tenant_id, tenant_names);
+    let client_id = either(&args.client_id, "--client-id", client_names);
+    let tenant = either(&args.tenant_id, "--tenant-id", tenant_names);
     if let Some(text) = variable(environment::AZURE_CLI_TIMEOUT)
         && (!human || args.timeout.is_none())
         && let Ok(timeout) = go_duration(text)
@@ -189,7 +217,7 @@ fn entra(
         || tenant.contains("..")
     {
         return Err(Error::usage(
-            format!("--tenant-id {:?} is no tenant", printable(&tenant, 60)),
+            format!("--tenant-id {:?} is not a valid tenant", printable(&tenant, 60)),
             "Give the tenant's id, a verified domain of it, or organizations.",
         ));
     }
@@ -295,7 +323,7 @@ pub(super) fn browser(args: &BrowserArgs) -> Browser {
 fn no_such(flag: &str, word: &str, kind: &str, known: &[&str]) -> Error {
     let what = match word.starts_with('-') {
         true => format!("{flag} needs a value"),
-        false => format!("{:?} is no {kind}", printable(word, 40)),
+        false => format!("{flag} {:?} is not a valid {kind}", printable(word, 40)),
     };
     Error::usage(what, format!("Use one of {}.", known.join(", ")))
 }
@@ -367,7 +395,7 @@ mod tests {
         let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         let (args, typed) =
             super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
-        settings(&args, &typed, &Environment::from_iter(variables.iter().copied()))
+        settings(&args, &typed, &Environment::from_iter(variables.iter().copied()), None)
     }
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {

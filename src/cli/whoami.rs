@@ -104,9 +104,11 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
         Ok(signed_in) => signed_in,
         // kubectl may need no token of this plugin.
         Err(failed) if !failed.error.kind.is_an_end() => {
-            return Ok(without_sign_in(&profile.network)?.ok_or(failed)?.print(args)?);
+            return Ok(without_sign_in(&profile.network)?
+                .ok_or_else(|| settings.sources.failed(failed))?
+                .print(args)?);
         }
-        Err(failed) => return Err(failed),
+        Err(failed) => return Err(settings.sources.failed(failed)),
     };
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 

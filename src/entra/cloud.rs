@@ -185,7 +185,10 @@ pub fn canonical(authority: &Url) -> String {
 pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
     let endpoint = |path: &str| {
         authority.join(&format!("{tenant}/{path}")).map_err(|_| {
-            Error::usage("--tenant-id is no tenant", "Give the tenant's id, a verified domain of it, or organizations.")
+            Error::usage(
+                "--tenant-id is not a valid tenant",
+                "Give the tenant's id, a verified domain of it, or organizations.",
+            )
         })
     };
     Ok(Endpoints {

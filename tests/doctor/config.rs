@@ -96,7 +96,7 @@ fn arguments_that_make_no_sense() {
 fn a_method_that_is_none() {
     let setup = setup();
     setup.replace("\"devicecode\"", "\"carrier-pigeon\"");
-    setup.doctor().only(&[("entry", "FAIL", "\"carrier-pigeon\" is no sign-in method")]);
+    setup.doctor().only(&[("entry", "FAIL", "--login \"carrier-pigeon\" is not a valid sign-in method")]);
     setup.replace("\"carrier-pigeon\"", "\"msi\"");
     setup.doctor().only(&[("entry", "FAIL", "--login msi is not supported yet")]);
 }

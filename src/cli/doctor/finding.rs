@@ -4,6 +4,7 @@ use kubectl_login::error::{Error, Result};
 use serde::Serialize;
 
 use super::super::report;
+use super::super::sources::Sources;
 use crate::ui::style::{self, Style, paint};
 use crate::ui::wrap::{self, wrapped};
 use kubectl_login::environment::Environment;
@@ -131,6 +132,17 @@ impl Finding {
 
     pub(super) fn has_failed(&self) -> bool {
         self.outcome == Outcome::Fail
+    }
+
+    /// The same with the places named from which values come.
+    pub(super) fn corrected_by(self, sources: &Sources) -> Finding {
+        match &self.next {
+            Some(next) => {
+                let (message, next) = sources.corrected(&self.message, next, false);
+                Finding { message, next: Some(next), ..self }
+            }
+            None => self,
+        }
     }
 
     /// The same, no worse than a warning.

@@ -90,7 +90,8 @@ fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settin
     }
     match read(found) {
         Ok(settings) => {
-            let what = format!("the user {user:?} signs in here, by {}", method(&settings.0));
+            let with = settings.0.sources.in_short();
+            let what = format!("the user {user:?} signs in here, by {}{with}", method(&settings.0));
             (Finding::ok(what), Some(settings))
         }
         Err(error) => (Finding::from(error), None),
