@@ -50,14 +50,16 @@ variables! {
     SSL_CERT_FILE;
     /// Folder with certificate authorities to trust; read by the system's own certificate loading (Linux).
     SSL_CERT_DIR;
-    /// Proxy for https requests; never used for loopback addresses.
+    /// Proxy for https requests (`http`, `https`, `socks5` or `socks5h`); never used for loopback addresses.
     HTTPS_PROXY;
     /// Proxy for http requests; never used for loopback addresses.
     HTTP_PROXY;
     /// Proxy where the one for the scheme is unset.
     ALL_PROXY;
-    /// Hosts that are reached without a proxy.
+    /// Hosts that are reached without a proxy: names with their subdomains, `*.example`, addresses, `10.0.0.0/8`, each with a port or without, or `*`.
     NO_PROXY;
+    /// Set in a CGI program: `HTTP_PROXY` does not count there.
+    REQUEST_METHOD;
     /// X11 display: a sign that somebody sits in front of a desktop.
     DISPLAY;
     /// Wayland display: a sign that somebody sits in front of a desktop.

@@ -22,7 +22,7 @@ use crate::text::printable;
 
 pub use connection::Link;
 pub(crate) use connection::install_crypto_provider;
-pub use proxy::environment_proxy;
+pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use trouble::{Asked, Cause, Trouble};
 
 /// The most that is read of an answer, unless its client says otherwise.

@@ -296,20 +296,29 @@ impl Network {
     }
 }
 
-/// Proxies as the environment names them. Their addresses may hold passwords, so Debug shows nothing of them.
-#[derive(Clone, Default)]
+/// Proxies as the environment names them, for https URLs and for http URLs.
+#[derive(Clone, Debug, Default)]
 pub struct Proxies {
     /// For https URLs.
-    pub https: Option<String>,
+    pub https: Option<ProxyVariable>,
     /// For http URLs.
-    pub http: Option<String>,
-    /// Hosts that are reached directly.
+    pub http: Option<ProxyVariable>,
+    /// Hosts that are reached directly, as `NO_PROXY` lists them.
     pub none_for: Option<String>,
 }
 
-impl std::fmt::Debug for Proxies {
+/// A variable that names a proxy. The address may hold a password, so Debug does not show it.
+#[derive(Clone)]
+pub struct ProxyVariable {
+    /// The variable's name, as it is set.
+    pub name: &'static str,
+    /// Its value, unchecked.
+    pub address: String,
+}
+
+impl std::fmt::Debug for ProxyVariable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Proxies").finish_non_exhaustive()
+        f.debug_tuple("ProxyVariable").field(&self.name).finish()
     }
 }
 

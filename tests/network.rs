@@ -4,6 +4,8 @@
 mod common;
 #[path = "common/scripted.rs"]
 mod scripted;
+#[path = "common/socks.rs"]
+mod socks;
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use common::{AKS, Home, Run, at_once, closed_port, entra, oidc};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::json;
 use sim::{Behaviour, World};
+use socks::Socks;
 
 const ALWAYS: [&str; 2] = ["--prompt", "always"];
 /// Two clocks read at different moments.
@@ -205,12 +208,56 @@ fn the_proxys_password_is_sent_to_it_and_shown_to_nobody() {
 
 #[test]
 fn hosts_of_no_proxy_are_reached_directly() {
-    for (variable, value) in [("NO_PROXY", FAR), ("no_proxy", ".example.invalid"), ("NO_PROXY", "a.example, *")] {
+    for (variable, value) in [
+        ("NO_PROXY", FAR),
+        ("no_proxy", ".example.invalid"),
+        ("NO_PROXY", "a.example, *"),
+        ("NO_PROXY", "*.example.invalid"),
+        ("NO_PROXY", "login.example.invalid:443"),
+    ] {
         let (proxy, home) = (proxy(), Home::new());
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
         let mut command = home.plugin(&args);
         Run::of(command.env("HTTPS_PROXY", proxy.url()).env(variable, value)).assert_failed(1, &[FAR]);
         assert!(proxy.asked().is_empty(), "{variable}={value}: {:?}", proxy.asked());
+    }
+}
+
+#[test]
+fn other_hosts_and_ports_than_those_of_no_proxy_go_through_the_proxy() {
+    for value in ["login.example.invalid:6443", ".login.example.invalid", "*.login.example.invalid", "127.0.0.0/8"] {
+        let (proxy, home) = (proxy(), Home::new());
+        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        let mut command = home.plugin(&args);
+        Run::of(command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", value)).assert_failed(1, &[FAR]);
+        assert!(!proxy.asked().is_empty(), "NO_PROXY={value}");
+    }
+}
+
+#[test]
+fn upper_case_proxy_variables_win_as_in_go() {
+    let (upper, lower, home) = (proxy(), proxy(), Home::new());
+    let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--timeout", "1s"]));
+    command.env("HTTPS_PROXY", upper.url()).env("https_proxy", lower.url());
+    Run::of(&mut command).assert_failed(1, &[FAR]);
+    assert!(!upper.asked().is_empty() && lower.asked().is_empty());
+}
+
+/// The port of a URL.
+fn port(url: &str) -> u16 {
+    url.trim_end_matches('/').rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn issuer_behind_a_socks_proxy_is_reached_by_its_name() {
+    let world = World::start();
+    let ca = world.ca_file().to_str().unwrap();
+    for (scheme, credentials) in [("socks5", None), ("socks5h", None), ("socks5", Some("somebody:hidden word"))] {
+        let (home, socks) = (Home::new(), Socks::start(port(&world.tls_authority()), credentials, 0));
+        let user = if credentials.is_some() { "somebody:hidden%20word@" } else { "" };
+        let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--certificate-authority", ca]));
+        Run::of(command.env("HTTPS_PROXY", format!("{scheme}://{user}127.0.0.1:{}", socks.port))).token();
+        assert!(socks.asked().contains(&format!("{FAR}:443")), "{:?}", socks.asked());
     }
 }
 

@@ -9,7 +9,8 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{
-    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, Storage, TokenKind,
+    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, ProxyVariable, Storage,
+    TokenKind,
 };
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
@@ -366,9 +367,6 @@ pub(super) fn environment_network(environment: &Environment) -> Result<Network> 
 
 /// How the issuer is reached; as far as the environment says it, everybody else too.
 pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
-    let variable = |name: &str| environment.get(&name.to_ascii_lowercase()).or_else(|| environment.get(name));
-    let all = variable(environment::ALL_PROXY);
-    let proxy = |name: &str| variable(name).or(all).map(str::to_owned);
     Ok(Network {
         ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
         ca_data: args.certificate_authority_data.clone(),
@@ -376,12 +374,23 @@ pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<
         environment_ca: environment.get_os(environment::SSL_CERT_FILE).map(PathBuf::from),
         headers: Vec::new(),
         timeout: args.timeout,
-        proxies: Proxies {
-            https: proxy(environment::HTTPS_PROXY),
-            http: proxy(environment::HTTP_PROXY),
-            none_for: variable(environment::NO_PROXY).map(str::to_owned),
-        },
+        proxies: proxies(environment),
     })
+}
+
+/// The proxies that the environment names, looked up as Go's `golang.org/x/net/http/httpproxy` does. `ALL_PROXY`, which Go
+/// does not know, counts where the variable of the scheme is unset.
+fn proxies(environment: &Environment) -> Proxies {
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| Some(ProxyVariable { name, address: environment.get(name)?.to_owned() }))
+    };
+    let http = || first(&[environment::HTTP_PROXY, "http_proxy", environment::ALL_PROXY, "all_proxy"]);
+    Proxies {
+        https: first(&[environment::HTTPS_PROXY, "https_proxy", environment::ALL_PROXY, "all_proxy"]),
+        // In a CGI program, HTTP_PROXY is what a stranger sent as the header `Proxy` (CVE-2016-5385).
+        http: if environment.get(environment::REQUEST_METHOD).is_none() { http() } else { None },
+        none_for: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
+    }
 }
 
 #[cfg(test)]
@@ -495,5 +504,22 @@ mod tests {
         for tenant in ["a/b", "..", "a?b", "a#b", "a b", "%2e"] {
             assert!(read(&["--server-id", "s", "--client-id", "c", "--tenant-id", tenant], &[]).is_err(), "{tenant}");
         }
+    }
+
+    #[test]
+    fn proxy_variables_are_looked_up_as_go_does() {
+        let found = |variables: &[(&str, &str)]| {
+            let Proxies { https, http, none_for } = proxies(&Environment::from_iter(variables.iter().copied()));
+            let shown =
+                |variable: Option<ProxyVariable>| variable.map(|found| format!("{}={}", found.name, found.address));
+            (shown(https), shown(http), none_for)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let both = [("HTTPS_PROXY", "a"), ("https_proxy", "b"), ("no_proxy", "x"), ("NO_PROXY", "")];
+        assert_eq!(found(&both), (some("HTTPS_PROXY=a"), None, some("x")));
+        let all = [("HTTPS_PROXY", ""), ("https_proxy", "b"), ("ALL_PROXY", "c")];
+        assert_eq!(found(&all), (some("https_proxy=b"), some("ALL_PROXY=c"), None));
+        let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "a"), ("https_proxy", "b")];
+        assert_eq!(found(&cgi), (some("https_proxy=b"), None, None));
     }
 }

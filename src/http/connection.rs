@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
-use super::proxy::{cluster_proxy, environment_proxy, proxies};
+use super::proxy::{Proxy, ProxyRules, environment_proxy};
 use super::{deepest, is_loopback};
 use crate::error::{Error, Result};
 use crate::paths;
@@ -36,12 +36,7 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<reqwest::Client> {
     } else {
         builder.tls_certs_merge(authorities)
     };
-    if !is_loopback(url) {
-        for proxy in proxies(network)? {
-            builder = builder.proxy(proxy);
-        }
-    }
-    build(builder)
+    build(builder.proxy(through(ProxyRules::for_server(&network.proxies, url)?)))
 }
 
 /// A client for the API server of a cluster, by client-go's rules: with certificate authorities of its own no others
@@ -68,13 +63,10 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::
         })?;
         builder = builder.identity(identity);
     }
-    if let Some(proxy) = link.proxy {
-        builder = builder.proxy(cluster_proxy(proxy)?);
-    } else if !is_loopback(link.url) {
-        for proxy in proxies(network)? {
-            builder = builder.proxy(proxy);
-        }
-    }
+    builder = builder.proxy(through(match link.proxy {
+        Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
+        None => ProxyRules::for_server(&network.proxies, link.url)?,
+    }));
     if let Some(name) = link.other_name() {
         if !matches!(Host::parse(name), Ok(Host::Domain(_))) {
             return Err(Error::failed(
@@ -154,6 +146,10 @@ impl Resolve for Elsewhere {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+fn through(rules: ProxyRules) -> reqwest::Proxy {
+    reqwest::Proxy::custom(move |url| rules.proxy_for(url).map(|proxy| proxy.url().clone()))
 }
 
 /// What every client has.
@@ -236,7 +232,7 @@ fn certificate_authorities(network: &Network, data_name: &str) -> Result<Vec<req
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Proxies;
+    use crate::profile::{Proxies, ProxyVariable};
 
     fn url(text: &str) -> Url {
         Url::parse(text).expect("a URL")
@@ -262,7 +258,11 @@ mod tests {
     fn what_a_proxy_cannot_do_is_said() {
         let server = url("https://api.example:6443");
         let network = Network {
-            proxies: Proxies { https: Some("http://p".into()), http: None, none_for: Some("near.example".into()) },
+            proxies: Proxies {
+                https: Some(ProxyVariable { name: "HTTPS_PROXY", address: "http://p".into() }),
+                http: None,
+                none_for: Some("near.example".into()),
+            },
             ..Network::default()
         };
         let link = Link { url: &server, tls_server_name: Some("other.example"), proxy: None, certificate: None };
@@ -271,8 +271,12 @@ mod tests {
         assert!(cluster_client(&network, &Link { url: &near, ..link }).is_ok());
         let here = url("https://127.0.0.1:6443");
         assert!(cluster_client(&network, &Link { url: &here, ..link }).is_ok());
-        let own = Link { proxy: Some("socks5://u:PASSWORD@p:1"), tls_server_name: None, ..link };
-        assert_eq!(failure(&network, &own), "the cluster's proxy-url is for socks5, which this program does not speak");
+        let own = Link { proxy: Some("socks4://u:PASSWORD@p:1"), tls_server_name: None, ..link };
+        assert_eq!(
+            failure(&network, &own),
+            "the kubeconfig cluster's proxy-url names a socks4 proxy, which is not supported"
+        );
+        assert!(cluster_client(&network, &Link { proxy: Some("socks5://u:p@p:1"), ..own }).is_ok());
         assert!(!failure(&network, &Link { proxy: Some("PASSWORD"), ..own }).contains("PASSWORD"));
         assert!(cluster_client(&network, &Link { proxy: Some("http://u:p@p:1"), ..own }).is_ok());
         assert!(failure(&network, &Link { tls_server_name: Some("10.0.0.1"), ..link }).contains("no host name"));

@@ -1,57 +1,370 @@
-//! Proxies: which one stands between this machine and a server.
+//! Proxies: which one stands in front of a server, and where it is set.
 //!
-//! Must not know how connections are secured, or what is asked.
+//! The rules are those of Go's `golang.org/x/net/http/httpproxy`, because kubectl beside this program follows them. Must not
+//! know how a proxy is spoken to.
 
-use hyper_util::client::proxy::matcher::Matcher;
-use url::Url;
+use std::fmt;
+use std::net::IpAddr;
+
+use url::{Host, Url};
 
 use super::is_loopback;
 use crate::error::{Error, Result};
-use crate::profile::Network;
+use crate::profile::{Network, Proxies, ProxyVariable};
+use crate::text::printable;
 
-/// The proxies of the environment, for requests that are not to this machine.
-pub(super) fn proxies(network: &Network) -> Result<Vec<reqwest::Proxy>> {
-    let settings = &network.proxies;
-    let none_for = settings.none_for.as_deref().and_then(reqwest::NoProxy::from_string);
-    let https = settings.https.as_ref().map(reqwest::Proxy::https);
-    let http = settings.http.as_ref().map(reqwest::Proxy::http);
-    [https, http]
-        .into_iter()
-        .flatten()
-        .map(|proxy| match proxy {
-            Ok(proxy) => Ok(proxy.no_proxy(none_for.clone())),
-            // The address may hold a password, so it is not repeated.
-            Err(_) => Err(Error::failed(
-                "the proxy address in the environment is no URL",
-                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
-            )),
-        })
-        .collect()
+/// Port of a SOCKS proxy whose address names none (RFC 1928 section 3).
+const SOCKS_PORT: u16 = 1080;
+
+/// A proxy in front of a server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Scheme `http`, `https` or `socks5h`, host and port; may hold a user name and password.
+    url: Url,
+    /// Where it is set.
+    pub source: ProxySource,
 }
 
-/// The proxy of one cluster. Its address may hold a password, so it is not repeated.
-pub(super) fn cluster_proxy(address: &str) -> Result<reqwest::Proxy> {
-    let next = "Set an http or https proxy in the kubeconfig cluster's proxy-url.";
-    match Url::parse(address).map(|url| url.scheme().to_owned()).as_deref() {
-        Ok("http" | "https") => {}
-        Ok(scheme @ ("socks4" | "socks4a" | "socks5" | "socks5h")) => {
-            let what = format!("the cluster's proxy-url is for {scheme}, which this program does not speak");
-            return Err(Error::failed(what, format!("{next}\nkubectl itself can use the one that is there.")));
-        }
-        _ => return Err(Error::failed("the cluster's proxy-url is no URL of a proxy", next)),
+/// Where a proxy is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxySource {
+    /// In this variable.
+    Variable(&'static str),
+    /// In the kubeconfig cluster's `proxy-url`.
+    Cluster,
+}
+
+impl Proxy {
+    /// Reads the address of a proxy; a variable's without a scheme is for http.
+    ///
+    /// Errors: it is not a URL, or of a kind that is not supported. The address may hold a password and is not repeated.
+    fn parse(address: &str, source: ProxySource) -> Result<Proxy> {
+        // kubectl wants a scheme in a cluster's proxy-url.
+        let is_complete = address.contains("://") || source == ProxySource::Cluster;
+        let with_scheme = if is_complete { address.to_owned() } else { format!("http://{address}") };
+        let parsed = Url::parse(&with_scheme).ok().filter(Url::has_host);
+        let next = format!("Correct {source}: an http, https or socks5 address, such as http://proxy.example:3128.");
+        let Some(mut url) = parsed else {
+            return Err(Error::failed(format!("the proxy address in {source} is not a valid URL"), next));
+        };
+        let done = match url.scheme() {
+            "http" | "https" => Ok(()),
+            // To Go both are the same: the proxy looks names up.
+            "socks5" | "socks5h" => {
+                let port = url.port().unwrap_or(SOCKS_PORT);
+                url.set_scheme("socks5h").and_then(|()| url.set_port(Some(port)))
+            }
+            other => {
+                let scheme = printable(other, 20);
+                return Err(Error::failed(format!("{source} names a {scheme} proxy, which is not supported"), next));
+            }
+        };
+        done.map_err(|()| Error::failed(format!("the proxy address in {source} is not a valid URL"), next))?;
+        Ok(Proxy { url, source })
     }
-    reqwest::Proxy::all(address).map_err(|_| Error::failed("the cluster's proxy-url is no URL of a proxy", next))
+
+    /// The proxy that a kubeconfig's cluster names.
+    ///
+    /// Errors: it is not a URL, or of a kind that is not supported.
+    pub(super) fn of_cluster(address: &str) -> Result<Proxy> {
+        Proxy::parse(address, ProxySource::Cluster)
+    }
+
+    /// Scheme, host and port, fit for a message.
+    pub fn origin(&self) -> String {
+        let scheme = self.url.scheme().trim_end_matches('h');
+        let port = self.url.port_or_known_default().unwrap_or(SOCKS_PORT);
+        printable(&format!("{scheme}://{}:{port}", self.url.host_str().unwrap_or_default()), 200)
+    }
+
+    /// Whether its address holds a user name or a password.
+    pub fn has_credentials(&self) -> bool {
+        !self.url.username().is_empty() || self.url.password().is_some()
+    }
+
+    /// The address as it is connected to.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
 }
 
-/// The address of the environment's proxy that requests to `url` go through; `None` where they go by themselves. It may
-/// hold a password.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({}, {:?})", self.origin(), self.source)
+    }
+}
+
+impl fmt::Display for ProxySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProxySource::Variable(name) => f.write_str(name),
+            ProxySource::Cluster => f.write_str("the kubeconfig cluster's proxy-url"),
+        }
+    }
+}
+
+/// Which proxy each request goes through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProxyRules {
+    https: Option<Proxy>,
+    http: Option<Proxy>,
+    /// Hosts that are reached directly; `None` if that is none at all, not even this machine.
+    exceptions: Option<Exceptions>,
+}
+
+impl ProxyRules {
+    /// The rules of the environment.
+    ///
+    /// Errors: a proxy's address that cannot be used.
+    fn of_environment(settings: &Proxies) -> Result<ProxyRules> {
+        let proxy = |variable: &Option<ProxyVariable>| {
+            let parse = |found: &ProxyVariable| Proxy::parse(&found.address, ProxySource::Variable(found.name));
+            variable.as_ref().map(parse).transpose()
+        };
+        let exceptions = Some(Exceptions::parse(settings.none_for.as_deref().unwrap_or_default()));
+        Ok(ProxyRules { https: proxy(&settings.https)?, http: proxy(&settings.http)?, exceptions })
+    }
+
+    /// The rules for a client of the server at `url`. An address that cannot be used does not matter on this machine.
+    ///
+    /// Errors: a proxy's address that cannot be used.
+    pub(super) fn for_server(settings: &Proxies, url: &Url) -> Result<ProxyRules> {
+        match ProxyRules::of_environment(settings) {
+            Err(_) if is_loopback(url) => Ok(ProxyRules::default()),
+            rules => rules,
+        }
+    }
+
+    /// One proxy for everything.
+    pub(super) fn always(proxy: Proxy) -> ProxyRules {
+        ProxyRules { https: Some(proxy.clone()), http: Some(proxy), exceptions: None }
+    }
+
+    /// The proxy for requests to `url`; `None` if they go directly.
+    pub(super) fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        if self.exceptions.as_ref().is_some_and(|exceptions| exceptions.cover(url)) {
+            return None;
+        }
+        if url.scheme() == "http" { self.http.as_ref() } else { self.https.as_ref() }
+    }
+}
+
+/// The address of the environment's proxy that requests to `url` go through; `None` if they go directly. It may hold a
+/// password.
 pub fn environment_proxy<'a>(network: &'a Network, url: &Url) -> Option<&'a str> {
-    let settings = &network.proxies;
-    let list = settings.none_for.clone().unwrap_or_default();
-    // Only whether there is one counts here, not which.
-    let matcher = Matcher::builder().all("http://proxy.invalid").no(list).build();
-    let host = &url[..url::Position::AfterPort];
-    let of_scheme = if url.scheme() == "http" { &settings.http } else { &settings.https };
-    let is_covered = !is_loopback(url) && host.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some());
-    of_scheme.as_deref().filter(|_| is_covered)
+    let Proxies { https, http, none_for } = &network.proxies;
+    let variable = if url.scheme() == "http" { http } else { https }.as_ref()?;
+    let is_direct = Exceptions::parse(none_for.as_deref().unwrap_or_default()).cover(url);
+    (!is_direct).then_some(variable.address.as_str())
+}
+
+/// Hosts that are reached without a proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Exceptions(Vec<Exception>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Exception {
+    /// `*`
+    Everything,
+    /// `10.0.0.0/8`
+    Network(IpAddr, u32),
+    /// `10.0.0.1`, `10.0.0.1:443`, `::1`, `[::1]:443`
+    Address(IpAddr, String),
+    /// `example.com` with its subdomains, `.example.com` or `*.example.com` for those alone; `example.com:443`
+    Domain {
+        /// With a dot in front.
+        suffix: String,
+        itself: bool,
+        port: String,
+    },
+}
+
+impl Exceptions {
+    /// Reads the value of `NO_PROXY`. Entries that make no sense are passed over, as in Go.
+    fn parse(list: &str) -> Exceptions {
+        Exceptions(list.split(',').filter_map(|entry| Exception::parse(&entry.trim().to_lowercase())).collect())
+    }
+
+    fn cover(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default().unwrap_or_default().to_string();
+        let covered = |exception: &Exception| match url.host() {
+            Some(Host::Domain(name)) => exception.covers_name(name, &port),
+            Some(Host::Ipv4(address)) => exception.covers_address(address.into(), &port),
+            Some(Host::Ipv6(address)) => exception.covers_address(IpAddr::from(address).to_canonical(), &port),
+            None => false,
+        };
+        is_loopback(url) || self.0.iter().any(covered)
+    }
+}
+
+impl Exception {
+    fn parse(entry: &str) -> Option<Exception> {
+        if entry == "*" {
+            return Some(Exception::Everything);
+        }
+        if let Some((address, bits)) = entry.split_once('/') {
+            let address: IpAddr = address.parse().ok()?;
+            let bits = bits.parse().ok().filter(|bits| *bits <= width(address))?;
+            return Some(Exception::Network(address, bits));
+        }
+        let (host, port) = split_port(entry);
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Some(Exception::Address(address.to_canonical(), port.to_owned()));
+        }
+        let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+        let (itself, bare) = host.strip_prefix('.').map_or((true, host), |rest| (false, rest));
+        if host.is_empty() {
+            return None;
+        }
+        // Names in URLs are in ASCII.
+        let bare = if bare.is_ascii() { bare.to_owned() } else { Host::parse(bare).ok()?.to_string() };
+        Some(Exception::Domain { suffix: format!(".{bare}"), itself, port: port.to_owned() })
+    }
+
+    fn covers_name(&self, name: &str, of_url: &str) -> bool {
+        match self {
+            Exception::Everything => true,
+            Exception::Domain { suffix, itself, port } => {
+                (name.ends_with(suffix) || (*itself && name == &suffix[1..])) && (port.is_empty() || port == of_url)
+            }
+            Exception::Network(..) | Exception::Address(..) => false,
+        }
+    }
+
+    fn covers_address(&self, address: IpAddr, of_url: &str) -> bool {
+        match self {
+            Exception::Everything => true,
+            Exception::Network(network, bits) => {
+                let (network, bits) = match network.to_canonical() {
+                    // A network of IPv4 addresses written as IPv6.
+                    canonical if width(canonical) < width(*network) => (canonical, bits.saturating_sub(96)),
+                    canonical => (canonical, *bits),
+                };
+                width(network) == width(address) && prefix(network, bits) == prefix(address, bits)
+            }
+            Exception::Address(wanted, port) => *wanted == address && (port.is_empty() || port == of_url),
+            Exception::Domain { .. } => false,
+        }
+    }
+}
+
+/// Host and port of `host:port` or `[host]:port`, as Go's `net.SplitHostPort` takes them apart; all of it is the host if it
+/// has another shape.
+fn split_port(entry: &str) -> (&str, &str) {
+    let Some((host, port)) = entry.rsplit_once(':') else { return (entry, "") };
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => (host, port),
+        None if host.contains([':', '[', ']']) => (entry, ""),
+        None => (host, port),
+    }
+}
+
+/// How many bits an address has.
+fn width(address: IpAddr) -> u32 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The first `bits` of an address.
+fn prefix(address: IpAddr, bits: u32) -> u128 {
+    let number = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    number.checked_shr(width(address) - bits).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_direct(list: &str, url: &str) -> bool {
+        Exceptions::parse(list).cover(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn no_proxy_entries_cover_what_they_cover_in_go() {
+        for (list, url, direct) in [
+            ("", "https://example.com", false),
+            ("example.com", "https://example.com", true),
+            ("example.com", "https://a.example.com", true),
+            ("example.com", "https://notexample.com", false),
+            ("EXAMPLE.com ", "https://Example.COM", true),
+            (".example.com", "https://example.com", false),
+            (".example.com", "https://a.b.example.com", true),
+            ("*.example.com", "https://a.example.com", true),
+            ("*.example.com", "https://example.com", false),
+            ("*example.com", "https://aexample.com", false),
+            ("a.*.com", "https://a.b.com", false),
+            ("x, *", "https://example.com", true),
+            ("*", "https://10.0.0.1", true),
+            ("example.com:443", "https://example.com", true),
+            ("example.com:443", "https://example.com:6443", false),
+            ("*.example.com:6443", "https://a.example.com:6443", true),
+            ("example.com:", "https://example.com:6443", true),
+            ("10.0.0.0/8", "https://10.1.2.3", true),
+            ("10.0.0.0/8", "https://11.1.2.3", false),
+            ("10.1.2.3/8", "https://10.9.9.9:6443", true),
+            ("0.0.0.0/0", "https://9.9.9.9", true),
+            ("10.0.0.0/33", "https://10.0.0.1", false),
+            ("fd00::/8", "https://[fd12::1]", true),
+            ("fd00::/8", "https://10.0.0.1", false),
+            ("::ffff:10.0.0.0/104", "https://10.3.4.5", true),
+            ("10.0.0.1", "https://10.0.0.1:6443", true),
+            ("10.0.0.1:6443", "https://10.0.0.1:6443", true),
+            ("10.0.0.1:6443", "https://10.0.0.1", false),
+            ("fd00::1", "https://[fd00::1]", true),
+            ("[fd00::1]:443", "https://[fd00::1]", true),
+            ("[fd00::1]:6443", "https://[fd00::1]", false),
+            ("10.0.0", "https://10.0.0.1", false),
+            (":443, ,", "https://example.com", false),
+            ("b\u{fc}cher.example", "https://xn--bcher-kva.example", true),
+            ("example.com", "https://10.0.0.1", false),
+            ("", "https://localhost:6443", true),
+            ("", "https://127.3.2.1", true),
+            ("", "https://[::1]", true),
+            ("", "https://localhost.example", false),
+        ] {
+            assert_eq!(is_direct(list, url), direct, "NO_PROXY={list} {url}");
+        }
+    }
+
+    #[test]
+    fn proxy_address_is_read_as_go_reads_it() {
+        let parsed = |address: &str| Proxy::parse(address, ProxySource::Variable("HTTPS_PROXY"));
+        for (address, origin) in [
+            ("proxy.example", "http://proxy.example:80"),
+            ("proxy.example:3128", "http://proxy.example:3128"),
+            ("127.0.0.1:3128", "http://127.0.0.1:3128"),
+            ("u:PASSWORD@proxy.example:3128", "http://proxy.example:3128"),
+            ("https://u:PASSWORD@proxy.example", "https://proxy.example:443"),
+            ("socks5://proxy.example", "socks5://proxy.example:1080"),
+            ("socks5h://u:PASSWORD@[::1]:9", "socks5://[::1]:9"),
+        ] {
+            let proxy = parsed(address).expect(address);
+            assert_eq!(proxy.origin(), origin);
+            assert_eq!(proxy.has_credentials(), address.contains("PASSWORD"));
+            assert!(!format!("{proxy:?}").contains("PASSWORD"));
+        }
+        for address in ["http://u:PASSWORD@:bad port", "socks4://u:PASSWORD@p:1", "", "u:PASSWORD@"] {
+            let error = parsed(address).expect_err(address);
+            assert!(!error.what.contains("PASSWORD") && error.what.contains("HTTPS_PROXY"), "{error}");
+        }
+    }
+
+    #[test]
+    fn https_and_http_have_proxies_of_their_own() {
+        let variable = |name, address: &str| Some(ProxyVariable { name, address: address.to_owned() });
+        let settings = Proxies {
+            https: variable("HTTPS_PROXY", "a"),
+            http: variable("http_proxy", "b"),
+            none_for: Some("near.example".to_owned()),
+        };
+        let rules = ProxyRules::of_environment(&settings).expect("rules");
+        let through = |url: &str| rules.proxy_for(&Url::parse(url).expect("a URL")).map(Proxy::origin);
+        assert_eq!(through("https://far.example").as_deref(), Some("http://a:80"));
+        assert_eq!(through("http://far.example").as_deref(), Some("http://b:80"));
+        assert_eq!((through("https://near.example"), through("https://127.0.0.1")), (None, None));
+        let own = ProxyRules::always(Proxy::of_cluster("socks5://c").expect("a proxy"));
+        assert!(own.proxy_for(&Url::parse("https://127.0.0.1").expect("a URL")).is_some());
+    }
 }
