@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::masking::hide;
 use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -38,6 +39,8 @@ pub struct Http {
     client: reqwest::Client,
     /// Whether requests carry headers of the user's own.
     own_headers: bool,
+    /// What every request carries that a server must not be heard repeating.
+    secrets: Vec<Secret>,
     /// The most that is read of any answer, in bytes.
     cap: usize,
 }
@@ -126,7 +129,8 @@ impl Http {
     /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
     pub fn new(network: &Network, url: &Url) -> Result<Http> {
         let client = connection::client(network, url)?;
-        Ok(Http { client, own_headers: !network.headers.is_empty(), cap: ANSWER_CAP })
+        let secrets = connection::secrets(network, None);
+        Ok(Http { client, own_headers: !network.headers.is_empty(), secrets, cap: ANSWER_CAP })
     }
 
     /// A client for the API server of a cluster. The certificate authorities of `network` are the cluster's and, where
@@ -134,12 +138,24 @@ impl Http {
     ///
     /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
     pub fn for_cluster(network: &Network, link: &Link) -> Result<Http> {
-        Ok(Http { client: connection::cluster_client(network, link)?, own_headers: false, cap: ANSWER_CAP })
+        let client = connection::cluster_client(network, link)?;
+        Ok(Http { client, own_headers: false, secrets: connection::secrets(network, link.proxy), cap: ANSWER_CAP })
     }
 
     /// The same with answers of up to `cap` bytes.
     pub fn with_cap(self, cap: usize) -> Http {
         Http { cap, ..self }
+    }
+
+    /// What every request carries besides its own secrets: values of headers, passwords of proxies.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter()
+    }
+
+    /// `error` without those secrets, for one that repeats words of the server.
+    pub fn without_secrets(&self, error: Error) -> Error {
+        let hidden = |text: &str| hide(text, self.secrets().map(Secret::expose));
+        Error { what: hidden(&error.what), next: hidden(&error.next), ..error }
     }
 
     /// Sends a POST with secrets in it. Trouble that passes is waited out within `limit`; a redirect is an error.

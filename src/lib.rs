@@ -9,7 +9,7 @@
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.
 //! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`children`], [`paths`], [`http`], [`budget`],
-//!   [`profile`], [`runtime`].
+//!   [`profile`], [`runtime`], [`masking`].
 //!
 //! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
 //! [`signin::Person`].
@@ -21,6 +21,7 @@ pub mod environment;
 pub mod error;
 pub mod http;
 pub mod kube;
+pub mod masking;
 pub mod oauth;
 pub mod paths;
 pub mod profile;

@@ -1,7 +1,7 @@
 //! What is wrong with a command line, in two halves. The grammar's library knows it; the words are ours.
 //!
-//! Words of a command line may be secrets. Only flags and the values of flags that are checked here are repeated, and
-//! what else stands in a `get-token` is not.
+//! Words of a command line may be secrets. Flags are repeated, and the value of a flag that takes one of a few words. Other
+//! values are not, nor is what else stands in a `get-token`: what a flag accepts is said instead.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -55,7 +55,7 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
         ErrorKind::InvalidValue => (format!("{flag} cannot be {:?}", printable(&value, 60)), one_of(error)),
         // What the flag's own parser says is the next step.
         ErrorKind::ValueValidation => {
-            (format!("{flag} cannot be {:?}", printable(&value, 60)), error.source().map(ToString::to_string))
+            (format!("{flag} has a value that it does not take"), error.source().map(ToString::to_string))
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = several(ContextKind::InvalidArg);

@@ -21,6 +21,7 @@ use url::Url;
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Asked, Http, Repeat, Trouble, bearer, origin};
+use crate::masking::hide;
 use crate::secret::Secret;
 use crate::store::groups::Group;
 use crate::text::printable;
@@ -300,13 +301,18 @@ impl<'a> Graph<'a> {
             });
         }
         Ok(Err(match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) => refusal.error.explained(answer.status),
+            Ok(refusal) => refusal.error.without(&self.secrets()).explained(answer.status),
             Err(_) => NoSuccess {
                 status: answer.status,
                 code: String::new(),
                 error: self.no_graph(&format!("HTTP {}", answer.status)),
             },
         }))
+    }
+
+    /// What Graph must not be heard repeating.
+    fn secrets(&self) -> Vec<&str> {
+        self.http.secrets().chain([self.token]).map(Secret::expose).collect()
     }
 
     fn no_graph(&self, found: &str) -> Error {
@@ -322,6 +328,15 @@ impl<'a> Graph<'a> {
 }
 
 impl RefusalError {
+    /// The same without `secrets`. Code and ids are Graph's own, but who answers may be another.
+    fn without(self, secrets: &[&str]) -> Self {
+        let hidden = |text: String| hide(&text, secrets.iter().copied());
+        let inner_error = self
+            .inner_error
+            .map(|inner| InnerError { request_id: inner.request_id.map(hidden), date: inner.date.map(hidden) });
+        RefusalError { code: hidden(self.code), message: self.message.map(hidden), inner_error }
+    }
+
     fn explained(self, status: u16) -> NoSuccess {
         let code = printable(&self.code, 80);
         let message = printable(self.message.as_deref().unwrap_or_default(), 300);

@@ -198,6 +198,22 @@ fn header_map(network: &Network) -> Result<HeaderMap> {
     Ok(map)
 }
 
+/// What every request of `network` carries and no message may repeat: values of headers, and passwords of proxies,
+/// `proxy` included. A value with a scheme in front (`Bearer …`) may also come back without it.
+pub(super) fn secrets(network: &Network, proxy: Option<&str>) -> Vec<Secret> {
+    let values = network.headers.iter().map(|(_, value)| value.expose());
+    let values = values.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, rest)| rest.trim())]);
+    let proxies = [network.proxies.https.as_deref(), network.proxies.http.as_deref(), proxy];
+    let passwords = proxies.into_iter().flatten().filter_map(|proxy| Url::parse(proxy).ok()?.password().map(decoded));
+    values.flatten().map(Secret::new).chain(passwords.map(Secret::new)).collect()
+}
+
+/// `text` without percent-encoding.
+fn decoded(text: &str) -> String {
+    let pairs = format!("p={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pairs.as_bytes()).map(|(_, value)| value.into_owned()).collect()
+}
+
 /// The authorities that settings name; `data_name` is what the setting is called that holds them itself.
 fn certificate_authorities(network: &Network, data_name: &str) -> Result<Vec<reqwest::Certificate>> {
     let next = "Give a PEM file (or base64 of one) that holds at least one certificate.";

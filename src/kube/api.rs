@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::http::{self, Answer, Asked, Cause, Http, Link, Repeat, Trouble};
 use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
+use crate::masking::hide;
 use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -332,7 +333,8 @@ impl Api {
         let answer = answer.map_err(|trouble| self.unreachable(trouble))?;
         let Answer { status, body, .. } = answer;
         let body = self.credentials.hidden_in(body);
-        refusal(status, &body).map_or(Ok(body), Err)
+        let secrets = self.credentials.secrets().chain(self.http.secrets()).map(Secret::expose);
+        refusal(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
     }
 
     /// The name that was requested may be that of the certificate only.
@@ -367,13 +369,14 @@ fn server_url(cluster: &Cluster) -> Result<Url> {
 }
 
 /// What a bad status means; `None` for a good one. Kubernetes answers with a `Status` object, except that a path without
-/// an API is a 404 in plain text.
-fn refusal(status: u16, body: &[u8]) -> Option<Failure> {
+/// an API is a 404 in plain text. `secrets` are not repeated.
+fn refusal(status: u16, body: &[u8], secrets: &[&str]) -> Option<Failure> {
     if (200..300).contains(&status) {
         return None;
     }
     let said: Option<Status> = serde_json::from_slice(body).ok();
-    let message = said.as_ref().map(|said| printable(&said.message, MESSAGE)).unwrap_or_default();
+    let message = said.map(|said| hide(&said.message, secrets.iter().copied())).unwrap_or_default();
+    let message = printable(&message, MESSAGE);
     Some(match status {
         401 => Failure::Unauthorized,
         _ if is_page(body) => Failure::NotKubernetes,
@@ -481,16 +484,16 @@ mod tests {
 
     #[test]
     fn statuses_have_a_meaning() {
-        let meaning = |status, body: &str| refusal(status, body.as_bytes()).map(|failure| failure.to_string());
+        let meaning = |status, body: &str| refusal(status, body.as_bytes(), &[]).map(|failure| failure.to_string());
         let said = r#"{"kind":"Status","message":"pods is forbidden:\u001b[2J no"}"#;
         assert_eq!(meaning(201, "<html>"), None);
         assert_eq!(meaning(403, said).as_deref(), Some("pods is forbidden:[2J no"));
         assert_eq!(meaning(403, r#"{"message":null}"#).as_deref(), Some("the API server refuses it (HTTP 403)"));
         assert_eq!(meaning(409, said).as_deref(), Some("the API server answers HTTP 409: pods is forbidden:[2J no"));
-        assert!(matches!(refusal(401, b"Unauthorized"), Some(Failure::Unauthorized)));
-        assert!(matches!(refusal(404, b"404 page not found"), Some(Failure::NotFound)));
+        assert!(matches!(refusal(401, b"Unauthorized", &[]), Some(Failure::Unauthorized)));
+        assert!(matches!(refusal(404, b"404 page not found", &[]), Some(Failure::NotFound)));
         for status in [403, 404, 418] {
-            assert!(matches!(refusal(status, b"\n<!DOCTYPE html>"), Some(Failure::NotKubernetes)), "{status}");
+            assert!(matches!(refusal(status, b"\n<!DOCTYPE html>", &[]), Some(Failure::NotKubernetes)), "{status}");
         }
     }
 

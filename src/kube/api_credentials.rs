@@ -100,8 +100,12 @@ impl ApiCredentials {
 
     /// `body` without the secrets that were sent, should a server repeat them.
     pub(crate) fn hidden_in(&self, body: Vec<u8>) -> Vec<u8> {
-        let password = self.basic.as_ref().map(|(_, password)| password);
-        self.bearer.iter().chain(password).fold(body, |body, secret| secret.hidden_in(body))
+        self.secrets().fold(body, |body, secret| secret.hidden_in(body))
+    }
+
+    /// The secrets that are sent.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.bearer.iter().chain(self.basic.as_ref().map(|(_, password)| password))
     }
 }
 

@@ -6,6 +6,7 @@ use oauth2::basic::BasicTokenType;
 use oauth2::{ErrorResponse, ExtraTokenFields, StandardTokenResponse};
 use serde::{Deserialize, Serialize};
 
+use crate::masking::hide;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -135,8 +136,7 @@ impl ErrorAnswer {
         }
     }
 
-    /// Takes `secrets` out of every text, should the server repeat what it was sent. (One of a few letters is no secret
-    /// and would tear up words.)
+    /// Takes `secrets` out of every text, should the server repeat what it was sent.
     pub fn mask(&mut self, secrets: &[&str]) {
         let texts = [
             &mut self.error_description,
@@ -147,11 +147,7 @@ impl ErrorAnswer {
             &mut self.timestamp,
         ];
         for text in texts.into_iter().flatten().chain([&mut self.error]) {
-            for secret in secrets.iter().filter(|secret| secret.len() >= 8) {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "[hidden]");
-                }
-            }
+            *text = hide(text, secrets.iter().copied());
         }
     }
 

@@ -94,9 +94,13 @@ impl Client {
         self.refusal.take()
     }
 
-    /// Notes a refusal down that came in another way, by a browser.
-    pub fn note_refusal(&self, refusal: &ErrorAnswer) {
+    /// A refusal, maybe one that a browser brought, without the secrets of its request: those `sent`, the client's own,
+    /// and those of every request. A server may repeat them. It is also noted for [`Client::take_refusal`].
+    pub fn note_refusal(&self, mut refusal: ErrorAnswer, sent: &[&str]) -> ErrorAnswer {
+        let own = self.secret.iter().chain(self.http.secrets()).map(Secret::expose);
+        refusal.mask(&sent.iter().copied().chain(own).collect::<Vec<_>>());
         *self.refusal.borrow_mut() = Some(refusal.clone());
+        refusal
     }
 
     /// The parameter that answers the challenge.
@@ -363,12 +367,8 @@ impl Client {
         }
     }
 
-    /// A refusal without the secrets of its request: those `sent`, and the client's own. A server may repeat them.
-    fn refused(&self, mut answer: ErrorAnswer, sent: &[&str]) -> Failure {
-        answer.mask(sent);
-        answer.mask(self.secret.as_ref().map(Secret::expose).as_slice());
-        self.note_refusal(&answer);
-        Failure::Refused(Box::new(answer))
+    fn refused(&self, answer: ErrorAnswer, sent: &[&str]) -> Failure {
+        Failure::Refused(Box::new(self.note_refusal(answer, sent)))
     }
 }
 

@@ -73,7 +73,7 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
 /// Errors: the document cannot be had, is none, names another issuer, or names endpoints that are not https.
 pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discovery> {
     let answer = ask(http, issuer, limit).await?;
-    read(&answer, issuer)
+    read(&answer, issuer).map_err(|error| http.without_secrets(error))
 }
 
 /// Asks for the discovery document of `issuer`, whatever comes.

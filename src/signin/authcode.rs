@@ -210,8 +210,9 @@ impl Wait<'_> {
         let code = match answer {
             Answer::Code(code) => code,
             Answer::Refused(refusal) => {
-                desk.client.note_refusal(&refusal);
-                let error = words::refused(desk, request, *refusal);
+                let verifier = request.verifier.as_ref().map_or("", |verifier| verifier.secret());
+                let refusal = desk.client.note_refusal(*refusal, &[verifier]);
+                let error = words::refused(desk, request, refusal);
                 return Err(NotRedeemed { error, again: false, passing: false });
             }
         };

@@ -40,7 +40,7 @@ fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
         ),
         (
             "get-token --timeout 5",
-            "Error: --timeout cannot be \"5\"\n\
+            "Error: --timeout has a value that it does not take\n\
              Next:  Write a duration such as 60s or 1m30s.\n       To list its flags: kubectl login get-token --help\n",
         ),
         (

@@ -104,7 +104,7 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
             Provider::Oidc { issuer, .. } => {
                 let answer = discovery::ask(&http, issuer, LIMIT).await?;
                 clock_ahead = answer.clock_ahead();
-                discovery::read(&answer, issuer).map(|_| None)
+                discovery::read(&answer, issuer).map(|_| None).map_err(|error| http.without_secrets(error))
             }
             Provider::Entra { authority, tenant, .. } => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
