@@ -9,7 +9,7 @@
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.
 //! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`children`], [`paths`], [`http`], [`budget`],
-//!   [`profile`], [`runtime`], [`masking`].
+//!   [`profile`], [`runtime`], [`masking`], [`resources`].
 //!
 //! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
 //! [`signin::Person`].
@@ -25,6 +25,7 @@ pub mod masking;
 pub mod oauth;
 pub mod paths;
 pub mod profile;
+pub mod resources;
 pub mod runtime;
 pub mod secret;
 pub mod session;

@@ -4,13 +4,19 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
+use crate::resources;
 
 /// Runs `work` to its end on this thread.
 ///
 /// Errors: the system gives no resources for it.
 pub fn run<T>(work: impl Future<Output = T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Error::failed(format!("the system gives no resources: {error}"), "Close other programs, then try again.")
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Building one panics without descriptors for its signal handler, and a name look-up without a thread.
+    let runtime = resources::check().and_then(|()| build()).map_err(|error| {
+        Error::failed(
+            format!("the system gives no resources: {error}"),
+            "Close other programs, or raise the limits of this shell (ulimit -n, ulimit -u), then try again.",
+        )
     })?;
     let outcome = runtime.block_on(work);
     // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.

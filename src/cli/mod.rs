@@ -39,6 +39,8 @@ use kubectl_login::session::Failed;
 use args::{Cli, Command};
 use typed::Typed;
 
+use crate::hardening;
+
 const GET_TOKEN: &str = "get-token";
 
 /// Runs the command line; whatever goes wrong has been said when this returns.
@@ -57,6 +59,10 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error, &grammar, &words),
     };
+    let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
+    if let (true, Err(error)) = (needs_a_clock, hardening::check_clock()) {
+        return report::failure(&error.into());
+    }
     report::start_logging(cli.verbosity);
     let outcome = match &cli.command {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
