@@ -8,6 +8,8 @@ use crate::environment::{self, Environment};
 
 /// The name of this program in the platform's folders.
 const NAME: &str = "kubectl-login";
+/// The folder for state in a home folder.
+const STATE_IN_HOME: &str = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
 /// The most that is read of a file which settings name.
 const NAMED_FILE_CAP: u64 = 16 * 1024 * 1024;
 
@@ -21,15 +23,20 @@ pub fn home(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The platform's state folder of this program: `$XDG_STATE_HOME/kubectl-login`, `~/.local/state/kubectl-login`,
-/// `~/Library/Application Support/kubectl-login`, `%LOCALAPPDATA%\kubectl-login\data`.
+/// `~/Library/Application Support/kubectl-login`, `%LOCALAPPDATA%\kubectl-login\data`. Under sudo with another user's
+/// home, root's own: see [`for_this_user`].
 pub fn default_state(environment: &Environment) -> Option<PathBuf> {
+    platform_state(environment).map(|folder| for_this_user(folder, environment))
+}
+
+fn platform_state(environment: &Environment) -> Option<PathBuf> {
     if let Some(folder) = environment.get_os(environment::XDG_STATE_HOME).map(PathBuf::from)
         && folder.is_absolute()
     {
         return Some(folder.join(NAME));
     }
     if cfg!(target_os = "linux") {
-        return home(environment).map(|home| home.join(".local/state").join(NAME));
+        return home(environment).map(|home| home.join(STATE_IN_HOME).join(NAME));
     }
     let dirs = directories::ProjectDirs::from("", "", NAME)?;
     Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned())
@@ -41,18 +48,63 @@ pub fn state(asked: Option<&str>, environment: &Environment) -> Option<PathBuf> 
         return Some(expand_home(asked, environment));
     }
     if let Some(cache) = environment.get_os(environment::KUBECACHEDIR) {
-        return Some(Path::new(cache).join(NAME));
+        return Some(for_this_user(Path::new(cache).join(NAME), environment));
     }
     default_state(environment)
+}
+
+/// `folder`, unless this process runs as root and files there would be in another user's way, as under `sudo` with that
+/// user's `HOME` or kubeconfig. Root's own state folder takes its place.
+pub fn for_this_user(folder: PathBuf, environment: &Environment) -> PathBuf {
+    // Outside of `sudo` a folder that exists is what was asked for. That it is another user's is then an error.
+    let is_meant = folder.exists() && home_of_another_user(environment).is_none();
+    if is_meant || !is_for_another_user(&folder) {
+        return folder;
+    }
+    let own = root_home().map(|home| home.join(STATE_IN_HOME).join(NAME));
+    own.filter(|own| !is_for_another_user(own)).unwrap_or(folder)
+}
+
+/// The home folder that the environment names, if this process runs as root and the home is another user's.
+pub fn home_of_another_user(environment: &Environment) -> Option<PathBuf> {
+    home(environment).filter(|home| is_for_another_user(home))
+}
+
+/// Whether files that root makes in `folder` would be in another user's way. The owner of the folder decides. For one
+/// that does not exist any folder above it counts, since `sudo` may have left one of root's in between.
+#[cfg(unix)]
+fn is_for_another_user(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    if !rustix::process::geteuid().is_root() {
+        return false;
+    }
+    let is_another_users = |place: &Path| std::fs::metadata(place).is_ok_and(|found| found.uid() != 0);
+    if folder.exists() { is_another_users(folder) } else { folder.ancestors().any(is_another_users) }
+}
+
+#[cfg(not(unix))]
+fn is_for_another_user(_: &Path) -> bool {
+    false
+}
+
+/// Root's home by the user database, whatever `HOME` says.
+#[cfg(unix)]
+fn root_home() -> Option<PathBuf> {
+    nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(0)).ok().flatten().map(|root| root.dir)
+}
+
+#[cfg(not(unix))]
+fn root_home() -> Option<PathBuf> {
+    None
 }
 
 /// The folder for locks where the state folder is of no use: `$XDG_RUNTIME_DIR/kubectl-login`, else one below the
 /// temporary folder that carries the user's id.
 pub fn runtime(environment: &Environment) -> PathBuf {
-    match environment.get_os(environment::XDG_RUNTIME_DIR) {
-        Some(folder) => Path::new(folder).join(NAME),
-        None => std::env::temp_dir().join(format!("{NAME}-{}", user_id())),
-    }
+    let named = environment.get_os(environment::XDG_RUNTIME_DIR).map(|folder| Path::new(folder).join(NAME));
+    named
+        .filter(|folder| !is_for_another_user(folder))
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("{NAME}-{}", user_id())))
 }
 
 /// `path` with a leading `~` or `~/` replaced by the home folder. (`~bob` is left as it is.)

@@ -149,7 +149,7 @@ fn a_lock_that_is_held_stays() {
 fn a_folder_that_is_none_or_open_to_all_is_an_error() {
     let home = Home::new();
     let file = home.write("file", "mine");
-    home.run(&["remove-cache-dir", "--cache-dir", text(&file)]).assert_failed(1, &["it is no folder", "\nNext: "]);
+    home.run(&["remove-cache-dir", "--cache-dir", text(&file)]).assert_failed(1, &["it is not a folder", "\nNext: "]);
     assert_eq!(fs::read(file).unwrap(), b"mine");
     let open = home.path().join("open-to-all");
     fs::create_dir(&open).unwrap();

@@ -11,6 +11,7 @@ use kubectl_login::session;
 use kubectl_login::store::Store;
 use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
+use kubectl_login::store::remedy;
 use kubectl_login::store::removal::{self, Left};
 use kubectl_login::text::printable;
 
@@ -91,11 +92,15 @@ pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment
 /// Removes a folder as far as it is ours. Says what stays; hands back the folder's name unless it was somebody else's, and
 /// what became of the key in the keyring, which goes with the usual folder.
 fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>, Option<KeyringKey>)> {
-    let store = Store::open(paths::state(args.cache_dir.as_deref(), environment), environment);
+    let folder = paths::state(args.cache_dir.as_deref(), environment);
+    let store = Store::open(folder.clone(), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
         return Err(Error::failed(
             format!("nothing can be deleted: {}", store.trouble().unwrap_or_default()),
-            "Mend the folder's owner and permissions, then run the command again.",
+            match folder {
+                Some(folder) => format!("{}\nThen run the command again.", remedy::mending(&folder)),
+                None => store.remedy().unwrap_or_default().to_owned(),
+            },
         ));
     };
     let failed = |error: std::io::Error| {

@@ -3,6 +3,7 @@
 //! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
 
 use std::io;
+use std::path::PathBuf;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
@@ -12,7 +13,7 @@ use kubectl_login::secret::Secret;
 use kubectl_login::session::{self, identity::Identity, revocation};
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::key::HomeError;
-use kubectl_login::store::{Recall, SessionFacts, Store};
+use kubectl_login::store::{Recall, SessionFacts, Store, remedy};
 use kubectl_login::text::printable;
 
 use super::args::{LogoutArgs, MethodArgs};
@@ -43,8 +44,12 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
             next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
             ..error
         })?;
-    let cache_dir = args.cache_dir.as_deref().or(settings.cache_dir.as_deref());
-    let store = open(Store::open(paths::state(cache_dir, &own_environment), &own_environment))?;
+    let folder = match args.cache_dir.as_deref() {
+        Some(typed) => paths::state(Some(typed), &own_environment),
+        None => paths::state(settings.cache_dir.as_deref(), &own_environment)
+            .map(|folder| paths::for_this_user(folder, &own_environment)),
+    };
+    let store = open(folder, &own_environment)?;
     let session = Identity::of(&settings.profile).session;
     let known = store.session_facts(&session);
     let profile = |_: &SessionFacts| Some(settings.profile.clone());
@@ -121,8 +126,8 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     let folders = entry::folders(args.cache_dir.as_deref(), contexts, environment);
     let (stores, unusable): (Vec<_>, Vec<_>) = match folders.is_empty() {
         // Opened all the same, to say why there is none.
-        true => vec![open(Store::open(None, environment))],
-        false => folders.iter().map(|folder| open(Store::open(Some(folder.clone()), environment))).collect(),
+        true => vec![open(None, environment)],
+        false => folders.iter().map(|folder| open(Some(folder.clone()), environment)).collect(),
     }
     .into_iter()
     .partition(Result::is_ok);
@@ -256,13 +261,15 @@ fn shown(issuer: &str) -> String {
 }
 
 /// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
-fn open(store: Store) -> Result<Store> {
-    match store.trouble() {
-        Some(trouble) => Err(Error::failed(
+fn open(folder: Option<PathBuf>, environment: &Environment) -> Result<Store> {
+    let store = Store::open(folder.clone(), environment);
+    match (store.trouble(), folder) {
+        (Some(trouble), Some(folder)) => Err(Error::failed(
             format!("{trouble}; nothing in it can be forgotten"),
-            "Mend the folder's owner and permissions, then run the command again.",
+            format!("{}\nThen run the command again.", remedy::mending(&folder)),
         )),
-        None => Ok(store),
+        (Some(trouble), None) => Err(Error::failed(trouble, store.remedy().unwrap_or_default())),
+        (None, _) => Ok(store),
     }
 }
 

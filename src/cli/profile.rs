@@ -58,7 +58,9 @@ impl Settings {
     pub(super) fn folder(&self, environment: &Environment) -> Option<PathBuf> {
         match self.profile.storage {
             Storage::None => None,
-            _ => paths::state(self.cache_dir.as_deref(), environment),
+            // A kubeconfig may name a folder in its owner's home.
+            _ => paths::state(self.cache_dir.as_deref(), environment)
+                .map(|folder| paths::for_this_user(folder, environment)),
         }
     }
 

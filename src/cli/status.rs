@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::session::in_units;
-use kubectl_login::store::Store;
 use kubectl_login::store::homes::Home;
+use kubectl_login::store::{Store, remedy};
 use kubectl_login::text::{printable, without_controls};
 use serde::Serialize;
 
@@ -63,10 +63,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
             store.check_readable().err().map(|error| format!("{} cannot be read: {error}", folder.display()))
         });
         match trouble {
-            Some(trouble) => report::warning(
-                &printable(&trouble, 300),
-                Some("Mend the folder's owner and permissions to see what is remembered there."),
-            ),
+            Some(trouble) => report::warning(&printable(&trouble, 300), Some(&remedy::mending(folder))),
             None => {
                 sessions.extend(sessions_in(&store, folder, &contexts));
                 read.push(printable(&folder.to_string_lossy(), 200));

@@ -11,13 +11,14 @@ use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road};
 use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
+use crate::paths;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
 use crate::signin::confirmation::{self, Confirmation};
 use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
-use crate::store::{SessionFacts, SessionRecord, TokenRecord};
+use crate::store::{SessionFacts, SessionRecord, TokenRecord, files, remedy};
 
 impl Work<'_, '_> {
     /// Has a person sign in, for `reason`; `challenge` is what the issuer asked for just now.
@@ -263,13 +264,27 @@ fn say_how_it_is_kept(
     trouble: Option<HomeError>,
     write_error: Option<&std::io::Error>,
 ) {
-    let folder = road.store.root().map(|root| root.display().to_string()).unwrap_or_default();
+    let root = road.store.root();
+    let folder = root.map(|root| root.display().to_string()).unwrap_or_default();
+    let other_home =
+        paths::home_of_another_user(road.environment).map(|home| home.display().to_string()).unwrap_or_default();
     let sentence = match (keeper, trouble, write_error) {
-        (Some(_), _, Some(error)) => format!("The sign-in could not be remembered in {folder}: {error}."),
+        (Some(_), _, Some(error)) => {
+            let next = root.map(|root| remedy::next(root, error)).unwrap_or_default();
+            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", remedy::reason(error))
+        }
+        (Some(_), _, None) if !other_home.is_empty() => format!(
+            "This runs as root, and {other_home} is another user's home. The sign-in is kept in {folder}, for root alone."
+        ),
         (Some(_), Some(trouble), None) => format!(
             "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}).\nThat protects stray copies and backups of the records, not against programs that run as you."
         ),
-        (None, Some(trouble), _) => format!("The sign-in is not remembered: {trouble}."),
+        (None, Some(trouble), _) => {
+            let failed = root.and_then(|root| Some((root, files::check_folder(root, true).err()?)));
+            let next = failed.map(|(root, error)| remedy::next(root, &error));
+            let next = next.as_deref().or(road.store.remedy()).unwrap_or_default();
+            format!("The sign-in is not remembered: {trouble}.\n{next}").trim_end().to_owned()
+        }
         _ => return,
     };
     road.person.say(&sentence);

@@ -16,7 +16,8 @@ const STALE: Duration = Duration::from_secs(3600);
 /// the umask is 002; files are checked one by one, so it could only delete them.) A missing folder is fine when `create`
 /// makes it (0700, parents included).
 ///
-/// Errors: it cannot be made, it is no folder, it belongs to somebody else, others may write to it.
+/// Errors: it cannot be made, it is not a folder, it belongs to another user, others may write to it, or another user
+/// made the link that leads to it.
 pub fn check_folder(folder: &Path, create: bool) -> io::Result<()> {
     let metadata = match fs::metadata(folder) {
         Ok(metadata) => metadata,
@@ -27,8 +28,10 @@ pub fn check_folder(folder: &Path, create: bool) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !metadata.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
+    // Only now: until the folder is there, another user could still put a link in its place.
+    platform::check_link(&fs::symlink_metadata(folder)?)?;
     platform::check_owner(&metadata)?;
     platform::check_not_shared(&metadata)
 }
@@ -176,15 +179,21 @@ fn is_random(end: &str) -> bool {
     end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Opens (or makes) a lock file of ours for reading and writing.
+/// Opens (or makes) a lock file of ours for reading and writing. Its holder writes to it, so it has to be a regular file
+/// that has no other name.
 ///
-/// Errors: it cannot be made, or belongs to somebody else.
+/// Errors: it cannot be made, is of another kind, has a second name, or belongs to another user.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         check_folder(folder, true)?;
     }
     let file = platform::open_or_create(path)?;
-    platform::check_owner(&file.metadata()?)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    platform::check_owner(&metadata)?;
+    platform::check_only_name(&metadata)?;
     Ok(file)
 }
 
@@ -226,6 +235,24 @@ mod platform {
             Ok(())
         } else {
             Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
+        }
+    }
+
+    /// A link that another user made can be pointed anywhere. Root's are an administrator's.
+    pub(super) fn check_link(metadata: &fs::Metadata) -> io::Result<()> {
+        if metadata.is_symlink() && metadata.uid() != 0 {
+            check_owner(metadata).map_err(|error| io::Error::new(error.kind(), "another user made the link to it"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// One without a name was deleted after it was opened, which is safe.
+    pub(super) fn check_only_name(metadata: &fs::Metadata) -> io::Result<()> {
+        if metadata.nlink() <= 1 {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a file with a second name (a hard link)"))
         }
     }
 
@@ -272,6 +299,14 @@ mod platform {
         Ok(())
     }
 
+    pub(super) fn check_link(_: &fs::Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn check_only_name(_: &fs::Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
     pub(super) fn check_not_shared(_: &fs::Metadata) -> io::Result<()> {
         Ok(())
     }
@@ -312,6 +347,23 @@ mod tests {
         // Writing replaces the link, not what it points to.
         write_private(&link, b"two").expect("written");
         assert_eq!(fs::read(&path).expect("there"), b"one");
+    }
+
+    #[test]
+    fn lock_of_another_kind_or_with_a_second_name_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        write_private(&path("precious"), b"content").expect("written");
+        fs::hard_link(path("precious"), path("second-name")).expect("linked");
+        symlink(path("precious"), path("symbolic")).expect("linked");
+        let fifo = std::process::Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo runs");
+        assert!(fifo.success());
+        fs::create_dir(path("folder")).expect("made");
+        for name in ["second-name", "symbolic", "fifo", "folder"] {
+            assert!(open_lock(&path(name)).is_err(), "{name}");
+        }
+        assert!(open_lock(&path("lock")).is_ok());
+        assert_eq!(fs::read(path("precious")).expect("there"), b"content");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::files;
 use super::key::{HomeError, Key};
 use super::layout::KEY_FILE;
-use super::lock;
-use crate::children;
+use super::{lock, remedy};
+use crate::{children, resources};
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
 const KEYRING_LIMIT: Duration = Duration::from_secs(3);
@@ -112,7 +112,7 @@ struct FileHome {
 
 impl FileHome {
     fn error(&self, error: &std::io::Error) -> HomeError {
-        HomeError::File(format!("{}: {error}", self.path.display()))
+        HomeError::File(format!("{}: {}", self.path.display(), remedy::reason(error)))
     }
 }
 
@@ -194,7 +194,8 @@ fn translate(error: keyring::v1::Error) -> HomeError {
 }
 
 /// Runs `work` on a thread of its own and waits three seconds at most. A thread that hangs is left behind; the process
-/// does not wait for it when it ends. (This is about hanging: where panics abort, one in there ends the process.)
+/// does not wait for it when it ends. (This is about hanging: where panics abort, one in there ends the process. The
+/// client would panic without descriptors or threads.)
 fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HomeError> + Send + 'static,
 ) -> Result<T, HomeError> {
@@ -202,6 +203,7 @@ fn within_limit<T: Send + 'static>(
     if std::env::var_os(children::SESSION_BUS).is_some_and(|address| !children::is_local_bus(&address)) {
         return Err(HomeError::absent(format!("{} is not a socket of this machine", children::SESSION_BUS)));
     }
+    resources::check().map_err(HomeError::absent)?;
     let (sender, receiver) = mpsc::channel();
     let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
         // Nobody may be listening any more; then the answer is of no use.

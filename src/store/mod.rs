@@ -12,6 +12,7 @@ pub mod key;
 pub mod layout;
 pub mod lock;
 pub mod records;
+pub mod remedy;
 pub mod removal;
 pub mod seal;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use super::groups::GroupsRecord;
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
 use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
-use super::{files, removal, seal};
+use super::{files, remedy, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
 use crate::profile::Storage;
@@ -131,8 +131,8 @@ type LookUp = Result<Option<Key>, HomeError>;
 /// The remembering of one folder.
 pub struct Store {
     root: Option<PathBuf>,
-    /// Why the folder asked for is not used.
-    trouble: Option<String>,
+    /// Why the folder asked for is not used, and what to do about it.
+    trouble: Option<(String, String)>,
     keyring_lock: Option<PathBuf>,
     /// Keys as looked up in this process: one look-up a home.
     keys: RefCell<Vec<(Home, LookUp)>>,
@@ -142,10 +142,14 @@ impl Store {
     /// The store in `root`; `None` remembers nothing. A folder that is not ours counts as none.
     pub fn open(root: Option<PathBuf>, environment: &Environment) -> Store {
         let (root, trouble) = match root {
-            None => (None, Some("there is no folder to keep anything in".to_owned())),
+            None => {
+                let next = "Set HOME, or name a folder with --cache-dir in the kubeconfig user's exec.args.";
+                (None, Some(("there is no folder to keep anything in".to_owned(), next.to_owned())))
+            }
             Some(root) => match files::check_folder(&root, false) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    (None, Some(format!("{} is not used: {error}", root.display())))
+                    let what = format!("{} is not used: {}", root.display(), remedy::reason(&error));
+                    (None, Some((what, remedy::next(&root, &error))))
                 }
                 _ => (Some(root), None),
             },
@@ -162,7 +166,12 @@ impl Store {
 
     /// Why nothing can be remembered, where that is so.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.as_ref().map(|(what, _)| what.as_str())
+    }
+
+    /// What to do where nothing can be remembered.
+    pub fn remedy(&self) -> Option<&str> {
+        self.trouble.as_ref().map(|(_, next)| next.as_str())
     }
 
     /// Whether the folder shows what is in it; one that is not there has nothing to show.
@@ -297,10 +306,10 @@ impl Store {
     /// Errors: nothing can be kept, and why.
     pub fn keeper(&self, storage: Storage) -> Result<(Keeper, Option<HomeError>), HomeError> {
         let Some(root) = &self.root else {
-            return Err(HomeError::File(self.trouble.clone().unwrap_or_default()));
+            return Err(HomeError::File(self.trouble().unwrap_or_default().to_owned()));
         };
         if let Err(error) = files::check_folder(root, true) {
-            return Err(HomeError::File(format!("{}: {error}", root.display())));
+            return Err(HomeError::File(format!("{}: {}", root.display(), remedy::reason(&error))));
         }
         files::sweep(root, false);
         for folder in FOLDERS {

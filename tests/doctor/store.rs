@@ -24,7 +24,7 @@ fn a_folder_that_is_a_file() {
     let setup = Setup::aks();
     fs::remove_dir_all(setup.home.state()).unwrap();
     setup.home.write("state/kubectl-login", "");
-    setup.doctor().only(&[("files", "FAIL", "it is no folder")]);
+    setup.doctor().only(&[("files", "FAIL", "it is not a folder")]);
 }
 
 #[test]

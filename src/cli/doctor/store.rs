@@ -11,7 +11,7 @@ use kubectl_login::session::identity::Identity;
 use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
-use kubectl_login::store::{Recall, Store, files};
+use kubectl_login::store::{Recall, Store, files, remedy};
 use kubectl_login::text::printable;
 
 use super::super::profile::Settings;
@@ -39,17 +39,19 @@ impl Kept {
         if self.storage == Storage::None {
             return Finding::ok("nothing is to be remembered (--token-cache-storage none)");
         }
-        let mend = "Mend the folder's owner and permissions, or choose another with --cache-dir.";
         let (Some(folder), None) = (&self.folder, self.store.trouble()) else {
-            let trouble = printable(self.store.trouble().unwrap_or("there is no folder to keep anything in"), 300);
-            return Finding::fail(trouble, mend);
+            let trouble = printable(self.store.trouble().unwrap_or_default(), 300);
+            return Finding::fail(trouble, self.store.remedy().unwrap_or_default());
         };
         let is_there = folder.exists();
         // One that is not there yet is made by the first sign-in, in the first folder above that is there.
         let place = folder.ancestors().find(|place| place.exists()).unwrap_or(folder);
         let name = shown(folder);
         match files::check_writable(place) {
-            Err(error) => Finding::fail(format!("{name} cannot be written: {error}"), mend),
+            Err(error) => Finding::fail(
+                format!("{name} cannot be written: {}", remedy::reason(&error)),
+                remedy::next(folder, &error),
+            ),
             Ok(()) if is_there => Finding::ok(name),
             Ok(()) => Finding::ok(format!("{name}, which the first sign-in makes")),
         }
@@ -60,8 +62,8 @@ impl Kept {
         let root = self.store.root().filter(|_| !key.has_failed())?;
         if let Err(error) = self.store.check_readable() {
             return Some(Finding::fail(
-                format!("{} cannot be read: {error}", shown(root)),
-                "Mend the folder's owner and permissions.",
+                format!("{} cannot be read: {}", shown(root), remedy::reason(&error)),
+                remedy::next(root, &error),
             ));
         }
         let store = &self.store;
@@ -167,7 +169,7 @@ fn key_at(home: Home, root: &Path, is_used: bool, is_open_yet: bool) -> Finding 
                 HomeError::Absent => {
                     "Start the keyring's daemon (gnome-keyring, KWallet) in this session, and check $DBUS_SESSION_BUS_ADDRESS.\nTo do without a keyring, add --token-cache-storage=file to the kubeconfig user's exec.args."
                 }
-                HomeError::File(_) => "Mend the folder's owner and permissions.",
+                HomeError::File(_) => &remedy::mending(root),
             };
             let finding = Finding::fail(printable(&error.to_string(), 300), next);
             if is_used { finding } else { finding.softened() }
@@ -189,9 +191,12 @@ fn no_key_file(path: &Path, is_used: bool, anew: &str) -> Finding {
         }
         Err(error) => Finding::fail(
             format!("the key file {name} is not used: {error}"),
-            format!(
-                "If nobody else can have read it, close it: chmod 600 {name}\nElse sign in again, which makes a new key: kubectl login"
-            ),
+            match remedy::mend_file(path) {
+                Some(command) => format!(
+                    "If no one else can have read it, mend it: {command}\nElse sign in again, which makes a new key: kubectl login"
+                ),
+                None => anew.to_owned(),
+            },
         ),
         Ok(()) => Finding::fail(format!("the key file {name} is damaged"), anew),
     }
