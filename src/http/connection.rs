@@ -203,8 +203,10 @@ fn header_map(network: &Network) -> Result<HeaderMap> {
 pub(super) fn secrets(network: &Network, proxy: Option<&str>) -> Vec<Secret> {
     let values = network.headers.iter().map(|(_, value)| value.expose());
     let values = values.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, rest)| rest.trim())]);
-    let proxies = [network.proxies.https.as_deref(), network.proxies.http.as_deref(), proxy];
-    let passwords = proxies.into_iter().flatten().filter_map(|proxy| Url::parse(proxy).ok()?.password().map(decoded));
+    let of_environment = [&network.proxies.https, &network.proxies.http];
+    let of_environment = of_environment.map(|variable| variable.as_ref().map(|variable| variable.address.as_str()));
+    let proxies = of_environment.into_iter().chain([proxy]);
+    let passwords = proxies.flatten().filter_map(|proxy| Url::parse(proxy).ok()?.password().map(decoded));
     values.flatten().map(Secret::new).chain(passwords.map(Secret::new)).collect()
 }
 
