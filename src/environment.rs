@@ -20,6 +20,10 @@ variables! {
     KUBERNETES_EXEC_INFO;
     /// List of kubeconfig files, as for kubectl.
     KUBECONFIG;
+    /// File with kubectl's preferences, which may say which plugins it runs; `off` for none. `doctor` looks.
+    KUBERC;
+    /// `false`: kubectl reads no preferences.
+    KUBECTL_KUBERC;
     /// kubectl's cache folder; everything is kept in `kubectl-login` below it when it is set.
     KUBECACHEDIR;
     /// `auto`, `always` or `never`: whether a person may be asked to sign in; `--prompt` wins.

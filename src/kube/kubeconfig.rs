@@ -287,6 +287,11 @@ impl Kubeconfig {
         })
     }
 
+    /// Whether a cluster of this name is defined.
+    pub fn has_cluster(&self, name: &str) -> bool {
+        self.clusters.contains_key(name)
+    }
+
     /// All user names, sorted.
     pub fn user_names(&self) -> impl Iterator<Item = &str> {
         self.users.keys().map(String::as_str)

@@ -9,6 +9,7 @@ pub mod api;
 pub mod api_credentials;
 pub mod exec_credential;
 pub mod kubeconfig;
+pub mod kuberc;
 pub mod rbac;
 pub mod resource;
 pub mod review;

@@ -194,3 +194,30 @@ fn a_plugin_by_way_of_kubectl() {
         ("command", "FAIL", "runs a plugin that is not on the PATH"),
     ]);
 }
+
+#[test]
+fn context_with_a_missing_cluster_fails() {
+    let setup = Setup::aks();
+    setup.replace("    cluster: sim\n", "    cluster: gone\n");
+    setup.doctor().only(&[
+        ("kubeconfig", "FAIL", "the context \"sim\" names the cluster \"gone\", which no file defines"),
+        ("server", "FAIL", "names no API server"),
+    ]);
+}
+
+#[test]
+fn plugin_policy_of_kubectl_that_denies_the_command_is_a_warning() {
+    let setup = Setup::aks();
+    let kuberc = |text: &str| setup.home.write(".kube/kuberc", text);
+    kuberc("kind: Preference\ncredentialPluginPolicy: DenyAll\n");
+    let report = setup.doctor();
+    report.only(&[("command", "WARN", ".kube/kuberc: its credentialPluginPolicy is DenyAll")]);
+    report.says("command", "WARN", "--policy Allowlist --allowlist-entry command=kubectl-login");
+    setup.doctor_in(&[("KUBERC", "off")]).only(&[]);
+    setup.doctor_in(&[("KUBECTL_KUBERC", "false")]).only(&[]);
+    let list = "kind: Preference\ncredentialPluginPolicy: Allowlist\ncredentialPluginAllowlist:\n- command: ";
+    kuberc(&format!("{list}aws\n"));
+    setup.doctor().only(&[("command", "WARN", "it is not in its credentialPluginAllowlist")]);
+    kuberc(&format!("{list}{}\n", setup.home.path().join("bin/kubectl-login").display()));
+    setup.doctor().only(&[]);
+}

@@ -31,8 +31,8 @@ macro_rules! parts {
 parts! {
     VERSION "version" "Which version this is, and whether its names on the `PATH` lead to it.",
     KUBECONFIG "kubeconfig" "The files are there, can be read and understood, have the context, and are nobody else's to read.",
-    ENTRY "entry" "The context's user runs this plugin, with arguments that it understands.",
-    COMMAND "command" "kubectl finds the entry's command, and it is this program.",
+    ENTRY "entry" "What the context's user signs in with, that kubectl runs the plugin for it, and that this plugin understands its arguments.",
+    COMMAND "command" "kubectl finds the entry's command and may run it, and it is this program where it should be.",
     API_VERSION "api-version" "kubectl takes the entry's `apiVersion` and `interactiveMode`.",
     KEYRING "keyring" "The key of what is remembered can be had: from the keyring, or from the key file.",
     FILES "files" "The state folder is yours and can be written, and the records in it can be opened.",
@@ -44,7 +44,7 @@ parts! {
     AUDIENCE "audience" "The token is for this server, of this tenant or issuer, and of the account that was named.",
     GROUPS "groups" "The token lists your groups, or there are more than it carries.",
     SERVER "server" "The API server can be reached and is trusted.",
-    CLUSTER "cluster" "The API server takes the token, and says whom it takes you for.",
+    CLUSTER "cluster" "The API server accepts what kubectl sends, and says whom it takes you for.",
     IDENTITY "identity" "The groups that the cluster sees are those of the token.",
 }
 

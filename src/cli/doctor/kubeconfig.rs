@@ -41,7 +41,8 @@ impl Configuration {
             ) => return nothing(explained(&error), Finding::since(KUBECONFIG)),
             Err(error) => return nothing(files(&kubeconfig, None), explained(&error)),
         };
-        let files = files(&kubeconfig, found.context.as_deref());
+        let missing = missing_cluster(&kubeconfig, &found);
+        let files = Finding::of(std::iter::once(files(&kubeconfig, found.context.as_deref())).chain(missing).collect());
         // A user that was named is not the context's, and signs in by its own name.
         found.context = found.context.filter(|_| args.user.is_none());
         let by_wrapper = wrapper(&found).is_some();
@@ -104,6 +105,18 @@ fn wrapper(found: &Entry) -> Option<Entry> {
     programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
     let command = if exec.plugin_arguments().is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
     Some(Entry { exec: Some(Exec { command, ..exec.clone() }), ..found.clone() })
+}
+
+/// A context whose cluster no file defines: kubectl asks `localhost:8080` then.
+fn missing_cluster(kubeconfig: &Kubeconfig, found: &Entry) -> Option<Finding> {
+    let (context, cluster) = (found.context.as_ref()?, found.cluster.as_ref()?);
+    (!kubeconfig.has_cluster(cluster)).then(|| {
+        let (context, cluster) = (printable(context, 100), printable(cluster, 100));
+        Finding::fail(
+            format!("the context {context:?} names the cluster {cluster:?}, which no file defines"),
+            "Choose another context, or one of the clusters that there are: kubectl config get-clusters",
+        )
+    })
 }
 
 /// The files, and who else may read them.

@@ -255,6 +255,11 @@ impl Answers {
         match seen {
             Err(_) if self.is_behind_a_dead_proxy(Target::Server) => Finding::since(PROXY),
             Err(error) => Finding::from(error),
+            // client-go's `tools/clientcmd/client_config.go`, `IsConfigTransportTLS`.
+            Ok(_) if cluster.server.as_ref().is_some_and(|url| url.starts_with("http://")) => Finding::warn(
+                "the API server answers, and kubectl sends no credentials to an http address: it never runs the plugin",
+                "Use an https address in the kubeconfig cluster's server, unless a proxy that signs in for you answers there.",
+            ),
             Ok(_) if cluster.insecure_skip_tls_verify && !has_own => Finding::warn(
                 "the API server answers, and whoever is on the way could answer for it: its certificate is not checked",
                 "Set certificate-authority in the kubeconfig's cluster, and remove insecure-skip-tls-verify.",

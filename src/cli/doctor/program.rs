@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use kubectl_login::environment::Environment;
+use kubectl_login::environment::{self, Environment};
 use kubectl_login::kube::kubeconfig::Entry;
+use kubectl_login::kube::kuberc::{self, PluginPolicy};
 use kubectl_login::paths;
-use kubectl_login::text::printable;
+use kubectl_login::text::{printable, shell_word};
 
-use super::super::programs::{NAMES, is_executable, is_path, is_this_program, is_wrapper, on_path, this_program};
+use super::super::programs::{
+    NAMES, is_executable, is_path, is_this_program, is_wrapper, located, on_path, this_program,
+};
 use super::finding::{ENTRY, Finding};
 
 /// This version, and where its names lead.
@@ -71,13 +74,14 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Findi
         // Neither wrong nor odd, and all the same what most complaints of "command not found" are about.
         (false, true) => format!("{name} at {} (the desktop's programs may have another PATH)", shown(&path)),
     };
+    let denied = denied_by_policy(command, &path, environment);
     // By way of kubectl it is the plugin that counts.
     let plugin = match exec.args.first().map(String::as_str) {
         _ if path.file_stem().is_none_or(|stem| stem != "kubectl") => Some(path),
         Some("oidc-login") => on_path(NAMES[2]),
         _ => on_path(NAMES[0]),
     };
-    match plugin {
+    let found = match plugin {
         None => Finding::fail(format!("{runs} runs a plugin that is not on the PATH"), write),
         Some(plugin) if is_wrapper(&plugin) => Finding::ok(format!("{runs}, a script that mentions this plugin")),
         // Another plugin is no concern of ours: the entry is not, either.
@@ -86,7 +90,34 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Findi
             format!("If kubectl is to use this one: {}", lower(&write)),
         ),
         Some(_) => Finding::ok(runs),
-    }
+    };
+    Finding::of(std::iter::once(found).chain(denied).collect())
+}
+
+/// Whether kubectl's own preferences keep it from running the command at `path`.
+fn denied_by_policy(command: &str, path: &Path, environment: &Environment) -> Option<Finding> {
+    let file = match environment.get(environment::KUBERC) {
+        Some("off") => return None,
+        _ if environment.get(environment::KUBECTL_KUBERC).is_some_and(|text| text.eq_ignore_ascii_case("false")) => {
+            return None;
+        }
+        Some(file) => PathBuf::from(file),
+        None => paths::home(environment)?.join(".kube").join("kuberc"),
+    };
+    let text = String::from_utf8(paths::read_named(&file).ok()?).ok()?;
+    let why = match kuberc::plugin_policy(&text)? {
+        PluginPolicy::DenyAll => "its credentialPluginPolicy is DenyAll",
+        // Both are looked up, and links are not followed.
+        PluginPolicy::Allowlist(all) if all.iter().any(|one| located(one).as_deref() == Some(path)) => return None,
+        PluginPolicy::Allowlist(_) => "it is not in its credentialPluginAllowlist",
+    };
+    Some(Finding::warn(
+        format!("kubectl 1.35 and later refuse to run it because of {}: {why}", shown(&file)),
+        format!(
+            "Allow it: kubectl kuberc set --section credentialplugin --policy Allowlist --allowlist-entry command={}",
+            shell_word(command)
+        ),
+    ))
 }
 
 fn lower(sentence: &str) -> String {
