@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::entra::audience;
+use crate::entra::{audience, cloud};
 use crate::secret::Secret;
 
 /// One wish for one token.
@@ -61,15 +61,20 @@ impl Profile {
     }
 
     /// The audience that a user confirms before a session is used for it: any but those of clusters that everyone has.
-    /// `None` at other issuers, where the token is the client's; for this program's own use; and if the entry itself brings
-    /// the credential, so that there is no session to borrow.
+    /// `None` at issuers other than Entra, where the token is the client's; for this program's own use; and if the entry
+    /// itself brings the credential, so that there is no session to borrow.
     pub fn audience_to_confirm(&self) -> Option<&str> {
-        match &self.provider {
-            Provider::Entra { server_id, .. } => Some(server_id.as_str()).filter(|id| {
-                self.token_kind != TokenKind::Own && self.needs_a_person() && !audience::is_every_users(id)
-            }),
+        let audience = match &self.provider {
+            Provider::Entra { server_id, .. } => Some(server_id.as_str()),
+            // The same by the flags for any issuer.
+            Provider::Oidc { issuer, extra_scopes, .. } if self.token_kind == TokenKind::Access => {
+                Url::parse(issuer).ok().filter(cloud::is_at_a_cloud)?;
+                extra_scopes.iter().find_map(|scope| audience::resource(scope))
+            }
             Provider::Oidc { .. } => None,
-        }
+        };
+        let is_asked_about = self.token_kind != TokenKind::Own && self.needs_a_person();
+        audience.filter(|audience| is_asked_about && !audience::is_every_users(audience))
     }
 
     /// Whether PKCE is used.

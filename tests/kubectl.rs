@@ -274,3 +274,49 @@ fn two_contexts_in_two_files_keep_two_sessions() {
     let login = Run::of(command.env("KUBECONFIG", &both));
     assert!(login.stdout.contains("Already signed in") && login.stdout.contains(sim::TENANT), "{login}");
 }
+
+/// With the plugin alone on kubectl's allowlist, `exec.env` of a kubeconfig runs nothing else by way of it.
+#[test]
+fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
+    let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
+    let marker = home.path().join("marker");
+    let opened = home.path().join("opened");
+    let opener = format!("#!/bin/sh\n$BROWSER \"$1\"\neval \"$BROWSER\"\necho done >'{}'\n", opened.display());
+    let opener = home.write("programs/xdg-open", &opener);
+    std::fs::set_permissions(&opener, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let field = if kubectl.minor < 36 { "name" } else { "command" };
+    let kuberc = format!(
+        "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\ncredentialPluginPolicy: Allowlist\n\
+         credentialPluginAllowlist:\n- {field}: {PLUGIN}\n"
+    );
+    let kuberc = write(&home, "kuberc", &kuberc);
+    let get_pods = |kubeconfig: &str| {
+        let mut command = kubectl.command(&home, kubeconfig, &["get", "pods"]);
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = std::iter::once(home.path().join("programs")).chain(std::env::split_paths(&path));
+        command.env("KUBERC", &kuberc).env("PATH", std::env::join_paths(folders).unwrap());
+        Run::of(&mut command)
+    };
+    let touch = format!("touch {}", marker.display());
+    let env: String = [
+        ("DISPLAY", ":99".to_owned()),
+        ("BROWSER", format!("sh -c touch${{IFS}}{}", marker.display())),
+        ("BASH_ENV", format!("$({touch})")),
+        ("BASH_FUNC_echo%%", format!("() {{ {touch}; }}")),
+        ("DBUS_SESSION_BUS_ADDRESS", format!("unixexec:path=/usr/bin/env,argv1=touch,argv2={}", marker.display())),
+    ]
+    .iter()
+    .map(|(name, value)| format!("\n      - name: \"{name}\"\n        value: {value:?}"))
+    .collect();
+    let hostile = world.aks_kubeconfig(PLUGIN).replace("env: null", &format!("env:{env}"));
+    let pods = get_pods(&write(&home, "hostile", &hostile));
+    assert_eq!(pods.code, Some(0), "{pods}");
+    assert!(opened.exists() && !marker.exists(), "{pods}");
+
+    // Versions that know the allowlist refuse the same command line as a plugin.
+    if kubectl.minor >= 35 {
+        let other = world.kubeconfig("touch", &[marker.to_str().unwrap()], V1);
+        let run = get_pods(&write(&home, "other", &other));
+        assert!(run.code == Some(1) && run.stderr.contains("allowlist") && !marker.exists(), "{run}");
+    }
+}

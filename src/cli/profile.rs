@@ -261,7 +261,7 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     };
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
-    discovery::issuer_url(&issuer)?;
+    let issuer_url = discovery::issuer_url(&issuer)?;
     let method = match (grant, &args.username) {
         ("auto", Some(name)) if !name.is_empty() => Method::Password,
         ("auto", _) => Method::Auto,
@@ -277,6 +277,9 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
     for scope in &extra_scopes {
         audience::refuse_foreign(scope)?;
+    }
+    if use_access_token && cloud::is_at_a_cloud(&issuer_url) {
+        audience::refuse_graph_by_default(&extra_scopes)?;
     }
     Ok(Profile {
         provider: Provider::Oidc {

@@ -145,9 +145,26 @@ pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
     Ok(id)
 }
 
-/// Whether `server_id`, in its normal form, is the audience of clusters that everyone has.
+/// Whether `server_id` is the audience of clusters that everyone has.
 pub fn is_every_users(server_id: &str) -> bool {
-    CLUSTERS.contains(&server_id)
+    CLUSTERS.iter().any(|known| known.eq_ignore_ascii_case(server_id))
+}
+
+/// The resource that `scope` asks for at Entra; `None` for a permission that stands alone, which is Microsoft Graph's
+/// (<https://learn.microsoft.com/entra/identity-platform/scopes-oidc>).
+pub fn resource(scope: &str) -> Option<&str> {
+    scope.rsplit_once('/').map(|(resource, _)| resource.trim_end_matches('/')).filter(|resource| !resource.is_empty())
+}
+
+/// Refuses an access token of Entra's that none of `scopes` asks for: it is one for Microsoft Graph.
+pub fn refuse_graph_by_default(scopes: &[String]) -> Result<()> {
+    if scopes.iter().any(|scope| resource(scope).is_some()) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "without the scope of an application, Entra ID gives an access token for Microsoft Graph, which is not handed to a cluster",
+        "Leave out --oidc-use-access-token, or name the application of the cluster: --oidc-extra-scope",
+    ))
 }
 
 /// Refuses a scope or audience that belongs to a service and not to a cluster.
@@ -311,6 +328,14 @@ mod tests {
         for id in ["https://notwindows.net", "https://azure.com.contoso.example", "api://servicebus.azure.net"] {
             assert!(server_id(id, &[]).is_ok(), "{id}");
         }
+    }
+
+    #[test]
+    fn scope_without_a_resource_is_graphs() {
+        let scopes = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(refuse_graph_by_default(&scopes("email User.Read")).is_err());
+        assert!(refuse_graph_by_default(&scopes("email api://cluster/.default")).is_ok());
+        assert_eq!(resource("api://cluster//.default"), Some("api://cluster"));
     }
 
     #[test]

@@ -241,12 +241,18 @@ pub fn named(authority: &Url) -> Option<String> {
     (!is_expected).then(|| format!("{}{path}", site::host(authority)))
 }
 
+/// Whether `issuer` is at the sign-in host of a cloud.
+pub fn is_at_a_cloud(issuer: &Url) -> bool {
+    let authority = issuer.join("/").map(|base| canonical(&base)).unwrap_or_default();
+    CLOUDS.iter().any(|cloud| cloud.authority == authority)
+}
+
 /// Whether a cloud whose sign-in host is `authority` has users type their codes at `page`
 /// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>: `microsoft.com/devicelogin`).
 pub fn has_codes_typed_at(authority: &Url, page: &Url) -> bool {
-    let authority = authority.join("/").map(|base| canonical(&base)).unwrap_or_default();
-    let is_cloud = CLOUDS.iter().any(|cloud| cloud.authority == authority);
-    is_cloud && page.scheme() == "https" && page.host_str().is_some_and(|host| CODE_PAGES.contains(&host))
+    is_at_a_cloud(authority)
+        && page.scheme() == "https"
+        && page.host_str().is_some_and(|host| CODE_PAGES.contains(&host))
 }
 
 /// An authority from outside: a base URL that ends in a slash, without query, fragment or user info.

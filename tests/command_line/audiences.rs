@@ -64,6 +64,18 @@ fn a_foreign_scope_is_refused_whichever_token_is_handed_over() {
     assert!(world.requests().is_empty());
 }
 
+/// The same audience by the flags for any issuer: nothing is asked of it before the command line has been read.
+#[test]
+fn access_token_of_entras_that_is_for_graph_is_refused() {
+    let home = Home::new();
+    let issuer = format!("https://login.microsoftonline.com/{}/v2.0", sim::TENANT);
+    let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "x", "--oidc-use-access-token"];
+    for scopes in ["email", "User.Read"] {
+        let run = home.run(&[&args[..], &["--oidc-extra-scope", scopes, "--prompt", "always"]].concat());
+        run.assert_failed(2, &["Microsoft Graph", "is not handed to a cluster", "\nNext: "]);
+    }
+}
+
 #[test]
 fn a_server_may_be_named_by_its_default_scope_and_is_the_same_server() {
     let (world, home) = (World::start(), Home::new());
