@@ -6,9 +6,9 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Home, PLUGIN, Run, entra, needed, oidc};
+use common::{Home, PLUGIN, Run, entra, needed, oidc, until};
 use sim::{Behaviour, VERIFICATION_URI, World};
 
 const ALWAYS: [&str; 2] = ["--prompt", "always"];
@@ -62,16 +62,6 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = std::fs::write(self.folder.join("go"), "");
-    }
-}
-
-/// Waits for something that another process does.
-#[track_caller]
-fn until(is_done: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !is_done() {
-        assert!(Instant::now() < end, "it did not happen");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -421,3 +421,33 @@ fn nothing_secret_is_logged_at_any_verbosity() {
         }
     }
 }
+
+/// A page that refuses the user never tells this program.
+#[cfg(unix)]
+#[test]
+fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
+    let refused = "If the browser refuses, press Ctrl-C, then: kubectl login";
+    let (world, home) = (World::start(), Home::new());
+    let run = home.run(&common::oidc(&world, &ALWAYS));
+    assert!(run.stderr.contains(&format!("{refused} --grant-type authcode\n")), "{run}");
+    let run = sign_in(&world, &home, &[]);
+    assert!(run.stderr.contains(&format!("{refused} --login interactive\n")), "{run}");
+
+    // With the context, where it is known; and the command is one.
+    let home = Home::new();
+    home.contexts(&[("prod", entra(&world, &[])), ("another", entra(&world, &[]))]);
+    let run = home.run(&["another"]);
+    assert!(run.stderr.contains(&format!("{refused} --login interactive another\n")), "{run}");
+    let again = home.run(&["--login", "interactive", "another"]);
+    assert!(again.code == Some(0) && again.stdout.starts_with("Already signed in"), "{again}");
+
+    let end = "kubectl login --login interactive";
+    ends(Behaviour::ExpiredToken).1.assert_failed(3, &["\nNext: ", end]);
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let child = start(&world, &home, &[]);
+    wait_for_polls(&world, 1);
+    let child_id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(child_id, rustix::process::Signal::INT).unwrap();
+    Run::wait(child).assert_failed(130, &["cancelled", end]);
+}

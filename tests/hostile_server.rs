@@ -8,7 +8,7 @@ mod scripted;
 
 use std::time::Duration;
 
-use common::{AKS, Home, Run, at_once};
+use common::{AKS, Home, Run, at_once, until};
 use scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json as json_answer, tokens};
 use serde_json::{Value, json};
 
@@ -197,7 +197,8 @@ fn address_is_shown_as_it_was_parsed_and_its_site_is_named() {
 fn complete_address_of_another_site_is_not_opened() {
     let home = Home::new();
     let opened = home.path().join("opened");
-    let browser = home.write("browser", &format!("#!/bin/sh\necho \"$1\" >'{}'\n", opened.display()));
+    let script = format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n", at = opened.display());
+    let browser = home.write("browser", &script);
     #[cfg(unix)]
     std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let server = Scripted::start(|_| {
@@ -210,7 +211,7 @@ fn complete_address_of_another_site_is_not_opened() {
     });
     let run = get_token(&server, &home, &["--browser-command", browser.to_str().unwrap()]);
     assert_eq!(run.token(), "good");
-    // Polling begins a second after the browser was started.
+    until(|| opened.exists());
     assert_eq!(std::fs::read_to_string(&opened).unwrap(), "https://login.example/device\n");
     assert!(!run.stderr.contains("evil"), "{run}");
 }

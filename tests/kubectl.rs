@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Home, PLUGIN, Run, claims, entra};
+use common::{Home, PLUGIN, Run, claims, entra, until};
 use kubectl::{Kubectl, V1};
 use sim::{Behaviour, OIDC_CLIENT, SERVER, World};
 
@@ -311,7 +311,8 @@ fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
     let hostile = world.aks_kubeconfig(PLUGIN).replace("env: null", &format!("env:{env}"));
     let pods = get_pods(&write(&home, "hostile", &hostile));
     assert_eq!(pods.code, Some(0), "{pods}");
-    assert!(opened.exists() && !marker.exists(), "{pods}");
+    until(|| opened.exists());
+    assert!(!marker.exists(), "{pods}");
 
     // Versions that know the allowlist refuse the same command line as a plugin.
     if kubectl.minor >= 35 {

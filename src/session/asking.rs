@@ -103,10 +103,14 @@ impl Work<'_, '_> {
             let outcome = tokio::select! {
                 biased;
                 // Who asked nobody has nobody to be spared.
-                error = interrupted() => return Err(match profile.needs_a_person() {
-                    true => WorkFailure::sticky(error),
-                    false => WorkFailure::Told(error.into()),
-                }),
+                error = interrupted() => {
+                    let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints);
+                    let error = Error { next, ..error };
+                    return Err(match profile.needs_a_person() {
+                        true => WorkFailure::sticky(error),
+                        false => WorkFailure::Told(error.into()),
+                    });
+                }
                 outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
             };
             let refusal = issuer.client.take_refusal();

@@ -9,11 +9,12 @@ use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, expl
 use crate::entra::{cloud, refusals};
 use crate::error::Error;
 use crate::http::{is_acceptable_from, origin};
+use crate::oauth::Endpoints;
 use crate::oauth::answer::ErrorAnswer;
 use crate::oauth::client::Failure;
 use crate::oauth::device::{self, Ending, Pending};
 use crate::oauth::site;
-use crate::profile::{Pkce, Provider};
+use crate::profile::{Pkce, Profile, Provider};
 use crate::text::printable;
 
 /// The device authorization grant.
@@ -81,13 +82,9 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
                 None => "the code ended before it was used".to_owned(),
                 Some(trouble) => format!("the code ended; {}", explain(&trouble, "ask whether it was used").what),
             };
-            let next = match desk.profile.provider {
-                // A page that refuses somebody leaves the code as it is: nobody here gets to know.
-                Provider::Entra { .. } => format!("{}\n{}", refusals::EXPIRED, refusals::WITHOUT_A_CODE),
-                Provider::Oidc { .. } if client.endpoints.authorization.is_some() => {
-                    format!("{}\n{BY_BROWSER}", refusals::EXPIRED)
-                }
-                Provider::Oidc { .. } => refusals::EXPIRED.to_owned(),
+            let next = match without_a_code(desk.profile, &client.endpoints) {
+                Some(step) => format!("{}\n{step}", refusals::EXPIRED),
+                None => refusals::EXPIRED.to_owned(),
             };
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
@@ -98,6 +95,15 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
 const UNTRUSTED: &str = "Do not sign in there.\nCheck the issuer or authority URL, and tell its administrator.";
 /// The other flow, at an issuer that has a page.
 const BY_BROWSER: &str = "Sign in in a browser instead: kubectl login --grant-type authcode";
+
+/// The step for a user whose browser refuses a code; `None` if the issuer has no page to sign in at. A page that refuses
+/// leaves the code as it is, so this program never learns of it.
+pub(super) fn without_a_code(profile: &Profile, endpoints: &Endpoints) -> Option<&'static str> {
+    endpoints.authorization.as_ref().map(|_| match profile.provider {
+        Provider::Entra { .. } => refusals::WITHOUT_A_CODE,
+        Provider::Oidc { .. } => BY_BROWSER,
+    })
+}
 
 /// The error for an address that no one should be sent to. Of one that could be taken for another, only the host is shown,
 /// as it was parsed.

@@ -266,6 +266,15 @@ pub fn code_because(profile: &Profile, person: &dyn Person) -> Option<String> {
     person.lacks_a_browser().filter(|_| profile.authorization.extra_parameters.is_empty())
 }
 
+/// The next step of a user who has ended a sign-in by `method`.
+pub fn after_cancelling(method: Method, profile: &Profile, endpoints: &Endpoints) -> String {
+    let otherwise = Some(method).filter(|method| *method == Method::DeviceCode);
+    match otherwise.and_then(|_| device::without_a_code(profile, endpoints)) {
+        Some(step) => format!("Sign in: kubectl login\n{step}"),
+        None => "Sign in: kubectl login".to_owned(),
+    }
+}
+
 /// The step for a person who had too little time.
 const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
 /// How the words for a sign-in that brought no tokens begin.

@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use kubectl_login::environment::Environment;
@@ -204,6 +205,16 @@ pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + S
             scope.spawn(|| body(item));
         }
     });
+}
+
+/// Waits for something that another process does.
+#[track_caller]
+pub fn until(is_done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_done() {
+        assert!(Instant::now() < end, "it did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A port of 127.0.0.1 on which nobody listens, and on which nobody else can while the socket is there.
