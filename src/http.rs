@@ -3,11 +3,16 @@
 //! https only, loopback apart; no redirect on a POST; answers capped; every request has a deadline; 429, 5xx and
 //! broken connections are tried again with back-off within it. It must not know what the answers mean.
 
+mod certificate;
 mod connection;
 mod proxy;
+mod roots;
 mod trouble;
+mod verify;
+mod x509;
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,9 +27,13 @@ use crate::secret::Secret;
 use crate::text::printable;
 
 pub use connection::Link;
+use verify::Verifier;
+
+pub use certificate::CertificateProblem;
 pub(crate) use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use trouble::{Asked, Cause, Trouble};
+pub use verify::covers;
 
 /// The most that is read of an answer, unless its client says otherwise.
 const ANSWER_CAP: usize = 1024 * 1024;
@@ -37,6 +46,8 @@ const REDIRECTS: usize = 5;
 /// than a whole warm call.
 pub struct Http {
     client: reqwest::Client,
+    /// What checks certificates; `None` where nothing does.
+    verifier: Option<Arc<Verifier>>,
     /// Whether requests carry headers of the user's own.
     own_headers: bool,
     /// What every request carries that a server must not be heard repeating.
@@ -128,9 +139,9 @@ impl Http {
     ///
     /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
     pub fn new(network: &Network, url: &Url) -> Result<Http> {
-        let client = connection::client(network, url)?;
+        let (client, verifier) = connection::client(network, url)?;
         let secrets = connection::secrets(network, None);
-        Ok(Http { client, own_headers: !network.headers.is_empty(), secrets, cap: ANSWER_CAP })
+        Ok(Http { client, verifier, own_headers: !network.headers.is_empty(), secrets, cap: ANSWER_CAP })
     }
 
     /// A client for the API server of a cluster. The certificate authorities of `network` are the cluster's and, where
@@ -138,8 +149,30 @@ impl Http {
     ///
     /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
     pub fn for_cluster(network: &Network, link: &Link) -> Result<Http> {
-        let client = connection::cluster_client(network, link)?;
-        Ok(Http { client, own_headers: false, secrets: connection::secrets(network, link.proxy), cap: ANSWER_CAP })
+        let (client, verifier) = connection::cluster_client(network, link)?;
+        let secrets = connection::secrets(network, link.proxy);
+        Ok(Http { client, verifier, own_headers: false, secrets, cap: ANSWER_CAP })
+    }
+
+    /// Which authorities of the environment the connections so far have needed, by the SHA-256 of their DER: whoever holds
+    /// one of them could have answered in the server's place. None of the platform's, and none that flags name.
+    pub fn anchors(&self) -> Vec<String> {
+        self.verifier.as_ref().map(|verifier| verifier.anchors.noted()).unwrap_or_default()
+    }
+
+    /// All authorities of the environment that connections may need, in the same form.
+    pub fn extra_roots(&self) -> Vec<String> {
+        self.verifier.as_ref().map(|verifier| verifier.extra()).unwrap_or_default()
+    }
+
+    /// Whether a connection failed that would have needed an authority of the environment which is not to be trusted here.
+    pub fn needed_withheld_roots(&self) -> bool {
+        self.verifier.as_ref().is_some_and(|verifier| verifier.anchors.needed_withheld())
+    }
+
+    /// What was skipped while certificate authorities were read, a sentence each.
+    pub fn skipped(&self) -> &[String] {
+        self.verifier.as_ref().map_or(&[], |verifier| &verifier.skipped)
     }
 
     /// The same with answers of up to `cap` bytes.
@@ -312,16 +345,41 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
 }
 
 fn cause_of(error: &reqwest::Error) -> Cause {
+    if let Some(problem) = certificate_problem(error) {
+        return Cause::Certificate(problem);
+    }
     let detail = deepest(error);
-    let lower = detail.to_ascii_lowercase();
     if error.is_timeout() {
         Cause::Timeout
-    } else if lower.contains("certificate") {
-        Cause::Certificate(detail)
     } else if error.is_connect() {
         Cause::Connection(detail)
     } else {
         Cause::Broken(detail)
+    }
+}
+
+/// What was wrong with the server's certificate, if that is what an error comes from.
+fn certificate_problem(error: &(dyn std::error::Error + 'static)) -> Option<CertificateProblem> {
+    if let Some(problem) = error.downcast_ref::<CertificateProblem>() {
+        return Some(problem.clone());
+    }
+    match error.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))) => {
+            return Some(match other.0.downcast_ref::<CertificateProblem>() {
+                Some(problem) => problem.clone(),
+                None => CertificateProblem::Other(printable(&other.0.to_string(), 200)),
+            });
+        }
+        Some(rustls::Error::InvalidCertificate(other)) => {
+            return Some(CertificateProblem::Other(printable(&other.to_string(), 200)));
+        }
+        _ => {}
+    }
+    // An io::Error passes over what it wraps when it is asked for its source.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => certificate_problem(wrapped),
+        None => certificate_problem(error.source()?),
     }
 }
 

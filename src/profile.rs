@@ -284,8 +284,11 @@ pub struct Network {
     pub ca_data: Vec<String>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// A file with more of them that the environment names; unreadable ones are passed over.
-    pub environment_ca: Option<PathBuf>,
+    /// Where the environment names more of them.
+    pub environment_roots: EnvironmentRoots,
+    /// Which of those count, by the SHA-256 of their DER: those that a session was signed in under, for whatever carries
+    /// one of its tokens. All of them if it is `None`.
+    pub pinned: Option<Vec<String>>,
     /// Headers for every request to the issuer; a value may be a credential.
     pub headers: Vec<(String, Secret)>,
     /// Limit for network work that is needed; 20 seconds unless said otherwise. Human time is never limited by it.
@@ -294,7 +297,29 @@ pub struct Network {
     pub proxies: Proxies,
 }
 
+/// Where the environment names certificate authorities. A kubeconfig entry can set it, so what is obtained under one of
+/// these is kept apart from what every environment trusts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvironmentRoots {
+    /// The PEM file of `SSL_CERT_FILE`, as an absolute path.
+    pub file: Option<PathBuf>,
+    /// The folders of `SSL_CERT_DIR`, as absolute paths.
+    pub folders: Vec<PathBuf>,
+}
+
+impl EnvironmentRoots {
+    /// Whether the environment names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_none() && self.folders.is_empty()
+    }
+}
+
 impl Network {
+    /// The same, trusting of what the environment adds only `anchors`.
+    pub fn pinned_to(&self, anchors: &[String]) -> Network {
+        Network { pinned: Some(anchors.to_vec()), ..self.clone() }
+    }
+
     /// The limit for network work that is needed.
     pub fn needed(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_secs(20))

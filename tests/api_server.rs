@@ -15,7 +15,7 @@ use kubectl_login::http::Cause;
 use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::kubeconfig::Cluster;
 use kubectl_login::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
-use kubectl_login::profile::Network;
+use kubectl_login::profile::{EnvironmentRoots, Network};
 use kubectl_login::secret::Secret;
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::{Value, json};
@@ -77,7 +77,10 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let other = World::start();
     let wrong = Cluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
     // Not even SSL_CERT_FILE, and not the switch that kubectl refuses beside one.
-    let network = Network { environment_ca: Some(world.ca_file().to_owned()), ..Network::default() };
+    let network = Network {
+        environment_roots: EnvironmentRoots { file: Some(world.ca_file().to_owned()), folders: Vec::new() },
+        ..Network::default()
+    };
     let unsafely = Cluster { insecure_skip_tls_verify: true, ..wrong.clone() };
     for cluster in [&wrong, &unsafely] {
         let api = Api::new(cluster, &network, &Secret::new("t"), PATIENCE).unwrap();

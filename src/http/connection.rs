@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::{Host, Url};
 
 use super::proxy::{Proxy, ProxyRules, environment_proxy};
+use super::verify::{Besides, Verifier};
 use super::{deepest, is_loopback};
 use crate::error::{Error, Result};
-use crate::paths;
 use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -24,45 +26,36 @@ pub(crate) fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A client for the server at `url`.
+/// A client for the server at `url`, and what verifies its certificates; without checks, nothing does.
 ///
 /// Errors: see [`super::Http::new`].
-pub(super) fn client(network: &Network, url: &Url) -> Result<reqwest::Client> {
-    let mut builder = builder(network).default_headers(header_map(network)?);
-    let authorities = certificate_authorities(network, "--certificate-authority-data")?;
-    builder = if url.scheme() == "http" || network.insecure {
-        // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
-        builder.tls_certs_only(authorities)
-    } else {
-        builder.tls_certs_merge(authorities)
-    };
-    build(builder.proxy(through(ProxyRules::for_server(&network.proxies, url)?)))
+pub(super) fn client(network: &Network, url: &Url) -> Result<(reqwest::Client, Option<Arc<Verifier>>)> {
+    let mut builder = builder().default_headers(header_map(network)?);
+    // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
+    let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
+    let verifier = verifier(network, besides, "--certificate-authority-data")?;
+    builder = with_tls(builder, verifier.as_ref(), &[b"h2", b"http/1.1"], None)?;
+    builder = builder.proxy(through(ProxyRules::for_server(&network.proxies, url)?));
+    Ok((build(builder)?, verifier))
 }
 
 /// A client for the API server of a cluster, by client-go's rules: with certificate authorities of its own no others
 /// count, and a proxy of its own is used whatever the environment says.
 ///
 /// Errors: see [`super::Http::for_cluster`].
-pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::Client> {
-    let mut builder = builder(network);
-    let only_these = !network.ca_files.is_empty() || !network.ca_data.is_empty();
-    let environment_ca = network.environment_ca.clone().filter(|_| !only_these);
-    let counting = Network { environment_ca, ..network.clone() };
-    let authorities = certificate_authorities(&counting, "the kubeconfig cluster's certificate-authority-data")?;
-    builder = if only_these || link.url.scheme() == "http" || network.insecure {
-        builder.tls_certs_only(authorities)
+pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(reqwest::Client, Option<Arc<Verifier>>)> {
+    let mut builder = builder();
+    let besides = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
+        Besides::None
+    } else if link.url.scheme() == "http" {
+        Besides::Environment
     } else {
-        builder.tls_certs_merge(authorities)
+        Besides::All
     };
-    if let Some(pem) = link.certificate {
-        let identity = reqwest::Identity::from_pem(pem.expose().as_bytes()).map_err(|_| {
-            Error::failed(
-                "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
-                "Get a new kubeconfig from whoever runs the cluster.",
-            )
-        })?;
-        builder = builder.identity(identity);
-    }
+    let verifier = verifier(network, besides, "the kubeconfig cluster's certificate-authority-data")?;
+    // HTTP/1.1 where the certificate's name is not the URL's; see below.
+    let protocols: &[&[u8]] = if link.other_name().is_some() { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
+    builder = with_tls(builder, verifier.as_ref(), protocols, link.certificate)?;
     builder = builder.proxy(through(match link.proxy {
         Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
         None => ProxyRules::for_server(&network.proxies, link.url)?,
@@ -84,7 +77,59 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<reqwest::
         // the name, and its look-up gives the server's addresses. HTTP/1.1, because its Host can still be the server's.
         builder = builder.no_proxy().http1_only().dns_resolver(Arc::new(Elsewhere::of(link.url)));
     }
-    build(builder)
+    Ok((build(builder)?, verifier))
+}
+
+/// What verifies certificates for `network`; `None` where they are not to be checked.
+///
+/// Errors: see [`Verifier::new`].
+fn verifier(network: &Network, besides: Besides, data_name: &str) -> Result<Option<Arc<Verifier>>> {
+    match network.insecure {
+        true => Ok(None),
+        false => Verifier::new(network, besides, data_name).map(|verifier| Some(Arc::new(verifier))),
+    }
+}
+
+/// `builder` with TLS that `verifier` checks, offering these protocols (ALPN); without checks if there is none. The PEM of
+/// a client's `certificate` and its key is shown to a server that asks for it.
+///
+/// Errors: that PEM cannot be used.
+fn with_tls(
+    builder: reqwest::ClientBuilder,
+    verifier: Option<&Arc<Verifier>>,
+    protocols: &[&[u8]],
+    certificate: Option<&Secret>,
+) -> Result<reqwest::ClientBuilder> {
+    let unusable = || {
+        Error::failed(
+            "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
+            "Get a new kubeconfig from whoever runs the cluster.",
+        )
+    };
+    let pem = certificate.map(|pem| pem.expose().as_bytes());
+    let Some(verifier) = verifier else {
+        let identity = pem.map(reqwest::Identity::from_pem).transpose().map_err(|_| unusable())?;
+        let builder = builder.tls_danger_accept_invalid_certs(true);
+        return Ok(match identity {
+            Some(identity) => builder.identity(identity),
+            None => builder,
+        });
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| Error::failed(format!("TLS cannot be set up: {error}"), NO_CONNECTION))?;
+    let verifier = Arc::clone(verifier) as Arc<dyn ServerCertVerifier>;
+    let config = config.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match pem {
+        Some(pem) => {
+            let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| unusable())?;
+            let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| unusable())?;
+            config.with_client_auth_cert(chain, key).map_err(|_| unusable())?
+        }
+        None => config.with_no_client_auth(),
+    };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(builder.tls_backend_preconfigured(config))
 }
 
 /// How an API server is reached, besides what a [`Network`] says.
@@ -153,24 +198,23 @@ fn through(rules: ProxyRules) -> reqwest::Proxy {
 }
 
 /// What every client has.
-fn builder(network: &Network) -> reqwest::ClientBuilder {
+fn builder() -> reqwest::ClientBuilder {
     install_crypto_provider();
     reqwest::Client::builder()
         .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .tls_danger_accept_invalid_certs(network.insecure)
         .pool_idle_timeout(Duration::from_secs(60))
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
-    builder.build().map_err(|error| {
-        Error::failed(
-            format!("no secure connection can be made: {}", deepest(&error)),
-            "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
-        )
-    })
+    builder
+        .build()
+        .map_err(|error| Error::failed(format!("no connection can be made: {}", deepest(&error)), NO_CONNECTION))
 }
+
+/// What to do about a client that cannot be made, which no setting is known to cause.
+const NO_CONNECTION: &str = "Check the settings of proxies and certificates, then try again.";
 
 /// The platform's name as browsers spell it: what policies that read the User-Agent look for.
 fn platform() -> &'static str {
@@ -214,37 +258,6 @@ pub(super) fn secrets(network: &Network, proxy: Option<&str>) -> Vec<Secret> {
 fn decoded(text: &str) -> String {
     let pairs = format!("p={}", text.replace('+', "%2B"));
     url::form_urlencoded::parse(pairs.as_bytes()).map(|(_, value)| value.into_owned()).collect()
-}
-
-/// The authorities that settings name; `data_name` is what the setting is called that holds them itself.
-fn certificate_authorities(network: &Network, data_name: &str) -> Result<Vec<reqwest::Certificate>> {
-    let next = "Give a PEM file (or base64 of one) that holds at least one certificate.";
-    let mut found = Vec::new();
-    let mut add = |pem: &[u8], name: &str| {
-        match reqwest::Certificate::from_pem_bundle(pem) {
-            Ok(certificates) if !certificates.is_empty() => found.extend(certificates),
-            _ => return Err(Error::failed(format!("there is no certificate in {name}"), next)),
-        }
-        Ok(())
-    };
-    for file in &network.ca_files {
-        let name = format!("the certificate authority file {}", printable(&file.to_string_lossy(), 200));
-        let pem = paths::read_named(file).map_err(|error| {
-            Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
-        })?;
-        add(&pem, &name)?;
-    }
-    for data in &network.ca_data {
-        // `base64` breaks its lines unless told otherwise.
-        let data: String = data.split_ascii_whitespace().collect();
-        let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
-        add(&pem, data_name)?;
-    }
-    if let Some(pem) = network.environment_ca.as_ref().and_then(|file| paths::read_named(file).ok()) {
-        // What is in it besides certificates is the system's to judge, which reads it too where it can.
-        found.extend(reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default());
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

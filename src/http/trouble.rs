@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::certificate::CertificateProblem;
 use super::origin;
 use crate::error::Error;
 
@@ -30,7 +31,7 @@ pub enum Cause {
     /// The connection broke; what was asked may have been heard.
     Broken(String),
     /// The server's certificate was not accepted.
-    Certificate(String),
+    Certificate(CertificateProblem),
     /// The answer is longer than so many MiB.
     Oversized(usize),
     /// The server wants the request sent elsewhere, which is refused.
@@ -76,7 +77,7 @@ impl fmt::Display for Trouble {
             Cause::Timeout => write!(f, "{origin} did not answer in time"),
             Cause::Connection(detail) => write!(f, "{origin} cannot be reached: {detail}"),
             Cause::Broken(detail) => write!(f, "the connection to {origin} broke: {detail}"),
-            Cause::Certificate(detail) => write!(f, "the certificate of {origin} is not trusted: {detail}"),
+            Cause::Certificate(problem) => f.write_str(&problem.sentence(origin)),
             Cause::Oversized(cap) => write!(f, "the answer of {origin} is larger than {cap} MiB"),
             Cause::Redirect => {
                 write!(f, "{origin} redirects this request, which is not followed because it carries secrets")
@@ -100,17 +101,7 @@ impl Cause {
                 "{CHECK_THE_NETWORK}\nTo give a slow network more time, add --timeout=60s to the kubeconfig user's exec.args."
             ),
             (Cause::Connection(_) | Cause::Broken(_), _) => CHECK_THE_NETWORK.to_owned(),
-            (Cause::Certificate(_), asked) => {
-                let authority = match asked {
-                    Asked::ApiServer => {
-                        "Check the kubeconfig cluster's certificate-authority: a cluster that was made anew has another one."
-                    }
-                    _ => {
-                        "If your network inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE."
-                    }
-                };
-                format!("{authority}\nCheck this machine's date and time.")
-            }
+            (Cause::Certificate(problem), asked) => problem.next(asked),
             (Cause::Oversized(_), Asked::Issuer) => {
                 "Check the issuer or authority URL and the proxy: what answers is no sign-in server.".to_owned()
             }

@@ -143,7 +143,7 @@ impl Api {
             ca_files: file.into_iter().collect(),
             ca_data: data,
             insecure,
-            environment_ca: network.environment_ca.clone(),
+            environment_roots: network.environment_roots.clone(),
             proxies: network.proxies.clone(),
             ..Network::default()
         };

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Whole families of variables that steer this plugin, the two it stands in for, or kubectl.
 const PREFIXES: [&str; 9] = ["AZURE", "AAD_", "ARM_", "KUBE", "MSI_", "LC_", "SSH_", "VSCODE_", "WSL"];
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 29] = [
     "CI",
     "GITHUB_ACTIONS",
     "GITHUB_TOKEN",
@@ -31,6 +31,8 @@ const NAMES: [&str; 27] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
     "XDG_CACHE_HOME",
     "XDG_DATA_HOME",
 ];

@@ -58,6 +58,7 @@ pub use form::Form;
 pub use isolate::isolate;
 pub use people::{ALICE, BOB, PASSWORD, group_ids};
 pub use request::{Log, Request, Server, Step};
+pub use tls::HOST;
 pub use world::World;
 
 /// The tenant, also reached as `common`, `organizations` and `contoso.example`.

@@ -16,9 +16,10 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::calendar;
 
+/// A name that does not exist (RFC 6761 section 6.4). Certificates of worlds are for it too, as only a proxy leads there.
+pub const HOST: &str = "login.example.invalid";
+
 const DAY: i64 = 86_400;
-/// A host that does not exist (RFC 6761 section 6.4).
-const FAR: &str = "login.example.invalid";
 
 /// A certificate authority made for one world, and what its servers show.
 pub(crate) struct Tls {
@@ -43,7 +44,7 @@ fn params(name: &str, alternatives: Vec<String>) -> CertificateParams {
 }
 
 impl Tls {
-    /// With a certificate for `localhost`, an address, and a name that only a proxy can lead here.
+    /// With a certificate for `localhost`, [`HOST`] and an address.
     pub(crate) fn new(address: IpAddr) -> Self {
         let ca_key = KeyPair::generate().expect("ring makes keys");
         let mut ca = params("simulated world CA", Vec::new());
@@ -53,7 +54,7 @@ impl Tls {
         let issuer = Issuer::new(ca, ca_key);
 
         let key = KeyPair::generate().expect("ring makes keys");
-        let mut leaf = params("simulated world", vec![address.to_string(), "localhost".to_owned(), FAR.to_owned()]);
+        let mut leaf = params("simulated world", vec![address.to_string(), "localhost".to_owned(), HOST.to_owned()]);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;

@@ -1,0 +1,195 @@
+//! Certificate authorities, from where they are named: the platform, settings, the environment.
+//!
+//! Those of the environment are kept apart from the others. A kubeconfig entry can set `SSL_CERT_FILE` for itself, so what
+//! was obtained under one of these must not be mixed with what was obtained without (`session::identity`).
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::environment::{SSL_CERT_DIR, SSL_CERT_FILE};
+use crate::error::{Error, Result};
+use crate::paths;
+use crate::profile::{EnvironmentRoots, Network};
+use crate::store::key::hex;
+use crate::text::printable;
+
+/// The most files that are read in one folder of `SSL_CERT_DIR`; systems have a few hundred.
+const FILES_CAP: usize = 2_000;
+/// The most certificates that are taken from one file.
+const CERTIFICATES_CAP: usize = 10_000;
+
+/// Certificates of one source, and what was wrong with it.
+#[derive(Default)]
+pub(super) struct Roots {
+    pub(super) certificates: Vec<CertificateDer<'static>>,
+    /// What was skipped, one sentence each.
+    pub(super) skipped: Vec<String>,
+}
+
+impl Roots {
+    /// Takes the certificates of a PEM file. One that cannot be read is skipped.
+    fn add(&mut self, pem: &[u8], name: &str) {
+        let mut unreadable = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_CAP) {
+            match certificate {
+                Ok(certificate) if RootCertStore::empty().add(certificate.clone()).is_ok() => {
+                    self.certificates.push(certificate);
+                }
+                _ => unreadable += 1,
+            }
+        }
+        if unreadable > 0 {
+            let what = if unreadable == 1 {
+                "a certificate that cannot be read: it is"
+            } else {
+                "certificates that cannot be read: they are"
+            };
+            self.skipped.push(format!("{name} holds {what} skipped."));
+        }
+    }
+}
+
+/// What identifies a certificate: the SHA-256 of its DER.
+pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    hex(&Sha256::digest(certificate))
+}
+
+/// The authorities that settings name; `data_name` is what the setting is called that holds them itself.
+///
+/// Errors: one of the settings has none.
+pub(super) fn of_settings(network: &Network, data_name: &str) -> Result<Roots> {
+    let mut roots = Roots::default();
+    let mut add = |pem: &[u8], name: &str| {
+        let before = roots.certificates.len();
+        roots.add(pem, name);
+        match roots.certificates.len() > before {
+            true => Ok(()),
+            false => Err(Error::failed(
+                format!("there is no certificate in {name}"),
+                "Give a PEM file (or base64 of one) that holds at least one certificate.",
+            )),
+        }
+    };
+    for file in &network.ca_files {
+        let name = format!("the certificate authority file {}", shown(file));
+        let pem = paths::read_named(file).map_err(|error| {
+            Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
+        })?;
+        add(&pem, &name)?;
+    }
+    for data in &network.ca_data {
+        // `base64` breaks its lines unless told otherwise.
+        let data: String = data.split_ascii_whitespace().collect();
+        let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
+        add(&pem, data_name)?;
+    }
+    Ok(roots)
+}
+
+/// The authorities that the environment names, and a sentence about each variable that names none.
+pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
+    let mut roots = Roots::default();
+    let mut useless = Vec::new();
+    if let Some(file) = &named.file {
+        let name = format!("the file of {SSL_CERT_FILE}, {},", shown(file));
+        match paths::read_named(file) {
+            Err(error) => useless.push(format!("{name} cannot be read: {error}")),
+            Ok(pem) if pem.is_empty() => useless.push(format!("{name} is empty")),
+            Ok(pem) => {
+                roots.add(&pem, &name);
+                if roots.certificates.is_empty() {
+                    useless.push(format!("{name} holds no certificate"));
+                }
+            }
+        }
+    }
+    for folder in &named.folders {
+        let name = format!("the folder of {SSL_CERT_DIR}, {},", shown(folder));
+        let before = roots.certificates.len();
+        match files_in(folder) {
+            Err(error) => useless.push(format!("{name} cannot be read: {error}")),
+            Ok(files) => {
+                for file in files {
+                    // Other things may lie there too.
+                    if let Ok(pem) = paths::read_named(&file) {
+                        roots.add(&pem, &shown(&file));
+                    }
+                }
+                if roots.certificates.len() == before {
+                    useless.push(format!("{name} holds no certificate"));
+                }
+            }
+        }
+    }
+    roots.certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    roots.certificates.dedup();
+    (roots, useless)
+}
+
+fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.take(FILES_CAP).flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The system's own authorities, where the system is a list of files: the usual places, whatever `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` say. (Every library reads those two from the process by itself unless it is given paths.)
+#[cfg(all(unix, not(target_vendor = "apple")))]
+pub(super) fn of_system() -> Vec<CertificateDer<'static>> {
+    /// As Go has them (crypto/x509, `root_linux.go` and `root_bsd.go`), and with it kubectl.
+    const FILES: &[&str] = &[
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/pki/tls/cacert.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+        "/usr/local/etc/ssl/cert.pem",
+        "/usr/local/share/certs/ca-root-nss.crt",
+    ];
+    const FOLDERS: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs"];
+    let file = FILES.iter().map(Path::new).find(|file| file.is_file());
+    let folders = FOLDERS.iter().map(Path::new).filter(|folder| folder.is_dir());
+    let mut certificates = Vec::new();
+    for (file, folder) in [(file, None)].into_iter().chain(folders.map(|folder| (None, Some(folder)))) {
+        let found = rustls_native_certs::load_certs_from_paths(file, folder);
+        for error in found.errors {
+            tracing::debug!(%error, "a certificate authority of the system is skipped");
+        }
+        certificates.extend(found.certs);
+    }
+    certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    certificates.dedup();
+    certificates
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy(), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unreadable_certificate_in_a_bundle_is_skipped() {
+        let made = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).expect("a certificate");
+        let block = |body: &str| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        for broken in [block("bm9uZQ=="), block("%%%%"), "-----BEGIN CERTIFICATE-----\nAAAA\n".to_owned()] {
+            for bundle in [format!("{broken}{}", made.cert.pem()), format!("{}{broken}", made.cert.pem())] {
+                let mut roots = Roots::default();
+                roots.add(bundle.as_bytes(), "it");
+                // A block without an end takes the next one with it.
+                let swallowed = broken.ends_with("AAAA\n") && bundle.starts_with(&broken);
+                assert_eq!(roots.certificates.len(), usize::from(!swallowed), "{bundle}");
+                assert_eq!(roots.skipped, ["it holds a certificate that cannot be read: it is skipped."], "{bundle}");
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Verifies the certificates of servers: first by the authorities that every environment has (the platform's and those
+//! that flags name), then by each that the environment adds, noting down which of these it took.
+//!
+//! Nothing is weakened here: chains, names, dates and signatures are rustls' to judge (or the platform's). What is added is
+//! the order, the note, and why a certificate is refused.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore, SignatureScheme};
+
+use super::certificate::CertificateProblem;
+use super::{roots, x509};
+use crate::error::{Error, Result};
+use crate::profile::Network;
+
+/// Which authorities of the environment the connections of one client have needed so far, by fingerprint.
+#[derive(Debug, Default)]
+pub(super) struct Anchors {
+    needed: Mutex<BTreeSet<String>>,
+    withheld: AtomicBool,
+}
+
+impl Anchors {
+    fn note(&self, fingerprint: &str) {
+        self.needed.lock().unwrap_or_else(PoisonError::into_inner).insert(fingerprint.to_owned());
+    }
+
+    /// Their fingerprints, in order.
+    pub(super) fn noted(&self) -> Vec<String> {
+        self.needed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Whether one was needed that this client must not trust.
+    pub(super) fn needed_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
+    }
+}
+
+/// One authority that the environment adds.
+struct Extra {
+    fingerprint: String,
+    certificate: CertificateDer<'static>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+/// A verifier for the connections of one client.
+pub(super) struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// The platform's authorities and those that settings name; `None` where there are none.
+    base: Option<Arc<dyn ServerCertVerifier>>,
+    /// Those that settings name: a server may show one of them itself.
+    named: Vec<CertificateDer<'static>>,
+    extra: Vec<Extra>,
+    /// What the environment adds and this client must not trust.
+    withheld: Vec<Extra>,
+    pub(super) anchors: Arc<Anchors>,
+    /// What is wrong with the variables that name authorities.
+    useless: Vec<String>,
+    /// What was skipped while authorities were read.
+    pub(super) skipped: Vec<String>,
+}
+
+/// Which authorities count besides those that settings name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Besides {
+    /// The platform's and the environment's.
+    All,
+    /// The environment's: nothing of the platform is needed, be it that it has none.
+    Environment,
+    /// No others.
+    None,
+}
+
+impl Verifier {
+    /// A verifier for what `network` says; `data_name` is what the setting is called that holds authorities itself.
+    ///
+    /// Errors: a setting without a certificate; no authority at all where the platform's count.
+    pub(super) fn new(network: &Network, besides: Besides, data_name: &str) -> Result<Verifier> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let named = roots::of_settings(network, data_name)?;
+        let mut skipped = named.skipped;
+        let (found, useless) = match besides {
+            Besides::None => Default::default(),
+            _ => roots::of_environment(&network.environment_roots),
+        };
+        skipped.extend(found.skipped);
+        let extra = found.certificates.into_iter().filter_map(|certificate| {
+            let verifier = webpki([certificate.clone()], &provider)?;
+            Some(Extra { fingerprint: roots::fingerprint(&certificate), certificate, verifier })
+        });
+        let counts = |extra: &Extra| network.pinned.as_ref().is_none_or(|list| list.contains(&extra.fingerprint));
+        let (extra, withheld): (Vec<_>, Vec<_>) = extra.partition(counts);
+        let base = match besides {
+            Besides::All => of_platform(&named.certificates, &provider),
+            _ => webpki(named.certificates.iter().cloned(), &provider).map(|base| base as Arc<dyn ServerCertVerifier>),
+        };
+        if besides == Besides::All && base.is_none() && extra.is_empty() && withheld.is_empty() {
+            return Err(no_authorities(&useless));
+        }
+        let (named, anchors) = (named.certificates, Arc::default());
+        Ok(Verifier { provider, base, named, extra, withheld, anchors, useless, skipped })
+    }
+
+    /// The fingerprints of what the environment adds, in order.
+    pub(super) fn extra(&self) -> Vec<String> {
+        let mut extra: Vec<String> = self.extra.iter().map(|extra| extra.fingerprint.clone()).collect();
+        extra.sort();
+        extra
+    }
+
+    /// What `shown` comes to under the authorities that count, in words where it is refused.
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, CertificateProblem> {
+        let of_base = self.base.as_ref().map(|base| shown.under(base.as_ref()));
+        let of_base = of_base.unwrap_or(Err(CertificateError::UnknownIssuer.into()));
+        let of_base = of_base.or_else(|error| shown.itself_under(&self.named).ok_or(error));
+        let Err(mut why) = of_base else { return Ok(ServerCertVerified::assertion()) };
+        for extra in &self.extra {
+            match shown.under_extra(extra) {
+                Ok(_) => {
+                    self.anchors.note(&extra.fingerprint);
+                    return Ok(ServerCertVerified::assertion());
+                }
+                // What is wrong besides the signer says more.
+                Err(error) if is_unknown_issuer(&why) => why = error,
+                Err(_) => {}
+            }
+        }
+        if is_unknown_issuer(&why) && self.withheld.iter().any(|extra| shown.under_extra(extra).is_ok()) {
+            self.anchors.withheld.store(true, Ordering::Relaxed);
+            return Err(CertificateProblem::NotOfSession { signer: shown.signer() });
+        }
+        Err(self.problem(&why, shown))
+    }
+
+    fn problem(&self, error: &TlsError, shown: &Shown<'_>) -> CertificateProblem {
+        let TlsError::InvalidCertificate(error) = error else { return CertificateProblem::Other(error.to_string()) };
+        let date = |at: &UnixTime| i64::try_from(at.as_secs()).ok().and_then(|at| DateTime::from_timestamp(at, 0));
+        let other_name = || {
+            let parsed = ParsedCertificate::try_from(shown.end_entity);
+            match parsed.and_then(|parsed| rustls::client::verify_server_name(&parsed, shown.name)) {
+                Err(TlsError::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
+                    Some(presented)
+                }
+                _ => None,
+            }
+        };
+        match error {
+            CertificateError::ExpiredContext { not_after, .. } => CertificateProblem::Expired(date(not_after)),
+            CertificateError::Expired => CertificateProblem::Expired(None),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                CertificateProblem::NotYetValid(date(not_before))
+            }
+            CertificateError::NotValidYet => CertificateProblem::NotYetValid(None),
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                CertificateProblem::other_name(presented.clone())
+            }
+            CertificateError::NotValidForName => CertificateProblem::other_name(other_name().unwrap_or_default()),
+            // Of another name as well: then it is not this server that answers, whoever signed it.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => match other_name() {
+                Some(presented) => CertificateProblem::other_name(presented),
+                None => CertificateProblem::UnknownSigner { signer: shown.signer(), useless: self.useless.clone() },
+            },
+            other => CertificateProblem::Other(other.to_string()),
+        }
+    }
+}
+
+/// What a server has shown.
+struct Shown<'a> {
+    end_entity: &'a CertificateDer<'a>,
+    intermediates: &'a [CertificateDer<'a>],
+    name: &'a ServerName<'a>,
+    ocsp: &'a [u8],
+    now: UnixTime,
+}
+
+impl Shown<'_> {
+    fn under(&self, verifier: &dyn ServerCertVerifier) -> Result<ServerCertVerified, TlsError> {
+        verifier.verify_server_cert(self.end_entity, self.intermediates, self.name, self.ocsp, self.now)
+    }
+
+    fn under_extra(&self, extra: &Extra) -> Result<ServerCertVerified, TlsError> {
+        let under = self.under(extra.verifier.as_ref());
+        under.or_else(|error| self.itself_under(std::slice::from_ref(&extra.certificate)).ok_or(error))
+    }
+
+    /// Accepts a server's own certificate where it is itself among `trusted`, as Go and so kubectl do (crypto/x509,
+    /// `Certificate.Verify`). rustls refuses one that is marked as an authority.
+    fn itself_under(&self, trusted: &[CertificateDer<'_>]) -> Option<ServerCertVerified> {
+        let is_trusted = trusted.iter().any(|known| known.as_ref() == self.end_entity.as_ref());
+        let now = i64::try_from(self.now.as_secs()).ok().and_then(|now| DateTime::<Utc>::from_timestamp(now, 0))?;
+        let (from, until) = x509::validity(self.end_entity).filter(|_| is_trusted)?;
+        let parsed = ParsedCertificate::try_from(self.end_entity).ok()?;
+        rustls::client::verify_server_name(&parsed, self.name).ok()?;
+        ((from..=until).contains(&now) && x509::may_serve(self.end_entity)).then(ServerCertVerified::assertion)
+    }
+
+    /// Who signed the last certificate of the chain.
+    fn signer(&self) -> Option<String> {
+        let last = self.intermediates.last().unwrap_or(self.end_entity);
+        match self.intermediates.is_empty() && x509::is_self_issued(last) {
+            true => None,
+            false => x509::issuer(last),
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        self.judge(&Shown { end_entity, intermediates, name, ocsp, now })
+            .map_err(|problem| CertificateError::Other(OtherError(Arc::new(problem))).into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("extra", &self.extra.len()).finish_non_exhaustive()
+    }
+}
+
+/// Whether every one of `anchors` is among the authorities that count for `network`: with those that the environment
+/// adds, or with the system's own, which they may have been moved to.
+pub fn covers(network: &Network, anchors: &[String]) -> bool {
+    let (found, _) = roots::of_environment(&network.environment_roots);
+    let known: BTreeSet<String> = found.certificates.iter().map(roots::fingerprint).collect();
+    let left: Vec<&String> = anchors.iter().filter(|anchor| !known.contains(*anchor)).collect();
+    left.is_empty() || is_of_system(&left)
+}
+
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn is_of_system(anchors: &[&String]) -> bool {
+    let known: BTreeSet<String> = roots::of_system().iter().map(roots::fingerprint).collect();
+    anchors.iter().all(|anchor| known.contains(*anchor))
+}
+
+/// The platform does not list its authorities.
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+fn is_of_system(_: &[&String]) -> bool {
+    false
+}
+
+fn webpki(
+    certificates: impl IntoIterator<Item = CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Option<Arc<WebPkiServerVerifier>> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(certificates);
+    WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build().ok()
+}
+
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn of_platform(
+    named: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Option<Arc<dyn ServerCertVerifier>> {
+    let all = roots::of_system().into_iter().chain(named.iter().cloned());
+    webpki(all, provider).map(|base| base as Arc<dyn ServerCertVerifier>)
+}
+
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+fn of_platform(
+    named: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Option<Arc<dyn ServerCertVerifier>> {
+    let platform = rustls_platform_verifier::Verifier::new_with_extra_roots(named.to_vec(), Arc::clone(provider));
+    platform.ok().map(|base| Arc::new(base) as Arc<dyn ServerCertVerifier>)
+}
+
+/// Whether nothing that is trusted has signed a chain. An authority of the same name, such as that of a cluster which was
+/// created again, shows by its signature alone.
+fn is_unknown_issuer(error: &TlsError) -> bool {
+    matches!(error, TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
+}
+
+fn no_authorities(useless: &[String]) -> Error {
+    let besides: String = useless.iter().map(|sentence| format!("; {sentence}")).collect();
+    Error::failed(
+        format!("no secure connection can be made: this system has no certificate authorities{besides}"),
+        "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
+    )
+}
