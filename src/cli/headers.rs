@@ -1,0 +1,98 @@
+//! `--oidc-request-header`: which request headers an entry may add.
+//!
+//! A gateway before an issuer may want a key or a name of its own. What decides where a request goes, where it ends, from
+//! whom it seems to come, and who asks, is not an entry's to set.
+
+use kubectl_login::error::{Error, Result};
+use kubectl_login::secret::Secret;
+use kubectl_login::text::printable;
+
+use super::pairs::{NoPair, pairs};
+
+/// Names that are refused: the target (RFC 9110 7.2), framing and content (RFC 9110 8, RFC 9112 6), fields of one hop
+/// (RFC 9110 7.6.1), credentials (RFC 9110 11, RFC 6265, RFC 9449), and what proxies say of a request's origin, target
+/// or method.
+const REFUSED: &[&str] = &[
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "accept-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "http2-settings",
+    "expect",
+    "max-forwards",
+    "via",
+    "authorization",
+    "cookie",
+    "dpop",
+    "forwarded",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-real-ip",
+    "x-host",
+    "x-method-override",
+    "x-http-method",
+    "x-http-method-override",
+];
+/// Beginnings of names that are refused.
+const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded", "x-original-", "x-rewrite-"];
+
+/// The request headers that were `given`, as NAME=VALUE.
+///
+/// Errors: one is not, or is not an entry's to set.
+pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
+    let given = pairs(given).map_err(|NoPair| {
+        Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
+    })?;
+    let checked = |(name, value): (String, String)| match is_refused(&name) {
+        true => Err(Error::usage(
+            format!("--oidc-request-header cannot set {:?}", printable(name.trim(), 60)),
+            "Remove it from the kubeconfig user's exec.args. Headers that decide where a request goes, how it is framed, where it comes from or who asks are set by this program alone.",
+        )),
+        false => Ok((name, Secret::new(value))),
+    };
+    given.into_iter().map(checked).collect()
+}
+
+fn is_refused(name: &str) -> bool {
+    // Servers behind CGI and the like read an underscore as a hyphen.
+    let name = name.trim().to_ascii_lowercase().replace('_', "-");
+    REFUSED.contains(&name.as_str()) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_routing_framing_and_authentication_are_refused_in_any_spelling() {
+        let wrong = [
+            "Host",
+            "HOST",
+            "Transfer-Encoding",
+            "X-Forwarded-Host",
+            "x_forwarded_for",
+            "Proxy-Authorization",
+            "Cookie",
+            " host",
+        ];
+        for name in wrong {
+            assert!(headers(&[format!("{name}=x")]).is_err(), "{name}");
+        }
+        for name in
+            ["X-API-Key", "Origin", "CF-Access-Client-Id", "X-Tenant", "User-Agent", "Ocp-Apim-Subscription-Key"]
+        {
+            assert!(headers(&[format!("{name}=x")]).is_ok(), "{name}");
+        }
+    }
+}

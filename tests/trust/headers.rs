@@ -1,0 +1,51 @@
+//! Request headers: which an entry may add, and that they are part of the session.
+
+use crate::common::{Home, at_once, oidc};
+use sim::World;
+
+#[test]
+fn headers_of_routing_framing_and_authentication_are_refused() {
+    let world = World::start();
+    let names = [
+        "Host",
+        "HOST",
+        "host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+        "Upgrade",
+        "Expect",
+        "Via",
+        "Forwarded",
+        "X-Forwarded-Host",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "Proxy-Authorization",
+        "Authorization",
+        "Cookie",
+    ];
+    at_once(names, |name| {
+        let run = Home::new().run(&oidc(&world, &["--oidc-request-header", &format!("{name}=evil.example")]));
+        run.assert_failed(2, &["--oidc-request-header", name, "\nNext: "]);
+        assert!(!run.stderr.contains("evil.example"), "{run}");
+    });
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn other_headers_make_another_session() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&oidc(&world, &["--prompt", "always"])).token();
+    world.reset_requests();
+    let with = |value: &str| oidc(&world, &["--oidc-request-header", &format!("X-Route={value}")]);
+    for value in ["a", "b"] {
+        home.run_as_new_caller(&with(value)).assert_failed(3, &[]);
+    }
+    assert_eq!(world.refreshes().len(), 0, "the refresh token goes along with no header that it was not obtained with");
+    home.run_as_new_caller(&[&with("a")[..], &["--prompt".to_owned(), "always".to_owned()]].concat()).token();
+    home.run(&with("a")).token();
+    home.run_as_new_caller(&with("b")).assert_failed(3, &[]);
+}
