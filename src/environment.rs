@@ -52,7 +52,7 @@ variables! {
     HOME;
     /// PEM file with certificate authorities to trust.
     SSL_CERT_FILE;
-    /// Folder with certificate authorities to trust; read by the system's own certificate loading (Linux).
+    /// Folders with certificate authorities to trust, as a list like `PATH`.
     SSL_CERT_DIR;
     /// Proxy for https requests (`http`, `https`, `socks5` or `socks5h`); never used for loopback addresses.
     HTTPS_PROXY;
@@ -114,6 +114,29 @@ variables! {
 pub const CI_VARIABLES: &[&str] =
     &[CI, GITHUB_ACTIONS, TF_BUILD, GITLAB_CI, JENKINS_URL, BUILDKITE, TEAMCITY_VERSION, CODEBUILD_BUILD_ID];
 
+/// What a kubeconfig entry may set with `exec.env` for the commands that read entries themselves (`kubectl login`,
+/// `doctor`, `whoami`, `status`, `logout`): which sign-in it is, how its issuer is reached, and where it is kept. Whoever
+/// wrote the entry does not choose the user's browser, desktop, terminal, programs or folders.
+pub const OF_ENTRIES: &[&str] = &[
+    KUBECACHEDIR,
+    KUBECTL_LOGIN_PROMPT,
+    AAD_LOGIN_METHOD,
+    AAD_SERVICE_PRINCIPAL_CLIENT_ID,
+    AZURE_CLIENT_ID,
+    AZURE_TENANT_ID,
+    ARM_CLIENT_ID,
+    ARM_TENANT_ID,
+    AZURE_CLI_TIMEOUT,
+    AZURE_ENVIRONMENT_FILEPATH,
+    XDG_STATE_HOME,
+    SSL_CERT_FILE,
+    SSL_CERT_DIR,
+    HTTPS_PROXY,
+    HTTP_PROXY,
+    ALL_PROXY,
+    NO_PROXY,
+];
+
 /// Variables that no child process is given: secrets that tools like this one are handed, and the request from kubectl.
 pub const NOT_FOR_CHILDREN: &[&str] = &[
     KUBERNETES_EXEC_INFO,
@@ -143,6 +166,12 @@ impl Environment {
     pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.0.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
+    }
+
+    /// This environment with the `exec.env` of a kubeconfig entry on top, as far as it may set it ([`OF_ENTRIES`]).
+    pub fn with_entry(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        // Proxies have names in lower case too, and Windows has all names in any.
+        self.with(variables.into_iter().filter(|(name, _)| OF_ENTRIES.iter().any(|own| own.eq_ignore_ascii_case(name))))
     }
 
     /// The value of `name` as text. An empty variable counts as unset, and so does one that is no Unicode.
@@ -179,6 +208,15 @@ mod tests {
         let environment = Environment::from_iter([("AZURE_CLIENT_ID", ""), ("CI", "")]);
         assert_eq!(environment.get(AZURE_CLIENT_ID), None);
         assert_eq!(environment.ci(), None);
+    }
+
+    #[test]
+    fn entry_sets_only_what_is_its_own() {
+        let variables =
+            ["BROWSER", "PATH", "LD_PRELOAD", "DISPLAY", "HOME", "CI", "SSH_TTY", "AZURE_CLIENT_ID", "https_proxy"];
+        let environment = Environment::default().with_entry(variables.map(|name| (name.to_owned(), "x".to_owned())));
+        let set: Vec<&str> = variables.into_iter().filter(|name| environment.get(name).is_some()).collect();
+        assert_eq!(set, ["AZURE_CLIENT_ID", "https_proxy"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::oauth::subject::Subject;
 use kubectl_login::runtime;
 use kubectl_login::session::Failed;
-use kubectl_login::session::identity::Identity;
+use kubectl_login::session::sessions;
 use serde::Serialize;
 
 use self::cluster::Token;
@@ -77,7 +77,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         None => configuration.no_sign_in(),
     });
 
-    let facts = profile.and_then(|profile| kept.store.session_facts(&Identity::of(profile).session));
+    let facts = profile.and_then(|profile| sessions::current_facts(profile, &kept.store));
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nobody has listened for it.
     let (token_found, token) = match profile {
         Some(profile) => token::obtain(profile, &kept.store, environment, &session)?,

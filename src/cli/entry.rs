@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
+use kubectl_login::http;
 use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
@@ -104,7 +105,7 @@ pub(super) fn settings_in(
         )
     };
     let (mut args, mut typed) = super::parse_get_token(words).map_err(unreadable)?;
-    let mut environment = environment.clone().with(exec.env.iter().cloned());
+    let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &typed)? {
         // The last one counts, and the variable would count for more.
         (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
@@ -230,24 +231,31 @@ pub(super) struct Context {
     pub(super) profile: Profile,
     /// Where its sign-in is remembered; `None` if it is not.
     folder: Option<PathBuf>,
+    /// The name of its session, and what the names of those begin with that were signed in under authorities of its
+    /// environment.
     session: String,
     session_for_groups: Option<String>,
 }
 
 impl Context {
-    /// Whether this context's sign-in is called `session`, wherever it is remembered.
-    pub(super) fn names(&self, session: &str) -> bool {
-        self.session == session
+    /// Whether the session called `base` without its anchors, signed in under these, is this context's, wherever it is
+    /// remembered.
+    pub(super) fn names(&self, base: &str, anchors: &[String]) -> bool {
+        self.session == base && self.trusts(anchors)
     }
 
-    /// Whether the sign-in called `session` in `folder` is this context's.
-    pub(super) fn uses(&self, session: &str, folder: &Path) -> bool {
-        self.names(session) && self.is_kept_in(folder)
+    /// Whether such a session in `folder` is this context's.
+    pub(super) fn uses(&self, base: &str, anchors: &[String], folder: &Path) -> bool {
+        self.is_kept_in(folder) && self.names(base, anchors)
     }
 
-    /// Whether the groups of this context are looked up with the sign-in called `session` in `folder`.
-    pub(super) fn looks_up_with(&self, session: &str, folder: &Path) -> bool {
-        self.session_for_groups.as_deref() == Some(session) && self.is_kept_in(folder)
+    /// Whether the groups of this context are looked up with such a session in `folder`.
+    pub(super) fn looks_up_with(&self, base: &str, anchors: &[String], folder: &Path) -> bool {
+        self.session_for_groups.as_deref() == Some(base) && self.is_kept_in(folder) && self.trusts(anchors)
+    }
+
+    fn trusts(&self, anchors: &[String]) -> bool {
+        anchors.is_empty() || http::covers(&self.profile.network, anchors)
     }
 
     fn is_kept_in(&self, folder: &Path) -> bool {
@@ -260,10 +268,16 @@ pub(super) fn has_context(name: &str, file: Option<&Path>, environment: &Environ
     load(file, environment).is_ok_and(|kubeconfig| kubeconfig.context_names().any(|known| known == name))
 }
 
-/// The contexts besides `but` that the sign-in called `session` in `folder` serves, fit to be shown.
-pub(super) fn others(contexts: &[Context], but: Option<&str>, session: &str, folder: Option<&Path>) -> Vec<String> {
+/// The contexts besides `but` that the session called `base` without its `anchors` in `folder` serves, fit to be shown.
+pub(super) fn others(
+    contexts: &[Context],
+    but: Option<&str>,
+    base: &str,
+    anchors: &[String],
+    folder: Option<&Path>,
+) -> Vec<String> {
     let others = contexts.iter().filter(|context| Some(context.name.as_str()) != but);
-    let served = others.filter(|context| folder.is_some_and(|folder| context.uses(session, folder)));
+    let served = others.filter(|context| folder.is_some_and(|folder| context.uses(base, anchors, folder)));
     served.map(|context| printable(&context.name, 100)).collect()
 }
 
@@ -275,7 +289,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
         let (args, typed) = super::parse_get_token(exec.plugin_arguments()?).ok()?;
-        let environment = environment.clone().with(exec.env);
+        let environment = environment.clone().with_entry(exec.env);
         let settings = profile::settings(&args, &typed, &environment, None).ok()?;
         Some(Context {
             name: name.to_owned(),

@@ -5,7 +5,7 @@ use kubectl_login::error::Error;
 use kubectl_login::oauth::challenge::Challenge;
 use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, How, Insist, Road};
+use kubectl_login::session::{Failed, How, Insist, Road, sessions};
 use kubectl_login::text::printable;
 
 use super::args::LoginArgs;
@@ -43,8 +43,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token();
     let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
 
-    let session = Identity::of(&settings.profile).session;
-    let facts = obtained.facts.clone().or_else(|| store.session_facts(&session));
+    let (base, session) = (Identity::of(profile).session, sessions::current(profile, store));
+    let facts = obtained.facts.clone().or_else(|| store.session_facts(&session.id));
     let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
     if let Some(audience) = profile.audience_to_confirm() {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         ))?;
     }
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in);
-    let others = entry::others(&contexts, named.as_deref(), &session, store.root());
+    let others = entry::others(&contexts, named.as_deref(), &base, &session.anchors, store.root());
     if !others.is_empty() {
         report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;
     }

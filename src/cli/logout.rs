@@ -2,6 +2,7 @@
 //!
 //! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
 
+use std::cmp::Reverse;
 use std::io;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::secret::Secret;
-use kubectl_login::session::{self, identity::Identity, revocation};
+use kubectl_login::session::{self, identity::Identity, revocation, sessions};
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::{Recall, SessionFacts, Store, remedy};
@@ -25,8 +26,9 @@ use super::status::without_scheme;
 /// A sign-in that is forgotten here.
 struct Forgotten {
     facts: SessionFacts,
-    /// What it takes to end it at the issuer; `None` where there is nothing to end, or why it cannot be.
-    ending: Result<Option<(Profile, Secret)>, String>,
+    /// What it takes to end it at the issuer: who may ask, and the refresh token. `None` where there is nothing to end, or
+    /// why it cannot be.
+    ending: Result<Option<(Vec<Profile>, Secret)>, String>,
 }
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
@@ -50,15 +52,18 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
             .map(|folder| paths::for_this_user(folder, &own_environment)),
     };
     let store = open(folder, &own_environment)?;
-    let session = Identity::of(&settings.profile).session;
-    let known = store.session_facts(&session);
-    let profile = |_: &SessionFacts| Some(settings.profile.clone());
-    let forgotten = forget(&store, &session, known, profile).map_err(|error| failed(&error))?;
+    let identity = Identity::of(&settings.profile);
+    let mut forgotten = Vec::new();
+    for (id, facts) in every(&store, &identity.session) {
+        let profiles = |_: &SessionFacts| vec![settings.profile.clone()];
+        forgotten.extend(forget(&store, &id, facts, profiles).map_err(|error| failed(&error))?);
+    }
+    store.forget_challenge(&identity.challenges);
 
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
     let for_groups =
-        forget_for_groups(&settings.profile, &session, &store, contexts).map_err(|error| failed(&error))?;
+        forget_for_groups(&settings.profile, &identity.session, &store, contexts).map_err(|error| failed(&error))?;
     let stays = match &for_groups {
         ForGroups::Needed(by) => format!(" The one for its groups stays: {} needs it.", by.join(", ")),
         ForGroups::Nothing | ForGroups::Forgotten(_) => String::new(),
@@ -67,16 +72,18 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
         let account = facts.account.as_ref();
         account.map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default()
     };
-    let Some(forgotten) = forgotten else {
+    // The newest sign-in is the one that was used.
+    forgotten.sort_by_key(|forgotten| Reverse(forgotten.facts.signed_in_at));
+    let Some(newest) = forgotten.first() else {
         return report::sentence(&match &for_groups {
             ForGroups::Forgotten(facts) => format!("Forgot the sign-in for the groups of {whose}{}.", of(facts)),
             _ => format!("Nothing was remembered for {whose}.{stays}"),
         });
     };
-    let others = entry::others(contexts, named.as_deref(), &session, store.root());
-    let forgotten = [forgotten];
+    let facts = &newest.facts;
+    let anchors = &facts.anchors;
+    let others = entry::others(contexts, named.as_deref(), &identity.session, anchors, store.root());
     let outcome = revoke(&forgotten, &own_environment);
-    let facts = &forgotten[0].facts;
     let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(&facts.issuer)) } else { String::new() };
     let and = if matches!(for_groups, ForGroups::Forgotten(_)) { " and the one for its groups" } else { "" };
     let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
@@ -104,15 +111,30 @@ fn forget_for_groups(profile: &Profile, session: &str, store: &Store, contexts: 
     };
     let needs = |context: &&Context| {
         // Whatever has the same sign-in has just lost it.
-        !context.uses(session, folder) && (context.uses(&id, folder) || context.looks_up_with(&id, folder))
+        !context.uses(session, &[], folder)
+            && (context.uses(&id, &[], folder) || context.looks_up_with(&id, &[], folder))
     };
     let needed: Vec<String> = contexts.iter().filter(needs).map(|context| printable(&context.name, 100)).collect();
+    let kept = every(store, &id);
     if !needed.is_empty() {
-        return Ok(if store.has_session(&id) { ForGroups::Needed(needed) } else { ForGroups::Nothing });
+        let is_there = kept.iter().any(|(id, _)| store.has_session(id));
+        return Ok(if is_there { ForGroups::Needed(needed) } else { ForGroups::Nothing });
     }
-    // Only Entra has such clients, where nothing is revoked.
-    let forgotten = forget(store, &id, store.session_facts(&id), |_| None)?;
-    Ok(forgotten.map_or(ForGroups::Nothing, |forgotten| ForGroups::Forgotten(forgotten.facts)))
+    let mut outcome = ForGroups::Nothing;
+    for (id, facts) in kept {
+        // Only Entra has such clients, where nothing is revoked.
+        if let Some(forgotten) = forget(store, &id, facts, |_| Vec::new())? {
+            outcome = ForGroups::Forgotten(forgotten.facts);
+        }
+    }
+    Ok(outcome)
+}
+
+/// Every session of the entry whose own is called `base`; its own also where it is not there or does not open.
+fn every(store: &Store, base: &str) -> Vec<(String, Option<SessionFacts>)> {
+    let found = sessions::of_entry(store, base);
+    let own = (!found.iter().any(|(id, _)| id == base)).then(|| (base.to_owned(), None));
+    found.into_iter().map(|(id, facts)| (id, Some(facts))).chain(own).collect()
 }
 
 /// The sign-ins of `account`, or all of them and the keys, in every folder that is known of.
@@ -136,8 +158,8 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     let was_in_keyring = stores.iter().any(|store| store.has_records_at(Home::Keyring));
     for store in &stores {
         for (id, _, facts) in store.sessions().into_iter().filter(|(.., facts)| is_meant(facts)) {
-            let profile = |facts: &SessionFacts| profile_of(&id, facts, contexts, environment);
-            match forget(store, &id, Some(facts), profile) {
+            let profiles = |facts: &SessionFacts| profiles_of(&id, facts, contexts, environment);
+            match forget(store, &id, Some(facts), profiles) {
                 Ok(known) => forgotten.extend(known),
                 Err(error) => failures.push(failed(&error)),
             }
@@ -177,24 +199,30 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     last.map_or(Ok(()), Err)
 }
 
-/// Forgets one sign-in. `profile` is asked for the one whose sign-in it is where it can be revoked: a client of an
-/// OpenID Connect issuer with a refresh token. (Entra has no such thing, so there no key is looked up either.)
+/// Forgets one sign-in. `profiles` is asked for those whose sign-in it is where it can be revoked: a client of an OpenID
+/// Connect issuer with a refresh token. (Entra has no such thing, so there no key is looked up either.) Whichever of them
+/// asks the issuer trusts only what the session was signed in under.
 ///
 /// Errors: a record is there and stays.
 fn forget(
     store: &Store,
     session: &str,
     facts: Option<SessionFacts>,
-    profile: impl Fn(&SessionFacts) -> Option<Profile>,
+    profiles: impl Fn(&SessionFacts) -> Vec<Profile>,
 ) -> io::Result<Option<Forgotten>> {
     let may_be_revoked = facts.as_ref().is_some_and(|facts| facts.refreshable && facts.tenant.is_none());
-    let known = session::forget(store, session, may_be_revoked)?;
+    let base = facts.as_ref().map_or(session, |facts| facts.base(session));
+    let known = session::forget(store, session, base, may_be_revoked)?;
     let Some(facts) = facts else { return Ok(None) };
     let ending = match known.map(|(_, record)| record.refresh_token) {
-        Recall::Found(Some(token)) => match profile(&facts) {
-            Some(profile) => Ok(Some((profile, token))),
-            None => Err("no kubeconfig entry tells how its issuer is asked".to_owned()),
-        },
+        Recall::Found(Some(token)) => {
+            let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
+            let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
+            match profiles.is_empty() {
+                false => Ok(Some((profiles, token))),
+                true => Err("no kubeconfig entry tells how its issuer is asked".to_owned()),
+            }
+        }
         Recall::Absent if may_be_revoked => Err("what is kept of it cannot be opened any more".to_owned()),
         Recall::Found(None) | Recall::Absent => Ok(None),
         Recall::Unreadable(error) => Err(error.to_string()),
@@ -202,16 +230,23 @@ fn forget(
     Ok(Some(Forgotten { facts, ending }))
 }
 
-/// The profile whose sign-in this is: a context's, else what the facts alone make. Only one with the very same identity
-/// will do. So a token never goes to another issuer, by another client, or over a connection that trusts others than it
-/// was obtained over.
-fn profile_of(session: &str, facts: &SessionFacts, contexts: &[Context], environment: &Environment) -> Option<Profile> {
-    let of_context = contexts.iter().find(|context| context.names(session)).map(|context| context.profile.clone());
-    of_context.or_else(|| {
-        entry::bare_profile(&facts.issuer, &facts.client, environment)
-            .filter(|profile| Identity::of(profile).session == session)
-    })
+/// The profiles whose sign-in this is: those of contexts, and what the facts alone make in the environment of the shell.
+/// Only such with the very same identity will do. So a token never goes to another issuer, by another client, or over a
+/// connection that trusts others than it was obtained over. Entries may reach the issuer in different ways, through a
+/// proxy of their own; those that add no certificate authorities come first.
+fn profiles_of(id: &str, facts: &SessionFacts, contexts: &[Context], environment: &Environment) -> Vec<Profile> {
+    let base = facts.base(id);
+    let of_contexts = contexts.iter().filter(|context| context.names(base, &facts.anchors));
+    let mut profiles: Vec<Profile> = of_contexts.map(|context| context.profile.clone()).collect();
+    profiles.sort_by_key(|profile| !profile.network.environment_roots.is_empty());
+    profiles.truncate(WAYS);
+    let bare = entry::bare_profile(&facts.issuer, &facts.client, environment);
+    profiles.extend(bare.filter(|profile| Identity::of(profile).session == base));
+    profiles
 }
+
+/// By how many entries an issuer is asked to end one sign-in, each of which may take its time.
+const WAYS: usize = 3;
 
 /// What came of revoking.
 struct Outcome<'a> {
@@ -225,9 +260,9 @@ fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<
     let mut sign_ins = Vec::new();
     for sign_in in forgotten {
         match &sign_in.ending {
-            Ok(Some((profile, token))) => {
+            Ok(Some((profiles, token))) => {
                 facts.push(&sign_in.facts);
-                sign_ins.push((profile, token));
+                sign_ins.push((profiles.as_slice(), token));
             }
             Ok(None) => {}
             Err(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),

@@ -7,8 +7,8 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
-use kubectl_login::session::identity::{self, Identity};
-use kubectl_login::session::{How, Obtained};
+use kubectl_login::session::identity;
+use kubectl_login::session::{How, Obtained, sessions};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
 
@@ -53,7 +53,7 @@ impl SignIn<'_> {
 
     /// The groups that are known from before a new token, by the old one or beside the session; `None` where none are.
     pub(super) fn groups_before(&self) -> Option<Before> {
-        let token = self.store.token(&Identity::of(self.profile).token).found()?;
+        let token = sessions::newest_token(self.profile, self.store).found()?;
         let subject = Subject::read(token.token.expose(), &self.profile.groups.claim).ok()?;
         let of = subject.key().map(str::to_owned);
         let by_token = |items| Before { of: of.clone(), source: Source::Token, items };

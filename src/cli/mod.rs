@@ -10,6 +10,7 @@ mod doctor;
 mod entry;
 mod explain;
 mod get_token;
+mod headers;
 mod kubectl_user;
 mod login;
 mod logout;

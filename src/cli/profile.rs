@@ -9,8 +9,8 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{
-    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies, ProxyVariable, Storage,
-    TokenKind,
+    Browser, Credentials, EnvironmentRoots, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies,
+    ProxyVariable, Storage, TokenKind,
 };
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
@@ -18,7 +18,7 @@ use kubectl_login::text::printable;
 
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
-use super::pairs::{NoPair, pairs};
+use super::headers::headers;
 use super::sources::Sources;
 use super::typed::Typed;
 use crate::ui::Prompt;
@@ -357,11 +357,16 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
         .collect()
 }
 
-fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
-    let given = pairs(given).map_err(|NoPair| {
-        Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
-    })?;
-    Ok(given.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
+/// Where the environment names certificate authorities. Paths are made absolute, so that what is obtained under one of
+/// them is not met in another folder.
+fn environment_roots(environment: &Environment) -> EnvironmentRoots {
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let folders = environment.get_os(environment::SSL_CERT_DIR).map(|list| std::env::split_paths(list).collect());
+    let folders: Vec<PathBuf> = folders.unwrap_or_default();
+    EnvironmentRoots {
+        file: environment.get_os(environment::SSL_CERT_FILE).map(|file| absolute(file.into())),
+        folders: folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()).map(absolute).collect(),
+    }
 }
 
 /// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
@@ -376,7 +381,8 @@ pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<
         ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
         ca_data: args.certificate_authority_data.clone(),
         insecure: args.insecure_skip_tls_verify.unwrap_or(false),
-        environment_ca: environment.get_os(environment::SSL_CERT_FILE).map(PathBuf::from),
+        environment_roots: environment_roots(environment),
+        pinned: None,
         headers: Vec::new(),
         timeout: args.timeout,
         proxies: proxies(environment),

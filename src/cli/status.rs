@@ -96,7 +96,9 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
             .map(|(_, _, token)| AccessToken { audience: token.audience.clone(), expires_at: token.expires_at })
             .collect();
         access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
-        let uses = |context: &&Context| context.uses(&id, folder) || context.looks_up_with(&id, folder);
+        let (base, anchors) = (facts.base(&id), &facts.anchors);
+        let uses =
+            |context: &&Context| context.uses(base, anchors, folder) || context.looks_up_with(base, anchors, folder);
         let its_own: Vec<&Context> = contexts.iter().filter(uses).collect();
         Session {
             issuer: facts.issuer,

@@ -17,8 +17,7 @@ use kubectl_login::oauth::subject::Subject;
 use kubectl_login::profile::{Network, Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
-use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, Insist, Obtained, Road};
+use kubectl_login::session::{Failed, Insist, Obtained, Road, sessions};
 use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
@@ -257,7 +256,7 @@ pub(super) fn signed_in(
     entry: &Entry,
     fresh: bool,
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
-    let facts = store.session_facts(&Identity::of(profile).session);
+    let facts = sessions::current_facts(profile, store);
     if facts.is_none() && profile.needs_a_person() {
         return Err(nobody(entry, profile).into());
     }

@@ -3,12 +3,14 @@
 
 use std::cell::RefCell;
 
+use chrono::Utc;
 use tokio::time::Instant;
 
 use super::grant::{self, Unusable};
 use super::issuer::{self, Issuer};
+use super::sessions::Named;
 use super::work::{Work, WorkFailure};
-use super::{Failed, How, Obtained, Road};
+use super::{Failed, How, Obtained, Road, sessions};
 use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
 use crate::paths;
@@ -42,7 +44,8 @@ impl Work<'_, '_> {
             };
             return Err(WorkFailure::nobody(nobody(profile, reason, &why, &way_on)));
         }
-        let session = self.road.store.session(&self.road.identity.session).found().map(|(_, record, _)| record);
+        let current = sessions::current(profile, store).id;
+        let session = self.road.store.session(&current).found().map(|(_, record, _)| record);
         let unconfirmed = self.road.unconfirmed_audience(session.as_ref());
         let is_unconfirmed = unconfirmed.is_some();
         // A prompt names it; a page by itself does not.
@@ -68,7 +71,9 @@ impl Work<'_, '_> {
         };
         self.lock.announce_network();
         let limit = profile.network.needed();
-        let mut issuer = Issuer::open(profile, store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
+        let opened = Issuer::open(profile, store, self.freshness(), limit).await;
+        let mut issuer = opened.map_err(|unopened| WorkFailure::passing(unopened.into()))?;
+        self.road.mention_skipped(&issuer);
         issuer.client.challenge = self.road.open_challenge(challenge);
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
@@ -199,6 +204,9 @@ async fn take_in(
         method: method.name(&profile.provider).to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
         refused: false,
+        signed_in_at: Some(Utc::now()),
+        base: None,
+        anchors: Vec::new(),
     };
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
@@ -206,8 +214,13 @@ async fn take_in(
         error = interrupted() => Err(Unusable::Other(error)),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
     };
+    // Only now that everything has been asked: keys count as well as endpoints.
+    let anchors = issuer.anchors();
+    let session = Named { id: road.identity.session_under(&anchors), anchors };
+    let base = (!session.anchors.is_empty()).then(|| road.identity.session.clone());
+    let facts = SessionFacts { base, anchors: session.anchors.clone(), ..facts };
     let refresh_token = grant::refresh_token(&granted);
-    let before = road.predecessor(&facts, who.subject.as_deref());
+    let before = road.predecessor(&session, &facts, who.subject.as_deref());
     let audiences = road.confirmed_audiences(before.as_ref());
     let mut pages = before.as_ref().map(|record| record.pages.clone()).unwrap_or_default();
     pages.extend(page.filter(|page| !pages.contains(page)));
@@ -217,8 +230,8 @@ async fn take_in(
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
         // What somebody else obtained goes first: no crash leaves it with this sign-in.
         (_, Some(keeper)) => {
-            let forgotten = if before.is_some() { Ok(()) } else { road.store.forget_tokens(&road.identity.session) };
-            forgotten.and_then(|()| road.keep_session(keeper, &facts, &record))
+            let forgotten = if before.is_some() { Ok(()) } else { road.store.forget_tokens(&session.id) };
+            forgotten.and_then(|()| road.store.keep_session(keeper, &session.id, &facts, &record))
         }
     };
     let grant = grant.map_err(|unusable| {
@@ -230,11 +243,11 @@ async fn take_in(
             Unusable::NotOurs(error) | Unusable::Other(error) => error,
         })
     })?;
-    let keep_token = |keeper| road.keep_token(keeper, &grant);
-    let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted()).map_or(Ok(()), keep_token));
+    let keep_token = |keeper| road.keep_token(keeper, &session, &grant);
+    let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted(&session)).map_or(Ok(()), keep_token));
     let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);
     let TokenRecord { token, expires_at, .. } = grant.token;
-    Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home }, kept))
+    Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home, anchors: session.anchors }, kept))
 }
 
 fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> Error {

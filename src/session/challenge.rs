@@ -17,7 +17,7 @@ const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 impl Road<'_> {
     /// What a sign-in has to answer: what was given by hand, together with what the issuer asked for, `just_now` or before.
     pub(super) fn open_challenge(&self, just_now: Option<Challenge>) -> Option<Challenge> {
-        let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.session, REMEMBERED));
+        let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.challenges, REMEMBERED));
         match (self.challenge.clone(), asked_for) {
             (Some(given), Some(asked_for)) => Some(given.and(asked_for)),
             (given, asked_for) => given.or(asked_for),
@@ -31,7 +31,7 @@ impl Road<'_> {
 
     /// Remembers what the next sign-in has to bring.
     pub(super) fn note_challenge(&self, challenge: &Challenge) {
-        self.store.keep_challenge(&self.identity.session, challenge);
+        self.store.keep_challenge(&self.identity.challenges, challenge);
     }
 
     /// Draws the lesson from the refusal of a sign-in for the next one.
@@ -46,6 +46,6 @@ impl Road<'_> {
 
     /// Forgets what was remembered: a sign-in has answered it.
     pub(super) fn forget_challenge(&self) {
-        self.store.forget_challenge(&self.identity.session);
+        self.store.forget_challenge(&self.identity.challenges);
     }
 }

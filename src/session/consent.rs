@@ -5,6 +5,7 @@
 //! any other is confirmed once and noted down in the sealed session record, where no kubeconfig can write.
 
 use super::Road;
+use super::sessions::Named;
 use super::work::{Work, WorkFailure};
 use crate::signin::confirmation::{self, Confirmation};
 use crate::store::records::Keeper;
@@ -38,6 +39,7 @@ impl Work<'_, '_> {
     /// not.
     pub(super) async fn with_confirmed_audience(
         &mut self,
+        session: &Named,
         facts: &SessionFacts,
         record: SessionRecord,
         keeper: &Keeper,
@@ -59,8 +61,8 @@ impl Work<'_, '_> {
             return Ok(record);
         }
         let record = SessionRecord { audiences, ..record };
-        if self.road.is_wanted()
-            && let Err(error) = self.road.keep_session(keeper, facts, &record)
+        if self.road.is_wanted(session)
+            && let Err(error) = self.road.store.keep_session(keeper, &session.id, facts, &record)
         {
             // The next request asks again.
             tracing::info!(%error, "confirmation not kept");

@@ -143,7 +143,7 @@ pub(super) async fn read(
     let expires_at =
         expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
     Ok(Grant {
-        token: TokenRecord { token: Secret::new(token), obtained_at, expires_at },
+        token: TokenRecord { token: Secret::new(token), obtained_at, expires_at, anchors: Vec::new() },
         audience: match &profile.provider {
             Provider::Entra { server_id, .. } => server_id.clone(),
             Provider::Oidc { .. } => match claims.as_ref().map(Claims::audiences) {

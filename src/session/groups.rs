@@ -14,7 +14,7 @@ use self::graph::Directory;
 use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
-use super::{Insist, Road};
+use super::{Insist, Obtained, Road, sessions};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::Http;
@@ -22,7 +22,6 @@ use crate::oauth::subject::{GroupsClaim, Subject};
 use crate::oauth::userinfo;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
-use crate::secret::Secret;
 use crate::signin::Person;
 use crate::store::Store;
 use crate::store::groups::{Group, Groups, GroupsRecord, Source};
@@ -114,7 +113,7 @@ impl LookUp<'_> {
 
     /// What is remembered of `subject`'s groups, however long ago; `None` where that is nothing, or was another cluster's.
     pub fn remembered_ever(&self, subject: &Subject) -> Option<Known> {
-        let record = self.store.groups(&Identity::of(self.profile).session)?;
+        let record = self.store.groups(&sessions::current(self.profile, self.store).id)?;
         let is_ours = self.key(subject, record.groups.source).is_some_and(|key| key == record.of);
         is_ours.then(|| Known {
             groups: record.groups.into_owned(),
@@ -136,9 +135,9 @@ impl LookUp<'_> {
 
     fn remember(&self, subject: &Subject, known: &Known) {
         let Some(of) = self.key(subject, known.groups.source).filter(|_| known.groups.complete) else { return };
-        let session = Identity::of(self.profile).session;
+        let session = sessions::current(self.profile, self.store).id;
         // Whoever forgets the session meanwhile forgets its groups as well.
-        let _lock = coordination::lock_briefly(self.store, &session);
+        let _lock = coordination::lock_briefly(self.store, &Identity::of(self.profile).session);
         let groups = Cow::Borrowed(&known.groups);
         let record = GroupsRecord { of, at: known.at.unwrap_or_else(Utc::now), groups, reason: known.reason.clone() };
         if let Err(error) = self.store.keep_groups(&session, &record) {
@@ -211,30 +210,34 @@ impl LookUp<'_> {
     }
 
     fn userinfo(&self, subject: &Subject) -> Result<GroupsClaim> {
-        let profile = Profile { token_kind: TokenKind::Own, ..self.profile.clone() };
-        let by_sign_in = || self.store.session(&Identity::of(self.profile).session).found()?.1.subject;
+        let session = sessions::current(self.profile, self.store);
+        // Nobody but those who may hear the token says where it is to be sent.
+        let network = self.profile.network.pinned_to(&session.anchors);
+        let profile = Profile { token_kind: TokenKind::Own, network, ..self.profile.clone() };
+        let by_sign_in = || self.store.session(&session.id).found()?.1.subject;
         let Some(id) = subject.id.clone().or_else(by_sign_in) else { return Ok(GroupsClaim::Absent) };
         let limit = profile.network.needed();
-        let endpoint = runtime::run_until_interrupted(async {
-            let issuer = Issuer::open(&profile, self.store, Freshness::Remembered, limit).await?;
-            Ok(issuer.client.endpoints.userinfo)
-        })??;
-        let Some(endpoint) = endpoint else { return Ok(GroupsClaim::Absent) };
-        let token = self.token(&profile, false)?;
+        let opened = Issuer::open(&profile, self.store, Freshness::Remembered, limit);
+        let issuer = runtime::run_until_interrupted(opened)??;
+        let Some(endpoint) = issuer.client.endpoints.userinfo else { return Ok(GroupsClaim::Absent) };
+        let obtained = self.token(&profile, false)?;
+        if obtained.anchors != session.anchors {
+            return Err(Error::failed("the session has changed meanwhile", "Try again."));
+        }
         runtime::run_until_interrupted(async {
             let http = Http::new(&profile.network, &endpoint)?;
-            userinfo::groups(&http, &endpoint, &token, &id, &profile.groups.claim, limit).await
+            userinfo::groups(&http, &endpoint, &obtained.token, &id, &profile.groups.claim, limit).await
         })?
     }
 
     /// A token for this program's own use; nobody is asked unless `may_ask`. One that is to be fresh has what was consented
     /// to in the meantime.
-    fn token(&self, profile: &Profile, may_ask: bool) -> Result<Secret> {
+    fn token(&self, profile: &Profile, may_ask: bool) -> Result<Obtained> {
         let Wish { fresh, forced, .. } = self.wish;
         let insist =
             Insist { on_silence: !may_ask, on_refresh: fresh, on_sign_in: forced && may_ask, ..Insist::default() };
         let road = Road::new(profile, self.store, self.environment, self.person, insist);
-        road.token().map(|obtained| obtained.token).map_err(|failed| failed.error)
+        road.token().map_err(|failed| failed.error)
     }
 }
 

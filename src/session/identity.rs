@@ -3,6 +3,10 @@
 //! Everything that changes who would be signed in is part of the session's identity; everything else that changes what
 //! the server would issue is part of the token's. Each part is written with its length, so no two lists of parts can
 //! look alike.
+//!
+//! The certificate authorities that the environment adds (`SSL_CERT_FILE`, `SSL_CERT_DIR`) are not among the parts: the
+//! warm path reads no certificates, and a bundle that gets a new one should sign nobody out. A session that was signed in
+//! under one of them has a name of its own instead ([`Identity::session_under`]), and so has what was obtained in it.
 
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
@@ -20,13 +24,18 @@ use crate::store::key::hex;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The session: authority or issuer, tenant, client and its secret, account hint, method class, the user name that goes
-    /// with a password, whom connections trust, parameters of the sign-in page.
+    /// with a password, whom connections trust, parameters of the sign-in page, request headers. Of those signed in under
+    /// an authority of the environment it is the beginning of the name.
     pub session: String,
-    /// The token in it: audience or scopes, kind, extra headers.
+    /// The token in it: audience or scopes, kind.
     pub token: String,
+    /// The same token in a session that was signed in under an authority of this environment; `None` if it adds none.
+    pub token_here: Option<String>,
     /// How tries ended: the session's own, for all who may be asked. Whoever needs nobody shares no fate with them, nor with
-    /// a password that has been corrected since.
+    /// a password that has been corrected since. Environments that add other authorities share none either.
     pub outcomes: String,
+    /// What the issuer wants of the next sign-in in this environment.
+    pub challenges: String,
 }
 
 impl Identity {
@@ -63,6 +72,9 @@ impl Identity {
         for (name, value) in parameters {
             session.add(name).add(value);
         }
+        if !profile.network.headers.is_empty() {
+            session.add(&format!("request headers {}", headers(&profile.network)));
+        }
         let session = session.finish();
 
         token.add(match profile.token_kind {
@@ -70,20 +82,40 @@ impl Identity {
             TokenKind::Id => "id",
             TokenKind::Own => "own",
         });
-        let headers = profile.network.headers.iter();
-        let mut headers: Vec<(String, &Secret)> =
-            headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        headers.sort_by(|a, b| (&a.0, a.1.expose()).cmp(&(&b.0, b.1.expose())));
-        for (name, value) in headers {
-            token.add(&name).add(value.expose());
-        }
+        token.add(&session);
+        let here = here(&profile.network);
+        let token_here = here.as_ref().map(|here| token.clone().add(here).finish());
+        let shared = match &here {
+            Some(here) => Parts::new("kubectl-login session here v1").add(&session).add(here).finish(),
+            None => session.clone(),
+        };
         let outcomes = match &profile.credentials.password {
             Some(password) if !profile.needs_a_person() => {
-                Parts::new("kubectl-login outcomes v1").add(&session).add(password.expose()).finish()
+                Parts::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
             }
-            _ => session.clone(),
+            _ => shared.clone(),
         };
-        Identity { token: token.add(&session).finish(), session, outcomes }
+        Identity { token: token.finish(), token_here, session, outcomes, challenges: shared }
+    }
+
+    /// The name of the session that was signed in under `anchors`, authorities that the environment adds; without any it
+    /// is the session's own.
+    pub fn session_under(&self, anchors: &[String]) -> String {
+        if anchors.is_empty() {
+            return self.session.clone();
+        }
+        let mut parts = Parts::new("kubectl-login session under v1");
+        parts.add(&self.session);
+        for anchor in anchors {
+            parts.add(anchor);
+        }
+        parts.finish()
+    }
+
+    /// The name of the token that was obtained in the session of [`Identity::session_under`]; `None` if this environment
+    /// adds no authorities.
+    pub fn token_under(&self, anchors: &[String]) -> Option<&str> {
+        if anchors.is_empty() { Some(&self.token) } else { self.token_here.as_deref() }
     }
 
     /// The session of the client that asks for the groups of `profile`, where that is another client than its own.
@@ -95,13 +127,14 @@ impl Identity {
     }
 }
 
-/// The name of an issuer's public documents, as seen with this network: what came without certificate checks, through
-/// somebody's own authority, or with other headers, is not taken for the issuer's word elsewhere.
-pub fn issuer_document(issuer: &str, network: &Network, what: &str) -> String {
-    let mut parts = Parts::new("kubectl-login issuer v1");
-    parts.add(issuer).add(what).add(&trust(network));
-    for (name, value) in &network.headers {
-        parts.add(name).add(value.expose());
+/// The name of an issuer's public documents, as seen with this network: what came without certificate checks, under
+/// another authority (`extra_roots` are those of the environment), or with other headers, is not taken for the issuer's
+/// word elsewhere.
+pub fn issuer_document(issuer: &str, network: &Network, extra_roots: &[String], what: &str) -> String {
+    let mut parts = Parts::new("kubectl-login issuer v2");
+    parts.add(issuer).add(what).add(&trust(network)).add(&headers(network));
+    for root in extra_roots {
+        parts.add(root);
     }
     parts.finish()
 }
@@ -127,11 +160,43 @@ pub fn cluster(cluster: &Cluster, network: &Network) -> String {
     parts.add(cluster.tls_server_name.as_deref().unwrap_or_default());
     let from_environment = || url.as_ref().and_then(|url| environment_proxy(network, url));
     parts.add(cluster.proxy_url.as_deref().or_else(from_environment).unwrap_or_default());
+    // Without an authority of its own the environment's count.
+    if authority.is_empty() {
+        parts.add(&here(network).unwrap_or_default());
+    }
     parts.finish()
 }
 
-/// Whom a connection trusts: the system alone, certificate authorities besides (by their content), or anybody. A refresh
-/// token obtained under one of these is not sent under another.
+/// Where this environment names certificate authorities, by path: what they hold is not read. `None` if it names none, or
+/// if they do not count.
+fn here(network: &Network) -> Option<String> {
+    let named = &network.environment_roots;
+    if network.insecure || named.is_empty() {
+        return None;
+    }
+    let mut parts = Parts::new("kubectl-login here v1");
+    for path in named.file.iter().chain(&named.folders) {
+        parts
+            .add(if named.file.as_ref() == Some(path) { "file" } else { "folder" })
+            .add_bytes(path.as_os_str().as_encoded_bytes());
+    }
+    Some(parts.finish())
+}
+
+/// The request headers, in whichever order and case they were written.
+fn headers(network: &Network) -> String {
+    let named = network.headers.iter();
+    let mut named: Vec<(String, &Secret)> = named.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    named.sort_by(|a, b| (&a.0, a.1.expose()).cmp(&(&b.0, b.1.expose())));
+    let mut parts = Parts::new("headers");
+    for (name, value) in named {
+        parts.add(&name).add(value.expose());
+    }
+    parts.finish()
+}
+
+/// Whom a connection trusts in every environment: the system alone, certificate authorities that flags add (by their
+/// content), or anybody. A refresh token obtained under one of these is not sent under another.
 fn trust(network: &Network) -> String {
     if network.insecure {
         return "unchecked".to_owned();
@@ -151,6 +216,7 @@ fn trust(network: &Network) -> String {
 }
 
 /// A hash of a list of texts.
+#[derive(Clone)]
 struct Parts(Sha256);
 
 impl Parts {
@@ -161,8 +227,12 @@ impl Parts {
     }
 
     fn add(&mut self, part: &str) -> &mut Self {
+        self.add_bytes(part.as_bytes())
+    }
+
+    fn add_bytes(&mut self, part: &[u8]) -> &mut Self {
         self.0.update((part.len() as u64).to_be_bytes());
-        self.0.update(part.as_bytes());
+        self.0.update(part);
         self
     }
 
@@ -263,7 +333,37 @@ mod tests {
         two.network.headers = headers(&[("B", "2"), ("a", "1")]);
         assert_eq!(Identity::of(&one), Identity::of(&two));
         assert_ne!(Identity::of(&one).token, Identity::of(&oidc(&["email"])).token);
-        assert_eq!(Identity::of(&one).session, Identity::of(&oidc(&["email"])).session);
+        assert_eq!(Identity::of(&oidc(&["groups"])).session, Identity::of(&oidc(&["email"])).session);
+    }
+
+    #[test]
+    fn request_headers_separate_sessions() {
+        let mut with = oidc(&[]);
+        with.network.headers = headers(&[("X-Route", "a")]);
+        let mut other = oidc(&[]);
+        other.network.headers = headers(&[("X-Route", "b")]);
+        let sessions = [&with, &other, &oidc(&[])].map(|profile| Identity::of(profile).session);
+        assert!(sessions[0] != sessions[1] && sessions[1] != sessions[2] && sessions[0] != sessions[2]);
+    }
+
+    #[test]
+    fn authorities_of_the_environment_separate_what_was_obtained_under_them() {
+        let plain = Identity::of(&oidc(&[]));
+        let under = |file: &str| {
+            let mut profile = oidc(&[]);
+            profile.network.environment_roots.file = Some(file.into());
+            Identity::of(&profile)
+        };
+        let (one, two) = (under("/a.pem"), under("/b.pem"));
+        assert_eq!((&plain.session, &plain.token, &plain.token_here), (&one.session, &one.token, &None));
+        assert!(one.token_here != two.token_here && one.outcomes != two.outcomes && one.challenges != plain.challenges);
+        let anchors = ["f".to_owned()];
+        assert_eq!(one.session_under(&anchors), two.session_under(&anchors));
+        assert_ne!(one.session_under(&anchors), one.session_under(&[]));
+        assert_eq!(
+            (one.token_under(&[]), one.token_under(&anchors)),
+            (Some(plain.token.as_str()), one.token_here.as_deref())
+        );
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! A client of the issuer that a profile names: endpoints (computed, remembered or discovered) and verified tokens.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::identity::issuer_document;
@@ -27,6 +30,37 @@ pub struct Issuer<'a> {
     pub client: Client,
     profile: &'a Profile,
     store: &'a Store,
+    /// The anchors of the documents that came from the store.
+    anchors: RefCell<BTreeSet<String>>,
+}
+
+/// A document of an issuer, and the authorities of the environment that it came under.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Anchored<T> {
+    pub(super) anchors: Vec<String>,
+    pub(super) document: T,
+}
+
+/// Why there is no client of an issuer.
+pub enum Unopened {
+    /// Its certificate comes from an authority that the environment adds and the session was signed in without.
+    NotOfSession(Error),
+    /// Something else.
+    Other(Error),
+}
+
+impl From<Error> for Unopened {
+    fn from(error: Error) -> Unopened {
+        Unopened::Other(error)
+    }
+}
+
+impl From<Unopened> for Error {
+    fn from(unopened: Unopened) -> Error {
+        match unopened {
+            Unopened::NotOfSession(error) | Unopened::Other(error) => error,
+        }
+    }
 }
 
 /// Why an ID token is not verified.
@@ -50,23 +84,37 @@ impl<'a> Issuer<'a> {
     /// Prepares the issuer of `profile`; asks for the discovery document where it is not remembered.
     ///
     /// Errors: no connection can be set up, or discovery fails.
-    pub async fn open(profile: &'a Profile, store: &'a Store, fresh: Freshness, limit: Duration) -> Result<Issuer<'a>> {
+    pub async fn open(
+        profile: &'a Profile,
+        store: &'a Store,
+        fresh: Freshness,
+        limit: Duration,
+    ) -> Result<Issuer<'a>, Unopened> {
+        let mut anchors = BTreeSet::new();
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => {
                 (Http::new(&profile.network, authority)?, cloud::endpoints(authority, tenant)?)
             }
             Provider::Oidc { issuer, .. } => {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
-                let id = issuer_document(issuer, &profile.network, "discovery 3");
+                let id = issuer_document(issuer, &profile.network, &http.extra_roots(), "discovery 3");
                 let remembered = match fresh {
-                    Freshness::Remembered => store.public::<Discovery>(&id, REMEMBERED),
+                    Freshness::Remembered => store.public::<Anchored<Discovery>>(&id, REMEMBERED),
                     Freshness::Now => None,
                 };
-                let endpoints = match remembered.and_then(|document| document.endpoints(issuer).ok()) {
-                    Some(endpoints) => endpoints,
+                let usable = |known: Anchored<Discovery>| Some((known.document.endpoints(issuer).ok()?, known.anchors));
+                let endpoints = match remembered.and_then(usable) {
+                    Some((endpoints, known)) => {
+                        anchors.extend(known);
+                        endpoints
+                    }
                     None => {
-                        let document = discovery::fetch(&http, issuer, limit).await?;
-                        store.keep_public(&id, &document);
+                        let fetched = discovery::fetch(&http, issuer, limit).await;
+                        let document = fetched.map_err(|error| match http.needed_withheld_roots() {
+                            true => Unopened::NotOfSession(error),
+                            false => Unopened::Other(error),
+                        })?;
+                        store.keep_public(&id, Anchored { anchors: http.anchors(), document: &document });
                         document.endpoints(issuer)?
                     }
                 };
@@ -74,7 +122,20 @@ impl<'a> Issuer<'a> {
             }
         };
         let client = Client::new(http, endpoints, &profile.client_id, profile.client_secret.clone());
-        Ok(Issuer { client, profile, store })
+        Ok(Issuer { client, profile, store, anchors: RefCell::new(anchors) })
+    }
+
+    /// The authorities of the environment without which nothing of what the issuer has said would have been believed, by
+    /// the SHA-256 of their DER, in order.
+    pub fn anchors(&self) -> Vec<String> {
+        self.anchors
+            .borrow()
+            .iter()
+            .cloned()
+            .chain(self.client.http.anchors())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
@@ -101,9 +162,13 @@ impl<'a> Issuer<'a> {
             leeway: LEEWAY,
             algorithms: &endpoints.signing_algorithms,
         };
-        let id = issuer_document(&endpoints.issuer, &self.profile.network, "keys");
-        let mut keys = match self.store.public::<Jwks>(&id, REMEMBERED) {
-            Some(keys) => keys,
+        let extra_roots = self.client.http.extra_roots();
+        let id = issuer_document(&endpoints.issuer, &self.profile.network, &extra_roots, "keys");
+        let mut keys = match self.store.public::<Anchored<Jwks>>(&id, REMEMBERED) {
+            Some(known) => {
+                self.anchors.borrow_mut().extend(known.anchors);
+                known.document
+            }
             None => self.fetched_keys(&id, deadline).await.map_err(Unverified::Keys)?,
         };
         let mut outcome = jwks::verify(token, &keys, &expected);
@@ -121,7 +186,7 @@ impl<'a> Issuer<'a> {
         };
         let left = deadline.saturating_duration_since(Instant::now());
         let keys = discovery::fetch_keys(&self.client.http, url, left).await?;
-        self.store.keep_public(id, &keys);
+        self.store.keep_public(id, Anchored { anchors: self.anchors(), document: &keys });
         Ok(keys)
     }
 }

@@ -16,7 +16,10 @@ pub mod issuer;
 mod obtained;
 pub mod outcome;
 pub mod revocation;
+pub mod sessions;
 mod work;
+
+use std::collections::BTreeSet;
 
 use chrono::{TimeDelta, Utc};
 
@@ -35,6 +38,7 @@ use grant::Grant;
 use identity::Identity;
 pub use obtained::{How, Obtained, in_units};
 use outcome::Verdict;
+use sessions::Named;
 use work::WorkFailure;
 
 /// A token is refreshed when less than this is left of it, or half its life if that is shorter.
@@ -57,16 +61,22 @@ pub struct Insist {
     pub typed: bool,
 }
 
-/// Forgets a session and its tokens, after whoever works on it just now has come to an end (or five seconds). What it
-/// was is handed out where `read` asks for it, which takes the key: who is to end it at the issuer needs the refresh token.
+/// Forgets a session of the entry whose own is called `base`, and its tokens, after whoever works on it just now has come
+/// to an end (or five seconds). What it was is handed out where `read` asks for it, which takes the key: who is to end it
+/// at the issuer needs the refresh token.
 ///
 /// Errors: a record is there and stays.
-pub fn forget(store: &Store, session: &str, read: bool) -> std::io::Result<Recall<(SessionFacts, SessionRecord)>> {
+pub fn forget(
+    store: &Store,
+    session: &str,
+    base: &str,
+    read: bool,
+) -> std::io::Result<Recall<(SessionFacts, SessionRecord)>> {
     // No folder is made to find nothing in it.
     if !store.root().is_some_and(std::path::Path::exists) {
         return Ok(Recall::Absent);
     }
-    let _lock = coordination::lock_briefly(store, session);
+    let _lock = coordination::lock_briefly(store, base);
     let known = if read { store.session(session) } else { Recall::Absent };
     store.forget_session(session)?;
     Ok(known.map(|(facts, record, _)| (facts, record)))
@@ -75,7 +85,9 @@ pub fn forget(store: &Store, session: &str, read: bool) -> std::io::Result<Recal
 /// Keeps everybody from working on a session of `store` until what comes back is dropped; whoever does so just now is
 /// waited for, five seconds each.
 pub fn hold_all(store: &Store) -> Vec<Lock> {
-    store.sessions().iter().filter_map(|(session, ..)| coordination::lock_briefly(store, session)).collect()
+    let sessions = store.sessions();
+    let bases: BTreeSet<&str> = sessions.iter().map(|(session, _, facts)| facts.base(session)).collect();
+    bases.into_iter().filter_map(|base| coordination::lock_briefly(store, base)).collect()
 }
 
 /// A failure, and whether the caller has heard of it before.
@@ -169,7 +181,7 @@ impl<'a> Road<'a> {
 
     /// What the store has, judged by the clock.
     fn remembered(&self) -> Memory {
-        let token = match self.store.token(&self.identity.token) {
+        let token = match sessions::newest(&self.identity, self.store) {
             Recall::Found(token) => token,
             Recall::Absent => return Memory::Nothing(None),
             Recall::Unreadable(error) => return Memory::Nothing(Some(error)),
@@ -193,6 +205,7 @@ impl<'a> Road<'a> {
             how: How::Remembered,
             facts: None,
             home: None,
+            anchors: token.anchors.clone(),
         }
     }
 
@@ -285,35 +298,41 @@ impl<'a> Road<'a> {
 
     /// Whether the session is still kept. Whoever forgot it while it was worked on wants it to stay forgotten; the token
     /// is handed out all the same.
-    fn is_wanted(&self) -> bool {
-        self.store.has_session(&self.identity.session)
+    fn is_wanted(&self, session: &Named) -> bool {
+        self.store.has_session(&session.id)
     }
 
     /// The session so far, if the user who signed in now is known to be the same, by subject and by name.
-    fn predecessor(&self, facts: &SessionFacts, subject: Option<&str>) -> Option<SessionRecord> {
-        let (known, record, _) = self.store.session(&self.identity.session).found()?;
+    fn predecessor(&self, session: &Named, facts: &SessionFacts, subject: Option<&str>) -> Option<SessionRecord> {
+        let (known, record, _) = self.store.session(&session.id).found()?;
         let is_same =
             record.subject.is_some() && record.subject.as_deref() == subject && known.account == facts.account;
         is_same.then_some(record)
     }
 
-    fn keep_session(&self, keeper: &Keeper, facts: &SessionFacts, record: &SessionRecord) -> std::io::Result<()> {
-        self.store.keep_session(keeper, &self.identity.session, facts, record)
-    }
-
-    fn keep_token(&self, keeper: &Keeper, grant: &Grant) -> std::io::Result<()> {
+    fn keep_token(&self, keeper: &Keeper, session: &Named, grant: &Grant) -> std::io::Result<()> {
+        // Only an environment that adds authorities leads to a session under one of them.
+        let Some(id) = self.identity.token_under(&session.anchors) else { return Ok(()) };
         let facts = TokenFacts {
-            session: self.identity.session.clone(),
+            session: session.id.clone(),
             audience: grant.audience.clone(),
             expires_at: grant.token.expires_at,
         };
-        self.store.keep_token(keeper, &self.identity.token, &facts, &grant.token)
+        let record = TokenRecord { anchors: session.anchors.clone(), ..grant.token.clone() };
+        self.store.keep_token(keeper, id, &facts, &record)
     }
 
     /// Whether the issuer has said that somebody has to sign in, and nothing has settled that since.
     fn is_due_for_a_sign_in(&self) -> bool {
-        let session = self.store.session(&self.identity.session).found();
+        let session = self.store.session(&sessions::current(self.profile, self.store).id).found();
         session.is_some_and(|(facts, ..)| facts.refused) || self.open_challenge(None).is_some()
+    }
+
+    /// Warns of certificate authorities that were skipped.
+    fn mention_skipped(&self, issuer: &issuer::Issuer<'_>) {
+        for sentence in issuer.client.http.skipped() {
+            self.person.say(&format!("Warning: {sentence}"));
+        }
     }
 
     fn insists(&self) -> bool {

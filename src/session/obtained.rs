@@ -31,6 +31,8 @@ pub struct Obtained {
     pub facts: Option<SessionFacts>,
     /// Where the key of what was kept now lives; `None` where nothing was, or it could not be kept.
     pub home: Option<Home>,
+    /// The authorities of the environment that its session was signed in under: no others of an environment may hear it.
+    pub anchors: Vec<String>,
 }
 
 impl Obtained {

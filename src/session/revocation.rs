@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::identity::issuer_document;
 use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
+use crate::error::Error;
 use crate::oauth::client::Failure;
-use crate::profile::{Profile, Provider};
+use crate::profile::{Network, Profile, Provider};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -19,10 +20,10 @@ use crate::store::Store;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks for the end of each sign-in, by its refresh token, in five seconds (or `--timeout`, where that is shorter); an
-/// issuer that did not answer is not asked again. A token goes to the issuer of the profile beside it, so the sign-in must
-/// be that profile's own. What comes back is, in the same order, whether it
+/// issuer that did not answer is not asked again in the same way. A token goes to the issuer of the profiles beside it, by
+/// the first that reaches it, so the sign-in must be those profiles' own. What comes back is, in the same order, whether it
 /// was revoked (an issuer need not offer that), or the reason why it could not be.
-pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Vec<Result<bool, String>> {
+pub fn revoke(sign_ins: &[(&[Profile], &Secret)], environment: &Environment) -> Vec<Result<bool, String>> {
     if sign_ins.is_empty() {
         return Vec::new();
     }
@@ -30,20 +31,26 @@ pub fn revoke(sign_ins: &[(&Profile, &Secret)], environment: &Environment) -> Ve
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
         let mut silent: Vec<(String, String)> = Vec::new();
-        for (profile, token) in sign_ins {
-            let way = way_to_issuer(profile);
-            let known = silent.iter().find(|(known, _)| *known == way);
-            if let Some((_, reason)) = known {
-                outcomes.push(Err(reason.clone()));
-                continue;
-            }
-            outcomes.push(revoke_one(profile, token, &nowhere).await.map_err(|failure| match failure {
-                Unrevoked::Unreachable(reason) => {
-                    silent.push((way, reason.clone()));
-                    reason
+        for (profiles, token) in sign_ins {
+            let mut outcome = Err(String::new());
+            for profile in *profiles {
+                let way = way_to_issuer(profile);
+                if let Some((_, reason)) = silent.iter().find(|(known, _)| *known == way) {
+                    outcome = Err(reason.clone());
+                    continue;
                 }
-                Unrevoked::Refused(reason) => reason,
-            }));
+                match revoke_one(profile, token, &nowhere).await {
+                    Err(Unrevoked::Unreachable(reason)) => {
+                        silent.push((way, reason.clone()));
+                        outcome = Err(reason);
+                    }
+                    answered => {
+                        outcome = answered.map_err(Unrevoked::into_reason);
+                        break;
+                    }
+                }
+            }
+            outcomes.push(outcome);
         }
         outcomes
     });
@@ -58,10 +65,22 @@ enum Unrevoked {
     Refused(String),
 }
 
+impl Unrevoked {
+    fn into_reason(self) -> String {
+        match self {
+            Unrevoked::Unreachable(reason) | Unrevoked::Refused(reason) => reason,
+        }
+    }
+}
+
 /// The issuer and how it is reached: where one certificate authority fails, another may do.
 fn way_to_issuer(profile: &Profile) -> String {
     match &profile.provider {
-        Provider::Oidc { issuer, .. } => issuer_document(issuer, &profile.network, "revocation"),
+        Provider::Oidc { issuer, .. } => {
+            let Network { environment_roots, pinned, proxies, .. } = &profile.network;
+            let (base, proxy) = (issuer_document(issuer, &profile.network, &[], "revocation"), &proxies.https);
+            format!("{base} {environment_roots:?} {pinned:?} {proxy:?}")
+        }
         Provider::Entra { authority, tenant, .. } => format!("{authority}{tenant}"),
     }
 }
@@ -70,7 +89,7 @@ async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Resul
     let limit = LIMIT.min(profile.network.needed());
     let end = Instant::now() + limit;
     let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
-    let issuer = opened.map_err(|error| Unrevoked::Unreachable(error.what))?;
+    let issuer = opened.map_err(|unopened| Unrevoked::Unreachable(Error::from(unopened).what))?;
     let Some(endpoint) = &issuer.client.endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, token, left).await.map(|()| true).map_err(|failure| match failure {

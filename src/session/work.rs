@@ -7,18 +7,19 @@ use tokio::time::Instant;
 
 use super::coordination::Held;
 use super::grant::{self, Unusable};
-use super::issuer::{Freshness, Issuer};
+use super::issuer::{Freshness, Issuer, Unopened};
 use super::outcome::Stickiness;
-use super::{Failed, How, Obtained, Road};
+use super::sessions::Named;
+use super::{Failed, How, Obtained, Road, sessions};
 use crate::entra::refusals::{self, Refusal};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::answer::{Class, ErrorAnswer};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::client::Failure;
-use crate::profile::{Method, Provider, TokenKind};
+use crate::profile::{Method, Profile, Provider, TokenKind};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::signin::{self, NoTokens};
+use crate::signin::{self, NoTokens, Reach};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
@@ -78,7 +79,9 @@ enum Refreshed {
     Done(Obtained),
     /// A person has to sign in, and why: in words of ours, or the refusal; and what that has to bring, where the issuer
     /// has said so.
-    SignIn(Error, Option<Challenge>),
+    SignIn(Option<Error>, Option<Challenge>),
+    /// Nothing was sent: the connection needs a certificate authority that the session was signed in without.
+    NotHere(Error),
 }
 
 impl Work<'_, '_> {
@@ -92,49 +95,48 @@ impl Work<'_, '_> {
 
     async fn work(mut self) -> Result<Obtained, WorkFailure> {
         self.lock.announce_network();
-        let remembered = self.road.store.session(&self.road.identity.session);
         let (mut reason, mut challenge) = (None, None);
         let mut scopes = self.road.profile.wanted_scopes();
-        match remembered {
-            Recall::Found((facts, record, keeper)) => {
-                match &record.refresh_token {
-                    _ if self.road.insist.on_sign_in => {}
-                    None if record.without_codes && self.would_show_a_code() => {
-                        let error = Error::refused(
-                            "the last sign-in has ended: it began with a device code, which a policy forbids",
-                            self.without_a_code(),
-                        );
-                        return Err(WorkFailure::passing(error));
+        let mut sessions = sessions::usable(self.road.profile, self.road.store);
+        if sessions.is_empty() {
+            // There may be one whose facts cannot be read.
+            sessions.push(sessions::current(self.road.profile, self.road.store));
+        }
+        let (mut whose, mut not_here) = (None, false);
+        for session in &sessions {
+            let renewed = match self.road.store.session(&session.id) {
+                Recall::Found((facts, record, keeper)) => {
+                    let who = (facts.account.clone(), record.subject.clone());
+                    if whose.get_or_insert_with(|| who.clone()) != &who {
+                        // An older sign-in is not a substitute for one with another account.
+                        continue;
                     }
-                    None => reason = Some(sign_in("the last sign-in has ended")),
-                    Some(_) if !self.covers(&record) => {
-                        reason = Some(sign_in("this cluster asks for more scopes than the last sign-in gave"));
+                    if matches!(self.road.profile.provider, Provider::Oidc { .. }) && !self.road.insist.on_sign_in {
+                        // Asked for together, so that two kubeconfig entries with different scopes share one session.
+                        scopes.extend(record.scopes.iter().cloned());
+                        scopes.sort();
+                        scopes.dedup();
                     }
-                    Some(_) if self.is_asked_for_more(&facts) => {
-                        reason = Some(sign_in("the issuer asks for more than the last sign-in gave"));
-                    }
-                    Some(token) => {
-                        let token = token.clone();
-                        let record = self.with_confirmed_audience(&facts, record.clone(), &keeper).await?;
-                        match self.refresh(token, facts, &record, &keeper).await? {
-                            Refreshed::Done(obtained) => return Ok(obtained),
-                            Refreshed::SignIn(why, asked_for) => (reason, challenge) = (Some(why), asked_for),
-                        }
-                    }
+                    self.renew(session, facts, record, &keeper).await?
                 }
-                if matches!(self.road.profile.provider, Provider::Oidc { .. }) && !self.road.insist.on_sign_in {
-                    // Asked for together, so that two kubeconfig entries with different scopes share one session.
-                    scopes.extend(record.scopes);
-                    scopes.sort();
-                    scopes.dedup();
+                Recall::Unreadable(error) => {
+                    Refreshed::SignIn(Some(sign_in(format!("the remembered sign-in cannot be read: {error}"))), None)
                 }
-            }
-            Recall::Unreadable(error) => {
-                reason = Some(sign_in(format!("the remembered sign-in cannot be read: {error}")));
-            }
-            Recall::Absent => {
-                let unreadable = |error| sign_in(format!("the remembered token cannot be read: {error}"));
-                reason = self.unreadable.as_ref().map(unreadable);
+                Recall::Absent => {
+                    let unreadable = |error| sign_in(format!("the remembered token cannot be read: {error}"));
+                    Refreshed::SignIn(self.unreadable.as_ref().map(unreadable), None)
+                }
+            };
+            match renewed {
+                Refreshed::Done(obtained) => return Ok(obtained),
+                Refreshed::SignIn(why, asked_for) => {
+                    (reason, challenge, not_here) = (why, asked_for, false);
+                    break;
+                }
+                Refreshed::NotHere(why) => {
+                    not_here = true;
+                    reason = reason.or(Some(why));
+                }
             }
         }
         // A refusal just now may be one that somebody who types `kubectl login` insists on settling.
@@ -146,7 +148,47 @@ impl Work<'_, '_> {
             // Told to whoever insists, and to nobody who waits: they may be free to ask.
             return Err(WorkFailure::Told(reason.unwrap_or_else(|| sign_in("nobody is signed in")).into()));
         }
+        // Its own words say when not to sign in.
+        if let Some(error) = reason.as_ref().filter(|_| not_here)
+            && self.road.profile.needs_a_person()
+            && matches!(self.road.person.reach(), Reach::Nobody { .. })
+        {
+            return Err(WorkFailure::nobody(error.clone()));
+        }
         self.sign_in(reason, scopes, challenge).await
+    }
+
+    /// A token from a session, or why a person has to sign in.
+    async fn renew(
+        &mut self,
+        session: &Named,
+        facts: SessionFacts,
+        record: SessionRecord,
+        keeper: &Keeper,
+    ) -> Result<Refreshed, WorkFailure> {
+        let signing_in = |why: &str| Ok(Refreshed::SignIn(Some(sign_in(why)), None));
+        match &record.refresh_token {
+            _ if self.road.insist.on_sign_in => Ok(Refreshed::SignIn(None, None)),
+            None if record.without_codes && self.would_show_a_code() => {
+                let error = Error::refused(
+                    "the last sign-in has ended: it began with a device code, which a policy forbids",
+                    self.without_a_code(),
+                );
+                Err(WorkFailure::passing(error))
+            }
+            None => signing_in("the last sign-in has ended"),
+            Some(_) if !self.covers(&record) => {
+                signing_in("this cluster asks for more scopes than the last sign-in gave")
+            }
+            Some(_) if self.is_asked_for_more(&facts) => {
+                signing_in("the issuer asks for more than the last sign-in gave")
+            }
+            Some(token) => {
+                let token = token.clone();
+                let record = self.with_confirmed_audience(session, &facts, record, keeper).await?;
+                self.refresh(session, token, facts, &record, keeper).await
+            }
+        }
     }
 
     /// Whether the session's scopes are enough. An Entra refresh token serves any server of its client.
@@ -171,19 +213,26 @@ impl Work<'_, '_> {
 
     async fn refresh(
         &self,
+        session: &Named,
         token: Secret,
         mut facts: SessionFacts,
         record: &SessionRecord,
         keeper: &Keeper,
     ) -> Result<Refreshed, WorkFailure> {
-        let profile = self.road.profile;
+        // Of what this environment adds, only what the session was signed in under may hear its refresh token.
+        let network = self.road.profile.network.pinned_to(&session.anchors);
+        let profile = &Profile { network, ..self.road.profile.clone() };
         let needed = profile.network.needed();
         let limit = if self.good.is_some() { EARLY.min(needed) } else { needed };
         let end = Instant::now() + limit;
         let left = || end.saturating_duration_since(Instant::now());
 
-        let mut issuer =
-            Issuer::open(profile, self.road.store, self.freshness(), limit).await.map_err(WorkFailure::passing)?;
+        let mut issuer = match Issuer::open(profile, self.road.store, self.freshness(), limit).await {
+            Ok(issuer) => issuer,
+            Err(Unopened::NotOfSession(error)) => return Ok(Refreshed::NotHere(not_here(error))),
+            Err(Unopened::Other(error)) => return Err(WorkFailure::passing(error)),
+        };
+        self.road.mention_skipped(&issuer);
         issuer.client.challenge = self.road.challenge_of_refresh();
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
@@ -194,14 +243,17 @@ impl Work<'_, '_> {
             Ok(granted) => granted,
             Err(failure) => {
                 let error = self.words(&failure, &facts);
+                if issuer.client.http.needed_withheld_roots() {
+                    return Ok(Refreshed::NotHere(not_here(error)));
+                }
                 let challenge = match &failure {
-                    Failure::Refused(answer) => self.learn(answer, &error, facts, record, keeper),
+                    Failure::Refused(answer) => self.learn(session, answer, &error, facts, record, keeper),
                     _ => None,
                 };
                 return match self.leads_to_a_sign_in(&failure) {
                     // Told to whoever insists, and to nobody who waits: they may be free to ask.
                     _ if self.road.is_silent() => Err(WorkFailure::Told(error.into())),
-                    true => Ok(Refreshed::SignIn(error, challenge)),
+                    true => Ok(Refreshed::SignIn(Some(error), challenge)),
                     false => Err(WorkFailure::passing(error)),
                 };
             }
@@ -209,8 +261,8 @@ impl Work<'_, '_> {
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
-            let _ = self.road.store.forget_session(&self.road.identity.session);
-            return Ok(Refreshed::SignIn(sign_in("the issuer answered for another account"), None));
+            let _ = self.road.store.forget_session(&session.id);
+            return Ok(Refreshed::SignIn(Some(sign_in("the issuer answered for another account")), None));
         }
         facts.account = facts.account.or(who.account);
         let was_refused = facts.refused;
@@ -221,7 +273,8 @@ impl Work<'_, '_> {
         let new = grant::refresh_token(&granted);
         let rotated = (new.is_none() && facts.refused == was_refused) || {
             let record = SessionRecord { refresh_token: Some(new.unwrap_or(token)), ..record.clone() };
-            self.road.is_wanted() && note_down(self.road.keep_session(keeper, &facts, &record))
+            self.road.is_wanted(session)
+                && note_down(self.road.store.keep_session(keeper, &session.id, &facts, &record))
         };
         if issuer.client.challenge.is_some() || facts.refused != was_refused {
             self.road.forget_challenge();
@@ -229,11 +282,14 @@ impl Work<'_, '_> {
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
-                return Ok(Refreshed::SignIn(sign_in("the issuer gives no ID token without a new sign-in"), None));
+                return Ok(Refreshed::SignIn(
+                    Some(sign_in("the issuer gives no ID token without a new sign-in")),
+                    None,
+                ));
             }
             Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        let kept = self.road.is_wanted() && note_down(self.road.keep_token(keeper, &grant)) && rotated;
+        let kept = self.road.is_wanted(session) && note_down(self.road.keep_token(keeper, session, &grant)) && rotated;
         tracing::info!("token refreshed");
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
@@ -241,6 +297,7 @@ impl Work<'_, '_> {
             how: How::Refreshed,
             facts: Some(facts),
             home: kept.then_some(keeper.home),
+            anchors: session.anchors.clone(),
         }))
     }
 
@@ -248,6 +305,7 @@ impl Work<'_, '_> {
     /// remedy, and what that has to bring, which comes back.
     fn learn(
         &self,
+        session: &Named,
         answer: &ErrorAnswer,
         error: &Error,
         facts: SessionFacts,
@@ -255,7 +313,7 @@ impl Work<'_, '_> {
         keeper: &Keeper,
     ) -> Option<Challenge> {
         let challenge = Challenge::in_refusal(answer);
-        if !self.road.is_wanted() {
+        if !self.road.is_wanted(session) {
             return challenge;
         }
         let ends = refusals::ends_the_session(answer);
@@ -270,7 +328,7 @@ impl Work<'_, '_> {
                 without_codes: refusals::is_tracked(answer),
                 ..record.clone()
             };
-            note_down(self.road.keep_session(keeper, &facts, &record));
+            note_down(self.road.store.keep_session(keeper, &session.id, &facts, &record));
         }
         if let Some(challenge) = &challenge {
             self.road.note_challenge(challenge);
@@ -346,6 +404,11 @@ impl Work<'_, '_> {
 /// Why a person has to sign in, where no refusal says so.
 fn sign_in(why: impl Into<String>) -> Error {
     Error::sign_in_needed(why, "Sign in: kubectl login")
+}
+
+/// A session is of no use over this connection; signing in is, if its authority is one to trust.
+fn not_here(error: Error) -> Error {
+    Error { kind: Kind::SignInNeeded, ..error }
 }
 
 /// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)

@@ -39,6 +39,23 @@ pub struct SessionFacts {
     /// Whether a refresh was refused, a sign-in is the remedy, and neither has worked since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// When somebody signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in_at: Option<DateTime<Utc>>,
+    /// The session's name without `anchors`, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The certificate authorities of the environment that it was signed in under, by the SHA-256 of their DER. Its tokens
+    /// are sent over no connection that trusts others of an environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<String>,
+}
+
+impl SessionFacts {
+    /// The name that the session called `id` has without its anchors.
+    pub fn base<'a>(&'a self, id: &'a str) -> &'a str {
+        self.base.as_deref().unwrap_or(id)
+    }
 }
 
 /// The sealed part of a session.
@@ -83,6 +100,9 @@ pub struct TokenRecord {
     pub obtained_at: DateTime<Utc>,
     /// When it ends, by this machine's clock.
     pub expires_at: DateTime<Utc>,
+    /// Those of its session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<String>,
 }
 
 /// What a look-up brings.
@@ -447,7 +467,7 @@ mod tests {
         let (keeper, _) = store.keeper(Storage::File).expect("a key file");
         let now = Utc::now();
         let facts = TokenFacts { session: OTHER.to_owned(), audience: "a".to_owned(), expires_at: now };
-        let record = TokenRecord { token: Secret::new(text), obtained_at: now, expires_at: now };
+        let record = TokenRecord { token: Secret::new(text), obtained_at: now, expires_at: now, anchors: Vec::new() };
         store.keep_token(&keeper, id, &facts, &record).expect("kept");
     }
 

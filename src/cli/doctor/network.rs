@@ -312,10 +312,11 @@ fn trusted_besides(network: &Network) -> String {
     if !network.ca_data.is_empty() {
         names.push("--certificate-authority-data".to_owned());
     }
-    names.extend(network.environment_ca.iter().map(|file| match paths::read_named(file) {
+    names.extend(network.environment_roots.file.iter().map(|file| match paths::read_named(file) {
         Ok(_) => format!("{} (SSL_CERT_FILE)", shown(file)),
         Err(_) => format!("{} (SSL_CERT_FILE, which cannot be read)", shown(file)),
     }));
+    names.extend(network.environment_roots.folders.iter().map(|folder| format!("{} (SSL_CERT_DIR)", shown(folder))));
     if names.is_empty() { String::new() } else { format!("; trusted besides the system: {}", names.join(", ")) }
 }
 

@@ -7,7 +7,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
-use kubectl_login::session::identity::Identity;
+use kubectl_login::session::sessions;
 use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
@@ -114,7 +114,7 @@ impl Kept {
         if self.store.root().is_none() && folder.has_failed() {
             return Finding::since(FILES);
         }
-        let id = Identity::of(profile).session;
+        let id = sessions::current(profile, &self.store).id;
         let sign_in = whoami::nobody(entry, profile);
         let account = |name: Option<&str>| name.map_or_else(|| "somebody".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {

@@ -6,8 +6,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Network, Profile, Provider, TokenKind};
 use kubectl_login::secret::Secret;
-use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, Insist, Road, in_units};
+use kubectl_login::session::{Failed, Insist, Road, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};
 use kubectl_login::text::printable;
 
@@ -28,7 +27,7 @@ pub(super) fn obtain(
     environment: &Environment,
     session: &Finding,
 ) -> Result<(Finding, Option<Secret>), Failed> {
-    let at_hand = || store.token(&Identity::of(profile).token).found().filter(|token| token.expires_at > Utc::now());
+    let at_hand = || sessions::newest_token(profile, store).found().filter(|token| token.expires_at > Utc::now());
     if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
         return Ok((Finding::since(SESSION), None));
     }

@@ -90,10 +90,11 @@ impl<'a> Directory<'a> {
             ));
         }
         let may_ask = client.is_some() && wish.may_ask;
-        let token = self.look_up.token(&for_graph, may_ask).map_err(|error| self.without_token(error, &for_graph))?;
-        self.check_account(&token, client)?;
-        let http = Http::new(&profile.network, &base)?.with_cap(graph::PAGE_CAP);
-        Ok(Desk { http, base, token })
+        let obtained =
+            self.look_up.token(&for_graph, may_ask).map_err(|error| self.without_token(error, &for_graph))?;
+        self.check_account(&obtained.token, client)?;
+        let http = Http::new(&profile.network.pinned_to(&obtained.anchors), &base)?.with_cap(graph::PAGE_CAP);
+        Ok(Desk { http, base, token: obtained.token })
     }
 
     /// Whether the token is the subject's: a second client's session may be somebody else's.
@@ -125,15 +126,14 @@ impl<'a> Directory<'a> {
         if let Some(base) = &profile.groups.graph {
             return Ok(base.clone());
         }
-        let id = issuer_document(&format!("{authority}{tenant}"), &profile.network, "graph");
+        let http = Http::new(&profile.network, authority)?;
+        let id = issuer_document(&format!("{authority}{tenant}"), &profile.network, &http.extra_roots(), "graph");
         let named = match store.public::<String>(&id, METADATA) {
             Some(named) => Some(named),
             None => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
-                let named = runtime::run_until_interrupted(async {
-                    let http = Http::new(&profile.network, authority)?;
-                    Ok(discovery::graph_host(&http, &issuer, profile.network.needed()).await)
-                })??;
+                let asked = discovery::graph_host(&http, &issuer, profile.network.needed());
+                let named = runtime::run_until_interrupted(asked)?;
                 named.inspect(|named| store.keep_public(&id, named))
             }
         };

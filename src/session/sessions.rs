@@ -1,0 +1,65 @@
+//! The sessions of one entry: its own, and those that were signed in under certificate authorities which an environment
+//! adds (`SSL_CERT_FILE`, `SSL_CERT_DIR`).
+//!
+//! An entry may use its own session in every environment, since its connections trust nothing that an environment adds.
+//! It may use one of the others while this environment still has the authorities that this one was signed in under; so a
+//! bundle can be moved or grow, and an entry with authorities of its own never meets the session of another.
+
+use std::cmp::Reverse;
+
+use super::identity::Identity;
+use crate::http;
+use crate::profile::Profile;
+use crate::store::{Recall, SessionFacts, Store, TokenRecord};
+
+/// A session by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its name in the store.
+    pub id: String,
+    /// The authorities of the environment that it was signed in under.
+    pub anchors: Vec<String>,
+}
+
+/// Every session of the entry whose own is called `base`, whatever the environment it was signed in in.
+pub fn of_entry(store: &Store, base: &str) -> Vec<(String, SessionFacts)> {
+    let all = store.sessions().into_iter().map(|(id, _, facts)| (id, facts));
+    all.filter(|(id, facts)| facts.base(id) == base).collect()
+}
+
+/// The sessions that `profile` may use, the newest sign-in first.
+pub(super) fn usable(profile: &Profile, store: &Store) -> Vec<Named> {
+    let mut found = of_entry(store, &Identity::of(profile).session);
+    found.retain(|(_, facts)| facts.anchors.is_empty() || http::covers(&profile.network, &facts.anchors));
+    found.sort_by_key(|(_, facts)| Reverse(facts.signed_in_at));
+    found.into_iter().map(|(id, facts)| Named { id, anchors: facts.anchors }).collect()
+}
+
+/// The session that `profile` uses; its own if there is none yet.
+pub fn current(profile: &Profile, store: &Store) -> Named {
+    let own = || Named { id: Identity::of(profile).session, anchors: Vec::new() };
+    usable(profile, store).into_iter().next().unwrap_or_else(own)
+}
+
+/// What is known of that session without its key.
+pub fn current_facts(profile: &Profile, store: &Store) -> Option<SessionFacts> {
+    store.session_facts(&current(profile, store).id)
+}
+
+/// The token that was obtained last for `profile` in this environment, however long it is good for.
+pub fn newest_token(profile: &Profile, store: &Store) -> Recall<TokenRecord> {
+    newest(&Identity::of(profile), store)
+}
+
+/// The same for its `identity`. No certificates are read, nor is a second file where the environment adds none.
+pub(super) fn newest(identity: &Identity, store: &Store) -> Recall<TokenRecord> {
+    let own = store.token(&identity.token);
+    let Some(here) = &identity.token_here else { return own };
+    match (store.token(here), own) {
+        (Recall::Found(here), Recall::Found(own)) => {
+            Recall::Found(if here.obtained_at > own.obtained_at { here } else { own })
+        }
+        (Recall::Absent, own) => own,
+        (here, _) => here,
+    }
+}

@@ -1,0 +1,126 @@
+//! Companies with authorities of their own: nobody is signed out by a bundle that moves or grows, nor by another proxy.
+
+use super::{ASK, Site, args};
+use crate::common::{Home, Run};
+
+/// An entry whose issuer's authority is known by the environment alone.
+struct Company {
+    home: Home,
+    site: Site,
+}
+
+impl Company {
+    fn start() -> Company {
+        Company { home: Home::new(), site: Site::start() }
+    }
+
+    fn run(&self, bundle: &str, more: &[&str]) -> Run {
+        let mut command = self.home.plugin(&args(more));
+        Run::of(command.env("SSL_CERT_FILE", bundle).env("https_proxy", self.site.tunnel.url()))
+    }
+
+    fn bundle(&self, name: &str, parts: &[&str]) -> String {
+        self.home.write(name, &parts.concat()).to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn authority_in_the_shell_serves_sign_in_refresh_and_warm_calls() {
+    let company = Company::start();
+    let ca = company.site.ca();
+    let token = company.run(&ca, &ASK).token();
+    company.site.world.reset_requests();
+    assert_eq!(company.run(&ca, &[]).token(), token);
+    assert!(company.site.world.requests().is_empty());
+    let run = company.run(&ca, &["--force-refresh"]);
+    assert_ne!(run.token(), token);
+    assert_eq!(run.stderr, "");
+    assert_eq!(company.site.world.device_requests().len(), 0);
+    // Elsewhere it is not known, and neither is what was obtained under it.
+    let elsewhere = Run::of(company.home.plugin(&args(&[])).env("https_proxy", company.site.tunnel.url()));
+    elsewhere.assert_failed(3, &[]);
+}
+
+#[test]
+fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
+    let (company, other) = (Company::start(), Site::start());
+    let (own, foreign) = (company.site.world.ca_pem(), other.world.ca_pem());
+    company.run(&company.bundle("one.pem", &[own]), &ASK).token();
+    company.site.world.reset_requests();
+    for bundle in [company.bundle("one.pem", &[foreign, own]), company.bundle("two.pem", &[foreign, own, foreign])] {
+        company.home.leave(10);
+        let run = company.run(&bundle, &[]);
+        run.token();
+        assert_eq!(run.stderr, "", "{run}");
+    }
+    assert_eq!(company.site.world.device_requests().len(), 0);
+    assert!(company.site.world.refreshes().len() >= 2);
+    company.home.leave(10);
+    company.run(&company.bundle("two.pem", &[foreign]), &[]).assert_failed(3, &[]);
+}
+
+#[test]
+fn another_proxy_signs_nobody_out() {
+    let company = Company::start();
+    company.run(&company.site.ca(), &ASK).token();
+    let other = super::Tunnel::to(&company.site.world.tls_issuer());
+    let mut command = company.home.plugin(&args(&["--force-refresh"]));
+    let run = Run::of(command.env("SSL_CERT_FILE", company.site.ca()).env("HTTPS_PROXY", other.url()));
+    run.token();
+    assert!(other.used() > 0 && run.stderr.is_empty(), "{run}");
+}
+
+#[test]
+fn authority_in_exec_env_works_for_every_command() {
+    let company = Company::start();
+    let ca = company.site.ca();
+    let kubeconfig = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "corp",
+        "clusters": [{ "name": "corp", "cluster": {
+            "server": company.site.world.kube_url(), "certificate-authority": ca,
+        } }],
+        "contexts": [{ "name": "corp", "context": { "cluster": "corp", "user": "corp" } }],
+        "users": [{ "name": "corp", "user": { "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "interactiveMode": "IfAvailable",
+            "args": args(&[]),
+            "env": [
+                { "name": "SSL_CERT_FILE", "value": ca },
+                { "name": "https_proxy", "value": company.site.tunnel.url() },
+            ],
+        } } }],
+    });
+    company.home.write(".kube/config", &kubeconfig.to_string());
+    let run = |words: &[&str]| company.home.run(words);
+    let signed_in = run(&["--context", "corp"]);
+    assert_eq!(signed_in.code, Some(0), "{signed_in}");
+    company.run(&ca, &[]).token();
+    company.home.leave(10);
+    let whoami = run(&["whoami"]);
+    assert_eq!(whoami.code, Some(0), "{whoami}");
+    let status = run(&["status"]);
+    assert!(status.stdout.contains("*corp"), "{status}");
+    let doctor = run(&["doctor"]);
+    for line in ["OK    issuer", "OK    session", "OK    token"] {
+        assert!(doctor.stdout.contains(line), "{line}: {doctor}");
+    }
+    let logout = run(&["logout"]);
+    assert!(logout.stdout.contains("and revoked it at"), "{logout}");
+    assert_eq!(company.site.revocations(), 1);
+    assert!(run(&["status"]).stdout.contains("No sign-in is remembered"), "{}", run(&["status"]));
+}
+
+#[test]
+fn newest_sign_in_counts_whatever_it_was_made_under() {
+    // At home without, at work with an authority of the environment; the shell is the same.
+    let (home, site) = (Home::new(), Site::start());
+    let ca = site.ca();
+    let flag = args(&["--certificate-authority", &ca]);
+    let sign_in = |user: &str| {
+        site.world.sign_in_as(user);
+        let mut command = home.plugin(&[&flag[..], &ASK.map(str::to_owned)].concat());
+        Run::of(command.env("https_proxy", site.tunnel.url())).token()
+    };
+    let first = sign_in(sim::ALICE);
+    let mut warm = home.plugin(&flag);
+    assert_eq!(Run::of(warm.env("SSL_CERT_FILE", &ca)).token(), first, "a token of every environment serves here too");
+}
