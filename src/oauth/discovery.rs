@@ -9,6 +9,7 @@ use url::Url;
 
 use super::Endpoints;
 use super::jwks::Jwks;
+use super::site::foreign;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Asked, Http, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
@@ -146,15 +147,19 @@ impl Discovery {
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
         let s256 = &self.code_challenge_methods_supported.clone().filter(|methods| !methods.is_empty());
         let auth_methods = &self.token_endpoint_auth_methods_supported;
+        let token = endpoint("token_endpoint", &self.token_endpoint)?;
+        // A document that hands the issuing of tokens to another site has no say in where that site's tokens are sent.
+        let may_have_tokens = |url: &Url| foreign(url, &token).is_none() || foreign(&token, &base).is_none();
+        let for_tokens = |name, text| optional(name, text).unwrap_or_default().filter(may_have_tokens);
         Ok(Endpoints {
             issuer: self.issuer.clone(),
-            token: endpoint("token_endpoint", &self.token_endpoint)?,
             authorization: optional("authorization_endpoint", &self.authorization_endpoint)?,
             device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
             // Nobody is kept from signing in by an address that is of use only afterwards.
-            revocation: optional("revocation_endpoint", &self.revocation_endpoint).unwrap_or_default(),
-            userinfo: optional("userinfo_endpoint", &self.userinfo_endpoint).unwrap_or_default(),
+            revocation: for_tokens("revocation_endpoint", &self.revocation_endpoint),
+            userinfo: for_tokens("userinfo_endpoint", &self.userinfo_endpoint),
             keys: optional("jwks_uri", &self.jwks_uri)?,
+            token: token.clone(),
             offers_s256: s256.as_ref().map(|_| offers(s256, "S256")),
             names_itself: self.authorization_response_iss_parameter_supported.unwrap_or(false),
             is_issuer: |issuer, named| issuer == named,
@@ -208,6 +213,21 @@ mod tests {
     fn endpoints_must_be_https() {
         let document = document(r#"{"issuer":"https://a","token_endpoint":"http://a/t"}"#);
         assert!(document.endpoints("https://a").is_err());
+    }
+
+    #[test]
+    fn tokens_of_another_site_are_not_sent_to_a_third() {
+        for (token, revocation, usable) in [
+            ("https://honest.example/t", "https://evil.example/r", false),
+            ("https://honest.example/t", "https://honest.example/r", true),
+            ("https://evil.example/t", "https://elsewhere.example/r", true),
+        ] {
+            let text = format!(
+                r#"{{"issuer":"https://evil.example","token_endpoint":"{token}","revocation_endpoint":"{revocation}","userinfo_endpoint":"{revocation}"}}"#
+            );
+            let endpoints = document(&text).endpoints("https://evil.example").expect("usable");
+            assert_eq!((endpoints.revocation.is_some(), endpoints.userinfo.is_some()), (usable, usable), "{text}");
+        }
     }
 
     #[test]
