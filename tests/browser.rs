@@ -365,3 +365,35 @@ fn a_desktop_without_a_terminal_will_do_where_the_address_holds_the_code() {
     // And in a build system a display means nothing.
     Run::of(Home::new().plugin(&args).env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI"]);
 }
+
+/// kubectl runs the plugin with `exec.env`, and an allowlist says which plugin; a typed command reads the kubeconfig itself.
+#[test]
+fn typed_sign_in_takes_no_browser_and_no_path_from_an_entry() {
+    let (world, home) = (World::start(), Home::new());
+    let (desktop, entrys) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "browser-of-entry"));
+    let programs = entrys.folder.display();
+    std::fs::copy(&entrys.program, entrys.folder.join("xdg-open")).unwrap();
+    for (name, value) in [
+        ("BROWSER", entrys.program().to_owned()),
+        ("BROWSER", format!("sh -c touch${{IFS}}{programs}/argv")),
+        ("PATH", programs.to_string()),
+    ] {
+        let env = format!("env:\n      - name: {name}\n        value: {value:?}");
+        let kubeconfig = world.aks_kubeconfig("kubectl-login").replace("env: null", &env);
+        let kubeconfig = home.write("kubeconfig", &kubeconfig);
+        let path = format!("{}:{}", desktop.folder.display(), std::env::var("PATH").unwrap());
+        let mut command = home.plugin(&["sim", "--force", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+        let run = Run::of(command.env("PATH", path).env("DISPLAY", ":99"));
+        assert_eq!(run.code, Some(0), "{run}");
+        desktop.seen();
+        assert!(!entrys.started(), "{name}={value}: {run}");
+        std::fs::remove_file(desktop.folder.join("argv")).unwrap();
+    }
+    // A display of the entry's is none of this machine's.
+    let env = "env:\n      - name: DISPLAY\n        value: \":99\"";
+    let kubeconfig = home.write("kubeconfig", &world.aks_kubeconfig("kubectl-login").replace("env: null", env));
+    let path = format!("{}:{}", desktop.folder.display(), std::env::var("PATH").unwrap());
+    let mut command = home.plugin(&["sim", "--force", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    assert_eq!(Run::of(command.env("PATH", path)).code, Some(0));
+    assert!(!desktop.started());
+}
