@@ -9,7 +9,7 @@ use kubectl_login::session::{Failed, How, Insist, Road, sessions};
 use kubectl_login::text::printable;
 
 use super::args::LoginArgs;
-use super::{entry, membership, profile, report};
+use super::{entry, kubectl_user, membership, profile, report};
 use crate::ui::{Prompt, Target, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
@@ -47,6 +47,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let facts = obtained.facts.clone().or_else(|| store.session_facts(&session.id));
     let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
+    kubectl_user::overrides(&entry).iter().for_each(report::warn);
     if let Some(audience) = profile.audience_to_confirm() {
         report::sentence(&format!(
             "The token is for the audience {:?}, which you have confirmed for this sign-in.",

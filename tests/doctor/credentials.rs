@@ -91,6 +91,15 @@ fn impersonation_beside_exec_fails_with_the_line_to_delete() {
 }
 
 #[test]
+fn login_warns_that_kubectl_does_not_use_it() {
+    let setup = Setup::aks();
+    beside_exec(&setup, "    token: a\n");
+    let login = setup.run(&["sim"]);
+    assert!(login.code == Some(0) && login.stdout.starts_with("Already signed in as alice"), "{login}");
+    assert!(login.stderr.starts_with("Warning: kubectl does not run the plugin of the user"), "{login}");
+}
+
+#[test]
 fn entries_that_kubectl_refuses_fail() {
     let setup = Setup::aks();
     let original = std::fs::read_to_string(setup.kubeconfig()).unwrap();
