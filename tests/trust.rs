@@ -10,8 +10,8 @@ mod common;
 mod company;
 #[path = "trust/headers.rs"]
 mod headers;
-#[path = "common/scripted.rs"]
-mod scripted;
+#[path = "common/kubectl.rs"]
+mod kubectl;
 #[path = "common/tunnel.rs"]
 mod tunnel;
 
@@ -121,6 +121,12 @@ impl Attack {
         self.home.write(&format!("{name}.json"), &text).to_str().unwrap().to_owned()
     }
 
+    /// Such a file that is the list of authorities as well.
+    fn evil_file(&self) -> String {
+        let path = self.home.path().join("evil.json").to_str().unwrap().to_owned();
+        self.kubeconfig("evil", &[("SSL_CERT_FILE", path), ("https_proxy", self.evil.tunnel.url())])
+    }
+
     /// The user's session was never shown to the attacker, and is as good as before.
     #[track_caller]
     fn assert_unharmed(&self) {
@@ -161,10 +167,7 @@ fn authority_from_a_folder_of_the_environment_is_no_way_around() {
 #[test]
 fn commands_that_read_a_strangers_entry_show_it_no_session() {
     let attack = Attack::start();
-    let path = attack.home.path().join("evil.json").to_str().unwrap().to_owned();
-    // The kubeconfig is the file of authorities as well.
-    let variables = [("SSL_CERT_FILE", path), ("https_proxy", attack.evil.tunnel.url())];
-    let file = attack.kubeconfig("evil", &variables);
+    let file = attack.evil_file();
     for words in [&["doctor"][..], &["whoami", "--refresh"], &["whoami", "--groups"], &["status"]] {
         let run = attack.home.run(&[words, &["--kubeconfig", &file]].concat());
         assert!(run.code.is_some_and(|code| code < 4), "{run}");
@@ -193,7 +196,7 @@ fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
     assert_ne!(ours.token(), theirs);
     assert_eq!(attack.honest.world.device_requests().len(), 0, "nobody is asked again");
     assert!(attack.honest.refresh_tokens().iter().all(|token| !stolen.contains(token)));
-    // Another user of this machine's folder starts with nothing of the attacker's discovery either.
+    // Nor is the attacker's discovery believed by a session that is yet to be.
     attack.honestly(&["--login-hint", sim::ALICE, "--prompt", "always"]).token();
     assert_eq!(attack.evil.tunnel.used(), before);
     let status = attack.home.run(&["status", "-o", "json"]);
@@ -203,8 +206,7 @@ fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
 #[test]
 fn logout_of_everything_revokes_each_session_at_its_own_issuer() {
     let attack = Attack::start();
-    let path = attack.home.path().join("evil.json").to_str().unwrap().to_owned();
-    let evil = attack.kubeconfig("evil", &[("SSL_CERT_FILE", path), ("https_proxy", attack.evil.tunnel.url())]);
+    let evil = attack.evil_file();
     let honest = attack.kubeconfig("honest", &[("https_proxy", attack.honest.tunnel.url())]);
     // The attacker's comes first in the merged file.
     let mut command = attack.home.plugin(&["logout", "--all"]);
@@ -217,8 +219,7 @@ fn logout_of_everything_revokes_each_session_at_its_own_issuer() {
 #[test]
 fn logout_of_a_strangers_context_says_nothing_was_revoked() {
     let attack = Attack::start();
-    let path = attack.home.path().join("evil.json").to_str().unwrap().to_owned();
-    let file = attack.kubeconfig("evil", &[("SSL_CERT_FILE", path), ("https_proxy", attack.evil.tunnel.url())]);
+    let file = attack.evil_file();
     let run = attack.home.run(&["logout", "--kubeconfig", &file]);
     assert!(run.code == Some(0) && !run.stdout.contains("revoked"), "{run}");
     assert!(run.stderr.contains("could not be revoked") && run.stderr.contains("SSL_CERT_FILE"), "{run}");
@@ -243,12 +244,48 @@ fn entry_cannot_choose_a_browser_for_commands_that_read_it() {
 }
 
 #[test]
-fn graph_tokens_are_not_shown_to_an_authority_from_the_environment() {
-    // Every token of a session has its trust, not its refresh token alone: here UserInfo is asked with an access token.
+fn access_token_is_not_shown_to_a_userinfo_endpoint_under_another_authority() {
     let attack = Attack::start();
-    attack.honestly(&[]).token();
-    let path = attack.home.path().join("evil.json").to_str().unwrap().to_owned();
-    let file = attack.kubeconfig("evil", &[("SSL_CERT_FILE", path), ("https_proxy", attack.evil.tunnel.url())]);
-    let run = attack.home.run(&["whoami", "--groups", "--kubeconfig", &file, "--groups-claim", "elsewhere"]);
-    assert!(attack.evil.world.requests().iter().all(|request| request.server == Server::Kube), "{run}");
+    attack.honestly(&["--force-refresh"]).token();
+    let evil = attack.evil_file();
+    let honest = attack.kubeconfig("honest", &[("https_proxy", attack.honest.tunnel.url())]);
+    // The token has no such claim, so UserInfo is asked.
+    let whoami = |file: &str| {
+        attack.home.run(&["whoami", "--groups", "--groups-claim", "elsewhere", "--kubeconfig", file]);
+    };
+    whoami(&evil);
+    let asked = |site: &Site| site.world.requests().iter().filter(|request| request.server == Server::Oidc).count();
+    assert_eq!(asked(&attack.evil), 0, "{:?}", attack.evil.world.requests());
+    whoami(&honest);
+    assert_eq!(attack.honest.world.count("/userinfo"), 1, "it is asked where it may be");
+}
+
+#[test]
+fn poisoned_discovery_stays_with_the_entry_that_brought_it() {
+    let (home, honest, evil) = (Home::new(), Site::start(), Site::start());
+    let attack = Attack { home, honest, evil };
+    attack.under_attack(&attack.args(&ASK)).token();
+    let poisoned = attack.home.files("issuers");
+    assert!(!poisoned.is_empty());
+    let before = attack.evil.tunnel.used();
+    attack.honestly(&ASK).token();
+    assert_eq!(attack.honest.world.count("openid-configuration"), 1, "nothing that the attacker said is believed");
+    assert_eq!(attack.evil.tunnel.used(), before);
+    assert!(attack.home.files("issuers").len() > poisoned.len());
+}
+
+#[test]
+fn kubectl_with_a_strangers_kubeconfig_shows_it_no_session() {
+    let attack = Attack::start();
+    let file = attack.kubeconfig("evil", &attack.variables());
+    let text = std::fs::read_to_string(&file).unwrap().replace("\"kubectl-login\"", &format!("{:?}", common::PLUGIN));
+    std::fs::write(&file, text).unwrap();
+    let kubectl = kubectl::Kubectl::find();
+    let mut command = attack.home.program(kubectl.path.to_str().unwrap());
+    attack.home.leave(-10);
+    let run = Run::of(command.args(["get", "pods", "--kubeconfig", &file]));
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.stderr.contains("SSL_CERT_FILE"), "{run}");
+    assert!(attack.evil.tunnel.used() > 0);
+    attack.assert_unharmed();
 }

@@ -110,17 +110,24 @@ fn authority_in_exec_env_works_for_every_command() {
 }
 
 #[test]
-fn newest_sign_in_counts_whatever_it_was_made_under() {
-    // At home without, at work with an authority of the environment; the shell is the same.
-    let (home, site) = (Home::new(), Site::start());
-    let ca = site.ca();
-    let flag = args(&["--certificate-authority", &ca]);
-    let sign_in = |user: &str| {
-        site.world.sign_in_as(user);
-        let mut command = home.plugin(&[&flag[..], &ASK.map(str::to_owned)].concat());
-        Run::of(command.env("https_proxy", site.tunnel.url())).token()
+fn newest_sign_in_counts_in_the_environment_it_was_made_in() {
+    // At home without, at work behind a proxy that inspects TLS: the same entry, and another account.
+    let (home, at_home, at_work) = (Home::new(), Site::start(), Site::start());
+    let entry = |more: &[&str]| args(&[&["--certificate-authority", &at_home.ca()], more].concat());
+    let run_at_home = |more: &[&str]| Run::of(home.plugin(&entry(more)).env("https_proxy", at_home.tunnel.url()));
+    let run_at_work = |more: &[&str]| {
+        let mut command = home.plugin(&entry(more));
+        Run::of(command.env("https_proxy", at_work.tunnel.url()).env("SSL_CERT_FILE", at_work.ca()))
     };
-    let first = sign_in(sim::ALICE);
-    let mut warm = home.plugin(&flag);
-    assert_eq!(Run::of(warm.env("SSL_CERT_FILE", &ca)).token(), first, "a token of every environment serves here too");
+    let alice = run_at_home(&ASK).token();
+    assert_eq!(run_at_work(&[]).token(), alice, "what is good everywhere is good here");
+    home.leave(10);
+    at_work.world.sign_in_as(sim::BOB);
+    let bob = run_at_work(&ASK).token();
+    assert_eq!(run_at_work(&[]).token(), bob);
+    run_at_work(&["--force-refresh"]).token();
+    assert_eq!(at_work.world.refreshes().len(), 1, "the session of this place is the one that is used");
+    assert_eq!(at_home.world.refreshes().len(), 0);
+    run_at_home(&[]).token();
+    assert_eq!((at_home.world.refreshes().len(), at_home.world.device_requests().len()), (1, 1));
 }
