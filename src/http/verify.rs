@@ -133,7 +133,7 @@ impl Verifier {
                 Err(_) => {}
             }
         }
-        if is_unknown_issuer(&why) && self.withheld.iter().any(|extra| shown.under_extra(extra).is_ok()) {
+        if self.withheld.iter().any(|extra| shown.under_extra(extra).is_ok()) {
             self.anchors.withheld.store(true, Ordering::Relaxed);
             return Err(CertificateProblem::NotOfSession { signer: shown.signer() });
         }
@@ -152,6 +152,9 @@ impl Verifier {
                 _ => None,
             }
         };
+        // One that is signed by itself is often marked as an authority, and refused for that before anything else.
+        let is_unknown = matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature)
+            || (x509::is_self_issued(shown.end_entity) && x509::is_authority(shown.end_entity));
         match error {
             CertificateError::ExpiredContext { not_after, .. } => CertificateProblem::Expired(date(not_after)),
             CertificateError::Expired => CertificateProblem::Expired(None),
@@ -164,10 +167,13 @@ impl Verifier {
             }
             CertificateError::NotValidForName => CertificateProblem::other_name(other_name().unwrap_or_default()),
             // Of another name as well: then it is not this server that answers, whoever signed it.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => match other_name() {
+            _ if is_unknown => match other_name() {
                 Some(presented) => CertificateProblem::other_name(presented),
                 None => CertificateProblem::UnknownSigner { signer: shown.signer(), useless: self.useless.clone() },
             },
+            _ if x509::is_authority(shown.end_entity) => {
+                CertificateProblem::Other("it is marked as that of an authority, not of a server".to_owned())
+            }
             other => CertificateProblem::Other(other.to_string()),
         }
     }

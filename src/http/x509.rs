@@ -5,14 +5,16 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::text::printable;
 
-/// Object identifiers, as DER has them: commonName, organizationName (X.520), extKeyUsage, serverAuth and
-/// anyExtendedKeyUsage (RFC 5280 4.2.1.12).
+/// Object identifiers, as DER has them: commonName, organizationName (X.520), basicConstraints, extKeyUsage, serverAuth
+/// and anyExtendedKeyUsage (RFC 5280 4.2.1.9 and 4.2.1.12).
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0];
 
+const BOOLEAN: u8 = 0x01;
 const OID: u8 = 0x06;
 const OCTETS: u8 = 0x04;
 const BMP_STRING: u8 = 0x1e;
@@ -62,6 +64,14 @@ impl<'a> Parts<'a> {
         let extensions = extensions.and_then(|(_, list)| Elements(list).next()).map_or(&[][..], |(_, list)| list);
         Some(Parts { issuer, validity, subject, extensions })
     }
+
+    /// The content of the list that is the value of the extension called `oid`.
+    fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
+        let mut extensions = Elements(self.extensions).map(|(_, extension)| extension);
+        let found = extensions.find(|extension| Elements(extension).next() == Some((OID, oid)))?;
+        let (_, value) = Elements(found).find(|(tag, _)| *tag == OCTETS)?;
+        Elements(value).next().map(|(_, list)| list)
+    }
 }
 
 /// The certificate's issuer in words: its common name, its organisation where it has none, both where they differ. Fit
@@ -84,13 +94,14 @@ pub(super) fn validity(certificate: &[u8]) -> Option<(DateTime<Utc>, DateTime<Ut
 /// Whether a certificate may be a server's: it says so, or says nothing about its use.
 pub(super) fn may_serve(certificate: &[u8]) -> bool {
     let Some(parts) = Parts::read(certificate) else { return false };
-    let mut extensions = Elements(parts.extensions).map(|(_, extension)| extension);
-    let Some(usage) = extensions.find(|extension| Elements(extension).next() == Some((OID, EXTENDED_KEY_USAGE))) else {
-        return true;
-    };
-    let list = Elements(usage).find(|(tag, _)| *tag == OCTETS).and_then(|(_, octets)| Elements(octets).next());
-    let mut uses = list.into_iter().flat_map(|(_, list)| Elements(list)).map(|(_, oid)| oid);
-    uses.any(|oid| oid == SERVER_AUTH || oid == ANY_USAGE)
+    let Some(list) = parts.extension(EXTENDED_KEY_USAGE) else { return true };
+    Elements(list).any(|(_, oid)| oid == SERVER_AUTH || oid == ANY_USAGE)
+}
+
+/// Whether a certificate is marked as that of an authority.
+pub(super) fn is_authority(certificate: &[u8]) -> bool {
+    let constraints = Parts::read(certificate).and_then(|parts| parts.extension(BASIC_CONSTRAINTS));
+    constraints.and_then(|list| Elements(list).next()).is_some_and(|(tag, value)| tag == BOOLEAN && value != [0])
 }
 
 fn name(attributes: &[u8]) -> Option<String> {
@@ -173,6 +184,16 @@ mod tests {
         assert!(!may_serve(&with(ExtendedKeyUsagePurpose::ClientAuth)));
     }
 
+    #[test]
+    fn authorities_are_told_from_servers() {
+        use rcgen::{BasicConstraints, IsCa};
+        let marked = |is_ca| is_authority(&certificate(|params| params.is_ca = is_ca));
+        assert!(
+            marked(IsCa::Ca(BasicConstraints::Unconstrained)) && marked(IsCa::Ca(BasicConstraints::Constrained(0)))
+        );
+        assert!(!marked(IsCa::NoCa) && !marked(IsCa::ExplicitNoCa));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in any::<Vec<u8>>(), at in 0usize..600, with in any::<u8>()) {
@@ -181,7 +202,7 @@ mod tests {
                 *byte = with;
             }
             for bytes in [bytes, changed] {
-                let _ = (issuer(&bytes), validity(&bytes), may_serve(&bytes), is_self_issued(&bytes));
+                let _ = (issuer(&bytes), validity(&bytes), may_serve(&bytes), is_authority(&bytes), is_self_issued(&bytes));
             }
         }
     }

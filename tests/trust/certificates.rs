@@ -99,6 +99,38 @@ fn expired_certificate_is_told_with_its_date_and_who_renews_it() {
 }
 
 #[test]
+fn certificates_of_api_servers_are_told_by_kind_too() {
+    let expired = TlsServer::start(|leaf| leaf.not_after = date_time_ymd(2021, 3, 1));
+    let unknown = TlsServer::start(|_| {});
+    let of_other = TlsServer::start(|leaf| {
+        leaf.subject_alt_names = CertificateParams::new(vec!["kubernetes".to_owned()]).unwrap().subject_alt_names;
+    });
+    let cases = [
+        (&expired, &expired.ca_pem, ["has expired: it was valid until 1 March 2021", "the cluster's administrator"]),
+        (&unknown, &expired.ca_pem, ["signed by \"Corp Proxy CA\"", "the kubeconfig cluster's certificate-authority"]),
+        (&of_other, &of_other.ca_pem, ["is for another name: kubernetes", "tls-server-name"]),
+    ];
+    for (server, ca, words) in cases {
+        let home = Home::new();
+        let ca = home.write("ca.pem", ca);
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{ "name": "c", "cluster": { "server": server.url, "certificate-authority": ca } }],
+            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c" } }],
+            "users": [{ "name": "c", "user": { "exec": {
+                "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "interactiveMode": "IfAvailable",
+                "args": ["get-token", "--oidc-issuer-url", "http://127.0.0.1:1", "--oidc-client-id", "c"],
+            } } }],
+        });
+        home.write(".kube/config", &kubeconfig.to_string());
+        let doctor = home.run(&["doctor"]);
+        for word in ["FAIL  server"].iter().chain(&words) {
+            assert!(doctor.stdout.contains(word), "{word}: {doctor}");
+        }
+    }
+}
+
+#[test]
 fn certificate_of_the_future_points_to_the_clock_first() {
     let server = TlsServer::start(|leaf| leaf.not_before = date_time_ymd(2101, 3, 1));
     let run = server.sign_in_trusting(&server.ca_pem);
@@ -132,8 +164,11 @@ fn unknown_signer_is_named() {
         1,
         &["not trusted: it is signed by \"Corp Proxy CA\"", "--certificate-authority FILE or SSL_CERT_FILE"],
     );
-    let itself = TlsServer::self_signed(|_| {}).sign_in(&Home::new(), &[], &[]);
-    itself.assert_failed(1, &["not trusted: it is signed by itself"]);
+    // As `openssl req -x509` makes them, and as they should be.
+    for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
+        let itself = TlsServer::self_signed(|leaf| leaf.is_ca = is_ca);
+        itself.sign_in(&Home::new(), &[], &[]).assert_failed(1, &["not trusted: it is signed by itself"]);
+    }
 }
 
 #[test]
@@ -178,8 +213,8 @@ fn own_certificate_named_as_authority_is_accepted_as_kubectl_does() {
         as_authority(leaf);
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
-    of_clients.sign_in_trusting(&of_clients.pem).assert_failed(1, &["is not accepted"]);
-    authority.sign_in_trusting(&expired.pem).assert_failed(1, &["certificate"]);
+    of_clients.sign_in_trusting(&of_clients.pem).assert_failed(1, &["certificate", "not"]);
+    authority.sign_in_trusting(&expired.pem).assert_failed(1, &["not trusted"]);
 }
 
 #[test]
