@@ -17,6 +17,7 @@ macro_rules! variables {
 
 variables! {
     /// ExecCredential request from kubectl and other clients (JSON); only its `apiVersion` and `spec.cluster.server` count.
+    /// Without a version in it, the kubeconfig entry with this command and these arguments says which one is answered.
     KUBERNETES_EXEC_INFO;
     /// List of kubeconfig files, as for kubectl.
     KUBECONFIG;
@@ -182,6 +183,13 @@ impl Environment {
     /// The value of `name` as the platform's string, for paths. An empty variable counts as unset.
     pub fn get_os(&self, name: &str) -> Option<&OsString> {
         self.0.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable with its value, by name.
+    pub fn sorted(&self) -> Vec<(&OsString, &OsString)> {
+        let mut all: Vec<_> = self.0.iter().collect();
+        all.sort();
+        all
     }
 
     /// The CI variable that is set, where one is. `CI=false` and `CI=0` say that this is none.

@@ -16,6 +16,8 @@ mod dialects;
 mod prompts;
 #[path = "common/scripted.rs"]
 mod scripted;
+#[path = "command_line/versions.rs"]
+mod versions;
 #[path = "command_line/words.rs"]
 mod words;
 
@@ -66,6 +68,10 @@ fn the_version_that_is_asked_for_is_answered_however_odd_the_rest_is() {
         v1(json!({ "apiVersion": V1, "spec": { "cluster": cluster, "interactive": "yes" } })),
         v1(json!({ "apiVersion": V1, "kind": "ExecCredential" })),
         v1(json!({ "apiVersion": V1, "kind": 7, "spec": [], "status": null })),
+        v1(json!({ "APIVERSION": V1, "Kind": null, "SPEC": { "Cluster": null, "Interactive": null } })),
+        (format!(r#"{{"apiVersion":"{V1BETA1}","apiversion":"{V1}","spec":null}}"#), V1),
+        ("null".to_owned(), V1BETA1),
+        (json!({ "apiVersion": null, "spec": null }).to_string(), V1BETA1),
         (json!({ "kind": "ExecCredential", "spec": { "cluster": "prod" } }).to_string(), V1BETA1),
     ] {
         let run = run_with_info(&home, &args, &info);
@@ -81,6 +87,7 @@ fn an_exec_info_that_cannot_be_answered_is_refused_before_anybody_is_asked() {
     for (info, word) in [
         (alpha.as_str(), "client.authentication.k8s.io/v1alpha1"),
         (r#"{"apiVersion":"client.authentication.k8s.io/v2"}"#, "client.authentication.k8s.io/v2"),
+        (r#"{"apiversion":"client.authentication.k8s.io/v3"}"#, "client.authentication.k8s.io/v3"),
         ("interactive=true", "not JSON"),
         ("{\"apiVersion\":", "not JSON"),
         ("[]", "not a JSON object"),

@@ -1,12 +1,14 @@
 //! Kubeconfig entries: from what a command names to the settings of an exec entry that is ours, and from every entry to
 //! the sign-in it uses.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::{Error, Result};
 use kubectl_login::http;
-use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError};
+use kubectl_login::kube::exec_credential::ApiVersion;
+use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError, Likeness};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
@@ -218,9 +220,29 @@ pub(super) fn doctor_command(entry: &Entry) -> String {
 pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Kubeconfig, KubeconfigError> {
     Kubeconfig::load(
         file,
-        environment.get_os(environment::KUBECONFIG).map(std::ffi::OsString::as_os_str),
+        environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str),
         paths::home(environment).as_deref(),
     )
+}
+
+/// The version that the entry which started this process declares, for clients that send no exec info and still compare
+/// versions; the default if the entry cannot be identified. Several entries that fit equally well must agree.
+pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
+    let variable = environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str);
+    let home = paths::home(environment);
+    // Reading a pipe could block, or take from the client what it has yet to read.
+    let is_special = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file());
+    if Kubeconfig::paths(None, variable, home.as_deref()).iter().any(is_special) {
+        return ApiVersion::default();
+    }
+    let Ok(kubeconfig) = Kubeconfig::load(None, variable, home.as_deref()) else { return ApiVersion::default() };
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let fits = kubeconfig.plugins().filter_map(|exec| Some((exec.likeness(&words)?, exec.api_version.as_deref()?)));
+    let fits: Vec<(Likeness, &str)> = fits.collect();
+    let closest = fits.iter().map(|(likeness, _)| *likeness).max();
+    let mut versions = fits.iter().filter(|(likeness, _)| Some(*likeness) == closest).map(|(_, version)| *version);
+    let version = versions.next().filter(|first| versions.all(|other| other == *first));
+    version.and_then(ApiVersion::from_name).unwrap_or_default()
 }
 
 /// A kubeconfig context that leads to this plugin.

@@ -7,7 +7,7 @@ use kubectl_login::session::{Failed, How, Insist, Road};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
-use super::profile;
+use super::{entry, profile};
 use super::typed::Typed;
 use crate::ui::{Target, Terminal};
 
@@ -23,7 +23,8 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
     let obtained = Road::new(&settings.profile, &store, environment, &person, insist).token();
     let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
-    let line = credential_line(request.api_version, obtained.token.expose(), Some(obtained.expires_at))
+    let api_version = request.api_version.unwrap_or_else(|| entry::own_api_version(environment));
+    let line = credential_line(api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
     answer.write(&line)?;
     if obtained.how == How::SignedIn && settings.profile.needs_a_person() {

@@ -8,8 +8,10 @@
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins> and
 //! <https://kubernetes.io/docs/reference/config-api/client-authentication.v1/>.
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike as _, Utc};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -24,7 +26,7 @@ const LAST_TIMESTAMP: &str = "9999-12-31T23:59:59Z";
 pub enum ApiVersion {
     /// `client.authentication.k8s.io/v1`
     V1,
-    /// `client.authentication.k8s.io/v1beta1`, meant when a client does not say.
+    /// `client.authentication.k8s.io/v1beta1`, which every client accepts; used if nothing else is known.
     #[default]
     V1Beta1,
 }
@@ -37,13 +39,18 @@ impl ApiVersion {
             Self::V1Beta1 => "client.authentication.k8s.io/v1beta1",
         }
     }
+
+    /// The version that an `apiVersion` names; `None` if it is not supported.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::V1, Self::V1Beta1].into_iter().find(|version| version.as_str() == name)
+    }
 }
 
 /// What the calling client told about itself. The default is a client that told nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecInfo {
-    /// The version to answer in.
-    pub api_version: ApiVersion,
+    /// The version to answer in, if the client says.
+    pub api_version: Option<ApiVersion>,
     /// `spec.cluster.server`: the API server's URL, as sent and unchecked. Only with `provideClusterInfo: true`.
     pub server: Option<String>,
     /// `spec.interactive`, as sent. Proves nothing: clients compute it in contradictory ways.
@@ -82,8 +89,9 @@ impl ExecInfoError {
 impl ExecInfo {
     /// Reads the value of `KUBERNETES_EXEC_INFO`.
     ///
-    /// Nothing, or only white space, is the default. An `apiVersion` that is missing, empty or no text means `v1beta1`.
-    /// `kind` is not looked at, and a field of an unexpected type counts as absent.
+    /// Nothing, only white space, or `null` is the default. Keys match in any letter case, and the last of several counts,
+    /// as in Go's `encoding/json`. `kind` is not looked at, and a field that is `null`, empty or of an unexpected type counts
+    /// as absent.
     ///
     /// # Errors
     /// [`ExecInfoError`]: no JSON, no JSON object, or a version that is neither `v1` nor `v1beta1`.
@@ -92,20 +100,105 @@ impl ExecInfo {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let value: Value = serde_json::from_str(text).map_err(|_| ExecInfoError::NotJson)?;
-        let object = value.as_object().ok_or(ExecInfoError::NotAnObject)?;
-        let api_version = match object.get("apiVersion").and_then(Value::as_str).unwrap_or_default().trim() {
-            "" => ApiVersion::default(),
-            version if version == ApiVersion::V1.as_str() => ApiVersion::V1,
-            version if version == ApiVersion::V1Beta1.as_str() => ApiVersion::V1Beta1,
-            other => return Err(ExecInfoError::UnsupportedVersion(printable(other, 60))),
+        let info: Node = serde_json::from_str(text).map_err(|_| ExecInfoError::NotJson)?;
+        if !matches!(info, Node::Object(_) | Node::Null) {
+            return Err(ExecInfoError::NotAnObject);
+        }
+        let api_version = match info.text(&["apiVersion"]).unwrap_or_default().trim() {
+            "" => None,
+            name => match ApiVersion::from_name(name) {
+                Some(version) => Some(version),
+                None => return Err(ExecInfoError::UnsupportedVersion(printable(name, 60))),
+            },
         };
-        let server = value.pointer("/spec/cluster/server").and_then(Value::as_str);
-        Ok(Self {
-            api_version,
-            server: server.filter(|server| !server.is_empty()).map(str::to_owned),
-            interactive: value.pointer("/spec/interactive").and_then(Value::as_bool),
+        let server = info.text(&["spec", "cluster", "server"]);
+        let interactive = match info.find(&["spec", "interactive"]) {
+            Some(Node::Bool(interactive)) => Some(*interactive),
+            _ => None,
+        };
+        Ok(Self { api_version, server: server.filter(|server| !server.is_empty()).map(str::to_owned), interactive })
+    }
+}
+
+/// JSON with its fields in order, because Go's rules for keys depend on it.
+enum Node {
+    Object(Vec<(String, Node)>),
+    Text(String),
+    Bool(bool),
+    Null,
+    /// A list or a number.
+    Other,
+}
+
+impl Node {
+    /// What `path` leads to. Of several fields with one name the last counts, unless it is `null`.
+    fn find(&self, path: &[&str]) -> Option<&Node> {
+        let Some((name, rest)) = path.split_first() else { return Some(self) };
+        let Node::Object(fields) = self else { return None };
+        fields.iter().rev().filter(|(key, _)| key.eq_ignore_ascii_case(name)).find_map(|(_, node)| match node {
+            Node::Null => None,
+            node => node.find(rest),
         })
+    }
+
+    fn text(&self, path: &[&str]) -> Option<&str> {
+        match self.find(path)? {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Node::Object(fields))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Node::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+        Ok(Node::Other)
     }
 }
 
@@ -182,6 +275,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -191,10 +285,10 @@ mod tests {
 
     #[test]
     fn silence_means_the_default() {
-        for text in [None, Some(""), Some(" \n"), Some("{}"), Some("\u{feff}{}")] {
+        for text in [None, Some(""), Some(" \n"), Some("{}"), Some("\u{feff}{}"), Some("null")] {
             assert_eq!(ExecInfo::parse(text), Ok(ExecInfo::default()), "{text:?}");
         }
-        assert_eq!(ExecInfo::default().api_version, ApiVersion::V1Beta1);
+        assert_eq!((ExecInfo::default().api_version, ApiVersion::default()), (None, ApiVersion::V1Beta1));
     }
 
     #[test]
@@ -205,7 +299,7 @@ mod tests {
             "\n"
         );
         let expected = ExecInfo {
-            api_version: ApiVersion::V1,
+            api_version: Some(ApiVersion::V1),
             server: Some("https://127.0.0.1:6443".to_owned()),
             interactive: Some(true),
         };
@@ -218,20 +312,39 @@ mod tests {
             r#"{"apiVersion":null}"#,
             r#"{"apiVersion":""}"#,
             r#"{"apiVersion":1}"#,
-            r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredentials"}"#,
             r#"{"kind":7,"spec":"none"}"#,
             r#"{"spec":{"cluster":[1],"interactive":"yes"}}"#,
             r#"{"spec":{"cluster":{"server":{}},"interactive":null}}"#,
             r#"{"spec":{"cluster":{"server":""}}}"#,
+            r#"{"apiVersion":null,"kind":null,"spec":null}"#,
+            r#"{"spec":{"cluster":null,"more":[{"a":1.5},-1,1e4]}}"#,
         ] {
             assert_eq!(parse(text), Ok(ExecInfo::default()), "{text}");
         }
     }
 
     #[test]
+    fn keys_match_in_any_case_and_the_last_one_counts() {
+        let v1 = || ExecInfo { api_version: Some(ApiVersion::V1), ..ExecInfo::default() };
+        for text in [
+            r#"{"apiversion":"client.authentication.k8s.io/v1"}"#,
+            r#"{"APIVERSION":"client.authentication.k8s.io/v1","kind":"ExecCredentials"}"#,
+            r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","ApiVersion":"client.authentication.k8s.io/v1"}"#,
+            r#"{"ApiVersion":"client.authentication.k8s.io/v9","apiVersion":"client.authentication.k8s.io/v1"}"#,
+            r#"{"apiVersion":"client.authentication.k8s.io/v1","APIVersion":null,"unknown":{"apiVersion":1}}"#,
+        ] {
+            assert_eq!(parse(text), Ok(v1()), "{text}");
+        }
+        let text = r#"{"apiVersion":"client.authentication.k8s.io/v1",
+            "Spec":{"CLUSTER":{"Server":"https://a"},"INTERACTIVE":false},"spec":{"interactive":true}}"#;
+        let expected = ExecInfo { server: Some("https://a".to_owned()), interactive: Some(true), ..v1() };
+        assert_eq!(parse(text), Ok(expected));
+    }
+
+    #[test]
     fn what_cannot_be_answered_is_refused() {
         assert_eq!(parse("secret-ca-data"), Err(ExecInfoError::NotJson));
-        for text in ["null", "[]", "\"x\"", "1"] {
+        for text in ["[]", "\"x\"", "1", "true"] {
             assert_eq!(parse(text), Err(ExecInfoError::NotAnObject), "{text}");
         }
         let old = parse(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#).unwrap_err();

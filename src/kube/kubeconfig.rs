@@ -25,7 +25,7 @@ mod tests;
 
 pub use cluster::Cluster;
 pub use credentials::{CredentialKind, Impersonation, Key, UserCredentials};
-pub use exec::Exec;
+pub use exec::{Exec, Likeness};
 
 /// How many known names an error lists.
 const NAMES_SHOWN: usize = 10;
@@ -243,16 +243,7 @@ impl Kubeconfig {
         kubeconfig_variable: Option<&OsStr>,
         home: Option<&Path>,
     ) -> Result<Self, KubeconfigError> {
-        let variable = kubeconfig_variable.filter(|value| !value.is_empty());
-        let mut files: Vec<PathBuf> = match (explicit, variable) {
-            (Some(file), _) => vec![file.to_owned()],
-            (None, Some(list)) => std::env::split_paths(list).filter(|file| !file.as_os_str().is_empty()).collect(),
-            (None, None) => home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
-        };
-        // A file that is listed twice would only meet its own entries again.
-        let mut known = HashSet::new();
-        files.retain(|file| known.insert(file.clone()));
-
+        let files = Self::paths(explicit, kubeconfig_variable, home);
         let mut merged = Self::default();
         for path in &files {
             match file::read(path) {
@@ -267,6 +258,20 @@ impl Kubeconfig {
             merged.files.push(path.clone());
         }
         if merged.files.is_empty() { Err(KubeconfigError::Empty { looked_at: files }) } else { Ok(merged) }
+    }
+
+    /// The files that [`load`](Self::load) reads, whether or not they exist.
+    pub fn paths(explicit: Option<&Path>, kubeconfig_variable: Option<&OsStr>, home: Option<&Path>) -> Vec<PathBuf> {
+        let variable = kubeconfig_variable.filter(|value| !value.is_empty());
+        let mut files: Vec<PathBuf> = match (explicit, variable) {
+            (Some(file), _) => vec![file.to_owned()],
+            (None, Some(list)) => std::env::split_paths(list).filter(|file| !file.as_os_str().is_empty()).collect(),
+            (None, None) => home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
+        };
+        // A file that is listed twice would only meet its own entries again.
+        let mut known = HashSet::new();
+        files.retain(|file| known.insert(file.clone()));
+        files
     }
 
     /// The files it was read from.
@@ -295,6 +300,11 @@ impl Kubeconfig {
     /// All user names, sorted.
     pub fn user_names(&self) -> impl Iterator<Item = &str> {
         self.users.keys().map(String::as_str)
+    }
+
+    /// Every user's exec plugin, sorted by the user's name.
+    pub fn plugins(&self) -> impl Iterator<Item = &Exec> {
+        self.users.values().filter_map(|user| user.exec.as_ref())
     }
 
     /// The context that is used when nobody names one. It need not exist.

@@ -2,6 +2,7 @@
 //!
 //! Must not know what the plugin's arguments mean.
 
+use std::ffi::OsString;
 use std::fmt;
 
 /// Names under which this program, and the two tools it stands in for, are started directly.
@@ -9,6 +10,17 @@ const DIRECT: [&str; 3] = ["kubectl-login", "kubelogin", "kubectl-oidc_login"];
 
 /// The same by way of kubectl: the first argument after `kubectl`.
 const VIA_KUBECTL: [&str; 2] = ["login", "oidc-login"];
+
+/// What a process has in common with an entry that could have started it, the closest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    /// The arguments; the program has another name (a wrapper started it, say).
+    Arguments,
+    /// The arguments and the program's name.
+    Name,
+    /// The arguments and the whole command.
+    Command,
+}
 
 /// A user's exec plugin (`users[].user.exec`). Debug tells only the command: arguments and environment may hold
 /// secrets.
@@ -51,6 +63,27 @@ impl Exec {
         }
         let first_word = rest.iter().find(|word| !stands_alone(word))?;
         (first_word == "get-token").then_some(rest)
+    }
+
+    /// What this entry has in common with a process that was started with `words`, the program first; `None` if the
+    /// arguments differ. kubectl passes on what stands behind a plugin's name.
+    pub fn likeness(&self, words: &[OsString]) -> Option<Likeness> {
+        let (program, arguments) = words.split_first()?;
+        let program = program.to_str()?;
+        let (command, args) = match self.args.split_first() {
+            Some((plugin, rest)) if file_name(&self.command).eq_ignore_ascii_case("kubectl") => {
+                (format!("kubectl-{}", plugin.replace('-', "_")), rest)
+            }
+            _ => (self.command.clone(), self.args.as_slice()),
+        };
+        if !args.iter().map(String::as_str).eq(arguments.iter().map(|word| word.to_str().unwrap_or_default())) {
+            return None;
+        }
+        Some(match command == program {
+            true => Likeness::Command,
+            false if file_name(&command).eq_ignore_ascii_case(file_name(program)) => Likeness::Name,
+            false => Likeness::Arguments,
+        })
     }
 }
 
@@ -123,6 +156,25 @@ mod tests {
             "é.x get-token",
         ] {
             assert_eq!(exec(line).plugin_arguments(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn likeness_tells_entries_with_the_same_arguments_apart() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for (entry, process, expected) in [
+            ("/a/kubelogin get-token -x", "/a/kubelogin get-token -x", Some(Likeness::Command)),
+            ("kubelogin get-token -x", "kubelogin get-token -x", Some(Likeness::Command)),
+            (r"C:\a\KUBELOGIN.exe get-token -x", "kubelogin get-token -x", Some(Likeness::Name)),
+            ("kubelogin get-token -x", "/b/kubectl-login get-token -x", Some(Likeness::Arguments)),
+            ("kubectl login get-token -x", "/b/kubectl-login get-token -x", Some(Likeness::Name)),
+            ("/a/kubectl oidc-login get-token -x", "/b/kubectl-oidc_login get-token -x", Some(Likeness::Name)),
+            ("kubectl login get-token -x", "/b/kubectl-login login get-token -x", None),
+            ("kubelogin get-token -x", "kubelogin get-token -y", None),
+            ("kubelogin get-token -x", "kubelogin get-token -x -y", None),
+            ("kubelogin -v1 get-token", "kubelogin -v1 get-token", Some(Likeness::Command)),
+        ] {
+            assert_eq!(exec(entry).likeness(&words(process)), expected, "{entry}");
         }
     }
 
