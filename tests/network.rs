@@ -76,7 +76,7 @@ fn a_name_that_does_not_exist_is_exit_1_and_not_sticky() {
     let home = Home::new();
     let args = at(&format!("https://{FAR}/"), &["--timeout", "2s"]);
     for _ in 0..2 {
-        home.run(&args).assert_failed(1, &[&format!("https://{FAR}"), "\nNext: "]);
+        home.run_as_new_caller(&args).assert_failed(1, &[&format!("https://{FAR}"), "\nNext: "]);
     }
 }
 

@@ -155,7 +155,7 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
             world.reset_requests();
             world.set(trouble);
             // `--prompt always` would show a code if anybody were asked.
-            assert_silent_token(&home.run(&args(&world, &ASK)), &token);
+            assert_silent_token(&home.run_as_new_caller(&args(&world, &ASK)), &token);
             assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{trouble:?}");
             world.clear(trouble);
         }
@@ -271,7 +271,7 @@ fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
     home.run(&entra(&world, &[])).assert_failed(3, &["AADSTS50076"]);
     world.clear(Behaviour::RefreshMfa);
     world.reset_requests();
-    assert_refreshed(&world, &home.run(&entra(&world, &[])), &old);
+    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &[])), &old);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_policy_that_blocks_refreshes_asks_nobody_and_keeps_the_refresh_token() {
     assert!(world.device_requests().is_empty());
     world.clear(Behaviour::RefreshBlocked);
     world.reset_requests();
-    assert_refreshed(&world, &home.run(&entra(&world, &ASK)), &old);
+    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &ASK)), &old);
 }
 
 #[test]

@@ -1,17 +1,25 @@
 //! `get-token`: prints one ExecCredential.
 
+use std::process::ExitCode;
+
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::error::Error;
 use kubectl_login::kube::exec_credential::{ExecInfo, credential_line};
-use kubectl_login::session::{Failed, How, Insist, Road};
+use kubectl_login::session::repeats::Repeats;
+use kubectl_login::session::{Failed, How, Insist, Road, caller};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
-use super::{entry, profile};
 use super::typed::Typed;
+use super::{entry, profile, report};
 use crate::ui::{Target, Terminal};
 
-pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment) -> Result<(), Failed> {
+pub(super) fn run(
+    args: &GetTokenArgs,
+    typed: &Typed,
+    environment: &Environment,
+    repeats: Repeats<'_>,
+) -> Result<(), Failed> {
     let answer = Answer::take_stdout()?;
     // Before anybody signs in: a version that cannot be answered would make the sign-in worthless.
     let request = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
@@ -21,8 +29,8 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
     let store = settings.store(environment);
     let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment);
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
-    let obtained = Road::new(&settings.profile, &store, environment, &person, insist).token();
-    let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
+    let road = Road::new(&settings.profile, &store, environment, &person, insist).repeated_by(repeats);
+    let obtained = road.token().map_err(|failed| settings.sources.failed(failed))?;
     let api_version = request.api_version.unwrap_or_else(|| entry::own_api_version(environment));
     let line = credential_line(api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;
@@ -32,4 +40,16 @@ pub(super) fn run(args: &GetTokenArgs, typed: &Typed, environment: &Environment)
         person.confirm(&beginning, &rest);
     }
     Ok(())
+}
+
+/// Prints a failure, once per caller and half a minute, and returns the exit code.
+pub(super) fn failure(failed: &Failed, repeats: Repeats<'_>) -> ExitCode {
+    let is_over = failed.silent || failed.error.kind.is_an_end();
+    match if is_over { None } else { repeats.tell(&failed.error) } {
+        // A Kubernetes client repeats the plugin by itself, and the text stands above already.
+        Some(_) if repeats.is_client() && caller::shares_stderr() => ExitCode::from(failed.error.kind.exit_code()),
+        // A user who typed the command, or a client that shows the errors of one run alone, would be left without a reason.
+        Some(repeat) if repeat.is_later => report::repeated(&failed.error, repeat),
+        _ => report::failure(failed),
+    }
 }

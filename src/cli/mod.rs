@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
 use kubectl_login::session::Failed;
+use kubectl_login::session::repeats::Repeats;
 
 use args::{Cli, Command};
 use typed::Typed;
@@ -53,12 +54,13 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let environment = Environment::of_process();
     let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
     let words = words::help_last(words);
+    let repeats = Repeats::new(&words, &environment);
     let parsed = grammar
         .try_get_matches_from_mut(&words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
     let (mut cli, typed) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return not_parsed(&error, &grammar, &words),
+        Err(error) => return not_parsed(&error, &grammar, &words, repeats),
     };
     let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
     if let (true, Err(error)) = (needs_a_clock, hardening::check_clock()) {
@@ -66,7 +68,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     }
     report::start_logging(cli.verbosity);
     let outcome = match &cli.command {
-        Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment),
+        Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment, repeats),
         Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
@@ -88,17 +90,25 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => report::failure(&failed),
+        Err(failed) => failure(&failed, &words, repeats),
+    }
+}
+
+/// Prints a failure and returns the exit code.
+fn failure(failed: &Failed, words: &[OsString], repeats: Repeats<'_>) -> ExitCode {
+    match words.get(1) {
+        Some(command) if command == GET_TOKEN => get_token::failure(failed, repeats),
+        _ => report::failure(failed),
     }
 }
 
 /// Help and version, or what is wrong with the command line.
-fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString]) -> ExitCode {
+fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString], repeats: Repeats<'_>) -> ExitCode {
     let outcome =
         if error.use_stderr() { Err(usage::explain(error, grammar, words)) } else { report::help(&error.render()) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report::failure(&error.into()),
+        Err(error) => failure(&error.into(), words, repeats),
     }
 }
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
-use kubectl_login::session::Failed;
+use kubectl_login::session::repeats::Repeat;
+use kubectl_login::session::{Failed, in_units};
 use kubectl_login::text::{json_without_controls, without_controls};
 use serde::Serialize;
 
@@ -20,6 +21,12 @@ pub(super) fn failure(failed: &Failed) -> ExitCode {
         complain(&error_text(&failed.error, Look::of_stderr()));
     }
     ExitCode::from(failed.error.kind.exit_code())
+}
+
+/// Prints in one line an error that the caller was told in full a moment ago, and returns the exit code.
+pub(super) fn repeated(error: &Error, repeat: Repeat) -> ExitCode {
+    complain(&repeated_text(error, repeat, Look::of_stderr()));
+    ExitCode::from(error.kind.exit_code())
 }
 
 /// Says what went wrong without ending the command, and what can be done about it.
@@ -58,6 +65,16 @@ impl Look {
 
 fn error_text(error: &Error, look: Look) -> String {
     labelled("Error:", Style::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
+}
+
+fn repeated_text(error: &Error, repeat: Repeat, look: Look) -> String {
+    let what = error.what.lines().next().unwrap_or_default();
+    let age = in_units(repeat.age);
+    let when = match repeat.retry_in {
+        Some(left) => format!("{age} ago; not tried again for {}", in_units(left)),
+        None => format!("the same as {age} ago"),
+    };
+    labelled("Error:", Style::Error, &format!("{what} ({when})"), look)
 }
 
 fn help_desk_text(error: &Error) -> String {
@@ -165,6 +182,8 @@ pub(super) fn start_logging(level: Option<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const PLAIN: Look = Look { colours: false, columns: None };
@@ -176,6 +195,15 @@ mod tests {
             error_text(&error, PLAIN),
             "Error: it broke\nNext:  mend it\n       or ask\nFor the help desk: AADSTS1\n"
         );
+    }
+
+    #[test]
+    fn repeated_error_is_one_line_with_its_age() {
+        let error = Error::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
+        let repeat = Repeat { age: TimeDelta::seconds(12), retry_in: Some(TimeDelta::seconds(18)), is_later: true };
+        assert_eq!(repeated_text(&error, repeat, PLAIN), "Error: it broke (12 s ago; not tried again for 18 s)\n");
+        let repeat = Repeat { retry_in: None, ..repeat };
+        assert_eq!(repeated_text(&error, repeat, PLAIN), "Error: it broke (the same as 12 s ago)\n");
     }
 
     #[test]

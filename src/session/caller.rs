@@ -28,6 +28,25 @@ impl Caller {
     }
 }
 
+/// Whether this process writes its errors where its parent does, so whatever was printed there once can still be read. A
+/// client that captures them may show those of the last run alone. `false` if it cannot be determined.
+#[cfg(unix)]
+pub fn shares_stderr() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = |process: &str| {
+        let metadata = std::fs::metadata(format!("/proc/{process}/fd/2")).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    let parent = std::os::unix::process::parent_id().to_string();
+    file("self").is_some_and(|own| file(&parent) == Some(own))
+}
+
+/// Whether this process writes its errors where its parent does; not known here.
+#[cfg(not(unix))]
+pub fn shares_stderr() -> bool {
+    false
+}
+
 /// Field 22 of `/proc/<pid>/stat` (proc(5)). The name in field 2 may hold blanks and parentheses, so counting starts
 /// after the last one.
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::identity::Identity;
 use super::outcome::{self, Outcomes};
+use super::repeats;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::paths;
@@ -120,6 +121,7 @@ pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
             outcome::clear_all(&folder);
         }
     }
+    repeats::forget_all(environment);
 }
 
 /// Where processes may meet, the best place first.

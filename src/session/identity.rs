@@ -217,26 +217,26 @@ fn trust(network: &Network) -> String {
 
 /// A hash of a list of texts.
 #[derive(Clone)]
-struct Parts(Sha256);
+pub(super) struct Parts(Sha256);
 
 impl Parts {
-    fn new(version: &str) -> Self {
+    pub(super) fn new(version: &str) -> Self {
         let mut parts = Parts(Sha256::new());
         parts.add(version);
         parts
     }
 
-    fn add(&mut self, part: &str) -> &mut Self {
+    pub(super) fn add(&mut self, part: &str) -> &mut Self {
         self.add_bytes(part.as_bytes())
     }
 
-    fn add_bytes(&mut self, part: &[u8]) -> &mut Self {
+    pub(super) fn add_bytes(&mut self, part: &[u8]) -> &mut Self {
         self.0.update((part.len() as u64).to_be_bytes());
         self.0.update(part);
         self
     }
 
-    fn finish(&self) -> String {
+    pub(super) fn finish(&self) -> String {
         hex(&self.0.clone().finalize())
     }
 }

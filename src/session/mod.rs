@@ -15,6 +15,7 @@ pub mod identity;
 pub mod issuer;
 mod obtained;
 pub mod outcome;
+pub mod repeats;
 pub mod revocation;
 pub mod sessions;
 mod work;
@@ -38,6 +39,7 @@ use grant::Grant;
 use identity::Identity;
 pub use obtained::{How, Obtained, in_units};
 use outcome::Verdict;
+use repeats::{Attempt, Repeats};
 use sessions::Named;
 use work::WorkFailure;
 
@@ -114,6 +116,7 @@ pub struct Road<'a> {
     insist: Insist,
     /// What was given by hand: a token that answers it is wanted, so none that is remembered will do.
     challenge: Option<Challenge>,
+    repeats: Option<Repeats<'a>>,
     identity: Identity,
 }
 
@@ -154,12 +157,18 @@ impl<'a> Road<'a> {
         person: &'a dyn Person,
         insist: Insist,
     ) -> Road<'a> {
-        Road { profile, store, environment, person, insist, challenge: None, identity: Identity::of(profile) }
+        let identity = Identity::of(profile);
+        Road { profile, store, environment, person, insist, challenge: None, repeats: None, identity }
     }
 
     /// The same road to a token that answers `challenge`.
     pub fn answering(self, challenge: Option<Challenge>) -> Road<'a> {
         Road { challenge, ..self }
+    }
+
+    /// The same road for a caller that may run the same request again at once: it does not repeat what has just failed.
+    pub fn repeated_by(self, repeats: Repeats<'a>) -> Road<'a> {
+        Road { repeats: Some(repeats), ..self }
     }
 
     /// A token for the profile.
@@ -209,14 +218,43 @@ impl<'a> Road<'a> {
         }
     }
 
-    /// The cold road: one process works, the others wait and share.
-    fn obtain(&self, before: Memory) -> Result<Obtained, Failed> {
+    /// The cold road: unless it has just failed for this caller.
+    fn obtain(&self, mut memory: Memory) -> Result<Obtained, Failed> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity);
-        let caller = Caller::of_process();
-        let known = place.outcomes.read();
         // Where nobody is needed it is as if they had answered already.
         let can_ask = !self.profile.needs_a_person()
             || (!self.insist.on_silence && !matches!(self.person.reach(), Reach::Nobody { .. }));
+        let attempt =
+            Attempt { token: self.identity.token.clone(), can_ask, has_good_token: self.good(&memory).is_some() };
+        let outcome = match self.repeats.and_then(|repeats| repeats.failure(&attempt)) {
+            Some(error) => {
+                tracing::info!("the same has just failed; not tried again");
+                let (notes, at_a_terminal) = (place.outcomes.read(), self.person.is_at_a_terminal());
+                let verdict = notes.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
+                Err(Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) })
+            }
+            None => self.work(&place, &mut memory, can_ask).inspect_err(|failed| {
+                if let Some(repeats) = self.repeats.filter(|_| !failed.error.kind.is_an_end()) {
+                    repeats.note(&failed.error, attempt);
+                }
+            }),
+        };
+        match outcome {
+            Ok(obtained) => {
+                if let Some(repeats) = self.repeats {
+                    repeats.forget();
+                }
+                Ok(obtained)
+            }
+            Err(failed) => self.or_good(&memory, failed),
+        }
+    }
+
+    /// One process works, the others wait and share. `memory` is what the store had before, and then what it has under the
+    /// lock.
+    fn work(&self, place: &Coordination, memory: &mut Memory, can_ask: bool) -> Result<Obtained, Failed> {
+        let caller = Caller::of_process();
+        let known = place.outcomes.read();
         let on_wait = |holder: Option<&Holder>| {
             self.person.mention(&match holder {
                 Some(Holder { pid, asks_until: Some(_), .. }) => {
@@ -226,14 +264,11 @@ impl<'a> Road<'a> {
                 None => "Waiting for another process, which gets a token.".to_owned(),
             });
         };
-        let mut lock = match place.lock(can_ask, self.good(&before).is_some(), &on_wait) {
-            Ok(lock) => lock,
-            Err(error) => return self.or_good(&before, error.into()),
-        };
+        let mut lock = place.lock(can_ask, self.good(memory).is_some(), &on_wait)?;
 
         // Somebody else may have done the work while this process waited.
-        let memory = self.remembered();
-        if let Memory::Fresh(token) = &memory
+        let before = std::mem::replace(memory, self.remembered());
+        if let Memory::Fresh(token) = memory
             && (!self.insists() || (!self.insist.on_sign_in && self.challenge.is_none() && before.is_older_than(token)))
         {
             return Ok(self.as_remembered(token));
@@ -241,12 +276,12 @@ impl<'a> Road<'a> {
         // ... or have failed at it.
         let notes = place.outcomes.read();
         let wanted = &self.identity.token;
-        let good = self.good(&memory);
+        let good = self.good(memory);
         let shared = notes.since(&known, wanted, can_ask);
         if let Some(outcome) = shared.filter(|outcome| !outcome.is_about_asking())
             && (good.is_some() || !outcome.is_of_a_courtesy())
         {
-            return self.or_good(&memory, place.outcomes.share(outcome, &caller).into());
+            return Err(place.outcomes.share(outcome, &caller).into());
         }
         let may_ask = || match (shared.filter(|outcome| outcome.is_about_asking()), self.insist.typed) {
             // Somebody typed this just now: however it ended elsewhere, here they are.
@@ -264,13 +299,14 @@ impl<'a> Road<'a> {
                 // A refresh asked nobody: whoever said no before has not changed their mind.
                 if obtained.how == How::SignedIn {
                     place.outcomes.clear();
+                    repeats::forget_all(self.environment);
                 }
                 Ok(obtained)
             }
-            Err(WorkFailure::Told(failed)) => self.or_good(&memory, failed),
+            Err(WorkFailure::Told(failed)) => Err(failed),
             Err(WorkFailure::New { error, stickiness }) => {
                 place.outcomes.record(&error, stickiness, wanted, good.is_some(), &caller);
-                self.or_good(&memory, error.into())
+                Err(error.into())
             }
         }
     }

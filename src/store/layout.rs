@@ -10,6 +10,7 @@
 //! locks/<id>            lock files, unlinked only when the whole folder is to go
 //! outcomes/<id>         how the last sign-in ended (no secrets)
 //! challenges/<id>       what the issuer wants of a session's next sign-in (no secrets)
+//! failures/<id>         what one caller was told in the last 30 seconds (no secrets); usually in the runtime folder
 //! ```
 
 /// Where the key of new records lives.
@@ -32,8 +33,10 @@ pub const KEY_LOCK: &str = "key";
 pub const KEYRING_LOCK: &str = "keyring";
 /// How sign-ins ended; written and read by `session::outcome`.
 pub const OUTCOMES: &str = "outcomes";
+/// What callers were told a moment ago; written and read by `session::repeats`.
+pub const FAILURES: &str = "failures";
 /// Claims challenges that no sign-in has answered yet, by session.
 pub const CHALLENGES: &str = "challenges";
 /// The folders of everything that is kept, in the order in which it is forgotten: tokens come before their session, so that a
 /// crash in between leaves one that can be forgotten again, not tokens without one.
-pub const FOLDERS: [&str; 6] = [GROUPS, TOKENS, CHALLENGES, SESSIONS, ISSUERS, OUTCOMES];
+pub const FOLDERS: [&str; 7] = [GROUPS, TOKENS, CHALLENGES, SESSIONS, ISSUERS, OUTCOMES, FAILURES];

@@ -16,7 +16,7 @@ fn stack(more: &[&str]) -> Vec<String> {
 }
 
 fn run_with_file(home: &Home, file: &Path, args: &[String]) -> Run {
-    Run::of(home.plugin(args).env("AZURE_ENVIRONMENT_FILEPATH", file))
+    Run::of(home.new_caller(args).env("AZURE_ENVIRONMENT_FILEPATH", file))
 }
 
 #[test]

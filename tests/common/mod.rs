@@ -113,11 +113,16 @@ impl Home {
         self.plugin(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Runs the plugin to its end, under a parent of its own: another kubectl command, as it were.
-    pub fn run_as_new_caller<S: AsRef<str>>(&self, args: &[S]) -> Run {
+    /// The plugin under a parent of its own: another kubectl command, as it were.
+    pub fn new_caller<S: AsRef<str>>(&self, args: &[S]) -> Command {
         let mut command = self.program("sh");
         command.args(["-c", "\"$0\" \"$@\"; exit $?", PLUGIN]).args(args.iter().map(AsRef::as_ref));
-        Run::of(&mut command)
+        command
+    }
+
+    /// Runs the plugin to its end, under a parent of its own.
+    pub fn run_as_new_caller<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        Run::of(&mut self.new_caller(args))
     }
 }
 
