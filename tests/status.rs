@@ -259,3 +259,21 @@ fn what_a_kubeconfig_says_reaches_the_terminal_without_control_characters() {
     let json = home.run(&["status", "-o", "json"]);
     assert!(!json.stdout.contains('\u{1b}') && json.stdout.contains(r"\u001b[2J"), "{json}");
 }
+
+#[test]
+fn session_with_refused_refresh_token_is_not_renewable() {
+    for refusal in [Behaviour::RefreshBadToken, Behaviour::RefreshMfa, Behaviour::RefreshBlocked] {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&entra(&world, &ASK)).token();
+        home.leave(-60);
+        world.set(refusal);
+        assert_ne!(home.run(&entra(&world, &["--prompt=never"])).code, Some(0));
+        assert_eq!(each(&status(&world, &home, &[]), "refreshable"), [json!(false)], "{refusal:?}");
+        let table = home.run(&["status"]);
+        assert!(table.stdout.contains("over") && !table.stdout.contains("renewable"), "{table}");
+
+        world.clear(refusal);
+        home.run_as_new_caller(&entra(&world, &ASK)).token();
+        assert_eq!(each(&status(&world, &home, &[]), "refreshable"), [json!(true)], "{refusal:?}");
+    }
+}

@@ -73,7 +73,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     // What a script passes on is not certain.
     let certain = |finding: Finding| if configuration.by_wrapper { finding.softened() } else { finding };
     let session = certain(match entry.zip(profile) {
-        Some((entry, profile)) => kept.session(entry, profile, &key, &folder),
+        Some((entry, profile)) => kept.session(entry, profile, environment, &key, &folder),
         None => configuration.no_sign_in(),
     });
 

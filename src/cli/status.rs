@@ -99,6 +99,7 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
         let (base, anchors) = (facts.base(&id), &facts.anchors);
         let uses =
             |context: &&Context| context.uses(base, anchors, folder) || context.looks_up_with(base, anchors, folder);
+        let refreshable = facts.is_renewable();
         let its_own: Vec<&Context> = contexts.iter().filter(uses).collect();
         Session {
             issuer: facts.issuer,
@@ -109,7 +110,7 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
             storage: home.name(),
             cache_dir: folder.to_string_lossy().into_owned(),
             access_tokens,
-            refreshable: facts.refreshable,
+            refreshable,
             current_context: its_own.iter().find(|context| context.is_current).map(|context| context.name.clone()),
             contexts: its_own.into_iter().map(|context| context.name.clone()).collect(),
         }

@@ -204,6 +204,7 @@ async fn take_in(
         method: method.name(&profile.provider).to_owned(),
         refreshable: grant::refresh_token(&granted).is_some(),
         refused: false,
+        refusal: None,
         signed_in_at: Some(Utc::now()),
         base: None,
         anchors: Vec::new(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::identity::Identity;
 use super::outcome::{self, Outcomes};
@@ -122,6 +122,19 @@ pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
         }
     }
     repeats::forget_all(environment);
+}
+
+/// How the last sign-in for `profile` ended, if without a token, and when.
+pub fn last_failed_sign_in(
+    profile: &Profile,
+    store: &Store,
+    environment: &Environment,
+) -> Option<(DateTime<Utc>, Error)> {
+    let name = Identity::of(profile).outcomes;
+    folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()).find_map(|folder| {
+        let notes = Outcomes::of(Some(&folder), &name).read();
+        notes.last_sign_in().map(|(at, error)| (at, error.clone()))
+    })
 }
 
 /// Where processes may meet, the best place first.

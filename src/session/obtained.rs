@@ -56,7 +56,12 @@ impl Obtained {
 
 /// A time as people read it: local, with what is left.
 fn until(at: DateTime<Utc>) -> String {
-    format!("{} ({})", at.with_timezone(&Local).format("%Y-%m-%d %H:%M"), left(at - Utc::now()))
+    format!("{} ({})", local_time(at), left(at - Utc::now()))
+}
+
+/// A time as people read it: local, to the minute.
+pub fn local_time(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
 }
 
 fn left(span: TimeDelta) -> String {

@@ -3,7 +3,9 @@
 //! - Whoever waited shares the failure, whatever it is, as far as it concerns them.
 //! - A sign-in that ended without a token is sticky: a caller that was told so is not asked again for ten minutes, and
 //!   callers without a terminal are not for a minute after a prompt that nobody answered, and longer after each further one.
-//! - Network errors, refused refreshes and "nobody there" are shared with waiters but never sticky.
+//! - Network errors, refused refreshes and "nobody there" are shared with waiters but never sticky. (One caller does not
+//!   repeat them for half a minute: `repeats`.)
+//! - `doctor` shows for a day how the last sign-in ended.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +24,8 @@ const STICKY: TimeDelta = TimeDelta::minutes(10);
 const UNANSWERED: TimeDelta = TimeDelta::seconds(60);
 /// Unanswered prompts that long ago have nothing to do with those of now.
 const IN_A_ROW: TimeDelta = TimeDelta::hours(1);
+/// How long a failure is kept for users who look for its reason.
+const KEPT_FOR: TimeDelta = TimeDelta::days(1);
 /// More ended sign-ins than this are not kept in mind.
 const KEPT: usize = 16;
 
@@ -188,7 +192,7 @@ impl Notes {
         if let Some(outcome) = newest_first.clone().find(is_sticky) {
             return Verdict::Repeat(outcome);
         }
-        let unanswered = |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered;
+        let unanswered = |outcome: &&Outcome| outcome.stickiness == Stickiness::Unanswered && outcome.age() < IN_A_ROW;
         let doublings = newest_first.clone().filter(unanswered).count().saturating_sub(1);
         let pause = (0..doublings).fold(UNANSWERED, |pause, _| (pause * 2).min(STICKY));
         match newest_first.find(unanswered).filter(|outcome| outcome.age() < pause) {
@@ -196,6 +200,13 @@ impl Notes {
             Some(outcome) if !at_a_terminal => Verdict::TooSoon(outcome),
             _ => Verdict::Try,
         }
+    }
+
+    /// How the last sign-in ended without a token, and when: declined, expired, or refused by the issuer.
+    pub fn last_sign_in(&self) -> Option<(DateTime<Utc>, &Error)> {
+        let refused = self.last.iter().filter(|outcome| outcome.error.refusal.is_some());
+        let newest = self.asked.iter().chain(refused).max_by_key(|outcome| outcome.at)?;
+        Some((newest.at, &newest.error))
     }
 
     /// Everything that is remembered, the newest first.
@@ -241,9 +252,8 @@ impl Outcome {
     }
 
     fn is_remembered(&self) -> bool {
-        let life = if self.stickiness == Stickiness::Unanswered { IN_A_ROW } else { STICKY };
         // A time in the future is a clock that was put back; nobody should wait for it to come round again.
-        (TimeDelta::zero()..life).contains(&self.age())
+        (TimeDelta::zero()..KEPT_FOR).contains(&self.age())
     }
 }
 
@@ -320,7 +330,27 @@ mod tests {
             outcome.at -= IN_A_ROW;
         }
         outcomes.write(&notes);
-        assert!(outcomes.read().asked.is_empty());
+        outcomes.record(&Error::sign_in_needed("ended", ""), Stickiness::Unanswered, "a", false, &caller(20));
+        let mut notes = outcomes.read();
+        notes.asked.last_mut().expect("an outcome").at -= UNANSWERED;
+        assert!(matches!(notes.verdict(&caller(1), "a", false), Verdict::Try), "the pauses begin afresh");
+    }
+
+    #[test]
+    fn reason_is_kept_for_a_day_beyond_the_pause() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", false, &caller(1));
+        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", false, &caller(1));
+        let mut notes = outcomes.read();
+        notes.asked[0].at -= STICKY;
+        outcomes.write(&notes);
+        let mut notes = outcomes.read();
+        assert!(matches!(notes.verdict(&caller(1), "a", true), Verdict::Try));
+        assert_eq!(notes.last_sign_in().map(|(_, error)| error.what.as_str()), Some("policy"));
+        notes.asked[0].at -= KEPT_FOR;
+        outcomes.write(&notes);
+        assert_eq!(outcomes.read().last_sign_in(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::time::Instant;
 
 use super::coordination::Held;
@@ -22,7 +23,7 @@ use crate::secret::Secret;
 use crate::signin::{self, NoTokens, Reach};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
-use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
+use crate::store::{Recall, RefusedRefresh, SessionFacts, SessionRecord, TokenRecord};
 
 /// An early refresh is a courtesy; nobody waits long for it.
 const EARLY: Duration = Duration::from_secs(5);
@@ -176,7 +177,11 @@ impl Work<'_, '_> {
                 );
                 Err(WorkFailure::passing(error))
             }
-            None => signing_in("the last sign-in has ended"),
+            None => {
+                let refusal = facts.refusal.map(|refusal| refusal.error);
+                let ended = || sign_in("the last sign-in has ended");
+                Ok(Refreshed::SignIn(Some(refusal.unwrap_or_else(ended)), None))
+            }
             Some(_) if !self.covers(&record) => {
                 signing_in("this cluster asks for more scopes than the last sign-in gave")
             }
@@ -261,22 +266,33 @@ impl Work<'_, '_> {
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
-            let _ = self.road.store.forget_session(&session.id);
-            return Ok(Refreshed::SignIn(Some(sign_in("the issuer answered for another account")), None));
+            let error = sign_in("the issuer answered for another account");
+            let refusal = RefusedRefresh { at: Utc::now(), error: error.clone() };
+            let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
+            let record = SessionRecord { refresh_token: None, ..record.clone() };
+            let store = self.road.store;
+            // What stays of the session is the reason why it ended.
+            let kept = store.forget_tokens(&session.id);
+            if !note_down(kept.and_then(|()| store.keep_session(keeper, &session.id, &facts, &record))) {
+                note_down(store.forget_session(&session.id));
+            }
+            return Ok(Refreshed::SignIn(Some(error), None));
         }
         facts.account = facts.account.or(who.account);
-        let was_refused = facts.refused;
+        let was_refused = facts.refused || facts.refusal.is_some();
         // What this program was given for itself does not say that the cluster's tokens are to be had again.
         facts.refused &= profile.token_kind == TokenKind::Own;
+        facts.refusal = facts.refusal.filter(|_| profile.token_kind == TokenKind::Own);
+        let is_refused = facts.refused || facts.refusal.is_some();
         // A used refresh token may be worthless from here on, and presenting it again can end the whole session: the
         // new one is on disk before anything else happens.
         let new = grant::refresh_token(&granted);
-        let rotated = (new.is_none() && facts.refused == was_refused) || {
+        let rotated = (new.is_none() && is_refused == was_refused) || {
             let record = SessionRecord { refresh_token: Some(new.unwrap_or(token)), ..record.clone() };
             self.road.is_wanted(session)
                 && note_down(self.road.store.keep_session(keeper, &session.id, &facts, &record))
         };
-        if issuer.client.challenge.is_some() || facts.refused != was_refused {
+        if issuer.client.challenge.is_some() || is_refused != was_refused {
             self.road.forget_challenge();
         }
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
@@ -321,8 +337,15 @@ impl Work<'_, '_> {
         let is_apart = self.road.profile.token_kind == TokenKind::Own
             && (challenge.is_some() || refusals::class_of(answer) == Refusal::Consent);
         let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
-        if ends || refused != facts.refused {
-            let facts = SessionFacts { refused, refreshable: facts.refreshable && !ends, ..facts };
+        // The first of several with the same reason tells since when.
+        let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
+        let is_refusal = (ends || matches!(error.kind, Kind::SignInNeeded | Kind::Refused)) && !is_apart;
+        let refusal = match is_refusal && !is_known {
+            true => Some(RefusedRefresh { at: Utc::now(), error: error.clone() }),
+            false => facts.refusal.clone(),
+        };
+        if ends || refused != facts.refused || refusal != facts.refusal {
+            let facts = SessionFacts { refused, refusal, refreshable: facts.refreshable && !ends, ..facts };
             let record = SessionRecord {
                 refresh_token: record.refresh_token.clone().filter(|_| !ends),
                 without_codes: refusals::is_tracked(answer),

@@ -18,4 +18,4 @@ pub mod seal;
 #[cfg(target_os = "linux")]
 mod secret_service;
 
-pub use records::{Recall, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};
+pub use records::{Recall, RefusedRefresh, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};

@@ -14,6 +14,7 @@ use super::key::{HomeError, Key};
 use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
 use super::{files, remedy, removal, seal};
 use crate::environment::Environment;
+use crate::error::Error;
 use crate::paths;
 use crate::profile::Storage;
 use crate::secret::Secret;
@@ -39,6 +40,9 @@ pub struct SessionFacts {
     /// Whether a refresh was refused, a sign-in is the remedy, and neither has worked since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// Why a refresh was refused, if none has worked since: what every later failure and `doctor` give as the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusedRefresh>,
     /// When somebody signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<DateTime<Utc>>,
@@ -56,6 +60,20 @@ impl SessionFacts {
     pub fn base<'a>(&'a self, id: &'a str) -> &'a str {
         self.base.as_deref().unwrap_or(id)
     }
+
+    /// Whether a refresh can be expected to work.
+    pub fn is_renewable(&self) -> bool {
+        self.refreshable && !self.refused && self.refusal.is_none()
+    }
+}
+
+/// The refusal of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedRefresh {
+    /// When, by this machine's clock.
+    pub at: DateTime<Utc>,
+    /// What the issuer said, and what to do about it.
+    pub error: Error,
 }
 
 /// The sealed part of a session.

@@ -40,11 +40,14 @@ fn a_session_that_was_revoked() {
     report.only(&[("token", "WARN", "the one at hand is good for 59 min, and then: cannot refresh the token")]);
     report.says("token", "WARN", "AADSTS50173");
     report.says("cluster", "OK", "alice");
-    setup.doctor().only(&[("session", "WARN", "it cannot be refreshed")]);
+    let report = setup.doctor();
+    report.only(&[("session", "WARN", "the session of alice@contoso.example ended at 20")]);
+    report.says("session", "WARN", "AADSTS50173");
     setup.home.leave(-60);
     let report = setup.doctor();
-    report.skips(&AFTERWARDS[1..]);
-    report.only(&[("session", "WARN", "kubectl login sim"), ("token", "FAIL", "the last sign-in has ended")]);
+    report.skips(&AFTERWARDS);
+    report.only(&[("session", "FAIL", "AADSTS50173")]);
+    report.says("session", "FAIL", "\nSign in again: kubectl login");
 }
 
 #[test]
@@ -179,4 +182,31 @@ fn a_cluster_that_takes_no_such_token() {
     let setup = Setup::oidc();
     setup.world.set(Behaviour::KubeUnauthorized);
     setup.doctor().only(&[("cluster", "FAIL", "which issuer and which client its API server takes")]);
+}
+
+#[test]
+fn refused_sign_in_is_shown_with_its_own_next_step() {
+    let setup = Setup::aks_without_sign_in(World::start_with(&[Behaviour::AuthorizationDeclined]));
+    let declined = setup.home.run(&crate::common::entra(&setup.world, &["--prompt=always"]));
+    assert_eq!(declined.code, Some(3), "{declined}");
+    let words = "nobody is signed in for the context \"sim\"; the last try failed at 20";
+    let report = setup.doctor();
+    report.only(&[("session", "FAIL", words)]);
+    report.says("session", "FAIL", "the sign-in was declined");
+    report.skips(&AFTERWARDS);
+
+    let setup = Setup::aks_without_sign_in(World::start());
+    let body =
+        json!({ "error": "invalid_grant", "error_codes": [50_105], "error_description": "AADSTS50105: no role" });
+    setup.world.refuse(Step::Poll, body);
+    let refused = setup.home.run(&crate::common::entra(&setup.world, &["--prompt=always"]));
+    assert_eq!(refused.code, Some(4), "{refused}");
+    let next = refused.stderr.lines().find_map(|line| line.strip_prefix("Next:  ")).unwrap();
+    let report = setup.doctor();
+    report.only(&[("session", "FAIL", "AADSTS50105")]);
+    report.says("session", "FAIL", next);
+    setup.world.stop_refusing();
+    let signed_in = setup.run(&["--prompt=always"]);
+    assert_eq!(signed_in.code, Some(0), "{signed_in}");
+    setup.doctor().only(&[]);
 }

@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
 use kubectl_login::environment::Environment;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
-use kubectl_login::session::sessions;
+use kubectl_login::session::{last_failed_sign_in, local_time, sessions};
 use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
@@ -107,7 +108,14 @@ impl Kept {
     }
 
     /// The session of a profile.
-    pub(super) fn session(&self, entry: &Entry, profile: &Profile, key: &Finding, folder: &Finding) -> Finding {
+    pub(super) fn session(
+        &self,
+        entry: &Entry,
+        profile: &Profile,
+        environment: &Environment,
+        key: &Finding,
+        folder: &Finding,
+    ) -> Finding {
         if self.storage == Storage::None {
             return Finding::skip("nothing is to be remembered, so every command asks somebody");
         }
@@ -122,12 +130,23 @@ impl Kept {
                 let who = account(facts.account.as_deref());
                 let method = printable(&facts.method, 40);
                 if record.refresh_token.is_some() {
-                    Finding::ok(format!("{who} is signed in, by {method}; it can be refreshed"))
+                    let refresh = match &facts.refusal {
+                        Some(refusal) => format!("a refresh was refused at {}", local_time(refusal.at)),
+                        None => "it can be refreshed".to_owned(),
+                    };
+                    Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
                 } else if record.without_codes {
                     Finding::fail(
                         format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
                         kubectl_login::entra::refusals::AFRESH_WITHOUT_A_CODE,
                     )
+                } else if let Some(refusal) = &facts.refusal {
+                    let Finding { message, next, .. } = Finding::from(&refusal.error);
+                    let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
+                    let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
+                    let token = sessions::newest_token(profile, &self.store).found();
+                    let is_good = token.is_some_and(|token| token.expires_at > Utc::now());
+                    if is_good { finding.softened() } else { finding }
                 } else {
                     Finding::warn(
                         format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
@@ -143,7 +162,14 @@ impl Kept {
             Recall::Absent if !profile.needs_a_person() => {
                 Finding::ok("nobody is signed in yet; that takes nobody, with what the entry says")
             }
-            Recall::Absent => Finding::from(sign_in),
+            Recall::Absent => match last_failed_sign_in(profile, &self.store, environment) {
+                Some((at, error)) if !error.kind.is_an_end() => {
+                    let Finding { message, next, .. } = Finding::from(error);
+                    let message = format!("{}; the last try failed at {}: {message}", sign_in.what, local_time(at));
+                    Finding::fail(message, next.unwrap_or(sign_in.next))
+                }
+                _ => Finding::from(sign_in),
+            },
         }
     }
 }
