@@ -17,7 +17,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Signal, getpid, kill_process};
-use rustix::termios::{self, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex, Termios};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
@@ -87,6 +87,12 @@ pub(super) fn is_fed() -> bool {
 /// Whether somebody may read what is written to stderr when it is written: not what goes to a file, or nowhere.
 pub(super) fn is_followed() -> bool {
     io::stderr().is_terminal() || matches!(kind(io::stderr()), Some(FileType::Fifo | FileType::Socket))
+}
+
+/// Whether a program with a screen of its own (k9s, an editor) has taken over this terminal: output is not processed there,
+/// so lines would run down the screen like stairs. (Emacs's shell alone leaves out the carriage return; it is no such program.)
+pub(super) fn is_raw(terminal: impl AsFd) -> bool {
+    termios::tcgetattr(terminal).is_ok_and(|now| !now.output_modes.contains(OutputModes::OPOST))
 }
 
 fn kind(stream: impl AsFd) -> Option<FileType> {

@@ -19,6 +19,11 @@ pub(super) fn is_in_front() -> bool {
     true
 }
 
+/// Whether a program with a screen of its own has taken over this terminal; not known here.
+pub(super) fn is_raw<T>(_terminal: T) -> bool {
+    false
+}
+
 /// Whether somebody may read what is written to stderr when it is written.
 pub(super) fn is_followed() -> bool {
     true

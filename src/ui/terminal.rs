@@ -39,6 +39,8 @@ const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
 /// What somebody can do who is not where they could be asked.
 const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 
+/// What a user can do while another program has the terminal.
+const GO_TO_ANOTHER_TERMINAL: &str = "In another terminal, sign in: kubectl login";
 /// What somebody can do whose desktop has no browser that can be started.
 const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
 /// How long the opening of a page is watched where it has to do by itself.
@@ -101,9 +103,13 @@ impl<'a> Terminal<'a> {
             Prompt::Never => Channel::None("prompts are switched off".to_owned(), ALLOW),
             Prompt::Auto => match self.environment.ci() {
                 Some(variable) => Channel::None(format!("{variable} is set, so this is no person's terminal"), ALLOW),
-                None if io::stderr().is_terminal() => Channel::Stderr,
+                None if io::stderr().is_terminal() && !keyboard::is_raw(io::stderr()) => Channel::Stderr,
                 None => match controlling_terminal() {
-                    Some(terminal) => Channel::Controlling(terminal),
+                    Some(terminal) if !keyboard::is_raw(&terminal) => Channel::Controlling(terminal),
+                    Some(_) if !self.has_desktop() || self.lacks_a_browser().is_some() => {
+                        Channel::None("another program has taken over the terminal".to_owned(), GO_TO_ANOTHER_TERMINAL)
+                    }
+                    Some(_) => Channel::DesktopOnly,
                     // A program at the other end brings what a person would.
                     None if self.profile.method == Method::Keyboard && keyboard::is_fed() => Channel::Stderr,
                     None if self.has_desktop() => match self.lacks_a_browser() {

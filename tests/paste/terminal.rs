@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use sim::World;
 
-use super::common::{Home, PLUGIN, at_once};
+use super::common::{Home, PLUGIN, at_once, entra, oidc};
 use super::tmux::Setting;
 use super::visit::{signed_in_at, visit};
 use super::{SignIn, authcode, interactive};
@@ -116,4 +116,31 @@ exit $code"#;
     visit(&sign_in.final_address()).assert_signed_in();
     assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
     assert_eq!((sign_in.read("before"), sign_in.read("keys").as_str()), (sign_in.read("after"), "keys"));
+}
+
+#[test]
+fn prompt_is_not_drawn_over_another_programs_screen() {
+    const RAW: &str = r#"stty raw -echo
+"$0" "$@"
+first=$?
+"$0" "$@" --timeout 9s 2>said
+second=$?
+stty sane
+exit $((first * 10 + second))"#;
+    let (world, home) = (World::start(), Home::new());
+    for (args, code) in [(entra(&world, &[]), 33), (oidc(&world, &["--grant-type=device-code"]), 33)] {
+        let words: Vec<&str> = ["sh", "-c", RAW, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let screen = Setting::of(&home).program(&words);
+        assert_eq!(screen.wait_for_exit(), code, "{}", screen.history());
+        let said = std::fs::read_to_string(home.path().join("said")).unwrap();
+        assert!(said.contains("another program has taken over the terminal"), "{said}");
+        assert!(said.contains("Next:  In another terminal, sign in: kubectl login"), "{said}");
+    }
+    assert!(world.device_requests().is_empty());
+
+    // Emacs's shell leaves out the carriage return and is a terminal like others.
+    let emacs = "stty -onlcr; exec \"$0\" \"$@\"";
+    let args = entra(&world, &[]);
+    let words: Vec<&str> = ["sh", "-c", emacs, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+    assert_eq!(Setting::of(&home).program(&words).wait_for_exit(), 0);
 }
