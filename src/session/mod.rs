@@ -234,11 +234,16 @@ impl<'a> Road<'a> {
                 let verdict = notes.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
                 Err(Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) })
             }
-            None => self.work(&place, &mut memory, can_ask).inspect_err(|failed| {
-                if let Some(repeats) = self.repeats.filter(|_| !failed.error.kind.is_an_end()) {
-                    repeats.note(&failed.error, attempt);
-                }
-            }),
+            None => {
+                let had_session = self.is_wanted();
+                self.work(&place, &mut memory, can_ask).inspect_err(|failed| {
+                    // A session that was obtained meanwhile may bring a token where the sign-in itself did not.
+                    let is_final = had_session || !self.is_wanted();
+                    if let Some(repeats) = self.repeats.filter(|_| is_final && !failed.error.kind.is_an_end()) {
+                        repeats.note(&failed.error, attempt);
+                    }
+                })
+            }
         };
         match outcome {
             Ok(obtained) => {
