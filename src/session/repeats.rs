@@ -264,7 +264,12 @@ mod tests {
             let error = Error::failed("no network", "");
             let write = |age| {
                 let attempt = Some(attempt(true, false));
-                repeats.write(&Note { at: Utc::now() - age, error: error.clone(), attempt, said: Some(error.what.clone()) });
+                repeats.write(&Note {
+                    at: Utc::now() - age,
+                    error: error.clone(),
+                    attempt,
+                    said: Some(error.what.clone()),
+                });
             };
             write(TimeDelta::seconds(29));
             assert!(repeats.tell(&error).is_some());
