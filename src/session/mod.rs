@@ -235,10 +235,10 @@ impl<'a> Road<'a> {
                 Err(Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) })
             }
             None => {
-                let had_session = self.is_wanted();
+                let known = sessions::usable(self.profile, self.store);
                 self.work(&place, &mut memory, can_ask).inspect_err(|failed| {
                     // A session that was obtained meanwhile may bring a token where the sign-in itself did not.
-                    let is_final = had_session || !self.is_wanted();
+                    let is_final = known == sessions::usable(self.profile, self.store);
                     if let Some(repeats) = self.repeats.filter(|_| is_final && !failed.error.kind.is_an_end()) {
                         repeats.note(&failed.error, attempt);
                     }

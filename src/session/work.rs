@@ -267,7 +267,7 @@ impl Work<'_, '_> {
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
             let error = sign_in("the issuer answered for another account");
-            let refusal = RefusedRefresh { at: Utc::now(), error: error.clone() };
+            let refusal = Box::new(RefusedRefresh { at: Utc::now(), error: error.clone() });
             let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
             let record = SessionRecord { refresh_token: None, ..record.clone() };
             let store = self.road.store;
@@ -341,7 +341,7 @@ impl Work<'_, '_> {
         let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
         let is_refusal = (ends || matches!(error.kind, Kind::SignInNeeded | Kind::Refused)) && !is_apart;
         let refusal = match is_refusal && !is_known {
-            true => Some(RefusedRefresh { at: Utc::now(), error: error.clone() }),
+            true => Some(Box::new(RefusedRefresh { at: Utc::now(), error: error.clone() })),
             false => facts.refusal.clone(),
         };
         if ends || refused != facts.refused || refusal != facts.refusal {

@@ -42,7 +42,7 @@ pub struct SessionFacts {
     pub refused: bool,
     /// Why a refresh was refused, if none has worked since: what every later failure and `doctor` give as the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<RefusedRefresh>,
+    pub refusal: Option<Box<RefusedRefresh>>,
     /// When somebody signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<DateTime<Utc>>,
