@@ -33,9 +33,9 @@ variables! {
     AAD_LOGIN_METHOD;
     /// Application id (Entra); older spelling of `AZURE_CLIENT_ID`, which wins over it.
     AAD_SERVICE_PRINCIPAL_CLIENT_ID;
-    /// Application id (Entra). With a human method `--client-id` wins; with an unattended one this does.
+    /// Application id (Entra); `--client-id` wins.
     AZURE_CLIENT_ID;
-    /// Tenant (Entra). With a human method `--tenant-id` wins; with an unattended one this does.
+    /// Tenant (Entra); `--tenant-id` wins.
     AZURE_TENANT_ID;
     /// Application id (Entra) in place of `AZURE_CLIENT_ID` with `--use-azurerm-env-vars`.
     ARM_CLIENT_ID;

@@ -140,8 +140,8 @@ fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command 
     let with_values = |arg: clap::Arg| {
         let placeholder = arg.get_value_names().and_then(<[_]>::first).map(|name| name.as_str());
         let values: fn(&Known) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
-            (Some("login"), _) => |_| plain(profile::METHODS),
-            (Some("grant-type"), _) => |_| plain(profile::GRANTS),
+            (Some("login"), _) => |_| plain(&[profile::METHODS, profile::LATER_METHODS].concat()),
+            (Some("grant-type"), _) => |_| plain(&[profile::GRANTS, profile::LATER_GRANTS].concat()),
             (Some("environment"), _) => |_| plain(&cloud::names()),
             (Some("context"), _) => Known::contexts,
             (None, Some("CONTEXT")) if may_be_command => Known::contexts_but_commands,

@@ -1,5 +1,7 @@
 //! One file per command; flags and environment become a profile here, and here alone something is printed.
 
+#[cfg(test)]
+mod advice;
 mod answer;
 mod args;
 mod authorization;

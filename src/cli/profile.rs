@@ -23,25 +23,18 @@ use super::sources::Sources;
 use super::typed::Typed;
 use crate::ui::Prompt;
 
-/// Sign-in methods of Azure/kubelogin.
-pub(super) const METHODS: &[&str] = &[
-    "devicecode",
-    "interactive",
-    "auto",
-    "spn",
-    "ropc",
-    "msi",
-    "azurecli",
-    "azd",
-    "workloadidentity",
-    "azurepipelines",
-];
+/// Sign-in methods of Azure/kubelogin that are there.
+pub(super) const METHODS: &[&str] = &["devicecode", "interactive", "auto"];
+/// Those that are known by name, and not supported yet.
+pub(super) const LATER_METHODS: &[&str] =
+    &["spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
 /// Methods with a human in front: there a flag wins over the environment.
 const HUMAN_METHODS: &[(&str, Method)] =
     &[("devicecode", Method::DeviceCode), ("interactive", Method::Browser), ("auto", Method::Auto)];
-/// Grants of int128/kubelogin.
-pub(super) const GRANTS: &[&str] =
-    &["auto", "authcode", "authcode-keyboard", "password", "device-code", "client-credentials"];
+/// Grants of int128/kubelogin that are there.
+pub(super) const GRANTS: &[&str] = &["auto", "authcode", "authcode-keyboard", "password", "device-code"];
+/// Those that are known by name, and not supported yet.
+pub(super) const LATER_GRANTS: &[&str] = &["client-credentials"];
 
 /// What a `get-token` command line means.
 pub(super) struct Settings {
@@ -161,8 +154,8 @@ fn entra(
     if by_variable.is_some() {
         sources.note(environment::AAD_LOGIN_METHOD, "--login", true);
     }
-    if !METHODS.contains(&method) {
-        return Err(no_such("--login", method, "sign-in method", METHODS));
+    if ![METHODS, LATER_METHODS].concat().contains(&method) {
+        return Err(no_such("--login", method, "sign-in method", METHODS, LATER_METHODS));
     }
     let by_human = HUMAN_METHODS.iter().find(|(name, _)| *name == method).map(|(_, method)| *method);
     let human = by_human.is_some();
@@ -250,8 +243,8 @@ fn entra(
 
 fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storage: Storage) -> Result<Profile> {
     let grant = args.grant_type.as_str();
-    if !GRANTS.contains(&grant) {
-        return Err(no_such("--grant-type", grant, "grant", GRANTS));
+    if ![GRANTS, LATER_GRANTS].concat().contains(&grant) {
+        return Err(no_such("--grant-type", grant, "grant", GRANTS, LATER_GRANTS));
     }
     let missing = |name: &str, value: &Option<String>| {
         value
@@ -326,12 +319,13 @@ pub(super) fn browser(args: &BrowserArgs) -> Browser {
 
 /// A word that is none of `known`. One that begins with a hyphen is a flag that stands where the value is missing; that
 /// may carry a secret.
-fn no_such(flag: &str, word: &str, kind: &str, known: &[&str]) -> Error {
+fn no_such(flag: &str, word: &str, kind: &str, known: &[&str], later: &[&str]) -> Error {
     let what = match word.starts_with('-') {
         true => format!("{flag} needs a value"),
         false => format!("{flag} {:?} is not a valid {kind}", printable(word, 40)),
     };
-    Error::usage(what, format!("Use one of {}.", known.join(", ")))
+    let (known, later) = (known.join(", "), later.join(", "));
+    Error::usage(what, format!("Use one of {known}.\nKnown by name, and not supported yet: {later}."))
 }
 
 fn not_yet(what: &str, instead: &str) -> Error {

@@ -254,16 +254,19 @@ async fn take_in(
 fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> Error {
     let (reason, reference) =
         reason.map_or_else(Default::default, |error| (format!(" ({})", error.what), error.reference));
+    // Only what is supported is advised: Entra has no such method here.
     let unattended = match (profile.method, &profile.provider) {
-        (Method::Password, _) => "To have nobody asked: --username and --password in the kubeconfig user's exec.args.",
-        (_, Provider::Entra { .. }) => {
-            "In a pipeline use an unattended method: --login workloadidentity, azurepipelines, msi or spn."
+        (Method::Password, _) => {
+            "\nTo sign in without a prompt: --username and --password in the kubeconfig user's exec.args."
         }
-        (_, Provider::Oidc { .. }) => "In a pipeline use an unattended grant: --grant-type client-credentials.",
+        (_, Provider::Oidc { .. }) => {
+            "\nIn a pipeline, if the issuer allows it: --grant-type password with --username and --password in the kubeconfig user's exec.args."
+        }
+        (_, Provider::Entra { .. }) => "",
     };
     Error::sign_in_needed(
         format!("somebody has to sign in{reason}, and nobody can be asked here: {why}"),
-        format!("{way_on}\n{unattended}"),
+        format!("{way_on}{unattended}"),
     )
     .with_reference(reference)
 }

@@ -165,8 +165,10 @@ fn user_name_and_password_say_nothing_about_the_dialect() {
 #[test]
 fn an_unknown_method_or_grant_is_a_usage_error_that_lists_the_known() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &["--login", "carrier-pigeon"]))
-        .assert_failed(2, &["carrier-pigeon", "devicecode", "workloadidentity"]);
+    home.run(&entra(&world, &["--login", "carrier-pigeon"])).assert_failed(
+        2,
+        &["carrier-pigeon", "Use one of devicecode, interactive, auto.", "not supported yet: spn", "workloadidentity"],
+    );
     home.run(&oidc(&world, &["--grant-type", "implicit"])).assert_failed(2, &["implicit", "device-code", "authcode"]);
     let run = run_in(&home, &[("AAD_LOGIN_METHOD", "DeviceCode\u{1b}[2J")], &entra(&world, &[]));
     run.assert_failed(2, &["devicecode"]);

@@ -55,15 +55,15 @@ fn assert_nobody_asked(world: &World, on: &OnTerminal) {
 }
 
 #[test]
-fn without_a_terminal_nobody_is_asked_and_both_ways_on_are_named() {
+fn without_a_terminal_only_next_steps_that_exist_are_named() {
     let home = Home::new();
     let world = World::start();
     let began = Instant::now();
-    home.run(&entra(&world, &[])).assert_failed(
-        3,
-        &["somebody has to sign in", "no terminal", "\nNext: ", "kubectl login", "--login workloadidentity"],
-    );
-    home.run(&oidc(&world, &[])).assert_failed(3, &["kubectl login", "--grant-type client-credentials"]);
+    let run = home.run(&entra(&world, &[]));
+    run.assert_failed(3, &["somebody has to sign in", "no terminal", "\nNext: ", "kubectl login"]);
+    assert!(!["--login", "workloadidentity", "spn", "pipeline"].iter().any(|word| run.stderr.contains(word)), "{run}");
+    home.run(&oidc(&world, &[]))
+        .assert_failed(3, &["kubectl login", "--grant-type password with --username and --password"]);
     assert!(world.requests().is_empty());
     assert!(began.elapsed() < Duration::from_secs(10), "waited for somebody: {:?}", began.elapsed());
 }
