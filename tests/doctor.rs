@@ -119,6 +119,15 @@ fn the_machine_form_has_every_check_in_order() {
 }
 
 #[test]
+fn yaml_says_the_same_as_json() {
+    let setup = Setup::aks();
+    let json: Value = serde_json::from_str(&setup.run(&["doctor", "-o", "json"]).stdout).unwrap();
+    let run = setup.run(&["doctor", "--output=yaml"]);
+    let yaml: Value = serde_saphyr::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, yaml), (Some(0), json), "{run}");
+}
+
+#[test]
 fn nothing_secret_is_shown() {
     let setup = Setup::oidc();
     setup.world.set_client_secret(Some("CLIENT-SECRET"));

@@ -24,6 +24,10 @@ fn sign_in(home: &Home, args: &[String]) -> String {
     home.run(&with(args, &ASK)).token()
 }
 
+/// Why a sign-in at Entra is only forgotten.
+const AT_ENTRA: &str = "Microsoft Entra ID cannot revoke a single sign-in";
+const NOT_AT_ENTRA: &str = "It was not revoked: Microsoft Entra ID cannot revoke a single sign-in.\n";
+
 /// The requests for revocation so far.
 fn revocations(world: &World) -> Vec<Request> {
     world.requests().into_iter().filter(|request| request.path.ends_with("/revoke")).collect()
@@ -70,7 +74,7 @@ fn a_context_is_forgotten_and_no_other() {
     sign_in(&home, &entra(&world, &[]));
     sign_in(&home, &oidc(&world, &[]));
     world.reset_requests();
-    assert_said(&home.run(&["logout"]), &format!("Forgot the sign-in of sim ({ALICE}).\n"));
+    assert_said(&home.run(&["logout"]), &format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     home.run(&oidc(&world, &[])).token();
     for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
@@ -123,10 +127,13 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
     ]);
     sign_in(&home, &entra(&world, &[]));
     let run = home.run(&["logout", "prod"]);
-    assert_said(&run, &format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n"));
+    assert_said(&run, &format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
     sign_in(&home, &entra(&world, &[]));
     let run = home.run(&["logout", "--user", "dev"]);
-    assert_said(&run, &format!("Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n"));
+    assert_said(
+        &run,
+        &format!("Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"),
+    );
 }
 
 #[test]
@@ -185,7 +192,8 @@ fn a_client_without_anything_of_its_own_needs_no_entry() {
     let (world, home) = (World::start(), Home::new());
     sign_in(&home, &oidc(&world, &[]));
     sign_in(&home, &entra(&world, &[]));
-    assert_said(&home.run(&["logout", "--all"]), "Forgot 2 sign-ins and revoked 1 of them.\n");
+    let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
+    assert_said(&home.run(&["logout", "--all"]), &said);
     assert_eq!(revocations(&world).len(), 1);
 }
 
@@ -205,7 +213,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
         world.set(behaviour);
         let run = home.run(&["logout"]);
         if words.is_empty() {
-            assert_said(&run, &forgot);
+            assert_said(&run, &format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
         } else {
             assert_warned(&run, &forgot, &[words, &[ALICE, "could not be revoked", "forgotten"]].concat());
         }
@@ -236,17 +244,18 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
         home
     };
     let both = format!("Forgot the sign-in of sim ({ALICE}) and the one for its groups.");
-    let stays =
-        |name: &str| format!("Forgot the sign-in of sim ({ALICE}). The one for its groups stays: {name} needs it.\n");
+    let stays = |name: &str| {
+        format!("Forgot the sign-in of sim ({ALICE}). The one for its groups stays: {name} needs it.\n{NOT_AT_ENTRA}")
+    };
     let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
 
     let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
-    assert_said(&home.run(&["logout"]), &format!("{both}\n"));
+    assert_said(&home.run(&["logout"]), &format!("{both}\n{NOT_AT_ENTRA}"));
     assert!(home.files("sessions").is_empty());
     assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
     // A context that has just lost its own sign-in needs no other.
     let home = signed_in(&[("twin", sim.clone())]);
-    assert_said(&home.run(&["logout"]), &format!("{both} It also served twin.\n"));
+    assert_said(&home.run(&["logout"]), &format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
     for (name, args) in [("own", own), ("third", third)] {
         let home = signed_in(&[(name, args.clone())]);
         assert_said(&home.run(&["logout"]), &stays(name));
@@ -295,7 +304,10 @@ fn an_account_is_forgotten_everywhere_whatever_its_case() {
     world.reset_requests();
     let upper = ALICE.to_uppercase();
     let run = home.run(&["logout", "--account", &upper]);
-    assert_said(&run, &format!("Forgot 3 sign-ins of {upper} and revoked 1 of them.\n"));
+    assert_said(
+        &run,
+        &format!("Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"),
+    );
     for args in &alice {
         home.run(args).assert_failed(3, &[]);
     }
@@ -313,7 +325,10 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     let token = sign_in(&home, &entra(&world, &[]));
     sign_in(&home, &oidc(&world, &[]));
     sign_in(&home, &apart_args);
-    assert_said(&home.run(&["logout", "--all"]), "Forgot 3 sign-ins and revoked 2 of them.\n");
+    assert_said(
+        &home.run(&["logout", "--all"]),
+        &format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"),
+    );
     assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
@@ -340,7 +355,10 @@ fn a_folder_by_flag_is_the_only_one() {
     sign_in(&home, &apart);
     sign_in(&home, &entra(&world, &[]));
     home.run(&entra(&world, &["--cache-dir", folder])).token();
-    assert_said(&home.run(&["logout", "--all", "--token-cache-dir", folder]), "Forgot 1 sign-in.\n");
+    assert_said(
+        &home.run(&["logout", "--all", "--token-cache-dir", folder]),
+        &format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"),
+    );
     home.run(&apart).assert_failed(3, &[]);
     home.run(&entra(&world, &[])).token();
 }
@@ -354,7 +372,8 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
     home.contexts(&[("open", entra(&world, &["--cache-dir", text(&open)])), ("usual", entra(&world, &[]))]);
     sign_in(&home, &entra(&world, &[]));
     let run = home.run(&["logout", "--all"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), "Forgot 1 sign-in.\n"), "{run}");
+    let said = format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), said.as_str()), "{run}");
     assert!(run.stderr.contains("open-to-all") && run.stderr.contains("\nNext: "), "{run}");
     assert!(home.files("sessions").is_empty());
 }

@@ -222,7 +222,7 @@ pub(super) struct BrowserArgs {
 pub(super) struct StatusArgs {
     /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
-    pub(super) output: Output,
+    pub(super) output: Printed,
     /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
@@ -272,24 +272,15 @@ pub(super) enum Shell {
     Pwsh,
 }
 
-/// Output of `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// For people
-    Table,
-    /// One JSON object
-    Json,
-    /// The same as YAML
-    Yaml,
-}
-
-/// Output of `whoami` and `doctor`.
+/// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Printed {
     /// For people
     Table,
     /// One JSON object
     Json,
+    /// The same as YAML
+    Yaml,
 }
 
 /// Where groups are looked up that a token does not list, for this once.
@@ -344,7 +335,7 @@ pub(super) struct WhoamiArgs {
     pub(super) refresh: bool,
     #[command(flatten)]
     pub(super) look_up: GroupsArgs,
-    /// How to print it: table or json
+    /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Printed,
 }
@@ -353,7 +344,7 @@ pub(super) struct WhoamiArgs {
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     pub(super) entry: EntryArgs,
-    /// How to print it: table or json
+    /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Printed,
 }

@@ -39,10 +39,17 @@ struct Doctor<'a> {
     checks: &'a [Check],
 }
 
+impl Doctor<'_> {
+    fn of(checks: &[Check]) -> Doctor<'_> {
+        Doctor { api_version: "kubectl-login/v1", kind: "Doctor", checks }
+    }
+}
+
 pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<(), Failed> {
     let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::of).collect();
     match args.output {
-        Printed::Json => report::json(&Doctor { api_version: "kubectl-login/v1", kind: "Doctor", checks: &checks })?,
+        Printed::Json => report::json(&Doctor::of(&checks))?,
+        Printed::Yaml => report::yaml(&Doctor::of(&checks))?,
         Printed::Table => finding::print(&checks)?,
     }
     match checks.iter().any(|check| check.result == Outcome::Fail) {

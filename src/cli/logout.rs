@@ -26,9 +26,41 @@ use super::status::without_scheme;
 /// A sign-in that is forgotten here.
 struct Forgotten {
     facts: SessionFacts,
-    /// What it takes to end it at the issuer: who may ask, and the refresh token. `None` where there is nothing to end, or
-    /// why it cannot be.
-    ending: Result<Option<(Vec<Profile>, Secret)>, String>,
+    ending: Ending,
+}
+
+/// How a sign-in can be ended at its issuer.
+enum Ending {
+    /// By revoking this refresh token, for which any of these profiles may ask.
+    Revocation(Vec<Profile>, Secret),
+    /// Not at all, and nothing is wrong.
+    None(Unrevoked),
+    /// It should be possible, and is not: why.
+    Unknown(String),
+}
+
+/// Why there is no way to revoke a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unrevoked {
+    /// Entra ID only revokes all sessions of a user at once
+    /// (<https://learn.microsoft.com/graph/api/user-revokesigninsessions>).
+    AtEntra,
+    /// The issuer's discovery document names no address for it.
+    NotOffered,
+    /// The issuer gave no refresh token, so only the token itself is left, which expires.
+    NoRefreshToken,
+}
+
+impl Unrevoked {
+    const ALL: [Unrevoked; 3] = [Unrevoked::AtEntra, Unrevoked::NotOffered, Unrevoked::NoRefreshToken];
+
+    fn reason(self) -> &'static str {
+        match self {
+            Unrevoked::AtEntra => "Microsoft Entra ID cannot revoke a single sign-in",
+            Unrevoked::NotOffered => "the issuer offers no revocation",
+            Unrevoked::NoRefreshToken => "the issuer gave no refresh token, and its other tokens only expire",
+        }
+    }
 }
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
@@ -88,6 +120,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
     let and = if matches!(for_groups, ForGroups::Forgotten(_)) { " and the one for its groups" } else { "" };
     let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
     report::sentence(&format!("Forgot the sign-in of {whose}{}{at}{and}.{also}{stays}", of(facts)))?;
+    outcome.say_what_is_left(1)?;
     outcome.warn();
     Ok(())
 }
@@ -191,6 +224,7 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
         (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
         (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
     })?;
+    outcome.say_what_is_left(forgotten.len())?;
     outcome.warn();
     let last = failures.pop();
     for failure in failures {
@@ -214,18 +248,19 @@ fn forget(
     let base = facts.as_ref().map_or(session, |facts| facts.base(session));
     let known = session::forget(store, session, base, may_be_revoked)?;
     let Some(facts) = facts else { return Ok(None) };
+    let none = if facts.tenant.is_some() { Unrevoked::AtEntra } else { Unrevoked::NoRefreshToken };
     let ending = match known.map(|(_, record)| record.refresh_token) {
         Recall::Found(Some(token)) => {
             let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
-                false => Ok(Some((profiles, token))),
-                true => Err("no kubeconfig entry tells how its issuer is asked".to_owned()),
+                false => Ending::Revocation(profiles, token),
+                true => Ending::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
             }
         }
-        Recall::Absent if may_be_revoked => Err("what is kept of it cannot be opened any more".to_owned()),
-        Recall::Found(None) | Recall::Absent => Ok(None),
-        Recall::Unreadable(error) => Err(error.to_string()),
+        Recall::Absent if may_be_revoked => Ending::Unknown("what is kept of it cannot be opened any more".to_owned()),
+        Recall::Found(None) | Recall::Absent => Ending::None(none),
+        Recall::Unreadable(error) => Ending::Unknown(error.to_string()),
     };
     Ok(Some(Forgotten { facts, ending }))
 }
@@ -251,26 +286,29 @@ const WAYS: usize = 3;
 /// What came of revoking.
 struct Outcome<'a> {
     revoked: usize,
+    /// Why nothing was tried, for each sign-in where nothing was.
+    left: Vec<Unrevoked>,
     failures: Vec<(&'a SessionFacts, String)>,
 }
 
 fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<'a> {
-    let mut outcome = Outcome { revoked: 0, failures: Vec::new() };
+    let mut outcome = Outcome { revoked: 0, left: Vec::new(), failures: Vec::new() };
     let mut facts = Vec::new();
     let mut sign_ins = Vec::new();
     for sign_in in forgotten {
         match &sign_in.ending {
-            Ok(Some((profiles, token))) => {
+            Ending::Revocation(profiles, token) => {
                 facts.push(&sign_in.facts);
                 sign_ins.push((profiles.as_slice(), token));
             }
-            Ok(None) => {}
-            Err(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),
+            Ending::None(why) => outcome.left.push(*why),
+            Ending::Unknown(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),
         }
     }
     for (facts, ended) in facts.into_iter().zip(revocation::revoke(&sign_ins, environment)) {
         match ended {
-            Ok(revoked) => outcome.revoked += usize::from(revoked),
+            Ok(true) => outcome.revoked += 1,
+            Ok(false) => outcome.left.push(Unrevoked::NotOffered),
             Err(reason) => outcome.failures.push((facts, reason)),
         }
     }
@@ -278,6 +316,23 @@ fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<
 }
 
 impl Outcome<'_> {
+    /// Says why sign-ins were not revoked where nothing is wrong; `all` is how many were forgotten.
+    ///
+    /// Errors: it cannot be printed.
+    fn say_what_is_left(&self, all: usize) -> Result<()> {
+        for why in Unrevoked::ALL {
+            let which = match self.left.iter().filter(|left| **left == why).count() {
+                0 => continue,
+                1 if all == 1 => "It was".to_owned(),
+                1 => "1 was".to_owned(),
+                count if count == all => "They were".to_owned(),
+                count => format!("{count} were"),
+            };
+            report::sentence(&format!("{which} not revoked: {}.", why.reason()))?;
+        }
+        Ok(())
+    }
+
     /// Says what could not be revoked. It is forgotten all the same, so the command has done what it should.
     fn warn(&self) {
         for (facts, reason) in &self.failures {

@@ -1,6 +1,7 @@
 //! Groups, as commands look them up; and what `kubectl login` says of them: how many there are where a token cannot list
 //! them, and what has changed.
 
+use kubectl_login::entra::refusals;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::kubeconfig::Entry;
@@ -93,7 +94,7 @@ impl SignIn<'_> {
                 by(groups.source)
             ))?;
         }
-        warn(&known, false);
+        warn(&known, self.profile, false);
         match before.filter(|before| groups.complete && before.compares(&subject, groups.source)) {
             Some(before) => {
                 let (came, went) = difference(&before.items, &groups.items);
@@ -133,8 +134,11 @@ impl Before {
 }
 
 /// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not
-/// be said again, unless groups are `wanted`.
-pub(super) fn warn(known: &Known, wanted: bool) {
+/// be said again, unless groups are `wanted`. That a client of Microsoft's own may not ask Graph is nothing to mend: if the
+/// cluster knows all groups, it is not said.
+pub(super) fn warn(known: &Known, profile: &Profile, wanted: bool) {
+    let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
+    let is_expected = known.groups.source == Source::Cluster && refusals::is_microsofts(asks_graph);
     match (&known.reason, known.groups.complete) {
         // In no group by the token, which nobody has asked about.
         (_, false) if !wanted && !known.overage => {}
@@ -142,13 +146,14 @@ pub(super) fn warn(known: &Known, wanted: bool) {
         (Some(error), false) => {
             report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });
         }
-        (Some(error), true) if wanted || known.at.is_none() => {
+        (Some(error), true) if !is_expected && (wanted || known.at.is_none()) => {
             report::warn(&Error { what: format!("{}; they come from the cluster", error.what), ..error.clone() });
         }
         _ => {}
     }
     // Why they have no names may be why they come from elsewhere.
-    if let Some(error) = known.nameless.as_ref().filter(|error| known.reason.as_ref() != Some(error)) {
+    let is_said = |error: &Error| !(is_expected && known.groups.complete) && known.reason.as_ref() == Some(error);
+    if let Some(error) = known.nameless.as_ref().filter(|error| !is_said(error)) {
         report::warn(&Error { what: format!("the groups have no names here: {}", error.what), ..error.clone() });
     }
 }

@@ -130,6 +130,16 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
     printed(written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()))
 }
 
+/// Prints the same object as YAML, without what would act on a terminal.
+///
+/// Errors: it cannot be printed.
+pub(super) fn yaml(value: &impl Serialize) -> Result<()> {
+    let text = serde_saphyr::to_string(value).map_err(|error| {
+        Error::failed(format!("the result cannot be written as YAML: {error}"), "Print it as JSON instead: -o json")
+    })?;
+    print(&without_controls(&text))
+}
+
 /// A time as programs read it: RFC 3339 in UTC, whole seconds.
 pub(super) fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))

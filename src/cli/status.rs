@@ -5,14 +5,14 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
+use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::{Store, remedy};
-use kubectl_login::text::{printable, without_controls};
+use kubectl_login::text::printable;
 use serde::Serialize;
 
-use super::args::{Output, StatusArgs};
+use super::args::{Printed, StatusArgs};
 use super::entry::{self, Context};
 use super::report;
 use crate::ui::wrap::{self, wrapped};
@@ -73,15 +73,15 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
     let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
-        Output::Json => report::json(&status),
-        Output::Yaml => report::print(&without_controls(&serde_saphyr::to_string(&status).map_err(unprintable)?)),
-        Output::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
-        Output::Table if folders.is_empty() => {
+        Printed::Json => report::json(&status),
+        Printed::Yaml => report::yaml(&status),
+        Printed::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
+        Printed::Table if folders.is_empty() => {
             report::sentence("No sign-in is remembered: there is no folder to keep anything in.")
         }
         // What is wrong with the folders has been said.
-        Output::Table if read.is_empty() => Ok(()),
-        Output::Table => {
+        Printed::Table if read.is_empty() => Ok(()),
+        Printed::Table => {
             report::sentence(&format!("No sign-in is remembered in {}. Sign in: kubectl login", read.join(" or ")))
         }
     }
@@ -215,7 +215,3 @@ fn list(sessions: &[Session], width: usize) -> String {
 
 /// How wide the labels of the list are, the blanks behind them included.
 const LABEL: usize = 12;
-
-fn unprintable(error: impl std::fmt::Display) -> Error {
-    Error::failed(format!("the status cannot be printed: {error}"), "Print a table instead: kubectl login status")
-}

@@ -149,11 +149,13 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let wanted = args.groups || args.names || args.filter.is_some();
     let answer =
         Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view, kubectl };
+    let for_programs = || {
+        let explain = explained.as_ref().map(|explained| explained.record());
+        WhoAmI { explain, ..answer.for_programs(args) }
+    };
     match args.output {
-        Printed::Json => {
-            let explain = explained.as_ref().map(|explained| explained.record());
-            report::json(&WhoAmI { explain, ..answer.for_programs(args) })?;
-        }
+        Printed::Json => report::json(&for_programs())?,
+        Printed::Yaml => report::yaml(&for_programs())?,
         Printed::Table => match &explained {
             Some(explained) => explained.print()?,
             None => words::print(&answer, wanted, args)?,
@@ -161,7 +163,7 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     }
     // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
     if explained.is_none() || wanted || !known.groups.complete {
-        membership::warn(&known, wanted);
+        membership::warn(&known, profile, wanted);
     }
     if wanted && !known.groups.complete {
         // It has been said.

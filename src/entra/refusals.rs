@@ -218,12 +218,17 @@ pub fn is_about_codes(answer: &ErrorAnswer) -> bool {
 /// (<https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>).
 pub fn consent_address(answer: &ErrorAnswer, authority: &Url, tenant: &str, client: &str) -> Option<String> {
     let helps = class_of(answer) == Refusal::Consent && !answer.numbers().contains(&NEVER_FOR_THIS_CLIENT);
-    if !helps || MICROSOFTS_CLIENTS.contains(&client.to_ascii_lowercase().as_str()) {
+    if !helps || is_microsofts(client) {
         return None;
     }
     let mut address = authority.join(&format!("{tenant}/adminconsent")).ok()?;
     address.query_pairs_mut().append_pair("client_id", client);
     Some(address.into())
+}
+
+/// Whether this is a client of Microsoft's own that kubeconfigs name. The permissions of those cannot be changed.
+pub fn is_microsofts(client: &str) -> bool {
+    MICROSOFTS_CLIENTS.contains(&client.to_ascii_lowercase().as_str())
 }
 
 /// Whether the refresh token is never to be presented again.

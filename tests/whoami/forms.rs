@@ -42,6 +42,20 @@ fn for_programs_it_is_one_object_in_the_documented_shape() {
 }
 
 #[test]
+fn yaml_says_the_same_as_json() {
+    let case = Case::entra(&OWN).signed_in();
+    for words in [&["--names"][..], &["--explain", "list", "pods"]] {
+        let json = case.json(words);
+        for flag in [&["-o", "yaml"][..], &["-oyaml"], &["--output=yaml"]] {
+            let run = case.whoami(&[words, flag].concat());
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+            let yaml: serde_json::Value = serde_saphyr::from_str(&run.stdout).unwrap();
+            assert_eq!(yaml, json, "{run}");
+        }
+    }
+}
+
+#[test]
 fn at_a_plain_issuer_what_only_entra_has_is_null() {
     let case = Case::oidc(&[]).signed_in();
     let items: Vec<_> = (1..=3).map(|number| json!({ "id": format!("group-{number}"), "name": null })).collect();
@@ -72,7 +86,7 @@ fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
         assert!(case.world.requests().is_empty());
     }
     Case::entra(&[]).whoami(&["nowhere"]).assert_failed(1, &["nowhere", "\nNext: "]);
-    Case::entra(&[]).whoami(&["-o", "yaml"]).assert_failed(2, &["yaml", "json"]);
+    Case::entra(&[]).whoami(&["-o", "xml"]).assert_failed(2, &["yaml", "json"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
-use sim::{BOB, Server};
+use sim::{BOB, Behaviour, Server};
 
 use super::{ALWAYS, Case, OWN, assert_all, ids};
 
@@ -53,7 +53,8 @@ fn graph_is_asked_once_an_hour_or_when_told_to() {
 
 #[test]
 fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() {
-    let case = Case::entra(&[]).groups(201).signed_in();
+    let case = Case::entra(&OWN).groups(201).signed_in();
+    case.world.set(Behaviour::GraphNotConsented);
     let first = case.whoami(&[]);
     case.world.reset_requests();
     let again = case.whoami(&[]);
@@ -75,8 +76,8 @@ fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() 
 #[test]
 fn nothing_incomplete_is_remembered() {
     let case = Case::entra(&OWN).paged(2_500).signed_in();
-    case.world.set(sim::Behaviour::GraphOnePageFails);
-    case.world.set(sim::Behaviour::KubeIgnoresOverage);
+    case.world.set(Behaviour::GraphOnePageFails);
+    case.world.set(Behaviour::KubeIgnoresOverage);
     assert_eq!(case.json(&[])["groups"]["complete"], false);
     assert!(case.home.files("groups").is_empty());
     case.world.clear_all();

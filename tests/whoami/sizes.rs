@@ -66,9 +66,24 @@ fn with_the_client_of_aks_they_come_from_the_cluster() {
             (&whoami["cluster"]["groupsCount"], &whoami["cluster"]["missingGroups"]),
             (&json!(count + 1), &json!([]))
         );
-        assert_said(&run, &["Warning: ", "they come from the cluster", PERMISSION, "--graph-client-id"]);
+        // That this client may not ask Graph is nothing to mend where the list is complete.
+        assert_eq!(run.stderr, "");
         assert!(case.asked_graph().is_empty());
     }
+}
+
+#[test]
+fn complete_list_of_the_cluster_needs_no_warning_about_graph_but_for_names() {
+    let case = Case::entra(&[]).groups(201).signed_in();
+    for words in [&[][..], &["--groups"], &["--filter", "0"], &["--refresh"]] {
+        assert_eq!(case.whoami(words).stderr, "", "{words:?}");
+    }
+    let run = case.whoami(&["--names"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_said(&run, &["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
+    // Where the cluster does not know them either, it is said.
+    case.world.set(Behaviour::KubeIgnoresOverage);
+    assert_said(&case.whoami(&["--refresh"]), &["Warning: not all of your groups are known: ", PERMISSION]);
 }
 
 #[test]

@@ -69,10 +69,10 @@ impl KubectlView {
 
     /// Prints this alone.
     pub(super) fn print(&self, args: &WhoamiArgs) -> Result<()> {
+        let alone = KubectlOnly { api_version: "kubectl-login/v1", kind: "WhoAmI", kubectl: self };
         match args.output {
-            Printed::Json => {
-                report::json(&KubectlOnly { api_version: "kubectl-login/v1", kind: "WhoAmI", kubectl: self })
-            }
+            Printed::Json => report::json(&alone),
+            Printed::Yaml => report::yaml(&alone),
             Printed::Table => {
                 let groups: String = self.groups.iter().map(|group| printable(group, 200) + "\n").collect();
                 let listed = if args.groups { format!("\n{groups}") } else { String::new() };
