@@ -5,6 +5,7 @@
 
 mod certificate;
 mod connection;
+mod encoding;
 mod proxy;
 mod roots;
 mod trouble;
@@ -304,7 +305,7 @@ impl Http {
             Ok(Answer {
                 status: response.status().as_u16(),
                 headers: response.headers().clone(),
-                body,
+                body: encoding::unpacked(body, self.cap)?,
                 received: Utc::now(),
             })
         };
