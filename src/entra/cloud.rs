@@ -12,7 +12,7 @@ use url::Url;
 use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
 use crate::http::{is_acceptable, is_acceptable_from};
-use crate::oauth::{Endpoints, site};
+use crate::oauth::{ClientAuthentication, Endpoints, site};
 use crate::paths;
 use crate::text::printable;
 
@@ -203,7 +203,8 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         names_itself: false,
         is_issuer,
         signing_algorithms: Vec::new(),
-        secret_in_body: Some(true),
+        userinfo_algorithms: Vec::new(),
+        client_authentication: vec![ClientAuthentication::Post],
     })
 }
 

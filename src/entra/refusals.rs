@@ -10,7 +10,7 @@ use url::Url;
 use self::catalogue::Row;
 pub use crate::error::Refusal;
 use crate::error::{Error, Kind};
-use crate::oauth::answer::{Class, ErrorAnswer};
+use crate::oauth::answer::{Class, ErrorAnswer, Grant};
 
 impl Refusal {
     /// All of them, in the order in which they are explained.
@@ -124,7 +124,7 @@ fn usual(answer: &ErrorAnswer) -> Refusal {
             Some("message_only") => Refusal::AskAdmin,
             _ => Refusal::Consent,
         },
-        Class::SetUp => Refusal::SetUp,
+        Class::SetUp | Class::Unknown => Refusal::SetUp,
         Class::Transient | Class::Pending | Class::SlowDown => Refusal::Transient,
     }
 }
@@ -134,7 +134,7 @@ fn is_allowed(answer: &ErrorAnswer, class: Refusal) -> bool {
     use Refusal::{AskAdmin, Consent, Device, WrongAccount};
     class == usual(answer)
         || match (answer.class(), answer.suberror.as_deref()) {
-            (Class::Declined | Class::GrantRefused | Class::SetUp, _) => true,
+            (Class::Declined | Class::GrantRefused | Class::SetUp | Class::Unknown, _) => true,
             (Class::PersonNeeded, None) => matches!(class, Consent | WrongAccount),
             (Class::Policy, Some("additional_action" | "message_only")) => matches!(class, AskAdmin | Consent | Device),
             _ => false,
@@ -146,13 +146,16 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
     let row = fitting_row(answer);
     let class = class_of(answer);
     let kind = kind_of(answer, class);
-    let next = match (answer.class(), row.and_then(Row::own_next)) {
+    let next = match (answer.class(), row.and_then(|row| row.own_next(answer.grant))) {
         (Class::CodeExpired, _) => EXPIRED,
         (_, Some(next)) => next,
         (Class::Declined, None) if kind == Kind::SignInNeeded => "Run the command again, and approve the sign-in.",
         (Class::SetUp, None) => match answer.error.as_str() {
             "bad_verification_code" => {
                 "Run the command again to get a new code; the server does not know the one it gave out."
+            }
+            "unauthorized_client" if answer.grant == Grant::RefreshToken => {
+                "Sign in again: kubectl login\nAsk the owner of the client registration to allow it the refresh_token grant."
             }
             "unauthorized_client" => "Ask whoever registered the client to allow this way of signing in for it.",
             "invalid_client" => "Check --client-id or --oidc-client-id, and the client secret if the client has one.",
@@ -181,7 +184,8 @@ fn happened(answer: &ErrorAnswer, what: &str, kind: Kind) -> String {
         },
         Class::CodeExpired => "the code ended before it was used".to_owned(),
         _ if is_known => {
-            let words = fitting_row(answer).map_or(class_of(answer).happened(), Row::happened);
+            let row = fitting_row(answer);
+            let words = row.map_or(class_of(answer).happened(), |row| row.happened_to(answer.grant));
             format!("cannot {what}: {words} ({})", answer.with_number())
         }
         _ => format!("cannot {what}: {answer}"),
@@ -200,7 +204,7 @@ fn kind_of(answer: &ErrorAnswer, class: Refusal) -> Kind {
         Class::Declined | Class::CodeExpired | Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
             Kind::SignInNeeded
         }
-        Class::SetUp | Class::Transient | Class::Pending | Class::SlowDown => Kind::Failed,
+        Class::SetUp | Class::Unknown | Class::Transient | Class::Pending | Class::SlowDown => Kind::Failed,
     }
 }
 

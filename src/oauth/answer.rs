@@ -6,6 +6,9 @@ use oauth2::basic::BasicTokenType;
 use oauth2::{ErrorResponse, ExtraTokenFields, StandardTokenResponse};
 use serde::{Deserialize, Serialize};
 
+use url::Url;
+
+use crate::http::origin;
 use crate::masking::hide;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -52,6 +55,88 @@ pub struct ErrorAnswer {
     /// Entra: for the help desk.
     #[serde(default, deserialize_with = "lenient")]
     pub timestamp: Option<String>,
+    /// The HTTP status it came with; 0 if it came in another way.
+    #[serde(skip)]
+    pub status: u16,
+    /// What it refuses: the same code says different things of a device code and of a refresh token.
+    #[serde(skip)]
+    pub grant: Grant,
+}
+
+/// What a request presents to get tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grant {
+    /// A device code, or the wish for one (RFC 8628); also the value for requests that are not for tokens.
+    #[default]
+    DeviceCode,
+    /// An authorization code (RFC 6749 4.1), or the wish for one.
+    AuthorizationCode,
+    /// A user name and a password (RFC 6749 4.3).
+    Password,
+    /// A refresh token (RFC 6749 6).
+    RefreshToken,
+}
+
+/// An answer of a protocol endpoint that holds neither what was asked for nor an error object.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// HTTP status.
+    pub status: u16,
+    origin: String,
+    content: Content,
+}
+
+/// What kind of thing a body is. Its text is never repeated: a parser's complaint could quote a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Page,
+    Object,
+    OtherJson,
+    Other,
+}
+
+impl Unreadable {
+    /// What `url` answered with `status`.
+    pub(super) fn new(url: &Url, status: u16, body: &[u8]) -> Unreadable {
+        let content = match serde_json::from_slice::<serde_json::Value>(body) {
+            Ok(serde_json::Value::Object(_)) => Content::Object,
+            Ok(_) => Content::OtherJson,
+            Err(_) if body.trim_ascii_start().starts_with(b"<") => Content::Page,
+            Err(_) if body.trim_ascii().is_empty() => Content::Nothing,
+            Err(_) => Content::Other,
+        };
+        Unreadable { status, origin: origin(url), content }
+    }
+
+    /// Whether it is a JSON object, so that the server itself and no gateway is the likely sender.
+    pub fn is_an_object(&self) -> bool {
+        self.content == Content::Object
+    }
+
+    /// Whether a server refuses by it what it was sent: by status 400 or 401 whatever the body, and by 403 or 422 without
+    /// a page. (A 403 page is what web filters and firewalls answer with.)
+    pub fn is_a_refusal(&self) -> bool {
+        match self.status {
+            400 | 401 => true,
+            403 | 422 => matches!(self.content, Content::Nothing | Content::Object | Content::OtherJson),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = match self.content {
+            Content::Nothing => "nothing usable",
+            Content::Page => "a web page",
+            Content::Object => "JSON without the fields of an OAuth answer",
+            Content::OtherJson => "JSON that is not an object",
+            Content::Other => "something that is not JSON",
+        };
+        write!(f, "{} answered with {content}", self.origin)?;
+        if (200..300).contains(&self.status) { Ok(()) } else { write!(f, " (HTTP {})", self.status) }
+    }
 }
 
 /// What an error means for the session.
@@ -77,6 +162,8 @@ pub enum Class {
     Transient,
     /// Client, scope or request are not as they should be.
     SetUp,
+    /// A code that is in no standard, which says nothing.
+    Unknown,
 }
 
 impl ErrorAnswer {
@@ -97,11 +184,36 @@ impl ErrorAnswer {
             correlation_id: after("Correlation ID:"),
             trace_id: after("Trace ID:"),
             timestamp: after("Timestamp:"),
+            status: 0,
+            grant: Grant::AuthorizationCode,
         }
     }
 
-    /// The class, from `error`, `suberror` and `claims` alone; numbers can change without notice.
+    /// Whether it says that there is nothing at this address, or not for this kind of request, and no more.
+    pub fn is_about_the_endpoint(&self) -> bool {
+        matches!(self.status, 404 | 405 | 410)
+    }
+
+    /// The class, from `error`, `suberror` and `claims` alone; numbers can change without notice. What is refused decides
+    /// where a code belongs to another grant, or to none.
     pub fn class(&self) -> Class {
+        match (self.grant, self.class_by_code()) {
+            (Grant::RefreshToken, Class::CodeExpired | Class::Declined | Class::Pending | Class::Unknown) => {
+                Class::GrantRefused
+            }
+            // RFC 6749 5.2 has invalid_grant for a refresh token that has expired, Dex says invalid_request. If the
+            // request is at fault after all, the sign-in will say so. An issuer that refreshes nothing needs one too.
+            (Grant::RefreshToken, Class::SetUp) if self.error == "invalid_request" && self.numbers().is_empty() => {
+                Class::GrantRefused
+            }
+            (Grant::RefreshToken, Class::SetUp) if self.error == "unsupported_grant_type" => Class::GrantRefused,
+            (Grant::AuthorizationCode | Grant::Password, Class::CodeExpired | Class::Pending) => Class::GrantRefused,
+            (grant, Class::SlowDown) if grant != Grant::DeviceCode => Class::Transient,
+            (_, class) => class,
+        }
+    }
+
+    fn class_by_code(&self) -> Class {
         match self.error.as_str() {
             "authorization_pending" => Class::Pending,
             "slow_down" => Class::SlowDown,
@@ -116,7 +228,18 @@ impl ErrorAnswer {
                 Some(_) => Class::PersonNeeded,
                 None => Class::GrantRefused,
             }),
-            _ => Class::SetUp,
+            // RFC 6749 5.2, RFC 8707, and Entra's own.
+            "invalid_request"
+            | "invalid_client"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "unsupported_response_type"
+            | "invalid_scope"
+            | "invalid_target"
+            | "invalid_resource"
+            | "bad_verification_code" => Class::SetUp,
+            _ if self.is_about_the_endpoint() => Class::SetUp,
+            _ => Class::Unknown,
         }
     }
 
@@ -248,6 +371,39 @@ mod tests {
     }
 
     #[test]
+    fn class_depends_on_what_is_refused() {
+        let class = |text: &str, grant| ErrorAnswer { grant, ..parse(text) }.class();
+        for code in ["expired_token", "access_denied", "invalid_token", "session_expired", "invalid_request"] {
+            let text = format!(r#"{{"error":"{code}"}}"#);
+            assert_eq!(class(&text, Grant::RefreshToken), Class::GrantRefused, "{code}");
+        }
+        for code in ["invalid_client", "unauthorized_client", "invalid_scope"] {
+            assert_eq!(class(&format!(r#"{{"error":"{code}"}}"#), Grant::RefreshToken), Class::SetUp, "{code}");
+        }
+        assert_eq!(class(r#"{"error":"slow_down"}"#, Grant::RefreshToken), Class::Transient);
+        assert_eq!(class(r#"{"error":"slow_down"}"#, Grant::DeviceCode), Class::SlowDown);
+        assert_eq!(class(r#"{"error":"expired_token"}"#, Grant::DeviceCode), Class::CodeExpired);
+        let gone = ErrorAnswer { status: 404, ..parse(r#"{"error":"not_found"}"#) };
+        assert_eq!(ErrorAnswer { grant: Grant::RefreshToken, ..gone }.class(), Class::SetUp);
+    }
+
+    #[test]
+    fn body_and_status_tell_a_refusal_from_a_gateway() {
+        let url = Url::parse("https://issuer.example/token").expect("a URL");
+        for (status, body, refusal) in [
+            (400, "", true),
+            (400, r#"{"code":7}"#, true),
+            (401, "<html>", true),
+            (403, r#"{"message":"expired"}"#, true),
+            (403, "<html>", false),
+            (200, "<html>", false),
+            (404, "{}", false),
+        ] {
+            assert_eq!(Unreadable::new(&url, status, body.as_bytes()).is_a_refusal(), refusal, "{status} {body}");
+        }
+    }
+
+    #[test]
     fn ids_are_shown_apart_from_the_text() {
         let answer = parse(
             r#"{"error":"invalid_grant","error_description":"AADSTS50173: Revoked.\r\nTrace ID: t\r\nCorrelation ID: c\r\nTimestamp: x",
@@ -298,7 +454,7 @@ mod tests {
             let _ = serde_json::from_slice::<ErrorAnswer>(&bytes);
             let _ = serde_json::from_slice::<super::super::client::DeviceAuthorization>(&bytes);
             let answer = ErrorAnswer { error: description.clone(), error_description: Some(description), suberror: None,
-                claims: None, error_codes: None, correlation_id: None, trace_id: None, timestamp: None };
+                claims: None, error_codes: None, correlation_id: None, trace_id: None, timestamp: None, status: 400, grant: Grant::RefreshToken };
             let _ = (answer.class(), answer.reference(), answer.with_number());
             let escape = answer.to_string().contains('\u{1b}');
             prop_assert!(!escape);

@@ -116,14 +116,15 @@ impl Request {
     pub fn new(client: &Client, wish: Wish<'_>) -> Request {
         let state = CsrfToken::new_random_len(RANDOM_BYTES);
         let nonce = CsrfToken::new_random_len(RANDOM_BYTES).into_secret();
+        let endpoints = client.endpoints();
         let expected = Expected {
             state: Sha256::digest(state.secret()).into(),
-            issuer: client.endpoints.issuer.clone(),
-            names_itself: client.endpoints.names_itself,
-            is_issuer: client.endpoints.is_issuer,
+            issuer: endpoints.issuer.clone(),
+            names_itself: endpoints.names_itself,
+            is_issuer: endpoints.is_issuer,
         };
         let (challenge, verifier) = wish.pkce.then(PkceCodeChallenge::new_random_sha256).unzip();
-        let protocol = client.protocol().set_auth_uri(AuthUrl::from_url(bare(wish.endpoint)));
+        let protocol = client.protocol(&endpoints.token).set_auth_uri(AuthUrl::from_url(bare(wish.endpoint)));
         let mut request = protocol
             .authorize_url(|| state)
             .add_scopes(wish.scopes.iter().cloned().map(Scope::new))

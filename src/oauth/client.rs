@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,11 +18,12 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use tokio::time::Instant;
 use url::Url;
 
-use super::Endpoints;
-use super::answer::{Class, ErrorAnswer, TokenAnswer};
+use super::answer::{Class, ErrorAnswer, Grant, TokenAnswer, Unreadable};
 use super::challenge::Challenge;
+use super::discovery::{self, Discovery};
 use super::transport::{Transport, smooth};
-use crate::http::{Http, Repeat, Trouble, origin, unavailable};
+use super::{ClientAuthentication, Endpoints};
+use crate::http::{Cause, Http, Repeat, Trouble, unavailable};
 use crate::secret::Secret;
 
 /// The device authorization answer (RFC 8628 3.2).
@@ -46,14 +48,19 @@ type ProtocolFailure = RequestTokenError<Trouble, ErrorAnswer>;
 pub struct Client {
     /// How it is reached.
     pub http: Http,
-    /// Where its endpoints are.
-    pub endpoints: Endpoints,
     /// The claims challenge that its requests answer: each that leads to a token carries it.
     pub challenge: Option<Challenge>,
+    endpoints: RefCell<Rc<Endpoints>>,
+    /// The cached discovery document that the endpoints come from, until it is read again.
+    cached: RefCell<Option<Discovery>>,
+    /// The discovery document that was read because the cached one no longer fitted.
+    reread: RefCell<Option<Discovery>>,
     id: String,
     secret: Option<Secret>,
-    /// Whether the secret goes into the body; found out by trying where the issuer does not say.
-    secret_in_body: Cell<bool>,
+    /// How the secret is sent.
+    authentication: Cell<ClientAuthentication>,
+    /// How it may still be sent if the issuer refuses the client.
+    alternative: Cell<Option<ClientAuthentication>>,
     /// How the last request that was refused was.
     refusal: RefCell<Option<ErrorAnswer>>,
 }
@@ -65,11 +72,24 @@ pub enum Failure {
     Trouble(Trouble),
     /// The answer is an error object.
     Refused(Box<ErrorAnswer>),
-    /// The answer is something else, such as a web page: whatever stands before the server may have sent it. The text
-    /// says what, without repeating secrets.
-    NotOAuth(String),
-    /// The server itself answered, and neither with what was asked for nor with an error. The text says what.
-    Malformed(String),
+    /// The answer is something else, such as a web page: whatever stands before the server may have sent it.
+    NotOAuth(Unreadable),
+    /// The server itself answered, and neither with what was asked for nor with an error.
+    Malformed(Unreadable),
+}
+
+impl Failure {
+    /// Whether the endpoint may be somewhere else by now: it cannot be reached, is gone (404, 405, 410), or something
+    /// answers there that does not speak OAuth.
+    fn may_have_moved(&self) -> bool {
+        match self {
+            Failure::Trouble(trouble) => {
+                matches!(trouble.cause, Cause::Connection(_) | Cause::Certificate(_) | Cause::Redirect)
+            }
+            Failure::Refused(answer) => answer.is_about_the_endpoint(),
+            Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_a_refusal(),
+        }
+    }
 }
 
 /// Tokens, and how far this machine's clock is ahead of the server that gave them.
@@ -84,9 +104,127 @@ impl Client {
     /// A client known to the issuer as `id`.
     pub fn new(http: Http, endpoints: Endpoints, id: &str, secret: Option<Secret>) -> Self {
         let secret = secret.filter(|secret| !secret.is_empty());
-        let secret_in_body = Cell::new(endpoints.secret_in_body.unwrap_or(false));
-        let (id, challenge, refusal) = (id.to_owned(), None, RefCell::default());
-        Client { http, endpoints, challenge, id, secret, secret_in_body, refusal }
+        let client = Client {
+            http,
+            challenge: None,
+            endpoints: RefCell::new(Rc::new(endpoints)),
+            cached: RefCell::default(),
+            reread: RefCell::default(),
+            id: id.to_owned(),
+            secret,
+            authentication: Cell::default(),
+            alternative: Cell::default(),
+            refusal: RefCell::default(),
+        };
+        client.choose_authentication();
+        client
+    }
+
+    /// Begins with the first way to send the secret that the issuer offers.
+    fn choose_authentication(&self) {
+        let endpoints = self.endpoints();
+        let offered = |at| endpoints.client_authentication.get(at).copied();
+        self.authentication.set(offered(0).unwrap_or_default());
+        self.alternative.set(offered(1).filter(|_| self.secret.is_some()));
+    }
+
+    /// The same with endpoints from a cached discovery `document`: it is read again once if an endpoint fails in a way
+    /// that a move explains.
+    pub fn with_cached_document(self, document: Discovery) -> Self {
+        self.cached.replace(Some(document));
+        self
+    }
+
+    /// The same with the way to send the secret that worked before, if the issuer still offers it.
+    pub fn with_authentication(self, known: ClientAuthentication) -> Self {
+        if self.alternative.get() == Some(known) {
+            self.alternative.set(Some(self.authentication.replace(known)));
+        }
+        self
+    }
+
+    /// Where the issuer's endpoints are.
+    pub fn endpoints(&self) -> Rc<Endpoints> {
+        Rc::clone(&self.endpoints.borrow())
+    }
+
+    /// An endpoint that an issuer need not have. If a cached discovery document does not name it, that is read again first.
+    pub async fn optional_endpoint(&self, which: impl Fn(&Endpoints) -> Option<&Url>, limit: Duration) -> Option<Url> {
+        let named = which(&self.endpoints()).cloned();
+        if named.is_none() && self.read_discovery_again(limit).await {
+            return which(&self.endpoints()).cloned();
+        }
+        named
+    }
+
+    /// How the secret is sent, after the last request had an answer; `None` without a secret.
+    pub fn authentication(&self) -> Option<ClientAuthentication> {
+        self.secret.as_ref().map(|_| self.authentication.get())
+    }
+
+    /// Reads the discovery document again, once, if the endpoints come from a cached one. Whether they differ now.
+    pub async fn read_discovery_again(&self, limit: Duration) -> bool {
+        let Some(cached) = self.cached.take() else { return false };
+        let before = self.endpoints();
+        let document = discovery::fetch(&self.http, &before.issuer, limit).await;
+        let read = document.and_then(|document| Ok((document.endpoints(&before.issuer)?, document)));
+        let Ok((endpoints, document)) = read else { return false };
+        let differs = cached != document;
+        tracing::debug!(differs, "discovery document read again");
+        let other_methods = before.client_authentication != endpoints.client_authentication;
+        self.endpoints.replace(Rc::new(endpoints));
+        if other_methods {
+            self.choose_authentication();
+        }
+        self.reread.replace(Some(document));
+        differs
+    }
+
+    /// The discovery document that took the place of the cached one, if there is one; handed out once.
+    pub fn take_reread_document(&self) -> Option<Discovery> {
+        self.reread.take()
+    }
+
+    /// Makes a request of `endpoint`. If that has moved since the discovery document was cached, `which` picks the new
+    /// one for a second try.
+    async fn request<T>(
+        &self,
+        endpoint: &Url,
+        which: impl Fn(&Endpoints) -> Option<&Url>,
+        limit: Duration,
+        attempt: impl AsyncFn(&Url, Duration) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let end = Instant::now() + limit;
+        let left = || end.saturating_duration_since(Instant::now());
+        let failure = match self.authenticating(async || attempt(endpoint, left()).await).await {
+            Err(failure) if failure.may_have_moved() && self.read_discovery_again(left()).await => failure,
+            outcome => return outcome,
+        };
+        match which(&self.endpoints()).filter(|moved| *moved != endpoint) {
+            Some(moved) => self.authenticating(async || attempt(moved, left()).await).await,
+            None => Err(failure),
+        }
+    }
+
+    /// Makes a request with client authentication, and once more with the secret in the other place if the issuer offers
+    /// both and refuses the client as such (RFC 6749 5.2). It looks at the client before anything else, so the code or
+    /// refresh token that comes along is not used up. If neither place is right, the first refusal is the answer.
+    async fn authenticating<T>(&self, attempt: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+        let refuses_the_client =
+            |failure: &Failure| matches!(failure, Failure::Refused(answer) if answer.error == "invalid_client");
+        let first = match attempt().await {
+            Err(failure) if refuses_the_client(&failure) => failure,
+            outcome => return outcome,
+        };
+        let Some(other) = self.alternative.take() else { return Err(first) };
+        let usual = self.authentication.replace(other);
+        match attempt().await {
+            Err(second) if refuses_the_client(&second) => {
+                self.authentication.set(usual);
+                Err(first)
+            }
+            outcome => outcome,
+        }
     }
 
     /// How the issuer refused, the last time it did since this was asked for, secrets taken out.
@@ -108,10 +246,13 @@ impl Client {
         self.challenge.as_ref().map(Challenge::text)
     }
 
-    pub(super) fn protocol(&self) -> ProtocolClient {
+    pub(super) fn protocol(&self, token_endpoint: &Url) -> ProtocolClient {
         let client = oauth2::Client::new(ClientId::new(self.id.clone()))
-            .set_auth_type(if self.secret_in_body.get() { AuthType::RequestBody } else { AuthType::BasicAuth })
-            .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()));
+            .set_auth_type(match self.authentication.get() {
+                ClientAuthentication::Basic => AuthType::BasicAuth,
+                ClientAuthentication::Post => AuthType::RequestBody,
+            })
+            .set_token_uri(TokenUrl::from_url(token_endpoint.clone()));
         match &self.secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
             None => client,
@@ -128,41 +269,33 @@ impl Client {
         challenge: Option<&PkceCodeChallenge>,
         limit: Duration,
     ) -> Result<DeviceAuthorization, Failure> {
-        loop {
-            let endpoint_url = DeviceAuthorizationUrl::from_url(endpoint.clone());
-            let client = self.protocol().set_device_authorization_url(endpoint_url);
-            let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
-            if self.secret.is_some() && !self.secret_in_body.get() {
-                // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
-                request = request.add_extra_param("client_id", self.id.as_str());
-            }
-            if let Some(claims) = self.claims() {
-                request = request.add_extra_param("claims", claims);
-            }
-            if let Some(challenge) = challenge {
-                request = request
-                    .add_extra_param("code_challenge", challenge.as_str())
-                    .add_extra_param("code_challenge_method", challenge.method().as_str());
-            }
-            let transport = Transport::new(&self.http, limit, Repeat::Freely);
-            let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
-                request.request_async(&transport).await;
-            match answer.map_err(|error| self.failure(endpoint, error, &[])) {
-                Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {}
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// Whether the same request may be made again with the secret in the other place: where the issuer does not say
-    /// which one it is, and refuses the client as such (RFC 6749 5.2), which uses up nothing.
-    fn may_authenticate_otherwise(&self, error: &ErrorAnswer) -> bool {
-        let unknown = self.endpoints.secret_in_body.is_none() && !self.secret_in_body.get();
-        let otherwise = error.error == "invalid_client" && self.secret.is_some() && unknown;
-        if otherwise {
-            self.secret_in_body.set(true);
-        }
-        otherwise
+        self.request(
+            endpoint,
+            |known| known.device_authorization.as_ref(),
+            limit,
+            async |endpoint, limit| {
+                let endpoint_url = DeviceAuthorizationUrl::from_url(endpoint.clone());
+                let client = self.protocol(&self.endpoints().token).set_device_authorization_url(endpoint_url);
+                let mut request = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
+                if self.authentication() == Some(ClientAuthentication::Basic) {
+                    // RFC 8628 3.1 asks for it besides client authentication, and some servers insist.
+                    request = request.add_extra_param("client_id", self.id.as_str());
+                }
+                if let Some(claims) = self.claims() {
+                    request = request.add_extra_param("claims", claims);
+                }
+                if let Some(challenge) = challenge {
+                    request = request
+                        .add_extra_param("code_challenge", challenge.as_str())
+                        .add_extra_param("code_challenge_method", challenge.method().as_str());
+                }
+                let transport = Transport::new(&self.http, limit, Repeat::Freely);
+                let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
+                    request.request_async(&transport).await;
+                answer.map_err(|error| self.failure(endpoint, error, Grant::DeviceCode, transport.status(), &[]))
+            },
+        )
+        .await
     }
 
     /// Asks once whether the device code has been approved (RFC 8628 3.4).
@@ -177,39 +310,44 @@ impl Client {
         verifier: Option<&PkceCodeVerifier>,
         limit: Duration,
     ) -> Result<Granted, Failure> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
-            .append_pair("device_code", device_code.secret());
-        if let Some(verifier) = verifier {
-            form.append_pair("code_verifier", verifier.secret());
-        }
-        if let Some(claims) = self.claims() {
-            form.append_pair("claims", &claims);
-        }
-        let (headers, body) = self.authenticated(form);
-        let url = &self.endpoints.token;
-        let answer = self.http.post_once(url, headers, body, limit).await.map_err(Failure::Trouble)?;
-        let clock_ahead = answer.clock_ahead();
-        let trouble = unavailable(url, &answer);
-        let response = smooth(answer);
-        let body = response.body();
-        if response.status() == 200 {
-            let answer = serde_json::from_slice(body).map_err(|_| unreadable(url, body))?;
-            return Ok(Granted { answer, clock_ahead });
-        }
-        // The error object decides and not the status: some servers send `slow_down` with 429.
-        let error = serde_json::from_slice::<ErrorAnswer>(body).ok();
-        match (error.filter(|error| error.class() != Class::Transient), trouble) {
-            (Some(error), _) => {
-                let verifier = verifier.map_or("", |verifier| verifier.secret());
-                Err(self.refused(error, &[device_code.secret(), verifier]))
-            }
-            (None, Some(trouble)) => Err(Failure::Trouble(trouble)),
-            // Whatever stands before the server may answer in JSON of its own.
-            (None, None) => {
-                Err(Failure::NotOAuth(format!("{} answered with HTTP {}", origin(url), response.status().as_u16())))
-            }
-        }
+        self.request(
+            &self.endpoints().token,
+            |known| Some(&known.token),
+            limit,
+            async |url, limit| {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
+                    .append_pair("device_code", device_code.secret());
+                if let Some(verifier) = verifier {
+                    form.append_pair("code_verifier", verifier.secret());
+                }
+                if let Some(claims) = self.claims() {
+                    form.append_pair("claims", &claims);
+                }
+                let (headers, body) = self.authenticated(form);
+                let answer = self.http.post_once(url, headers, body, limit).await.map_err(Failure::Trouble)?;
+                let (clock_ahead, status) = (answer.clock_ahead(), answer.status);
+                let trouble = unavailable(url, &answer);
+                let response = smooth(answer);
+                let body = response.body();
+                if response.status() == 200 {
+                    let answer = serde_json::from_slice(body).map_err(|_| unreadable(url, status, body))?;
+                    return Ok(Granted { answer, clock_ahead });
+                }
+                // The error object decides and not the status: some servers send `slow_down` with 429.
+                let error = serde_json::from_slice::<ErrorAnswer>(body).ok();
+                match (error.filter(|error| error.class() != Class::Transient), trouble) {
+                    (Some(error), _) => {
+                        let verifier = verifier.map_or("", |verifier| verifier.secret());
+                        Err(self.refused(error, Grant::DeviceCode, status, &[device_code.secret(), verifier]))
+                    }
+                    (None, Some(trouble)) => Err(Failure::Trouble(trouble)),
+                    // Whatever stands before the server may answer in JSON of its own.
+                    (None, None) => Err(Failure::NotOAuth(Unreadable::new(url, status, body))),
+                }
+            },
+        )
+        .await
     }
 
     /// Trades an authorization code for tokens (RFC 6749 4.1.3), with what the authorization request promised.
@@ -224,7 +362,7 @@ impl Client {
     ) -> Result<Granted, Failure> {
         let secrets = [code.secret().as_str(), verifier.map_or("", |verifier| verifier.secret())];
         // A code that is seen twice is taken for stolen (RFC 6749 4.1.2).
-        self.tokens(&secrets, limit, Repeat::UnlessSeen, async |client, transport| {
+        self.tokens(Grant::AuthorizationCode, &secrets, limit, Repeat::UnlessSeen, async |client, transport| {
             let mut request = client.exchange_code(code.clone());
             if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
                 request = request.set_redirect_uri(Cow::Owned(url));
@@ -245,7 +383,7 @@ impl Client {
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
-        self.tokens(&[token.expose()], limit, Repeat::Freely, async |client, transport| {
+        self.tokens(Grant::RefreshToken, &[token.expose()], limit, Repeat::Freely, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
             if let Some(claims) = self.claims() {
@@ -270,7 +408,7 @@ impl Client {
         let secrets = [password.expose()];
         let password = ResourceOwnerPassword::new(password.expose().to_owned());
         // Issuers count wrong passwords, and lock accounts.
-        self.tokens(&secrets, limit, Repeat::UnlessSeen, async |client, transport| {
+        self.tokens(Grant::Password, &secrets, limit, Repeat::UnlessSeen, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             let mut request = client.exchange_password(&username, &password).add_scopes(scopes);
             if let Some(claims) = self.claims() {
@@ -281,23 +419,28 @@ impl Client {
         .await
     }
 
-    /// Makes a request of the token endpoint in which `secrets` are sent.
+    /// Makes a request of the token endpoint in which `secrets` are sent, `grant` among them.
     async fn tokens(
         &self,
+        grant: Grant,
         secrets: &[&str],
         limit: Duration,
         repeat: Repeat,
         request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
     ) -> Result<Granted, Failure> {
-        loop {
-            let transport = Transport::new(&self.http, limit, repeat);
-            let answer = request(&self.protocol(), &transport).await;
-            match answer.map_err(|error| self.failure(&self.endpoints.token, error, secrets)) {
-                Ok(answer) => return Ok(Granted { answer, clock_ahead: transport.clock_ahead() }),
-                Err(Failure::Refused(error)) if self.may_authenticate_otherwise(&error) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
+        self.request(
+            &self.endpoints().token,
+            |known| Some(&known.token),
+            limit,
+            async |endpoint, limit| {
+                let transport = Transport::new(&self.http, limit, repeat);
+                let answer = request(&self.protocol(endpoint), &transport).await;
+                let answer =
+                    answer.map_err(|error| self.failure(endpoint, error, grant, transport.status(), secrets))?;
+                Ok(Granted { answer, clock_ahead: transport.clock_ahead() })
+            },
+        )
+        .await
     }
 
     /// Ends a refresh token, and with it what was obtained with it (RFC 7009 2.1).
@@ -306,29 +449,26 @@ impl Client {
     ///
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn revoke(&self, endpoint: &Url, token: &Secret, limit: Duration) -> Result<(), Failure> {
-        let end = Instant::now() + limit;
-        loop {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.append_pair("token", token.expose()).append_pair("token_type_hint", "refresh_token");
-            let (headers, body) = self.authenticated(form);
-            let left = end.saturating_duration_since(Instant::now());
-            let answer =
-                self.http.post(endpoint, headers, body, left, Repeat::Freely).await.map_err(Failure::Trouble)?;
-            if (200..300).contains(&answer.status) {
-                return Ok(());
-            }
-            match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
-                Ok(error) if self.may_authenticate_otherwise(&error) => {}
-                Ok(error) => return Err(self.refused(error, &[token.expose()])),
-                Err(_) => {
-                    return Err(Failure::NotOAuth(format!(
-                        "{} answered with HTTP {}",
-                        origin(endpoint),
-                        answer.status
-                    )));
+        self.request(
+            endpoint,
+            |known| known.revocation.as_ref(),
+            limit,
+            async |endpoint, limit| {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.append_pair("token", token.expose()).append_pair("token_type_hint", "refresh_token");
+                let (headers, body) = self.authenticated(form);
+                let answer = self.http.post(endpoint, headers, body, limit, Repeat::Freely).await;
+                let answer = answer.map_err(Failure::Trouble)?;
+                if (200..300).contains(&answer.status) {
+                    return Ok(());
                 }
-            }
-        }
+                Err(match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
+                    Ok(error) => self.refused(error, Grant::RefreshToken, answer.status, &[token.expose()]),
+                    Err(_) => Failure::NotOAuth(Unreadable::new(endpoint, answer.status, &answer.body)),
+                })
+            },
+        )
+        .await
     }
 
     /// Headers and body of a form with client authentication as the oauth2 crate does it (RFC 6749 2.3.1), for the
@@ -338,7 +478,7 @@ impl Client {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         match &self.secret {
-            Some(secret) if !self.secret_in_body.get() => {
+            Some(secret) if self.authentication.get() == ClientAuthentication::Basic => {
                 let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 let pair = format!("{}:{}", encode(&self.id), encode(secret.expose()));
                 let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
@@ -358,29 +498,21 @@ impl Client {
         (headers, form.finish().into_bytes())
     }
 
-    fn failure(&self, url: &Url, error: ProtocolFailure, sent: &[&str]) -> Failure {
+    fn failure(&self, url: &Url, error: ProtocolFailure, grant: Grant, status: u16, sent: &[&str]) -> Failure {
         match error {
-            RequestTokenError::ServerResponse(answer) => self.refused(answer, sent),
+            RequestTokenError::ServerResponse(answer) => self.refused(answer, grant, status, sent),
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
-            RequestTokenError::Parse(_, body) => unreadable(url, &body),
-            RequestTokenError::Other(_) => unreadable(url, b""),
+            RequestTokenError::Parse(_, body) => unreadable(url, status, &body),
+            RequestTokenError::Other(_) => unreadable(url, status, b""),
         }
     }
 
-    fn refused(&self, answer: ErrorAnswer, sent: &[&str]) -> Failure {
-        Failure::Refused(Box::new(self.note_refusal(answer, sent)))
+    fn refused(&self, answer: ErrorAnswer, grant: Grant, status: u16, sent: &[&str]) -> Failure {
+        Failure::Refused(Box::new(self.note_refusal(ErrorAnswer { grant, status, ..answer }, sent)))
     }
 }
 
-/// What kind of thing `body` is. Its text is never repeated: a parser's complaint could quote a token.
-fn unreadable(url: &Url, body: &[u8]) -> Failure {
-    let start = body.trim_ascii_start();
-    let found = |what| format!("{} answered with {what}", origin(url));
-    match serde_json::from_slice::<serde_json::Value>(body) {
-        Ok(serde_json::Value::Object(_)) => Failure::Malformed(found("JSON without the fields of an OAuth answer")),
-        Ok(_) => Failure::NotOAuth(found("JSON that is no object")),
-        Err(_) if start.starts_with(b"<") => Failure::NotOAuth(found("a web page")),
-        Err(_) if start.is_empty() => Failure::NotOAuth(found("nothing usable")),
-        Err(_) => Failure::NotOAuth(found("something that is not JSON")),
-    }
+fn unreadable(url: &Url, status: u16, body: &[u8]) -> Failure {
+    let answer = Unreadable::new(url, status, body);
+    if answer.is_an_object() { Failure::Malformed(answer) } else { Failure::NotOAuth(answer) }
 }

@@ -16,6 +16,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// Before its end, a code is asked for once more.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
+/// After so many polls in a row without a usable answer the user is told, once.
+const TOLD_AFTER: u32 = 3;
 /// The longest pause after connection loss.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest user code, and the longest address.
@@ -101,12 +103,18 @@ impl Pending {
     }
 
     /// Polls until the code has been used or has ended. Connection loss, 429, 5xx and web pages from gateways are
-    /// waited out; the code's own life is the only limit of the whole, `limit` that of one poll.
-    pub async fn wait(&self, client: &Client, limit: Duration) -> Result<Granted, Ending> {
+    /// waited out; the code's own life is the only limit of the whole, `limit` that of one poll. `on_trouble` is called
+    /// once, if that goes on for some polls: the user may be able to mend it while the code is good.
+    pub async fn wait(
+        &self,
+        client: &Client,
+        limit: Duration,
+        on_trouble: &dyn Fn(&Failure),
+    ) -> Result<Granted, Ending> {
         let end = self.issued + self.life;
         let mut interval = self.interval;
         let mut extra = Duration::ZERO;
-        let mut last_trouble = None;
+        let (mut last_trouble, mut useless) = (None, 0);
         loop {
             // RFC 8628 3.5: the wait comes before each poll, the first one included.
             let now = Instant::now();
@@ -139,6 +147,16 @@ impl Pending {
                     (extra, last_trouble) = (longer(extra).max(asked_for.min(LONGEST_LIFE)), Some(failure));
                 }
                 Failure::NotOAuth(_) => (extra, last_trouble) = (longer(extra), Some(failure)),
+            }
+            match &last_trouble {
+                Some(trouble) => {
+                    useless += 1;
+                    if useless == TOLD_AFTER {
+                        on_trouble(trouble);
+                    }
+                }
+                // Told once is enough, however often the answers come and go.
+                None => useless = if useless < TOLD_AFTER { 0 } else { useless },
             }
         }
     }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Endpoints;
 use super::jwks::Jwks;
 use super::site::foreign;
+use super::{ClientAuthentication, Endpoints};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Asked, Http, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Discovery {
     issuer: String,
     token_endpoint: String,
@@ -33,6 +33,8 @@ pub struct Discovery {
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     id_token_signing_alg_values_supported: Option<Vec<String>>,
+    #[serde(default)]
+    userinfo_signing_alg_values_supported: Option<Vec<String>>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
@@ -146,7 +148,7 @@ impl Discovery {
         };
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
         let s256 = &self.code_challenge_methods_supported.clone().filter(|methods| !methods.is_empty());
-        let auth_methods = &self.token_endpoint_auth_methods_supported;
+        let methods = &self.token_endpoint_auth_methods_supported;
         let token = endpoint("token_endpoint", &self.token_endpoint)?;
         // A document that hands the issuing of tokens to another site has no say in where that site's tokens are sent.
         let may_have_tokens = |url: &Url| foreign(url, &token).is_none() || foreign(&token, &base).is_none();
@@ -164,8 +166,23 @@ impl Discovery {
             names_itself: self.authorization_response_iss_parameter_supported.unwrap_or(false),
             is_issuer: |issuer, named| issuer == named,
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
-            // Where both are offered the body it is: device endpoints are known to look nowhere else.
-            secret_in_body: auth_methods.as_ref().map(|_| offers(auth_methods, "client_secret_post")),
+            // An issuer that does not say signs it as it signs ID tokens.
+            userinfo_algorithms: [
+                &self.userinfo_signing_alg_values_supported,
+                &self.id_token_signing_alg_values_supported,
+            ]
+            .into_iter()
+            .flatten()
+            .next()
+            .cloned()
+            .unwrap_or_default(),
+            client_authentication: match ["client_secret_basic", "client_secret_post"].map(|name| offers(methods, name))
+            {
+                [true, false] => vec![ClientAuthentication::Basic],
+                [false, true] => vec![ClientAuthentication::Post],
+                // An issuer may offer both and still take one only from a given client, as Authelia, Hydra and Okta do.
+                _ => vec![ClientAuthentication::Basic, ClientAuthentication::Post],
+            },
         })
     }
 }

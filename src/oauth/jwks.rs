@@ -20,6 +20,9 @@ mod tests;
 
 use signature::{Algorithm, Jwk};
 
+/// The most characters of a `sub` (OpenID Connect Core 2).
+const LONGEST_SUBJECT: usize = 255;
+
 /// The keys of an issuer (RFC 7517 section 5). Keys that are not for signatures, or of a kind that is not supported,
 /// are skipped when reading.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -107,6 +110,12 @@ pub enum VerifyError {
     /// The token's time has not come.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The token does not say when it was issued, or was issued in the future.
+    #[error("the token has no time of issue (iat), or one in the future")]
+    IssuedAt,
+    /// The token does not say who it is about, or not in the way that OpenID Connect Core 2 demands.
+    #[error("the token has no subject (sub) of 1 to 255 ASCII characters")]
+    Subject,
     /// The token answers another sign-in than ours.
     #[error("the token belongs to another sign-in (nonce)")]
     Nonce,
@@ -116,10 +125,15 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// Whether newer keys, or a newer discovery document, may lead to another result.
+    pub fn may_be_outdated(&self) -> bool {
+        matches!(self, Self::UnknownKey { .. } | Self::BadSignature | Self::Algorithm(_))
+    }
+
     /// What to do about it, as a sentence.
     pub fn next(&self) -> &'static str {
         match self {
-            Self::Expired | Self::NotYetValid => {
+            Self::Expired | Self::NotYetValid | Self::IssuedAt => {
                 "Check this machine's date and time, then sign in again: kubectl login"
             }
             Self::Issuer { .. } => {
@@ -129,6 +143,9 @@ impl VerifyError {
             Self::Nonce | Self::UnknownKey { .. } | Self::BadSignature => {
                 "Sign in again: kubectl login\nIf that does not help, ask whoever runs the issuer whether something stands in between."
             }
+            Self::Subject => {
+                "Ask the issuer's administrator: an ID token needs a sub that fits OpenID Connect Core, section 2."
+            }
             Self::Malformed(_) => "Ask whoever runs the issuer to issue JWTs for this client.",
             Self::Algorithm(_) | Self::KeyMismatch(_) | Self::Critical | Self::NoExpiry => {
                 "Ask whoever runs the issuer to sign this client's tokens with RS256 or ES256, and to give them an exp."
@@ -137,10 +154,10 @@ impl VerifyError {
     }
 }
 
-/// Checks a token's signature, issuer, audience, time and nonce, in this order, and returns its claims.
+/// Checks an ID token's signature, issuer, audience, subject, time and nonce, in this order, and returns its claims.
 ///
 /// # Errors
-/// [`VerifyError`], of which [`VerifyError::UnknownKey`] is worth one more try with fresh keys.
+/// [`VerifyError`], of which [`VerifyError::may_be_outdated`] tells what is worth one more try with fresh keys.
 pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claims, VerifyError> {
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;
@@ -148,19 +165,57 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claim
     if let Some(client_id) = expected.client_id {
         check_audience(&claims, client_id)?;
     }
-    // Differences, because a moment plus a leeway may leave the calendar.
-    let expires_at = claims.expires_at().ok_or(VerifyError::NoExpiry)?;
-    if expected.now.signed_duration_since(expires_at) >= expected.leeway {
-        return Err(VerifyError::Expired);
+    let subject = claims.string("sub").unwrap_or_default();
+    if subject.is_empty() || subject.len() > LONGEST_SUBJECT || !subject.is_ascii() {
+        return Err(VerifyError::Subject);
     }
-    let not_before = claims.not_before();
-    if not_before.is_some_and(|start| start.signed_duration_since(expected.now) > expected.leeway) {
-        return Err(VerifyError::NotYetValid);
+    if claims.expires_at().is_none() {
+        return Err(VerifyError::NoExpiry);
+    }
+    check_times(&claims, expected)?;
+    if claims.issued_at().is_none_or(|issued| is_ahead(issued, expected)) {
+        return Err(VerifyError::IssuedAt);
     }
     if expected.nonce.is_some() && expected.nonce != claims.nonce() {
         return Err(VerifyError::Nonce);
     }
     Ok(claims)
+}
+
+/// Checks UserInfo that came as a JWT, and returns its claims. It is signed like an ID token, but need not name its
+/// issuer, audience and times (OpenID Connect Core 5.3.2); those that it names have to fit.
+///
+/// # Errors
+/// See [`verify`].
+pub fn verify_userinfo(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claims, VerifyError> {
+    let claims = Claims::read(token)?;
+    check_signature(token, keys, expected.algorithms)?;
+    if claims.as_map().contains_key("iss") {
+        check_issuer(&claims, expected.issuer)?;
+    }
+    if let (Some(client_id), true) = (expected.client_id, claims.as_map().contains_key("aud")) {
+        check_audience(&claims, client_id)?;
+    }
+    check_times(&claims, expected)?;
+    Ok(claims)
+}
+
+/// Whether `moment` is further in the future than two clocks may disagree. (A difference, because a moment plus a leeway
+/// may leave the calendar.)
+fn is_ahead(moment: DateTime<Utc>, expected: &Expected<'_>) -> bool {
+    moment.signed_duration_since(expected.now) > expected.leeway
+}
+
+/// `exp` and `nbf`, as far as they are there.
+fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), VerifyError> {
+    let has_expired = |end: DateTime<Utc>| expected.now.signed_duration_since(end) >= expected.leeway;
+    if claims.expires_at().is_some_and(has_expired) {
+        return Err(VerifyError::Expired);
+    }
+    if claims.not_before().is_some_and(|start| is_ahead(start, expected)) {
+        return Err(VerifyError::NotYetValid);
+    }
+    Ok(())
 }
 
 fn check_signature(token: &str, keys: &Jwks, announced: &[String]) -> Result<(), VerifyError> {

@@ -14,7 +14,18 @@ pub mod subject;
 mod transport;
 pub mod userinfo;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
+
+/// How a client sends its secret (OpenID Connect Core 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`: in the Authorization header (RFC 6749 2.3.1). What is meant where nothing is said.
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the body.
+    Post,
+}
 
 /// Where an issuer's endpoints are, however that was found out.
 #[derive(Clone, Debug)]
@@ -41,6 +52,8 @@ pub struct Endpoints {
     pub is_issuer: fn(&str, &str) -> bool,
     /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
     pub signing_algorithms: Vec<String>,
-    /// Whether a client secret goes into the body or into the Authorization header; `None` where the issuer does not say.
-    pub secret_in_body: Option<bool>,
+    /// The same for UserInfo that comes as a JWT.
+    pub userinfo_algorithms: Vec<String>,
+    /// How a client secret may be sent, in the order in which that is tried; never empty.
+    pub client_authentication: Vec<ClientAuthentication>,
 }

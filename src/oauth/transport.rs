@@ -21,15 +21,22 @@ pub(super) struct Transport<'a> {
     repeat: Repeat,
     /// How far this machine's clock is ahead, as the last answer told.
     clock_ahead: Cell<Option<TimeDelta>>,
+    /// The HTTP status of the last answer.
+    status: Cell<u16>,
 }
 
 impl<'a> Transport<'a> {
     pub(super) fn new(http: &'a Http, limit: Duration, repeat: Repeat) -> Self {
-        Transport { http, limit, repeat, clock_ahead: Cell::new(None) }
+        Transport { http, limit, repeat, clock_ahead: Cell::new(None), status: Cell::default() }
     }
 
     pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
         self.clock_ahead.get()
+    }
+
+    /// 0 before there is an answer.
+    pub(super) fn status(&self) -> u16 {
+        self.status.get()
     }
 }
 
@@ -47,6 +54,7 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
             })?;
             let answer = self.http.post(&url, parts.headers, body, self.limit, self.repeat).await?;
             self.clock_ahead.set(answer.clock_ahead());
+            self.status.set(answer.status);
             Ok(smooth(answer))
         })
     }
@@ -114,6 +122,10 @@ fn smooth_object(object: &mut Map<String, Value>) {
         if object.get(name).is_some_and(|value| value.as_str().is_none_or(str::is_empty)) {
             object.remove(name);
         }
+    }
+    // Where only an ID token was asked for, some issuers (Azure AD B2C) give nothing else: an access token that is empty.
+    if object.contains_key("id_token") && !object.get("access_token").is_some_and(Value::is_string) {
+        object.insert("access_token".to_owned(), "".into());
     }
     if object.contains_key("access_token") && !object.get("token_type").is_some_and(Value::is_string) {
         object.insert("token_type".to_owned(), "Bearer".into());

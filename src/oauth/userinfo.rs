@@ -11,32 +11,51 @@ use crate::error::{Error, Result};
 use crate::http::{Asked, Http, Trouble, bearer, origin};
 use crate::secret::Secret;
 
-/// The groups of whoever `access_token` was issued to, by the claim called `claim`. `subject` is the `sub` of their ID token:
-/// an answer about anybody else must not be used (5.3.2).
+/// The step for an answer that is of no use.
+const ASK: &str = "Ask the issuer's administrator.";
+
+/// What a UserInfo endpoint answers with.
+pub enum UserInfo {
+    /// Claims in JSON, which TLS vouches for.
+    Claims(Claims),
+    /// A signed JWT, which is to be verified before anything in it counts (5.3.2).
+    Signed(Secret),
+}
+
+/// Asks for the UserInfo of the user whom `access_token` was issued to.
 ///
-/// Errors: there is no answer, or none that can be used.
-pub async fn groups(
-    http: &Http,
-    endpoint: &Url,
-    access_token: &Secret,
-    subject: &str,
-    claim: &str,
-    limit: Duration,
-) -> Result<GroupsClaim> {
-    let ask = "Ask whoever runs the issuer.";
-    let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+/// Errors: there is no answer, or it is neither JSON nor a signed JWT.
+pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Duration) -> Result<UserInfo> {
+    let accept = (ACCEPT, HeaderValue::from_static("application/json, application/jwt"));
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
     let explained =
         |trouble: Trouble| trouble.explain("read the issuer's UserInfo", Asked::Service("the issuer's UserInfo"));
     let answer = http.fetch(endpoint, headers, limit).await.map_err(explained)?;
     let from = origin(endpoint);
     if answer.status != 200 {
-        return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ask));
+        return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ASK));
     }
-    let claims: Claims = serde_json::from_slice(&answer.body)
-        .map_err(|_| Error::failed(format!("{from} answers with something else than UserInfo in JSON"), ask))?;
+    if let Ok(claims) = serde_json::from_slice(&answer.body) {
+        return Ok(UserInfo::Claims(claims));
+    }
+    let text = String::from_utf8(answer.body).unwrap_or_default();
+    match text.trim().split('.').count() {
+        3 => Ok(UserInfo::Signed(Secret::new(text.trim()))),
+        5 => Err(Error::failed(
+            format!("{from} answers with encrypted UserInfo"),
+            "Ask the issuer's administrator to send this client its UserInfo signed or plain.",
+        )),
+        _ => Err(Error::failed(format!("{from} answers with something else than UserInfo in JSON"), ASK)),
+    }
+}
+
+/// The groups in `claims`, an answer of `endpoint`, by the claim called `claim`. `subject` is the `sub` of the user's ID
+/// token.
+///
+/// Errors: the answer is about another user, so that it must not be used (5.3.2).
+pub fn groups(claims: &Claims, endpoint: &Url, subject: &str, claim: &str) -> Result<GroupsClaim> {
     if claims.string("sub") != Some(subject) {
-        return Err(Error::failed(format!("{from} answers with the UserInfo of somebody else"), ask));
+        return Err(Error::failed(format!("{} answers with the UserInfo of another user", origin(endpoint)), ASK));
     }
-    Ok(super::subject::groups(&claims, claim))
+    Ok(super::subject::groups(claims, claim))
 }

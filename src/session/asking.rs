@@ -78,10 +78,10 @@ impl Work<'_, '_> {
         let lock = RefCell::new(self.lock);
         let on_wait = |life| lock.borrow_mut().announce_person(life);
         let on_answer = || lock.borrow_mut().announce_network();
-        let (mut chosen, mut page_is_left) = signin::chosen(profile, &issuer.client.endpoints, person);
+        let (mut chosen, mut page_is_left) = signin::chosen(profile, &issuer.client.endpoints(), person);
         let (mut signed_in, page) = loop {
             let is_page = matches!(chosen.method, Method::Browser | Method::Keyboard);
-            let page = issuer.client.endpoints.foreign_page().filter(|_| is_page);
+            let page = issuer.client.endpoints().foreign_page().filter(|_| is_page);
             if let Some(page) =
                 page.as_deref().filter(|page| !self.road.insist.typed && !pages.iter().any(|known| known == page))
             {
@@ -109,7 +109,7 @@ impl Work<'_, '_> {
                 biased;
                 // Who asked nobody has nobody to be spared.
                 error = interrupted() => {
-                    let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints);
+                    let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints());
                     let error = Error { next, ..error };
                     return Err(match profile.needs_a_person() {
                         true => WorkFailure::sticky(error),
@@ -131,6 +131,7 @@ impl Work<'_, '_> {
             }
         };
         on_answer();
+        issuer.keep_what_was_learnt();
         let visitor = signed_in.visitor.take();
         let kept_as = KeptAs { method: chosen.method, scopes, page, keeper: keeper.as_ref() };
         let outcome = take_in(self.road, &issuer, signed_in, kept_as).await;
@@ -194,7 +195,7 @@ async fn take_in(
         return Err(WorkFailure::sticky(error));
     }
     let facts = SessionFacts {
-        issuer: issuer.client.endpoints.issuer.clone(),
+        issuer: issuer.client.endpoints().issuer.clone(),
         tenant: match &profile.provider {
             Provider::Entra { tenant, .. } => Some(tenant.clone()),
             Provider::Oidc { .. } => None,

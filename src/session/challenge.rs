@@ -39,7 +39,7 @@ impl Road<'_> {
         match Challenge::in_refusal(refusal) {
             Some(challenge) => self.note_challenge(&challenge),
             // It may be the challenge that the issuer does not understand. The next sign-in does without.
-            None if refusal.class() == Class::SetUp => self.forget_challenge(),
+            None if matches!(refusal.class(), Class::SetUp | Class::Unknown) => self.forget_challenge(),
             None => {}
         }
     }

@@ -75,7 +75,7 @@ impl Who {
 /// Who signed in, by the ID token first and the access token else.
 pub(super) fn who(granted: &Granted) -> Who {
     let id_token = granted.answer.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
-    let access_token = Claims::read(granted.answer.access_token().secret()).ok();
+    let access_token = access_token(granted).and_then(|token| Claims::read(token).ok());
     let id_claims = id_token.as_ref().and_then(|claims| claims.as_ref().ok());
     let subject = id_claims.and_then(|claims| claims.string("sub")).map(str::to_owned);
     let claims = || id_claims.into_iter().chain(&access_token);
@@ -94,9 +94,29 @@ pub(super) enum Unusable {
     Other(Error),
 }
 
+/// The error for an answer without an access token where one is needed.
+fn no_access_token(provider: &Provider) -> Error {
+    let next = match provider {
+        Provider::Entra { .. } => {
+            "Check the authority URL: Entra ID sends an access token whenever it signs a user in."
+        }
+        Provider::Oidc { .. } => {
+            "Ask the issuer's administrator which scope brings an access token, and add it with --oidc-extra-scope."
+        }
+    };
+    Error::failed("the issuer gave no access token", next)
+}
+
 /// The refresh token of an answer: looked at before anything else, so that it can be kept before anything else.
 pub(super) fn refresh_token(granted: &Granted) -> Option<Secret> {
     granted.answer.refresh_token().map(|token| Secret::new(token.secret().to_owned()))
+}
+
+/// The access token of an answer. Where only an ID token was asked for (scope `openid`), an issuer such as Azure AD B2C
+/// gives none.
+fn access_token(granted: &Granted) -> Option<&str> {
+    let is_alone = granted.answer.extra_fields().id_token.is_some();
+    Some(granted.answer.access_token().secret().as_str()).filter(|token| !token.is_empty() || !is_alone)
 }
 
 /// Picks and checks the token for the cluster.
@@ -108,8 +128,8 @@ pub(super) async fn read(
 ) -> Result<Grant, Unusable> {
     let obtained_at = Utc::now();
     let answer = &granted.answer;
-    let access_token = answer.access_token().secret();
-    let access_claims = Claims::read(access_token).ok();
+    let access_token = access_token(granted).ok_or_else(|| Unusable::Other(no_access_token(&profile.provider)));
+    let access_claims = access_token.as_ref().ok().and_then(|token| Claims::read(token).ok());
     let id_token = answer.extra_fields().id_token.as_ref();
     let newest = [access_claims.as_ref(), id_token.and_then(|token| Claims::read(token.expose()).ok()).as_ref()]
         .into_iter()
@@ -133,9 +153,9 @@ pub(super) async fn read(
             for audience in access_claims.iter().flat_map(Claims::audiences) {
                 audience::refuse_foreign(audience).map_err(Unusable::NotOurs)?;
             }
-            (access_token.as_str(), access_claims)
+            (access_token?, access_claims)
         }
-        TokenKind::Own => (access_token.as_str(), access_claims),
+        TokenKind::Own => (access_token?, access_claims),
     };
     // What could not be handed out later must not be kept.
     exec_credential::check_token(token)
@@ -161,7 +181,8 @@ pub(super) async fn read(
 fn clock_ahead(by_date: Option<TimeDelta>, issued: Option<DateTime<Utc>>, now: DateTime<Utc>) -> TimeDelta {
     let by_issue = issued.map(|at| now - at).filter(|ahead| *ahead < TimeDelta::zero());
     let matters = |ahead: &TimeDelta| ahead.abs() > CLOCKS_AGREE && ahead.abs() < CLOCKS_LOST;
-    by_date.filter(matters).or(by_issue.filter(matters)).unwrap_or_default()
+    let by_date = by_date.filter(|ahead| ahead.abs() < CLOCKS_LOST);
+    by_date.or(by_issue).filter(matters).unwrap_or_default()
 }
 
 /// When the token ends, by this machine's clock.
@@ -206,7 +227,10 @@ mod tests {
         let now = Utc::now();
         let minutes = TimeDelta::minutes;
         assert_eq!(clock_ahead(Some(minutes(10)), None, now), minutes(10));
-        assert_eq!(clock_ahead(Some(TimeDelta::seconds(3)), Some(now + minutes(10)), now), minutes(-10));
+        // A clock that agrees with the server's makes no token from the future any better.
+        assert_eq!(clock_ahead(Some(TimeDelta::seconds(3)), Some(now + minutes(10)), now), TimeDelta::zero());
+        assert_eq!(clock_ahead(Some(TimeDelta::days(2)), Some(now + minutes(10)), now), minutes(-10));
+        assert_eq!(clock_ahead(None, Some(now + minutes(10)), now), minutes(-10));
         assert_eq!(clock_ahead(None, Some(now - minutes(5)), now), TimeDelta::zero());
     }
 }

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+use url::Url;
 
 use self::graph::Directory;
 use super::coordination;
@@ -18,10 +20,12 @@ use super::{Insist, Obtained, Road, sessions};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::Http;
+use crate::oauth::Endpoints;
 use crate::oauth::subject::{GroupsClaim, Subject};
-use crate::oauth::userinfo;
+use crate::oauth::userinfo::{self, UserInfo};
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
+use crate::secret::Secret;
 use crate::signin::Person;
 use crate::store::Store;
 use crate::store::groups::{Group, Groups, GroupsRecord, Source};
@@ -217,16 +221,34 @@ impl LookUp<'_> {
         let by_sign_in = || self.store.session(&session.id).found()?.1.subject;
         let Some(id) = subject.id.clone().or_else(by_sign_in) else { return Ok(GroupsClaim::Absent) };
         let limit = profile.network.needed();
-        let opened = Issuer::open(&profile, self.store, Freshness::Remembered, limit);
-        let issuer = runtime::run_until_interrupted(opened)??;
-        let Some(endpoint) = issuer.client.endpoints.userinfo else { return Ok(GroupsClaim::Absent) };
+        let open = || Issuer::open(&profile, self.store, Freshness::Remembered, limit);
+        let named = |endpoints: &Endpoints| endpoints.userinfo.clone();
+        let endpoint = runtime::run_until_interrupted(async {
+            let issuer = open().await?;
+            Ok::<_, Error>(issuer.client.optional_endpoint(|endpoints| endpoints.userinfo.as_ref(), limit).await)
+        })??;
+        let Some(endpoint) = endpoint else { return Ok(GroupsClaim::Absent) };
         let obtained = self.token(&profile, false)?;
         if obtained.anchors != session.anchors {
             return Err(Error::failed("the session has changed meanwhile", "Try again."));
         }
+        let token = &obtained.token;
         runtime::run_until_interrupted(async {
-            let http = Http::new(&profile.network, &endpoint)?;
-            userinfo::groups(&http, &endpoint, &obtained.token, &id, &profile.groups.claim, limit).await
+            let issuer = open().await?;
+            let endpoint = named(&issuer.client.endpoints()).unwrap_or(endpoint);
+            let end = Instant::now() + limit;
+            let error = match userinfo_of(&issuer, &endpoint, token, &id, end).await {
+                Err(error) if issuer.client.read_discovery_again(limit).await => error,
+                outcome => return outcome,
+            };
+            // It has moved since the discovery document was cached.
+            match named(&issuer.client.endpoints()).filter(|moved| *moved != endpoint) {
+                Some(moved) => {
+                    issuer.keep_what_was_learnt();
+                    userinfo_of(&issuer, &moved, token, &id, end).await
+                }
+                None => Err(error),
+            }
         })?
     }
 
@@ -239,6 +261,25 @@ impl LookUp<'_> {
         let road = Road::new(profile, self.store, self.environment, self.person, insist);
         road.token().map_err(|failed| failed.error)
     }
+}
+
+/// What `endpoint` says of the groups of the user whose ID token has `subject`.
+///
+/// Errors: there is no answer until `end`, or none that may be used.
+async fn userinfo_of(
+    issuer: &Issuer<'_>,
+    endpoint: &Url,
+    token: &Secret,
+    subject: &str,
+    end: Instant,
+) -> Result<GroupsClaim> {
+    let http = Http::new(&issuer.profile.network, endpoint)?;
+    let left = end.saturating_duration_since(Instant::now());
+    let claims = match userinfo::fetch(&http, endpoint, token, left).await? {
+        UserInfo::Claims(claims) => claims,
+        UserInfo::Signed(jwt) => issuer.verified_userinfo(jwt.expose(), end).await?,
+    };
+    userinfo::groups(&claims, endpoint, subject, &issuer.profile.groups.claim)
 }
 
 impl Known {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::oauth::client::Client;
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
 use crate::oauth::jwt::Claims;
+use crate::oauth::{ClientAuthentication, Endpoints};
 use crate::profile::{Profile, Provider};
 use crate::store::Store;
 
@@ -28,10 +29,12 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 pub struct Issuer<'a> {
     /// The protocol's client.
     pub client: Client,
-    profile: &'a Profile,
+    pub(super) profile: &'a Profile,
     store: &'a Store,
     /// The anchors of the documents that came from the store.
     anchors: RefCell<BTreeSet<String>>,
+    /// How this client sent its secret when that worked the last time.
+    known_authentication: Option<ClientAuthentication>,
 }
 
 /// A document of an issuer, and the authorities of the environment that it came under.
@@ -91,21 +94,23 @@ impl<'a> Issuer<'a> {
         limit: Duration,
     ) -> Result<Issuer<'a>, Unopened> {
         let mut anchors = BTreeSet::new();
+        let mut cached = None;
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => {
                 (Http::new(&profile.network, authority)?, cloud::endpoints(authority, tenant)?)
             }
             Provider::Oidc { issuer, .. } => {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
-                let id = issuer_document(issuer, &profile.network, &http.extra_roots(), "discovery 3");
+                let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
                     Freshness::Remembered => store.public::<Anchored<Discovery>>(&id, REMEMBERED),
                     Freshness::Now => None,
                 };
-                let usable = |known: Anchored<Discovery>| Some((known.document.endpoints(issuer).ok()?, known.anchors));
+                let usable = |known: Anchored<Discovery>| Some((known.document.endpoints(issuer).ok()?, known));
                 let endpoints = match remembered.and_then(usable) {
                     Some((endpoints, known)) => {
-                        anchors.extend(known);
+                        anchors.extend(known.anchors);
+                        cached = Some(known.document);
                         endpoints
                     }
                     None => {
@@ -121,8 +126,38 @@ impl<'a> Issuer<'a> {
                 (http, endpoints)
             }
         };
-        let client = Client::new(http, endpoints, &profile.client_id, profile.client_secret.clone());
-        Ok(Issuer { client, profile, store, anchors: RefCell::new(anchors) })
+        let mut client = Client::new(http, endpoints, &profile.client_id, profile.client_secret.clone());
+        if let Some(document) = cached {
+            client = client.with_cached_document(document);
+        }
+        let anchors = RefCell::new(anchors);
+        let mut issuer = Issuer { client, profile, store, anchors, known_authentication: None };
+        if issuer.client.authentication().is_some() {
+            issuer.known_authentication = store.public(&issuer.authentication_document(), REMEMBERED);
+        }
+        if let Some(known) = issuer.known_authentication {
+            issuer.client = issuer.client.with_authentication(known);
+        }
+        Ok(issuer)
+    }
+
+    /// Caches what has been found out about the issuer since [`Issuer::open`]: the discovery document, if it was read
+    /// again, and how this client has to send its secret.
+    pub(super) fn keep_what_was_learnt(&self) {
+        if let Some(document) = self.client.take_reread_document() {
+            let id = discovery_document(&self.client.http, &self.client.endpoints().issuer, self.profile);
+            self.store.keep_public(&id, Anchored { anchors: self.anchors(), document: &document });
+        }
+        let usual = self.client.endpoints().client_authentication.first().copied().unwrap_or_default();
+        let before = self.known_authentication.unwrap_or(usual);
+        if let Some(found) = self.client.authentication().filter(|found| *found != before) {
+            self.store.keep_public(&self.authentication_document(), found);
+        }
+    }
+
+    fn authentication_document(&self) -> String {
+        let what = format!("client authentication {}", self.profile.client_id);
+        document(&self.client.http, &self.client.endpoints().issuer, self.profile, &what)
     }
 
     /// The authorities of the environment without which nothing of what the issuer has said would have been believed, by
@@ -153,45 +188,98 @@ impl<'a> Issuer<'a> {
         clock_ahead: TimeDelta,
         deadline: Instant,
     ) -> Result<Claims, Unverified> {
-        let endpoints = &self.client.endpoints;
-        let expected = Expected {
-            issuer: &endpoints.issuer,
-            client_id: Some(&self.profile.client_id),
-            nonce: None,
-            now: Utc::now() - clock_ahead,
-            leeway: LEEWAY,
-            algorithms: &endpoints.signing_algorithms,
+        let verify = |keys: &Jwks, endpoints: &Endpoints| {
+            let now = Utc::now() - clock_ahead;
+            jwks::verify(token, keys, &self.expected(endpoints, &endpoints.signing_algorithms, now))
         };
-        let extra_roots = self.client.http.extra_roots();
-        let id = issuer_document(&endpoints.issuer, &self.profile.network, &extra_roots, "keys");
-        let mut keys = match self.store.public::<Anchored<Jwks>>(&id, REMEMBERED) {
-            Some(known) => {
-                self.anchors.borrow_mut().extend(known.anchors);
-                known.document
-            }
-            None => self.fetched_keys(&id, deadline).await.map_err(Unverified::Keys)?,
-        };
-        let mut outcome = jwks::verify(token, &keys, &expected);
-        // An issuer that rolls its keys signs with one that was not there yet, be it a day or a moment ago.
-        if let Err(VerifyError::UnknownKey { .. } | VerifyError::BadSignature) = outcome {
-            keys = self.fetched_keys(&id, deadline).await.map_err(Unverified::Keys)?;
-            outcome = jwks::verify(token, &keys, &expected);
-        }
-        outcome.map_err(|error| Unverified::Token(unusable(&error.to_string(), error.next())))
+        self.verified(verify, deadline).await.map_err(|unverified| match unverified {
+            Unverified::Token(error) => Unverified::Token(unusable(&error.what, error.next)),
+            keys => keys,
+        })
     }
 
-    async fn fetched_keys(&self, id: &str, deadline: Instant) -> Result<Jwks> {
-        let Some(url) = &self.client.endpoints.keys else {
+    /// The claims of UserInfo that came as a signed JWT, verified (OIDC Core 5.3.2).
+    ///
+    /// Errors: it is not what it should be, or the keys cannot be had before `deadline`.
+    pub(super) async fn verified_userinfo(&self, token: &str, deadline: Instant) -> Result<Claims> {
+        let verify = |keys: &Jwks, endpoints: &Endpoints| {
+            jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, Utc::now()))
+        };
+        self.verified(verify, deadline).await.map_err(|unverified| match unverified {
+            Unverified::Token(error) => {
+                Error::failed(format!("the issuer's UserInfo cannot be used: {}", error.what), error.next)
+            }
+            Unverified::Keys(error) => error,
+        })
+    }
+
+    fn expected<'e>(&'e self, endpoints: &'e Endpoints, algorithms: &'e [String], now: DateTime<Utc>) -> Expected<'e> {
+        let client_id = Some(self.profile.client_id.as_str());
+        Expected { issuer: &endpoints.issuer, client_id, nonce: None, now, leeway: LEEWAY, algorithms }
+    }
+
+    /// What `verify` says with the issuer's keys: with the cached ones first, then with fresh ones, and last with those
+    /// that a discovery document names which was read again. Only a failure that older keys explain leads on.
+    async fn verified(
+        &self,
+        verify: impl Fn(&Jwks, &Endpoints) -> Result<Claims, VerifyError>,
+        deadline: Instant,
+    ) -> Result<Claims, Unverified> {
+        let fresh = async || {
+            let keys = self.fetched_keys(deadline).await?;
+            Ok(verify(&keys, &self.client.endpoints()))
+        };
+        let is_outdated = |outcome: &Result<Result<Claims, VerifyError>>| match outcome {
+            Ok(verified) => verified.as_ref().is_err_and(VerifyError::may_be_outdated),
+            Err(_) => false,
+        };
+        let mut outcome = match self.store.public::<Anchored<Jwks>>(&self.keys_document(), REMEMBERED) {
+            Some(known) => {
+                self.anchors.borrow_mut().extend(known.anchors);
+                Ok(verify(&known.document, &self.client.endpoints()))
+            }
+            None => fresh().await,
+        };
+        // An issuer that rolls its keys signs with one that was not there yet, be it a day or a moment ago.
+        if is_outdated(&outcome) {
+            outcome = fresh().await;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if (outcome.is_err() || is_outdated(&outcome)) && self.client.read_discovery_again(left).await {
+            self.keep_what_was_learnt();
+            outcome = fresh().await;
+        }
+        outcome
+            .map_err(Unverified::Keys)?
+            .map_err(|error| Unverified::Token(Error::failed(error.to_string(), error.next())))
+    }
+
+    async fn fetched_keys(&self, deadline: Instant) -> Result<Jwks> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let Some(url) = self.client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), left()).await else {
             return Err(unusable("the discovery document names no jwks_uri", "Ask whoever runs the issuer."));
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let keys = discovery::fetch_keys(&self.client.http, url, left).await?;
-        self.store.keep_public(id, Anchored { anchors: self.anchors(), document: &keys });
+        let keys = discovery::fetch_keys(&self.client.http, &url, left()).await?;
+        self.store.keep_public(&self.keys_document(), Anchored { anchors: self.anchors(), document: &keys });
         Ok(keys)
+    }
+
+    fn keys_document(&self) -> String {
+        document(&self.client.http, &self.client.endpoints().issuer, self.profile, "keys")
     }
 }
 
+/// The name of an issuer's cached discovery document.
+fn discovery_document(http: &Http, issuer: &str, profile: &Profile) -> String {
+    document(http, issuer, profile, "discovery 4")
+}
+
+/// The name of a cached document of an issuer's.
+fn document(http: &Http, issuer: &str, profile: &Profile, what: &str) -> String {
+    issuer_document(issuer, &profile.network, &http.extra_roots(), what)
+}
+
 /// An ID token that is not taken, and why.
-pub(super) fn unusable(why: &str, next: &str) -> Error {
+pub(super) fn unusable(why: &str, next: impl Into<String>) -> Error {
     Error::failed(format!("the issuer's ID token cannot be used: {why}"), next)
 }

@@ -90,11 +90,12 @@ async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Resul
     let end = Instant::now() + limit;
     let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
     let issuer = opened.map_err(|unopened| Unrevoked::Unreachable(Error::from(unopened).what))?;
-    let Some(endpoint) = &issuer.client.endpoints.revocation else { return Ok(false) };
+    let endpoints = issuer.client.endpoints();
+    let Some(endpoint) = &endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, token, left).await.map(|()| true).map_err(|failure| match failure {
         Failure::Trouble(trouble) => Unrevoked::Unreachable(trouble.to_string()),
         Failure::Refused(answer) => Unrevoked::Refused(format!("the issuer refuses it: {answer}")),
-        Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found),
+        Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found.to_string()),
     })
 }

@@ -252,7 +252,10 @@ impl Work<'_, '_> {
                     return Ok(Refreshed::NotHere(not_here(error)));
                 }
                 let challenge = match &failure {
-                    Failure::Refused(answer) => self.learn(session, answer, &error, facts, record, keeper),
+                    Failure::Refused(answer) => self.learn(session, Some(answer), &error, facts, record, keeper),
+                    Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_a_refusal() => {
+                        self.learn(session, None, &error, facts, record, keeper)
+                    }
                     _ => None,
                 };
                 return match self.leads_to_a_sign_in(&failure) {
@@ -263,6 +266,7 @@ impl Work<'_, '_> {
                 };
             }
         };
+        issuer.keep_what_was_learnt();
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
@@ -318,24 +322,24 @@ impl Work<'_, '_> {
     }
 
     /// Draws the lessons from the refusal of a refresh: what is never to be presented again, whether a sign-in is the
-    /// remedy, and what that has to bring, which comes back.
+    /// remedy, and what that has to bring, which comes back. `answer` is `None` if the issuer gives no reason.
     fn learn(
         &self,
         session: &Named,
-        answer: &ErrorAnswer,
+        answer: Option<&ErrorAnswer>,
         error: &Error,
         facts: SessionFacts,
         record: &SessionRecord,
         keeper: &Keeper,
     ) -> Option<Challenge> {
-        let challenge = Challenge::in_refusal(answer);
+        let challenge = answer.and_then(Challenge::in_refusal);
         if !self.road.is_wanted(session) {
             return challenge;
         }
-        let ends = refusals::ends_the_session(answer);
+        let ends = answer.is_some_and(refusals::ends_the_session);
         // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
         let is_apart = self.road.profile.token_kind == TokenKind::Own
-            && (challenge.is_some() || refusals::class_of(answer) == Refusal::Consent);
+            && (challenge.is_some() || answer.is_some_and(|answer| refusals::class_of(answer) == Refusal::Consent));
         let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
         // The first of several with the same reason tells since when.
         let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
@@ -348,7 +352,7 @@ impl Work<'_, '_> {
             let facts = SessionFacts { refused, refusal, refreshable: facts.refreshable && !ends, ..facts };
             let record = SessionRecord {
                 refresh_token: record.refresh_token.clone().filter(|_| !ends),
-                without_codes: refusals::is_tracked(answer),
+                without_codes: answer.is_some_and(refusals::is_tracked),
                 ..record.clone()
             };
             note_down(self.road.store.keep_session(keeper, &session.id, &facts, &record));
@@ -363,17 +367,22 @@ impl Work<'_, '_> {
     fn words(&self, failure: &Failure, facts: &SessionFacts) -> Error {
         let provider = &self.road.profile.provider;
         let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
-        let Failure::Refused(answer) = failure else { return error };
+        let answer = match failure {
+            Failure::Refused(answer) => answer,
+            Failure::NotOAuth(found) | Failure::Malformed(found) if found.is_a_refusal() => {
+                return Error::sign_in_needed(
+                    format!("cannot refresh the token: the issuer refuses it without a reason ({found})"),
+                    Refusal::SignInAgain.next(),
+                );
+            }
+            _ => return error,
+        };
         let began_with_a_code =
             matches!(provider, Provider::Entra { .. }) && facts.method == Method::DeviceCode.name(provider);
         if refusals::is_tracked(answer) {
             // Whoever would be shown a code is told of the other way instead.
             error.kind = if self.would_show_a_code() { Kind::Refused } else { Kind::SignInNeeded };
             error.next = self.without_a_code().to_owned();
-        } else if answer.error == "invalid_request" && answer.numbers().is_empty() {
-            // Dex says this of a refresh token that has ended, for invalid_grant (RFC 6749 5.2). Should the request be at
-            // fault after all, the sign-in is going to say so.
-            (error.kind, error.next) = (Kind::SignInNeeded, Refusal::SignInAgain.next().to_owned());
         } else if began_with_a_code && refusals::is_about_codes(answer) && error.kind != Kind::SignInNeeded {
             error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
         }
@@ -393,6 +402,7 @@ impl Work<'_, '_> {
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
                 _ => self.road.insist.typed,
             },
+            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_a_refusal() => true,
             Failure::Malformed(_) => self.road.insist.typed,
             Failure::Trouble(_) | Failure::NotOAuth(_) => false,
         }

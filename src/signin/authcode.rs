@@ -66,7 +66,8 @@ enum Arrival {
 
 async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
     let settings = &desk.profile.authorization;
-    let Some(endpoint) = &desk.client.endpoints.authorization else {
+    let endpoints = desk.client.endpoints();
+    let Some(endpoint) = &endpoints.authorization else {
         return Err(NoTokens::Failed(Error::failed(
             "the issuer offers no sign-in in a browser (its discovery document names no authorization_endpoint)",
             "Sign in with a code instead: kubectl login --grant-type device-code",
@@ -83,7 +84,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
             redirect_uri: redirect::redirect_uri(settings, listener.as_ref().map(|listener| listener.port), listens),
             scopes: desk.scopes,
             pkce: match desk.profile.pkce() {
-                Pkce::Auto => desk.client.endpoints.offers_s256 != Some(false),
+                Pkce::Auto => endpoints.offers_s256 != Some(false),
                 Pkce::Always => true,
                 Pkce::Never => false,
             },
@@ -101,7 +102,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
     let end = Instant::now() + settings.human_time;
     let prompt = PagePrompt {
         address: &request.url,
-        foreign: desk.client.endpoints.page_elsewhere(),
+        foreign: endpoints.page_elsewhere(),
         way_back,
         life: settings.human_time,
         why: desk.why,

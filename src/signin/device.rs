@@ -28,24 +28,26 @@ impl Way for DeviceCode {
 
 async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let client = desk.client;
-    let Some(endpoint) = &client.endpoints.device_authorization else {
+    let limit = desk.profile.network.needed();
+    let endpoint = client.optional_endpoint(|endpoints| endpoints.device_authorization.as_ref(), limit).await;
+    let Some(endpoint) = endpoint else {
         return Err(NoTokens::Failed(Error::failed(
             "the issuer offers no device code sign-in",
             "Ask whoever runs the issuer to switch on the device authorization grant for this client.",
         )));
     };
-    let limit = desk.profile.network.needed();
     let with_pkce = match desk.profile.pkce() {
-        Pkce::Auto => client.endpoints.offers_s256 == Some(true),
+        Pkce::Auto => client.endpoints().offers_s256 == Some(true),
         Pkce::Always => true,
         Pkce::Never => false,
     };
     let pending =
-        device::start(client, endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
+        device::start(client, &endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
             Failure::Refused(answer) if has_no_codes(answer) => NoTokens::NotForThisClient(refused(desk, &failure)),
             _ => ended(refused(desk, &failure)),
         })?;
-    let server = &client.endpoints.token;
+    let endpoints = client.endpoints();
+    let server = &endpoints.token;
     let page = pending.page(server).ok_or_else(|| NoTokens::Failed(not_a_page(&pending, server)))?;
     let Some(code) = pending.user_code() else {
         return Err(NoTokens::Failed(Error::failed(
@@ -65,27 +67,32 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
         code,
         complete_address: complete.as_ref(),
         foreign: foreign_page(desk, &page),
-        has_page: client.endpoints.authorization.is_some(),
+        has_page: endpoints.authorization.is_some(),
         life: pending.life(),
         why: desk.why,
     };
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
-    let outcome = pending.wait(client, limit).await;
+    let on_trouble = |trouble: &Failure| {
+        let next = explain(trouble, "ask whether the code was used").next;
+        desk.person.say(&format!("Still waiting for the sign-in, but {}.\n{next}", words(trouble)));
+    };
+    let outcome = pending.wait(client, limit, &on_trouble).await;
     (desk.on_answer)();
     match outcome {
         Ok(granted) => Ok(SignedIn { granted, nonce: None, visitor: None }),
         Err(Ending::Failed(failure)) => Err(ended(refused(desk, &failure))),
         Err(Ending::Expired(trouble)) => {
-            let what = match trouble {
-                None => "the code ended before it was used".to_owned(),
-                Some(trouble) => format!("the code ended; {}", explain(&trouble, "ask whether it was used").what),
-            };
-            let next = match without_a_code(desk.profile, &client.endpoints) {
+            let next = match without_a_code(desk.profile, &endpoints) {
                 Some(step) => format!("{}\n{step}", refusals::EXPIRED),
                 None => refusals::EXPIRED.to_owned(),
             };
+            let Some(trouble) = trouble else {
+                return Err(NoTokens::Unanswered(Error::sign_in_needed("the code ended before it was used", next)));
+            };
+            let Error { what, next: first, .. } = explain(&trouble, "ask whether it was used");
+            let (what, next) = (format!("the code ended; {what}"), format!("{first}\n{next}"));
             Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
         }
     }
@@ -129,6 +136,15 @@ fn foreign_page(desk: &Desk<'_>, page: &Url) -> Option<String> {
     };
     let owner = owner.filter(|owner| !cloud::has_codes_typed_at(owner, page))?;
     site::foreign(page, &owner)
+}
+
+/// What came instead of a usable answer.
+fn words(trouble: &Failure) -> String {
+    match trouble {
+        Failure::Trouble(trouble) => trouble.to_string(),
+        Failure::Refused(answer) => format!("the issuer answers: {answer}"),
+        Failure::NotOAuth(found) | Failure::Malformed(found) => found.to_string(),
+    }
 }
 
 /// Whether the client may have no codes: RFC 6749 5.2, in the words of those who have switched the grant off for it. Google

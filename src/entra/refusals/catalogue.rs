@@ -1,10 +1,12 @@
 //! The AADSTS numbers that have words here, each with its class.
 //!
 //! Meanings after <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>; 70020, 530003, 530033 and
-//! 530036 are not in that table and come from what Microsoft says of conditional access. A row without words of its own
+//! 530036 are not in that table and come from what Microsoft says of conditional access, 530004 and 500341 from its
+//! troubleshooting pages, 5000224 and 500571 from the text that Entra sends with them. A row without words of its own
 //! has those of its class. The words do not decide anything: see [`super::class_of`].
 
 use super::{REGISTER_REDIRECT, Refusal, WITHOUT_A_CODE};
+use crate::oauth::answer::Grant;
 use Refusal::{AskAdmin, Consent, Device, FederatedCredential, SetUp, SignInAgain, Transient, WrongAccount};
 
 /// Some numbers that mean the same to whoever reads them.
@@ -16,6 +18,8 @@ pub struct Row {
     pub class: Refusal,
     happened: Option<&'static str>,
     next: Option<&'static str>,
+    /// What happened if a refresh token was refused and the words above are about codes.
+    at_refresh: Option<&'static str>,
 }
 
 impl Row {
@@ -29,6 +33,12 @@ impl Row {
         self
     }
 
+    /// Has other words for a refresh, where the next step is that of the class.
+    const fn at_refresh(mut self, happened: &'static str) -> Row {
+        self.at_refresh = Some(happened);
+        self
+    }
+
     /// What happened, in plain words that go on after "cannot sign in: ".
     pub fn happened(&self) -> &'static str {
         self.happened.unwrap_or(self.class.happened())
@@ -39,14 +49,19 @@ impl Row {
         self.next.unwrap_or(self.class.next())
     }
 
-    /// What to do next, where these numbers say more than their class.
-    pub(super) fn own_next(&self) -> Option<&'static str> {
-        self.next
+    /// The same where `grant` was refused.
+    pub(super) fn happened_to(&self, grant: Grant) -> &'static str {
+        self.at_refresh.filter(|_| grant == Grant::RefreshToken).unwrap_or(self.happened())
+    }
+
+    /// What to do next where `grant` was refused, if these numbers say more than their class.
+    pub(super) fn own_next(&self, grant: Grant) -> Option<&'static str> {
+        self.next.filter(|_| grant != Grant::RefreshToken || self.at_refresh.is_none())
     }
 }
 
 const fn of(class: Refusal, numbers: &'static [u64]) -> Row {
-    Row { numbers, class, happened: None, next: None }
+    Row { numbers, class, happened: None, next: None, at_refresh: None }
 }
 
 /// The words for a number.
@@ -55,6 +70,8 @@ pub fn find(number: u64) -> Option<&'static Row> {
 }
 
 const SECOND_FACTOR: &str = "Sign in again with the second factor: kubectl login";
+const UNUSED: &str = "the session was left unused for too long";
+const NEEDED: &str = SignInAgain.happened();
 const NEW_CODE: &str = "Run the command again to get a new code.";
 const BY_TENANT: &str = "Check --tenant-id and --environment: the tenant is named by its id or its domain.";
 const ASSIGNED: &str =
@@ -65,8 +82,13 @@ const CERTIFICATE: &str =
 
 /// Every number that has words, by class.
 pub static ROWS: &[Row] = &[
-    of(SignInAgain, &[70000]).happened_so("the session or the code is not good any more"),
-    of(SignInAgain, &[70008, 700_082]).happened_so("the session or the code was left unused for too long"),
+    of(SignInAgain, &[70000])
+        .happened_so("the session or the code is not good any more")
+        .at_refresh("the session is not valid any more"),
+    of(SignInAgain, &[70008])
+        .happened_so("the session or the code was left unused for too long")
+        .at_refresh(UNUSED),
+    of(SignInAgain, &[700_082]).happened_so(UNUSED),
     of(SignInAgain, &[700_084]).happened_so("the session is as old as it may become"),
     of(SignInAgain, &[70043])
         .happened_so("your organisation wants a new sign-in from time to time, and the last one is too long ago"),
@@ -81,21 +103,22 @@ pub static ROWS: &[Row] = &[
         .happened_so("a second factor has to be set up first")
         .do_so("Sign in again, and set it up where the browser offers that: kubectl login"),
     of(SignInAgain, &[50158]).happened_so("another provider has to confirm the sign-in too"),
+    of(SignInAgain, &[50085]).happened_so("the provider where your account comes from has to confirm it again"),
     of(SignInAgain, &[50140, 50199, 700_020, 9_002_341])
         .happened_so("the sign-in page has a question that a person has to answer"),
     of(SignInAgain, &[50055, 50125, 50144])
         .happened_so("the password has to be changed")
         .do_so("Sign in again, and change it where the browser asks for that: kubectl login"),
     of(SignInAgain, &[50126]).happened_so("the user name or the password is wrong"),
-    of(SignInAgain, &[54005]).happened_so("the code that the browser brought has been used already"),
-    of(SignInAgain, &[70016]).happened_so("nobody has used the code yet"),
+    of(SignInAgain, &[54005]).happened_so("the code that the browser brought has been used already").at_refresh(NEEDED),
+    of(SignInAgain, &[70016]).happened_so("nobody has used the code yet").at_refresh(NEEDED),
     of(SignInAgain, &[70018])
         .happened_so("the server does not know the code that it gave out")
-        .do_so(NEW_CODE),
-    of(SignInAgain, &[70019, 70020]).happened_so("the code ended before it was used").do_so(NEW_CODE),
-    of(SignInAgain, &[90119]).happened_so("the code was not entered as it was shown").do_so(NEW_CODE),
-    of(SignInAgain, &[90120]).happened_so("the code has been used already").do_so(NEW_CODE),
-    of(SignInAgain, &[50134]).happened_so("the code was entered in another region than it was given out in").do_so(NEW_CODE),
+        .do_so(NEW_CODE).at_refresh(NEEDED),
+    of(SignInAgain, &[70019, 70020]).happened_so("the code ended before it was used").do_so(NEW_CODE).at_refresh(NEEDED),
+    of(SignInAgain, &[90119]).happened_so("the code was not entered as it was shown").do_so(NEW_CODE).at_refresh(NEEDED),
+    of(SignInAgain, &[90120]).happened_so("the code has been used already").do_so(NEW_CODE).at_refresh(NEEDED),
+    of(SignInAgain, &[50134]).happened_so("the code was entered in another region than it was given out in").do_so(NEW_CODE).at_refresh(NEEDED),
     of(SignInAgain, &[530_036])
         .happened_so("the session began with a device code, which a policy forbids")
         .do_so(WITHOUT_A_CODE),
@@ -126,31 +149,50 @@ pub static ROWS: &[Row] = &[
 
     of(AskAdmin, &[53003])
         .happened_so("a conditional-access policy blocks this sign-in")
-        .do_so("Ask your administrator which conditional-access policy it is; the sign-in log of the tenant shows it."),
+        .do_so(
+            "Ask your administrator which conditional-access policy it is; the sign-in log of the tenant shows it.\nIf it is about the place, sign in from your organisation's network or VPN.",
+        ),
     of(AskAdmin, &[530_032, 530_034]).happened_so("a security policy of the tenant blocks this sign-in"),
     of(AskAdmin, &[530_035]).happened_so("the security defaults of the tenant block this sign-in"),
     of(AskAdmin, &[53004])
         .happened_so("a second factor has to be set up, and this sign-in looks too unusual for that")
-        .do_so("Set it up on a device and in a place that you usually work at, or ask your administrator."),
+        .do_so("Set it up on a device and in a network that you usually work in, or ask your administrator."),
     of(AskAdmin, &[53010])
         .happened_so("a second factor has to be set up, and not every place or device will do for that")
-        .do_so("Set it up where your organisation allows it, or ask your administrator."),
+        .do_so("Set it up in your organisation's network, or on a device that it manages, or ask your administrator."),
     of(AskAdmin, &[53011])
         .happened_so("your account is at risk in its home tenant")
         .do_so("Ask the administrator of your home tenant."),
     of(AskAdmin, &[500_021, 500_022])
         .happened_so("this network lets nobody sign in to that tenant")
         .do_so("Check --tenant-id, or sign in from another network.\nAsk your administrator about tenant restrictions."),
+    of(AskAdmin, &[530_004])
+        .happened_so("the tenant wants a compliant device, and does not accept those of other tenants")
+        .do_so(
+            "Ask the administrator of this tenant to trust compliant devices of your home tenant (cross-tenant access settings).\nIf you have an account in this tenant, sign in with that: kubectl login --force --login interactive",
+        ),
     of(AskAdmin, &[500_212, 500_213])
         .happened_so("the home tenant of the account and this tenant do not let their users cross over")
         .do_so("Ask the administrator of each tenant about its cross-tenant access policy."),
     of(AskAdmin, &[50105]).happened_so("you are not assigned to this application").do_so(ASSIGNED),
     of(AskAdmin, &[50053])
         .happened_so("the account is locked, or the address of this machine is blocked")
-        .do_so("Ask your administrator, or try again in an hour."),
+        .do_so("Ask your administrator, or try again in an hour or from another network."),
     of(AskAdmin, &[50057])
         .happened_so("the account is disabled")
         .do_so("Ask your administrator to enable the account."),
+    of(AskAdmin, &[500_571])
+        .happened_so("the guest account is disabled in this tenant")
+        .do_so("Ask the administrator of this tenant to enable the guest account."),
+    of(AskAdmin, &[80012])
+        .happened_so("the account may not sign in at this time of day")
+        .do_so("Sign in within the hours that your organisation allows, or ask your administrator."),
+    of(AskAdmin, &[240_001])
+        .happened_so("the account may not register devices")
+        .do_so("Ask your administrator to let the account register devices, or to register this device."),
+    of(AskAdmin, &[5_000_224])
+        .happened_so("Microsoft has made the application, the server or the tenant unavailable")
+        .do_so("Check --client-id, --server-id and --tenant-id.\nAsk your administrator; Microsoft's support can say why."),
 
     of(Consent, &[65001])
         .do_so("Check --client-id.\nAsk your administrator to consent to this application; nobody has done so yet."),
@@ -163,7 +205,12 @@ pub static ROWS: &[Row] = &[
         .happened_so("the application was not given consent")
         .do_so("Run the command again and give your consent, or ask your administrator."),
 
-    of(WrongAccount, &[16000, 50020, 90072]),
+    of(WrongAccount, &[16000, 50020, 50178, 90072]),
+    of(WrongAccount, &[500_341])
+        .happened_so("the account was deleted from this tenant")
+        .do_so(
+            "Sign in with another account: kubectl login --force --login interactive\nIf the account should exist, ask your administrator to restore it.",
+        ),
     of(WrongAccount, &[16003, 50034, 51004]).happened_so("this tenant does not know the account"),
     of(WrongAccount, &[50014])
         .happened_so("the invitation of the account to this tenant has not been accepted")
@@ -177,6 +224,12 @@ pub static ROWS: &[Row] = &[
         .do_so("Check --environment: it names the cloud of the tenant."),
     of(SetUp, &[50029, 50059, 50128]).happened_so("nothing says which tenant it is").do_so(BY_TENANT),
     of(SetUp, &[50194, 9_001_023]).happened_so("a tenant has to be named for this").do_so(BY_TENANT),
+    of(SetUp, &[9_002_332])
+        .happened_so("the application is for accounts of organisations, and the tenant is that of personal accounts")
+        .do_so("Set --tenant-id to the tenant's id or domain: \"consumers\" is for personal accounts only."),
+    of(SetUp, &[90009])
+        .happened_so("the application asks for a token for itself, and does not name itself by its id")
+        .do_so("Set --server-id to the application's id, a GUID.\nIf server and client are two applications, check --client-id."),
     of(SetUp, &[700_011, 700_016])
         .happened_so("the tenant does not know the application that asks")
         .do_so("Check --client-id and --tenant-id: the tenant does not know this application."),

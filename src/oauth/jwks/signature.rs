@@ -2,6 +2,7 @@
 //!
 //! Must not know tokens: bytes and a signature go in, yes or no comes out.
 
+use p521::ecdsa::signature::Verifier as _;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
     RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
@@ -24,6 +25,7 @@ pub(super) enum Algorithm {
     Ps512,
     Es256,
     Es384,
+    Es512,
     Ed25519,
 }
 
@@ -39,6 +41,7 @@ impl Algorithm {
             "PS512" => Self::Ps512,
             "ES256" => Self::Es256,
             "ES384" => Self::Es384,
+            "ES512" => Self::Es512,
             "EdDSA" | "Ed25519" => Self::Ed25519,
             _ => return None,
         })
@@ -55,6 +58,7 @@ impl Algorithm {
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Ed25519 => "EdDSA",
         }
     }
@@ -68,7 +72,7 @@ impl Algorithm {
             Self::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),
             Self::Ps384 => Some(&RSA_PSS_2048_8192_SHA384),
             Self::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
-            Self::Es256 | Self::Es384 | Self::Ed25519 => None,
+            Self::Es256 | Self::Es384 | Self::Es512 | Self::Ed25519 => None,
         }
     }
 }
@@ -104,6 +108,8 @@ enum EcCurve {
     P256,
     #[serde(rename = "P-384")]
     P384,
+    #[serde(rename = "P-521")]
+    P521,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -135,6 +141,7 @@ impl Jwk {
             Material::Rsa { .. } => algorithm.rsa().is_some(),
             Material::Ec { crv: EcCurve::P256, .. } => algorithm == Algorithm::Es256,
             Material::Ec { crv: EcCurve::P384, .. } => algorithm == Algorithm::Es384,
+            Material::Ec { crv: EcCurve::P521, .. } => algorithm == Algorithm::Es512,
             Material::Okp { crv: OkpCurve::Ed25519, .. } => algorithm == Algorithm::Ed25519,
         };
         kind && self.alg.as_deref().is_none_or(|name| Algorithm::named(name) == Some(algorithm))
@@ -154,17 +161,24 @@ impl Jwk {
                 key.verify(algorithm.rsa()?, signed, signature).ok()
             }
             Material::Ec { crv, x, y } => {
-                let (length, check): (usize, &'static dyn VerificationAlgorithm) = match crv {
-                    EcCurve::P256 => (32, &ECDSA_P256_SHA256_FIXED),
-                    EcCurve::P384 => (48, &ECDSA_P384_SHA384_FIXED),
+                let length = match crv {
+                    EcCurve::P256 => 32,
+                    EcCurve::P384 => 48,
+                    EcCurve::P521 => 66,
                 };
                 // An uncompressed point (SEC 1 section 2.3.3).
                 let mut point = vec![4];
                 for coordinate in [number(x)?, number(y)?] {
                     let coordinate = significant(&coordinate);
-                    point.resize(point.len() + length.checked_sub(coordinate.len())?, 0);
+                    let padding = usize::checked_sub(length, coordinate.len())?;
+                    point.resize(point.len() + padding, 0);
                     point.extend_from_slice(coordinate);
                 }
+                let check: &'static dyn VerificationAlgorithm = match crv {
+                    EcCurve::P256 => &ECDSA_P256_SHA256_FIXED,
+                    EcCurve::P384 => &ECDSA_P384_SHA384_FIXED,
+                    EcCurve::P521 => return verify_p521(&point, signed, signature),
+                };
                 UnparsedPublicKey::new(check, point).verify(signed, signature).ok()
             }
             Material::Okp { crv: OkpCurve::Ed25519, x } => {
@@ -172,6 +186,12 @@ impl Jwk {
             }
         }
     }
+}
+
+/// ES512 (RFC 7518 section 3.4), which ring does not have.
+fn verify_p521(point: &[u8], signed: &[u8], signature: &[u8]) -> Option<()> {
+    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point).ok()?;
+    key.verify(signed, &p521::ecdsa::Signature::from_slice(signature).ok()?).ok()
 }
 
 /// A big-endian number without leading zeros. Some issuers add them (a sign byte) or leave out necessary ones.

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use p521::ecdsa::signature::Signer as _;
 use proptest::prelude::*;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -16,68 +17,68 @@ use serde_json::json;
 use super::*;
 
 const RSA_N: &str = concat!(
-    "4x5NhMPrYOU83YoIE6iQK9vc1PUKAcPqWIZR4hlP5wyETgzvjk532eV1zlMUwA5yLhJj2oSBLi1ADUYj0-K4F2CHgby9mk1YUF3S",
-    "4aI5w_AOy6l1oT6nXaOJIJ20hjPBUs-pbMM-22-hVceXJcaV6SNK8jAwVUmm6q13WW8bgNkww-fvW50_xsbU_55EPs77SsByus3n",
-    "DSq7x8blVBGSZk55mP2A4HJmWLBpWENkMvGnQpFPGFa3coWYB6w_fsoOA-A1jlmHj917LUU01cyO6KDQRzthONQI7ZLs3JKgMVSC",
-    "K-EdEAvbimIh3wQ28o3y4HC38fnGZdjPJ69WQcZ1hQ",
+    "7RlteQzYI181P1T80zflkBsm5oNgcgtqFkqn5zxbzBaq8Fs9ki14Ig7WlnOk414ShNxuZmCN0vi4PETWH9fyB2T6IkI1MJrBOkqX",
+    "5cBG9qu9O95NCRV8gi0VPAaIUyyL8NxzAL-wrW4qYLEZ4WGGhwZTFE3v0grDr6s6YrzxRsaxh_lcUDZxoV1LIxBM_TXjRKJw4twI",
+    "-VkaZj5qeO0ArhS4viZwOEqvJLwW7AojcOylHbkaobPkAXL_-OjpokkyxcsCGWSB3BP_qdhNjP6fYvw5WfRd9ciVpWsJ3gwyriRI",
+    "Nxtj2kT0NgiIN5QFift7eHBIeV8AIGQ2AmLTgEAPxw",
 );
 const RSA_CLAIMS: &str = concat!(
     "eyJpc3MiOiJodHRwczovL2lzc3Vlci50ZXN0IiwiYXVkIjoia3ViZXJuZXRlcyIsInN1YiI6ImFsaWNlIiwibm9uY2UiOiJuLTEi",
-    "LCJleHAiOjQxMDI0NDQ4MDB9",
+    "LCJpYXQiOjE3MDAwMDAwMDAsImV4cCI6NDEwMjQ0NDgwMH0",
 );
 const RSA_SIGNATURES: [(&str, &str); 6] = [
     (
         "RS256",
         concat!(
-            "UfvrKJD2GN74mdQCymrh_cJd-8eO2a4Y8yyhtc9Cr5jfJzSZw9iRsNWgQrxn7R7qBAJ57wJI0UZgzOZfpd4NuFuTL1tWLk0SYB7F",
-            "2S-aQ8yTitq-1kJSWs2RJ3hXdzOgh2fs8aj_5hJwrKeSeenob7RmQPadN2unF1YGzgfsxJ3dr2nYmBhtS_3Wwz7p6qY9AkPpu3Kz",
-            "mMf1Am9gwzU2mSCqdk-lDWka24gsZiU1d9tJJvAvS8ASXz47sIvi-f1RyN4EIHNdpLPzopXHLQk-z-pm2k11lWNrPmvs2EmffAdU",
-            "rahPUeTPS32nAE8bsoCtEb7845SIwYrRDyZLUVKamg",
+            "NF0g0UrpneldXp0mwjJ6pq1tgK8y63GEMepZRsgPU7z2Ulrh31IuyB8Vs4Cdj8mt2dabRo21a-jhzExjgUrBbXCjKywUB9XDESyO",
+            "EcjLY3mT3KtjPKD6TxmWH5UfRS-sPWnmbkWIkEi5bZYzOy0uAKONY5eQbAXEYG56pZwIHyEzYzK4bfH7xkcA7VgB5fAKFbBgrRh6",
+            "aKZTzIoN-vGkXqgSyEURkVrFhZG6eFznQjX19XDd2KhAInEhS2kOPx4wWUSK86RpQb0Siw8I1SPG5oBH51-U6LC-F56ZxtAqBCre",
+            "kgA1hxPkRzEaLCUBBela3A6lqu-DlrjXh9jTEd46gw",
         ),
     ),
     (
         "RS384",
         concat!(
-            "eT1iiZunilatnbhT1OfxO2O5lFhO2ve6sHK1mVDI-t1G_abABYDSJ1IDBkLbSo524ErHbgij6gNyBpdiD3DQnfk9X7FVoMvq4pjm",
-            "5RD5EJXF9Z05skLfT37tACQ12cGWSbxnpR6rQqBjTYyYO2d7FLP3LP-RgQkpgpPPn1ToOI64tDU2thSRG4SRFG_ell6XX9PEPbqr",
-            "rYzHOuks0TeHipM5UKGhIBQaI9t3U64u6Oj10Rez85D_wWFFxTMuPNImmlLZjVb29qRokW6qXTgu78TYqm4MBnjAkGLedx4bHh0e",
-            "Wldvc2swqS2bOY5YKoqmd1i7ONp1R7woB8fushJD5A",
+            "GYcOm9X2Qdi0bPI1MQDeO6cMf6Xl8QUZ0xJNhavGjGaNkkyYyZ_xOupHFyZDTGwz6r_XZWZMrzZMdxIXQNtaXHUywUIhNiD_Tmkk",
+            "uEP4uGoNBRgN_YLtQ6pJYXPKVwDSCtt1y33-NKc0gp7GHKdqqQI1ehZbKqJ3CVYpJn2tsNOk7WwaSZ1pkfbxOtjpqLT2CrlU8OsU",
+            "uf9m6qPT-lVb7TJ_ZxxylzNt7uSuVeqlIRjWCDpquZvUVPUidLV1QB-EnzJMTETEp6ueVxKyavSSLlTFHZDU7zno5B5V2B1Adss9",
+            "NElllQbRZIyAEIwD2rFxzlbNI2cTjySmlbrQsWN2Cw",
         ),
     ),
     (
         "RS512",
         concat!(
-            "PCUnR8WuoALkN5ykvvHmRxDtOjI9LXssZ5ufqzxSxx6Qkvjl99BBwvJKN7jC6U5SPTS8JrLpCM4aHz1oKqwKvF_8q1esTsA_45P_",
-            "B_q6SW6_yEpj8dIaDWZpWH-RWfI6Ee431v8r5jlNJDFjE-Qt3a3oulNT9kJchy7ECd9tS-Bcz3egpVmy9Io9eKz_-fhg1tR1xstB",
-            "ayLv66ryrBignuz6e8THzlWsfHclONPtp6gshHis144c7w4H6OwSvQZ9iXmNxyBAq5PPudkz4TjFd_e-dYWyO_Gkv-nvH-_2Zf79",
-            "4IFk8Ydd_QZ4LAx334yFzf3GMYo-iS8Ow8ecpuVd0g",
+            "DR618krc7fuFF-Ny6Y-XwlnGNW1v2zZY1b4T4uH6evYnFIcm7oG6CnzlowWbd3sAQ6SeTfEuuvJyiaywxcbDaJUt3Y2Wu50mNSHw",
+            "1ggqtpcdWV60sMVngQ-kK6Msbc6UF3QdUhe4x9UNaOxF6ETn5lbnOWOQPBXGPFIRwTdmo1PSorcNCoLMJzthT_HUx60rNzfmdGBL",
+            "ehkJChhzB-QwckSVC6OtfBjXdtgWpodoMg24CkbBgsOtEoEYehe5WUAHucuOvRyJohJ82iQY0zvqxdTWyfv2lXsCB9SeO8Dsij8q",
+            "0GKZHARl0cejNlNrJOrz64APWd1wlKZOQAGsLRsLXQ",
         ),
     ),
     (
         "PS256",
         concat!(
-            "ZcPac8k4ZIbK2jRwSjfT16xcnasdnJM9xvQU1ij6OIEy2tS_iEu8S6SCYDMHKZSx3yHnpNX7Qg-QTCYL_e6O5z2lQKxZMjAydToc",
-            "O1qAOiA4mEimZUySRkcJTiSwqjmLZkrfe8vIkck3EJE5zIPIGFyMhy0YlL9mwR2HKXdSDGsmWBNnbC52zKpVN2QZ2hwCMdvg6SI_",
-            "YaaVKsiibWDRRDrxpHlF0j6mtnDKrdeEqAzSZzDnbocy92XjPdhfluND1Zk9DUmmpaapuOyQh3BEUYCrQ3hmEX4JfhAwTuWBUyFW",
-            "ouSysDkRzdgR4unfr2eItqiAontSmfc07kqj3xT3YQ",
+            "xAzFJ_zJwNxevSE54_WtpNJlXoieQyHtAH1lUFvXtFjPdnlYsXm63_McUPAKZ_-EPvDnVAVOCLxInPvFzqXd5Jd_A3gHlxctKcOW",
+            "U3o7zGhxtLnarVzGIbMNnNh1zlHZBloq0Fi9a55RxopGip8lBn_FWnsFtpidGtl_KLo6ZJhkFA6O00naUGBtx2B2wPr_7bIMR8LJ",
+            "sQnzuD0sbO7_dhH45eP_5n6GGeLypdpcE0SuJP_6vrPBackrFzMDNhAOBv8gFQT4pSjXCOFrOF4k_eHtb6SvKO6rspQDpuHcitip",
+            "iUth0k5LNHs6Pn6DU5N7qgmJEN7jzlw0uJ7Z-3CYKQ",
         ),
     ),
     (
         "PS384",
         concat!(
-            "haIY4pOPQ9AYVOp-voeh0h_EN_W-m8-j3KRXtZU8J0cOOACoe5CWk8_AzCOsgbWw42oZf7uV4p9X5znJr-L3AS1YMZcI8JGMp6o7",
-            "hoigkXC7sZO7AlGVyWfR05CVOr69orYEtHebqhlJgMZN2VjtGUdGtUMZCPskpw1k2kRxLsTqaUCk55TlGURz7urkY5rOtUoB0Fr9",
-            "XjwnL_FgvxTx090cxi5xSCmU4sxPkJU260VCGnV-l27Ii65zIQasmVr8u4b9pUDxSi02E7Fa2MinodTdl80U0agIGMwTLhM-2uj0",
-            "wf1Gezgu0o1buBLsOJZynKuxMEX-oj0PiHg5F8_sTA",
+            "dSs5hLU27Y7wjjpkaGKcLtJ3RX3kWem7warR5lCIGkEjT7XXnhemNMFqaIn8ITG6XZxCkgQznAg7Dge6M2O406_itIos7Maei8ek",
+            "S3MchV5mIVrXp12voBKqdfeHKNKEMtRfhiBFLErt1gYl-zLcsZKlLtLDrs3k1Lqt9x06OkVicl0DRdxlHYMH7b21axVOyvz5uPub",
+            "mqn0mrjsSU91jv_OP80SORKzmb7IgoG_Ns2KdaO606ooPW1EWAQVoOeoWqJSaMiD4QPbHtMdqBXOqMuQ4zifWGgqERCsYYi2Yt1L",
+            "nSWz5O6zce1E0jbPVZLbFGK_NbcPQAF8Gwd_WEyJuA",
         ),
     ),
     (
         "PS512",
         concat!(
-            "AUpqcd4EDa2oyDY4ZxYNNt03XVopH9LIx5biyduDMuNXvGaZmfFjf9JPSkmO_exwU43J8m8cDitc7-xmizpmkb3iOWk5qK7Ho5RE",
-            "PflfA8Hq4chJIYMm0wVEDDjor9IO2pobqSSCnCfMZqPZOmf6MJSUYyVyLv44hLb4psOxEKsWqag2uMhNiSGEWbcUbTVy2P4rxhTu",
-            "rmN-tzZlnWG65npLJaSvibQavadkBmuZupzBpkFGC_FgR4YRcJyOR6uMm8Bm9LJLXIeIsCL44uaIzJvbFezp0bQ-6uPwcrY3cwSY",
-            "WlYTUiypoW3LP7euWuUg8SeG-7pZ3gOxLov54hWJkA",
+            "koT1HBwSbqv-q1AeGEi-ykOoZSRhk1iiaohAM0bDXQj4-tbCPjTbBgmk__dpG0Sy-zD-D3JmHOnsuzJ3mViYrh66R2RZmM-kUFlh",
+            "y8FGVo6UrMdw79cKdHNzlZAxME7301XfJP42n2rWlUlzq-i6EH6huE7HXlgUbiRZ8ojBUQ_72Sruwru85obE5iKlOA5hasrX4ftk",
+            "ti9RXQ2aLVqma1UKrkuMigp6VNkMj9uHxo4_qO8lv80HL6u_7zc7rpE7yEOzk_vC3aKJXI6NxZqvPlCMq5hCjhQDG9z5zZEs_lrb",
+            "mR0n63dKg6t4T6B0lSzEE8bCE6ajH1DfS84OYyK78A",
         ),
     ),
 ];
@@ -85,6 +86,7 @@ const RSA_SIGNATURES: [(&str, &str); 6] = [
 enum Signer {
     Ed(Ed25519KeyPair),
     Ec(EcdsaKeyPair),
+    P521(p521::ecdsa::SigningKey),
 }
 
 impl Signer {
@@ -103,11 +105,25 @@ impl Signer {
         (Self::Ec(pair), key)
     }
 
+    fn p521() -> (Self, Value) {
+        let mut scalar = [7; 66];
+        scalar[0] = 0;
+        let pair = p521::ecdsa::SigningKey::from_slice(&scalar).unwrap();
+        let point = pair.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes()[1..].split_at(66);
+        let key = json!({"kty": "EC", "crv": "P-521", "x": BASE64.encode(x), "y": BASE64.encode(y), "kid": "k"});
+        (Self::P521(pair), key)
+    }
+
     fn token(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
         let signature = match self {
             Self::Ed(pair) => BASE64.encode(pair.sign(signed.as_bytes())),
             Self::Ec(pair) => BASE64.encode(pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap()),
+            Self::P521(pair) => {
+                let signature: p521::ecdsa::Signature = pair.sign(signed.as_bytes());
+                BASE64.encode(signature.to_bytes())
+            }
         };
         format!("{signed}.{signature}")
     }
@@ -122,7 +138,8 @@ fn now() -> DateTime<Utc> {
 }
 
 fn all() -> Vec<String> {
-    let names = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "none", "HS256"];
+    let names =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "none", "HS256"];
     names.map(str::to_owned).into()
 }
 
@@ -138,8 +155,10 @@ fn expected(algorithms: &[String]) -> Expected<'_> {
 }
 
 fn good() -> Value {
-    let exp = now().timestamp() + 1;
-    json!({"iss": "https://issuer.test", "aud": "kubernetes", "sub": "alice", "nonce": "n-1", "exp": exp})
+    let t = now().timestamp();
+    json!({
+        "iss": "https://issuer.test", "aud": "kubernetes", "sub": "alice", "nonce": "n-1", "iat": t - 1, "exp": t + 1,
+    })
 }
 
 /// The outcome for the good claims with these members set (or, if null, removed).
@@ -159,6 +178,7 @@ fn every_algorithm_verifies() {
         ("EdDSA", Signer::ed()),
         ("ES256", Signer::ec(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256")),
         ("ES384", Signer::ec(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384")),
+        ("ES512", Signer::p521()),
     ] {
         let token = signer.token(&json!({"alg": alg, "kid": "k"}), &good());
         assert_eq!(verify(&token, &jwks(&[key]), &expected(&all())).unwrap().string("sub"), Some("alice"), "{alg}");
@@ -184,6 +204,8 @@ fn the_claims_are_checked() {
         json!({}),
         json!({"exp": t - 59}),
         json!({"nbf": t + 60}),
+        json!({"iat": t + 60}),
+        json!({"sub": "a".repeat(255)}),
         json!({"aud": ["kubernetes"], "azp": "other"}),
         json!({"aud": ["a", "kubernetes"], "azp": "kubernetes"}),
         json!({"aud": ["a", "kubernetes"]}),
@@ -197,6 +219,14 @@ fn the_claims_are_checked() {
         (json!({"nbf": t + 61}), VerifyError::NotYetValid),
         (json!({"nbf": 8_000_000_000_000_i64}), VerifyError::NotYetValid),
         (json!({"exp": -8_000_000_000_000_i64}), VerifyError::Expired),
+        (json!({"iat": null}), VerifyError::IssuedAt),
+        (json!({"iat": "now"}), VerifyError::IssuedAt),
+        (json!({"iat": t + 61}), VerifyError::IssuedAt),
+        (json!({"sub": null}), VerifyError::Subject),
+        (json!({"sub": ""}), VerifyError::Subject),
+        (json!({"sub": 7}), VerifyError::Subject),
+        (json!({"sub": "älice"}), VerifyError::Subject),
+        (json!({"sub": "a".repeat(256)}), VerifyError::Subject),
         (json!({"nonce": null}), VerifyError::Nonce),
         (json!({"nonce": "n-2"}), VerifyError::Nonce),
         (json!({"aud": null}), VerifyError::Audience),
@@ -215,12 +245,35 @@ fn the_claims_are_checked() {
 #[test]
 fn access_tokens_go_without_audience_and_nonce() {
     let (signer, key) = Signer::ed();
-    let claims = json!({"iss": "accounts.google.com", "aud": ["x", "y"], "azp": "z", "exp": now().timestamp() + 9});
+    let t = now().timestamp();
+    let claims = json!({
+        "iss": "accounts.google.com", "sub": "s", "aud": ["x", "y"], "azp": "z", "iat": t, "exp": t + 9,
+    });
     let token = signer.token(&json!({"alg": "EdDSA"}), &claims);
     let algorithms = all();
     let lenient =
         Expected { issuer: "https://accounts.google.com", client_id: None, nonce: None, ..expected(&algorithms) };
     assert!(verify(&token, &jwks(&[key]), &lenient).is_ok());
+}
+
+#[test]
+fn userinfo_needs_a_signature_and_what_else_it_names_has_to_fit() {
+    let (signer, key) = Signer::ed();
+    let keys = jwks(&[key]);
+    let outcome = |claims: &Value| {
+        verify_userinfo(&signer.token(&json!({"alg": "EdDSA", "kid": "k"}), claims), &keys, &expected(&all()))
+    };
+    let t = now().timestamp();
+    assert!(outcome(&json!({"sub": "alice"})).is_ok());
+    assert!(
+        outcome(&json!({"sub": "alice", "iss": "https://issuer.test", "aud": ["kubernetes"], "exp": t + 1})).is_ok()
+    );
+    assert!(matches!(outcome(&json!({"iss": "https://other.test"})), Err(VerifyError::Issuer { .. })));
+    assert_eq!(outcome(&json!({"aud": "other"})), Err(VerifyError::Audience));
+    assert_eq!(outcome(&json!({"exp": t - 60})), Err(VerifyError::Expired));
+    let (stranger, _) = Signer::ed();
+    let forged = stranger.token(&json!({"alg": "EdDSA", "kid": "k"}), &json!({"sub": "alice"}));
+    assert_eq!(verify_userinfo(&forged, &keys, &expected(&all())), Err(VerifyError::BadSignature));
 }
 
 #[test]
@@ -256,7 +309,7 @@ fn keys_are_found_by_their_id() {
 #[test]
 fn dangerous_headers_are_refused() {
     let (signer, key) = Signer::ed();
-    for alg in ["none", "None", "HS256", "HS512", "ES512", "", "RS256\u{1b}[2J"] {
+    for alg in ["none", "None", "HS256", "HS512", "ES256K", "", "RS256\u{1b}[2J"] {
         let token = signer.token(&json!({"alg": alg, "kid": "k"}), &good());
         let error = verify(&token, &jwks(std::slice::from_ref(&key)), &expected(&all())).unwrap_err();
         assert!(matches!(error, VerifyError::Algorithm(_)), "{alg}: {error}");
@@ -277,7 +330,7 @@ fn key_sets_are_read_leniently_and_written_back() {
     let (_, curve) = Signer::ec(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384");
     let keys = jwks(&[
         json!({"kty": "oct", "k": "AA"}),
-        json!({"kty": "EC", "crv": "P-521", "x": "", "y": ""}),
+        json!({"kty": "EC", "crv": "secp256k1", "x": "", "y": ""}),
         json!({"kty": "RSA", "n": 5, "e": "AQAB"}),
         json!("odd"),
         json!({"kty": "RSA", "n": RSA_N, "e": "AQAB", "use": "sig", "x5c": ["AA"], "x5t": 1}),
@@ -299,6 +352,7 @@ proptest! {
         let keys = [
             json!({"kty": "RSA", "n": text, "e": text}),
             json!({"kty": "EC", "crv": "P-256", "x": text, "y": BASE64.encode(&text)}),
+            json!({"kty": "EC", "crv": "P-521", "x": text, "y": BASE64.encode(&text)}),
             json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64.encode(&text)}),
             json!({"kty": "RSA", "n": BASE64.encode(&text), "e": "AQAB"}),
         ];

@@ -35,7 +35,7 @@ pub(super) fn nothing_brought(useless: Option<String>) -> Error {
 
 /// The error for a refusal that the browser brought.
 pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
-    let unsure_about_pkce = desk.client.endpoints.offers_s256.is_none() && request.verifier.is_some();
+    let unsure_about_pkce = desk.client.endpoints().offers_s256.is_none() && request.verifier.is_some();
     let is_about_request = refusal.error == "invalid_request";
     let mut error = explain_for(desk.profile, &Failure::Refused(Box::new(refusal)), "sign in");
     if is_about_request && unsure_about_pkce && matches!(desk.profile.provider, Provider::Oidc { .. }) {
