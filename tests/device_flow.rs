@@ -271,8 +271,22 @@ fn trouble_until_the_code_ends_is_told() {
     common::at_once([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
         let (world, home) = (World::start_with(&[case.0]), Home::new());
         world.set_code_lifetime(Duration::from_secs(3));
-        sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", case.1]);
+        sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", case.1, "captive portal"]);
     });
+}
+
+#[test]
+fn web_page_while_polling_is_told_after_a_few_polls_and_waited_out() {
+    for behaviour in [Behaviour::HtmlSuccessPage, Behaviour::NotJson] {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let child = start(&world, &home, &[]);
+        wait_for_polls(&world, 4);
+        world.clear(behaviour);
+        let run = Run::wait(child);
+        run.token();
+        assert_eq!(run.stderr.matches("Still waiting for the sign-in, but ").count(), 1, "{run}");
+        assert!(run.stderr.contains("captive portal or a proxy"), "{run}");
+    }
 }
 
 #[test]
@@ -333,7 +347,7 @@ fn a_server_that_never_answers_ends_with_the_timeout() {
 #[test]
 fn an_answer_without_an_access_token_ends_with_exit_1() {
     let (_world, run) = ends(Behaviour::MissingAccessToken);
-    run.assert_failed(1, &["answered with", "OAuth", "\nNext: "]);
+    run.assert_failed(1, &["the issuer gave no access token", "\nNext: "]);
 }
 
 #[test]

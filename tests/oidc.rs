@@ -1,13 +1,19 @@
 //! OpenID Connect issuers: discovery, ID token checks, PKCE, client secrets, headers, certificates, clocks.
-//! Discovery is in `oidc/`.
+//! More of discovery, secrets and odd answers is in `oidc/`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 #[path = "common/scripted.rs"]
 mod scripted;
 
+#[path = "oidc/answers.rs"]
+mod answers;
+#[path = "oidc/client_secrets.rs"]
+mod client_secrets;
 #[path = "oidc/discovery.rs"]
 mod discovery;
+#[path = "oidc/moved.rs"]
+mod moved;
 
 use base64::Engine as _;
 use common::{Home, Run, at_once, claims, oidc};

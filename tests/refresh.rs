@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "refresh/refused.rs"]
+mod refused;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

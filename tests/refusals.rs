@@ -106,6 +106,30 @@ fn assert_message(name: &str, run: &Run) {
 }
 
 #[test]
+fn numbers_met_in_public_have_words_exit_code_and_next_step() {
+    let cases = [
+        (500_341, 3, "the account was deleted from this tenant", "Sign in with another account"),
+        (50178, 3, "the account does not belong to this tenant", "Sign in with an account of this tenant"),
+        (50085, 3, "has to confirm it again", "Sign in again"),
+        (80012, 4, "may not sign in at this time of day", "Sign in within the hours"),
+        (500_571, 4, "the guest account is disabled", "enable the guest account"),
+        (530_004, 4, "does not accept those of other tenants", "cross-tenant access settings"),
+        (240_001, 4, "may not register devices", "Ask your administrator"),
+        (5_000_224, 4, "unavailable", "--client-id"),
+        (9_002_332, 1, "personal accounts", "Set --tenant-id"),
+        (90009, 1, "a token for itself", "Set --server-id"),
+        (53003, 4, "a conditional-access policy blocks", "your organisation's network or VPN"),
+    ];
+    at_once(cases, |(number, code, happened, next)| {
+        let error = if code == 1 { "invalid_request" } else { "invalid_grant" };
+        let body = refusal(error, "", number, "What Entra says.");
+        let server = Scripted::start(|url| vec![device(url), refused(&body)]);
+        let run = get_token(&server, &Home::new(), &ALWAYS);
+        run.assert_failed(code, &[happened, &format!("AADSTS{number}"), next, "For the help desk: "]);
+    });
+}
+
+#[test]
 fn each_kind_of_refusal_has_its_message() {
     let numberless = json!({ "error": "invalid_grant", "suberror": "message_only", "correlation_id": CORRELATION });
     let wordless = json!({ "error": "invalid_grant", "suberror": "message_only", "error_codes": [53003] });
@@ -154,7 +178,9 @@ fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
             let server = Scripted::start(|url| vec![device(url), refused(&refusal(error, "", *number, "No."))]);
             let run = get_token(&server, &Home::new(), &ALWAYS);
             assert!(run.code != Some(0) && run.stderr.contains(&format!("AADSTS{number}")), "{run}");
-            assert_eq!(run.stderr.contains("kubectl login --login interactive"), *leads, "{error} {number}: {run}");
+            // The prompt before it names the browser in any case.
+            let (_, message) = run.stderr.split_once("Error: ").unwrap();
+            assert_eq!(message.contains("kubectl login --login interactive"), *leads, "{error} {number}: {run}");
         });
     }
 }

@@ -173,3 +173,12 @@ fn ctrl_c_ends_a_look_up_that_waits() {
         Run::wait(child).assert_failed(130, &[]);
     }
 }
+
+#[test]
+fn gzip_that_was_not_asked_for_is_read_from_graph_and_the_cluster() {
+    let case = with(Behaviour::GzipAnswers);
+    let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    assert_all(&object(&run), MANY, "graph");
+    assert_eq!(object(&run)["cluster"]["missingGroups"], json!([]), "{run}");
+}

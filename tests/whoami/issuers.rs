@@ -81,7 +81,8 @@ fn where_userinfo_says_nothing_of_groups_there_are_none() {
 fn userinfo_that_is_of_no_use_is_said_where_groups_were_wanted() {
     let cases = [
         (Behaviour::UserinfoUnavailable, "not available (HTTP 503)"),
-        (Behaviour::UserinfoOtherSubject, "the UserInfo of somebody else"),
+        (Behaviour::UserinfoOtherSubject, "the UserInfo of another user"),
+        (Behaviour::UserinfoForgedJwt, "the issuer's UserInfo cannot be used: the token's signature is wrong"),
     ];
     at_once(cases, |(behaviour, words)| {
         let case = without_groups(behaviour);
@@ -92,6 +93,24 @@ fn userinfo_that_is_of_no_use_is_said_where_groups_were_wanted() {
         let unwanted = case.whoami(&JSON);
         assert_eq!((unwanted.code, unwanted.stderr.as_str()), (Some(0), ""), "{unwanted}");
     });
+}
+
+#[test]
+fn userinfo_in_a_signed_jwt_is_verified_and_read() {
+    let case = without_groups(Behaviour::UserinfoJwt);
+    assert_eq!(facts(&case.json(&[])), [json!(3), json!("userinfo"), json!(true)]);
+    // About another user it is worth no more than in JSON.
+    let case = without_groups(Behaviour::UserinfoJwt);
+    case.world.set(Behaviour::UserinfoOtherSubject);
+    let run = case.whoami(&["--groups"]);
+    assert_said(&run, &["the UserInfo of another user"]);
+}
+
+#[test]
+fn userinfo_endpoint_that_has_moved_is_found() {
+    let case = without_groups(Behaviour::GroupsOnlyInUserinfo);
+    case.world.set(Behaviour::EndpointsMoved);
+    assert_eq!(facts(&case.json(&[])), [json!(3), json!("userinfo"), json!(true)]);
 }
 
 #[test]

@@ -51,9 +51,27 @@ behaviours! {
         "Discovery of the OIDC issuer names a sign-in page and a token endpoint of `other-issuer.example`.",
     NoRevocationEndpoint "no_revocation_endpoint" "Discovery of the OIDC issuer names no revocation endpoint.",
     NoUserinfoEndpoint "no_userinfo_endpoint" "Discovery of the OIDC issuer names no userinfo endpoint.",
+    EndpointsMoved "endpoints_moved"
+        "The OIDC issuer's endpoints are under `/oidc/v2`, as discovery says; the old addresses answer 404.",
+    OldEndpointsShowPages "old_endpoints_show_pages"
+        "With `endpoints_moved`, the old addresses answer 200 with an HTML page.",
+    ListsSecretByHeader "lists_secret_by_header"
+        "Discovery of the OIDC issuer lists `client_secret_basic` and not `client_secret_post`.",
+    ListsSecretByBody "lists_secret_by_body"
+        "Discovery of the OIDC issuer lists `client_secret_post` and not `client_secret_basic`.",
+    ListsNoSecrets "lists_no_secrets" "Discovery of the OIDC issuer does not say how clients authenticate.",
 
     Keys503 "keys_503" "The key set of the OIDC issuer is answered 503.",
     StallKeys "stall_keys" "The key set of the OIDC issuer is asked for and never answered.",
+
+    // Client secrets, answers that are packed.
+    SecretByHeaderOnly "secret_by_header_only"
+        "The OIDC issuer takes the client secret in the Authorization header only: `invalid_client` else.",
+    SecretByBodyOnly "secret_by_body_only"
+        "The OIDC issuer takes the client secret in the body only: 401 `invalid_client` else.",
+    DeviceIgnoresSecret "device_ignores_secret" "The OIDC issuer's device endpoint does not look at client secrets.",
+    GzipAnswers "gzip_answers" "Every answer is gzip, although nothing has asked for that.",
+    GzipBomb "gzip_bomb" "Every answer is gzip: 64 MiB of blanks, in 64 KiB.",
 
     // The authorization endpoint, and what its codes are worth.
     AuthorizeErrorPage "authorize_error_page"
@@ -156,6 +174,11 @@ behaviours! {
     IdTokenUnreadable "id_token_unreadable" "The ID token of a token answer is no JWT.",
     IdTokenAlgNone "id_token_alg_none" "The ID token says `alg: none` and has no signature.",
     IdTokenExpired "id_token_expired" "The ID token ended an hour ago.",
+    IdTokenNoSubject "id_token_no_subject" "The ID token has no `sub`.",
+    IdTokenLongSubject "id_token_long_subject" "The ID token's `sub` has 256 characters.",
+    IdTokenNoIssueTime "id_token_no_issue_time" "The ID token has no `iat`.",
+    IdTokenFutureIssueTime "id_token_future_issue_time" "The ID token's `iat` is in ten minutes.",
+    IdTokenEs512 "id_token_es512" "ID tokens of the OIDC issuer are signed with ES512, as discovery and key set say.",
     IdTokenUnknownKidOnce "id_token_unknown_kid_once"
         "The ID token's key is in the key set only from its second fetch on.",
 
@@ -164,6 +187,8 @@ behaviours! {
         "The OIDC issuer's tokens name no groups and roles; its userinfo endpoint does.",
     NoGroupsAnywhere "no_groups_anywhere" "The OIDC issuer names no groups and roles at all.",
     UserinfoUnavailable "userinfo_unavailable" "The userinfo endpoint answers 503.",
+    UserinfoJwt "userinfo_jwt" "The userinfo endpoint answers with a signed JWT.",
+    UserinfoForgedJwt "userinfo_forged_jwt" "The userinfo endpoint answers with a JWT that another key has signed.",
     UserinfoOtherSubject "userinfo_other_subject" "The userinfo endpoint's `sub` is somebody else's.",
 
     // What Entra's access tokens say about groups, and which shape they have.
@@ -180,6 +205,11 @@ behaviours! {
     RefreshMfa "refresh_mfa"
         "Refreshes end with `invalid_grant`, 50076, `basic_action` and a claims challenge.",
     RefreshBlocked "refresh_blocked" "Refreshes end with `invalid_grant`, 53003, `message_only`.",
+    RefreshInvalidToken "refresh_invalid_token" "Refreshes end with 401 `invalid_token`.",
+    RefreshOwnJson "refresh_own_json" "Refreshes are answered 400 with JSON that is not an OAuth error.",
+    RefreshEmptyAnswer "refresh_empty_answer" "Refreshes are answered 401 without a body.",
+    RefreshFirewall "refresh_firewall" "Refreshes are answered 403 with an HTML page, as a firewall does.",
+    RefreshOtherSubject "refresh_other_subject" "A refresh of the OIDC issuer's brings an ID token of BOB's.",
     Refresh5xx "refresh_5xx" "Refreshes are answered 502.",
     RefreshStall "refresh_stall" "Refreshes are accepted and never answered.",
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use p521::ecdsa::signature::Signer as _;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{self, RsaKeyPair, RsaPublicKeyComponents};
@@ -9,10 +10,14 @@ use serde_json::{Value, json};
 
 const PEMS: [&str; 2] = [include_str!("../keys/first.pem"), include_str!("../keys/second.pem")];
 
+/// The `kid` of the P-521 key.
+const P521: &str = "sim-p521";
+
 /// The keys of the world. A generation is a key with a `kid` of its own; there are as many as wanted, made from two
 /// RSA keys in turn, so that neighbours never share one.
 pub(crate) struct Keys {
     pairs: [RsaKeyPair; 2],
+    p521: p521::ecdsa::SigningKey,
     /// The generation that signs.
     pub(crate) current: u32,
 }
@@ -26,13 +31,18 @@ pub(crate) enum Signing {
     Next,
     /// With the current `kid`, by another key.
     Wrong,
+    /// By a P-521 key, with ES512.
+    Es512,
     /// Not at all: `alg: none`.
     None,
 }
 
 impl Keys {
     pub(crate) fn new() -> Self {
-        Self { pairs: PEMS.map(parse), current: 1 }
+        // Any number below the order of the curve will do.
+        let scalar: Vec<u8> = [0, 0].into_iter().chain(random::<64>()).collect();
+        let p521 = p521::ecdsa::SigningKey::from_slice(&scalar).expect("a P-521 key");
+        Self { pairs: PEMS.map(parse), p521, current: 1 }
     }
 
     fn pair(&self, generation: u32) -> &RsaKeyPair {
@@ -55,21 +65,36 @@ impl Keys {
         json!({ "keys": (newest.saturating_sub(1).max(1)..=newest).map(key).collect::<Vec<_>>() })
     }
 
+    /// The P-521 key, as a key set shows it.
+    pub(crate) fn es512(&self) -> Value {
+        let point = self.p521.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes()[1..].split_at(66);
+        json!({
+            "kty": "EC", "crv": "P-521", "use": "sig", "alg": "ES512", "kid": P521,
+            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+        })
+    }
+
     /// A token with those claims.
     pub(crate) fn sign(&self, claims: &Value, signing: Signing) -> String {
         let (named, used) = match signing {
-            Signing::Right | Signing::None => (self.current, self.current),
+            Signing::Right | Signing::Es512 | Signing::None => (self.current, self.current),
             Signing::Next => (self.current + 1, self.current + 1),
             Signing::Wrong => (self.current, self.current + 1),
         };
         let header = match signing {
             Signing::None => json!({ "typ": "JWT", "alg": "none" }),
+            Signing::Es512 => json!({ "typ": "JWT", "alg": "ES512", "kid": P521 }),
             _ => json!({ "typ": "JWT", "alg": "RS256", "kid": kid(named) }),
         };
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", encode(&header), encode(claims));
         if matches!(signing, Signing::None) {
             return format!("{signed}.");
+        }
+        if matches!(signing, Signing::Es512) {
+            let signature: p521::ecdsa::Signature = self.p521.sign(signed.as_bytes());
+            return format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
         }
         let pair = self.pair(used);
         let mut bytes = vec![0; pair.public().modulus_len()];

@@ -18,9 +18,21 @@ use crate::{OIDC_CLIENT, decode_base64, people, tokens};
 /// An OAuth 2.0 error (RFC 6749 section 5.2): the code and what it means.
 struct OAuthError(&'static str, &'static str);
 
+/// Where the endpoints are once they have moved.
+const NEW_PLACE: &str = "/v2";
+
 pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
-    match (call.method.as_str(), path.strip_prefix("/oidc").unwrap_or_default()) {
+    let mut path = path.strip_prefix("/oidc").unwrap_or_default();
+    if state.on(Behaviour::EndpointsMoved) {
+        match path.strip_prefix(NEW_PLACE) {
+            Some(moved) => path = moved,
+            None if ["/.well-known/openid-configuration", "/activate"].contains(&path) => {}
+            None if state.on(Behaviour::OldEndpointsShowPages) => return Answer::html(200, trouble::PAGE).into(),
+            None => return Answer::text(404, "not found\n").into(),
+        }
+    }
+    match (call.method.as_str(), path) {
         ("GET", "/.well-known/openid-configuration") => discovery(state, call),
         ("GET", "/keys") => match trouble::at_keys(state) {
             Some(reply) => reply,
@@ -61,7 +73,9 @@ fn discovery(state: &State, call: &Call) -> Reply {
     }
     let issuer = issuer(call);
     let named = if state.on(Behaviour::WrongIssuer) { "https://issuer.example.invalid" } else { &issuer };
-    let endpoints = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { &issuer };
+    let place = if state.on(Behaviour::EndpointsMoved) { NEW_PLACE } else { "" };
+    let host = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { &issuer };
+    let endpoints = format!("{host}{place}");
     let mut body = json!({
         "issuer": named,
         "authorization_endpoint": format!("{endpoints}/authorize"),
@@ -111,6 +125,11 @@ fn refused(state: &State, OAuthError(error, text): &OAuthError) -> Answer {
 /// Who the client is and whether it may be: by the form, or by HTTP Basic (RFC 6749 section 2.3.1).
 fn client(state: &State, call: &Call) -> Result<String, OAuthError> {
     let basic = call.header("authorization").strip_prefix("Basic ").and_then(basic_credentials);
+    let misplaced = (basic.is_some() && state.on(Behaviour::SecretByBodyOnly))
+        || (call.field("client_secret").is_some() && state.on(Behaviour::SecretByHeaderOnly));
+    if misplaced {
+        return Err(OAuthError("invalid_client", "This client authenticates in another way."));
+    }
     let (id, secret) = match basic {
         Some((id, secret)) => (Some(id), Some(secret)),
         None => (call.field("client_id").map(str::to_owned), call.field("client_secret").map(str::to_owned)),
@@ -183,7 +202,10 @@ fn authorize(state: &mut State, call: &Call) -> Answer {
 }
 
 fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
-    let client = client(state, call)?;
+    let client = match call.field("client_id") {
+        Some(id) if state.on(Behaviour::DeviceIgnoresSecret) => id.to_owned(),
+        _ => client(state, call)?,
+    };
     if state.on(Behaviour::DeviceGrantNotAllowed) {
         return Err(OAuthError("unauthorized_client", "The client may not start this flow."));
     }
@@ -310,7 +332,8 @@ fn refresh(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthE
     let presented = call.field("refresh_token").ok_or(OAuthError("invalid_request", "refresh_token is missing."))?;
     let token = tokens::presented(state, presented, Server::Oidc, client).ok_or(REFUSED)?;
     let next = tokens::next_refresh_token(state, presented, true);
-    let answer = issue(state, call, &token.user, client, next, None);
+    let user = if state.on(Behaviour::RefreshOtherSubject) { people::BOB } else { &token.user };
+    let answer = issue(state, call, user, client, next, None);
     Ok(trouble::delayed(state, answer))
 }
 
@@ -354,7 +377,7 @@ fn userinfo(state: &State, call: &Call) -> Answer {
     }
     let token = call.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
     match state.access_tokens.get(token) {
-        Some(user) => Answer::json(200, &tokens::userinfo(state, user)),
+        Some(user) => tokens::userinfo_answer(state, &issuer(call), user),
         None => Answer::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
     }
 }

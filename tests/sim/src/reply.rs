@@ -41,6 +41,12 @@ impl Answer {
         self
     }
 
+    /// The same answer, called something else.
+    pub(crate) fn typed(mut self, content_type: &str) -> Self {
+        self.headers = vec![("content-type", content_type.to_owned())];
+        self
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -123,7 +123,11 @@ impl Log {
 
     /// The device authorization requests (RFC 8628 section 3.1).
     pub fn device_requests(&self) -> Vec<Request> {
-        let is_device = |path: &str| path.ends_with("/oauth2/v2.0/devicecode") || path.ends_with("/oidc/device");
+        let is_device = |path: &str| {
+            path.ends_with("/oauth2/v2.0/devicecode")
+                || path.ends_with("/oidc/device")
+                || path.ends_with("/oidc/v2/device")
+        };
         self.entries.iter().filter(|request| request.method == "POST" && is_device(&request.path)).cloned().collect()
     }
 }

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{DATE, HOST};
@@ -136,7 +138,7 @@ async fn answer(
         call.body = kube_protobuf::review(&body);
     }
 
-    let (reply, now) = {
+    let (reply, now, packing) = {
         let mut state = shared.lock();
         call.id = record(&mut state, &call, tls);
         let reply = match server {
@@ -146,7 +148,7 @@ async fn answer(
             Server::ClaimSource => graph::claim_source(&state).into(),
             Server::Kube => kube::answer(&state, &call),
         };
-        (reply, state.now())
+        (reply, state.now(), Packing::of(&state))
     };
     shared.ring();
     let answer = match reply {
@@ -165,7 +167,34 @@ async fn answer(
         entry.status = answer.status;
     }
     shared.ring();
-    Ok(response(answer, now))
+    Ok(response(answer, now, packing))
+}
+
+/// What becomes of a body on its way out.
+enum Packing {
+    None,
+    Gzip,
+    Bomb,
+}
+
+impl Packing {
+    fn of(state: &State) -> Packing {
+        match (state.on(Behaviour::GzipAnswers), state.on(Behaviour::GzipBomb)) {
+            (_, true) => Packing::Bomb,
+            (true, false) => Packing::Gzip,
+            (false, false) => Packing::None,
+        }
+    }
+
+    fn pack(self, body: String) -> Vec<u8> {
+        let plain = match self {
+            Packing::None => return body.into_bytes(),
+            Packing::Gzip => body.into_bytes(),
+            Packing::Bomb => vec![b' '; 64 << 20],
+        };
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&plain).and_then(|()| encoder.finish()).expect("memory does not fail")
+    }
 }
 
 fn record(state: &mut State, call: &Call, tls: bool) -> u64 {
@@ -196,10 +225,13 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-fn response(answer: Answer, now: i64) -> Response<Full<Bytes>> {
+fn response(answer: Answer, now: i64, packing: Packing) -> Response<Full<Bytes>> {
     let mut builder = Response::builder().status(answer.status).header(DATE, calendar::http(now));
     for (name, value) in answer.headers {
         builder = builder.header(name, value);
     }
-    builder.body(Full::new(Bytes::from(answer.body))).expect("the handlers send plain headers")
+    if !matches!(packing, Packing::None) {
+        builder = builder.header("content-encoding", "gzip");
+    }
+    builder.body(Full::new(Bytes::from(packing.pack(answer.body)))).expect("the handlers send plain headers")
 }

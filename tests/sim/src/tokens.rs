@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::behaviour::Behaviour;
 use crate::keys::{Signing, opaque};
 use crate::people::{display_name, guid_of, subject};
+use crate::reply::Answer;
 use crate::request::Server;
 use crate::state::{RefreshToken, State};
 use crate::trouble::with_escapes;
@@ -61,6 +62,24 @@ pub(crate) fn userinfo(state: &State, user: &str) -> Value {
     Value::Object(claims)
 }
 
+/// The same as the endpoint sends it: in JSON, or as a JWT.
+pub(crate) fn userinfo_answer(state: &State, issuer: &str, user: &str) -> Answer {
+    let mut claims = userinfo(state, user);
+    let signing = match (state.on(Behaviour::UserinfoJwt), state.on(Behaviour::UserinfoForgedJwt)) {
+        (false, false) => return Answer::json(200, &claims),
+        (_, forged) => {
+            if forged {
+                Signing::Wrong
+            } else {
+                Signing::Right
+            }
+        }
+    };
+    claims["iss"] = json!(issuer);
+    claims["aud"] = json!(crate::OIDC_CLIENT);
+    Answer::text(200, &state.keys.sign(&claims, signing)).typed("application/jwt")
+}
+
 fn oidc_person(state: &State, user: &str, with_groups: bool) -> Map<String, Value> {
     let groups = &state.settings.groups;
     let person = json!({
@@ -91,6 +110,18 @@ pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Opt
         claims.insert("iat".to_owned(), json!(state.now() - 7_200));
         claims.insert("exp".to_owned(), json!(state.now() - 3_600));
     }
+    if state.on(Behaviour::IdTokenNoSubject) {
+        claims.remove("sub");
+    }
+    if state.on(Behaviour::IdTokenLongSubject) {
+        claims.insert("sub".to_owned(), json!("s".repeat(256)));
+    }
+    if state.on(Behaviour::IdTokenNoIssueTime) {
+        claims.remove("iat");
+    }
+    if state.on(Behaviour::IdTokenFutureIssueTime) {
+        claims.insert("iat".to_owned(), json!(state.now() + 600));
+    }
     if state.on(Behaviour::IdTokenUnreadable) {
         return "no JWT".to_owned();
     }
@@ -98,6 +129,8 @@ pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Opt
         Signing::None
     } else if state.on(Behaviour::IdTokenBadSignature) {
         Signing::Wrong
+    } else if state.on(Behaviour::IdTokenEs512) {
+        Signing::Es512
     } else if state.on(Behaviour::IdTokenUnknownKidOnce) {
         Signing::Next
     } else {
@@ -110,7 +143,11 @@ pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Opt
 pub(crate) fn key_set(state: &mut State) -> Value {
     let fetches = state.show(Behaviour::IdTokenUnknownKidOnce);
     let newest = state.keys.current + u32::from(fetches >= 2);
-    state.keys.set(newest)
+    let mut set = state.keys.set(newest);
+    if state.on(Behaviour::IdTokenEs512) {
+        set["keys"] = json!([state.keys.es512()]);
+    }
+    set
 }
 
 /// A refresh token of a new family.

@@ -86,7 +86,7 @@ pub(crate) fn at_authorize(state: &State) -> Option<Reply> {
     })
 }
 
-/// Names in discovery what the behaviours make of the authorization endpoint.
+/// Names in discovery what the behaviours make of the authorization endpoint, of client secrets and of signatures.
 pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
     let Some(fields) = body.as_object_mut() else { return };
     if state.on(Behaviour::FormPostOnly) {
@@ -97,6 +97,21 @@ pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
     }
     if state.on(Behaviour::PlainPkceOnly) {
         fields.entry("code_challenge_methods_supported").and_modify(|methods| *methods = json!(["plain"]));
+    }
+    let methods = "token_endpoint_auth_methods_supported";
+    for (behaviour, listed) in [
+        (Behaviour::ListsSecretByHeader, json!(["client_secret_basic"])),
+        (Behaviour::ListsSecretByBody, json!(["client_secret_post"])),
+    ] {
+        if state.on(behaviour) {
+            fields.insert(methods.to_owned(), listed);
+        }
+    }
+    if state.on(Behaviour::ListsNoSecrets) {
+        fields.remove(methods);
+    }
+    if state.on(Behaviour::IdTokenEs512) {
+        fields.insert("id_token_signing_alg_values_supported".to_owned(), json!(["ES512"]));
     }
     if state.on(Behaviour::IssInCallback) || state.on(Behaviour::WrongIssInCallback) {
         fields.insert("authorization_response_iss_parameter_supported".to_owned(), json!(true));
@@ -145,6 +160,9 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     if refresh && state.on(Behaviour::Refresh5xx) {
         return Some(Answer::html(502, "<html><body>Bad Gateway</body></html>\n").into());
     }
+    if refresh && let Some(answer) = refused_oddly(state) {
+        return Some(answer.into());
+    }
     if state.on(Behaviour::Always503) {
         return Some(unavailable().into());
     }
@@ -177,6 +195,22 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
         Some(Answer::json(200, &json!(["access_token", "opaque"])).into())
     } else if state.on(Behaviour::RedirectToken) && !call.path.ends_with(MOVED) {
         Some(redirect(call))
+    } else {
+        None
+    }
+}
+
+/// A refresh refused in other words than those of RFC 6749 section 5.2.
+fn refused_oddly(state: &State) -> Option<Answer> {
+    if state.on(Behaviour::RefreshInvalidToken) {
+        let text = "The refresh token has been revoked.";
+        Some(Answer::json(401, &json!({ "error": "invalid_token", "error_description": text })))
+    } else if state.on(Behaviour::RefreshOwnJson) {
+        Some(Answer::json(400, &json!({ "code": 4711, "message": "The session is over." })))
+    } else if state.on(Behaviour::RefreshEmptyAnswer) {
+        Some(Answer::text(401, ""))
+    } else if state.on(Behaviour::RefreshFirewall) {
+        Some(Answer::html(403, PAGE))
     } else {
         None
     }

@@ -1,0 +1,74 @@
+//! Answers as some issuers send them: packed, signed with ES512, without an access token; and what an ID token has to say.
+
+use sim::{Behaviour, World};
+
+use super::{ALWAYS, sign_in};
+use crate::common::{Home, at_once, claims, entra, oidc};
+
+#[test]
+fn gzip_that_was_not_asked_for_is_read() {
+    let world = World::start_with(&[Behaviour::GzipAnswers]);
+    at_once([entra, oidc], |args| {
+        let home = Home::new();
+        home.run(&args(&world, &ALWAYS)).token();
+        home.run(&args(&world, &["--force-refresh"])).token();
+    });
+    assert!(world.count("/keys") == 1 && world.count("openid-configuration") == 1);
+    assert!(world.requests().iter().all(|request| request.header("accept-encoding").is_empty()));
+}
+
+#[test]
+fn gzip_that_unpacks_to_more_than_the_cap_is_refused() {
+    let world = World::start_with(&[Behaviour::GzipBomb]);
+    for args in [entra, oidc] {
+        Home::new().run(&args(&world, &ALWAYS)).assert_failed(1, &["larger than 1 MiB", "\nNext: "]);
+    }
+}
+
+#[test]
+fn es512_is_verified() {
+    let (world, home) = (World::start_with(&[Behaviour::IdTokenEs512]), Home::new());
+    let token = sign_in(&world, &home, &[]).token();
+    assert_eq!(claims(&token)["email"], sim::ALICE);
+    let refreshed = home.run(&oidc(&world, &["--force-refresh"])).token();
+    assert_ne!(refreshed, token);
+}
+
+#[test]
+fn answer_without_access_token_serves_where_the_id_token_is_wanted() {
+    let (world, home) = (World::start_with(&[Behaviour::MissingAccessToken, Behaviour::NoExpiresIn]), Home::new());
+    let token = sign_in(&world, &home, &[]).token();
+    assert_eq!(claims(&token)["email"], sim::ALICE);
+    let refreshed = home.run(&oidc(&world, &["--force-refresh"]));
+    assert_ne!(refreshed.token(), token);
+    assert_eq!(refreshed.stderr, "");
+    // Where the access token is wanted there is none to hand over.
+    let wanted = home.run(&oidc(&world, &["--oidc-use-access-token", "--prompt", "always"]));
+    wanted.assert_failed(1, &["the issuer gave no access token", "\nNext: ", "--oidc-extra-scope"]);
+}
+
+#[test]
+fn id_token_needs_subject_and_time_of_issue() {
+    at_once(
+        [
+            (Behaviour::IdTokenNoSubject, "no subject (sub)"),
+            (Behaviour::IdTokenLongSubject, "no subject (sub)"),
+            (Behaviour::IdTokenNoIssueTime, "no time of issue (iat)"),
+            (Behaviour::IdTokenFutureIssueTime, "one in the future"),
+        ],
+        |(behaviour, words)| {
+            let (world, home) = (World::start_with(&[behaviour]), Home::new());
+            sign_in(&world, &home, &[]).assert_failed(1, &["the issuer's ID token cannot be used", words, "\nNext: "]);
+            assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0), "{behaviour:?}");
+        },
+    );
+}
+
+#[test]
+fn refresh_that_brings_another_subject_ends_the_session() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    world.set(Behaviour::RefreshOtherSubject);
+    home.run(&oidc(&world, &["--force-refresh"])).assert_failed(3, &["another account"]);
+    assert!(home.files("sessions").is_empty());
+}
