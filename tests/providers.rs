@@ -144,6 +144,32 @@ fn a_code_typed_at_oidc_provider_signs_in_and_refreshes() {
     assert_refreshes_twice(&provider, &home, &claims);
 }
 
+/// A client's secret, as `tests/providers/oidc-provider/server.mjs` has it.
+const SECRET: &str = "s3cret: with+odd%signs";
+
+#[test]
+fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
+    at_once(["by-header", "by-body"], |client| {
+        let home = Home::new();
+        let secret = ["--oidc-client-id", client, "--oidc-client-secret", SECRET];
+        let args = get_token(&provider, &[&secret[..], &["--grant-type", "device-code"]].concat());
+        let sign_in = SignIn::start(&home, &args);
+        let tab = browser.open(&sign_in.address);
+        tab.click("button[autofocus]");
+        type_name(&tab);
+        tab.click("[value=approve]");
+        tab.wait_for_text("Sign-in Success");
+        assert_eq!(claims(&sign_in.ends().token())["aud"], client);
+        let refreshed = home.run(&[&args[..], &["--force-refresh".to_owned()]].concat());
+        assert_eq!(claims(&refreshed.token())["aud"], client);
+        home.contexts(&[("provider", args)]);
+        let logout = home.run(&["logout"]);
+        assert!(logout.stdout.contains("and revoked it"), "{logout}");
+    });
+}
+
 #[test]
 fn a_code_typed_at_dex_signs_in_and_refreshes() {
     let home = Home::new();

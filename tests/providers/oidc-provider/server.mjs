@@ -26,8 +26,20 @@ const client = (client_id) => ({
   redirect_uris: ['localhost', '127.0.0.1', '[::1]'].flatMap((host) => [`http://${host}`, `http://${host}/callback`]),
 });
 
+// The same with a secret, which each takes in one place only; discovery lists both.
+const confidential = (client_id, token_endpoint_auth_method) => ({
+  ...client(client_id),
+  client_secret: 's3cret: with+odd%signs',
+  token_endpoint_auth_method,
+});
+
 const configuration = {
-  clients: [client('kubernetes'), client('without-pkce')],
+  clients: [
+    client('kubernetes'),
+    client('without-pkce'),
+    confidential('by-header', 'client_secret_basic'),
+    confidential('by-body', 'client_secret_post'),
+  ],
   pkce: { required: (_, { clientId }) => clientId !== 'without-pkce' },
   claims: { openid: ['sub'], email: ['email'], groups: ['groups'] },
   // Clusters read the ID token, so the claims have to be in it, not only at the userinfo endpoint.
