@@ -29,7 +29,7 @@ impl Caller {
 }
 
 /// Whether this process writes its errors where its parent does, so whatever was printed there once can still be read. A
-/// client that captures them may show those of the last run alone. `false` if it cannot be determined.
+/// client that captures them may show those of the last run alone. Without `/proc` a terminal counts as the parent's.
 #[cfg(unix)]
 pub fn shares_stderr() -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -38,7 +38,10 @@ pub fn shares_stderr() -> bool {
         Some((metadata.dev(), metadata.ino()))
     };
     let parent = std::os::unix::process::parent_id().to_string();
-    file("self").is_some_and(|own| file(&parent) == Some(own))
+    match file("self") {
+        Some(own) => file(&parent) == Some(own),
+        None => std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    }
 }
 
 /// Whether this process writes its errors where its parent does; not known here.
