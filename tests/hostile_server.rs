@@ -249,3 +249,25 @@ fn issuer_that_reads_like_another_is_refused() {
         Home::new().run(&args).assert_failed(2, &["--oidc-issuer-url", "\nNext: "]);
     }
 }
+
+#[test]
+fn client_that_is_refused_without_a_secret_is_told_of_the_flag() {
+    let keycloak =
+        json!({ "error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials" });
+    let refusals = [json!({ "error": "invalid_client" }), keycloak];
+    at_once(refusals, |refusal| {
+        let server = Scripted::start(|url| {
+            let discovery = json!({
+                "issuer": url, "token_endpoint": format!("{url}/token"),
+                "device_authorization_endpoint": format!("{url}/device"),
+            });
+            vec![json_answer("200 OK", &discovery), device(url), error("401 Unauthorized", &refusal)]
+        });
+        let url = server.url();
+        let args = ["get-token", "--oidc-issuer-url", &url, "--oidc-client-id", "c", "--grant-type", "device-code"];
+        let get_token = |more: &[&str]| Home::new().run(&[&args[..], &["--prompt", "always"], more].concat());
+        get_token(&[]).assert_failed(1, &["exec.args: --oidc-client-secret=SECRET", "check --oidc-client-id."]);
+        let with_secret = get_token(&["--oidc-client-secret", "the-secret"]);
+        assert!(!with_secret.stderr.contains("--oidc-client-secret=SECRET"), "{with_secret}");
+    });
+}

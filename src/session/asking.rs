@@ -302,7 +302,8 @@ fn say_how_it_is_kept(
             "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}).\nThat protects stray copies and backups of the records, not against programs that run as you."
         ),
         (None, Some(trouble), _) => {
-            let failed = root.and_then(|root| Some((root, files::check_folder(root, true).err()?)));
+            let check = |root| files::check_folder(root, true).and_then(|()| files::check_writable(root));
+            let failed = root.and_then(|root| Some((root, check(root).err()?)));
             let next = failed.map(|(root, error)| remedy::next(root, &error));
             let next = next.as_deref().or(road.store.remedy()).unwrap_or_default();
             format!("The sign-in is not remembered: {trouble}.\n{next}").trim_end().to_owned()

@@ -19,6 +19,7 @@ use crate::entra::refusals;
 use crate::error::{Error, Kind, Result};
 use crate::http::Asked;
 use crate::oauth::Endpoints;
+use crate::oauth::answer::ErrorAnswer;
 use crate::oauth::client::{Client, Failure, Granted};
 use crate::profile::{Method, Profile, Provider};
 use crate::secret::Secret;
@@ -299,12 +300,33 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
 /// The same for whoever uses `profile`: with what can be filled in from it.
 pub fn explain_for(profile: &Profile, failure: &Failure, what: &str) -> Error {
     let mut error = explain(failure, what);
+    if let Failure::Refused(answer) = failure
+        && lacks_a_secret(profile, answer)
+    {
+        error.next =
+            "If this client has a secret, add it to the kubeconfig user's exec.args: --oidc-client-secret=SECRET\n\
+                      Otherwise check --oidc-client-id."
+                .to_owned();
+    }
     if let (Failure::Refused(answer), Provider::Entra { authority, tenant, .. }) = (failure, &profile.provider)
         && let Some(address) = refusals::consent_address(answer, authority, tenant, &profile.client_id)
     {
         error.next = format!("{}\nAn administrator consents here: {address}", error.next);
     }
     error
+}
+
+/// Whether the issuer refuses the client as such (RFC 6749 5.2) while the entry has no client secret. Keycloak says
+/// `unauthorized_client`, and speaks of credentials; Google refuses a type of client, which a secret does not change.
+fn lacks_a_secret(profile: &Profile, answer: &ErrorAnswer) -> bool {
+    let words = answer.description().to_lowercase();
+    let is_about_the_client = match answer.error.as_str() {
+        "invalid_client" => !words.contains("client type") && !words.contains("clients of type"),
+        "unauthorized_client" => words.contains("credential") || words.contains("secret"),
+        _ => false,
+    };
+    let is_oidc = matches!(profile.provider, Provider::Oidc { .. });
+    is_oidc && profile.client_secret.is_none() && is_about_the_client && answer.numbers().is_empty()
 }
 
 /// What an error after the person was (or could have been) asked means for the next try.
