@@ -106,10 +106,16 @@ pub fn is_acceptable_from(issuer: &Url, url: &Url) -> bool {
     is_acceptable(url) && (url.scheme() == "https" || is_loopback(issuer))
 }
 
+/// Whether `name` is `localhost` or below it: this machine, whatever name servers say (RFC 6761 section 6.3).
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// Whether `url` names this machine by `localhost` or a loopback address.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => is_localhost(name),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,

@@ -10,7 +10,7 @@ mod socks;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{AKS, Home, Run, at_once, closed_port, entra, oidc};
+use common::{AKS, Home, PLUGIN, Run, at_once, closed_port, entra, oidc};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -304,5 +304,28 @@ fn a_timeout_that_is_no_duration_is_a_usage_error() {
     for wrong in ["0s", "-1s", "5", "soon", ""] {
         let flag = format!("--timeout={wrong}");
         Home::new().run(&at("https://login.example.invalid/", &[&flag])).assert_failed(2, &["--timeout"]);
+    }
+}
+
+#[test]
+fn name_below_localhost_is_this_machine_whatever_a_name_server_says() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: this test needs root");
+        return;
+    }
+    let (world, home) = (World::start(), Home::new());
+    let port = world.issuer().rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
+    // Documentation addresses (RFC 5737), which no one answers at.
+    let hosts = home.write("hosts", "192.0.2.1 issuer.localhost\n192.0.2.1 localhost\n");
+    for name in ["issuer.localhost", "deep.below.localhost", "localhost", "issuer.localhost."] {
+        let issuer = format!("http://{name}:{port}/oidc");
+        let mut command = home.program("unshare");
+        command.args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$0\" \"$@\"", PLUGIN]);
+        command.arg(&hosts).args(["get-token", "--oidc-client-id=c", "--prompt=always", "--timeout=5s"]);
+        let run = Run::of(command.arg("--oidc-issuer-url").arg(&issuer));
+        // The world on this machine was asked, and does not know the client.
+        run.assert_failed(1, &["invalid_client"]);
+        assert!(!world.device_requests().is_empty(), "{name}: {run}");
+        world.reset_requests();
     }
 }

@@ -1,5 +1,6 @@
 //! How connections are made: TLS and whom it trusts, the headers of every request.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use url::{Host, Url};
 
 use super::proxy::{Proxy, ProxyRules, environment_proxy};
 use super::verify::{Besides, Verifier};
-use super::{deepest, is_loopback};
+use super::{deepest, is_localhost, is_loopback};
 use crate::error::{Error, Result};
 use crate::profile::Network;
 use crate::secret::Secret;
@@ -184,13 +185,30 @@ impl Elsewhere {
 
 impl Resolve for Elsewhere {
     fn resolve(&self, _: Name) -> Resolving {
-        let host = self.0.clone();
-        Box::pin(async move {
-            // The URL's port takes the place of this one.
-            let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        Box::pin(look_up(self.0.clone()))
     }
+}
+
+/// Looks up the host that is asked for.
+struct Names;
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(look_up(name.as_str().to_owned()))
+    }
+}
+
+/// The addresses of `host`. Names of this machine are not asked for elsewhere: a name server's answer would have http
+/// leave the machine.
+async fn look_up(host: String) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+    // The URL's port takes the place of this one.
+    const PORT: u16 = 0;
+    if is_localhost(&host) {
+        let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(Box::new(here.into_iter().map(|address| SocketAddr::new(address, PORT))));
+    }
+    let found: Vec<_> = tokio::net::lookup_host((host, PORT)).await?.collect();
+    Ok(Box::new(found.into_iter()))
 }
 
 fn through(rules: ProxyRules) -> reqwest::Proxy {
@@ -204,6 +222,7 @@ fn builder() -> reqwest::ClientBuilder {
         .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(Arc::new(Names))
         .pool_idle_timeout(Duration::from_secs(60))
 }
 
