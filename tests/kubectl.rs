@@ -321,3 +321,31 @@ fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
         assert!(run.code == Some(1) && run.stderr.contains("allowlist") && !marker.exists(), "{run}");
     }
 }
+
+#[test]
+fn kubeconfig_that_cannot_be_understood_is_faulted_at_kubectls_line() {
+    const HEAD: &str = "apiVersion: v1\nkind: Config\n";
+    let kubectl = Kubectl::find();
+    let broken = [
+        "users:\n- name: a\n  user: b: c\n",
+        "\tusers: []\n",
+        "users: [\n- name: a\n",
+        "users:\n- name: a\n user:\n    exec: {}\n",
+        "}\n",
+        "users:\n- name: a\n  user:\n    token: %abc\n",
+        "users:\n- name: a\n  user: {token: x\ncontexts: []\n",
+        "users:\n- name: a\n  user:\n    token: \"\\q\"\n",
+        "users:\n- name: a\n  user:\n    token: @abc\n",
+        "foo\nusers: []\n",
+        "users:\n- name: a\n- b: c\n   d: e\n",
+    ];
+    for text in broken {
+        let home = Home::new();
+        let file = write(&home, "config", &format!("{HEAD}{text}"));
+        let theirs = kubectl.run(&home, &file, &["config", "view"]).stderr;
+        let (_, line) = theirs.split_once("yaml: line ").unwrap_or_else(|| panic!("{text:?}: {theirs}"));
+        let line: String = line.chars().take_while(char::is_ascii_digit).collect();
+        let ours = home.run(&["doctor", "--kubeconfig", &file]).stdout;
+        assert!(ours.contains(&format!("line {line})")), "{text:?}: {theirs}{ours}");
+    }
+}

@@ -26,6 +26,7 @@ mod tests;
 pub use cluster::Cluster;
 pub use credentials::{CredentialKind, Impersonation, Key, UserCredentials};
 pub use exec::{Exec, Likeness};
+pub use file::BadLine;
 
 /// How many known names an error lists.
 const NAMES_SHOWN: usize = 10;
@@ -113,12 +114,12 @@ pub enum KubeconfigError {
         file: PathBuf,
     },
     /// A file is no YAML or JSON, or not in the shape of a kubeconfig.
-    #[error("the kubeconfig {} cannot be understood{}", file.display(), at_line(*line))]
+    #[error("the kubeconfig {} cannot be understood{}", file.display(), at_line(*at))]
     Malformed {
         /// The file.
         file: PathBuf,
-        /// The line, counted from 1, where the parser knows it.
-        line: Option<u64>,
+        /// The line, where the parser knows it.
+        at: BadLine,
     },
     /// One file defines the same name twice, which kubectl refuses too.
     #[error("the kubeconfig {} defines the {kind} \"{name}\" twice", file.display())]
@@ -205,8 +206,12 @@ fn named_by(context: Option<&str>) -> String {
     context.map(|context| format!("the context \"{context}\" leads nowhere: ")).unwrap_or_default()
 }
 
-fn at_line(line: Option<u64>) -> String {
-    line.map(|line| format!(" (line {line})")).unwrap_or_default()
+fn at_line(at: BadLine) -> String {
+    match (at.line, at.at_kubectl) {
+        (Some(line), Some(other)) => format!(" (line {line}, which kubectl calls line {other})"),
+        (Some(line), None) => format!(" (line {line})"),
+        (None, _) => String::new(),
+    }
 }
 
 fn searched(files: &[PathBuf]) -> String {
@@ -351,10 +356,10 @@ impl Kubeconfig {
 
     /// Adds what a later file has to say.
     fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KubeconfigError> {
-        let malformed = |line| KubeconfigError::Malformed { file: path.to_owned(), line };
+        let malformed = |at| KubeconfigError::Malformed { file: path.to_owned(), at };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = &bytes[..error.valid_up_to()];
-            malformed(Some(good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1))
+            malformed(BadLine::same(good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1))
         })?;
         let parsed = file::parse(text).map_err(malformed)?;
         let duplicate =

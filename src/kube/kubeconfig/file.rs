@@ -197,8 +197,8 @@ fn wait_until_readable(_: &File) -> io::Result<()> {
 /// The first document of a file. An empty one has no entries, and of a repeated key the last counts, as for kubectl.
 ///
 /// # Errors
-/// The line that cannot be understood, counted from 1, where it is known.
-pub(super) fn parse(text: &str) -> Result<Parsed, Option<u64>> {
+/// The line that cannot be understood, where it is known.
+pub(super) fn parse(text: &str) -> Result<Parsed, BadLine> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         // Snippets would quote the file.
@@ -210,7 +210,41 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Option<u64>> {
     match serde_saphyr::read_with_options(&mut bytes, options).next() {
         None => Ok(Parsed::default()),
         Some(Ok(parsed)) => Ok(parsed),
-        Some(Err(error)) => Err(error.location().map(|location| location.line()).filter(|line| *line > 0)),
+        Some(Err(error)) => {
+            let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
+            Err(BadLine { line, at_kubectl: line.and_then(|line| kubectls_line(&error.to_string(), line)) })
+        }
+    }
+}
+
+/// A line that cannot be understood, counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BadLine {
+    /// Where the fault is, if the parser knows it.
+    pub line: Option<u64>,
+    /// The line that kubectl's message names for it, if that is another.
+    pub at_kubectl: Option<u64>,
+}
+
+impl BadLine {
+    /// A line that kubectl counts in the same way.
+    pub(super) fn same(line: u64) -> Self {
+        BadLine { line: Some(line), at_kubectl: None }
+    }
+}
+
+/// The line that kubectl names for a fault in `line` with this message, if that is another one. Its parser counts from 0
+/// while its scanner counts from 1 (`parser.fail` in goyaml.v2), and the scanner notices some faults a line later.
+fn kubectls_line(message: &str, line: u64) -> Option<u64> {
+    const BY_ITS_PARSER: [&str; 4] =
+        ["did not find expected", "only valid inside a block", "misplaced bracket", "mismatched bracket"];
+    const A_LINE_LATER: [&str; 2] = ["found a tab", "simple key expected ':'"];
+    if BY_ITS_PARSER.iter().any(|words| message.contains(words)) {
+        Some(line - 1).filter(|line| *line > 0)
+    } else if A_LINE_LATER.iter().any(|words| message.contains(words)) {
+        Some(line + 1)
+    } else {
+        None
     }
 }
 

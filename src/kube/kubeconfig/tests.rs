@@ -241,7 +241,7 @@ fn damaged_files_are_named_but_not_quoted() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("c"), b"a: 1\nb: \xff\n").unwrap();
     let error = Kubeconfig::load(Some(&folder.path().join("c")), None, None).unwrap_err();
-    assert!(matches!(error, KubeconfigError::Malformed { line: Some(2), .. }), "{error}");
+    assert!(matches!(error, KubeconfigError::Malformed { at: BadLine { line: Some(2), .. }, .. }), "{error}");
 }
 
 #[test]
