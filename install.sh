@@ -67,6 +67,11 @@ is_ours() {
     [ ! -L "$1" ] && [ -f "$1" ] && contains "$1" KUBECTL_LOGIN_PROMPT && contains "$1" client.authentication.k8s.io
 }
 
+# Whether a file is this program and may be run as this user: what another user owns, as under sudo, can be anything.
+is_ours_to_run() {
+    is_ours "$1" && [ -O "$1" ]
+}
+
 # Not every grep reads on after a zero byte.
 contains() {
     LC_ALL=C tr '\000' '\n' 2>/dev/null <"$1" | LC_ALL=C grep -qF "$2"
@@ -427,7 +432,12 @@ uninstall() {
         another=1
         left_alone "$place"
     elif is_there "$place" && [ -z "$keep" ]; then
-        forget
+        if is_ours_to_run "$place"; then
+            forget
+        else
+            warn "no sign-in was forgotten: $place belongs to another user, so it is not run" \
+                "As the user who signed in, with another copy of the program: kubectl-login logout --all"
+        fi
     fi
     for name in $names $completion_names; do
         # Links to another program are that program's.

@@ -51,6 +51,21 @@ fn what_is_not_ours_stays_and_is_not_run() {
 }
 
 #[test]
+fn program_of_another_user_is_removed_and_not_run() {
+    let home = Home::new();
+    let (_, prefix) = stand_in_installed(&home, &[]);
+    asked(&home);
+    if std::os::unix::fs::chown(prefix.join("bin/kubectl-login"), Some(65534), None).is_err() {
+        eprintln!("skipped: this test needs root");
+        return;
+    }
+    let run = install(&home, &["uninstall", "--prefix", "prefix"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stderr.contains("belongs to another user, so it is not run\nNext:  "), "{run}");
+    assert!(asked(&home).is_empty() && !prefix.exists());
+}
+
+#[test]
 fn a_foreign_kubelogin_stays_as_it_was_beside_the_program_and_elsewhere_on_the_path() {
     let home = Home::new();
     for folder in ["prefix/bin", "elsewhere"] {
