@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
+#[path = "hardening/folders.rs"]
+mod folders;
 #[path = "hardening/limits.rs"]
 mod limits;
 #[path = "hardening/other_users.rs"]
