@@ -17,21 +17,10 @@ mod secrets;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::Home;
+use common::{Home, is_root};
 
 /// A user id that no one has here.
 const STRANGER: u32 = 61_234;
-
-/// Whether this test can change users. CI runs as root; elsewhere the test says that it is skipped.
-fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        use std::io::Write as _;
-        // Past the test harness, which would swallow it.
-        let _ = writeln!(std::io::stderr(), "skipped: this test needs root");
-    }
-    is_root
-}
 
 /// `program` of `home`, run as the stranger.
 fn as_stranger(home: &Home, program: impl AsRef<Path>) -> Command {

@@ -10,7 +10,7 @@ mod socks;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{AKS, Home, PLUGIN, Run, at_once, closed_port, entra, oidc};
+use common::{AKS, Home, PLUGIN, Run, at_once, closed_port, entra, is_root, oidc};
 use scripted::{Line, Scripted, json as json_answer};
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -309,8 +309,7 @@ fn a_timeout_that_is_no_duration_is_a_usage_error() {
 
 #[test]
 fn name_below_localhost_is_this_machine_whatever_a_name_server_says() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: this test needs root");
+    if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());

@@ -237,3 +237,15 @@ pub fn needed(program: &str, package: &str) -> PathBuf {
     let found = std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("this test needs {program}: apt-get install {package}"))
 }
+
+/// Whether this test can change users and mounts. CI runs as root; elsewhere the test says that it is skipped.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        use std::io::Write as _;
+        // Past the test harness, which would swallow it.
+        let _ = writeln!(std::io::stderr(), "skipped: this test needs root");
+    }
+    is_root
+}
