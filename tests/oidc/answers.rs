@@ -70,5 +70,9 @@ fn refresh_that_brings_another_subject_ends_the_session() {
     sign_in(&world, &home, &[]).token();
     world.set(Behaviour::RefreshOtherSubject);
     home.run(&oidc(&world, &["--force-refresh"])).assert_failed(3, &["another account"]);
-    assert!(home.files("sessions").is_empty());
+    // The refresh token is gone with the session.
+    world.clear(Behaviour::RefreshOtherSubject);
+    world.reset_requests();
+    home.run_as_new_caller(&oidc(&world, &["--force-refresh", "--prompt", "never"])).assert_failed(3, &[]);
+    assert!(world.refreshes().is_empty());
 }
