@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
 use kubectl_login::error::{Error, Result};
 
 /// The end of the year 9999. kubectl cannot read a later expiry, and date arithmetic may leave the calendar.
@@ -37,12 +38,13 @@ fn survive_file_size_limit() {
     let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
 }
 
-/// Checks that the clock shows a time that dates can be calculated with.
+/// What the clock shows, if dates can be calculated with it.
 ///
 /// Errors: it is before 1970 or after 9999. TLS and date libraries panic there.
-pub(crate) fn check_clock() -> Result<()> {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) if since <= LATEST => Ok(()),
+pub(crate) fn read_clock() -> Result<DateTime<Utc>> {
+    let now = SystemTime::now();
+    match now.duration_since(UNIX_EPOCH) {
+        Ok(since) if since <= LATEST => Ok(now.into()),
         outcome => {
             let when = if outcome.is_ok() { "after the year 9999" } else { "before the year 1970" };
             Err(Error::failed(

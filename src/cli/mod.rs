@@ -56,7 +56,8 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let environment = Environment::of_process();
     let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
     let words = words::help_last(words);
-    let repeats = Repeats::new(&words, &environment);
+    let clock = hardening::read_clock();
+    let repeats = Repeats::new(&words, &environment, clock.as_ref().copied().unwrap_or_default());
     let parsed = grammar
         .try_get_matches_from_mut(&words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
@@ -65,7 +66,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Err(error) => return not_parsed(&error, &grammar, &words, repeats),
     };
     let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
-    if let (true, Err(error)) = (needs_a_clock, hardening::check_clock()) {
+    if let (true, Err(error)) = (needs_a_clock, clock) {
         return report::failure(&error.into());
     }
     report::start_logging(cli.verbosity);

@@ -69,9 +69,9 @@ struct Note {
 }
 
 impl<'a> Repeats<'a> {
-    /// The failures of the request with the command line `words`, which begins now.
-    pub fn new(words: &'a [OsString], environment: &'a Environment) -> Repeats<'a> {
-        Repeats { words, environment, started: Utc::now() }
+    /// The failures of the request with the command line `words`, which began at `started`.
+    pub fn new(words: &'a [OsString], environment: &'a Environment, started: DateTime<Utc>) -> Repeats<'a> {
+        Repeats { words, environment, started }
     }
 
     /// Whether a Kubernetes client calls, which repeats a failing plugin by itself.
@@ -210,21 +210,21 @@ mod tests {
     fn failure_is_told_once_per_request() {
         with_environment(|environment, _| {
             let (words, others) = ([OsString::from("a")], [OsString::from("b")]);
-            let repeats = Repeats::new(&words, environment);
+            let repeats = Repeats::new(&words, environment, Utc::now());
             let error = Error::usage("wrong flag", "");
             assert_eq!(repeats.tell(&error), None);
             assert!(repeats.tell(&error).is_some_and(|repeat| repeat.retry_in.is_none()));
             assert_eq!(repeats.tell(&Error::usage("another", "")), None);
-            assert_eq!(Repeats::new(&others, environment).tell(&error), None);
+            assert_eq!(Repeats::new(&others, environment, Utc::now()).tell(&error), None);
             let changed = environment.clone().with([("PROXY".to_owned(), "x".to_owned())]);
-            assert_eq!(Repeats::new(&words, &changed).tell(&error), None);
+            assert_eq!(Repeats::new(&words, &changed, Utc::now()).tell(&error), None);
         });
     }
 
     #[test]
     fn attempt_is_repeated_only_if_it_would_end_the_same_way() {
         with_environment(|environment, _| {
-            let repeats = Repeats::new(&[], environment);
+            let repeats = Repeats::new(&[], environment, Utc::now());
             let error = Error::sign_in_needed("no network", "");
             repeats.note(&error, attempt(false, false));
             assert_eq!(repeats.failure(&attempt(false, false)), Some(error.clone()));
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn note_expires_after_half_a_minute() {
         with_environment(|environment, _| {
-            let repeats = Repeats::new(&[], environment);
+            let repeats = Repeats::new(&[], environment, Utc::now());
             let error = Error::failed("no network", "");
             let write = |age| {
                 let attempt = Some(attempt(true, false));
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn unwritable_folder_changes_nothing() {
         let environment = Environment::from_iter([("XDG_RUNTIME_DIR", "/dev/null"), ("KUBECACHEDIR", "/dev/null")]);
-        let repeats = Repeats::new(&[], &environment);
+        let repeats = Repeats::new(&[], &environment, Utc::now());
         let error = Error::failed("no network", "");
         assert_eq!(repeats.tell(&error), None);
         assert_eq!(repeats.tell(&error), None);

@@ -97,8 +97,10 @@ fn file_size_limit_costs_no_token() {
 
 #[test]
 fn too_few_descriptors_are_an_error_or_a_token() {
-    let (world, home) = (World::start(), Home::new());
+    let world = World::start();
     for count in 4..24 {
+        // What one run leaves is of no help to the next, nor the reason for silence.
+        let home = Home::new();
         let run = Run::of(&mut limited(&home, &format!("-n {count}"), &entra(&world, &ASK)));
         assert!(!run.stderr.contains("panicked"), "{count}: {run}");
         match run.code {
@@ -107,10 +109,8 @@ fn too_few_descriptors_are_an_error_or_a_token() {
             _ if run.stderr.contains("error while loading shared libraries") => {}
             _ => assert!(run.stdout.is_empty() && run.stderr.contains("\nNext:  "), "{count}: {run}"),
         }
-        // What an ample run leaves is of no help to the next one.
-        let _ = fs::remove_dir_all(home.state());
     }
-    let run = Run::of(&mut limited(&home, "-n 9", &entra(&world, &ASK)));
+    let run = Run::of(&mut limited(&Home::new(), "-n 9", &entra(&world, &ASK)));
     assert_plain_error(&run, "ulimit -n");
 }
 
