@@ -3,20 +3,27 @@
 //! https only, loopback apart; no redirect on a POST; answers capped; every request has a deadline; 429, 5xx and
 //! broken connections are tried again with back-off within it. It must not know what the answers mean.
 
+mod aks;
 mod certificate;
+mod client;
 mod connection;
+mod dial;
 mod encoding;
+mod handshake;
 mod proxy;
+mod proxy_fault;
 mod roots;
 mod trouble;
 mod verify;
 mod x509;
 
-use std::error::Error as _;
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http_body_util::BodyExt as _;
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
@@ -27,12 +34,15 @@ use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 
+use client::{Client, Request};
 pub use connection::Link;
+use dial::{DialError, LookupError};
 use verify::Verifier;
 
 pub use certificate::CertificateProblem;
 pub(crate) use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
+pub use proxy_fault::{ProxyFacts, ProxyFault};
 pub use trouble::{Asked, Cause, Trouble};
 pub use verify::covers;
 
@@ -46,7 +56,7 @@ const REDIRECTS: usize = 5;
 /// A client for one issuer. Built only when something has to be asked: loading the system's certificates costs more
 /// than a whole warm call.
 pub struct Http {
-    client: reqwest::Client,
+    client: Client,
     /// What checks certificates; `None` where nothing does.
     verifier: Option<Arc<Verifier>>,
     /// Whether requests carry headers of the user's own.
@@ -209,8 +219,8 @@ impl Http {
         limit: Duration,
         repeat: Repeat,
     ) -> Result<Answer, Trouble> {
-        let build = || self.client.post(url.clone()).headers(headers.clone()).body(body.clone());
-        self.persistently(url, limit, repeat, build).await.and_then(|answer| not_redirected(url, answer))
+        let request = Request::post(headers, body);
+        self.persistently(url, limit, repeat, &request).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Like [`Http::post`], but one try only, whose answer may have any status but a redirect's: for callers with a
@@ -224,8 +234,8 @@ impl Http {
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<Answer, Trouble> {
-        let request = self.client.post(url.clone()).headers(headers).body(body);
-        self.once(url, request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
+        let request = Request::post(headers, body);
+        self.once(url, &request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers of the user's
@@ -235,10 +245,11 @@ impl Http {
     pub async fn get(&self, url: &Url, limit: Duration) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
         let may_follow = |to: &Url| is_acceptable_from(url, to) && (!self.own_headers || to.origin() == url.origin());
+        let request = Request::get(HeaderMap::new());
         let mut at = url.clone();
         for _ in 0..=REDIRECTS {
             let left = deadline.saturating_duration_since(Instant::now());
-            let answer = self.persistently(&at, left, Repeat::Freely, || self.client.get(at.clone())).await?;
+            let answer = self.persistently(&at, left, Repeat::Freely, &request).await?;
             if !(300..400).contains(&answer.status) {
                 return Ok(answer);
             }
@@ -255,8 +266,8 @@ impl Http {
     ///
     /// Errors: no usable HTTP answer, and why.
     pub async fn fetch(&self, url: &Url, headers: HeaderMap, limit: Duration) -> Result<Answer, Trouble> {
-        let build = || self.client.get(url.clone()).headers(headers.clone());
-        self.persistently(url, limit, Repeat::Freely, build).await.and_then(|answer| not_redirected(url, answer))
+        let request = Request::get(headers);
+        self.persistently(url, limit, Repeat::Freely, &request).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
@@ -265,13 +276,13 @@ impl Http {
         url: &Url,
         limit: Duration,
         repeat: Repeat,
-        build: impl Fn() -> reqwest::RequestBuilder,
+        request: &Request,
     ) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let trouble = match self.once(url, build(), deadline).await {
+            let trouble = match self.once(url, request, deadline).await {
                 Ok(answer) => match unavailable(url, &answer) {
                     Some(trouble) => trouble,
                     None => return Ok(answer),
@@ -294,35 +305,43 @@ impl Http {
     }
 
     /// One request, one answer, all of it before `deadline`.
-    async fn once(&self, url: &Url, request: reqwest::RequestBuilder, deadline: Instant) -> Result<Answer, Trouble> {
+    async fn once(&self, url: &Url, request: &Request, deadline: Instant) -> Result<Answer, Trouble> {
         if !is_acceptable(url) {
             return Err(Trouble::with(url, Cause::Url));
         }
         tracing::debug!(origin = origin(url), path = printable(url.path(), 200), "request");
         let exchange = async {
-            let mut response = request.send().await.map_err(|error| cause_of(&error))?;
+            let sent = self.client.send(url, request).ok_or(Cause::Url)?;
+            let (head, mut incoming) = sent.await.map_err(|error| cause_of(&error, error.is_connect()))?.into_parts();
             let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(|error| cause_of(&error))? {
+            while let Some(frame) = incoming.frame().await {
+                let Ok(chunk) = frame.map_err(|error| cause_of(&error, false))?.into_data() else { continue };
                 if body.len() + chunk.len() > self.cap {
                     return Err(Cause::Oversized(self.cap >> 20));
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Answer {
-                status: response.status().as_u16(),
-                headers: response.headers().clone(),
-                body: encoding::unpacked(body, self.cap)?,
-                received: Utc::now(),
-            })
+            let body = encoding::unpacked(body, self.cap)?;
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, received: Utc::now() })
         };
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(status = answer.status, bytes = answer.body.len(), "answer");
                 Ok(answer)
             }
-            Ok(Err(cause)) => Err(Trouble::with(url, cause)),
-            Err(_) => Err(Trouble::with(url, Cause::Timeout)),
+            Ok(Err(cause)) => Err(Trouble { proxy: self.proxy_for(url), ..Trouble::with(url, cause) }),
+            Err(_) => Err(self.timed_out(url)),
         }
+    }
+
+    /// The trouble that it is if a request to `url`, the last one, is given up now.
+    pub fn timed_out(&self, url: &Url) -> Trouble {
+        let cause = if self.client.is_at_proxy() { Cause::Proxy(ProxyFault::Timeout) } else { Cause::Timeout };
+        Trouble { proxy: self.proxy_for(url), ..Trouble::with(url, cause) }
+    }
+
+    fn proxy_for(&self, url: &Url) -> Option<Box<ProxyFacts>> {
+        self.client.proxy_for(url).map(|proxy| Box::new(proxy.into()))
     }
 }
 
@@ -351,55 +370,56 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     at.duration_since(SystemTime::now()).ok()
 }
 
-fn cause_of(error: &reqwest::Error) -> Cause {
-    if let Some(problem) = certificate_problem(error) {
+/// An error and what it comes from, as far as that is known. An `io::Error` passes over what it wraps when it is asked for
+/// its source.
+fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map(|wrapped| wrapped as &(dyn StdError + 'static)).or_else(|| error.source())
+    })
+}
+
+/// What an error means; `is_connect` says that no connection could be made.
+fn cause_of(error: &(dyn StdError + 'static), is_connect: bool) -> Cause {
+    if let Some(DialError::Proxy(fault)) = chain(error).find_map(|error| error.downcast_ref()) {
+        return Cause::Proxy(fault.clone());
+    }
+    if let Some(problem) = chain(error).find_map(certificate_problem) {
         return Cause::Certificate(problem);
     }
     let detail = deepest(error);
-    if error.is_timeout() {
+    let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    if chain(error).any(|error| error.is::<LookupError>()) {
+        Cause::NameNotFound(detail)
+    } else if chain(error).filter_map(|error| error.downcast_ref()).any(is_timeout) {
         Cause::Timeout
-    } else if error.is_connect() {
+    } else if is_connect {
         Cause::Connection(detail)
     } else {
         Cause::Broken(detail)
     }
 }
 
-/// What was wrong with the server's certificate, if that is what an error comes from.
-fn certificate_problem(error: &(dyn std::error::Error + 'static)) -> Option<CertificateProblem> {
+/// What was wrong with the server's certificate, if this error says so.
+fn certificate_problem(error: &(dyn StdError + 'static)) -> Option<CertificateProblem> {
     if let Some(problem) = error.downcast_ref::<CertificateProblem>() {
         return Some(problem.clone());
     }
-    match error.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))) => {
-            return Some(match other.0.downcast_ref::<CertificateProblem>() {
+    match error.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
+            Some(match other.0.downcast_ref::<CertificateProblem>() {
                 Some(problem) => problem.clone(),
                 None => CertificateProblem::Other(printable(&other.0.to_string(), 200)),
-            });
+            })
         }
-        Some(rustls::Error::InvalidCertificate(other)) => {
-            return Some(CertificateProblem::Other(printable(&other.to_string(), 200)));
-        }
-        _ => {}
-    }
-    // An io::Error passes over what it wraps when it is asked for its source.
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    match wrapped {
-        Some(wrapped) => certificate_problem(wrapped),
-        None => certificate_problem(error.source()?),
+        rustls::Error::InvalidCertificate(other) => Some(CertificateProblem::Other(printable(&other.to_string(), 200))),
+        _ => None,
     }
 }
 
-/// The innermost cause: "connection refused" says more than "error sending request", and it carries no URL.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    if error.source().is_none() {
-        return "the request failed".to_owned();
-    }
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    printable(&cause.to_string(), 200)
+/// The innermost cause: "connection refused" says more than "client error (Connect)".
+fn deepest(error: &(dyn StdError + 'static)) -> String {
+    printable(&chain(error).last().unwrap_or(error).to_string(), 200)
 }
 
 #[cfg(test)]

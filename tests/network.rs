@@ -261,6 +261,81 @@ fn issuer_behind_a_socks_proxy_is_reached_by_its_name() {
     }
 }
 
+/// `get-token` for a far issuer of OpenID Connect, by way of the proxy at `address`.
+fn through(home: &Home, address: &str, more: &[&str]) -> Run {
+    let issuer = format!("https://{FAR}/realm");
+    let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c"];
+    let mut command = home.plugin(&[&args[..], &ALWAYS, more].concat());
+    Run::of(command.env("https_proxy", address))
+}
+
+#[test]
+fn proxy_that_refuses_is_named_with_its_status_and_asked_once() {
+    for (status, words) in [("403 Forbidden", "(HTTP 403)"), ("404 Not Found", "(HTTP 404)")] {
+        let proxy = Scripted::start(|_| vec![(status, Vec::new(), String::new())]);
+        let address = proxy.url().replace("http://", "http://somebody:hidden-word@");
+        let said = format!("the proxy {} does not connect to https://{FAR}", proxy.url());
+        let run = through(&Home::new(), &address, &[]);
+        run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", FAR, "NO_PROXY"]);
+        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+    }
+}
+
+#[test]
+fn proxy_password_that_is_refused_is_sent_once_a_run() {
+    let refusal = || vec![("407 Proxy Authentication Required", Vec::new(), String::new())];
+    for (user, words) in [
+        ("somebody:hidden-word@", ["does not accept the user name and password (HTTP 407)", "Correct the user name"]),
+        ("", ["wants a user name and password (HTTP 407)", "Set user name and password in https_proxy"]),
+    ] {
+        let proxy = Scripted::start(|_| refusal());
+        let address = proxy.url().replace("http://", &format!("http://{user}"));
+        let run = through(&Home::new(), &address, &[]);
+        run.assert_failed(1, &[&format!("the proxy {} ", proxy.url()), words[0], words[1]]);
+        assert!(!run.stderr.contains("hidden-word"), "{run}");
+        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+    }
+    // However many servers are asked, and at the same time.
+    let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
+    let args = at(&format!("https://{FAR}/"), &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let kubeconfig = world.kubeconfig("kubectl-login", &args, "client.authentication.k8s.io/v1");
+    home.write(".kube/config", &kubeconfig.replace(&world.kube_url(), "https://kube.example.invalid"));
+    let mut command = home.plugin(&["doctor"]);
+    let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://somebody:hidden-word@")));
+    assert_eq!(run.stdout.matches("does not accept the user name and password").count(), 2, "{run}");
+    assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+}
+
+#[test]
+fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
+    let (_socket, closed) = closed_port();
+    let refused = format!("127.0.0.1:{closed}");
+    for (address, words) in [
+        ("http://proxy.example.invalid:3128", "the proxy http://proxy.example.invalid:3128 cannot be reached: "),
+        (&refused, &format!("the proxy http://{refused} cannot be reached: ")),
+        (&format!("socks5://{refused}"), &format!("the proxy socks5://{refused} cannot be reached: ")),
+    ] {
+        let run = through(&Home::new(), address, &["--timeout", "2s"]);
+        run.assert_failed(1, &[words, "Next:  Check https_proxy", "NO_PROXY"]);
+    }
+    let silent = Scripted::start(|_| vec![scripted::silence()]);
+    let run = through(&Home::new(), &silent.url(), &["--timeout", "1s"]);
+    run.assert_failed(1, &[&format!("the proxy {} did not answer in time", silent.url()), "https_proxy"]);
+}
+
+#[test]
+fn socks_proxy_that_refuses_says_why() {
+    let socks = Socks::start(1, Some("somebody:right"), 0);
+    let run = through(&Home::new(), &format!("socks5://somebody:hidden-word@127.0.0.1:{}", socks.port), &[]);
+    run.assert_failed(1, &["does not accept the user name and password", "in https_proxy"]);
+    assert_eq!(socks.asked(), ["auth somebody:hidden-word"]);
+    let socks = Socks::start(1, None, 2);
+    let run = through(&Home::new(), &format!("socks5h://127.0.0.1:{}", socks.port), &[]);
+    let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{FAR}", socks.port);
+    run.assert_failed(1, &[&said, "its rules do not allow it", "Ask the proxy's administrator"]);
+}
+
 #[test]
 fn this_machine_is_never_reached_through_a_proxy() {
     let (world, proxy) = (World::start(), proxy());

@@ -6,8 +6,12 @@
 mod common;
 #[path = "common/picture.rs"]
 mod picture;
+#[path = "common/scripted.rs"]
+mod scripted;
 #[path = "common/snapshot.rs"]
 mod snapshot;
+#[path = "common/socks.rs"]
+mod socks;
 #[path = "common/tmux.rs"]
 mod tmux;
 

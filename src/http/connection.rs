@@ -1,19 +1,18 @@
 //! How connections are made: TLS and whom it trusts, the headers of every request.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use url::{Host, Url};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use url::Url;
 
-use super::proxy::{Proxy, ProxyRules, environment_proxy};
-use super::verify::{Besides, Verifier};
-use super::{deepest, is_localhost, is_loopback};
+use super::client::Client;
+use super::is_loopback;
+use super::proxy::{Proxy, ProxyRules};
+use super::verify::{Besides, Unchecked, Verifier};
 use crate::error::{Error, Result};
 use crate::profile::Network;
 use crate::secret::Secret;
@@ -30,22 +29,20 @@ pub(crate) fn install_crypto_provider() {
 /// A client for the server at `url`, and what verifies its certificates; without checks, nothing does.
 ///
 /// Errors: see [`super::Http::new`].
-pub(super) fn client(network: &Network, url: &Url) -> Result<(reqwest::Client, Option<Arc<Verifier>>)> {
-    let mut builder = builder().default_headers(header_map(network)?);
+pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc<Verifier>>)> {
     // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
     let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
     let verifier = verifier(network, besides, "--certificate-authority-data")?;
-    builder = with_tls(builder, verifier.as_ref(), &[b"h2", b"http/1.1"], None)?;
-    builder = builder.proxy(through(ProxyRules::for_server(&network.proxies, url)?));
-    Ok((build(builder)?, verifier))
+    let rules = ProxyRules::for_server(&network.proxies, url)?;
+    let client = Client::new(rules, tls(verifier.as_ref(), None)?, None, &user_agent(), header_map(network)?);
+    Ok((client, verifier))
 }
 
 /// A client for the API server of a cluster, by client-go's rules: with certificate authorities of its own no others
 /// count, and a proxy of its own is used whatever the environment says.
 ///
 /// Errors: see [`super::Http::for_cluster`].
-pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(reqwest::Client, Option<Arc<Verifier>>)> {
-    let mut builder = builder();
+pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(Client, Option<Arc<Verifier>>)> {
     let besides = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
         Besides::None
     } else if link.url.scheme() == "http" {
@@ -54,31 +51,19 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(reqwest:
         Besides::All
     };
     let verifier = verifier(network, besides, "the kubeconfig cluster's certificate-authority-data")?;
-    // HTTP/1.1 where the certificate's name is not the URL's; see below.
-    let protocols: &[&[u8]] = if link.other_name().is_some() { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
-    builder = with_tls(builder, verifier.as_ref(), protocols, link.certificate)?;
-    builder = builder.proxy(through(match link.proxy {
+    let rules = match link.proxy {
         Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
         None => ProxyRules::for_server(&network.proxies, link.url)?,
-    }));
-    if let Some(name) = link.other_name() {
-        if !matches!(Host::parse(name), Ok(Host::Domain(_))) {
-            return Err(Error::failed(
-                format!("the cluster's tls-server-name {:?} is no host name", printable(name, 100)),
-                "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
-            ));
-        }
-        if link.proxy.is_some() || environment_proxy(network, link.url).is_some() {
-            return Err(Error::failed(
-                "the cluster has a tls-server-name and is behind a proxy, which this program cannot do at once",
-                "If the API server can be reached directly, add its host to NO_PROXY.",
-            ));
-        }
-        // The name that is sent and verified in TLS is that of the URL and cannot be set apart from it. So the URL gets
-        // the name, and its look-up gives the server's addresses. HTTP/1.1, because its Host can still be the server's.
-        builder = builder.no_proxy().http1_only().dns_resolver(Arc::new(Elsewhere::of(link.url)));
-    }
-    Ok((build(builder)?, verifier))
+    };
+    let name = link.tls_server_name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| name));
+    let name = name.transpose().map_err(|name| {
+        Error::failed(
+            format!("the cluster's tls-server-name {:?} is not a valid host name", printable(name, 100)),
+            "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
+        )
+    })?;
+    let tls = tls(verifier.as_ref(), link.certificate)?;
+    Ok((Client::new(rules, tls, name, &user_agent(), HeaderMap::new()), verifier))
 }
 
 /// What verifies certificates for `network`; `None` where they are not to be checked.
@@ -91,37 +76,26 @@ fn verifier(network: &Network, besides: Besides, data_name: &str) -> Result<Opti
     }
 }
 
-/// `builder` with TLS that `verifier` checks, offering these protocols (ALPN); without checks if there is none. The PEM of
-/// a client's `certificate` and its key is shown to a server that asks for it.
+/// TLS that `verifier` checks; without checks if there is none. The PEM of a client's `certificate` and its key is shown to
+/// a server that asks for it.
 ///
 /// Errors: that PEM cannot be used.
-fn with_tls(
-    builder: reqwest::ClientBuilder,
-    verifier: Option<&Arc<Verifier>>,
-    protocols: &[&[u8]],
-    certificate: Option<&Secret>,
-) -> Result<reqwest::ClientBuilder> {
+fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result<ClientConfig> {
     let unusable = || {
         Error::failed(
             "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
             "Get a new kubeconfig from whoever runs the cluster.",
         )
     };
-    let pem = certificate.map(|pem| pem.expose().as_bytes());
-    let Some(verifier) = verifier else {
-        let identity = pem.map(reqwest::Identity::from_pem).transpose().map_err(|_| unusable())?;
-        let builder = builder.tls_danger_accept_invalid_certs(true);
-        return Ok(match identity {
-            Some(identity) => builder.identity(identity),
-            None => builder,
-        });
+    let verifier: Arc<dyn ServerCertVerifier> = match verifier {
+        Some(verifier) => Arc::clone(verifier) as _,
+        None => Arc::new(Unchecked),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(|error| Error::failed(format!("TLS cannot be set up: {error}"), NO_CONNECTION))?;
-    let verifier = Arc::clone(verifier) as Arc<dyn ServerCertVerifier>;
     let config = config.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config = match pem {
+    let mut config = match certificate.map(|pem| pem.expose().as_bytes()) {
         Some(pem) => {
             let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| unusable())?;
             let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| unusable())?;
@@ -129,8 +103,8 @@ fn with_tls(
         }
         None => config.with_no_client_auth(),
     };
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(builder.tls_backend_preconfigured(config))
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// How an API server is reached, besides what a [`Network`] says.
@@ -146,90 +120,17 @@ pub struct Link<'a> {
 }
 
 impl Link<'_> {
-    /// The certificate's name where it is not the URL's.
-    fn other_name(&self) -> Option<&str> {
-        self.tls_server_name.filter(|name| self.url.scheme() == "https" && self.url.host_str() != Some(name))
-    }
-
     /// Whether what is sent would leave this machine as anybody may read it: http to this machine, by way of a proxy on
     /// another.
     pub fn leaves_in_the_clear(&self) -> bool {
         let is_elsewhere = |proxy: &str| !Url::parse(proxy).is_ok_and(|proxy| is_loopback(&proxy));
         self.url.scheme() == "http" && self.proxy.is_some_and(is_elsewhere)
     }
-
-    /// The URL as it has to be requested, and the `Host` to be sent if that is another.
-    pub fn requested(&self) -> (Url, Option<HeaderValue>) {
-        let mut url = self.url.clone();
-        let Some(name) = self.other_name() else { return (url, None) };
-        let host = self.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
-        match url.set_host(Some(name)) {
-            Ok(()) => (url, HeaderValue::from_str(&host).ok()),
-            Err(_) => (self.url.clone(), None),
-        }
-    }
 }
 
-/// Looks up one host, whichever is asked for.
-struct Elsewhere(String);
-
-impl Elsewhere {
-    fn of(url: &Url) -> Self {
-        Elsewhere(match url.host() {
-            Some(Host::Ipv6(address)) => address.to_string(),
-            Some(host) => host.to_string(),
-            None => String::new(),
-        })
-    }
-}
-
-impl Resolve for Elsewhere {
-    fn resolve(&self, _: Name) -> Resolving {
-        Box::pin(look_up(self.0.clone()))
-    }
-}
-
-/// Looks up the host that is asked for.
-struct Names;
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(look_up(name.as_str().to_owned()))
-    }
-}
-
-/// The addresses of `host`. Names of this machine are not asked for elsewhere: a name server's answer would have http
-/// leave the machine.
-async fn look_up(host: String) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
-    // The URL's port takes the place of this one.
-    const PORT: u16 = 0;
-    if is_localhost(&host) {
-        let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return Ok(Box::new(here.into_iter().map(|address| SocketAddr::new(address, PORT))));
-    }
-    let found: Vec<_> = tokio::net::lookup_host((host, PORT)).await?.collect();
-    Ok(Box::new(found.into_iter()))
-}
-
-fn through(rules: ProxyRules) -> reqwest::Proxy {
-    reqwest::Proxy::custom(move |url| rules.proxy_for(url).map(|proxy| proxy.url().clone()))
-}
-
-/// What every client has.
-fn builder() -> reqwest::ClientBuilder {
-    install_crypto_provider();
-    reqwest::Client::builder()
-        .user_agent(format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .dns_resolver(Arc::new(Names))
-        .pool_idle_timeout(Duration::from_secs(60))
-}
-
-fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
-    builder
-        .build()
-        .map_err(|error| Error::failed(format!("no connection can be made: {}", deepest(&error)), NO_CONNECTION))
+/// This program's `User-Agent`.
+fn user_agent() -> String {
+    format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH)
 }
 
 /// What to do about a client that cannot be made, which no setting is known to cause.
@@ -282,53 +183,29 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Proxies, ProxyVariable};
 
     fn url(text: &str) -> Url {
         Url::parse(text).expect("a URL")
     }
 
-    fn failure(network: &Network, link: &Link) -> String {
-        cluster_client(network, link).expect_err("it is refused").what
+    fn failure(link: &Link) -> String {
+        cluster_client(&Network::default(), link).map(|_| ()).expect_err("it is refused").what
     }
 
     #[test]
-    fn another_name_is_requested_at_the_servers_own_address() {
-        let server = url("https://[::1]:6443/prefix");
-        let link = Link { url: &server, tls_server_name: Some("api.example"), proxy: None, certificate: None };
-        let (requested, host) = link.requested();
-        assert_eq!(requested.as_str(), "https://api.example:6443/prefix");
-        assert_eq!(host.expect("a host"), "[::1]:6443");
-        assert_eq!(Elsewhere::of(&server).0, "::1");
-        let same = Link { url: &requested, ..link };
-        assert_eq!(same.requested(), (requested.clone(), None));
-    }
-
-    #[test]
-    fn what_a_proxy_cannot_do_is_said() {
+    fn cluster_settings_that_cannot_be_used_are_named_without_a_password() {
         let server = url("https://api.example:6443");
-        let network = Network {
-            proxies: Proxies {
-                https: Some(ProxyVariable { name: "HTTPS_PROXY", address: "http://p".into() }),
-                http: None,
-                none_for: Some("near.example".into()),
-            },
-            ..Network::default()
-        };
-        let link = Link { url: &server, tls_server_name: Some("other.example"), proxy: None, certificate: None };
-        assert!(failure(&network, &link).contains("at once"));
-        let near = url("https://near.example");
-        assert!(cluster_client(&network, &Link { url: &near, ..link }).is_ok());
-        let here = url("https://127.0.0.1:6443");
-        assert!(cluster_client(&network, &Link { url: &here, ..link }).is_ok());
-        let own = Link { proxy: Some("socks4://u:PASSWORD@p:1"), tls_server_name: None, ..link };
+        let link = Link { url: &server, tls_server_name: None, proxy: None, certificate: None };
+        let proxy = |address| Link { proxy: Some(address), ..link };
         assert_eq!(
-            failure(&network, &own),
+            failure(&proxy("socks4://u:PASSWORD@p:1")),
             "the kubeconfig cluster's proxy-url names a socks4 proxy, which is not supported"
         );
-        assert!(cluster_client(&network, &Link { proxy: Some("socks5://u:p@p:1"), ..own }).is_ok());
-        assert!(!failure(&network, &Link { proxy: Some("PASSWORD"), ..own }).contains("PASSWORD"));
-        assert!(cluster_client(&network, &Link { proxy: Some("http://u:p@p:1"), ..own }).is_ok());
-        assert!(failure(&network, &Link { tls_server_name: Some("10.0.0.1"), ..link }).contains("no host name"));
+        assert!(!failure(&proxy("PASSWORD")).contains("PASSWORD"));
+        assert!(failure(&Link { tls_server_name: Some("no name"), ..link }).contains("not a valid host name"));
+        for address in ["http://u:p@p:1", "socks5://u:p@p:1"] {
+            let both = Link { tls_server_name: Some("other.example"), ..proxy(address) };
+            assert!(cluster_client(&Network::default(), &both).is_ok(), "{address}");
+        }
     }
 }

@@ -82,9 +82,18 @@ impl Proxy {
         !self.url.username().is_empty() || self.url.password().is_some()
     }
 
-    /// The address as it is connected to.
+    /// The address, with user name and password.
     pub(super) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Where a connection to it is made: by https, or by plain TCP, which is written as http.
+    pub(super) fn transport(&self) -> hyper::Uri {
+        let scheme = if self.url.scheme() == "https" { "https" } else { "http" };
+        let port = self.url.port_or_known_default().unwrap_or(SOCKS_PORT);
+        let address = format!("{scheme}://{}:{port}/", self.url.host_str().unwrap_or_default());
+        // Host and port of a URL are those of a URI too.
+        address.parse().unwrap_or_default()
     }
 }
 

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::aks::{self, ServerFacts};
 use super::certificate::CertificateProblem;
 use super::origin;
+use super::proxy::ProxySource;
+use super::proxy_fault::{ProxyFacts, ProxyFault};
 use crate::error::Error;
 
 /// Why there is no answer. What it means to the user depends on what was wanted and of whom, so callers give it words with
@@ -19,6 +22,8 @@ pub struct Trouble {
     pub cause: Cause,
     /// How long the server asks to wait before the next try.
     pub retry_after: Option<Duration>,
+    /// The proxy that the request went through.
+    pub proxy: Option<Box<ProxyFacts>>,
 }
 
 /// What can go wrong between a request and its answer.
@@ -26,8 +31,12 @@ pub struct Trouble {
 pub enum Cause {
     /// No answer within the deadline.
     Timeout,
+    /// The server's name could not be looked up.
+    NameNotFound(String),
     /// The connection could not be made.
     Connection(String),
+    /// The proxy in front of the server is at fault.
+    Proxy(ProxyFault),
     /// The connection broke; what was asked may have been heard.
     Broken(String),
     /// The server's certificate was not accepted.
@@ -56,17 +65,68 @@ pub enum Asked {
 impl Trouble {
     /// Trouble with the server at `url`.
     pub fn with(url: &Url, cause: Cause) -> Self {
-        Trouble { origin: origin(url), cause, retry_after: None }
+        Trouble { origin: origin(url), cause, retry_after: None, proxy: None }
     }
 
     /// Whether another try may end better: what a long wait, such as polling, goes on after.
     pub fn passes(&self) -> bool {
-        matches!(self.cause, Cause::Timeout | Cause::Connection(_) | Cause::Broken(_) | Cause::Unavailable(_))
+        match &self.cause {
+            Cause::Timeout
+            | Cause::NameNotFound(_)
+            | Cause::Connection(_)
+            | Cause::Broken(_)
+            | Cause::Unavailable(_) => true,
+            Cause::Proxy(fault) => fault.passes(),
+            Cause::Certificate(_) | Cause::Oversized(_) | Cause::Redirect | Cause::Url => false,
+        }
     }
 
     /// The error for a user who wanted `what` ("sign in", "refresh the token") of whoever was `asked`.
     pub fn explain(&self, what: &str, asked: Asked) -> Error {
-        Error::failed(format!("cannot {what}: {self}"), self.cause.next(asked))
+        Error::failed(format!("cannot {what}: {self}"), self.next(asked))
+    }
+
+    /// What to do next, a step a line, the likeliest first.
+    fn next(&self, asked: Asked) -> String {
+        let host = Url::parse(&self.origin).ok().and_then(|url| Some(url.host_str()?.to_owned())).unwrap_or_default();
+        let mut steps = Vec::new();
+        if asked == Asked::ApiServer {
+            steps.extend(self.api_server_steps(&host));
+        }
+        match (&self.cause, &self.proxy) {
+            (Cause::Proxy(fault), Some(proxy)) => {
+                steps.push(fault.next(proxy));
+                // Said already of a private server.
+                if steps.len() == 1 {
+                    steps.push(proxy.directly(&host));
+                }
+            }
+            (cause, _) => steps.push(cause.next(asked)),
+        }
+        steps.join("\n")
+    }
+
+    /// What the address of an API server tells of the reason.
+    fn api_server_steps(&self, host: &str) -> Vec<String> {
+        let facts = ServerFacts::of_host(host);
+        let mut steps = Vec::new();
+        if let Some(ProxyFacts { origin, source: ProxySource::Variable(name), .. }) = self.proxy.as_deref()
+            && facts.is_private
+            && !matches!(self.cause, Cause::Certificate(_))
+        {
+            steps.push(format!(
+                "{host} is private: add it to NO_PROXY, unless the proxy {origin} ({name}) leads there."
+            ));
+        }
+        if facts.is_aks && facts.is_private && matches!(self.cause, Cause::NameNotFound(_) | Cause::Timeout) {
+            steps.push(aks::PRIVATE_CLUSTER.to_owned());
+        }
+        match self.cause {
+            Cause::NameNotFound(_) if facts.is_aks => steps.push(aks::GET_CREDENTIALS.to_owned()),
+            Cause::Timeout if facts.is_aks && !facts.is_private => steps.push(aks::IP_RANGES.to_owned()),
+            _ => {}
+        }
+        steps
     }
 }
 
@@ -75,7 +135,13 @@ impl fmt::Display for Trouble {
         let origin = &self.origin;
         match &self.cause {
             Cause::Timeout => write!(f, "{origin} did not answer in time"),
-            Cause::Connection(detail) => write!(f, "{origin} cannot be reached: {detail}"),
+            Cause::NameNotFound(detail) | Cause::Connection(detail) => {
+                write!(f, "{origin} cannot be reached: {detail}")
+            }
+            Cause::Proxy(fault) => match &self.proxy {
+                Some(proxy) => f.write_str(&fault.sentence(proxy, origin)),
+                None => write!(f, "the proxy {fault}"),
+            },
             Cause::Broken(detail) => write!(f, "the connection to {origin} broke: {detail}"),
             Cause::Certificate(problem) => f.write_str(&problem.sentence(origin)),
             Cause::Oversized(cap) => write!(f, "the answer of {origin} is larger than {cap} MiB"),
@@ -91,16 +157,21 @@ impl fmt::Display for Trouble {
 impl std::error::Error for Trouble {}
 
 impl Cause {
-    /// What to do next.
+    /// What to do next about the cause alone.
     fn next(&self, asked: Asked) -> String {
         match (self, asked) {
-            (Cause::Timeout | Cause::Connection(_) | Cause::Broken(_), Asked::ApiServer) => {
+            (
+                Cause::Timeout | Cause::NameNotFound(_) | Cause::Connection(_) | Cause::Broken(_) | Cause::Proxy(_),
+                Asked::ApiServer,
+            ) => {
                 "Check that the cluster is running, and the network, VPN and proxy (HTTPS_PROXY, NO_PROXY).".to_owned()
             }
             (Cause::Timeout, _) => format!(
                 "{CHECK_THE_NETWORK}\nTo give a slow network more time, add --timeout=60s to the kubeconfig user's exec.args."
             ),
-            (Cause::Connection(_) | Cause::Broken(_), _) => CHECK_THE_NETWORK.to_owned(),
+            (Cause::NameNotFound(_) | Cause::Connection(_) | Cause::Broken(_) | Cause::Proxy(_), _) => {
+                CHECK_THE_NETWORK.to_owned()
+            }
             (Cause::Certificate(problem), asked) => problem.next(asked),
             (Cause::Oversized(_), Asked::Issuer) => {
                 "Check the issuer or authority URL and the proxy: what answers is no sign-in server.".to_owned()

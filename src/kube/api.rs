@@ -11,7 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};
@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
-use crate::http::{self, Answer, Asked, Cause, Http, Link, Repeat, Trouble};
+use crate::http::{self, Answer, Asked, Http, Link, Repeat, Trouble};
 use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
 use crate::masking::hide;
@@ -44,7 +44,7 @@ const MESSAGE: usize = 500;
 /// One API server, and the credentials that are sent to it.
 pub struct Api {
     http: Http,
-    /// The URL below which everything is, as it has to be requested.
+    /// The URL below which everything is.
     base: Url,
     /// The server's own scheme, host and port, for messages.
     server: String,
@@ -163,11 +163,9 @@ impl Api {
                 "Set an https URL in the kubeconfig cluster's server, or take its proxy-url away.",
             ));
         }
-        let (base, host) = link.requested();
-        let mut headers = credentials.headers()?;
-        headers.extend(host.map(|host| (HOST, host)));
+        let headers = credentials.headers()?;
         let (server, credentials, memory) = (http::origin(&url), credentials.clone(), Budget::new(MEMORY));
-        Ok(Api { http, base, server, headers, credentials, limit, memory })
+        Ok(Api { http, base: url, server, headers, credentials, limit, memory })
     }
 
     /// Scheme, host and port of the server, for messages.
@@ -194,7 +192,7 @@ impl Api {
         deadline: Instant,
         asking: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let late = || Err(self.unreachable(Trouble::with(&self.base, Cause::Timeout)));
+        let late = || Err(Failure::Unreachable(self.http.timed_out(&self.base)));
         // One that has run out would still let it begin.
         if Instant::now() >= deadline {
             return late();
@@ -330,16 +328,11 @@ impl Api {
 
     /// The body of a good answer.
     fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
-        let answer = answer.map_err(|trouble| self.unreachable(trouble))?;
+        let answer = answer.map_err(Failure::Unreachable)?;
         let Answer { status, body, .. } = answer;
         let body = self.credentials.hidden_in(body);
         let secrets = self.credentials.secrets().chain(self.http.secrets()).map(Secret::expose);
         refusal(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
-    }
-
-    /// The name that was requested may be that of the certificate only.
-    fn unreachable(&self, trouble: Trouble) -> Failure {
-        Failure::Unreachable(Trouble { origin: self.server.clone(), ..trouble })
     }
 }
 

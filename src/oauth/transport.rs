@@ -51,6 +51,7 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
                 origin: "the endpoint".to_owned(),
                 cause: Cause::Url,
                 retry_after: None,
+                proxy: None,
             })?;
             let answer = self.http.post(&url, parts.headers, body, self.limit, self.repeat).await?;
             self.clock_ahead.set(answer.clock_ahead());

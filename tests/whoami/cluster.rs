@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server, World};
 
-use super::common::{at_once, closed_port};
+use super::common::{Run, at_once, closed_port};
+use super::scripted::Scripted;
+use super::socks::Socks;
 use super::{Case, JSON, OWN, assert_said, ids, object};
 
 /// Asserts that the token's half is told, and why there is no other.
@@ -105,4 +107,64 @@ fn the_cluster_is_asked_once_and_with_its_own_token_only() {
     let asked = case.requests(Server::Kube);
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].header("authorization"), format!("Bearer {token}"));
+}
+
+#[test]
+fn api_server_behind_a_proxy_is_reached_whatever_name_its_certificate_has() {
+    let case = Case::entra(&[]).signed_in();
+    let port: u16 = case.world.kube_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    let socks = Socks::start(port, None, 0);
+    for (scheme, server_name) in [("socks5", "localhost"), ("socks5h", "login.example.invalid")] {
+        case.edit_cluster(|cluster| {
+            cluster["server"] = json!("https://kube.example.invalid:6443");
+            cluster["tls-server-name"] = json!(server_name);
+            cluster["proxy-url"] = json!(format!("{scheme}://127.0.0.1:{}", socks.port));
+        });
+        assert_eq!(case.json(&[])["cluster"]["username"], sim::ALICE);
+    }
+    assert!(socks.asked().iter().all(|asked| asked == "kube.example.invalid:6443"), "{:?}", socks.asked());
+}
+
+#[test]
+fn proxy_of_a_cluster_that_refuses_is_named_with_proxy_url() {
+    let case = Case::entra(&[]).signed_in();
+    let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
+    case.edit_cluster(|cluster| {
+        cluster["server"] = json!("https://kube.example.invalid");
+        cluster["proxy-url"] = json!(proxy.url());
+    });
+    let said = format!("the proxy {} does not connect to https://kube.example.invalid (HTTP 403)", proxy.url());
+    assert_without_cluster(&case, &[&said, "Ask the proxy's administrator", "remove proxy-url"]);
+}
+
+/// Words that depend on the server's address alone, since nothing there answers.
+#[test]
+fn aks_servers_that_are_not_there_are_explained_as_aks_has_it() {
+    let credentials = "az aks get-credentials --resource-group GROUP --name CLUSTER";
+    for (server, words) in [
+        ("https://prod-1a2b3c4d.hcp.westeurope.azmk8s.io:443", &["deleted, stopped or created again", credentials][..]),
+        (
+            "https://prod-1a2b3c4d.0f1e2d3c.privatelink.westeurope.azmk8s.io:443",
+            &["This AKS cluster is private", "private DNS zone", credentials],
+        ),
+    ] {
+        let case = Case::entra(&[]).signed_in();
+        case.edit_cluster(|cluster| cluster["server"] = json!(server));
+        assert_without_cluster(&case, words);
+    }
+}
+
+#[test]
+fn private_api_server_behind_a_proxy_leads_to_no_proxy() {
+    let case = Case::entra(&[]).signed_in();
+    let proxy = Scripted::start(|_| vec![("503 Service Unavailable", Vec::new(), String::new())]);
+    for (server, host) in [
+        ("https://10.20.30.40:6443", "10.20.30.40"),
+        ("https://a.b.privatelink.westeurope.azmk8s.io", "a.b.privatelink.westeurope.azmk8s.io"),
+    ] {
+        case.edit_cluster(|cluster| cluster["server"] = json!(server));
+        let mut command = case.home.plugin(&["whoami"]);
+        let run = Run::of(command.env("HTTPS_PROXY", proxy.url()));
+        assert_said(&run, &[&format!("Next:  {host} is private: add it to NO_PROXY"), &proxy.url()]);
+    }
 }
