@@ -97,7 +97,7 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
     // Whoever insists on a code is told the other way, each time.
     let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &ASKING));
     for _ in 0..2 {
-        home.run(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
+        home.run_as_new_caller(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
     }
     assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (2, 0));
 }

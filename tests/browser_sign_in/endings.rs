@@ -2,7 +2,7 @@
 
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::browser::{ASKING, BOTH, Issuer, Page, get, with};
+use crate::browser::{ASKING, BOTH, Issuer, Page, SignIn, get, with};
 use crate::common::{Home, Run, at_once};
 
 /// More time than a sign-in takes that comes back, and little enough to wait for one that does not.
@@ -136,9 +136,10 @@ fn a_code_that_came_too_late_asks_for_another_sign_in() {
     for issuer in BOTH {
         let (world, home, run) = exchange_in(issuer, Behaviour::CodeExpired);
         run.assert_failed(3, &["expired", "\nNext:  Sign in again: kubectl login"]);
-        // Nobody has said no: the same caller is free to ask.
+        // The user has not declined, so the next command may prompt.
         world.clear(Behaviour::CodeExpired);
-        issuer.start(&world, &home, &[]).finish();
+        let again = issuer.by_browser(&world, &ASKING);
+        SignIn::of(&mut home.new_caller(&again)).finish().1.credential();
     }
 }
 

@@ -67,7 +67,7 @@ fn one_that_does_not_check_out_leaves_no_trace_and_an_older_sign_in_as_it_was() 
         assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0));
 
         world.clear(behaviour);
-        let token = signs_in(way, &mut home.plugin(&first)).token();
+        let token = signs_in(way, &mut home.new_caller(&first)).token();
         let older = sessions(&home);
         home.contexts(&[("prod", way(Issuer::Oidc, &world, &[]))]);
         world.set(behaviour);
