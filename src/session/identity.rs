@@ -112,10 +112,10 @@ impl Identity {
         parts.finish()
     }
 
-    /// The name of the token that was obtained in the session of [`Identity::session_under`]; `None` if this environment
-    /// adds no authorities.
-    pub fn token_under(&self, anchors: &[String]) -> Option<&str> {
-        if anchors.is_empty() { Some(&self.token) } else { self.token_here.as_deref() }
+    /// The name of the token that was obtained in the session of [`Identity::session_under`]. If this environment adds no
+    /// authorities, the system has the anchors by now, and the token is as good as one of the session's own.
+    pub fn token_under(&self, anchors: &[String]) -> &str {
+        self.token_here.as_deref().filter(|_| !anchors.is_empty()).unwrap_or(&self.token)
     }
 
     /// The session of the client that asks for the groups of `profile`, where that is another client than its own.
@@ -360,10 +360,36 @@ mod tests {
         let anchors = ["f".to_owned()];
         assert_eq!(one.session_under(&anchors), two.session_under(&anchors));
         assert_ne!(one.session_under(&anchors), one.session_under(&[]));
-        assert_eq!(
-            (one.token_under(&[]), one.token_under(&anchors)),
-            (Some(plain.token.as_str()), one.token_here.as_deref())
-        );
+        assert_eq!((one.token_under(&[]), Some(one.token_under(&anchors))), (&*plain.token, one.token_here.as_deref()));
+        assert_eq!(plain.token_under(&anchors), plain.token);
+    }
+
+    #[test]
+    fn issuer_route_differs_in_proxy_and_authorities() {
+        use crate::profile::ProxyVariable;
+        fn through(network: &mut Network, address: &str) {
+            network.proxies.https = Some(ProxyVariable { name: "HTTPS_PROXY", address: address.to_owned() });
+        }
+        let route = |change: fn(&mut Network)| {
+            let mut profile = oidc(&[]);
+            change(&mut profile.network);
+            issuer_route(&profile)
+        };
+        let different = [
+            route(|_| {}),
+            route(|network| through(network, "http://a:1")),
+            route(|network| through(network, "http://b:1")),
+            route(|network| network.environment_roots.file = Some("/a.pem".into())),
+            route(|network| network.ca_data = vec!["x".to_owned()]),
+        ];
+        for (at, one) in different.iter().enumerate() {
+            assert!(!different[at + 1..].contains(one), "{at}");
+        }
+        let direct = route(|network| {
+            through(network, "http://a:1");
+            network.proxies.none_for = Some("issuer".to_owned());
+        });
+        assert_eq!(direct, different[0]);
     }
 
     #[test]

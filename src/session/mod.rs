@@ -353,15 +353,13 @@ impl<'a> Road<'a> {
     }
 
     fn keep_token(&self, keeper: &Keeper, session: &Named, grant: &Grant) -> std::io::Result<()> {
-        // Only an environment that adds authorities leads to a session under one of them.
-        let Some(id) = self.identity.token_under(&session.anchors) else { return Ok(()) };
         let facts = TokenFacts {
             session: session.id.clone(),
             audience: grant.audience.clone(),
             expires_at: grant.token.expires_at,
         };
         let record = TokenRecord { anchors: session.anchors.clone(), ..grant.token.clone() };
-        self.store.keep_token(keeper, id, &facts, &record)
+        self.store.keep_token(keeper, self.identity.token_under(&session.anchors), &facts, &record)
     }
 
     /// Whether the issuer has said that somebody has to sign in, and nothing has settled that since.
