@@ -139,6 +139,22 @@ pub fn issuer_document(issuer: &str, network: &Network, extra_roots: &[String], 
     parts.finish()
 }
 
+/// The issuer of `profile` and how it is reached: if one certificate authority or proxy fails, another may do.
+pub(super) fn issuer_route(profile: &Profile) -> String {
+    let network = &profile.network;
+    let issuer = match &profile.provider {
+        Provider::Entra { authority, tenant, .. } => format!("{authority}{tenant}"),
+        Provider::Oidc { issuer, .. } => issuer.clone(),
+    };
+    let proxy = Url::parse(&issuer).ok().and_then(|url| environment_proxy(network, &url)).unwrap_or_default();
+    let pinned = network.pinned.as_deref().unwrap_or_default();
+    Parts::new("kubectl-login route v1")
+        .add(&issuer_document(&issuer, network, pinned, "route"))
+        .add(&here(network).unwrap_or_default())
+        .add(proxy)
+        .finish()
+}
+
 /// What tells a cluster from every other: its address, whom a connection to it trusts, the name on its certificate, and the
 /// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443.
 pub fn cluster(cluster: &Cluster, network: &Network) -> String {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::identity::issuer_document;
+use super::identity::issuer_route;
 use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::oauth::client::Failure;
-use crate::profile::{Network, Profile, Provider};
+use crate::profile::Profile;
 use crate::runtime;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -30,18 +30,18 @@ pub fn revoke(sign_ins: &[(&[Profile], &Secret)], environment: &Environment) -> 
     let outcomes = runtime::run(async {
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
-        let mut silent: Vec<(String, String)> = Vec::new();
+        let mut unreachable: Vec<(String, String)> = Vec::new();
         for (profiles, token) in sign_ins {
             let mut outcome = Err(String::new());
             for profile in *profiles {
-                let way = way_to_issuer(profile);
-                if let Some((_, reason)) = silent.iter().find(|(known, _)| *known == way) {
+                let route = issuer_route(profile);
+                if let Some((_, reason)) = unreachable.iter().find(|(known, _)| *known == route) {
                     outcome = Err(reason.clone());
                     continue;
                 }
                 match revoke_one(profile, token, &nowhere).await {
                     Err(Unrevoked::Unreachable(reason)) => {
-                        silent.push((way, reason.clone()));
+                        unreachable.push((route, reason.clone()));
                         outcome = Err(reason);
                     }
                     answered => {
@@ -70,18 +70,6 @@ impl Unrevoked {
         match self {
             Unrevoked::Unreachable(reason) | Unrevoked::Refused(reason) => reason,
         }
-    }
-}
-
-/// The issuer and how it is reached: where one certificate authority fails, another may do.
-fn way_to_issuer(profile: &Profile) -> String {
-    match &profile.provider {
-        Provider::Oidc { issuer, .. } => {
-            let Network { environment_roots, pinned, proxies, .. } = &profile.network;
-            let (base, proxy) = (issuer_document(issuer, &profile.network, &[], "revocation"), &proxies.https);
-            format!("{base} {environment_roots:?} {pinned:?} {proxy:?}")
-        }
-        Provider::Entra { authority, tenant, .. } => format!("{authority}{tenant}"),
     }
 }
 
