@@ -64,17 +64,19 @@ impl Profile {
     /// `None` at issuers other than Entra, where the token is the client's; for this program's own use; and if the entry
     /// itself brings the credential, so that there is no session to borrow.
     pub fn audience_to_confirm(&self) -> Option<&str> {
-        let audience = match &self.provider {
-            Provider::Entra { server_id, .. } => Some(server_id.as_str()),
+        if self.token_kind == TokenKind::Own || !self.needs_a_person() {
+            return None;
+        }
+        let has_to_be_confirmed = |audience: &&str| !audience::is_every_users(audience);
+        match &self.provider {
+            Provider::Entra { server_id, .. } => Some(server_id.as_str()).filter(has_to_be_confirmed),
             // The same by the flags for any issuer.
             Provider::Oidc { issuer, extra_scopes, .. } if self.token_kind == TokenKind::Access => {
                 Url::parse(issuer).ok().filter(cloud::is_at_a_cloud)?;
-                extra_scopes.iter().find_map(|scope| audience::resource(scope))
+                extra_scopes.iter().filter_map(|scope| audience::resource(scope)).find(has_to_be_confirmed)
             }
             Provider::Oidc { .. } => None,
-        };
-        let is_asked_about = self.token_kind != TokenKind::Own && self.needs_a_person();
-        audience.filter(|audience| is_asked_about && !audience::is_every_users(audience))
+        }
     }
 
     /// Whether PKCE is used.
