@@ -277,7 +277,9 @@ impl Work<'_, '_> {
             let store = self.road.store;
             // What stays of the session is the reason why it ended.
             let kept = store.forget_tokens(&session.id);
-            if !note_down(kept.and_then(|()| store.keep_session(keeper, &session.id, &facts, &record))) {
+            if self.road.is_wanted(session)
+                && !note_down(kept.and_then(|()| store.keep_session(keeper, &session.id, &facts, &record)))
+            {
                 note_down(store.forget_session(&session.id));
             }
             return Ok(Refreshed::SignIn(Some(error), None));
