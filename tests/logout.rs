@@ -208,6 +208,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
         (Behaviour::RevocationRefused, &["unsupported_token_type", "[hidden]"]),
         (Behaviour::Discovery404, &["no discovery document (HTTP 404)"]),
         (Behaviour::WrongIssuer, &["calls itself"]),
+        (Behaviour::DelegatedEndpoints, &["another site now, login.other-issuer.example"]),
         (Behaviour::NoRevocationEndpoint, &[]),
     ] {
         sign_in(&home, &oidc(&world, &[]));

@@ -10,7 +10,6 @@ use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
-use kubectl_login::secret::Secret;
 use kubectl_login::session::{self, identity::Identity, revocation, sessions};
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::key::HomeError;
@@ -31,8 +30,8 @@ struct Forgotten {
 
 /// How a sign-in can be ended at its issuer.
 enum Ending {
-    /// By revoking this refresh token, for which any of these profiles may ask.
-    Revocation(Vec<Profile>, Secret),
+    /// By revoking it.
+    Revocation(revocation::SignIn),
     /// Not at all, and nothing is wrong.
     None(Unrevoked),
     /// It should be possible, and is not: why.
@@ -249,17 +248,17 @@ fn forget(
     let known = session::forget(store, session, base, may_be_revoked)?;
     let Some(facts) = facts else { return Ok(None) };
     let none = if facts.tenant.is_some() { Unrevoked::AtEntra } else { Unrevoked::NoRefreshToken };
-    let ending = match known.map(|(_, record)| record.refresh_token) {
-        Recall::Found(Some(token)) => {
+    let ending = match known.map(|(_, record)| (record.refresh_token, record.token_endpoint)) {
+        Recall::Found((Some(token), token_endpoint)) => {
             let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
-                false => Ending::Revocation(profiles, token),
+                false => Ending::Revocation(revocation::SignIn { profiles, token, token_endpoint }),
                 true => Ending::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
             }
         }
         Recall::Absent if may_be_revoked => Ending::Unknown("what is kept of it cannot be opened any more".to_owned()),
-        Recall::Found(None) | Recall::Absent => Ending::None(none),
+        Recall::Found((None, _)) | Recall::Absent => Ending::None(none),
         Recall::Unreadable(error) => Ending::Unknown(error.to_string()),
     };
     Ok(Some(Forgotten { facts, ending }))
@@ -297,9 +296,9 @@ fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<
     let mut sign_ins = Vec::new();
     for sign_in in forgotten {
         match &sign_in.ending {
-            Ending::Revocation(profiles, token) => {
+            Ending::Revocation(to_revoke) => {
                 facts.push(&sign_in.facts);
-                sign_ins.push((profiles.as_slice(), token));
+                sign_ins.push(to_revoke);
             }
             Ending::None(why) => outcome.left.push(*why),
             Ending::Unknown(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),

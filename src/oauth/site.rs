@@ -7,7 +7,8 @@
 //! issuer's nor that of the token endpoint, which is where the code goes: a user confirms it before anything is opened.
 //!
 //! - Endpoints at one other site, as with hosted issuers behind a name of one's own, send the code back to where it was
-//!   made. Nothing can be mixed up as long as its tokens stay there too (`discovery`), and the prompt names that site.
+//!   made. Nothing can be mixed up as long as its tokens stay there too, by the same document (`discovery`) and by later
+//!   ones (`client::attempts`, `session::issuer`), and the prompt names that site.
 //! - A token endpoint elsewhere (Google's) gets codes of the issuer's own page, by the issuer's own word.
 //! - A device endpoint gives no code of the user's away: what the attack needs there is a page at which the user types
 //!   another's code. Honest issuers have that page at a second site of theirs often enough, so it is named, and no more.

@@ -118,6 +118,7 @@ impl Work<'_, '_> {
                 }
                 outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
             };
+            issuer.keep_what_was_learnt();
             let refusal = issuer.client.take_refusal();
             if let (Err(NoTokens::Refused(_) | NoTokens::Failed(_)), Some(refusal)) = (&outcome, refusal) {
                 self.road.note_refusal(&refusal);
@@ -131,7 +132,6 @@ impl Work<'_, '_> {
             }
         };
         on_answer();
-        issuer.keep_what_was_learnt();
         let visitor = signed_in.visitor.take();
         let kept_as = KeptAs { method: chosen.method, scopes, page, keeper: keeper.as_ref() };
         let outcome = take_in(self.road, &issuer, signed_in, kept_as).await;
@@ -226,7 +226,19 @@ async fn take_in(
     let audiences = road.confirmed_audiences(before.as_ref());
     let mut pages = before.as_ref().map(|record| record.pages.clone()).unwrap_or_default();
     pages.extend(page.filter(|page| !pages.contains(page)));
-    let record = SessionRecord { refresh_token, scopes, subject: who.subject, without_codes: false, audiences, pages };
+    let token_endpoint = match &profile.provider {
+        Provider::Entra { .. } => None,
+        Provider::Oidc { .. } => Some(issuer.client.endpoints().token.to_string()),
+    };
+    let record = SessionRecord {
+        refresh_token,
+        scopes,
+        subject: who.subject,
+        without_codes: false,
+        audiences,
+        pages,
+        token_endpoint,
+    };
     // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
     let kept = match (&grant, keeper) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),

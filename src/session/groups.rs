@@ -218,8 +218,9 @@ impl LookUp<'_> {
         // Nobody but those who may hear the token says where it is to be sent.
         let network = self.profile.network.pinned_to(&session.anchors);
         let profile = Profile { token_kind: TokenKind::Own, network, ..self.profile.clone() };
-        let by_sign_in = || self.store.session(&session.id).found()?.1.subject;
-        let Some(id) = subject.id.clone().or_else(by_sign_in) else { return Ok(GroupsClaim::Absent) };
+        let record = self.store.session(&session.id).found().map(|(_, record, _)| record);
+        let (by_sign_in, from) = record.map(|record| (record.subject, record.token_endpoint)).unwrap_or_default();
+        let Some(id) = subject.id.clone().or(by_sign_in) else { return Ok(GroupsClaim::Absent) };
         let limit = profile.network.needed();
         let open = || Issuer::open(&profile, self.store, Freshness::Remembered, limit);
         let named = |endpoints: &Endpoints| endpoints.userinfo.clone();
@@ -235,6 +236,7 @@ impl LookUp<'_> {
         let token = &obtained.token;
         runtime::run_until_interrupted(async {
             let issuer = open().await?;
+            issuer.check_site(from.as_deref())?;
             let endpoint = named(&issuer.client.endpoints()).unwrap_or(endpoint);
             let end = Instant::now() + limit;
             let error = match userinfo_of(&issuer, &endpoint, token, &id, end).await {
@@ -242,6 +244,7 @@ impl LookUp<'_> {
                 outcome => return outcome,
             };
             // It has moved since the discovery document was cached.
+            issuer.check_site(from.as_deref())?;
             match named(&issuer.client.endpoints()).filter(|moved| *moved != endpoint) {
                 Some(moved) => {
                     issuer.keep_what_was_learnt();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use url::Url;
 
 use super::identity::issuer_document;
 use crate::entra::cloud;
@@ -16,7 +17,7 @@ use crate::oauth::client::Client;
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
 use crate::oauth::jwt::Claims;
-use crate::oauth::{ClientAuthentication, Endpoints};
+use crate::oauth::{ClientAuthentication, Endpoints, site};
 use crate::profile::{Profile, Provider};
 use crate::store::Store;
 
@@ -152,6 +153,22 @@ impl<'a> Issuer<'a> {
         let before = self.known_authentication.unwrap_or(usual);
         if let Some(found) = self.client.authentication().filter(|found| *found != before) {
             self.store.keep_public(&self.authentication_document(), found);
+        }
+    }
+
+    /// Checks that tokens which came from the token endpoint `from`, as far as that is known, belong to the site that gives
+    /// out tokens now. An issuer that named an honest one's endpoints at the sign-in may name its own later, and would get
+    /// the honest one's tokens (mix-up, RFC 9700 4.4).
+    ///
+    /// Errors: they do not; a new sign-in leads to tokens that do.
+    pub(super) fn check_site(&self, from: Option<&str>) -> Result<()> {
+        let Some(from) = from.and_then(|from| Url::parse(from).ok()) else { return Ok(()) };
+        match site::foreign(&self.client.endpoints().token, &from) {
+            Some(host) => Err(Error::sign_in_needed(
+                format!("the issuer gives out tokens at another site now, {host}"),
+                "If you know that this issuer does that, sign in: kubectl login",
+            )),
+            None => Ok(()),
         }
     }
 

@@ -19,11 +19,20 @@ use crate::store::Store;
 /// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// A sign-in to be ended.
+pub struct SignIn {
+    /// Those whose sign-in it is: the first that reaches the issuer asks it.
+    pub profiles: Vec<Profile>,
+    /// Its refresh token.
+    pub token: Secret,
+    /// Where that came from, as far as it is known.
+    pub token_endpoint: Option<String>,
+}
+
 /// Asks for the end of each sign-in, by its refresh token, in five seconds (or `--timeout`, where that is shorter); an
-/// issuer that did not answer is not asked again in the same way. A token goes to the issuer of the profiles beside it, by
-/// the first that reaches it, so the sign-in must be those profiles' own. What comes back is, in the same order, whether it
-/// was revoked (an issuer need not offer that), or the reason why it could not be.
-pub fn revoke(sign_ins: &[(&[Profile], &Secret)], environment: &Environment) -> Vec<Result<bool, String>> {
+/// issuer that did not answer is not asked again in the same way. What comes back is, in the same order, whether it was
+/// revoked (an issuer need not offer that), or the reason why it could not be.
+pub fn revoke(sign_ins: &[&SignIn], environment: &Environment) -> Vec<Result<bool, String>> {
     if sign_ins.is_empty() {
         return Vec::new();
     }
@@ -31,15 +40,15 @@ pub fn revoke(sign_ins: &[(&[Profile], &Secret)], environment: &Environment) -> 
         let nowhere = Store::open(None, environment);
         let mut outcomes = Vec::with_capacity(sign_ins.len());
         let mut unreachable: Vec<(String, String)> = Vec::new();
-        for (profiles, token) in sign_ins {
+        for sign_in in sign_ins {
             let mut outcome = Err(String::new());
-            for profile in *profiles {
+            for profile in &sign_in.profiles {
                 let route = issuer_route(profile);
                 if let Some((_, reason)) = unreachable.iter().find(|(known, _)| *known == route) {
                     outcome = Err(reason.clone());
                     continue;
                 }
-                match revoke_one(profile, token, &nowhere).await {
+                match revoke_one(profile, sign_in, &nowhere).await {
                     Err(Unrevoked::Unreachable(reason)) => {
                         unreachable.push((route, reason.clone()));
                         outcome = Err(reason);
@@ -73,15 +82,16 @@ impl Unrevoked {
     }
 }
 
-async fn revoke_one(profile: &Profile, token: &Secret, nowhere: &Store) -> Result<bool, Unrevoked> {
+async fn revoke_one(profile: &Profile, sign_in: &SignIn, nowhere: &Store) -> Result<bool, Unrevoked> {
     let limit = LIMIT.min(profile.network.needed());
     let end = Instant::now() + limit;
     let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
     let issuer = opened.map_err(|unopened| Unrevoked::Unreachable(Error::from(unopened).what))?;
+    issuer.check_site(sign_in.token_endpoint.as_deref()).map_err(|error| Unrevoked::Refused(error.what))?;
     let endpoints = issuer.client.endpoints();
     let Some(endpoint) = &endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
-    issuer.client.revoke(endpoint, token, left).await.map(|()| true).map_err(|failure| match failure {
+    issuer.client.revoke(endpoint, &sign_in.token, left).await.map(|()| true).map_err(|failure| match failure {
         Failure::Trouble(trouble) => Unrevoked::Unreachable(trouble.to_string()),
         Failure::Refused(answer) => Unrevoked::Refused(format!("the issuer refuses it: {answer}")),
         Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found.to_string()),

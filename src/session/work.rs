@@ -238,6 +238,9 @@ impl Work<'_, '_> {
             Err(Unopened::Other(error)) => return Err(WorkFailure::passing(error)),
         };
         self.road.mention_skipped(&issuer);
+        if let Err(error) = issuer.check_site(record.token_endpoint.as_deref()) {
+            return Ok(Refreshed::SignIn(Some(error), None));
+        }
         issuer.client.challenge = self.road.challenge_of_refresh();
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
@@ -247,6 +250,7 @@ impl Work<'_, '_> {
         let granted = match issuer.client.refresh(&token, &scopes, left()).await {
             Ok(granted) => granted,
             Err(failure) => {
+                issuer.keep_what_was_learnt();
                 let error = self.words(&failure, &facts);
                 if issuer.client.http.needed_withheld_roots() {
                     return Ok(Refreshed::NotHere(not_here(error)));
@@ -266,7 +270,6 @@ impl Work<'_, '_> {
                 };
             }
         };
-        issuer.keep_what_was_learnt();
         let who = grant::who(&granted);
         if record.subject.is_some() && who.subject.is_some() && record.subject != who.subject {
             // OIDC Core 12.2: a refresh never changes whose session it is.
@@ -298,6 +301,7 @@ impl Work<'_, '_> {
             self.road.is_wanted(session)
                 && note_down(self.road.store.keep_session(keeper, &session.id, &facts, &record))
         };
+        issuer.keep_what_was_learnt();
         if issuer.client.challenge.is_some() || is_refused != was_refused {
             self.road.forget_challenge();
         }

@@ -96,6 +96,9 @@ pub struct SessionRecord {
     /// The hosts of sign-in pages that are another site's than the issuer's, as the user has confirmed them.
     #[serde(default)]
     pub pages: Vec<String>,
+    /// The token endpoint that its tokens came from. `None` for Entra, whose endpoints follow from the session's name.
+    #[serde(default)]
+    pub token_endpoint: Option<String>,
 }
 
 /// What may be known of a token without its key.

@@ -84,6 +84,22 @@ fn page_beside_its_token_endpoint_is_named_and_not_asked_about() {
     assert_eq!(sign_in.address.host_str(), Some(HOST));
 }
 
+/// The page was beside its token endpoint when the user was sent there.
+#[test]
+fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&oidc(&world, &["--prompt=always"])).token();
+    let more = [&["--grant-type=authcode", "--oidc-extra-scope=email"], &ASKING[..]].concat();
+    let sign_in = SignIn::of(&mut home.plugin(&oidc(&world, &more)));
+    let back = get(&sign_in.address).location();
+    world.set(Behaviour::EndpointsMoved);
+    world.set(Behaviour::DelegatedEndpoints);
+    get(&back);
+    let run = sign_in.end();
+    run.assert_failed(1, &["(HTTP 404)"]);
+    assert!(!run.stderr.contains("other-issuer"), "{run}");
+}
+
 #[test]
 fn issuer_in_a_response_of_entras_must_be_the_tenants() {
     let (world, home) = (World::start(), Home::new());

@@ -36,6 +36,20 @@ fn refresh_finds_a_token_endpoint_that_has_moved() {
     });
 }
 
+/// An issuer could name an honest one's endpoints until it is given tokens of theirs, and its own after that.
+#[test]
+fn refresh_token_is_not_sent_to_another_site_that_a_newer_document_names() {
+    let (world, home) = moved(&[Behaviour::DelegatedEndpoints]);
+    let run = home.run(&oidc(&world, &["--force-refresh"]));
+    run.assert_failed(1, &["cannot refresh the token", "(HTTP 404)"]);
+    assert!(!run.stderr.contains("other-issuer"), "{run}");
+    // By now the newer document is cached.
+    let args = oidc(&world, &["--force-refresh", "--prompt", "never"]);
+    let run = home.run_as_new_caller(&args);
+    run.assert_failed(3, &["at another site now, login.other-issuer.example", "\nNext: "]);
+    assert_eq!(world.count("openid-configuration"), 1);
+}
+
 #[test]
 fn sign_in_finds_a_device_endpoint_that_has_moved() {
     let (world, home) = moved(&[]);

@@ -12,7 +12,7 @@ use url::Url;
 use super::{Client, Failure};
 use crate::http::Cause;
 use crate::oauth::discovery::{self, Discovery};
-use crate::oauth::{ClientAuthentication, Endpoints};
+use crate::oauth::{ClientAuthentication, Endpoints, site};
 
 impl Failure {
     /// Whether the endpoint may be somewhere else by now: it cannot be reached, is gone (404, 405, 410), or something
@@ -26,6 +26,12 @@ impl Failure {
             Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_a_refusal(),
         }
     }
+}
+
+/// Where an endpoint has moved to from `endpoint`, unless that is another site: what was given for one site is not sent to
+/// another because a newer document names that (mix-up, RFC 9700 4.4). A new sign-in may lead there.
+pub(super) fn at_the_same_site<'u>(moved: &'u Url, endpoint: &Url) -> Option<&'u Url> {
+    Some(moved).filter(|moved| site::foreign(moved, endpoint).is_none())
 }
 
 impl Client {
