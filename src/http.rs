@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
-use reqwest::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
 
@@ -83,10 +83,10 @@ impl Answer {
     /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one, and for an
     /// answer out of a cache (RFC 9111 5.1), whose date is of another day.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
-        if self.headers.contains_key(reqwest::header::AGE) {
+        if self.headers.contains_key(hyper::header::AGE) {
             return None;
         }
-        let date = self.headers.get(reqwest::header::DATE)?.to_str().ok()?;
+        let date = self.headers.get(hyper::header::DATE)?.to_str().ok()?;
         let date = DateTime::parse_from_rfc2822(date).ok()?;
         Some(self.received - date.with_timezone(&Utc))
     }

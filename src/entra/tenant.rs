@@ -53,7 +53,7 @@ mod tests {
         let authority = Url::parse("https://login.example/").expect("a URL");
         let answer = Answer {
             status,
-            headers: reqwest::header::HeaderMap::new(),
+            headers: hyper::header::HeaderMap::new(),
             body: body.as_bytes().to_vec(),
             received: chrono::Utc::now(),
         };

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector};
 use hyper_util::client::legacy::{self, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;

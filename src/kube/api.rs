@@ -11,7 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use chrono::TimeDelta;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, DeviceAuthorizationUrl, DeviceCode,
@@ -16,7 +17,6 @@ use oauth2::{
     PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername,
     Scope, StandardDeviceAuthorizationResponse, StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
 };
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::answer::{Class, ErrorAnswer, Grant, TokenAnswer, Unreadable};

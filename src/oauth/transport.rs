@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hyper::header::CONTENT_TYPE;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
-use reqwest::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -89,7 +89,7 @@ pub(super) fn smooth(answer: Answer) -> HttpResponse {
         }
     }
     let mut response = HttpResponse::new(body);
-    *response.status_mut() = status.try_into().unwrap_or(reqwest::StatusCode::BAD_GATEWAY);
+    *response.status_mut() = status.try_into().unwrap_or(hyper::StatusCode::BAD_GATEWAY);
     *response.headers_mut() = headers;
     response
 }
