@@ -1,4 +1,4 @@
-//! Asking the API server of one cluster: how it is reached, what is sent, and what its answers mean as far as HTTP goes.
+//! Asking the API server of one cluster: how it is reached, what is sent, page by page where it is a list.
 //!
 //! Must not know where the token comes from, or what the objects are that are asked for.
 //!
@@ -6,7 +6,6 @@
 //! `transport` packages.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -19,13 +18,16 @@ use url::Url;
 
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
-use crate::http::{self, Answer, Asked, Http, Link, Repeat, Trouble};
+use crate::http::{self, Answer, Http, Link, Repeat, Trouble};
 use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
-use crate::masking::hide;
 use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
+
+mod failure;
+
+pub use failure::Failure;
 
 /// The most that is read of an answer, in bytes. A page of large roles is far below it.
 const ANSWER_CAP: usize = 16 * 1024 * 1024;
@@ -38,9 +40,6 @@ const PAGE: &str = "500";
 /// Objects that are read of a list, more than a cluster has of bindings or of roles, and the pages that these may come in.
 const OBJECTS: usize = 100_000;
 const PAGES: usize = 1000;
-/// How much is kept of what a server says.
-const MESSAGE: usize = 500;
-
 /// One API server, and the credentials that are sent to it.
 pub struct Api {
     http: Http,
@@ -55,51 +54,6 @@ pub struct Api {
     /// For the objects of this server together.
     memory: Budget,
 }
-
-/// Why there is nothing to be had from an API server. What a server said is fit to be shown.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// There is no usable HTTP answer.
-    Unreachable(Trouble),
-    /// HTTP 401: the token is not accepted.
-    Unauthorized,
-    /// HTTP 403: whoever the token stands for may not do this. Holds the server's own words.
-    Forbidden(String),
-    /// HTTP 404: no such object, or no such API.
-    NotFound,
-    /// Any other status.
-    Other {
-        /// HTTP status code.
-        status: u16,
-        /// The server's own words, where it had some.
-        message: String,
-    },
-    /// What answers is no Kubernetes API server: a web page, say.
-    NotKubernetes,
-    /// A list that goes round in circles, or on and on: what was read of it is not all.
-    Endless,
-    /// What the server answers takes up more memory than it may.
-    TooLarge,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(trouble) => trouble.fmt(f),
-            Self::Unauthorized => f.write_str("the API server does not accept the token (HTTP 401)"),
-            Self::Forbidden(message) if message.is_empty() => f.write_str("the API server refuses it (HTTP 403)"),
-            Self::Forbidden(message) => f.write_str(message),
-            Self::NotFound => f.write_str("the API server has no such thing (HTTP 404)"),
-            Self::Other { status, message } if message.is_empty() => write!(f, "the API server answers HTTP {status}"),
-            Self::Other { status, message } => write!(f, "the API server answers HTTP {status}: {message}"),
-            Self::NotKubernetes => f.write_str("what answers is no Kubernetes API server"),
-            Self::Endless => f.write_str("the API server's list does not end"),
-            Self::TooLarge => f.write_str("the API server's answers are too large"),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
 
 impl Api {
     /// The API server of `cluster`, to which `token` is shown. Of `network` the environment's part counts: proxies and
@@ -273,7 +227,7 @@ impl Api {
     pub async fn glance(&self) -> Result<Glance, Failure> {
         let answer = self.http.fetch(&self.at(&["version"]), self.headers.clone(), self.limit).await;
         let clock_ahead = answer.as_ref().ok().and_then(Answer::clock_ahead);
-        if answer.as_ref().is_ok_and(|answer| is_page(&answer.body)) {
+        if answer.as_ref().is_ok_and(|answer| failure::is_page(&answer.body)) {
             return Err(Failure::NotKubernetes);
         }
         let version = match self.read(answer) {
@@ -286,30 +240,7 @@ impl Api {
 
     /// The error for a user who wanted `what` ("ask the cluster who you are").
     pub fn explain(&self, what: &str, failure: &Failure) -> Error {
-        let server = &self.server;
-        let (cause, next) = match failure {
-            Failure::Unreachable(trouble) => return trouble.explain(what, Asked::ApiServer),
-            Failure::Unauthorized => (
-                format!("{server} does not accept the token (HTTP 401)"),
-                "Check that the kubeconfig user asks for a token that this cluster takes: --server-id and tenant (Entra), or issuer and client id (OpenID Connect).\nTo sign in again: kubectl login --force",
-            ),
-            Failure::Forbidden(_) => (format!("{server} refuses it: {failure}"), "Ask whoever runs the cluster."),
-            Failure::NotFound => (
-                format!("{server} does not know this request (HTTP 404)"),
-                "Check the kubeconfig cluster's server. If it is right, the cluster is too old for this.",
-            ),
-            Failure::Other { .. } => (format!("asked at {server}: {failure}"), "Try again in a moment."),
-            Failure::NotKubernetes => (
-                format!("what answers at {server} is no Kubernetes API server"),
-                "Check the kubeconfig cluster's server, and whether a captive portal or a proxy stands in between.",
-            ),
-            Failure::Endless => (format!("the list of {server} does not end"), "Ask whoever runs the cluster."),
-            Failure::TooLarge => (
-                format!("the answers of {server} are too large"),
-                "Check the kubeconfig cluster's server: what answers may not be a Kubernetes API server.",
-            ),
-        };
-        Error::failed(format!("cannot {what}: {cause}"), next)
+        failure.explain(what, &self.server)
     }
 
     fn at(&self, segments: &[&str]) -> Url {
@@ -332,7 +263,7 @@ impl Api {
         let Answer { status, body, .. } = answer;
         let body = self.credentials.hidden_in(body);
         let secrets = self.credentials.secrets().chain(self.http.secrets()).map(Secret::expose);
-        refusal(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
+        failure::of_status(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
     }
 }
 
@@ -361,28 +292,6 @@ fn server_url(cluster: &Cluster) -> Result<Url> {
     }
 }
 
-/// What a bad status means; `None` for a good one. Kubernetes answers with a `Status` object, except that a path without
-/// an API is a 404 in plain text. `secrets` are not repeated.
-fn refusal(status: u16, body: &[u8], secrets: &[&str]) -> Option<Failure> {
-    if (200..300).contains(&status) {
-        return None;
-    }
-    let said: Option<Status> = serde_json::from_slice(body).ok();
-    let message = said.map(|said| hide(&said.message, secrets.iter().copied())).unwrap_or_default();
-    let message = printable(&message, MESSAGE);
-    Some(match status {
-        401 => Failure::Unauthorized,
-        _ if is_page(body) => Failure::NotKubernetes,
-        403 => Failure::Forbidden(message),
-        404 => Failure::NotFound,
-        _ => Failure::Other { status, message },
-    })
-}
-
-fn is_page(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"<")
-}
-
 fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, Failure> {
     memory.parse(body).map_err(|error| match error {
         ParseError::TooLarge => Failure::TooLarge,
@@ -394,12 +303,6 @@ fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, Failur
 #[serde(rename_all = "camelCase")]
 struct Version {
     git_version: String,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    #[serde(default, deserialize_with = "null_as_default")]
-    message: String,
 }
 
 #[derive(Deserialize)]
@@ -473,21 +376,6 @@ mod tests {
             "https://rancher.example/k8s/clusters/c-1/api/v1/namespaces/..%2Fa%3Fb%2Fc/pods"
         );
         assert!(format!("{:?}", api.headers).contains("Sensitive"));
-    }
-
-    #[test]
-    fn statuses_have_a_meaning() {
-        let meaning = |status, body: &str| refusal(status, body.as_bytes(), &[]).map(|failure| failure.to_string());
-        let said = r#"{"kind":"Status","message":"pods is forbidden:\u001b[2J no"}"#;
-        assert_eq!(meaning(201, "<html>"), None);
-        assert_eq!(meaning(403, said).as_deref(), Some("pods is forbidden:[2J no"));
-        assert_eq!(meaning(403, r#"{"message":null}"#).as_deref(), Some("the API server refuses it (HTTP 403)"));
-        assert_eq!(meaning(409, said).as_deref(), Some("the API server answers HTTP 409: pods is forbidden:[2J no"));
-        assert!(matches!(refusal(401, b"Unauthorized", &[]), Some(Failure::Unauthorized)));
-        assert!(matches!(refusal(404, b"404 page not found", &[]), Some(Failure::NotFound)));
-        for status in [403, 404, 418] {
-            assert!(matches!(refusal(status, b"\n<!DOCTYPE html>", &[]), Some(Failure::NotKubernetes)), "{status}");
-        }
     }
 
     #[test]
