@@ -12,6 +12,8 @@ mod clouds;
 mod commands;
 #[path = "command_line/dialects.rs"]
 mod dialects;
+#[path = "command_line/next_steps.rs"]
+mod next_steps;
 #[path = "command_line/prompts.rs"]
 mod prompts;
 #[path = "common/scripted.rs"]

@@ -28,7 +28,8 @@ use self::finding::{
 use self::kubeconfig::Configuration;
 use self::store::Kept;
 use super::args::{DoctorArgs, Printed};
-use super::{kubectl_user, profile, report};
+use super::network::of_environment;
+use super::{kubectl_user, report};
 
 /// The machine-readable form.
 #[derive(Serialize)]
@@ -72,7 +73,6 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let kept = Kept::of(settings, typed_in);
     let (folder, key) = (kept.folder(), kept.key());
     let files = Finding::of([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
-    // An error is to name the place where a value comes from.
     let located = |finding: Finding| match settings {
         Some((settings, _)) => finding.corrected_by(&settings.sources),
         None => finding,
@@ -91,8 +91,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         None => (Finding::since(SESSION), None),
     };
 
-    let network =
-        profile.map_or_else(|| profile::environment_network(environment), |profile| Ok(profile.network.clone()))?;
+    let network = profile.map_or_else(|| of_environment(environment), |profile| profile.network.clone());
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
     let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
     let (server, clock) = (answers.server(entry), answers.clock());
@@ -123,7 +122,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let is_harmful = cluster.has_failed() || token_found.has_failed();
     let clock = if is_harmful { clock } else { clock.softened() };
     let review = answers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| with_this_token);
-    Ok(vec![
+    let found = vec![
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
         (ENTRY, configuration.entry.clone()),
@@ -132,14 +131,16 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
         (KEYRING, key),
         (FILES, files),
         (CLOCK, clock),
-        (PROXY, located(answers.proxy())),
-        (ISSUER, certain(located(answers.issuer(profile, configuration.no_sign_in())))),
+        (PROXY, answers.proxy()),
+        (ISSUER, certain(answers.issuer(profile, configuration.no_sign_in()))),
         (SESSION, session),
-        (TOKEN, certain(located(token_found))),
-        (AUDIENCE, located(audience)),
+        (TOKEN, certain(token_found)),
+        (AUDIENCE, audience),
         (GROUPS, groups),
-        (SERVER, located(server)),
-        (CLUSTER, located(cluster)),
+        (SERVER, server),
+        (CLUSTER, cluster),
         (IDENTITY, cluster::identity(review, subject.as_ref())),
-    ])
+    ];
+    // A step names the place where a value comes from, and the context that was meant.
+    Ok(found.into_iter().map(|(part, finding)| (part, located(finding))).collect())
 }

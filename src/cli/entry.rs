@@ -17,6 +17,7 @@ use kubectl_login::text::{printable, shell_word};
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
 use super::programs;
+use super::selection::{Selection, context_word};
 use super::typed::Typed;
 use super::words;
 
@@ -34,6 +35,7 @@ pub(super) fn settings_of(
 ) -> Result<(Entry, Settings, Environment)> {
     let entry = entry_of(args, environment)?;
     let (settings, environment) = settings_in(&entry, method, environment)?;
+    let settings = settings.selected_by(Selection::of_command(args, &entry));
     Ok((entry, settings, environment))
 }
 
@@ -88,6 +90,18 @@ fn with_commands(args: &EntryArgs, meant: Option<String>, next: String) -> Strin
     }
 }
 
+/// The arguments of an exec entry, `get-token` first, if it starts that command of this program or of one of the peers.
+pub(super) fn plugin_arguments(exec: &Exec) -> Option<Vec<String>> {
+    let given = exec.own_arguments()?;
+    if given.first().is_some_and(|word| word == super::GET_TOKEN) {
+        return Some(given.to_vec());
+    }
+    let words = std::iter::once("kubectl-login").chain(given.iter().map(String::as_str)).map(OsString::from);
+    let words = words::command_first(words.collect(), &super::grammar(&[]));
+    let words: Vec<String> = words.into_iter().skip(1).filter_map(|word| word.into_string().ok()).collect();
+    words.first().is_some_and(|word| word == super::GET_TOKEN).then_some(words)
+}
+
 /// The settings of an entry, with another method where one is wanted, and the environment it runs in.
 ///
 /// Errors: it is not ours, or makes no sense.
@@ -97,7 +111,7 @@ pub(super) fn settings_in(
     environment: &Environment,
 ) -> Result<(Settings, Environment)> {
     let exec = entry.plugin().map_err(|error| without_plugin(entry, &error))?;
-    let Some(words) = exec.plugin_arguments() else { return Err(with_other_plugin(entry, exec)) };
+    let Some(words) = plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
     let unreadable = |error: clap::Error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
@@ -106,11 +120,11 @@ pub(super) fn settings_in(
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
     };
-    let (mut args, mut typed) = super::parse_get_token(words).map_err(unreadable)?;
+    let (mut args, mut typed) = super::parse_get_token(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &typed)? {
         // The last one counts, and the variable would count for more.
-        (args, typed) = super::parse_get_token(&[words, &[flag]].concat()).map_err(unreadable)?;
+        (args, typed) = super::parse_get_token(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
     let settings = profile::settings(&args, &typed, &environment, Some(entry))?;
@@ -203,7 +217,7 @@ fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
 /// What somebody types to sign in for an entry.
 pub(super) fn sign_in_command(entry: &Entry) -> String {
     match &entry.context {
-        Some(context) => format!("kubectl login {}", shell_word(context)),
+        Some(context) => format!("kubectl login {}", context_word(context)),
         None => format!("kubectl login --user {}", shell_word(&entry.user)),
     }
 }
@@ -211,7 +225,7 @@ pub(super) fn sign_in_command(entry: &Entry) -> String {
 /// What to type to have everything about an entry checked.
 pub(super) fn doctor_command(entry: &Entry) -> String {
     match &entry.context {
-        Some(context) => format!("kubectl login doctor {}", shell_word(context)),
+        Some(context) => format!("kubectl login doctor {}", context_word(context)),
         None => format!("kubectl login doctor --user {}", shell_word(&entry.user)),
     }
 }
@@ -225,22 +239,53 @@ pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Kub
     )
 }
 
-/// The version that the entry which started this process declares, for clients that send no exec info and still compare
-/// versions; the default if the entry cannot be identified. Several entries that fit equally well must agree.
-pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
+/// The kubeconfig users that could have started this process, those with the most in common.
+pub(super) struct Own {
+    pub(super) kubeconfig: Kubeconfig,
+    /// At least one.
+    users: Vec<String>,
+}
+
+impl Own {
+    /// One of the users.
+    pub(super) fn user(&self) -> &str {
+        self.users.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// A context of one of these users, the current one if possible. They have the same arguments, so each will do.
+    pub(super) fn context(&self) -> Option<&str> {
+        let is_own = |context: &&str| {
+            let user = self.kubeconfig.entry(Some(context), None).map(|entry| entry.user);
+            user.is_ok_and(|user| self.users.contains(&user))
+        };
+        self.kubeconfig.current_context().into_iter().chain(self.kubeconfig.context_names()).find(is_own)
+    }
+}
+
+/// The users of the kubeconfig whose entry started this process; `None` if there is none, or no kubeconfig that may be read.
+pub(super) fn own(environment: &Environment) -> Option<Own> {
     let variable = environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str);
     let home = paths::home(environment);
     // Reading a pipe could block, or take from the client what it has yet to read.
     let is_special = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file());
     if Kubeconfig::paths(None, variable, home.as_deref()).iter().any(is_special) {
-        return ApiVersion::default();
+        return None;
     }
-    let Ok(kubeconfig) = Kubeconfig::load(None, variable, home.as_deref()) else { return ApiVersion::default() };
+    let kubeconfig = Kubeconfig::load(None, variable, home.as_deref()).ok()?;
     let words: Vec<OsString> = std::env::args_os().collect();
-    let fits = kubeconfig.plugins().filter_map(|exec| Some((exec.likeness(&words)?, exec.api_version.as_deref()?)));
-    let fits: Vec<(Likeness, &str)> = fits.collect();
-    let closest = fits.iter().map(|(likeness, _)| *likeness).max();
-    let mut versions = fits.iter().filter(|(likeness, _)| Some(*likeness) == closest).map(|(_, version)| *version);
+    let fits: Vec<(Likeness, String)> =
+        kubeconfig.plugins().filter_map(|(user, exec)| Some((exec.likeness(&words)?, user.to_owned()))).collect();
+    let closest = fits.iter().map(|(likeness, _)| *likeness).max()?;
+    let users = fits.into_iter().filter(|(likeness, _)| *likeness == closest).map(|(_, user)| user).collect();
+    Some(Own { kubeconfig, users })
+}
+
+/// The version that the entry which started this process declares, for clients that send no exec info and still compare
+/// versions; the default if the entry cannot be identified. Several entries that fit equally well must agree.
+pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
+    let Some(Own { kubeconfig, users }) = own(environment) else { return ApiVersion::default() };
+    let own = kubeconfig.plugins().filter(|(user, _)| users.iter().any(|own| own == user));
+    let mut versions = own.filter_map(|(_, exec)| exec.api_version.as_deref());
     let version = versions.next().filter(|first| versions.all(|other| other == *first));
     version.and_then(ApiVersion::from_name).unwrap_or_default()
 }
@@ -310,7 +355,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
-        let (args, typed) = super::parse_get_token(exec.plugin_arguments()?).ok()?;
+        let (args, typed) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
         let settings = profile::settings(&args, &typed, &environment, None).ok()?;
         Some(Context {

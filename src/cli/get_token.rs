@@ -10,6 +10,7 @@ use kubectl_login::session::{Failed, How, Insist, Road, caller};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
+use super::selection::Selection;
 use super::typed::Typed;
 use super::{entry, profile, report};
 use crate::ui::{Target, Terminal};
@@ -27,10 +28,16 @@ pub(super) fn run(
         ExecInfo::parse(request.as_deref()).map_err(|error| Error::failed(error.to_string(), error.next()))?;
     let settings = profile::settings(args, typed, environment, None)?;
     let store = settings.store(environment);
-    let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment);
+    // Looked up only if it is to be shown: a warm call reads no kubeconfig.
+    let words = || Selection::of_process(environment).needed_words();
+    let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment)
+        .found_by(&words);
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
     let road = Road::new(&settings.profile, &store, environment, &person, insist).repeated_by(repeats);
-    let obtained = road.token().map_err(|failed| settings.sources.failed(failed))?;
+    let obtained = road.token().map_err(|failed| {
+        let sources = settings.sources.clone().selected_by(Selection::of_process(environment));
+        sources.failed(failed)
+    })?;
     let api_version = request.api_version.unwrap_or_else(|| entry::own_api_version(environment));
     let line = credential_line(api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| Error::failed(error.to_string(), error.next()))?;

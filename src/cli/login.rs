@@ -32,7 +32,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     };
     let server = || entry.api_server.server.clone().map(Target::Server);
     let target = entry.context.clone().map(Target::Context).or_else(server);
-    let person = Terminal::new(prompt, &settings.profile, target, &environment);
+    let words = || settings.sources.selection().words();
+    let person = Terminal::new(prompt, &settings.profile, target, &environment).found_by(&words);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     // A second client may have to be signed in for the groups.
     let for_groups =

@@ -17,6 +17,7 @@ mod kubectl_user;
 mod login;
 mod logout;
 mod membership;
+mod network;
 mod not_yet;
 mod pairs;
 mod peers;
@@ -25,6 +26,7 @@ mod programs;
 #[cfg(test)]
 mod reference;
 mod report;
+mod selection;
 mod sources;
 mod status;
 mod typed;
@@ -145,11 +147,10 @@ fn typed(grammar: &clap::Command, matches: &clap::ArgMatches) -> Typed {
     }
 }
 
-/// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed.
+/// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed. `words` begin with the command.
 fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, Typed), clap::Error> {
     let mut grammar = grammar(&[]);
     let words = std::iter::once("kubectl-login").chain(words.iter().map(String::as_str)).map(OsString::from);
-    let words = words::command_first(words.collect(), &grammar);
     let matches = grammar.try_get_matches_from_mut(words)?;
     match matches.subcommand_matches(GET_TOKEN) {
         Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, typed(&grammar, &matches))),

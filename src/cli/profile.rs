@@ -9,8 +9,7 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{
-    Browser, Credentials, EnvironmentRoots, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Proxies,
-    ProxyVariable, Storage, TokenKind,
+    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Storage, TokenKind,
 };
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
@@ -19,6 +18,8 @@ use kubectl_login::text::printable;
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
 use super::headers::headers;
+use super::network;
+use super::selection::Selection;
 use super::sources::Sources;
 use super::typed::Typed;
 use crate::ui::Prompt;
@@ -47,6 +48,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// The same, with commands in next steps led to the entry by `selection`.
+    pub(super) fn selected_by(self, selection: Selection) -> Settings {
+        Settings { sources: self.sources.selected_by(selection), ..self }
+    }
+
     /// The folder in which the sign-in is remembered, if it is.
     pub(super) fn folder(&self, environment: &Environment) -> Option<PathBuf> {
         match self.profile.storage {
@@ -87,7 +93,7 @@ pub(super) fn settings(
 
 /// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
 fn read(args: &GetTokenArgs, typed: &Typed, environment: &Environment, sources: &mut Sources) -> Result<Settings> {
-    let network = network(args, environment)?;
+    let network = network::of_flags(args, environment);
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
         CacheStorage::Keyring => Storage::Keyring,
@@ -351,53 +357,6 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Where the environment names certificate authorities. Paths are made absolute, so that what is obtained under one of
-/// them is not met in another folder.
-fn environment_roots(environment: &Environment) -> EnvironmentRoots {
-    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-    let folders = environment.get_os(environment::SSL_CERT_DIR).map(|list| std::env::split_paths(list).collect());
-    let folders: Vec<PathBuf> = folders.unwrap_or_default();
-    EnvironmentRoots {
-        file: environment.get_os(environment::SSL_CERT_FILE).map(|file| absolute(file.into())),
-        folders: folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()).map(absolute).collect(),
-    }
-}
-
-/// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
-pub(super) fn environment_network(environment: &Environment) -> Result<Network> {
-    let bare = super::parse_get_token(&["get-token".to_owned()]);
-    bare.map_or_else(|_| Ok(Network::default()), |(args, _)| network(&args, environment))
-}
-
-/// How the issuer is reached; as far as the environment says it, everybody else too.
-pub(super) fn network(args: &GetTokenArgs, environment: &Environment) -> Result<Network> {
-    Ok(Network {
-        ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
-        ca_data: args.certificate_authority_data.clone(),
-        insecure: args.insecure_skip_tls_verify.unwrap_or(false),
-        environment_roots: environment_roots(environment),
-        pinned: None,
-        headers: Vec::new(),
-        timeout: args.timeout,
-        proxies: proxies(environment),
-    })
-}
-
-/// The proxies that the environment names, looked up as Go's `golang.org/x/net/http/httpproxy` does. `ALL_PROXY`, which Go
-/// does not know, counts where the variable of the scheme is unset.
-fn proxies(environment: &Environment) -> Proxies {
-    let first = |names: &[&'static str]| {
-        names.iter().find_map(|name| Some(ProxyVariable { name, address: environment.get(name)?.to_owned() }))
-    };
-    let http = || first(&[environment::HTTP_PROXY, "http_proxy", environment::ALL_PROXY, "all_proxy"]);
-    Proxies {
-        https: first(&[environment::HTTPS_PROXY, "https_proxy", environment::ALL_PROXY, "all_proxy"]),
-        // In a CGI program, HTTP_PROXY is what a stranger sent as the header `Proxy` (CVE-2016-5385).
-        http: if environment.get(environment::REQUEST_METHOD).is_none() { http() } else { None },
-        none_for: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -509,22 +468,5 @@ mod tests {
         for tenant in ["a/b", "..", "a?b", "a#b", "a b", "%2e"] {
             assert!(read(&["--server-id", "s", "--client-id", "c", "--tenant-id", tenant], &[]).is_err(), "{tenant}");
         }
-    }
-
-    #[test]
-    fn proxy_variables_are_looked_up_as_go_does() {
-        let found = |variables: &[(&str, &str)]| {
-            let Proxies { https, http, none_for } = proxies(&Environment::from_iter(variables.iter().copied()));
-            let shown =
-                |variable: Option<ProxyVariable>| variable.map(|found| format!("{}={}", found.name, found.address));
-            (shown(https), shown(http), none_for)
-        };
-        let some = |text: &str| Some(text.to_owned());
-        let both = [("HTTPS_PROXY", "a"), ("https_proxy", "b"), ("no_proxy", "x"), ("NO_PROXY", "")];
-        assert_eq!(found(&both), (some("HTTPS_PROXY=a"), None, some("x")));
-        let all = [("HTTPS_PROXY", ""), ("https_proxy", "b"), ("ALL_PROXY", "c")];
-        assert_eq!(found(&all), (some("https_proxy=b"), some("ALL_PROXY=c"), None));
-        let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "a"), ("https_proxy", "b")];
-        assert_eq!(found(&cgi), (some("https_proxy=b"), None, None));
     }
 }

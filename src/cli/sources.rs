@@ -1,7 +1,8 @@
 //! Where settings come from, so that an error names the place to correct: a flag, a variable of the shell, `exec.env` of a
 //! kubeconfig user, or the one of several kubeconfig files that counts.
 //!
-//! Errors are written as if every value came from its flag; this corrects them, in one place.
+//! Errors are written as if every value came from its flag, and as if the entry were that of the current context; this
+//! corrects them, in one place.
 
 use kubectl_login::environment;
 use kubectl_login::error::{Error, Refusal};
@@ -9,12 +10,16 @@ use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::session::Failed;
 use kubectl_login::text::printable;
 
+use super::selection::Selection;
+
 /// Where the settings of one entry, or of one command line, come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
     variables: Vec<InUse>,
     /// The entry; `None` for a command line, whose environment holds the shell's variables and those of `exec.env` alike.
     entry: Option<Origin>,
+    /// How commands are led to the entry.
+    selection: Selection,
 }
 
 /// A variable that counts where a flag could.
@@ -56,6 +61,16 @@ impl Sources {
         Sources { entry: Some(entry), ..self }
     }
 
+    /// Has commands in next steps lead to the entry by `selection`.
+    pub(super) fn selected_by(self, selection: Selection) -> Sources {
+        Sources { selection, ..self }
+    }
+
+    /// How commands are led to the entry.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// `error` with the places named from which the values come that it is about.
     pub(super) fn attributed(&self, error: Error) -> Error {
         let about_settings = matches!(error.refusal, Some(Refusal::SetUp | Refusal::WrongAccount));
@@ -76,7 +91,7 @@ impl Sources {
                 .iter()
                 .fold(text.to_owned(), |text, InUse { variable, flag, .. }| replaced(&text, flag, variable))
         };
-        let (what, mut next) = (by_variable(what), by_variable(next));
+        let (what, mut next) = (by_variable(what), self.selection.completed(&by_variable(next)));
         let names = |name: &str| mentions(&what, name) || mentions(&next, name);
         let in_use = self.variables.iter().filter(|known| about_settings || names(known.variable));
         let mut places: Vec<String> = in_use.map(|known| self.place_in_use(known)).collect();

@@ -29,7 +29,9 @@ use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Place, Who};
 use super::membership::SignIn;
-use super::{entry, explain, kubectl_user, membership, profile, report};
+use super::profile::Settings;
+use super::selection::Selection;
+use super::{entry, explain, kubectl_user, membership, network, report};
 use crate::ui::{Prompt, Terminal};
 
 /// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
@@ -78,42 +80,52 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let mut entry = entry::entry_of(&args.entry, typed_in)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
-    let overrides = kubectl_user::overrides(&entry);
-    let without_sign_in =
-        |network: &Network| match args.explain.is_empty() && !kubectl_user::sends_plugins_token(&entry) {
-            true => KubectlView::ask(&entry, network, None),
-            false => Ok(None),
-        };
-    let settings = entry::settings_in(&entry, &MethodArgs::default(), typed_in);
-    let (mut settings, environment) = match settings {
+    let (settings, environment) = match entry::settings_in(&entry, &MethodArgs::default(), typed_in) {
         Ok(settings) => settings,
         Err(error) => {
-            let view = without_sign_in(&profile::environment_network(typed_in)?)?;
+            let view = without_sign_in(args, &entry, &network::of_environment(typed_in))?;
             return Ok(view.ok_or(error)?.print(args)?);
         }
     };
-    let question = question(args, &entry)?;
+    let mut settings = settings.selected_by(Selection::of_command(&args.entry, &entry));
     args.look_up.apply(&mut settings.profile);
+    with_sign_in(args, &entry, &settings, &environment).map_err(|failed| settings.sources.failed(failed))
+}
+
+/// Whom kubectl would be without a sign-in here, where that is all that was asked.
+fn without_sign_in(args: &WhoamiArgs, entry: &Entry, network: &Network) -> Result<Option<KubectlView>> {
+    match args.explain.is_empty() && !kubectl_user::sends_plugins_token(entry) {
+        true => KubectlView::ask(entry, network, None),
+        false => Ok(None),
+    }
+}
+
+fn with_sign_in(
+    args: &WhoamiArgs,
+    entry: &Entry,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(), Failed> {
     let profile = &settings.profile;
-    let store = settings.store(&environment);
-    let person = Terminal::new(Prompt::Never, profile, None, &environment);
-    let signed_in = signed_in(profile, &store, &environment, &person, &entry, args.refresh);
+    let question = question(args, entry)?;
+    let store = settings.store(environment);
+    let person = Terminal::new(Prompt::Never, profile, None, environment);
+    let signed_in = signed_in(profile, &store, environment, &person, entry, args.refresh);
+    let overrides = kubectl_user::overrides(entry);
     overrides.iter().for_each(report::warn);
     let (obtained, facts) = match signed_in {
         Ok(signed_in) => signed_in,
         // kubectl may need no token of this plugin.
         Err(failed) if !failed.error.kind.is_an_end() => {
-            return Ok(without_sign_in(&profile.network)?
-                .ok_or_else(|| settings.sources.failed(failed))?
-                .print(args)?);
+            return Ok(without_sign_in(args, entry, &profile.network)?.ok_or(failed)?.print(args)?);
         }
-        Err(failed) => return Err(settings.sources.failed(failed)),
+        Err(failed) => return Err(failed),
     };
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
-    let cluster = Cluster::new(&entry, profile, &obtained.token);
+    let cluster = Cluster::new(entry, profile, &obtained.token);
     let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
-    let sign_in = SignIn { entry: &entry, profile, store: &store, environment: &environment, person: &person };
+    let sign_in = SignIn { entry, profile, store: &store, environment, person: &person };
     let known = sign_in.groups(&subject, &cluster, wish)?;
     let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
     let explained = match (&question, &mut who) {
@@ -129,47 +141,26 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
         }
         _ => None,
     };
+    // What is known already is shown without what cannot be had.
+    let warn = |error: Error| report::warn(&settings.sources.attributed(error));
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
         Err(error) if error.kind.is_an_end() => return Err(error.into()),
         Err(error) => {
-            report::warn(&error);
+            warn(error);
             None
         }
     };
-
     let kubectl = match overrides.is_empty() {
-        true => Ok(None),
-        false => KubectlView::ask(&entry, &profile.network, Some(&obtained.token)),
+        true => None,
+        false => KubectlView::ask(entry, &profile.network, Some(&obtained.token)).unwrap_or_else(|error| {
+            warn(error);
+            None
+        }),
     };
-    let kubectl = kubectl.unwrap_or_else(|error| {
-        report::warn(&error);
-        None
-    });
-    let wanted = args.groups || args.names || args.filter.is_some();
     let answer =
         Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view, kubectl };
-    let for_programs = || {
-        let explain = explained.as_ref().map(|explained| explained.record());
-        WhoAmI { explain, ..answer.for_programs(args) }
-    };
-    match args.output {
-        Printed::Json => report::json(&for_programs())?,
-        Printed::Yaml => report::yaml(&for_programs())?,
-        Printed::Table => match &explained {
-            Some(explained) => explained.print()?,
-            None => words::print(&answer, wanted, args)?,
-        },
-    }
-    // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
-    if explained.is_none() || wanted || !known.groups.complete {
-        membership::warn(&known, profile, wanted);
-    }
-    if wanted && !known.groups.complete {
-        // It has been said.
-        return Err(Failed { error: Error::failed("not all groups are known", ""), silent: true });
-    }
-    Ok(())
+    answer.print(args, explained.as_ref(), profile)
 }
 
 /// What is to be explained, where something is.
@@ -300,6 +291,34 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
+    /// Prints it in the form that `args` ask for, or `explained` alone for people, and says what is missing.
+    ///
+    /// Errors: it cannot be printed; the groups that were asked for are not all known, which has been said.
+    fn print(&self, args: &WhoamiArgs, explained: Option<&Explained<'_>>, profile: &Profile) -> Result<(), Failed> {
+        let wanted = args.groups || args.names || args.filter.is_some();
+        let for_programs = || {
+            let explain = explained.map(Explained::record);
+            WhoAmI { explain, ..self.for_programs(args) }
+        };
+        match args.output {
+            Printed::Json => report::json(&for_programs())?,
+            Printed::Yaml => report::yaml(&for_programs())?,
+            Printed::Table => match explained {
+                Some(explained) => explained.print()?,
+                None => words::print(self, wanted, args)?,
+            },
+        }
+        let is_complete = self.known.groups.complete;
+        // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
+        if explained.is_none() || wanted || !is_complete {
+            membership::warn(self.known, profile, wanted);
+        }
+        match wanted && !is_complete {
+            true => Err(Failed { error: Error::failed("not all groups are known", ""), silent: true }),
+            false => Ok(()),
+        }
+    }
+
     fn account(&self) -> Option<&str> {
         let by_sign_in = || self.facts.and_then(|facts| facts.account.as_deref());
         self.subject.account.as_deref().or_else(by_sign_in)

@@ -6,6 +6,11 @@ use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
+/// Whether `word` is taken for a command where one can stand.
+pub(super) fn is_command(word: &str) -> bool {
+    word == "help" || super::grammar(&[]).find_subcommand(word).is_some()
+}
+
 /// `words` with the command before the flags that stand in front of it. A word behind `--` is never a command, and nor is a
 /// flag's value.
 pub(super) fn command_first(mut words: Vec<OsString>, grammar: &Command) -> Vec<OsString> {

@@ -74,7 +74,7 @@ impl Refusal {
 
 /// What to do when nobody used the code: the reason need not be slowness (a policy that stops the browser keeps the
 /// poll pending until the code ends).
-pub const EXPIRED: &str = "Run the command again to get a new code.\nIf the browser refused the sign-in, ask your administrator whether a policy (conditional-access, at Entra ID) forbids device codes.";
+pub const EXPIRED: &str = "Sign in again, with a new code: kubectl login\nIf the browser refused the sign-in, ask your administrator whether a policy (conditional-access, at Entra ID) forbids device codes.";
 /// The first step of somebody whose code is of no use because of a policy against codes, or against devices that cannot be
 /// told by one.
 pub const WITHOUT_A_CODE: &str =
@@ -152,7 +152,7 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
         (Class::Declined, None) if kind == Kind::SignInNeeded => "Run the command again, and approve the sign-in.",
         (Class::SetUp, None) => match answer.error.as_str() {
             "bad_verification_code" => {
-                "Run the command again to get a new code; the server does not know the one it gave out."
+                "Sign in again, with a new code, since the server does not know the one that it gave out: kubectl login"
             }
             "unauthorized_client" if answer.grant == Grant::RefreshToken => {
                 "Sign in again: kubectl login\nAsk the owner of the client registration to allow it the refresh_token grant."

@@ -307,9 +307,9 @@ impl Kubeconfig {
         self.users.keys().map(String::as_str)
     }
 
-    /// Every user's exec plugin, sorted by the user's name.
-    pub fn plugins(&self) -> impl Iterator<Item = &Exec> {
-        self.users.values().filter_map(|user| user.exec.as_ref())
+    /// Every user that has an exec plugin, with that plugin, sorted by name.
+    pub fn plugins(&self) -> impl Iterator<Item = (&str, &Exec)> {
+        self.users.iter().filter_map(|(name, user)| Some((name.as_str(), user.exec.as_ref()?)))
     }
 
     /// The context that is used when nobody names one. It need not exist.

@@ -218,10 +218,9 @@ impl Notes {
 /// A failure as others are told: they were not interrupted themselves.
 fn for_others(error: &Error) -> Error {
     match error.kind {
-        Kind::Interrupted | Kind::Terminated => Error::sign_in_needed(
-            "the sign-in that this process waited for was cancelled",
-            "Run kubectl login to sign in.",
-        ),
+        Kind::Interrupted | Kind::Terminated => {
+            Error::sign_in_needed("the sign-in that this process waited for was cancelled", "Sign in: kubectl login")
+        }
         _ => error.clone(),
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Subject<'a> {
     /// Cluster or context, where it is known.
     pub(super) target: Option<&'a Target>,
     pub(super) profile: &'a Profile,
+    /// What leads `kubectl login` to it, as words of a shell.
+    pub(super) words: &'a dyn Fn() -> String,
 }
 
 /// The prompt for a code: for whom; address and code, each alone on its line so that a double click takes it whole; the QR
@@ -161,7 +163,8 @@ fn without_a_code(subject: &Subject<'_>) -> String {
         Provider::Entra { .. } => "--login interactive",
         Provider::Oidc { .. } => "--grant-type authcode",
     };
-    format!("\nIf the browser refuses, press Ctrl-C, then: {}", Target::command(subject.target, flag))
+    let command = format!("kubectl login {flag} {}", (subject.words)());
+    format!("\nIf the browser refuses, press Ctrl-C, then: {}", command.trim_end())
 }
 
 /// What to do with an address that is not open already; `addition` goes with it.

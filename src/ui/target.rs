@@ -2,7 +2,7 @@
 //! cut, and of an address only host and port are shown: neither can go on as if it were the prompt.
 
 use kubectl_login::oauth::site;
-use kubectl_login::text::{printable, shell_word};
+use kubectl_login::text::printable;
 use url::Url;
 
 /// The longest name, in characters.
@@ -29,14 +29,6 @@ impl Target {
                 None => quoted(text),
             },
             Target::Described(words) => (*words).to_owned(),
-        }
-    }
-
-    /// The command that signs in to it with `flags`.
-    pub(super) fn command(target: Option<&Target>, flags: &str) -> String {
-        match target {
-            Some(Target::Context(name)) => format!("kubectl login {flags} {}", shell_word(name)),
-            _ => format!("kubectl login {flags}"),
         }
     }
 }

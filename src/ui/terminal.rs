@@ -52,6 +52,8 @@ pub(crate) struct Terminal<'a> {
     profile: &'a Profile,
     /// Cluster or context, where it is known.
     target: Option<Target>,
+    /// What leads `kubectl login` to it.
+    words: &'a dyn Fn() -> String,
     environment: &'a Environment,
     /// Found out when it is first needed: a warm call never asks.
     channel: OnceCell<Channel>,
@@ -83,6 +85,7 @@ impl<'a> Terminal<'a> {
             prompt,
             profile,
             target,
+            words: &String::new,
             environment,
             channel: OnceCell::new(),
             countdown: RefCell::default(),
@@ -136,8 +139,13 @@ impl<'a> Terminal<'a> {
         if is_told { Keyboard::listen(source) } else { None }
     }
 
+    /// The same, with `words` that lead `kubectl login` to what the user signs in to. They are asked for only to be shown.
+    pub(crate) fn found_by(self, words: &'a dyn Fn() -> String) -> Self {
+        Terminal { words, ..self }
+    }
+
     fn subject(&self) -> Subject<'_> {
-        Subject { target: self.target.as_ref(), profile: self.profile }
+        Subject { target: self.target.as_ref(), profile: self.profile, words: self.words }
     }
 
     fn open(&self, page: &Url) -> Opened {

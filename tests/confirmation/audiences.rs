@@ -33,7 +33,7 @@ fn assert_silent(run: &Run, audience: &str) {
 
 #[track_caller]
 fn assert_not_given(world: &World, run: &Run, audience: &str) {
-    let words = [&format!("has not been used for the audience \"{audience}\""), "confirm it: kubectl login CONTEXT"];
+    let words = [&format!("has not been used for the audience \"{audience}\""), "confirm it: kubectl login"];
     run.assert_failed(3, &words);
     assert!(world.requests().is_empty(), "{:?}", world.requests());
 }
@@ -48,6 +48,24 @@ fn session_without_a_terminal_gives_no_other_audience() {
     }
     // What everyone has is no question.
     assert_silent(&home.run(&for_audience(&world, ARC_SERVER, &[])), ARC_SERVER);
+}
+
+#[test]
+fn step_names_the_context_of_the_own_entry() {
+    let (world, home) = signed_in();
+    let args = for_audience(&world, OTHER, &["--prompt", "never"]);
+    for (contexts, command) in [
+        (vec![("prod", entra(&world, &[])), ("payroll", args.clone())], "kubectl login payroll\n"),
+        (vec![("payroll", args.clone())], "kubectl login payroll\n"),
+        (vec![("prod", entra(&world, &[]))], "kubectl login\n"),
+    ] {
+        home.contexts(&contexts);
+        home.run_as_new_caller(&args).assert_failed(3, &[&format!("confirm it: {command}")]);
+    }
+    home.contexts(&[("prod", entra(&world, &[])), ("payroll", args)]);
+    home.run(&["whoami", "payroll"]).assert_failed(3, &["confirm it: kubectl login payroll\n"]);
+    let report = home.run(&["doctor", "payroll"]);
+    assert!(report.stdout.contains("confirm it: kubectl login payroll\n"), "{report}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn foreign_page_is_not_opened_without_a_confirmation() {
     ] {
         let args = oidc(&world, &[flags, &[&opener.flag()]].concat());
         let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
-        run.assert_failed(3, &[HOST, "confirm it: kubectl login CONTEXT"]);
+        run.assert_failed(3, &[HOST, "confirm it: kubectl login"]);
         assert!(!run.stderr.contains("code_challenge"), "{run}");
     }
     assert!(!opener.was_started());

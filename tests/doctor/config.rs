@@ -221,3 +221,20 @@ fn plugin_policy_of_kubectl_that_denies_the_command_is_a_warning() {
     kuberc(&format!("{list}{}\n", setup.home.path().join("bin/kubectl-login").display()));
     setup.doctor().only(&[]);
 }
+
+#[test]
+fn flags_with_values_before_get_token_are_understood() {
+    let setup = Setup::aks();
+    setup.replace(
+        "- \"get-token\"\n",
+        "- \"--login-hint\"\n      - \"alice@contoso.example\"\n      - \"-v\"\n      - \"1\"\n      - \"get-token\"\n",
+    );
+    setup.doctor().only(&[("session", "FAIL", "nobody is signed in")]);
+    let login = setup.run(&["--prompt=always"]);
+    assert_eq!(login.code, Some(0), "{login}");
+    setup.doctor().only(&[]);
+    assert!(setup.run(&["status"]).stdout.contains("*sim"));
+
+    setup.replace("\"--login-hint\"", "\"--no-such-flag\"");
+    setup.doctor_with(&[], |_| {}).says("entry", "FAIL", "runs this plugin without get-token");
+}

@@ -1,8 +1,12 @@
 //! Sessions that are gone or refused, and tokens that are not what they should be.
 
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sim::{Behaviour, Step, World};
 
+use crate::common::Run;
 use crate::setup::Setup;
 
 const AFTERWARDS: [&str; 5] = ["token", "audience", "groups", "cluster", "identity"];
@@ -209,4 +213,32 @@ fn refused_sign_in_is_shown_with_its_own_next_step() {
     let signed_in = setup.run(&["--prompt=always"]);
     assert_eq!(signed_in.code, Some(0), "{signed_in}");
     setup.doctor().only(&[]);
+}
+
+#[test]
+fn unused_code_is_shown_with_the_step_for_a_browser_that_refuses() {
+    const STEP: &str = "fewer policies forbid: kubectl login --login interactive";
+    let setup = Setup::aks_without_sign_in(World::start_with(&[Behaviour::ExpiredToken]));
+    let words = crate::common::entra(&setup.world, &["--prompt=always"]);
+    setup.home.run(&words).assert_failed(3, &["the code ended", STEP]);
+    let report = setup.doctor();
+    report.only(&[(
+        "session",
+        "FAIL",
+        "the code ended before it was used\nSign in again, with a new code: kubectl login\n",
+    )]);
+    report.says("session", "FAIL", STEP);
+
+    let setup = Setup::aks_without_sign_in(World::start());
+    setup.world.approve_automatically(false);
+    let child = setup.home.start(&crate::common::entra(&setup.world, &["--prompt=always"]));
+    assert!(
+        setup.world.wait_for(Duration::from_secs(60), |log| !log.token_requests("device_code").is_empty()),
+        "no poll came"
+    );
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    Run::wait(child).assert_failed(130, &["cancelled", STEP]);
+    let report = setup.doctor();
+    report.only(&[("session", "FAIL", "the sign-in was cancelled")]);
+    report.says("session", "FAIL", STEP);
 }

@@ -8,6 +8,7 @@ use kubectl_login::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
 use super::super::profile::Settings;
+use super::super::selection::Selection;
 use super::super::{entry, kubectl_user, programs};
 use super::credentials;
 use super::finding::{ENTRY, Finding, KUBECONFIG};
@@ -47,6 +48,8 @@ impl Configuration {
         found.context = found.context.filter(|_| args.user.is_none());
         let by_wrapper = wrapper(&found).is_some();
         let (sign_in, settings) = sign_in(&found, environment);
+        let selection = || Selection::of_command(args, &found);
+        let settings = settings.map(|(settings, environment)| (settings.selected_by(selection()), environment));
         let overrides = kubectl_user::overrides(&found).into_iter().map(Finding::from);
         let mut entry = Finding::of(std::iter::once(sign_in).chain(overrides).collect());
         if let [_, ..] = found.shadowed.as_slice() {
@@ -85,7 +88,7 @@ fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settin
         };
     }
     let is_this = || programs::located(&exec.command).is_some_and(|path| programs::is_this_program(&path));
-    if exec.plugin_arguments().is_none() && !exec.command.is_empty() && !is_this() {
+    if entry::plugin_arguments(exec).is_none() && !exec.command.is_empty() && !is_this() {
         let what = format!("the user {user:?} gets its token from {command:?}, which is not this plugin");
         return (Finding::ok(what), None);
     }
@@ -103,7 +106,8 @@ fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settin
 fn wrapper(found: &Entry) -> Option<Entry> {
     let exec = found.exec.as_ref()?;
     programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
-    let command = if exec.plugin_arguments().is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
+    let command =
+        if entry::plugin_arguments(exec).is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
     Some(Entry { exec: Some(Exec { command, ..exec.clone() }), ..found.clone() })
 }
 

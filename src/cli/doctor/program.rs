@@ -8,6 +8,7 @@ use kubectl_login::kube::kuberc::{self, PluginPolicy};
 use kubectl_login::paths;
 use kubectl_login::text::{printable, shell_word};
 
+use super::super::entry;
 use super::super::programs::{
     NAMES, is_executable, is_path, is_this_program, is_wrapper, located, on_path, this_program,
 };
@@ -39,11 +40,11 @@ pub(super) fn version() -> Finding {
 
 /// Where kubectl finds what the entry runs, and whether that is this program.
 pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Finding {
-    let Some(entry) = found else { return Finding::since(ENTRY) };
-    let Some(exec) = &entry.exec else { return Finding::skip("the user has no exec plugin") };
-    let (command, user) = (&exec.command, printable(&entry.user, 100));
+    let Some(found) = found else { return Finding::since(ENTRY) };
+    let Some(exec) = &found.exec else { return Finding::skip("the user has no exec plugin") };
+    let (command, user) = (&exec.command, printable(&found.user, 100));
     let name = printable(command, 200);
-    let is_meant = exec.plugin_arguments().is_some();
+    let is_meant = entry::plugin_arguments(exec).is_some();
     let write = match this_program() {
         Some(path) if is_meant || command.is_empty() => {
             format!("Set the command in the exec of the user {user:?} to {}.", shown(&path))

@@ -163,12 +163,12 @@ impl Kept {
                 Finding::ok("nobody is signed in yet; that takes nobody, with what the entry says")
             }
             Recall::Absent => match last_failed_sign_in(profile, &self.store, environment) {
-                Some((at, error)) if !error.kind.is_an_end() => {
+                Some((at, error)) => {
                     let Finding { message, next, .. } = Finding::from(error);
                     let message = format!("{}; the last try failed at {}: {message}", sign_in.what, local_time(at));
                     Finding::fail(message, next.unwrap_or(sign_in.next))
                 }
-                _ => Finding::from(sign_in),
+                None => Finding::from(sign_in),
             },
         }
     }

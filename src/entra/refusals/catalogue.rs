@@ -72,7 +72,7 @@ pub fn find(number: u64) -> Option<&'static Row> {
 const SECOND_FACTOR: &str = "Sign in again with the second factor: kubectl login";
 const UNUSED: &str = "the session was left unused for too long";
 const NEEDED: &str = SignInAgain.happened();
-const NEW_CODE: &str = "Run the command again to get a new code.";
+const NEW_CODE: &str = "Sign in again, with a new code: kubectl login";
 const BY_TENANT: &str = "Check --tenant-id and --environment: the tenant is named by its id or its domain.";
 const ASSIGNED: &str =
     "Ask your administrator to assign you to this application.\nIf a role in PIM gives you access, activate it first.";

@@ -45,24 +45,15 @@ impl fmt::Debug for Exec {
 }
 
 impl Exec {
-    /// The plugin's own command line, `get-token` included, if this starts `get-token` of this program, of
-    /// Azure/kubelogin or of int128/kubelogin, directly or by way of kubectl. `None` for every other plugin.
-    ///
-    /// Flags may stand before `get-token` if they carry their own value (`-v1`, `--flag=value`).
-    pub fn plugin_arguments(&self) -> Option<&[String]> {
+    /// The plugin's own command line, if the command is this program, Azure/kubelogin or int128/kubelogin, directly or by way
+    /// of kubectl. `None` for every other plugin.
+    pub fn own_arguments(&self) -> Option<&[String]> {
         let name = file_name(&self.command);
-        let mut rest = self.args.as_slice();
         if name.eq_ignore_ascii_case("kubectl") {
-            let (plugin, behind) = rest.split_first()?;
-            if !VIA_KUBECTL.contains(&plugin.as_str()) {
-                return None;
-            }
-            rest = behind;
-        } else if !DIRECT.iter().any(|direct| name.eq_ignore_ascii_case(direct)) {
-            return None;
+            let (plugin, rest) = self.args.split_first()?;
+            return VIA_KUBECTL.contains(&plugin.as_str()).then_some(rest);
         }
-        let first_word = rest.iter().find(|word| !stands_alone(word))?;
-        (first_word == "get-token").then_some(rest)
+        DIRECT.iter().any(|direct| name.eq_ignore_ascii_case(direct)).then_some(self.args.as_slice())
     }
 
     /// What this entry has in common with a process that was started with `words`, the program first; `None` if the
@@ -96,12 +87,6 @@ fn file_name(command: &str) -> &str {
     }
 }
 
-/// Whether a flag certainly carries its own value.
-fn stands_alone(flag: &str) -> bool {
-    let level = flag.strip_prefix("-v").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    flag.starts_with('-') && (flag.contains('=') || (level && flag.len() > 2))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -127,35 +112,29 @@ mod tests {
             "/usr/local/bin/kubelogin get-token --a b",
             r"C:\bin\KubeLogin.EXE get-token --a b",
             "kubectl-oidc_login get-token --a b",
-            "kubectl-oidc_login.exe -v1 --token-cache-dir=/x get-token --a b",
+            "kubectl-oidc_login.exe get-token --a b",
             "kubectl oidc-login get-token --a b",
-            "kubectl.exe login -v10 get-token --a b",
+            "kubectl.exe login get-token --a b",
         ] {
-            assert!(
-                exec(line).plugin_arguments().expect(line).ends_with(&["get-token", "--a", "b"].map(str::to_owned))
-            );
+            assert_eq!(exec(line).own_arguments().expect(line), ["get-token", "--a", "b"]);
         }
-        let flags_first = exec("kubelogin -v1 --token-cache-dir=/x get-token");
-        assert_eq!(flags_first.plugin_arguments().unwrap(), ["-v1", "--token-cache-dir=/x", "get-token"]);
+        assert_eq!(exec("kubelogin").own_arguments(), Some(&[][..]));
     }
 
     #[test]
     fn everything_else_is_not() {
         for line in [
             "aws eks get-token",
-            "kubelogin",
-            "kubelogin convert-kubeconfig",
-            "kubelogin -v get-token",
-            "kubelogin --kubeconfig x get-token",
             "kubectl get-token",
             "kubectl",
             "kubectl other get-token",
+            "kubectl -v1 login get-token",
             "login get-token",
             "my-kubelogin get-token",
             ".exe get-token",
             "é.x get-token",
         ] {
-            assert_eq!(exec(line).plugin_arguments(), None, "{line}");
+            assert_eq!(exec(line).own_arguments(), None, "{line}");
         }
     }
 

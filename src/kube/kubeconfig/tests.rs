@@ -276,7 +276,7 @@ proptest! {
             let _ = config.entry(None, Some("a"));
             let wrapped = format!("users: [{{name: a, user: {{exec: {{command: {text}}}}}}}]");
             let _ = config.add(Path::new("f"), wrapped.as_bytes());
-            let _ = config.entry(None, Some("a")).map(|entry| entry.exec.map(|exec| exec.plugin_arguments().map(<[String]>::len)));
+            let _ = config.entry(None, Some("a")).map(|entry| entry.exec.map(|exec| exec.own_arguments().map(<[String]>::len)));
         }
     }
 

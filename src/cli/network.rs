@@ -1,0 +1,74 @@
+//! How servers are reached: flags and variables become a [`Network`].
+
+use std::path::PathBuf;
+
+use kubectl_login::environment::{self, Environment};
+use kubectl_login::paths;
+use kubectl_login::profile::{EnvironmentRoots, Network, Proxies, ProxyVariable};
+
+use super::args::GetTokenArgs;
+
+/// Where the environment names certificate authorities. Paths are made absolute, so that what is obtained under one of
+/// them is not met in another folder.
+fn environment_roots(environment: &Environment) -> EnvironmentRoots {
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let folders = environment.get_os(environment::SSL_CERT_DIR).map(|list| std::env::split_paths(list).collect());
+    let folders: Vec<PathBuf> = folders.unwrap_or_default();
+    EnvironmentRoots {
+        file: environment.get_os(environment::SSL_CERT_FILE).map(|file| absolute(file.into())),
+        folders: folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()).map(absolute).collect(),
+    }
+}
+
+/// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
+pub(super) fn of_environment(environment: &Environment) -> Network {
+    Network { environment_roots: environment_roots(environment), proxies: proxies(environment), ..Network::default() }
+}
+
+/// How the issuer is reached.
+pub(super) fn of_flags(args: &GetTokenArgs, environment: &Environment) -> Network {
+    Network {
+        ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
+        ca_data: args.certificate_authority_data.clone(),
+        insecure: args.insecure_skip_tls_verify.unwrap_or(false),
+        timeout: args.timeout,
+        ..of_environment(environment)
+    }
+}
+
+/// The proxies that the environment names, looked up as Go's `golang.org/x/net/http/httpproxy` does. `ALL_PROXY`, which Go
+/// does not know, counts where the variable of the scheme is unset.
+fn proxies(environment: &Environment) -> Proxies {
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| Some(ProxyVariable { name, address: environment.get(name)?.to_owned() }))
+    };
+    let http = || first(&[environment::HTTP_PROXY, "http_proxy", environment::ALL_PROXY, "all_proxy"]);
+    Proxies {
+        https: first(&[environment::HTTPS_PROXY, "https_proxy", environment::ALL_PROXY, "all_proxy"]),
+        // In a CGI program, HTTP_PROXY is what a stranger sent as the header `Proxy` (CVE-2016-5385).
+        http: if environment.get(environment::REQUEST_METHOD).is_none() { http() } else { None },
+        none_for: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxy_variables_are_looked_up_as_go_does() {
+        let found = |variables: &[(&str, &str)]| {
+            let Proxies { https, http, none_for } = proxies(&Environment::from_iter(variables.iter().copied()));
+            let shown =
+                |variable: Option<ProxyVariable>| variable.map(|found| format!("{}={}", found.name, found.address));
+            (shown(https), shown(http), none_for)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let both = [("HTTPS_PROXY", "a"), ("https_proxy", "b"), ("no_proxy", "x"), ("NO_PROXY", "")];
+        assert_eq!(found(&both), (some("HTTPS_PROXY=a"), None, some("x")));
+        let all = [("HTTPS_PROXY", ""), ("https_proxy", "b"), ("ALL_PROXY", "c")];
+        assert_eq!(found(&all), (some("https_proxy=b"), some("ALL_PROXY=c"), None));
+        let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "a"), ("https_proxy", "b")];
+        assert_eq!(found(&cgi), (some("https_proxy=b"), None, None));
+    }
+}

@@ -1,0 +1,50 @@
+//! Commands in next steps name the context that they are for, so that they can be pasted as they are.
+
+use sim::{Behaviour, World};
+
+use crate::common::{Home, Run, entra, oidc};
+
+const NEVER: [&str; 2] = ["--prompt", "never"];
+
+#[test]
+fn plugin_names_the_context_of_its_own_entry() {
+    let (world, home) = (World::start(), Home::new());
+    let (one, other) = (entra(&world, &NEVER), oidc(&world, &NEVER));
+    let step = |command: &str| format!("If you can sign in here: kubectl login --prompt always{command}\n");
+    let says = |home: &Home, args: &[String], command: &str| {
+        home.run_as_new_caller(args).assert_failed(3, &[&step(command)]);
+    };
+    says(&home, &one, "");
+    home.contexts(&[("prod", one.clone()), ("my shop", other.clone()), ("status", entra(&world, &["--prompt=never"]))]);
+    says(&home, &one, "");
+    says(&home, &other, " 'my shop'");
+    says(&home, &entra(&world, &["--prompt=never"]), " --context=status");
+    says(&home, &oidc(&world, &["--prompt=never"]), "");
+}
+
+#[test]
+fn typed_command_names_what_was_typed() {
+    let world = World::start_with(&[Behaviour::AuthorizationDeclined]);
+    let home = Home::new();
+    home.contexts(&[("prod", entra(&world, &[])), ("shop", oidc(&world, &[]))]);
+    let file = home.write("elsewhere.yaml", &std::fs::read_to_string(home.path().join(".kube/config")).unwrap());
+    let file = file.to_str().unwrap();
+    let run = |args: &[&str]| home.run(args);
+    let last = |run: &Run| run.stderr.lines().last().unwrap().to_owned();
+    for (args, expected) in [
+        (&["whoami"][..], "kubectl login prod".to_owned()),
+        (&["whoami", "shop"], "kubectl login shop".to_owned()),
+        (&["whoami", "--kubeconfig", file], format!("kubectl login prod --kubeconfig {file}")),
+        (&["whoami", "--user", "shop"], "kubectl login --user shop".to_owned()),
+    ] {
+        let run = run(args);
+        assert!(run.code == Some(3) && last(&run).ends_with(&format!(": {expected}")), "{expected}: {run}");
+    }
+    for (args, expected) in [
+        (&["--prompt=never"][..], "kubectl login --prompt always".to_owned()),
+        (&["--prompt=never", "prod"], "kubectl login --prompt always prod".to_owned()),
+        (&["--prompt=never", "--kubeconfig", file], format!("kubectl login --prompt always --kubeconfig {file}")),
+    ] {
+        run(args).assert_failed(3, &[&format!(": {expected}\n")]);
+    }
+}
