@@ -67,9 +67,19 @@ is_ours() {
     [ ! -L "$1" ] && [ -f "$1" ] && contains "$1" KUBECTL_LOGIN_PROMPT && contains "$1" client.authentication.k8s.io
 }
 
-# Whether a file is this program and may be run as this user: what another user owns, as under sudo, can be anything.
-is_ours_to_run() {
-    is_ours "$1" && [ -O "$1" ]
+# Why uninstall does not run the program that stands in its place; nothing where it may. What another user owns, as under
+# sudo, can be anything, and so can a file that install did not put there, whatever words are in it.
+not_to_be_run() {
+    if ! [ -O "$place" ]; then
+        printf '%s' "belongs to another user"
+    elif [ ! -f "$record" ] || [ -L "$record" ] || [ "$(cat -- "$record")" != "$(checksum "$place")" ]; then
+        printf '%s' "is not the file that install put there"
+    fi
+}
+
+# Tells a file from another one. It is no proof against forgery: what can change the program can change the record too.
+checksum() {
+    cksum <"$1"
 }
 
 # Not every grep reads on after a zero byte.
@@ -190,6 +200,7 @@ check_places() {
 install_binary() {
     folders=$(
         missing "$bin"
+        missing "${record%/*}"
         # The program makes this one, for what it keeps.
         [ "$prefix" != "${HOME:-}/.local" ] || missing "$prefix/state"
     )
@@ -209,6 +220,8 @@ install_binary() {
     mv -f -- "$temporary" "$place" ||
         fail "$place cannot be replaced" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
     temporary=
+    # Without a record, uninstall warns that it forgets no sign-in.
+    write_file "$record" "$(checksum "$place")" || :
     say "Installed $version as $place"
 }
 
@@ -432,11 +445,12 @@ uninstall() {
         another=1
         left_alone "$place"
     elif is_there "$place" && [ -z "$keep" ]; then
-        if is_ours_to_run "$place"; then
+        why=$(not_to_be_run)
+        if [ -z "$why" ]; then
             forget
         else
-            warn "no sign-in was forgotten: $place belongs to another user, so it is not run" \
-                "As the user who signed in, with another copy of the program: kubectl-login logout --all"
+            warn "no sign-in was forgotten: $place $why, so it is not run" \
+                "As the user who signed in, with a copy of the program that you trust: kubectl-login logout --all"
         fi
     fi
     for name in $names $completion_names; do
@@ -448,7 +462,9 @@ uninstall() {
     # Last, so that after an interruption it can be run again.
     [ -n "$another" ] || ! is_there "$place" || remove "$place"
     folders=$(made_folders)
-    [ ! -f "$manifest" ] || [ -L "$manifest" ] || remove "$manifest"
+    for file in "$manifest" "$record"; do
+        [ ! -f "$file" ] || [ -L "$file" ] || remove "$file"
+    done
     if [ -z "$changed" ]; then
         say "kubectl-login is not installed in $prefix, so there is nothing to remove."
         return
@@ -513,6 +529,7 @@ bin=$prefix/bin
 share=$prefix/share
 place=$bin/kubectl-login
 manifest=$share/kubectl-login/folders
+record=$share/kubectl-login/program
 aside=before-kubectl-login
 names='kubelogin kubectl-oidc_login'
 completion_names='kubectl_complete-login kubectl_complete-oidc_login'

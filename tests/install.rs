@@ -25,7 +25,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
 /// A folder's name with what shells take apart.
 const AWKWARD: &str = "it's a \"new\"  $HOME * `folder` \\n";
 /// What the script needs besides a shell, and `setsid` for the harness.
-const TOOLS: &str = "sh cat chmod cp dirname grep ln mkdir mktemp mv readlink rm rmdir sed setsid sort tr";
+const TOOLS: &str = "sh cat chmod cksum cp dirname grep ln mkdir mktemp mv readlink rm rmdir sed setsid sort tr";
 /// What makes a file count as some version of this program.
 const OURS: &str = "# KUBECTL_LOGIN_PROMPT client.authentication.k8s.io";
 /// The commands that a version with completion and `remove-cache-dir` has.

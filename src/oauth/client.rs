@@ -26,7 +26,7 @@ use super::transport::{Transport, smooth};
 use super::{ClientAuthentication, Endpoints};
 use crate::http::{Http, Repeat, Trouble, unavailable};
 use crate::secret::Secret;
-use attempts::at_the_same_site;
+pub use attempts::Moves;
 
 /// The device authorization answer (RFC 8628 3.2).
 pub type DeviceAuthorization = StandardDeviceAuthorizationResponse;
@@ -158,6 +158,7 @@ impl Client {
         self.request(
             endpoint,
             |known| known.device_authorization.as_ref(),
+            Moves::Anywhere,
             limit,
             async |endpoint, limit| {
                 let endpoint_url = DeviceAuthorizationUrl::from_url(endpoint.clone());
@@ -196,10 +197,10 @@ impl Client {
         verifier: Option<&PkceCodeVerifier>,
         limit: Duration,
     ) -> Result<Granted, Failure> {
-        let token_endpoint = &self.endpoints().token;
         self.request(
-            token_endpoint,
-            |known| at_the_same_site(&known.token, token_endpoint),
+            &self.endpoints().token,
+            |known| Some(&known.token),
+            Moves::WithinSite,
             limit,
             async |url, limit| {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -315,10 +316,10 @@ impl Client {
         repeat: Repeat,
         request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
     ) -> Result<Granted, Failure> {
-        let token_endpoint = &self.endpoints().token;
         self.request(
-            token_endpoint,
-            |known| at_the_same_site(&known.token, token_endpoint),
+            &self.endpoints().token,
+            |known| Some(&known.token),
+            Moves::WithinSite,
             limit,
             async |endpoint, limit| {
                 let transport = Transport::new(&self.http, limit, repeat);
@@ -339,7 +340,8 @@ impl Client {
     pub async fn revoke(&self, endpoint: &Url, token: &Secret, limit: Duration) -> Result<(), Failure> {
         self.request(
             endpoint,
-            |known| known.revocation.as_ref().and_then(|moved| at_the_same_site(moved, endpoint)),
+            |known| known.revocation.as_ref(),
+            Moves::WithinSite,
             limit,
             async |endpoint, limit| {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());

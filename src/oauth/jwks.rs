@@ -254,7 +254,10 @@ fn accepted(name: &str, announced: &[String]) -> Result<Algorithm, VerifyError> 
     Algorithm::named(name).filter(|found| allowed.contains(found)).ok_or_else(|| VerifyError::Algorithm(shown(name)))
 }
 
-fn check_issuer(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
+/// Refuses claims of another issuer than `expected`.
+///
+/// Errors: [`VerifyError::Issuer`].
+pub fn check_issuer(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
     let found = claims.issuer().unwrap_or_default();
     // Google documents both spellings: https://developers.google.com/identity/openid-connect/openid-connect
     let google = expected == "https://accounts.google.com" && found == "accounts.google.com";

@@ -131,6 +131,9 @@ pub(super) async fn read(
     let access_token = access_token(granted).ok_or_else(|| Unusable::Other(no_access_token(&profile.provider)));
     let access_claims = access_token.as_ref().ok().and_then(|token| Claims::read(token).ok());
     let id_token = answer.extra_fields().id_token.as_ref();
+    if let (Provider::Oidc { .. }, Some(token)) = (&profile.provider, id_token) {
+        issuer.check_issued(token.expose()).map_err(Unusable::NotOurs)?;
+    }
     let newest = [access_claims.as_ref(), id_token.and_then(|token| Claims::read(token.expose()).ok()).as_ref()]
         .into_iter()
         .flatten()

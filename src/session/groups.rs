@@ -21,6 +21,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::oauth::Endpoints;
+use crate::oauth::client::Moves;
 use crate::oauth::subject::{GroupsClaim, Subject};
 use crate::oauth::userinfo::{self, UserInfo};
 use crate::profile::{Profile, Provider, TokenKind};
@@ -226,7 +227,12 @@ impl LookUp<'_> {
         let named = |endpoints: &Endpoints| endpoints.userinfo.clone();
         let endpoint = runtime::run_until_interrupted(async {
             let issuer = open().await?;
-            Ok::<_, Error>(issuer.client.optional_endpoint(|endpoints| endpoints.userinfo.as_ref(), limit).await)
+            Ok::<_, Error>(
+                issuer
+                    .client
+                    .optional_endpoint(|endpoints| endpoints.userinfo.as_ref(), Moves::WithinSite, limit)
+                    .await,
+            )
         })??;
         let Some(endpoint) = endpoint else { return Ok(GroupsClaim::Absent) };
         let obtained = self.token(&profile, false)?;
@@ -240,11 +246,10 @@ impl LookUp<'_> {
             let endpoint = named(&issuer.client.endpoints()).unwrap_or(endpoint);
             let end = Instant::now() + limit;
             let error = match userinfo_of(&issuer, &endpoint, token, &id, end).await {
-                Err(error) if issuer.client.read_discovery_again(limit).await => error,
+                Err(error) if issuer.client.read_discovery_again(Moves::WithinSite, limit).await => error,
                 outcome => return outcome,
             };
             // It has moved since the discovery document was cached.
-            issuer.check_site(from.as_deref())?;
             match named(&issuer.client.endpoints()).filter(|moved| *moved != endpoint) {
                 Some(moved) => {
                     issuer.keep_what_was_learnt();

@@ -13,7 +13,7 @@ use super::identity::issuer_document;
 use crate::entra::cloud;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::oauth::client::Client;
+use crate::oauth::client::{Client, Moves};
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
 use crate::oauth::jwt::Claims;
@@ -190,6 +190,16 @@ impl<'a> Issuer<'a> {
             .collect()
     }
 
+    /// Refuses an ID token of another issuer (OIDC Core 3.1.3.7, 2), whichever token of the answer is used: what came with
+    /// it is that issuer's too. One that cannot be read says nothing.
+    ///
+    /// Errors: it names another issuer.
+    pub(super) fn check_issued(&self, id_token: &str) -> Result<()> {
+        let Ok(claims) = Claims::read(id_token) else { return Ok(()) };
+        let checked = jwks::check_issuer(&claims, &self.client.endpoints().issuer);
+        checked.map_err(|error| unusable(&error.to_string(), error.next()))
+    }
+
     /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
     /// remembered, and fetched again when one is missing.
     ///
@@ -262,7 +272,9 @@ impl<'a> Issuer<'a> {
             outcome = fresh().await;
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        if (outcome.is_err() || is_outdated(&outcome)) && self.client.read_discovery_again(left).await {
+        if (outcome.is_err() || is_outdated(&outcome))
+            && self.client.read_discovery_again(Moves::WithinSite, left).await
+        {
             self.keep_what_was_learnt();
             outcome = fresh().await;
         }
@@ -273,7 +285,9 @@ impl<'a> Issuer<'a> {
 
     async fn fetched_keys(&self, deadline: Instant) -> Result<Jwks> {
         let left = || deadline.saturating_duration_since(Instant::now());
-        let Some(url) = self.client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), left()).await else {
+        let Some(url) =
+            self.client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), Moves::WithinSite, left()).await
+        else {
             return Err(unusable("the discovery document names no jwks_uri", "Ask whoever runs the issuer."));
         };
         let keys = discovery::fetch_keys(&self.client.http, &url, left()).await?;

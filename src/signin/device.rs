@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::{is_acceptable_from, origin};
 use crate::oauth::Endpoints;
 use crate::oauth::answer::ErrorAnswer;
-use crate::oauth::client::Failure;
+use crate::oauth::client::{Failure, Moves};
 use crate::oauth::device::{self, Ending, Pending};
 use crate::oauth::site;
 use crate::profile::{Pkce, Profile, Provider};
@@ -29,7 +29,8 @@ impl Way for DeviceCode {
 async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let client = desk.client;
     let limit = desk.profile.network.needed();
-    let endpoint = client.optional_endpoint(|endpoints| endpoints.device_authorization.as_ref(), limit).await;
+    let endpoint =
+        client.optional_endpoint(|endpoints| endpoints.device_authorization.as_ref(), Moves::Anywhere, limit).await;
     let Some(endpoint) = endpoint else {
         return Err(NoTokens::Failed(Error::failed(
             "the issuer offers no device code sign-in",

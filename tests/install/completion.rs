@@ -13,6 +13,8 @@ const FISH: &str = "fish/vendor_completions.d/kubectl-login.fish";
 
 /// Which folders install made.
 const NOTES: &str = "kubectl-login/folders";
+/// Which program install put in its place.
+const RECORD: &str = "kubectl-login/program";
 
 /// Every file and link below a folder, by its path from there.
 fn all_below(folder: &Path) -> Vec<PathBuf> {
@@ -43,7 +45,7 @@ fn each_shell_finds_its_file_where_it_looks_and_under_kubelogins_name() {
         let (bash, fish) = ("bash-completion/completions/kubelogin", "fish/vendor_completions.d/kubelogin.fish");
         assert_eq!(fs::read_link(share.join(bash)).unwrap(), Path::new("kubectl-login"));
         assert_eq!(fs::read_link(share.join(fish)).unwrap(), Path::new("kubectl-login.fish"));
-        assert_eq!(all_below(&share), [BASH, bash, FISH, fish, NOTES, ZSH].map(PathBuf::from));
+        assert_eq!(all_below(&share), [BASH, bash, FISH, fish, NOTES, RECORD, ZSH].map(PathBuf::from));
         assert_eq!(
             names(&prefix.join("bin")),
             [
@@ -58,7 +60,7 @@ fn each_shell_finds_its_file_where_it_looks_and_under_kubelogins_name() {
     // Left out, none of it stays.
     let (run, prefix) = stand_in_installed(&home, &["--no-completion"]);
     assert!(!run.stdout.contains("Completion") && !run.stdout.contains("Without"), "{run}");
-    assert_eq!(all_below(&prefix.join("share")), [PathBuf::from(NOTES)]);
+    assert_eq!(all_below(&prefix.join("share")), [NOTES, RECORD].map(PathBuf::from));
     assert_eq!(names(&prefix.join("bin")), ["kubectl-login", "kubectl-oidc_login", "kubelogin"]);
 }
 

@@ -40,13 +40,14 @@ fn folders_that_were_there_stay_empty_as_they_were() {
 }
 
 #[test]
-fn with_every_folder_there_nothing_is_noted() {
+fn folders_that_were_there_are_not_noted() {
     let home = Home::new();
     let folders =
         ["bin", "share/bash-completion/completions", "share/zsh/site-functions", "share/fish/vendor_completions.d"];
     make(&home, &folders.map(|folder| format!("prefix/{folder}")).each_ref().map(String::as_str));
     stand_in_installed(&home, &[]);
-    assert_eq!(names(&home.path().join("prefix/share")), ["bash-completion", "fish", "zsh"]);
+    let noted = fs::read_to_string(home.path().join(NOTES)).unwrap();
+    assert_eq!(noted, format!("{}/prefix/share/kubectl-login\n", home.path().display()));
 }
 
 #[test]
@@ -147,7 +148,9 @@ fn folders_that_cannot_be_noted_are_said_to_stay() {
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.stderr.starts_with("Warning: the folders that were made now cannot be noted"), "{run}");
     assert!(run.stderr.contains("\nNext: ") && run.stderr.lines().count() == 2, "{run}");
-    uninstall(&home);
+    // The record of the program could not be kept there either.
+    let run = install(&home, &["uninstall", "--prefix", "prefix"]);
+    assert!(run.code == Some(0) && run.stderr.contains("is not the file that install put there"), "{run}");
     assert_eq!(names(&home.path().join("prefix")), ["bin", "share"]);
 }
 

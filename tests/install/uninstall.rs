@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{
-    AWKWARD, COMMANDS, SCRIPT, asked, install, names, program, script, stand_in, stand_in_installed, tools, well,
+    AWKWARD, COMMANDS, OURS, SCRIPT, asked, install, names, program, script, stand_in, stand_in_installed, tools, well,
 };
 use crate::common::{Home, Run, is_root};
 
@@ -63,6 +63,24 @@ fn program_of_another_user_is_removed_and_not_run() {
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.stderr.contains("belongs to another user, so it is not run\nNext:  "), "{run}");
     assert!(asked(&home).is_empty() && !prefix.exists());
+}
+
+#[test]
+fn program_that_install_did_not_put_there_is_removed_and_not_run() {
+    let changes: [fn(&Path); 2] = [
+        |prefix| program(&prefix.join("bin/kubectl-login"), &format!("{OURS}\ntouch \"${{0%/*}}/../../ran\"")),
+        |prefix| fs::remove_file(prefix.join("share/kubectl-login/program")).unwrap(),
+    ];
+    for change in changes {
+        let home = Home::new();
+        let (_, prefix) = stand_in_installed(&home, &[]);
+        asked(&home);
+        change(&prefix);
+        let run = install(&home, &["uninstall", "--prefix", "prefix"]);
+        assert_eq!(run.code, Some(0), "{run}");
+        assert!(run.stderr.contains("is not the file that install put there, so it is not run\nNext:  "), "{run}");
+        assert!(!home.path().join("ran").exists() && !prefix.exists());
+    }
 }
 
 #[test]

@@ -28,10 +28,14 @@ impl Failure {
     }
 }
 
-/// Where an endpoint has moved to from `endpoint`, unless that is another site: what was given for one site is not sent to
-/// another because a newer document names that (mix-up, RFC 9700 4.4). A new sign-in may lead there.
-pub(super) fn at_the_same_site<'u>(moved: &'u Url, endpoint: &Url) -> Option<&'u Url> {
-    Some(moved).filter(|moved| site::foreign(moved, endpoint).is_none())
+/// How far the token endpoint may move when the discovery document is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    /// Anywhere: nothing has been issued yet.
+    Anywhere,
+    /// Within its site: what one site has issued is not sent to another because a newer document names that (mix-up, RFC
+    /// 9700 4.4). A new sign-in may lead there.
+    WithinSite,
 }
 
 impl Client {
@@ -59,9 +63,14 @@ impl Client {
     }
 
     /// An endpoint that an issuer need not have. If a cached discovery document does not name it, that is read again first.
-    pub async fn optional_endpoint(&self, which: impl Fn(&Endpoints) -> Option<&Url>, limit: Duration) -> Option<Url> {
+    pub async fn optional_endpoint(
+        &self,
+        which: impl Fn(&Endpoints) -> Option<&Url>,
+        moves: Moves,
+        limit: Duration,
+    ) -> Option<Url> {
         let named = which(&self.endpoints()).cloned();
-        if named.is_none() && self.read_discovery_again(limit).await {
+        if named.is_none() && self.read_discovery_again(moves, limit).await {
             return which(&self.endpoints()).cloned();
         }
         named
@@ -72,8 +81,9 @@ impl Client {
         self.secret.as_ref().map(|_| self.authentication.get())
     }
 
-    /// Reads the discovery document again, once, if the endpoints come from a cached one. Whether they differ now.
-    pub async fn read_discovery_again(&self, limit: Duration) -> bool {
+    /// Reads the discovery document again, once, if the endpoints come from a cached one. Whether they differ now. With
+    /// a document that goes beyond `moves` they stay as they are; it is for the next client.
+    pub async fn read_discovery_again(&self, moves: Moves, limit: Duration) -> bool {
         let Some(cached) = self.cached.take() else { return false };
         let before = self.endpoints();
         let document = discovery::fetch(&self.http, &before.issuer, limit).await;
@@ -81,6 +91,10 @@ impl Client {
         let Ok((endpoints, document)) = read else { return false };
         let differs = cached != document;
         tracing::debug!(differs, "discovery document read again");
+        if moves == Moves::WithinSite && site::foreign(&endpoints.token, &before.token).is_some() {
+            self.reread.replace(Some(document));
+            return false;
+        }
         let other_methods = before.client_authentication != endpoints.client_authentication;
         self.endpoints.replace(Rc::new(endpoints));
         if other_methods {
@@ -101,13 +115,14 @@ impl Client {
         &self,
         endpoint: &Url,
         which: impl Fn(&Endpoints) -> Option<&Url>,
+        moves: Moves,
         limit: Duration,
         attempt: impl AsyncFn(&Url, Duration) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let end = Instant::now() + limit;
         let left = || end.saturating_duration_since(Instant::now());
         let failure = match self.authenticating(async || attempt(endpoint, left()).await).await {
-            Err(failure) if failure.may_have_moved() && self.read_discovery_again(left()).await => failure,
+            Err(failure) if failure.may_have_moved() && self.read_discovery_again(moves, left()).await => failure,
             outcome => return outcome,
         };
         match which(&self.endpoints()).filter(|moved| *moved != endpoint) {
