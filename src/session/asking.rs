@@ -2,11 +2,13 @@
 //! that is kept.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::Instant;
 
-use super::grant::{self, Unusable};
+use super::coordination::Held;
+use super::grant::{self, Unusable, Who};
 use super::issuer::{self, Issuer};
 use super::sessions::Named;
 use super::work::{Work, WorkFailure};
@@ -31,109 +33,39 @@ impl Work<'_, '_> {
         challenge: Option<Challenge>,
     ) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
-        if profile.needs_a_person()
-            && let Reach::Nobody { why, way_on } = person.reach()
-        {
-            // A refusal whose own words lead further is not for a sign-in to settle.
-            if let Some(error) = reason.as_ref().filter(|error| error.kind != Kind::SignInNeeded) {
-                return Err(WorkFailure::nobody(error.clone()));
-            }
-            let way_on = match self.unreadable {
-                Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
-                _ => way_on,
-            };
-            return Err(WorkFailure::nobody(nobody(profile, reason, &why, &way_on)));
-        }
+        self.check_reach(reason.as_ref())?;
         let current = sessions::current(profile, store).id;
-        let session = self.road.store.session(&current).found().map(|(_, record, _)| record);
+        let session = store.session(&current).found().map(|(_, record, _)| record);
         let unconfirmed = self.road.unconfirmed_audience(session.as_ref());
         let is_unconfirmed = unconfirmed.is_some();
         // A prompt names it; a page by itself does not.
         if let Some(audience) = unconfirmed.filter(|_| person.reach() != Reach::Terminal) {
             return Err(WorkFailure::nobody(Confirmation::Audience(audience).missing()));
         }
-        let pages = session.map(|record| record.pages).unwrap_or_default();
-        let reason = reason.map(|error| match error.reference {
-            Some(reference) => format!("{} [{reference}]", error.what),
-            None => error.what,
-        });
         (self.may_ask)().map_err(WorkFailure::Told)?;
-        let (keeper, trouble) = match profile.storage {
-            Storage::None => (None, None),
-            storage => match store.keeper(storage) {
-                Ok((keeper, reason)) => (Some(keeper), reason),
-                // Asked for by name, so it is said before a person's time is spent.
-                Err(error) if storage == Storage::Keyring => {
-                    return Err(WorkFailure::Told(no_keyring(&error).into()));
-                }
-                Err(error) => (None, Some(error)),
-            },
-        };
+        let (keeper, trouble) = self.keeper()?;
         self.lock.announce_network();
-        let limit = profile.network.needed();
-        let opened = Issuer::open(profile, store, self.freshness(), limit).await;
+        let opened = Issuer::open(profile, store, self.freshness(), profile.network.needed()).await;
         let mut issuer = opened.map_err(|unopened| WorkFailure::passing(unopened.into()))?;
-        self.road.mention_skipped(&issuer);
+        // Calls that prompt nobody print nothing if they succeed.
+        let prints = profile.needs_a_person() || self.road.insist.typed;
+        if prints {
+            self.road.warn_of_skipped(&issuer);
+        }
         issuer.client.challenge = self.road.open_challenge(challenge);
-        let lock = RefCell::new(self.lock);
-        let on_wait = |life| lock.borrow_mut().announce_person(life);
-        let on_answer = || lock.borrow_mut().announce_network();
-        let (mut chosen, mut page_is_left) = signin::chosen(profile, &issuer.client.endpoints(), person);
-        let (mut signed_in, page) = loop {
-            let is_page = matches!(chosen.method, Method::Browser | Method::Keyboard);
-            let page = issuer.client.endpoints().foreign_page().filter(|_| is_page);
-            if let Some(page) =
-                page.as_deref().filter(|page| !self.road.insist.typed && !pages.iter().any(|known| known == page))
-            {
-                let life = profile.authorization.human_time;
-                tokio::select! {
-                    biased;
-                    error = interrupted() => return Err(WorkFailure::sticky(error)),
-                    outcome = confirmation::ask(Confirmation::Page(page), person, life, &on_wait) => outcome?,
-                }
-                on_answer();
-            }
-            let desk = Desk {
-                profile,
-                client: &issuer.client,
-                scopes: &scopes,
-                person,
-                why: Why { reason: reason.as_deref(), choice: chosen.why.as_deref() },
-                // A browser that is signed in already would answer for a user who has not read the prompt.
-                choose_account: self.road.insist.on_sign_in || is_unconfirmed,
-                on_wait: &on_wait,
-                on_answer: &on_answer,
-            };
-            // The handlers of signals first: what is done to the terminal has to be undone.
-            let outcome = tokio::select! {
-                biased;
-                // Who asked nobody has nobody to be spared.
-                error = interrupted() => {
-                    let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints());
-                    let error = Error { next, ..error };
-                    return Err(match profile.needs_a_person() {
-                        true => WorkFailure::sticky(error),
-                        false => WorkFailure::Told(error.into()),
-                    });
-                }
-                outcome = signin::way(chosen.method).sign_in(&desk) => outcome,
-            };
-            issuer.keep_what_was_learnt();
-            let refusal = issuer.client.take_refusal();
-            if let (Err(NoTokens::Refused(_) | NoTokens::Failed(_)), Some(refusal)) = (&outcome, refusal) {
-                self.road.note_refusal(&refusal);
-            }
-            match outcome {
-                Ok(signed_in) => break (signed_in, page),
-                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut page_is_left) => {
-                    chosen = Chosen::page_after(&error);
-                }
-                Err(ending) => return Err(ending.into()),
-            }
+        let asking = Asking {
+            road: self.road,
+            issuer: &issuer,
+            scopes: &scopes,
+            reason: reason.map(in_one_line),
+            // A browser that is signed in already would answer for a user who has not read the prompt.
+            choose_account: self.road.insist.on_sign_in || is_unconfirmed,
+            confirmed_pages: session.map(|record| record.pages).unwrap_or_default(),
+            lock: RefCell::new(self.lock),
         };
-        on_answer();
+        let (mut signed_in, method, page) = asking.signed_in().await?;
         let visitor = signed_in.visitor.take();
-        let kept_as = KeptAs { method: chosen.method, scopes, page, keeper: keeper.as_ref() };
+        let kept_as = KeptAs { method, scopes: scopes.clone(), page, keeper: keeper.as_ref() };
         let outcome = take_in(self.road, &issuer, signed_in, kept_as).await;
         if let Some(visitor) = visitor {
             let page_afterwards = profile.authorization.page_afterwards.as_ref();
@@ -150,11 +82,145 @@ impl Work<'_, '_> {
         let (obtained, kept) = outcome?;
         self.road.forget_challenge();
         tracing::info!("signed in");
-        // Nobody reads what comes of a call that asks nobody.
-        if profile.needs_a_person() || self.road.insist.typed {
+        if prints {
             say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
         }
         Ok(obtained)
+    }
+
+    /// Checks that a user can be asked, if one is needed; `reason` is why.
+    fn check_reach(&self, reason: Option<&Error>) -> Result<(), WorkFailure> {
+        let Road { profile, person, .. } = *self.road;
+        let (true, Reach::Nobody { why, way_on }) = (profile.needs_a_person(), person.reach()) else { return Ok(()) };
+        // A refusal whose own words lead further is not for a sign-in to settle.
+        if let Some(error) = reason.filter(|error| error.kind != Kind::SignInNeeded) {
+            return Err(WorkFailure::nobody(error.clone()));
+        }
+        let way_on = match self.unreadable {
+            Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
+            _ => way_on,
+        };
+        Err(WorkFailure::nobody(nobody(profile, reason.cloned(), &why, &way_on)))
+    }
+
+    /// The key for what the sign-in brings, if there is one, and what is to be said about where it is kept.
+    fn keeper(&self) -> Result<(Option<Keeper>, Option<HomeError>), WorkFailure> {
+        let storage = self.road.profile.storage;
+        if storage == Storage::None {
+            return Ok((None, None));
+        }
+        match self.road.store.keeper(storage) {
+            Ok((keeper, reason)) => Ok((Some(keeper), reason)),
+            // Asked for by name, so it is said before a person's time is spent.
+            Err(error) if storage == Storage::Keyring => Err(WorkFailure::Told(no_keyring(&error).into())),
+            Err(error) => Ok((None, Some(error))),
+        }
+    }
+}
+
+/// Why a user is asked, as a prompt says it.
+fn in_one_line(reason: Error) -> String {
+    match reason.reference {
+        Some(reference) => format!("{} [{reference}]", reason.what),
+        None => reason.what,
+    }
+}
+
+/// A sign-in from the first question to the answer of the issuer.
+struct Asking<'a, 'r> {
+    road: &'a Road<'r>,
+    issuer: &'a Issuer<'a>,
+    scopes: &'a [String],
+    /// Why the user is asked although there was a session.
+    reason: Option<String>,
+    choose_account: bool,
+    /// Hosts of foreign sign-in pages that the user has confirmed.
+    confirmed_pages: Vec<String>,
+    lock: RefCell<&'a mut Held>,
+}
+
+impl Asking<'_, '_> {
+    /// What the user's sign-in brought, by which method, and the host of a foreign page that it went by.
+    async fn signed_in(&self) -> Result<(SignedIn, Method, Option<String>), WorkFailure> {
+        let Asking { road, issuer, .. } = self;
+        let (mut chosen, mut page_is_left) = signin::chosen(road.profile, &issuer.client.endpoints(), road.person);
+        loop {
+            let is_page = matches!(chosen.method, Method::Browser | Method::Keyboard);
+            let page = issuer.client.endpoints().foreign_page().filter(|_| is_page);
+            if let Some(page) = &page {
+                self.confirm(page).await?;
+            }
+            let outcome = self.attempt(&chosen).await?;
+            issuer.keep_what_was_learnt();
+            let refusal = issuer.client.take_refusal();
+            if let (Err(NoTokens::Refused(_) | NoTokens::Failed(_)), Some(refusal)) = (&outcome, refusal) {
+                road.note_refusal(&refusal);
+            }
+            match outcome {
+                Ok(signed_in) => {
+                    self.announce_network();
+                    return Ok((signed_in, chosen.method, page));
+                }
+                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut page_is_left) => {
+                    chosen = Chosen::page_after(&error);
+                }
+                Err(ending) => return Err(ending.into()),
+            }
+        }
+    }
+
+    /// Has the user confirm a sign-in page of another site, unless they have, or have typed the command.
+    async fn confirm(&self, page: &str) -> Result<(), WorkFailure> {
+        if self.road.insist.typed || self.confirmed_pages.iter().any(|known| known == page) {
+            return Ok(());
+        }
+        let life = self.road.profile.authorization.human_time;
+        let on_wait = self.on_wait();
+        tokio::select! {
+            biased;
+            error = interrupted() => return Err(WorkFailure::sticky(error)),
+            outcome = confirmation::ask(Confirmation::Page(page), self.road.person, life, &on_wait) => outcome?,
+        }
+        self.announce_network();
+        Ok(())
+    }
+
+    /// One sign-in by the `chosen` method.
+    async fn attempt(&self, chosen: &Chosen) -> Result<Result<SignedIn, NoTokens>, WorkFailure> {
+        let Asking { road, issuer, .. } = self;
+        let profile = road.profile;
+        let desk = Desk {
+            profile,
+            client: &issuer.client,
+            scopes: self.scopes,
+            person: road.person,
+            why: Why { reason: self.reason.as_deref(), choice: chosen.why.as_deref() },
+            choose_account: self.choose_account,
+            on_wait: &self.on_wait(),
+            on_answer: &|| self.announce_network(),
+        };
+        // The handlers of signals first: what is done to the terminal has to be undone.
+        tokio::select! {
+            biased;
+            error = interrupted() => {
+                let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints());
+                let error = Error { next, ..error };
+                Err(match profile.needs_a_person() {
+                    true => WorkFailure::sticky(error),
+                    // A call that prompts nobody has no prompt to spare others.
+                    false => WorkFailure::Told(error.into()),
+                })
+            }
+            outcome = signin::way(chosen.method).sign_in(&desk) => Ok(outcome),
+        }
+    }
+
+    fn on_wait(&self) -> impl Fn(Duration) + '_ {
+        |life| self.lock.borrow_mut().announce_person(life)
+    }
+
+    fn announce_network(&self) {
+        self.lock.borrow_mut().announce_network();
     }
 }
 
@@ -178,22 +244,7 @@ async fn take_in(
     let profile = road.profile;
     let granted = signed_in.granted;
     let who = grant::who(&granted);
-    if let Some(nonce) = &signed_in.nonce
-        && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
-    {
-        // Nothing of it is kept: it may be somebody else's sign-in.
-        return Err(WorkFailure::passing(issuer::unusable(&error.to_string(), error.next())));
-    }
-    if let Some(hint) = &profile.account_hint
-        && !who.answers_to(hint)
-    {
-        let error = Error::sign_in_needed(
-            format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
-            "Sign in with the expected account (a private browser window helps), or change --login-hint to the \
-             name that is shown first, if that is the right one.",
-        );
-        return Err(WorkFailure::sticky(error));
-    }
+    check_who(&who, signed_in.nonce.as_deref(), profile)?;
     let facts = SessionFacts {
         issuer: issuer.client.endpoints().issuer.clone(),
         tenant: match &profile.provider {
@@ -262,6 +313,24 @@ async fn take_in(
     let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);
     let TokenRecord { token, expires_at, .. } = grant.token;
     Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home, anchors: session.anchors }, kept))
+}
+
+/// Checks that the sign-in is the one that was asked for: with `nonce`, and by the account that is expected.
+fn check_who(who: &Who, nonce: Option<&str>, profile: &Profile) -> Result<(), WorkFailure> {
+    if let Some(nonce) = nonce
+        && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
+    {
+        // Nothing of it is kept: it may be another user's sign-in.
+        return Err(WorkFailure::passing(issuer::unusable(&error.to_string(), error.next())));
+    }
+    match &profile.account_hint {
+        Some(hint) if !who.answers_to(hint) => Err(WorkFailure::sticky(Error::sign_in_needed(
+            format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
+            "Sign in with the expected account (a private browser window helps), or change --login-hint to the \
+             name that is shown first, if that is the right one.",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> Error {

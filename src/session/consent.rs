@@ -5,11 +5,9 @@
 //! any other is confirmed once and noted down in the sealed session record, where no kubeconfig can write.
 
 use super::Road;
-use super::sessions::Named;
-use super::work::{Work, WorkFailure};
+use super::work::{OpenSession, Work, WorkFailure};
 use crate::signin::confirmation::{self, Confirmation};
-use crate::store::records::Keeper;
-use crate::store::{SessionFacts, SessionRecord};
+use crate::store::SessionRecord;
 
 impl Road<'_> {
     /// The audience of this request, if the user has to confirm it first; `record` is the session's.
@@ -35,16 +33,9 @@ impl Road<'_> {
 }
 
 impl Work<'_, '_> {
-    /// The session's record with the audience of this request among those that are confirmed; the user is asked where it is
-    /// not.
-    pub(super) async fn with_confirmed_audience(
-        &mut self,
-        session: &Named,
-        facts: &SessionFacts,
-        record: SessionRecord,
-        keeper: &Keeper,
-    ) -> Result<SessionRecord, WorkFailure> {
-        if let Some(audience) = self.road.unconfirmed_audience(Some(&record)) {
+    /// Has the audience of this request among those that are confirmed for `session`; the user is asked if it is not.
+    pub(super) async fn confirm_audience(&mut self, session: &mut OpenSession<'_>) -> Result<(), WorkFailure> {
+        if let Some(audience) = self.road.unconfirmed_audience(Some(&session.record)) {
             let confirmation = Confirmation::Audience(audience);
             if self.road.is_silent() {
                 return Err(WorkFailure::Told(confirmation.missing().into()));
@@ -56,18 +47,18 @@ impl Work<'_, '_> {
             confirmation::ask(confirmation, self.road.person, life, &on_wait).await?;
             lock.borrow_mut().announce_network();
         }
-        let audiences = self.road.confirmed_audiences(Some(&record));
-        if audiences == record.audiences {
-            return Ok(record);
+        let audiences = self.road.confirmed_audiences(Some(&session.record));
+        if audiences != session.record.audiences {
+            session.record.audiences = audiences;
+            let OpenSession { named, facts, record, keeper } = session;
+            if self.road.is_wanted(named)
+                && let Err(error) = self.road.store.keep_session(keeper, &named.id, facts, record)
+            {
+                // The next request asks again.
+                tracing::info!(%error, "confirmation not kept");
+            }
         }
-        let record = SessionRecord { audiences, ..record };
-        if self.road.is_wanted(session)
-            && let Err(error) = self.road.store.keep_session(keeper, &session.id, facts, &record)
-        {
-            // The next request asks again.
-            tracing::info!(%error, "confirmation not kept");
-        }
-        Ok(record)
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod issuer;
 mod obtained;
 pub mod outcome;
+mod refused;
 pub mod repeats;
 pub mod revocation;
 pub mod sessions;
@@ -369,7 +370,7 @@ impl<'a> Road<'a> {
     }
 
     /// Warns of certificate authorities that were skipped.
-    fn mention_skipped(&self, issuer: &issuer::Issuer<'_>) {
+    fn warn_of_skipped(&self, issuer: &issuer::Issuer<'_>) {
         for sentence in issuer.client.http.skipped() {
             self.person.say(&format!("Warning: {sentence}"));
         }

@@ -230,11 +230,15 @@ fn unreadable_certificate_in_a_bundle_is_skipped_with_a_warning() {
     let issuer = world.tls_issuer();
     let args =
         ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", sim::OIDC_CLIENT, "--grant-type=device-code"];
-    let run =
-        home.run(&[&args[..], &["--certificate-authority", bundle.to_str().unwrap(), "--prompt", "always"]].concat());
+    let args = [&args[..], &["--certificate-authority", bundle.to_str().unwrap()]].concat();
+    let run = home.run(&[&args[..], &["--prompt", "always"]].concat());
     run.token();
     assert!(run.stderr.contains("Warning: ") && run.stderr.contains("bundle.pem"), "{run}");
     assert!(run.stderr.contains("certificates that cannot be read: they are skipped"), "{run}");
+    // A refresh prompts no user, so it prints nothing.
+    let refresh = home.run(&[&args[..], &["--force-refresh"]].concat());
+    refresh.token();
+    assert_eq!(refresh.stderr, "");
     let only_broken = home.write("broken.pem", broken);
     let more = ["--certificate-authority", only_broken.to_str().unwrap()];
     server.sign_in(&home, &more, &[]).assert_failed(1, &["there is no certificate in", "broken.pem"]);
