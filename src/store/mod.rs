@@ -5,6 +5,7 @@
 //! Damage is treated as absence. It must not know the protocol, nor what a session means.
 
 mod documents;
+pub mod facts;
 pub mod files;
 pub mod groups;
 pub mod homes;
@@ -18,4 +19,5 @@ pub mod seal;
 #[cfg(target_os = "linux")]
 mod secret_service;
 
-pub use records::{Recall, RefusedRefresh, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};
+pub use facts::{RefusedRefresh, SessionFacts, SessionRecord, TokenFacts, TokenRecord};
+pub use records::{Recall, Store};

@@ -1,130 +1,24 @@
-//! The records: sessions and tokens, sealed one by one, and where the key of new ones is kept.
+//! The records: sessions and tokens (`facts`), sealed one by one, and where the key of new ones is kept.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::facts::{SessionFacts, SessionRecord, TokenFacts, TokenRecord};
 use super::groups::GroupsRecord;
 use super::homes::{self, Home};
 use super::key::{HomeError, Key};
 use super::layout::{CHALLENGES, FOLDERS, GROUPS, HOME, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
 use super::{files, remedy, removal, seal};
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::paths;
 use crate::profile::Storage;
-use crate::secret::Secret;
 
 /// The largest record of groups, in bytes: there may be a hundred thousand, with names.
 const GROUPS_CAP: u64 = 32 * 1024 * 1024;
-
-/// What may be known of a session without its key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionFacts {
-    /// Issuer, as its tokens name it.
-    pub issuer: String,
-    /// Tenant, for Entra.
-    pub tenant: Option<String>,
-    /// Client id.
-    pub client: String,
-    /// Who signed in, where the tokens tell.
-    pub account: Option<String>,
-    /// How they signed in.
-    pub method: String,
-    /// Whether there is a refresh token.
-    pub refreshable: bool,
-    /// Whether a refresh was refused, a sign-in is the remedy, and neither has worked since.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// Why a refresh was refused, if none has worked since: what every later failure and `doctor` give as the reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Box<RefusedRefresh>>,
-    /// When somebody signed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed_in_at: Option<DateTime<Utc>>,
-    /// The session's name without `anchors`, if it has any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
-    /// The certificate authorities of the environment that it was signed in under, by the SHA-256 of their DER. Its tokens
-    /// are sent over no connection that trusts others of an environment.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub anchors: Vec<String>,
-}
-
-impl SessionFacts {
-    /// The name that the session called `id` has without its anchors.
-    pub fn base<'a>(&'a self, id: &'a str) -> &'a str {
-        self.base.as_deref().unwrap_or(id)
-    }
-
-    /// Whether a refresh can be expected to work.
-    pub fn is_renewable(&self) -> bool {
-        self.refreshable && !self.refused && self.refusal.is_none()
-    }
-}
-
-/// The refusal of a refresh token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedRefresh {
-    /// When, by this machine's clock.
-    pub at: DateTime<Utc>,
-    /// What the issuer said, and what to do about it.
-    pub error: Error,
-}
-
-/// The sealed part of a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SessionRecord {
-    /// The refresh token, where the issuer gave one.
-    pub refresh_token: Option<Secret>,
-    /// The scopes the person was asked for.
-    pub scopes: Vec<String>,
-    /// The ID token's `sub` at sign-in, where there was one.
-    #[serde(default)]
-    pub subject: Option<String>,
-    /// Whether the session was refused because it began with a device code: another one would be of no use.
-    #[serde(default)]
-    pub without_codes: bool,
-    /// The audiences that the user has confirmed for this session, in their normal form; those of clusters that everyone has
-    /// are not among them.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// The hosts of sign-in pages that are another site's than the issuer's, as the user has confirmed them.
-    #[serde(default)]
-    pub pages: Vec<String>,
-    /// The token endpoint that its tokens came from. `None` for Entra, whose endpoints follow from the session's name.
-    #[serde(default)]
-    pub token_endpoint: Option<String>,
-}
-
-/// What may be known of a token without its key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenFacts {
-    /// Id of the session it was obtained in.
-    pub session: String,
-    /// Whom it is for.
-    pub audience: String,
-    /// When it ends, by this machine's clock.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// The sealed part of a token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TokenRecord {
-    /// The bearer token.
-    pub token: Secret,
-    /// When it was obtained, by this machine's clock.
-    pub obtained_at: DateTime<Utc>,
-    /// When it ends, by this machine's clock.
-    pub expires_at: DateTime<Utc>,
-    /// Those of its session.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub anchors: Vec<String>,
-}
 
 /// What a look-up brings.
 #[derive(Debug)]
@@ -480,6 +374,8 @@ fn cap(folder: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
+    use chrono::Utc;
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     const OTHER: &str = "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
