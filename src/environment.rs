@@ -116,8 +116,8 @@ pub const CI_VARIABLES: &[&str] =
     &[CI, GITHUB_ACTIONS, TF_BUILD, GITLAB_CI, JENKINS_URL, BUILDKITE, TEAMCITY_VERSION, CODEBUILD_BUILD_ID];
 
 /// What a kubeconfig entry may set with `exec.env` for the commands that read entries themselves (`kubectl login`,
-/// `doctor`, `whoami`, `status`, `logout`): which sign-in it is, how its issuer is reached, and where it is kept. Whoever
-/// wrote the entry does not choose the user's browser, desktop, terminal, programs or folders.
+/// `doctor`, `whoami`, `status`, `logout`): which sign-in it is, how its issuer is reached, and where it is kept. The
+/// entry's author does not choose the user's browser, desktop, terminal, programs or folders.
 pub const OF_ENTRIES: &[&str] = &[
     KUBECACHEDIR,
     KUBECTL_LOGIN_PROMPT,

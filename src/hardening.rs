@@ -9,7 +9,7 @@ use kubectl_login::error::{Error, Result};
 /// The end of the year 9999. kubectl cannot read a later expiry, and date arithmetic may leave the calendar.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);
 
-/// Protects this process. A system that refuses one of these leaves the process as it was, which is no reason to fail.
+/// Protects this process. If the system refuses one of these, the process is as it was and can go on.
 pub(crate) fn apply() {
     #[cfg(unix)]
     {

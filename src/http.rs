@@ -171,8 +171,8 @@ impl Http {
         Ok(Http { client, verifier, own_headers: false, secrets, cap: ANSWER_CAP })
     }
 
-    /// Which authorities of the environment the connections so far have needed, by the SHA-256 of their DER: whoever holds
-    /// one of them could have answered in the server's place. None of the platform's, and none that flags name.
+    /// Which authorities of the environment the connections so far have needed, by the SHA-256 of their DER: the
+    /// holder of one of them could have answered in the server's place. None of the platform's, and none that flags name.
     pub fn anchors(&self) -> Vec<String> {
         self.verifier.as_ref().map(|verifier| verifier.anchors.noted()).unwrap_or_default()
     }

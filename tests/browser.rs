@@ -337,7 +337,7 @@ fn a_hostile_address_is_neither_shown_nor_opened() {
     let (world, home) = (World::start_with(&[Behaviour::HostileVerificationUri]), Home::new());
     let browser = Browser::new(&home);
     let run = sign_in(&world, &home, &["--browser-command", browser.program()]);
-    run.assert_failed(1, &["no https address"]);
+    run.assert_failed(1, &["not an https address"]);
     assert!(!run.stderr.contains("/etc/passwd") && !browser.started(), "{run}");
 }
 

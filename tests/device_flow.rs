@@ -307,7 +307,7 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
 #[test]
 fn a_hostile_address_is_refused_and_never_waited_for() {
     let (world, run) = ends(Behaviour::HostileVerificationUri);
-    run.assert_failed(1, &["no https address", "\nNext: "]);
+    run.assert_failed(1, &["not an https address", "\nNext: "]);
     assert!(polls(&world).is_empty());
 }
 

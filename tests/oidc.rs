@@ -172,7 +172,7 @@ fn a_client_secret_is_sent_and_never_shown() {
     let refused = sign_in(&world, &home, &wrong);
     refused.assert_failed(1, &["client secret", "\nNext: "]);
     let missing = sign_in(&world, &home, &[]);
-    missing.assert_failed(1, &["client secret"]);
+    missing.assert_failed(1, &["If this client has a secret", "--oidc-client-secret="]);
     for run in [&first, &second, &refused, &missing] {
         for part in [SECRET, "s3cret", "wrong-secret-word"] {
             assert!(!run.stderr.contains(part), "{run}");

@@ -103,7 +103,7 @@ impl Attack {
         Run::of(with(&mut command, &self.variables()))
     }
 
-    /// A kubeconfig in the attacker's words: JSON for its readers, and a PEM file for whoever looks for one.
+    /// A kubeconfig in the attacker's words: JSON for its readers, and a PEM file for readers of certificates.
     fn kubeconfig(&self, name: &str, variables: &[(&str, String)]) -> String {
         let env: Vec<_> = variables.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         let config = json!({
@@ -194,7 +194,7 @@ fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
     let before = attack.evil.tunnel.used();
     let ours = attack.honestly(&[]);
     assert_ne!(ours.token(), theirs);
-    assert_eq!(attack.honest.world.device_requests().len(), 0, "nobody is asked again");
+    assert_eq!(attack.honest.world.device_requests().len(), 0, "no user is asked again");
     assert!(attack.honest.refresh_tokens().iter().all(|token| !stolen.contains(token)));
     // Nor is the attacker's discovery believed by a session that is yet to be.
     attack.honestly(&["--login-hint", sim::ALICE, "--prompt", "always"]).token();

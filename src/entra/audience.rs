@@ -2,7 +2,7 @@
 //!
 //! A kubeconfig decides which server gets the token, so a stranger's kubeconfig could ask for a token of Microsoft
 //! Graph or Azure Resource Manager and have it sent to a server of the stranger's. Audiences of Microsoft's own services
-//! are refused before anybody signs in. No list of those is ever complete, so a session is used without a question only
+//! are refused before a sign-in begins. No list of those is ever complete, so a session is used without a question only
 //! for the audiences of clusters that everyone has, and the user confirms any other once (`session::consent`).
 
 use url::Url;

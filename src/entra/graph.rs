@@ -296,7 +296,7 @@ impl<'a> Graph<'a> {
             return memory.parse(&body).map(Ok).map_err(|error| {
                 GraphError::Failed(self.no_graph(match error {
                     ParseError::TooLarge => "more groups than a user can be in",
-                    ParseError::Malformed => "something that is no list of groups",
+                    ParseError::Malformed => "something that is not a list of groups",
                 }))
             });
         }

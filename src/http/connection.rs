@@ -84,7 +84,7 @@ fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result
     let unusable = || {
         Error::failed(
             "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
-            "Get a new kubeconfig from whoever runs the cluster.",
+            "Get a new kubeconfig from the cluster's administrator.",
         )
     };
     let verifier: Arc<dyn ServerCertVerifier> = match verifier {

@@ -166,7 +166,7 @@ impl Verifier {
                 CertificateProblem::other_name(presented.clone())
             }
             CertificateError::NotValidForName => CertificateProblem::other_name(other_name().unwrap_or_default()),
-            // Of another name as well: then it is not this server that answers, whoever signed it.
+            // If the name is another one too, something else answers in the place of this server. That says more than the signer.
             _ if is_unknown => match other_name() {
                 Some(presented) => CertificateProblem::other_name(presented),
                 None => CertificateProblem::UnknownSigner { signer: shown.signer(), useless: self.useless.clone() },

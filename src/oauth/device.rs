@@ -71,7 +71,7 @@ pub async fn start(
 }
 
 impl Pending {
-    /// What the person types. It may be spoken, so it is no secret the way a token is. `None` if the server sent what is
+    /// What the user types. It may be spoken, so it is not a secret as a token is. `None` if the server sent what is
     /// not a code (RFC 8628 6.1): it is shown, and goes to the clipboard, so it has no room for a message.
     pub fn user_code(&self) -> Option<&str> {
         let code = self.authorization.user_code().secret().trim();
@@ -85,7 +85,7 @@ impl Pending {
     }
 
     /// Where the person types it, as it is shown and opened: parsed, so that its host is in ASCII. `None` if the issuer at
-    /// `issuer` has no business sending anybody there, or if it could be taken for another address.
+    /// `issuer` may not send users there, or if it could be taken for another address.
     pub fn page(&self, issuer: &Url) -> Option<Url> {
         page(self.verification_uri(), issuer)
     }
@@ -163,7 +163,7 @@ impl Pending {
 }
 
 /// The page in a server's answer. A user name, backslashes and blanks are what makes one address look like another, or
-/// puts a sentence behind it; one that is longer is no address to be typed or read.
+/// puts a sentence behind it; a longer one is not an address to type or to read.
 fn page(text: &str, issuer: &Url) -> Option<Url> {
     let text = text.trim();
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {

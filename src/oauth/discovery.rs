@@ -43,7 +43,7 @@ pub struct Discovery {
 
 /// The issuer's URL, checked.
 ///
-/// Errors: it is no URL, neither https nor on this machine, or written so that it could be taken for another.
+/// Errors: it is not a URL, neither https nor on this machine, or written so that it could be taken for another.
 pub fn issuer_url(issuer: &str) -> Result<Url> {
     let shown = printable(issuer, 200);
     let url = Url::parse(issuer).map_err(|_| {

@@ -216,7 +216,7 @@ impl LookUp<'_> {
 
     fn userinfo(&self, subject: &Subject) -> Result<GroupsClaim> {
         let session = sessions::current(self.profile, self.store);
-        // Nobody but those who may hear the token says where it is to be sent.
+        // Where the token is sent is decided over connections that may carry it.
         let network = self.profile.network.pinned_to(&session.anchors);
         let profile = Profile { token_kind: TokenKind::Own, network, ..self.profile.clone() };
         let record = self.store.session(&session.id).found().map(|(_, record, _)| record);

@@ -5,7 +5,7 @@
 //! look alike.
 //!
 //! The certificate authorities that the environment adds (`SSL_CERT_FILE`, `SSL_CERT_DIR`) are not among the parts: the
-//! warm path reads no certificates, and a bundle that gets a new one should sign nobody out. A session that was signed in
+//! warm path reads no certificates, and a bundle that gets a new one should sign no user out. A session that was signed in
 //! under one of them has a name of its own instead ([`Identity::session_under`]), and so has what was obtained in it.
 
 use base64::Engine as _;
@@ -212,7 +212,7 @@ fn headers(network: &Network) -> String {
 }
 
 /// Whom a connection trusts in every environment: the system alone, certificate authorities that flags add (by their
-/// content), or anybody. A refresh token obtained under one of these is not sent under another.
+/// content), or any server. A refresh token obtained under one of these is not sent under another.
 fn trust(network: &Network) -> String {
     if network.insecure {
         return "unchecked".to_owned();

@@ -65,9 +65,9 @@ pub struct Insist {
     pub typed: bool,
 }
 
-/// Forgets a session of the entry whose own is called `base`, and its tokens, after whoever works on it just now has come
-/// to an end (or five seconds). What it was is handed out where `read` asks for it, which takes the key: who is to end it
-/// at the issuer needs the refresh token.
+/// Forgets a session of the entry whose own is called `base`, and its tokens. A process that works on it is waited for, five
+/// seconds at most. What it was comes back if `read` asks for it, which takes the key: to end it at the issuer takes the
+/// refresh token.
 ///
 /// Errors: a record is there and stays.
 pub fn forget(

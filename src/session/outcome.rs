@@ -3,7 +3,7 @@
 //! - Whoever waited shares the failure, whatever it is, as far as it concerns them.
 //! - A sign-in that ended without a token is sticky: a caller that was told so is not asked again for ten minutes, and
 //!   callers without a terminal are not for a minute after a prompt that nobody answered, and longer after each further one.
-//! - Network errors, refused refreshes and "nobody there" are shared with waiters but never sticky. (One caller does not
+//! - Network errors, refused refreshes and "no prompt possible" are shared with waiters but never sticky. (One caller does not
 //!   repeat them for half a minute: `repeats`.)
 //! - `doctor` shows for a day how the last sign-in ended.
 

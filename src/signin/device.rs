@@ -123,7 +123,7 @@ fn not_a_page(pending: &Pending, server: &Url) -> Error {
             UNTRUSTED,
         ),
         None => Error::failed(
-            format!("the server wants you to open {:?}, which is no https address", printable(text, 100)),
+            format!("the server wants you to open {:?}, which is not an https address", printable(text, 100)),
             "Do not open it.\nCheck the issuer or authority URL, and tell its administrator.",
         ),
     }

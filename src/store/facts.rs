@@ -29,7 +29,7 @@ pub struct SessionFacts {
     /// Why a refresh was refused, if none has worked since: what every later failure and `doctor` give as the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Box<RefusedRefresh>>,
-    /// When somebody signed in.
+    /// When the user signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<DateTime<Utc>>,
     /// The session's name without `anchors`, if it has any.

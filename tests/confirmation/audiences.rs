@@ -24,7 +24,7 @@ fn signed_in() -> (World, Home) {
     (world, home)
 }
 
-/// Asserts a token that nobody was asked for.
+/// Asserts a token that came without a prompt.
 #[track_caller]
 fn assert_silent(run: &Run, audience: &str) {
     assert_eq!(claims(&run.token())["aud"], audience, "{run}");
@@ -46,7 +46,7 @@ fn session_without_a_terminal_gives_no_other_audience() {
             assert_not_given(&world, &home.run_as_new_caller(&for_audience(&world, audience, more)), audience);
         }
     }
-    // What everyone has is no question.
+    // The audiences that everyone has need no confirmation.
     assert_silent(&home.run(&for_audience(&world, ARC_SERVER, &[])), ARC_SERVER);
 }
 

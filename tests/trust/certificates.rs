@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::common::{Home, Run};
 
-/// A server that speaks TLS and answers 404 to everything: whoever gets that has accepted its certificate.
+/// A server that speaks TLS and answers 404 to everything: a client that gets that has accepted its certificate.
 struct TlsServer {
     url: String,
     /// What it shows.
@@ -186,7 +186,7 @@ fn useless_file_of_the_environment_is_named() {
         run.assert_failed(1, &["SSL_CERT_FILE", words, "\nNext:  Correct SSL_CERT_FILE"]);
     }
     server.sign_in(&home, &[], &[("SSL_CERT_DIR", "/nowhere")]).assert_failed(1, &["SSL_CERT_DIR", "/nowhere"]);
-    // It harms nobody where it is not needed.
+    // It does no harm if it is not needed.
     let file = home.write("ca.pem", &server.ca_pem);
     let more = ["--certificate-authority", file.to_str().unwrap()];
     server.sign_in(&home, &more, &[("SSL_CERT_FILE", "/nowhere/ca.pem")]).assert_failed(1, &[ACCEPTED]);

@@ -1,4 +1,4 @@
-//! Companies with authorities of their own: nobody is signed out by a bundle that moves or grows, nor by another proxy.
+//! Companies with authorities of their own: a bundle that moves or grows signs no user out, nor does another proxy.
 
 use super::{ASK, Site, args};
 use crate::common::{Home, Run};

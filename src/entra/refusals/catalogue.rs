@@ -111,7 +111,7 @@ pub static ROWS: &[Row] = &[
         .do_so("Sign in again, and change it where the browser asks for that: kubectl login"),
     of(SignInAgain, &[50126]).happened_so("the user name or the password is wrong"),
     of(SignInAgain, &[54005]).happened_so("the code that the browser brought has been used already").at_refresh(NEEDED),
-    of(SignInAgain, &[70016]).happened_so("nobody has used the code yet").at_refresh(NEEDED),
+    of(SignInAgain, &[70016]).happened_so("the code has not been used yet").at_refresh(NEEDED),
     of(SignInAgain, &[70018])
         .happened_so("the server does not know the code that it gave out")
         .do_so(NEW_CODE).at_refresh(NEEDED),
