@@ -290,7 +290,7 @@ impl Http {
                 Err(trouble) if repeat == Repeat::UnlessSeen && matches!(trouble.cause, Cause::Broken(_)) => {
                     return Err(trouble);
                 }
-                Err(trouble) if trouble.passes() && trouble.cause != Cause::Timeout => trouble,
+                Err(trouble) if trouble.passes() && !trouble.cause.is_timeout() => trouble,
                 Err(trouble) => return Err(trouble),
             };
             tries += usize::from(trouble.retry_after.is_none());

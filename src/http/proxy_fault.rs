@@ -55,7 +55,7 @@ pub enum ProxyFault {
 impl ProxyFault {
     /// Whether another try may end better. One with the same password never does.
     pub(super) fn passes(&self) -> bool {
-        matches!(self, ProxyFault::Unreachable(_) | ProxyFault::Status(500..))
+        matches!(self, ProxyFault::Unreachable(_) | ProxyFault::Timeout | ProxyFault::Status(500..))
     }
 
     /// The fault of `proxy` in front of the server at `origin`, as a sentence.

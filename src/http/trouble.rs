@@ -157,6 +157,11 @@ impl fmt::Display for Trouble {
 impl std::error::Error for Trouble {}
 
 impl Cause {
+    /// Whether time was up.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Cause::Timeout | Cause::Proxy(ProxyFault::Timeout))
+    }
+
     /// What to do next about the cause alone.
     fn next(&self, asked: Asked) -> String {
         match (self, asked) {
@@ -204,6 +209,14 @@ fn between(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timeout_passes_at_the_server_and_at_its_proxy() {
+        let url = Url::parse("https://host/path").expect("a URL");
+        let passes = |cause| Trouble::with(&url, cause).passes();
+        assert!(passes(Cause::Timeout) && passes(Cause::Proxy(ProxyFault::Timeout)));
+        assert!(!passes(Cause::Proxy(ProxyFault::Credentials)) && !passes(Cause::Redirect));
+    }
 
     #[test]
     fn the_next_step_is_about_whoever_was_asked() {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{Client, Failure};
-use crate::http::Cause;
+use crate::http::{Cause, ProxyFault};
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::{ClientAuthentication, Endpoints, site};
 
@@ -19,9 +19,14 @@ impl Failure {
     /// answers there that does not speak OAuth.
     fn may_have_moved(&self) -> bool {
         match self {
-            Failure::Trouble(trouble) => {
-                matches!(trouble.cause, Cause::Connection(_) | Cause::Certificate(_) | Cause::Redirect)
-            }
+            Failure::Trouble(trouble) => matches!(
+                trouble.cause,
+                Cause::NameNotFound(_)
+                    | Cause::Connection(_)
+                    | Cause::Proxy(ProxyFault::Status(_) | ProxyFault::Reply(_))
+                    | Cause::Certificate(_)
+                    | Cause::Redirect
+            ),
             Failure::Refused(answer) => answer.is_about_the_endpoint(),
             Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_a_refusal(),
         }
@@ -150,5 +155,21 @@ impl Client {
             }
             outcome => outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Trouble;
+
+    #[test]
+    fn host_that_is_not_found_may_have_moved() {
+        let url = Url::parse("https://login.example/token").expect("a URL");
+        let moved = |cause| Failure::Trouble(Trouble::with(&url, cause)).may_have_moved();
+        assert!(moved(Cause::NameNotFound("no such host".to_owned())));
+        assert!(moved(Cause::Proxy(ProxyFault::Status(502))));
+        assert!(!moved(Cause::Timeout) && !moved(Cause::Broken(String::new())));
+        assert!(!moved(Cause::Proxy(ProxyFault::Credentials)) && !moved(Cause::Unavailable(503)));
     }
 }
