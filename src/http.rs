@@ -311,11 +311,12 @@ impl Http {
         }
         tracing::debug!(origin = origin(url), path = printable(url.path(), 200), "request");
         let exchange = async {
-            let sent = self.client.send(url, request).ok_or(Cause::Url)?;
-            let (head, mut incoming) = sent.await.map_err(|error| cause_of(&error, error.is_connect()))?.into_parts();
+            let sent = self.client.send(url, request).await.ok_or(Cause::Url)?;
+            let sent = sent.map_err(|sent| cause_of(&*sent.error, sent.is_connect))?;
+            let (head, mut incoming) = sent.into_parts();
             let mut body = Vec::new();
             while let Some(frame) = incoming.frame().await {
-                let Ok(chunk) = frame.map_err(|error| cause_of(&error, false))?.into_data() else { continue };
+                let Ok(chunk) = frame.map_err(|error| cause_of(&*error, false))?.into_data() else { continue };
                 if body.len() + chunk.len() > self.cap {
                     return Err(Cause::Oversized(self.cap >> 20));
                 }
@@ -336,8 +337,10 @@ impl Http {
 
     /// The trouble that it is if a request to `url`, the last one, is given up now.
     pub fn timed_out(&self, url: &Url) -> Trouble {
-        let cause = if self.client.is_at_proxy() { Cause::Proxy(ProxyFault::Timeout) } else { Cause::Timeout };
-        Trouble { proxy: self.proxy_for(url), ..Trouble::with(url, cause) }
+        let proxy = self.proxy_for(url);
+        let is_at_proxy = proxy.is_some() && self.client.is_at_proxy();
+        let cause = if is_at_proxy { Cause::Proxy(ProxyFault::Timeout) } else { Cause::Timeout };
+        Trouble { proxy, ..Trouble::with(url, cause) }
     }
 
     fn proxy_for(&self, url: &Url) -> Option<Box<ProxyFacts>> {

@@ -1,24 +1,48 @@
 //! The HTTP client: one request, its connection and its answer.
 //!
+//! reqwest asks the servers that are reached directly. It does not tell the status with which a proxy refuses a connection,
+//! and it expects every certificate to be for the host in the URL. So requests through a proxy, and to a server with
+//! another name, go over connections that `dial` makes.
+//!
 //! Must not know which requests are made, or whom TLS trusts.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Bytes};
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Method, Uri};
+use hyper::{Method, Response, Uri};
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector};
-use hyper_util::client::legacy::{self, ResponseFuture};
+use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::dial::Dialer;
+use super::connection::NO_CONNECTION;
+use super::deepest;
+use super::dial::{Dialer, Resolver};
 use super::proxy::{Proxy, ProxyRules};
+use crate::error::{Error, Result};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+/// What is read of an answer, piece by piece.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+/// How long a connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Why there is no answer.
+pub(super) struct SendError {
+    /// What happened.
+    pub(super) error: BoxError,
+    /// Whether no connection could be made.
+    pub(super) is_connect: bool,
+}
 
 /// A request that can be made more than once.
 pub(super) struct Request {
@@ -39,9 +63,14 @@ impl Request {
 
 /// A client with connections that are used again.
 pub(super) struct Client {
-    inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
+    /// For servers that are reached directly.
+    direct: reqwest::Client,
+    /// For every other server.
+    dialing: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
     dialer: Dialer,
     rules: Arc<ProxyRules>,
+    /// Whether certificates are expected for another name than the URL's host.
+    has_server_name: bool,
     /// What every request carries, unless it has its own.
     headers: HeaderMap,
 }
@@ -49,38 +78,68 @@ pub(super) struct Client {
 impl Client {
     /// A client that goes through proxies by `rules` and expects certificates for `server_name` instead of the URL's host, if
     /// there is one.
+    ///
+    /// Errors: no client can be made with `tls`.
     pub(super) fn new(
         rules: ProxyRules,
         tls: ClientConfig,
         server_name: Option<ServerName<'static>>,
         user_agent: &str,
         mut headers: HeaderMap,
-    ) -> Client {
+    ) -> Result<Client> {
+        let direct = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .dns_resolver(Resolver)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .pool_idle_timeout(IDLE)
+            .build()
+            .map_err(|error| {
+                let what = format!("no secure connection can be made: {}", deepest(&error));
+                Error::failed(what, NO_CONNECTION)
+            })?;
         let rules = Arc::new(rules);
         let dialer = Dialer::new(Arc::clone(&rules), tls.clone(), user_agent);
+        let has_server_name = server_name.is_some();
         let connector = match server_name {
             Some(name) => HttpsConnector::new(dialer.clone(), tls, false, Arc::new(FixedServerNameResolver::new(name))),
             None => HttpsConnector::new(dialer.clone(), tls, false, Arc::new(DefaultServerNameResolver::default())),
         };
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(60))
+        let dialing = legacy::Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(connector);
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         // A user agent of this program's own has only characters that a header can hold.
         headers.extend(HeaderValue::from_str(user_agent).ok().map(|value| (USER_AGENT, value)));
-        Client { inner, dialer, rules, headers }
+        Ok(Client { direct, dialing, dialer, rules, has_server_name, headers })
     }
 
-    /// Sends a request; `None` if `url` cannot be written as HTTP wants it.
-    pub(super) fn send(&self, url: &Url, request: &Request) -> Option<ResponseFuture> {
+    /// Sends a request and waits for the beginning of its answer; `None` if `url` cannot be written as HTTP wants it.
+    ///
+    /// Errors: there is no answer.
+    pub(super) async fn send(&self, url: &Url, request: &Request) -> Option<Result<Answer, SendError>> {
         let uri: Uri = url.as_str().parse().ok()?;
-        let mut message = hyper::Request::new(Full::new(request.body.clone()));
-        *message.uri_mut() = uri;
-        *message.method_mut() = request.method.clone();
-        *message.headers_mut() = self.headers.clone();
-        message.headers_mut().extend(request.headers.clone());
-        Some(self.inner.request(message))
+        let mut headers = self.headers.clone();
+        headers.extend(request.headers.clone());
+        if self.has_server_name || self.proxy_for(url).is_some() {
+            let mut message = hyper::Request::new(Full::new(request.body.clone()));
+            *message.uri_mut() = uri;
+            *message.method_mut() = request.method.clone();
+            *message.headers_mut() = headers;
+            let answer = self.dialing.request(message).await;
+            return Some(
+                answer.map(boxed).map_err(|error| SendError { is_connect: error.is_connect(), error: error.into() }),
+            );
+        }
+        let message =
+            self.direct.request(request.method.clone(), url.clone()).headers(headers).body(request.body.clone());
+        let answer = message.send().await.map(Response::from);
+        Some(
+            answer
+                .map(boxed)
+                .map_err(|error| SendError { is_connect: error.is_connect(), error: error.without_url().into() }),
+        )
     }
 
     /// The proxy that requests to `url` go through.
@@ -92,4 +151,12 @@ impl Client {
     pub(super) fn is_at_proxy(&self) -> bool {
         self.dialer.is_at_proxy().load(Ordering::Relaxed)
     }
+}
+
+fn boxed<B>(answer: Response<B>) -> Answer
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    answer.map(|body| body.map_err(Into::into).boxed_unsync())
 }

@@ -34,7 +34,7 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc
     let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
     let verifier = verifier(network, besides, "--certificate-authority-data")?;
     let rules = ProxyRules::for_server(&network.proxies, url)?;
-    let client = Client::new(rules, tls(verifier.as_ref(), None)?, None, &user_agent(), header_map(network)?);
+    let client = Client::new(rules, tls(verifier.as_ref(), None)?, None, &user_agent(), header_map(network)?)?;
     Ok((client, verifier))
 }
 
@@ -63,7 +63,7 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(Client, 
         )
     })?;
     let tls = tls(verifier.as_ref(), link.certificate)?;
-    Ok((Client::new(rules, tls, name, &user_agent(), HeaderMap::new()), verifier))
+    Ok((Client::new(rules, tls, name, &user_agent(), HeaderMap::new())?, verifier))
 }
 
 /// What verifies certificates for `network`; `None` where they are not to be checked.
@@ -134,7 +134,7 @@ fn user_agent() -> String {
 }
 
 /// What to do about a client that cannot be made, which no setting is known to cause.
-const NO_CONNECTION: &str = "Check the settings of proxies and certificates, then try again.";
+pub(super) const NO_CONNECTION: &str = "Check the settings of proxies and certificates, then try again.";
 
 /// The platform's name as browsers spell it: what policies that read the User-Agent look for.
 fn platform() -> &'static str {

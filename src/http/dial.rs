@@ -118,7 +118,21 @@ impl Service<Uri> for Dialer {
 
 /// Looks up names. Those of this machine (RFC 6761 section 6.3) are never looked up elsewhere.
 #[derive(Clone)]
-struct Resolver;
+pub(super) struct Resolver;
+
+async fn look_up(name: &str) -> Result<std::vec::IntoIter<SocketAddr>, LookupError> {
+    let found: Vec<SocketAddr> = match is_localhost(name) {
+        true => vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()],
+        false => tokio::net::lookup_host((name, 0)).await.map_err(LookupError)?.collect(),
+    };
+    Ok(found.into_iter())
+}
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move { Ok(Box::new(look_up(name.as_str()).await?) as reqwest::dns::Addrs) })
+    }
+}
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -130,13 +144,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = match is_localhost(name.as_str()) {
-                true => vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()],
-                false => tokio::net::lookup_host((name.as_str(), 0)).await.map_err(LookupError)?.collect(),
-            };
-            Ok(found.into_iter())
-        })
+        Box::pin(async move { look_up(name.as_str()).await })
     }
 }
 
