@@ -34,12 +34,18 @@ pub(crate) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Stri
 /// A blank at which nothing is broken.
 const NO_BREAK: &str = "\u{a0}";
 
-/// `line` with the command that it may end with as one word: somebody is going to copy it.
+/// The programs whose commands messages end with.
+const PROGRAMS: [&str; 10] =
+    ["kubectl", "kubectl-login", "./install.sh", "az", "chmod", "sudo", "df", "findmnt", "ulimit", "apt-get"];
+
+/// `line` with the command that it may end with as one word, so that it can be copied whole.
 fn with_whole_command(line: &str) -> String {
-    match [": kubectl ", ": kubectl-login ", ": ./install.sh ", ": az ", ": chmod "]
-        .iter()
-        .find_map(|start| line.find(start))
-    {
+    let is_command = |at: &usize| {
+        let program = line[at + 2..].split(' ').next().unwrap_or_default();
+        // A sentence about kubectl may follow the label of an error.
+        PROGRAMS.contains(&program) && !["Error", "Warning"].contains(&&line[..*at])
+    };
+    match line.match_indices(": ").map(|(at, _)| at).find(is_command) {
         Some(at) => format!("{}: {}", &line[..at], line[at + 2..].replace(' ', NO_BREAK)),
         None => line.to_owned(),
     }
@@ -62,6 +68,22 @@ mod tests {
         assert_eq!(
             wrapped("To sign in somewhere else: kubectl login CONTEXT", 7, Some(40)),
             "To sign in somewhere else:\n       kubectl login CONTEXT"
+        );
+    }
+
+    #[test]
+    fn commands_stay_whole() {
+        for command in ["sudo chown -R 1001 /home/alice/state", "df -h /home/alice/state", "findmnt -T /home/alice"] {
+            let text = format!("Mend owner and permissions: {command}");
+            assert_eq!(wrapped(&text, 7, Some(40)), format!("Mend owner and permissions:\n       {command}"));
+        }
+    }
+
+    #[test]
+    fn sentence_about_kubectl_behind_a_label_is_broken() {
+        assert_eq!(
+            wrapped("Warning: kubectl refuses the user \"alice\": it has both", 9, Some(40)),
+            "Warning: kubectl refuses the user\n         \"alice\": it has both"
         );
     }
 }
