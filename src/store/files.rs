@@ -116,7 +116,12 @@ pub fn check_writable(folder: &Path) -> io::Result<()> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
     check_folder(folder, true)?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let opened = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
+    // Its words would name the temporary file, which means nothing to a reader.
+    let mut file = opened.map_err(|error| match error.kind() {
+        kind @ io::ErrorKind::PermissionDenied => kind.into(),
+        _ => error,
+    })?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

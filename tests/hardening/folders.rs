@@ -115,6 +115,21 @@ fn wrong_owner_and_wrong_mode_come_with_a_command_that_mends_them() {
 }
 
 #[test]
+fn first_sign_in_into_an_unwritable_folder_names_the_folder_only() {
+    if !is_root() {
+        return;
+    }
+    let (world, home) = (World::start(), Home::new());
+    fs::create_dir_all(home.state()).unwrap();
+    give(home.path(), STRANGER);
+    close(&home.state(), 0o500);
+    let run = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK)));
+    run.token();
+    assert_eq!(mending(&run.stderr), format!("chmod u+rwx {}", home.state().display()));
+    assert!(run.stderr.contains("kubectl-login.key: permission denied.\n"), "{run}");
+}
+
+#[test]
 fn folder_above_that_root_has_made_is_named() {
     if !is_root() {
         return;
