@@ -34,6 +34,9 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
                 grammar.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")));
             let next = match (elsewhere, one(error, ContextKind::SuggestedArg)) {
                 (None, _) if is_here => Some(format!("Use it without a command: {program} {flag}")),
+                (Some(command), _) if command.get_name() == GET_TOKEN => {
+                    Some("Add it to the kubeconfig user's exec.args.".to_owned())
+                }
                 (Some(command), _) => Some(format!("Use it with its own command: {program} {}", command.get_name())),
                 (None, Some(meant)) => Some(format!("Did you mean {meant}?")),
                 (None, None) => None,

@@ -113,7 +113,7 @@ impl CertificateProblem {
                         "Check the kubeconfig cluster's certificate-authority: a cluster that was created again has another one."
                     }
                     _ => {
-                        "If that is your company's, such as a proxy that inspects TLS, name its certificate authority with --certificate-authority FILE or SSL_CERT_FILE.\nIf you do not know it, do not trust it: ask your administrator."
+                        "If that is your company's, such as a proxy that inspects TLS, name its certificate authority with --certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE.\nIf you do not know it, do not trust it: ask your administrator."
                     }
                 };
                 format!("{correct}{authority}")

@@ -26,7 +26,7 @@ fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
         (
             "--server-id x",
             "Error: there is no flag --server-id here\n\
-             Next:  Use it with its own command: kubectl login get-token\n       To list commands and flags: kubectl login --help\n",
+             Next:  Add it to the kubeconfig user's exec.args.\n       To list commands and flags: kubectl login --help\n",
         ),
         (
             "--force status",

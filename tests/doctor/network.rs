@@ -75,7 +75,10 @@ fn an_issuer_whose_certificate_nobody_knows() {
     let (plain, secure) = (setup.world.authority(), setup.world.tls_authority());
     setup.rewrite(|text| text.replace(&plain, &secure));
     let nobody = ("session", "FAIL", "nobody is signed in");
-    setup.doctor().only(&[nobody, ("issuer", "FAIL", "--certificate-authority FILE or SSL_CERT_FILE")]);
+    setup.doctor().only(&[
+        nobody,
+        ("issuer", "FAIL", "--certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE"),
+    ]);
     let ca = setup.world.ca_file().display().to_string();
     let report = setup.doctor_in(&[("SSL_CERT_FILE", &ca)]);
     report.only(&[nobody]);

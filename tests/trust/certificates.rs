@@ -162,7 +162,10 @@ fn unknown_signer_is_named() {
     let run = server.sign_in(&Home::new(), &[], &[]);
     run.assert_failed(
         1,
-        &["not trusted: it is signed by \"Corp Proxy CA\"", "--certificate-authority FILE or SSL_CERT_FILE"],
+        &[
+            "not trusted: it is signed by \"Corp Proxy CA\"",
+            "--certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE",
+        ],
     );
     // As `openssl req -x509` makes them, and as they should be.
     for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
