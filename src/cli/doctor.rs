@@ -116,6 +116,8 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
             }
             None => credentials::cluster(review, entry),
         },
+        // kubectl refuses the user.
+        _ if token.is_some() => Finding::since(ENTRY),
         _ => token::without(),
     };
     // A difference that no server objects to does no harm.

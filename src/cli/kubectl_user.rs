@@ -53,11 +53,12 @@ pub(super) fn sends_plugins_token_as_it_is(entry: &Entry) -> bool {
 }
 
 /// What kubectl sends to the API server; `token` is the plugin's, where it is known. `None` if that is not known here:
-/// a plugin's or an auth-provider's token that was not asked for.
+/// a plugin's or an auth-provider's token that was not asked for; and if kubectl refuses what the user has beside `exec`.
 ///
 /// Errors: a file that cannot be read or does not hold what it should.
 pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Option<ApiCredentials>> {
     let is_known = match entry.credentials.kind() {
+        _ if entry.exec.is_some() && entry.credentials.refused_because(true).is_some() => false,
         CredentialKind::None => token.is_some() && entry.exec.is_some(),
         CredentialKind::AuthProvider => false,
         _ => true,
@@ -78,7 +79,9 @@ pub(super) fn sent(entry: &Entry) -> &'static str {
 /// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
 pub(super) fn refusal(entry: &Entry, failure: &Failure) -> Option<Error> {
     const NEW_ONE: &str = "Ask whoever runs the cluster for a new kubeconfig";
+    let instead = entry.credentials.instead_of_plugin();
     let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
+        (Failure::Unauthorized, ..) if entry.exec.is_some() && !instead.is_empty() => delete(entry, &instead),
         (Failure::Unauthorized, CredentialKind::Certificate, _) => format!(
             "{NEW_ONE}: the certificate may have expired, or been replaced.\n\
              AKS accepts none while local accounts are disabled. To sign in with Entra ID there: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"

@@ -251,7 +251,7 @@ pub(super) fn signed_in(
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
     let facts = sessions::current_facts(profile, store);
     if facts.is_none() && profile.needs_a_person() {
-        return Err(nobody(entry, profile).into());
+        return Err(nobody(entry, profile, environment).into());
     }
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
@@ -259,8 +259,8 @@ pub(super) fn signed_in(
     Ok((obtained, facts))
 }
 
-/// Nobody is signed in for an entry.
-pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
+/// The error for an entry without a sign-in.
+pub(super) fn nobody(entry: &Entry, profile: &Profile, environment: &Environment) -> Error {
     let whom = match &entry.context {
         Some(context) => format!("the context {:?}", printable(context, 100)),
         None => format!("the user {:?}", printable(&entry.user, 100)),
@@ -273,10 +273,13 @@ pub(super) fn nobody(entry: &Entry, profile: &Profile) -> Error {
             "Leave --token-cache-storage none out of the kubeconfig user's exec.args, then sign in.",
         );
     }
-    Error::sign_in_needed(
-        format!("nobody is signed in for {whom}"),
-        format!("Sign in: {}", entry::sign_in_command(entry)),
-    )
+    let command = entry::sign_in_command(entry);
+    // Without the flag the command would be refused, as the plugin was.
+    let next = match environment.ci() {
+        Some(variable) => format!("If you can sign in here, although {variable} is set: {command} --prompt always"),
+        None => format!("Sign in: {command}"),
+    };
+    Error::sign_in_needed(format!("nobody is signed in for {whom}"), next)
 }
 
 /// Everything that is known, before it is printed.

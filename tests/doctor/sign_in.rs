@@ -21,6 +21,17 @@ fn nobody_is_signed_in() {
 }
 
 #[test]
+fn missing_sign_in_where_ci_is_set_comes_with_a_command_that_prompts() {
+    let setup = Setup::aks_without_sign_in(World::start());
+    let next = "If you can sign in here, although CI is set: kubectl login sim --prompt always";
+    setup.doctor_in(&[("CI", "true")]).says("session", "FAIL", next);
+    let mut whoami = setup.command(&["whoami"]);
+    Run::of(whoami.env("CI", "true")).assert_failed(3, &[next]);
+    let mut pasted = setup.command(&["sim", "--prompt", "always"]);
+    assert_eq!(Run::of(pasted.env("CI", "true")).code, Some(0));
+}
+
+#[test]
 fn nobody_is_signed_in_as_another_user_of_the_kubeconfig() {
     let setup = Setup::aks();
     setup.rewrite(|text| {

@@ -45,6 +45,9 @@ fn wrong_tenant_of_the_shell_names_the_variable() {
     assert!(!login.stderr.contains("Check --tenant-id"), "{login}");
     let place = "AZURE_TENANT_ID is set in the environment (your shell's, or exec.env of the kubeconfig user)";
     get_token(&setup, &variables).assert_failed(1, &["Check AZURE_TENANT_ID", place]);
+    let report = setup.doctor_in(&variables);
+    report.says("session", "FAIL", "the last try failed at 20");
+    report.says("session", "FAIL", "Check AZURE_TENANT_ID and --environment");
 }
 
 #[test]
@@ -105,7 +108,11 @@ fn first_of_two_files_that_define_the_user_is_named() {
     setup.chmod(&first, 0o600);
     let list = format!("{}:{}", first.display(), second.display());
     let report = setup.doctor_in(&[("KUBECONFIG", &list)]);
-    report.says("entry", "OK", &format!("{} defines this user, and {} in vain", first.display(), second.display()));
+    report.says(
+        "entry",
+        "OK",
+        &format!("kubectl takes this user from {}, and not from {}", first.display(), second.display()),
+    );
     let correct = format!("Correct the user \"clusterUser_rg_sim\" in {}: {}", first.display(), second.display());
     report.says("issuer", "FAIL", &correct);
     Run::of(setup.command(&["--force"]).env("KUBECONFIG", &list)).assert_failed(1, &[&correct]);

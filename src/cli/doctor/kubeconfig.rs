@@ -54,7 +54,8 @@ impl Configuration {
         let mut entry = Finding::of(std::iter::once(sign_in).chain(overrides).collect());
         if let [_, ..] = found.shadowed.as_slice() {
             let others: Vec<String> = found.shadowed.iter().map(|file| shown(file)).collect();
-            entry.message += &format!("; {} defines this user, and {} in vain", shown(&found.file), others.join(", "));
+            entry.message +=
+                &format!("; kubectl takes this user from {}, and not from {}", shown(&found.file), others.join(", "));
         }
         Configuration { kubeconfig: files, entry, found: Some(found), settings, by_wrapper }
     }
