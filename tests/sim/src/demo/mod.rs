@@ -27,7 +27,7 @@ struct Demo {
 
 /// Runs the whole demonstration; the error says which step failed.
 pub(crate) fn run() -> Result<(), String> {
-    page::title("kubectl-login at work, in a simulated world: no real cloud, no real account, nothing kept");
+    page::title("kubectl-login in a simulated world: no real cloud, no real account, nothing kept");
 
     page::step("Build the plugin");
     let plugin = build::plugin()?;
@@ -109,7 +109,7 @@ impl Demo {
 
     fn aks(&self) -> Result<(), String> {
         let args = self.world.aks_args();
-        page::step("Sign in to an AKS cluster by device code, with the arguments `az aks get-credentials` writes");
+        page::step("Sign in to an AKS cluster by device code, with the arguments that `az` writes");
         self.sign_in(&args)?;
 
         page::step("Ask again: the remembered token is answered without the network");
@@ -132,7 +132,7 @@ impl Demo {
         page::step("What is remembered");
         self.plugin("aks.yaml", &["status"])?;
 
-        page::step("Join 250 groups, which is more than a token can carry, and see all of them counted");
+        page::step("Join 250 groups, more than a token can carry, and see them all counted");
         self.world.set_groups(250);
         self.plugin("aks.yaml", &["whoami", "--refresh"])?;
         self.world.set_groups(3);

@@ -1,4 +1,4 @@
-//! How the demonstration looks: numbered steps, plain text, no whole token, no more than 100 columns but for tables.
+//! How the demonstration looks: numbered steps, plain text, no whole token, no more than 80 columns but for tables.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::child::Outcome;
 
-const COLUMNS: usize = 100;
+const COLUMNS: usize = 80;
 const TOKEN_SHOWN: usize = 12;
 static STEPS: AtomicUsize = AtomicUsize::new(0);
 
