@@ -77,7 +77,7 @@ not_to_be_run() {
     fi
 }
 
-# Tells a file from another one. It is no proof against forgery: what can change the program can change the record too.
+# Tells a file from another one. It does not prevent forgery: what can change the program can change the record too.
 checksum() {
     cksum <"$1"
 }

@@ -191,7 +191,7 @@ pub(super) fn refused_auth_provider(name: &str) -> Option<Error> {
         )),
         _ => Some(Error::failed(
             format!("kubectl has no auth-provider {:?}", printable(name, 60)),
-            "Ask whoever runs the cluster for a new kubeconfig.",
+            "Ask a cluster administrator for a new kubeconfig.",
         )),
     }
 }

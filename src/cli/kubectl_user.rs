@@ -92,7 +92,7 @@ pub(super) fn refusal(entry: &Entry, failure: &Failure) -> Option<Error> {
             return Some(Error::failed(
                 format!("the cluster does not let kubectl act as {:?}: {said}", printable(other, 100)),
                 format!(
-                    "{} Or ask whoever runs the cluster to allow it.",
+                    "{} Or ask a cluster administrator to allow it.",
                     delete(entry, &entry.credentials.impersonating())
                 ),
             ));

@@ -165,7 +165,7 @@ fn shown(file: &Path) -> String {
 fn unusable(key: &str, why: &str) -> Error {
     Error::failed(
         format!("{key} of the kubeconfig user cannot be used: {why}"),
-        format!("Correct {key} of the kubeconfig user, or get a new kubeconfig from whoever runs the cluster."),
+        format!("Correct {key} of the kubeconfig user, or ask a cluster administrator for a new kubeconfig."),
     )
 }
 

@@ -90,7 +90,7 @@ pub(super) fn is_followed() -> bool {
 }
 
 /// Whether a program with a screen of its own (k9s, an editor) has taken over this terminal: output is not processed there,
-/// so lines would run down the screen like stairs. (Emacs's shell alone leaves out the carriage return; it is no such program.)
+/// so lines would run down the screen like stairs. (Emacs's shell alone leaves out the carriage return; it is not such a program.)
 pub(super) fn is_raw(terminal: impl AsFd) -> bool {
     termios::tcgetattr(terminal).is_ok_and(|now| !now.output_modes.contains(OutputModes::OPOST))
 }

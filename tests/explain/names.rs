@@ -39,7 +39,7 @@ fn rule_that_matches_but_for_the_name_is_shown_as_a_near_miss() {
     let near = &case.record(&["get", "pods"])["nearMisses"];
     assert_eq!(near[0]["binding"]["name"], "one");
     assert_eq!(near[0]["resourceNames"], json!(["web"]));
-    assert_eq!(case.record(&["list", "pods"])["nearMisses"], json!([]), "another verb is no near miss");
+    assert_eq!(case.record(&["list", "pods"])["nearMisses"], json!([]), "another verb is not a near miss");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn binding_of_a_guest_by_mail_address_is_connected_with_the_object_id() {
     }
     case.bind("readers", "dev", "view", "User", "other@outlook.example");
     let lines = case.lines(&["list", "pods"]);
-    assert!(lines.contains(&"Others have it:".to_owned()), "somebody else's binding stays one: {lines:?}");
+    assert!(lines.contains(&"Others have it:".to_owned()), "another user's binding stays one: {lines:?}");
 }
 
 #[test]

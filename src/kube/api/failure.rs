@@ -20,7 +20,7 @@ pub enum Failure {
     Unreachable(Trouble),
     /// HTTP 401: the token is not accepted.
     Unauthorized,
-    /// HTTP 403: whoever the token stands for may not do this. Holds the server's own words.
+    /// HTTP 403: the user may not do this. Holds the server's own words.
     Forbidden(String),
     /// HTTP 404: no such object, or no such API.
     NotFound,
