@@ -20,6 +20,9 @@ use crate::text::printable;
 
 /// The most files that are read in one folder of `SSL_CERT_DIR`; systems have a few hundred.
 const FILES_CAP: usize = 2_000;
+/// The most that is read in all folders of `SSL_CERT_DIR` together, in bytes, but for the end of one file; systems have less
+/// than one MiB.
+const FOLDERS_CAP: usize = 64 * 1024 * 1024;
 /// The most certificates that are taken from one file.
 const CERTIFICATES_CAP: usize = 10_000;
 
@@ -108,6 +111,7 @@ pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
             }
         }
     }
+    let mut left = FOLDERS_CAP;
     for folder in &named.folders {
         let name = format!("the folder of {SSL_CERT_DIR}, {},", shown(folder));
         let before = roots.certificates.len();
@@ -115,12 +119,17 @@ pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
             Err(error) => useless.push(format!("{name} cannot be read: {error}")),
             Ok(files) => {
                 for file in files {
+                    if left == 0 {
+                        roots.skipped.push(format!("{name} holds too much: the rest of it is skipped."));
+                        break;
+                    }
                     // Other things may lie there too.
                     if let Ok(pem) = paths::read_named(&file) {
+                        left = left.saturating_sub(pem.len());
                         roots.add(&pem, &shown(&file));
                     }
                 }
-                if roots.certificates.len() == before {
+                if roots.certificates.len() == before && left > 0 {
                     useless.push(format!("{name} holds no certificate"));
                 }
             }
@@ -191,5 +200,21 @@ mod tests {
                 assert_eq!(roots.skipped, ["it holds a certificate that cannot be read: it is skipped."], "{bundle}");
             }
         }
+    }
+
+    #[test]
+    fn folders_are_read_up_to_a_limit_in_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let large = folder.path().join("a");
+        std::fs::File::create(&large).and_then(|file| file.set_len(16 << 20)).expect("a file");
+        for name in ["b", "c"] {
+            std::fs::hard_link(&large, folder.path().join(name)).expect("a link");
+        }
+        let made = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).expect("a certificate");
+        std::fs::write(folder.path().join("d"), made.cert.pem()).expect("a file");
+        let of =
+            |times| of_environment(&EnvironmentRoots { folders: vec![folder.path().to_owned(); times], file: None }).0;
+        assert_eq!((of(1).certificates.len(), of(1).skipped.len()), (1, 0));
+        assert_eq!((of(5).certificates.len(), of(5).skipped.len()), (1, 4));
     }
 }
