@@ -109,9 +109,11 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        // A user agent of this program's own has only characters that a header can hold.
-        headers.extend(HeaderValue::from_str(user_agent).ok().map(|value| (USER_AGENT, value)));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        // This program's own has only characters that a header can hold.
+        if let Ok(own) = HeaderValue::from_str(user_agent) {
+            headers.entry(USER_AGENT).or_insert(own);
+        }
         Ok(Client { direct, dialing, dialer, rules, has_server_name, headers })
     }
 

@@ -49,3 +49,11 @@ fn other_headers_make_another_session() {
     home.run(&with("a")).token();
     home.run_as_new_caller(&with("b")).assert_failed(3, &[]);
 }
+
+#[test]
+fn user_agent_of_an_entry_takes_the_place_of_the_usual_one() {
+    let (world, home) = (World::start(), Home::new());
+    let agent = ["--oidc-request-header", "User-Agent=corp/1", "--prompt", "always"];
+    home.run(&oidc(&world, &agent)).token();
+    assert!(world.requests().iter().all(|request| request.header("user-agent") == "corp/1"), "{:?}", world.requests());
+}
