@@ -12,12 +12,12 @@ use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, K
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::text::{printable, shell_word};
+use kubectl_login::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};
 use super::programs;
-use super::selection::{Selection, context_word};
+use super::selection::{Selection, words_for};
 use super::typed::Typed;
 use super::words;
 
@@ -214,20 +214,14 @@ fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
     }
 }
 
-/// What somebody types to sign in for an entry.
+/// The command that signs in for an entry.
 pub(super) fn sign_in_command(entry: &Entry) -> String {
-    match &entry.context {
-        Some(context) => format!("kubectl login {}", context_word(context)),
-        None => format!("kubectl login --user {}", shell_word(&entry.user)),
-    }
+    format!("kubectl login {}", words_for(entry.context.as_deref(), &entry.user, false))
 }
 
-/// What to type to have everything about an entry checked.
+/// The command that checks everything about an entry.
 pub(super) fn doctor_command(entry: &Entry) -> String {
-    match &entry.context {
-        Some(context) => format!("kubectl login doctor {}", context_word(context)),
-        None => format!("kubectl login doctor --user {}", shell_word(&entry.user)),
-    }
+    format!("kubectl login doctor {}", words_for(entry.context.as_deref(), &entry.user, false))
 }
 
 /// The kubeconfig: `file` alone, or what the environment names.

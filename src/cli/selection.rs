@@ -85,17 +85,27 @@ impl Selection {
 }
 
 /// A context's name as a word behind `kubectl login`, where a command or a flag could stand as well.
-pub(super) fn context_word(name: &str) -> String {
-    match name.starts_with('-') || words::is_command(name) {
-        true => format!("--context={}", shell_word(name)),
-        false => shell_word(name),
+fn context_word(name: &str) -> String {
+    let word = shell_word(name);
+    match is_like_a_flag(&word) || words::is_command(name) {
+        true => format!("--context={word}"),
+        false => word,
     }
 }
 
-fn words_for(context: Option<&str>, user: &str, with_user: bool) -> String {
+/// The words for `context`, and for `user` if there is no context or `with_user`.
+pub(super) fn words_for(context: Option<&str>, user: &str, with_user: bool) -> String {
     let context = context.map(context_word);
-    let user = (with_user || context.is_none()).then(|| format!("--user {}", shell_word(user)));
+    let user = (with_user || context.is_none()).then(|| {
+        let word = shell_word(user);
+        format!("--user{}{word}", if is_like_a_flag(&word) { "=" } else { " " })
+    });
     context.into_iter().chain(user).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a shell makes a flag of `word`. What cannot be shown is gone from it, and so the name itself does not tell.
+fn is_like_a_flag(word: &str) -> bool {
+    word.trim_start_matches('\'').starts_with('-')
 }
 
 /// Whether the words behind `kubectl login` are those of a command for one entry.

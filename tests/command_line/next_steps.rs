@@ -48,3 +48,20 @@ fn typed_command_names_what_was_typed() {
         run(args).assert_failed(3, &[&format!(": {expected}\n")]);
     }
 }
+
+/// A name comes from the kubeconfig, and the line is there to be pasted.
+#[test]
+fn name_like_a_flag_or_a_command_is_given_with_its_flag() {
+    let (world, home) = (World::start(), Home::new());
+    for (name, by_context, by_user) in [
+        ("--browser-command=/bin/x", "--context=--browser-command=/bin/x", "--user=--browser-command=/bin/x"),
+        ("\u{200b}--all", "--context=--all", "--user=--all"),
+        ("-a b", "--context='-a b'", "--user='-a b'"),
+        ("logout", "--context=logout", "--user logout"),
+    ] {
+        home.contexts(&[(name, oidc(&world, &[]))]);
+        home.run(&["whoami"]).assert_failed(3, &[&format!(": kubectl login {by_context}\n")]);
+        let by_name = home.run(&["whoami", &format!("--user={name}")]);
+        by_name.assert_failed(3, &[&format!(": kubectl login {by_user}\n")]);
+    }
+}
