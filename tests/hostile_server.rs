@@ -220,7 +220,17 @@ fn complete_address_of_another_site_is_not_opened() {
 fn code_that_is_not_one_is_never_shown() {
     let prose = "Call 555-0100 and read them the number on your card. ".repeat(2);
     at_once(
-        [prose.as_str(), "A\u{1b}[2JB", "\u{410}\u{412}\u{421}", "", "-", "a/b", "A  B", "https://evil.example"],
+        [
+            prose.as_str(),
+            "A\u{1b}[2JB",
+            "\u{410}\u{412}\u{421}",
+            "",
+            "-",
+            "a/b",
+            "A  B",
+            "https://evil.example",
+            "CALL 555 0100 TO VERIFY IT",
+        ],
         |code| {
             let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
             let run = get_token(&server, &Home::new(), &[]);
@@ -229,7 +239,7 @@ fn code_that_is_not_one_is_never_shown() {
             assert_eq!(server.asked().len(), 1);
         },
     );
-    for code in ["ABCD-EFGH", "123 456 789", "A1B2C3D4E"] {
+    for code in ["ABCD-EFGH", "123 456 789", "A1B2C3D4E", "ABCD EFGH"] {
         let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
         let run = get_token(&server, &Home::new(), &[]);
         assert!(run.stderr.lines().any(|line| line == code), "{run}");

@@ -76,7 +76,10 @@ impl Pending {
     pub fn user_code(&self) -> Option<&str> {
         let code = self.authorization.user_code().secret().trim();
         let is_group = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        (code.len() <= LONGEST_CODE && code.split(['-', ' ']).all(is_group)).then_some(code)
+        // Words of a sentence are of different lengths; the groups of a code are not.
+        let first = code.split(' ').next().unwrap_or_default().len();
+        let is_even = code.split(' ').all(|group| group.len() == first);
+        (code.len() <= LONGEST_CODE && is_even && code.split(['-', ' ']).all(is_group)).then_some(code)
     }
 
     /// Where the person types it. As the server wrote it, and never to be shown so.
