@@ -73,7 +73,12 @@ impl Profile {
             // The same by the flags for any issuer.
             Provider::Oidc { issuer, extra_scopes, .. } if self.token_kind == TokenKind::Access => {
                 Url::parse(issuer).ok().filter(cloud::is_at_a_cloud)?;
-                extra_scopes.iter().filter_map(|scope| audience::resource(scope)).find(has_to_be_confirmed)
+                let scopes = extra_scopes.iter().filter_map(|scope| audience::resource(scope));
+                // At endpoints of version 1.0 a parameter names it
+                // (<https://learn.microsoft.com/previous-versions/azure/active-directory/azuread-dev/v1-protocols-oauth-code>).
+                let parameters = self.authorization.extra_parameters.iter();
+                let parameters = parameters.filter(|(name, _)| name.eq_ignore_ascii_case("resource"));
+                scopes.chain(parameters.map(|(_, value)| value.as_str())).find(has_to_be_confirmed)
             }
             Provider::Oidc { .. } => None,
         }

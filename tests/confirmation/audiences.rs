@@ -208,3 +208,18 @@ fn session_of_an_earlier_version_keeps_the_audiences_it_was_used_for() {
     world.reset_requests();
     assert_not_given(&world, &home.run(&for_audience(&world, "api://other", &ALWAYS)), "api://other");
 }
+
+/// The endpoints of version 1.0 look at no scope. Nothing is asked of them before the audience is confirmed.
+#[test]
+fn audience_that_a_parameter_names_to_entra_is_confirmed_as_well() {
+    let (home, opener) = (Home::new(), Opener::new());
+    let issuer = format!("https://sts.windows.net/{}/", sim::TENANT);
+    let scope = format!("--oidc-extra-scope={}/.default", sim::SERVER);
+    let resource = format!("--oidc-auth-request-extra-params=Resource={OTHER}");
+    let entry = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "x", "--oidc-use-access-token"];
+    let browser = opener.flag();
+    let args = [&entry[..], &["--grant-type=authcode", &browser, &scope, &resource]].concat();
+    let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
+    run.assert_failed(3, &[&format!("has not been used for the audience \"{OTHER}\""), "confirm it: kubectl login"]);
+    assert!(!opener.was_started());
+}
