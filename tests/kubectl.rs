@@ -338,6 +338,11 @@ fn kubeconfig_that_cannot_be_understood_is_faulted_at_kubectls_line() {
         "users:\n- name: a\n  user:\n    token: @abc\n",
         "foo\nusers: []\n",
         "users:\n- name: a\n- b: c\n   d: e\n",
+        "users:\n- name: a\n\tuser: b\n",
+        "users:\n- name: |\n\ta\n",
+        "users:\n- name: a\n  user: {\ncontexts: []\nclusters: []\n",
+        "users:\n- name: [a, b\ncontexts:\n",
+        "users:\n- name: \"a\n  user: b\ncontexts: []\n",
     ];
     for text in broken {
         let home = Home::new();

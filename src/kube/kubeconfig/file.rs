@@ -212,7 +212,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, BadLine> {
         Some(Ok(parsed)) => Ok(parsed),
         Some(Err(error)) => {
             let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
-            Err(BadLine { line, at_kubectl: line.and_then(|line| kubectls_line(&error.to_string(), line)) })
+            Err(line.map_or_else(BadLine::default, |line| bad_line(&error.to_string(), line, text)))
         }
     }
 }
@@ -233,19 +233,34 @@ impl BadLine {
     }
 }
 
-/// The line that kubectl names for a fault in `line` with this message, if that is another one. Its parser counts from 0
-/// while its scanner counts from 1 (`parser.fail` in goyaml.v2), and the scanner notices some faults a line later.
-fn kubectls_line(message: &str, line: u64) -> Option<u64> {
-    const BY_ITS_PARSER: [&str; 4] =
-        ["did not find expected", "only valid inside a block", "misplaced bracket", "mismatched bracket"];
-    const A_LINE_LATER: [&str; 2] = ["found a tab", "simple key expected ':'"];
-    if BY_ITS_PARSER.iter().any(|words| message.contains(words)) {
-        Some(line - 1).filter(|line| *line > 0)
-    } else if A_LINE_LATER.iter().any(|words| message.contains(words)) {
-        Some(line + 1)
+/// The fault that the parser finds in `line` of `text`, with this message. kubectl's parser counts from 0 while its scanner
+/// counts from 1 (`parser.fail` in goyaml.v2), and both notice some faults later.
+fn bad_line(message: &str, line: u64, text: &str) -> BadLine {
+    const BY_ITS_PARSER: [&str; 5] = [
+        "did not find expected",
+        "only valid inside a block",
+        "misplaced bracket",
+        "mismatched bracket",
+        "illegal placement of ':'",
+    ];
+    const TABS: [&str; 2] = ["found a tab", "cannot start with a tab"];
+    let is_one_of = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let lines = || u64::try_from(text.lines().count()).unwrap_or(u64::MAX);
+    let at_kubectl = if is_one_of(&TABS) {
+        // The parser names the line before the tab.
+        return BadLine::same(line + 1);
+    } else if is_one_of(&BY_ITS_PARSER) {
+        line - 1
+    } else if message.contains("simple key expected ':'") {
+        line + 1
+    } else if message.contains("unclosed bracket") {
+        lines()
+    } else if message.contains("multiline quoted scalar") {
+        lines() + 1
     } else {
-        None
-    }
+        line
+    };
+    BadLine { line: Some(line), at_kubectl: Some(at_kubectl).filter(|other| *other > 0 && *other != line) }
 }
 
 /// Adds the named entries of a file to those of the files before it, which win. Entries without a name are unreachable
