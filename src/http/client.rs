@@ -76,12 +76,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that goes through proxies by `rules` and expects certificates for `server_name` instead of the URL's host, if
-    /// there is one.
+    /// A client that goes through proxies by `rules`, with TLS of their own for those that are reached by https, and expects
+    /// certificates for `server_name` instead of the URL's host, if there is one.
     ///
     /// Errors: no client can be made with `tls`.
     pub(super) fn new(
-        rules: ProxyRules,
+        (rules, tls_to_proxy): (ProxyRules, ClientConfig),
         tls: ClientConfig,
         server_name: Option<ServerName<'static>>,
         user_agent: &str,
@@ -99,7 +99,7 @@ impl Client {
                 Error::failed(what, NO_CONNECTION)
             })?;
         let rules = Arc::new(rules);
-        let dialer = Dialer::new(Arc::clone(&rules), tls.clone(), user_agent);
+        let dialer = Dialer::new(Arc::clone(&rules), tls_to_proxy, user_agent);
         let has_server_name = server_name.is_some();
         let connector = match server_name {
             Some(name) => HttpsConnector::new(dialer.clone(), tls, false, Arc::new(FixedServerNameResolver::new(name))),

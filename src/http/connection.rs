@@ -34,7 +34,9 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc
     let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
     let verifier = verifier(network, besides, "--certificate-authority-data")?;
     let rules = ProxyRules::for_server(&network.proxies, url)?;
-    let client = Client::new(rules, tls(verifier.as_ref(), None)?, None, &user_agent(), header_map(network)?)?;
+    let for_proxy = verifier.as_ref().map(|verifier| Arc::new(verifier.for_proxy()));
+    let proxies = (rules, tls(for_proxy.as_ref(), None)?);
+    let client = Client::new(proxies, tls(verifier.as_ref(), None)?, None, &user_agent(), header_map(network)?)?;
     Ok((client, verifier))
 }
 
@@ -63,7 +65,8 @@ pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(Client, 
         )
     })?;
     let tls = tls(verifier.as_ref(), link.certificate)?;
-    Ok((Client::new(rules, tls, name, &user_agent(), HeaderMap::new())?, verifier))
+    // To a proxy client-go shows and trusts the same.
+    Ok((Client::new((rules, tls.clone()), tls, name, &user_agent(), HeaderMap::new())?, verifier))
 }
 
 /// What verifies certificates for `network`; `None` where they are not to be checked.

@@ -45,6 +45,7 @@ impl Anchors {
 }
 
 /// One authority that the environment adds.
+#[derive(Clone)]
 struct Extra {
     fingerprint: String,
     certificate: CertificateDer<'static>,
@@ -107,6 +108,21 @@ impl Verifier {
         }
         let (named, anchors) = (named.certificates, Arc::default());
         Ok(Verifier { provider, base, named, extra, withheld, anchors, useless, skipped })
+    }
+
+    /// The same for a proxy in front of the server, which only carries what is encrypted for that. So whatever the
+    /// environment adds counts for it, and none of that is noted: another proxy signs no user out.
+    pub(super) fn for_proxy(&self) -> Verifier {
+        Verifier {
+            provider: Arc::clone(&self.provider),
+            base: self.base.clone(),
+            named: self.named.clone(),
+            extra: self.extra.iter().chain(&self.withheld).cloned().collect(),
+            withheld: Vec::new(),
+            anchors: Arc::default(),
+            useless: self.useless.clone(),
+            skipped: Vec::new(),
+        }
     }
 
     /// The fingerprints of what the environment adds, in order.
@@ -360,4 +376,39 @@ fn no_authorities(useless: &[String]) -> Error {
         format!("no secure connection can be made: this system has no certificate authorities{besides}"),
         "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::EnvironmentRoots;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use std::io::Write as _;
+
+    #[test]
+    fn proxy_may_be_signed_by_any_authority_of_the_environment() {
+        let mut ca = CertificateParams::new(Vec::new()).expect("no names");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let root = ca.self_signed(&key).expect("an authority");
+        let leaf = CertificateParams::new(vec!["host.example".to_owned()]).expect("a name");
+        let leaf_key = KeyPair::generate().expect("a key");
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, key)).expect("a certificate");
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(root.pem().as_bytes()).expect("written");
+
+        let roots = EnvironmentRoots { file: Some(file.path().to_owned()), folders: Vec::new() };
+        let network = Network { environment_roots: roots, pinned: Some(Vec::new()), ..Network::default() };
+        let verifier = Verifier::new(&network, Besides::Environment, "data").expect("a verifier");
+        let name = ServerName::try_from("host.example").expect("a name");
+        let judge = |verifier: &Verifier| {
+            let (end_entity, now) = (leaf.der(), UnixTime::now());
+            verifier.judge(&Shown { end_entity, intermediates: &[], name: &name, ocsp: &[], now }).map(|_| ())
+        };
+        assert!(matches!(judge(&verifier), Err(CertificateProblem::NotOfSession { .. })));
+        assert!(verifier.anchors.needed_withheld());
+        let for_proxy = verifier.for_proxy();
+        assert_eq!(judge(&for_proxy), Ok(()));
+        assert!(verifier.anchors.noted().is_empty());
+    }
 }
