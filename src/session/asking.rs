@@ -245,22 +245,7 @@ async fn take_in(
     let granted = signed_in.granted;
     let who = grant::who(&granted);
     check_who(&who, signed_in.nonce.as_deref(), profile)?;
-    let facts = SessionFacts {
-        issuer: issuer.client.endpoints().issuer.clone(),
-        tenant: match &profile.provider {
-            Provider::Entra { tenant, .. } => Some(tenant.clone()),
-            Provider::Oidc { .. } => None,
-        },
-        client: profile.client_id.clone(),
-        account: who.account.clone(),
-        method: method.name(&profile.provider).to_owned(),
-        refreshable: grant::refresh_token(&granted).is_some(),
-        refused: false,
-        refusal: None,
-        signed_in_at: Some(Utc::now()),
-        base: None,
-        anchors: Vec::new(),
-    };
+    let refresh_token = grant::refresh_token(&granted);
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
         biased;
@@ -270,9 +255,22 @@ async fn take_in(
     // Only now that everything has been asked: keys count as well as endpoints.
     let anchors = issuer.anchors();
     let session = Named { id: road.identity.session_under(&anchors), anchors };
-    let base = (!session.anchors.is_empty()).then(|| road.identity.session.clone());
-    let facts = SessionFacts { base, anchors: session.anchors.clone(), ..facts };
-    let refresh_token = grant::refresh_token(&granted);
+    let facts = SessionFacts {
+        issuer: issuer.client.endpoints().issuer.clone(),
+        tenant: match &profile.provider {
+            Provider::Entra { tenant, .. } => Some(tenant.clone()),
+            Provider::Oidc { .. } => None,
+        },
+        client: profile.client_id.clone(),
+        account: who.account.clone(),
+        method: method.name(&profile.provider).to_owned(),
+        refreshable: refresh_token.is_some(),
+        refused: false,
+        refusal: None,
+        signed_in_at: Some(Utc::now()),
+        base: (!session.anchors.is_empty()).then(|| road.identity.session.clone()),
+        anchors: session.anchors.clone(),
+    };
     let before = road.predecessor(&session, &facts, who.subject.as_deref());
     let audiences = road.confirmed_audiences(before.as_ref());
     let mut pages = before.as_ref().map(|record| record.pages.clone()).unwrap_or_default();
@@ -299,20 +297,23 @@ async fn take_in(
             forgotten.and_then(|()| road.store.keep_session(keeper, &session.id, &facts, &record))
         }
     };
-    let grant = grant.map_err(|unusable| {
-        WorkFailure::passing(match unusable {
-            Unusable::NoIdToken => Error::failed(
-                "the issuer gave no ID token",
-                "Ask whoever runs the issuer to allow the scope openid for this client, or use --oidc-use-access-token.",
-            ),
-            Unusable::NotOurs(error) | Unusable::Other(error) => error,
-        })
-    })?;
+    let grant = grant.map_err(unusable)?;
     let keep_token = |keeper| road.keep_token(keeper, &session, &grant);
     let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted(&session)).map_or(Ok(()), keep_token));
     let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);
     let TokenRecord { token, expires_at, .. } = grant.token;
     Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home, anchors: session.anchors }, kept))
+}
+
+/// The failure of a sign-in whose answer has no usable token for the cluster.
+fn unusable(why: Unusable) -> WorkFailure {
+    WorkFailure::passing(match why {
+        Unusable::NoIdToken => Error::failed(
+            "the issuer gave no ID token",
+            "Ask the issuer's administrator to allow the scope openid for this client, or use --oidc-use-access-token.",
+        ),
+        Unusable::NotOurs(error) | Unusable::Other(error) => error,
+    })
 }
 
 /// Checks that the sign-in is the one that was asked for: with `nonce`, and by the account that is expected.

@@ -84,17 +84,20 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     match outcome {
         Ok(granted) => Ok(SignedIn { granted, nonce: None, visitor: None }),
         Err(Ending::Failed(failure)) => Err(ended(refused(desk, &failure))),
-        Err(Ending::Expired(trouble)) => {
-            let next = match without_a_code(desk.profile, &endpoints) {
-                Some(step) => format!("{}\n{step}", refusals::EXPIRED),
-                None => refusals::EXPIRED.to_owned(),
-            };
-            let Some(trouble) = trouble else {
-                return Err(NoTokens::Unanswered(Error::sign_in_needed("the code ended before it was used", next)));
-            };
-            let Error { what, next: first, .. } = explain(&trouble, "ask whether it was used");
-            let (what, next) = (format!("the code ended; {what}"), format!("{first}\n{next}"));
-            Err(NoTokens::Unanswered(Error::sign_in_needed(what, next)))
+        Err(Ending::Expired(trouble)) => Err(NoTokens::Unanswered(expired(desk, &endpoints, trouble.as_ref()))),
+    }
+}
+
+/// The error for a code that expired unused, maybe because of `trouble`.
+fn expired(desk: &Desk<'_>, endpoints: &Endpoints, trouble: Option<&Failure>) -> Error {
+    let next = match without_a_code(desk.profile, endpoints) {
+        Some(step) => format!("{}\n{step}", refusals::EXPIRED),
+        None => refusals::EXPIRED.to_owned(),
+    };
+    match trouble.map(|trouble| explain(trouble, "ask whether it was used")) {
+        None => Error::sign_in_needed("the code ended before it was used", next),
+        Some(Error { what, next: first, .. }) => {
+            Error::sign_in_needed(format!("the code ended; {what}"), format!("{first}\n{next}"))
         }
     }
 }
