@@ -99,6 +99,9 @@ fn refused_token_beside_exec_is_to_be_deleted() {
     report.says("entry", "FAIL", &delete);
     report.says("cluster", "FAIL", "does not accept the kubeconfig's token (HTTP 401)");
     report.says("cluster", "FAIL", &delete);
+    let listed = setup.run(&["doctor"]).stdout;
+    // Below each of the two checks; one step needs no list.
+    assert!(listed.matches(&delete).count() == 2 && listed.ends_with("\n2 problems: entry, cluster\n"), "{listed}");
 }
 
 #[test]

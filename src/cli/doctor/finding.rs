@@ -1,5 +1,7 @@
 //! What a check finds, and how findings are shown.
 
+use std::collections::HashSet;
+
 use kubectl_login::error::{Error, Result};
 use serde::Serialize;
 
@@ -229,13 +231,16 @@ fn summary(checks: &[Check]) -> String {
 }
 
 /// Prints a line for each check, with the next step below it; then, of several problems, the steps in the order in which
-/// to try them; and one line that sums up.
+/// to try them, each once; and one line that sums up.
 pub(super) fn print(checks: &[Check]) -> Result<()> {
     let stdout = std::io::stdout();
     let look =
         (style::enabled(std::io::IsTerminal::is_terminal(&stdout), &Environment::of_process()), wrap::columns(&stdout));
     let mut text: String = checks.iter().map(|check| lines(check, look)).collect();
-    let problems = with_result(checks, Outcome::Fail);
+    let mut problems = with_result(checks, Outcome::Fail);
+    // One cause fails several checks, with the same step.
+    let mut listed = HashSet::new();
+    problems.retain(|check| listed.insert(&check.next));
     if problems.len() > 1 {
         text += "\nTo try, in this order:\n";
         for (check, number) in problems.iter().zip(1..) {
