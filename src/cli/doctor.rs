@@ -14,6 +14,7 @@ mod token;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
+use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::subject::Subject;
 use kubectl_login::runtime;
 use kubectl_login::session::Failed;
@@ -26,6 +27,7 @@ use self::finding::{
     KUBECONFIG, Outcome, PROXY, Part, SERVER, SESSION, TOKEN, VERSION,
 };
 use self::kubeconfig::Configuration;
+use self::network::Answers;
 use self::store::Kept;
 use super::args::{DoctorArgs, Printed};
 use super::network::of_environment;
@@ -98,27 +100,21 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
 
     let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();
     let subject = token.as_ref().and_then(|token| Subject::read(token.expose(), claim).ok());
-    let (audience, groups) = match profile.filter(|_| token.is_some()) {
-        Some(profile) => (
-            token::audience(profile, subject.as_ref(), answers.tenant(), facts.as_ref()),
-            token::groups(profile, subject.as_ref()),
-        ),
-        None => (token::without(), token::without()),
-    };
+    let with_token = profile.filter(|_| token.is_some());
+    let audience = with_token.map_or_else(token::without, |profile| {
+        token::audience(profile, subject.as_ref(), answers.tenant(), facts.as_ref())
+    });
+    let groups = with_token.map_or_else(token::without, |profile| token::groups(profile, subject.as_ref()));
     let with_this_token = entry.is_some_and(kubectl_user::sends_plugins_token_as_it_is);
-    let cluster = match (&answers.review, entry) {
-        (Some(_), _) if server.outcome < Outcome::Ok || server.has_failed() => Finding::since(SERVER),
-        (Some(review), Some(entry)) => match profile.filter(|_| with_this_token) {
-            Some(profile) => {
-                let subject = subject.as_ref();
-                let (audience, groups, clock) = (&audience, &groups, &clock);
-                cluster::cluster(review, &Token { profile, subject, audience, groups, clock })
-            }
-            None => credentials::cluster(review, entry),
-        },
-        // kubectl refuses the user.
-        _ if token.is_some() => Finding::since(ENTRY),
-        _ => token::without(),
+    let cluster = {
+        let (subject, audience, groups, clock) = (subject.as_ref(), &audience, &groups, &clock);
+        let sent = profile.filter(|_| with_this_token);
+        let sent = sent.map(|profile| Token { profile, subject, audience, groups, clock });
+        cluster(&answers, entry, &server, sent.as_ref()).unwrap_or_else(|| match token {
+            // kubectl refuses the user.
+            Some(_) => Finding::since(ENTRY),
+            None => token::without(),
+        })
     };
     // A difference that no server objects to does no harm.
     let is_harmful = cluster.has_failed() || token_found.has_failed();
@@ -145,4 +141,17 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     ];
     // A step names the place where a value comes from, and the context that was meant.
     Ok(found.into_iter().map(|(part, finding)| (part, located(finding))).collect())
+}
+
+/// What the API server makes of what kubectl sends; `token` is this plugin's, if kubectl sends that and nothing else. `None`
+/// if it was not asked.
+fn cluster(answers: &Answers, entry: Option<&Entry>, server: &Finding, token: Option<&Token<'_>>) -> Option<Finding> {
+    let (review, entry) = (answers.review.as_ref()?, entry?);
+    if server.outcome < Outcome::Ok || server.has_failed() {
+        return Some(Finding::since(SERVER));
+    }
+    Some(match token {
+        Some(token) => cluster::cluster(review, token),
+        None => credentials::cluster(review, entry),
+    })
 }

@@ -273,11 +273,12 @@ pub(super) fn nobody(entry: &Entry, profile: &Profile, environment: &Environment
             "Leave --token-cache-storage none out of the kubeconfig user's exec.args, then sign in.",
         );
     }
-    let command = entry::sign_in_command(entry);
     // Without the flag the command would be refused, as the plugin was.
     let next = match environment.ci() {
-        Some(variable) => format!("If you can sign in here, although {variable} is set: {command} --prompt always"),
-        None => format!("Sign in: {command}"),
+        Some(variable) => {
+            format!("If you can sign in here, although {variable} is set: kubectl login --prompt always CONTEXT")
+        }
+        None => "Sign in: kubectl login CONTEXT".to_owned(),
     };
     Error::sign_in_needed(format!("nobody is signed in for {whom}"), next)
 }

@@ -47,6 +47,8 @@ fn typed_command_names_what_was_typed() {
     ] {
         run(args).assert_failed(3, &[&format!(": {expected}\n")]);
     }
+    let run = Run::of(home.plugin(&["whoami", "shop"]).env("CI", "true"));
+    run.assert_failed(3, &["although CI is set: kubectl login --prompt always shop\n"]);
 }
 
 /// A name comes from the kubeconfig, and the line is there to be pasted.

@@ -23,11 +23,11 @@ fn nobody_is_signed_in() {
 #[test]
 fn missing_sign_in_where_ci_is_set_comes_with_a_command_that_prompts() {
     let setup = Setup::aks_without_sign_in(World::start());
-    let next = "If you can sign in here, although CI is set: kubectl login sim --prompt always";
+    let next = "If you can sign in here, although CI is set: kubectl login --prompt always sim";
     setup.doctor_in(&[("CI", "true")]).says("session", "FAIL", next);
     let mut whoami = setup.command(&["whoami"]);
     Run::of(whoami.env("CI", "true")).assert_failed(3, &[next]);
-    let mut pasted = setup.command(&["sim", "--prompt", "always"]);
+    let mut pasted = setup.command(&["--prompt", "always", "sim"]);
     assert_eq!(Run::of(pasted.env("CI", "true")).code, Some(0));
 }
 
