@@ -101,7 +101,7 @@ fn a_graph_that_gives_nothing_says_why() {
     let cases: [(Behaviour, &[&str]); 6] = [
         (Behaviour::GraphDown, &["not available (HTTP 503)"]),
         (Behaviour::GraphRedirects, &["redirects", "not followed", "this machine and Microsoft Graph"]),
-        (Behaviour::GraphNotJson, &["no list of groups"]),
+        (Behaviour::GraphNotJson, &["not a list of groups"]),
         (Behaviour::GraphForbidden, &["may not ask it", PERMISSION]),
         (Behaviour::GraphNotConsented, &["may not ask it", PERMISSION]),
         (Behaviour::GraphOversizedPage, &["larger than 8 MiB", "this machine and Microsoft Graph"]),
