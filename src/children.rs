@@ -2,10 +2,13 @@
 //!
 //! A kubeconfig's `exec.env` stands in that environment, and kubectl's plugin allowlist vouches for this program alone.
 //! So no child gets a variable that a shell, an interpreter, a loader or an opener would take code from: a browser's
-//! start script is a bash script as often as not, and bash runs what stands in `BASH_ENV`. Variables that choose among
-//! installed programs stay (`PATH`, `XDG_*`): with a file of one's own on this disk, `BROWSER` could name it directly.
+//! start script is a bash script as often as not, and bash runs what stands in `BASH_ENV`. `PATH` stays: with a program of
+//! one's own on this disk, `BROWSER` could name it directly. The folders of desktop files are those of the parent process,
+//! which kubectl's merged `exec.env` is not part of: a desktop file holds a command line and need not be executable.
 
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::Command;
 
 use crate::environment::{BROWSER, NOT_FOR_CHILDREN};
@@ -38,6 +41,14 @@ const CODE_PREFIXES: &[&str] =
     &["BASH_FUNC_", "COMPLUS_", "COR_", "CORECLR_", "DOTNET_", "DYLD_", "LD_", "PERL", "PYTHON"];
 /// Addresses of a message bus.
 const BUSES: &[&str] = &["AT_SPI_BUS_ADDRESS", SESSION_BUS, "DBUS_STARTER_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS"];
+/// Folders in which openers find desktop files and which of them to use, each with its default below `HOME` (XDG base
+/// directories).
+const DESKTOP_FOLDERS: &[(&str, Option<&str>)] = &[
+    ("XDG_CONFIG_DIRS", None),
+    ("XDG_CONFIG_HOME", Some(".config")),
+    ("XDG_DATA_DIRS", None),
+    ("XDG_DATA_HOME", Some(".local/share")),
+];
 /// The address of the session's bus, which the keyring is asked over.
 pub const SESSION_BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 
@@ -52,6 +63,43 @@ pub fn clean(command: &mut Command) {
             command.env_remove(name);
         }
     }
+    if let Some(parent) = environment_of_parent() {
+        use_desktop_folders(command, &parent);
+    }
+}
+
+/// Has `command` find desktop files where `parent` does.
+fn use_desktop_folders(command: &mut Command, parent: &HashMap<OsString, OsString>) {
+    let value = |name: &str| parent.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    for (name, below_home) in DESKTOP_FOLDERS {
+        let default = || Some(Path::new(value("HOME")?).join((*below_home)?).into_os_string());
+        match value(name).cloned().or_else(default) {
+            Some(folder) => command.env(name, folder),
+            None => command.env_remove(name),
+        };
+    }
+}
+
+/// The environment of the process that started this one; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+fn environment_of_parent() -> Option<HashMap<OsString, OsString>> {
+    use std::io::Read as _;
+    use std::os::unix::ffi::OsStringExt as _;
+    /// More than the kernel takes of one variable, and enough for a shell's.
+    const CAP: u64 = 1024 * 1024;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{}/environ", std::os::unix::process::parent_id())).ok()?;
+    file.take(CAP).read_to_end(&mut bytes).ok()?;
+    let split = |pair: &[u8]| {
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        Some((OsString::from_vec(pair[..at].to_vec()), OsString::from_vec(pair[at + 1..].to_vec())))
+    };
+    Some(bytes.split(|byte| *byte == 0).filter_map(split).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn environment_of_parent() -> Option<HashMap<OsString, OsString>> {
+    None
 }
 
 /// Whether a bus at `address` can only be a socket of this machine. With other transports connecting to it may start a
@@ -79,6 +127,28 @@ mod tests {
             assert_eq!(found(name, "x"), name != "Path_NODE_OPTIONS", "{name}");
         }
         assert!(!found("PATH", "/usr/bin") && !found("XDG_CURRENT_DESKTOP", "KDE"));
+    }
+
+    #[test]
+    fn desktop_files_are_found_where_the_parent_finds_them() {
+        let of = |parent: &[(&str, &str)]| {
+            let mut command = Command::new("opener");
+            let parent = parent.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+            use_desktop_folders(&mut command, &parent.collect());
+            let mut folders: Vec<_> = command
+                .get_envs()
+                .map(|(name, value)| (name.to_owned(), value.map(|value| value.to_owned())))
+                .collect();
+            folders.sort();
+            let values = folders.into_iter().map(|(_, value)| value.and_then(|value| value.into_string().ok()));
+            values.collect::<Vec<Option<String>>>()
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            of(&[("HOME", "/home/alice"), ("XDG_DATA_DIRS", "/nix/share"), ("XDG_CONFIG_HOME", "")]),
+            [None, text("/home/alice/.config"), text("/nix/share"), text("/home/alice/.local/share")]
+        );
+        assert_eq!(of(&[]), [None, None, None, None]);
     }
 
     #[test]

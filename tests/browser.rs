@@ -210,7 +210,7 @@ fn command_line_in_browser_variable_is_never_run() {
 
 /// A browser is often started by a script, and shells run what stands in some variables.
 #[test]
-fn browser_is_given_no_variable_that_holds_code() {
+fn browser_is_given_no_variable_that_holds_code_or_leads_to_it() {
     let home = Home::new();
     let marker = home.path().join("marker");
     let opened = home.path().join("opened");
@@ -238,6 +238,8 @@ fn browser_is_given_no_variable_that_holds_code() {
         ("NODE_OPTIONS", "--require=x"),
         ("PERL5OPT", "-d"),
         ("PYTHONSTARTUP", "x"),
+        ("XDG_DATA_HOME", "/of/the/entry"),
+        ("XDG_CONFIG_DIRS", "/of/the/entry"),
         ("DBUS_SESSION_BUS_ADDRESS", &bus),
     ] {
         command.env(name, value);
@@ -249,6 +251,8 @@ fn browser_is_given_no_variable_that_holds_code() {
     for name in ["BROWSER", "BASH_ENV", "BASH_FUNC", "PS4", "NODE_OPTIONS", "PERL5OPT", "PYTHON", "DBUS_SESSION"] {
         assert!(!seen.lines().any(|line| line.starts_with(name)), "{name}: {seen}");
     }
+    // The parent of the plugin is this test, which names no such folder.
+    assert!(!seen.contains("/of/the/entry"), "{seen}");
     // What it saves stays out of the folder that kubectl was started in.
     assert!(seen.ends_with("\n/\n"), "{seen}");
 }
