@@ -140,7 +140,7 @@ impl Api {
     /// What `asking` comes to, if it does before `deadline`. After that nothing is asked any more.
     ///
     /// # Errors
-    /// [`Failure`], a late one being [`Cause::Timeout`].
+    /// [`Failure`], a late one being [`crate::http::Cause::Timeout`].
     pub async fn before<T>(
         &self,
         deadline: Instant,
