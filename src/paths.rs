@@ -56,6 +56,10 @@ pub fn state(asked: Option<&str>, environment: &Environment) -> Option<PathBuf> 
 /// `folder`, unless this process runs as root and files there would be in another user's way, as under `sudo` with that
 /// user's `HOME` or kubeconfig. Root's own state folder takes its place.
 pub fn for_this_user(folder: PathBuf, environment: &Environment) -> PathBuf {
+    // Every call comes by here, and looking at folders takes time.
+    if !is_root() {
+        return folder;
+    }
     // Outside of `sudo` a folder that exists is what was asked for. That it is another user's is then an error.
     let is_meant = folder.exists() && home_of_another_user(environment).is_none();
     if is_meant || !is_for_another_user(&folder) {
@@ -70,12 +74,22 @@ pub fn home_of_another_user(environment: &Environment) -> Option<PathBuf> {
     home(environment).filter(|home| is_for_another_user(home))
 }
 
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
 /// Whether files that root makes in `folder` would be in another user's way. The owner of the folder decides. For one
 /// that does not exist any folder above it counts, since `sudo` may have left one of root's in between.
 #[cfg(unix)]
 fn is_for_another_user(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         return false;
     }
     let is_another_users = |place: &Path| std::fs::metadata(place).is_ok_and(|found| found.uid() != 0);
