@@ -251,7 +251,7 @@ pub(super) fn signed_in(
 ) -> Result<(Obtained, Option<SessionFacts>), Failed> {
     let facts = sessions::current_facts(profile, store);
     if facts.is_none() && profile.needs_a_person() {
-        return Err(nobody(entry, profile, environment).into());
+        return Err(no_sign_in(entry, profile, environment).into());
     }
     let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
     let obtained = Road::new(profile, store, environment, person, insist).token()?;
@@ -260,7 +260,7 @@ pub(super) fn signed_in(
 }
 
 /// The error for an entry without a sign-in.
-pub(super) fn nobody(entry: &Entry, profile: &Profile, environment: &Environment) -> Error {
+pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environment) -> Error {
     let whom = match &entry.context {
         Some(context) => format!("the context {:?}", printable(context, 100)),
         None => format!("the user {:?}", printable(&entry.user, 100)),

@@ -220,6 +220,11 @@ impl<'a> Road<'a> {
         }
     }
 
+    /// The sessions that may bring a token, the newest sign-in first.
+    fn usable_sessions(&self) -> Vec<Named> {
+        sessions::usable(&self.identity, &self.profile.network, self.store)
+    }
+
     /// The cold road: unless it has just failed for this caller.
     fn obtain(&self, mut memory: Memory) -> Result<Obtained, Failed> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity);
@@ -236,10 +241,10 @@ impl<'a> Road<'a> {
                 Err(Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) })
             }
             None => {
-                let known = sessions::usable(self.profile, self.store);
+                let known = self.usable_sessions();
                 self.work(&place, &mut memory, can_ask).inspect_err(|failed| {
                     // A session that was obtained meanwhile may bring a token where the sign-in itself did not.
-                    let is_final = known == sessions::usable(self.profile, self.store);
+                    let is_final = known == self.usable_sessions();
                     if let Some(repeats) = self.repeats.filter(|_| is_final && !failed.error.kind.is_an_end()) {
                         repeats.note(&failed.error, attempt);
                     }

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 
 use super::identity::Identity;
 use crate::http;
-use crate::profile::Profile;
+use crate::profile::{Network, Profile};
 use crate::store::{Recall, SessionFacts, Store, TokenRecord};
 
 /// A session by name.
@@ -27,18 +27,23 @@ pub fn of_entry(store: &Store, base: &str) -> Vec<(String, SessionFacts)> {
     all.filter(|(id, facts)| facts.base(id) == base).collect()
 }
 
-/// The sessions that `profile` may use, the newest sign-in first.
-pub(super) fn usable(profile: &Profile, store: &Store) -> Vec<Named> {
-    let mut found = of_entry(store, &Identity::of(profile).session);
-    found.retain(|(_, facts)| facts.anchors.is_empty() || http::covers(&profile.network, &facts.anchors));
+/// The sessions that an entry with this `identity` may use over `network`, the newest sign-in first.
+pub(super) fn usable(identity: &Identity, network: &Network, store: &Store) -> Vec<Named> {
+    let mut found = of_entry(store, &identity.session);
+    found.retain(|(_, facts)| facts.anchors.is_empty() || http::covers(network, &facts.anchors));
     found.sort_by_key(|(_, facts)| Reverse(facts.signed_in_at));
     found.into_iter().map(|(id, facts)| Named { id, anchors: facts.anchors }).collect()
 }
 
 /// The session that `profile` uses; its own if there is none yet.
 pub fn current(profile: &Profile, store: &Store) -> Named {
-    let own = || Named { id: Identity::of(profile).session, anchors: Vec::new() };
-    usable(profile, store).into_iter().next().unwrap_or_else(own)
+    let identity = Identity::of(profile);
+    usable(&identity, &profile.network, store).into_iter().next().unwrap_or_else(|| own(&identity))
+}
+
+/// The entry's own session, whether there is one or not.
+pub(super) fn own(identity: &Identity) -> Named {
+    Named { id: identity.session.clone(), anchors: Vec::new() }
 }
 
 /// What is known of that session without its key.

@@ -102,10 +102,10 @@ impl Work<'_, '_> {
         self.lock.announce_network();
         let (mut reason, mut challenge) = (None, None);
         let mut scopes = self.road.profile.wanted_scopes();
-        let mut sessions = sessions::usable(self.road.profile, self.road.store);
+        let mut sessions = self.road.usable_sessions();
         if sessions.is_empty() {
             // There may be one whose facts cannot be read.
-            sessions.push(sessions::current(self.road.profile, self.road.store));
+            sessions.push(sessions::own(&self.road.identity));
         }
         let (mut whose, mut not_here) = (None, false);
         for session in &sessions {

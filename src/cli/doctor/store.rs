@@ -123,7 +123,7 @@ impl Kept {
             return Finding::since(FILES);
         }
         let id = sessions::current(profile, &self.store).id;
-        let sign_in = whoami::nobody(entry, profile, environment);
+        let sign_in = whoami::no_sign_in(entry, profile, environment);
         let account = |name: Option<&str>| name.map_or_else(|| "somebody".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {
             Recall::Found((facts, record, _)) => {
