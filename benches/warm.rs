@@ -17,11 +17,9 @@
 #![expect(clippy::print_stdout, reason = "a program for people to read")]
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
 
-#[path = "../tests/common/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
+#[path = "../tests/all/common/mod.rs"]
 mod common;
-#[cfg(target_os = "linux")]
-#[path = "../tests/common/keyring.rs"]
-mod keyring;
 #[path = "release/mod.rs"]
 mod release;
 
@@ -99,7 +97,7 @@ fn main() {
     #[cfg(target_os = "linux")]
     let (keyring_home, _keyring) = {
         let home = Home::new();
-        let keyring = keyring::Keyring::start(&home);
+        let keyring = common::keyring::Keyring::start(&home);
         let args = entra(&world, &["--token-cache-storage", "keyring"]);
         let mut contestant = Contestant::new("get-token, keyring", &plugin, &args, &home);
         contestant.bus = Some(keyring.address().to_owned());

@@ -1,0 +1,254 @@
+//! Why an access is given or not: what is asked of the API server for it, and what is made of the answers. The library is
+//! called as the command calls it.
+
+use std::time::Duration;
+
+use crate::common::scripted::{Line, Scripted, json as json_answer, silence};
+use kubectl_login::kube::access::{Explanation, Question, explain};
+use kubectl_login::kube::api::{Api, Failure};
+use kubectl_login::kube::kubeconfig::Cluster;
+use kubectl_login::kube::rbac::Holder;
+use kubectl_login::kube::review::{Resource, Target};
+use kubectl_login::profile::Network;
+use kubectl_login::secret::Secret;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn ok(body: Value) -> Line {
+    json_answer("200 OK", &body)
+}
+
+fn decided(allowed: bool) -> Line {
+    json_answer("201 Created", &json!({ "status": { "allowed": allowed } }))
+}
+
+fn list(items: Value) -> Line {
+    ok(json!({ "metadata": {}, "items": items }))
+}
+
+fn forbidden() -> Line {
+    json_answer("403 Forbidden", &json!({ "kind": "Status", "message": "you cannot list that" }))
+}
+
+fn not_found() -> Line {
+    json_answer("404 Not Found", &json!({ "kind": "Status", "message": "not found" }))
+}
+
+fn binding(name: &str, namespace: &str, role: (&str, &str), subjects: &[(&str, &str)]) -> Value {
+    let subjects: Vec<_> = subjects.iter().map(|(kind, name)| json!({ "kind": kind, "name": name })).collect();
+    json!({
+        "metadata": { "name": name, "namespace": namespace }, "roleRef": { "kind": role.0, "name": role.1 },
+        "subjects": subjects,
+    })
+}
+
+fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
+    json!({
+        "metadata": { "name": name, "namespace": namespace },
+        "rules": [{ "verbs": verbs, "apiGroups": [""], "resources": ["pods"] }],
+    })
+}
+
+/// Alice asks a server that answers line by line; its requests, as method and path without a query.
+fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, Failure>, Vec<String>) {
+    asked_within(PATIENCE, script, verb, resource)
+}
+
+/// The same with another patience.
+fn asked_within(
+    limit: Duration,
+    script: Vec<Line>,
+    verb: &str,
+    resource: &str,
+) -> (Result<Explanation, Failure>, Vec<String>) {
+    let server = Scripted::start(|_| script);
+    let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
+    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
+    let question = Question::parse(verb, resource, None, "dev").unwrap();
+    let alice = Holder { username: "alice".into(), groups: ["developers".to_owned()].into() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let explanation = runtime.block_on(explain(&api, &question, &alice));
+    let lines = server.asked().into_iter().map(|asked| {
+        let line = asked.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+        line.split('?').next().unwrap().to_owned()
+    });
+    (explanation, lines.collect())
+}
+
+const REVIEW: &str = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const RBAC: &str = "GET /apis/rbac.authorization.k8s.io/v1";
+
+#[test]
+fn what_is_allowed_is_traced_to_its_bindings_with_as_few_questions_as_it_takes() {
+    let (explanation, asked) = asked(
+        vec![
+            decided(true),
+            list(json!([
+                binding("all", "", ("ClusterRole", "view"), &[("Group", "others"), ("Group", "developers")]),
+                binding("others", "", ("ClusterRole", "cluster-admin"), &[("Group", "others")]),
+            ])),
+            list(json!([
+                binding("alice", "dev", ("Role", "reader"), &[("User", "alice")]),
+                binding("again", "dev", ("ClusterRole", "view"), &[("User", "alice")]),
+                binding("gone", "dev", ("Role", "gone"), &[("User", "alice")]),
+            ])),
+            ok(role("view", "", &["get", "list"])),
+            ok(role("reader", "dev", &["delete"])),
+            not_found(),
+        ],
+        "list",
+        "po",
+    );
+    let explanation = explanation.unwrap();
+    let by: Vec<_> = explanation.by.iter().map(|grant| grant.binding.metadata.name.as_str()).collect();
+    assert_eq!(by, ["all", "again"], "the role of the other does not allow it");
+    assert_eq!(explanation.by[0].subjects[0].name, "developers");
+    assert_eq!(explanation.by[0].rule, "get, list on pods");
+    assert!(explanation.not_held.is_empty() && explanation.bindable.is_none());
+    assert_eq!(explanation.unread[0].what, "the Role gone of the RoleBinding gone");
+    let expected = [
+        REVIEW.to_owned(),
+        format!("{RBAC}/clusterrolebindings"),
+        format!("{RBAC}/namespaces/dev/rolebindings"),
+        format!("{RBAC}/clusterroles/view"),
+        format!("{RBAC}/namespaces/dev/roles/reader"),
+        format!("{RBAC}/namespaces/dev/roles/gone"),
+    ];
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn what_is_not_allowed_names_who_may_and_what_could_be_bound() {
+    let (explanation, asked) = asked(
+        vec![
+            decided(false),
+            list(json!([
+                binding("system", "", ("ClusterRole", "edit"), &[("Group", "system:masters"), ("User", "system:x")]),
+                binding("ops", "", ("ClusterRole", "edit"), &[("Group", "ops"), ("ServiceAccount", "ci")]),
+                binding("readers", "", ("ClusterRole", "view"), &[("Group", "developers")]),
+            ])),
+            list(json!([binding("bob", "dev", ("Role", "cleaner"), &[("User", "bob")])])),
+            list(json!([role("view", "", &["get"]), role("edit", "", &["*"]), role("admin", "", &["*"])])),
+            list(json!([role("cleaner", "dev", &["delete"])])),
+        ],
+        "delete",
+        "pods",
+    );
+    let explanation = explanation.unwrap();
+    assert!(explanation.by.is_empty() && explanation.unread.is_empty());
+    let others: Vec<_> =
+        explanation.not_held.iter().map(|grant| (grant.subjects.len(), &*grant.subjects[0].name)).collect();
+    assert_eq!(others, [(1, "ops"), (1, "bob")], "nothing of Kubernetes' own, no service accounts");
+    assert_eq!(explanation.bindable.unwrap().name, "edit");
+    assert_eq!(asked.len(), 5, "{asked:?}");
+}
+
+#[test]
+fn what_may_not_be_read_is_said_and_the_rest_is_still_told() {
+    let mine = binding("mine", "dev", ("Role", "reader"), &[("User", "alice")]);
+    let (explanation, _) = asked(
+        vec![decided(true), forbidden(), list(json!([mine])), ok(role("reader", "dev", &["list"]))],
+        "list",
+        "pods",
+    );
+    let explanation = explanation.unwrap();
+    assert_eq!(explanation.by.len(), 1);
+    assert_eq!(explanation.unread[0].what, "ClusterRoleBindings");
+    assert!(matches!(&explanation.unread[0].why, Failure::Forbidden(why) if why == "you cannot list that"));
+    let (explanation, asked) = asked(vec![forbidden()], "list", "pods");
+    assert!(matches!(explanation, Err(Failure::Forbidden(_))), "without a decision there is nothing to tell");
+    assert_eq!(asked, [REVIEW]);
+}
+
+#[test]
+fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
+    let round = ok(json!({ "metadata": { "continue": "again" }, "items": [] }));
+    let (explanation, asked) = asked(vec![decided(true), round.clone(), round, list(json!([]))], "list", "pods");
+    let [unread] = &explanation.unwrap().unread[..] else { panic!("not one is unread") };
+    assert_eq!(unread.what, "ClusterRoleBindings");
+    assert_eq!(unread.why.to_string(), "the API server's list does not end");
+    assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[test]
+fn a_decision_is_told_when_its_reasons_take_too_long() {
+    let limit = Duration::from_secs(1);
+    let (explanation, asked) = asked_within(limit, vec![decided(false), silence()], "list", "pods");
+    let explanation = explanation.unwrap();
+    assert!(!explanation.decision.allowed && explanation.is_known);
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    assert_eq!(unread, ["ClusterRoleBindings", "RoleBindings in namespace dev"]);
+    for unread in &explanation.unread {
+        assert!(unread.why.to_string().ends_with(" did not answer in time"), "{}", unread.why);
+    }
+    assert_eq!(asked, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")], "not each has the time to itself");
+
+    // The bindings are there in time, and no role is.
+    let ours = binding("ours", "", ("ClusterRole", "view"), &[("Group", "developers")]);
+    let theirs = binding("theirs", "", ("ClusterRole", "edit"), &[("Group", "ops")]);
+    let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), silence()];
+    let (explanation, _) = asked_within(limit, script, "list", "pods");
+    let explanation = explanation.unwrap();
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    assert_eq!(unread, ["the ClusterRole view of the ClusterRoleBinding ours", "the roles in bindings of others"]);
+}
+
+#[test]
+fn a_type_that_takes_too_long_to_find_is_asked_as_typed() {
+    let group = |name: &str| json!({ "name": name, "preferredVersion": { "groupVersion": format!("{name}/v1"), "version": "v1" } });
+    let groups = ok(json!({ "kind": "APIGroupList", "groups": [group("a.example"), group("b.example")] }));
+    let script = vec![groups, silence(), decided(true), list(json!([]))];
+    let (explanation, asked) = asked_within(Duration::from_secs(1), script, "list", "widgets");
+    let explanation = explanation.unwrap();
+    assert!(explanation.decision.allowed && !explanation.is_known && explanation.unread.is_empty());
+    assert_eq!(asked[..3], ["GET /apis", "GET /apis/a.example/v1", REVIEW], "not each group has the time to itself");
+}
+
+#[test]
+fn paths_and_what_is_in_no_namespace_need_no_role_bindings() {
+    for resource in ["/healthz", "nodes"] {
+        let (explanation, asked) = asked(vec![decided(true), list(json!([]))], "get", resource);
+        assert!(!explanation.unwrap().is_namespaced);
+        assert_eq!(asked, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")]);
+    }
+    // A namespace itself is an exception: it is authorized as if it were in itself.
+    let (_, asked) = asked(vec![decided(true), list(json!([]))], "get", "ns/prod");
+    assert_eq!(asked[2], format!("{RBAC}/namespaces/prod/rolebindings"));
+}
+
+#[test]
+fn types_are_found_by_both_kinds_of_discovery() {
+    let target = |explanation: Explanation| match explanation.access.target {
+        Target::Resource(Resource { group, resource, namespace, .. }) => (group, resource, namespace),
+        Target::Path(path) => panic!("{path} is no type"),
+    };
+    let issuers = json!({
+        "resource": "issuers", "singularResource": "issuer", "scope": "Namespaced", "subresources": [{}],
+    });
+    let cluster = json!({ "resource": "clusterissuers", "shortNames": ["ciss"], "scope": "Cluster" });
+    let aggregated = ok(json!({ "kind": "APIGroupDiscoveryList", "items": [
+        { "metadata": { "name": "empty" } },
+        { "metadata": { "name": "cert.example" }, "versions": [{ "version": "v1", "resources": [issuers, cluster] }] },
+    ] }));
+    let rest = [decided(true), list(json!([]))];
+    let after = |discovery: &Line| vec![discovery.clone(), rest[0].clone(), rest[1].clone()];
+    let (explanation, _) = asked(after(&aggregated), "get", "ciss");
+    let found = |group: &str, resource: &str, namespace: &str| (group.into(), resource.into(), namespace.into());
+    assert_eq!(target(explanation.unwrap()), found("cert.example", "clusterissuers", ""));
+    let (explanation, _) = asked(after(&aggregated), "get", "issuer.cert.example");
+    assert_eq!(target(explanation.unwrap()), found("cert.example", "issuers", "dev"));
+    let (explanation, _) = asked(after(&aggregated), "get", "widgets.other.example");
+    let explanation = explanation.unwrap();
+    assert!(!explanation.is_known);
+    assert_eq!(target(explanation), found("other.example", "widgets", "dev"));
+
+    let version = |group: &str| json!({ "groupVersion": format!("{group}/v2"), "version": "v2" });
+    let group = |name: &str| json!({ "name": name, "versions": [version(name)], "preferredVersion": version(name) });
+    let legacy = ok(json!({ "kind": "APIGroupList", "groups": [group("first.example"), group("cert.example")] }));
+    let types = json!([{ "name": "issuers", "singularName": "issuer", "namespaced": true, "shortNames": ["iss"] }]);
+    let found_second = [legacy, forbidden(), ok(json!({ "kind": "APIResourceList", "resources": types }))];
+    let (explanation, asked) = asked([&found_second[..], &rest].concat(), "get", "iss");
+    assert_eq!(target(explanation.unwrap()), found("cert.example", "issuers", "dev"));
+    assert_eq!(asked[..3], ["GET /apis", "GET /apis/first.example/v2", "GET /apis/cert.example/v2"]);
+}

@@ -1,0 +1,122 @@
+//! What is found in roles and bindings, against the simulated cluster's own decisions, for access of many kinds.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::common::{Home, entra};
+use base64::Engine as _;
+use kubectl_login::kube::access::{Question, explain};
+use kubectl_login::kube::api::Api;
+use kubectl_login::kube::kubeconfig::Cluster;
+use kubectl_login::kube::rbac::Holder;
+use kubectl_login::kube::review::who_am_i;
+use kubectl_login::profile::Network;
+use kubectl_login::secret::Secret;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use sim::World;
+
+/// A role or cluster role with a rule for objects and perhaps one for paths.
+fn role() -> impl Strategy<Value = Value> {
+    let some = |from: &'static [&'static str], least| subsequence(from, least..=from.len());
+    let rule = (
+        some(&["get", "list", "delete", "*"], 1),
+        some(&["", "apps", "*"], 1),
+        some(&["pods", "pods/log", "deployments", "*/scale", "nodes", "namespaces", "*"], 1),
+        prop_oneof![Just(Vec::new()), some(&["web", "prod"], 0)],
+    );
+    let paths = some(&["/healthz", "/healthz/*", "*"], 0);
+    (rule, paths, select(&["ClusterRole", "Role"][..]), 0..4).prop_map(|((verbs, groups, resources, names), urls, kind, name)| {
+        json!({
+            "kind": kind, "metadata": { "name": format!("r{name}"), "namespace": if kind == "Role" { "dev" } else { "" } },
+            "rules": [
+                { "verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names },
+                { "verbs": verbs, "nonResourceURLs": urls },
+            ],
+        })
+    })
+}
+
+fn binding() -> impl Strategy<Value = Value> {
+    let subject = select(vec![
+        ("User", sim::ALICE),
+        ("User", "bob"),
+        ("Group", "ours"),
+        ("Group", "theirs"),
+        ("Group", "system:authenticated"),
+        ("ServiceAccount", "ci"),
+    ]);
+    let subjects = proptest::collection::vec(subject, 1..4);
+    (select(&["", "dev", "prod"][..]), select(&["ClusterRole", "Role"][..]), 0..5, subjects, 0..4).prop_map(
+        |(namespace, role, of, subjects, name)| {
+            let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
+            let role = if namespace.is_empty() { "ClusterRole" } else { role };
+            let subjects: Vec<_> = subjects.iter().map(|(kind, name)| json!({ "kind": kind, "name": name })).collect();
+            json!({
+                "kind": kind, "metadata": { "name": format!("b{name}"), "namespace": namespace },
+                "roleRef": { "kind": role, "name": format!("r{of}") }, "subjects": subjects,
+            })
+        },
+    )
+}
+
+/// What takes the place of whatever an earlier case left: bindings of nobody.
+fn nothing() -> Value {
+    let numbered = |place: usize| (0..4).map(move |number| (["", "dev", "prod"][place], format!("b{number}")));
+    let empty = |(namespace, name): (&str, String)| {
+        let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
+        json!({ "kind": kind, "metadata": { "name": name, "namespace": namespace }, "subjects": null })
+    };
+    (0..3).flat_map(numbered).map(empty).collect::<Vec<_>>().into()
+}
+
+#[test]
+fn what_is_found_is_what_the_cluster_decides() {
+    let home = Home::new();
+    let world = World::start();
+    world.set_group_ids(Some(vec!["ours".to_owned()]));
+    let token = home.run(&entra(&world, &["--prompt", "always"])).token();
+    let cluster = Cluster {
+        server: Some(world.kube_url()),
+        certificate_authority_data: Some(base64::engine::general_purpose::STANDARD.encode(world.ca_pem())),
+        ..Cluster::default()
+    };
+    let api = Api::new(&cluster, &Network::default(), &Secret::new(token), Duration::from_secs(20)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let me = runtime.block_on(who_am_i(&api)).unwrap();
+    let holder = Holder { username: me.username, groups: me.groups.into_iter().collect() };
+
+    let objects = (proptest::collection::vec(role(), 4..8), proptest::collection::vec(binding(), 1..8));
+    let verb = select(&["get", "list", "delete", "*"][..]);
+    let resource = select(
+        &[
+            "pods",
+            "pods/web",
+            "pods/log",
+            "deploy",
+            "deployments.apps/scale",
+            "nodes",
+            "ns/prod",
+            "*",
+            "/healthz",
+            "/healthz/x",
+        ][..],
+    );
+    let (yes, no) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(objects, verb, resource), |((roles, bindings), verb, resource)| {
+            world.apply(nothing());
+            world.apply(json!([roles, bindings].concat()));
+            let question = Question::parse(verb, resource, None, "dev").unwrap();
+            let explanation = runtime.block_on(explain(&api, &question, &holder)).unwrap();
+            prop_assert_eq!(explanation.decision.allowed, !explanation.by.is_empty(), "{:?}", explanation);
+            let count = if explanation.decision.allowed { &yes } else { &no };
+            count.set(count.get() + 1);
+            Ok(())
+        })
+        .unwrap();
+    assert!(yes.get() > 5 && no.get() > 5, "{yes:?} and {no:?}: both kinds have to be met");
+}

@@ -1,0 +1,226 @@
+//! Asking an API server: whom the connection trusts, what is sent, and what comes of odd answers. The library is called
+//! as the commands call it, because what matters here is seen by the server and not on a terminal.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::common::scripted::{Line, Scripted, json as json_answer};
+use crate::common::{Home, entra};
+use base64::Engine as _;
+use kubectl_login::http::Cause;
+use kubectl_login::kube::api::{Api, Failure};
+use kubectl_login::kube::kubeconfig::Cluster;
+use kubectl_login::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
+use kubectl_login::profile::{EnvironmentRoots, Network};
+use kubectl_login::secret::Secret;
+use serde_json::{Value, json};
+use sim::World;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn now<T>(asking: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asking)
+}
+
+fn api(cluster: &Cluster, token: &str) -> Api {
+    Api::new(cluster, &Network::default(), &Secret::new(token), PATIENCE).unwrap()
+}
+
+/// The world's cluster, with the certificate authority that its kubeconfigs have.
+fn cluster(world: &World) -> Cluster {
+    Cluster {
+        server: Some(world.kube_url()),
+        certificate_authority_data: Some(base64::engine::general_purpose::STANDARD.encode(world.ca_pem())),
+        ..Cluster::default()
+    }
+}
+
+/// An API server that answers line by line, and how it is asked.
+fn scripted(script: Vec<Line>) -> (Scripted, Api) {
+    let server = Scripted::start(|_| script);
+    let api = api(&Cluster { server: Some(server.url()), ..Cluster::default() }, "TOKEN");
+    (server, api)
+}
+
+fn first_lines(server: &Scripted) -> Vec<String> {
+    server.asked().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_cluster_says_who_a_token_stands_for() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &["--prompt", "always"])).token();
+    let review = now(who_am_i(&api(&cluster(&world), &token))).unwrap();
+    assert_eq!(review.username, sim::ALICE);
+    assert!(review.groups.contains(&"system:authenticated".to_owned()), "{review:?}");
+}
+
+#[test]
+fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
+    let world = World::start();
+    let outcome = |cluster: &Cluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
+    let is_distrusted = |failure: &Failure| matches!(failure, Failure::Unreachable(trouble) if matches!(trouble.cause, Cause::Certificate(_)));
+    let right = cluster(&world);
+    assert!(matches!(outcome(&right), Failure::Unauthorized));
+    let file = Cluster {
+        certificate_authority: Some(world.ca_file().to_owned()),
+        certificate_authority_data: None,
+        ..right.clone()
+    };
+    assert!(matches!(outcome(&file), Failure::Unauthorized));
+
+    let other = World::start();
+    let wrong = Cluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
+    // Not even SSL_CERT_FILE, and not the switch that kubectl refuses beside one.
+    let network = Network {
+        environment_roots: EnvironmentRoots { file: Some(world.ca_file().to_owned()), folders: Vec::new() },
+        ..Network::default()
+    };
+    let unsafely = Cluster { insecure_skip_tls_verify: true, ..wrong.clone() };
+    for cluster in [&wrong, &unsafely] {
+        let api = Api::new(cluster, &network, &Secret::new("t"), PATIENCE).unwrap();
+        let failure = now(who_am_i(&api)).unwrap_err();
+        assert!(is_distrusted(&failure), "{failure}");
+        assert!(api.explain("ask", &failure).what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
+    }
+    let none = Cluster { certificate_authority_data: None, ..right };
+    assert!(is_distrusted(&outcome(&none)));
+    let api = Api::new(&none, &network, &Secret::new("t"), PATIENCE).unwrap();
+    assert!(matches!(now(who_am_i(&api)).unwrap_err(), Failure::Unauthorized), "SSL_CERT_FILE counts without one");
+    assert!(matches!(outcome(&Cluster { insecure_skip_tls_verify: true, ..none }), Failure::Unauthorized));
+}
+
+#[test]
+fn a_certificate_for_another_name_needs_tls_server_name() {
+    let world = World::start();
+    let named = |name: &str| Cluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
+    // The certificate is for localhost and 127.0.0.1, and nobody has to look either up.
+    let failure = now(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
+    assert!(matches!(failure, Failure::Unauthorized), "{failure}");
+    let failure = now(who_am_i(&api(&named("api.example.invalid"), "t"))).unwrap_err();
+    assert!(failure.to_string().starts_with("the certificate of https://127.0.0.1:"), "{failure}");
+}
+
+#[test]
+fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
+    let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
+    let cluster = Cluster {
+        server: Some("https://127.0.0.1:1".to_owned()),
+        proxy_url: Some(format!("http://user:pw@127.0.0.1:{}", proxy.port)),
+        ..Cluster::default()
+    };
+    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert!(matches!(failure, Failure::Unreachable(_)), "{failure}");
+    let asked = &proxy.asked()[0].text;
+    assert!(asked.starts_with("CONNECT 127.0.0.1:1 ") && asked.contains("proxy-authorization: "), "{asked}");
+    assert!(!asked.contains("TOKEN"));
+}
+
+#[test]
+fn older_servers_are_asked_in_their_own_version() {
+    let absent = ("404 Not Found", Vec::new(), "404 page not found".to_owned());
+    let review =
+        json!({ "status": { "userInfo": { "username": "alice", "groups": null, "extra": { "oid": ["1"] } } } });
+    let (server, api) = scripted(vec![absent.clone(), absent.clone(), json_answer("201 Created", &review)]);
+    let review = now(who_am_i(&api)).unwrap();
+    assert_eq!((review.username.as_str(), review.groups.len()), ("alice", 0));
+    let versions = ["v1", "v1beta1", "v1alpha1"]
+        .map(|version| format!("POST /apis/authentication.k8s.io/{version}/selfsubjectreviews HTTP/1.1"));
+    assert_eq!(first_lines(&server), versions);
+    assert!(server.asked()[2].text.contains("authentication.k8s.io/v1alpha1\""));
+    let (_server, api) = scripted(vec![absent]);
+    assert!(matches!(now(who_am_i(&api)), Err(Failure::NotFound)));
+}
+
+#[test]
+fn all_versions_have_one_limit() {
+    let later = ("429 Too Many Requests", vec!["retry-after: 1".to_owned()], String::new());
+    let absent = ("404 Not Found", Vec::new(), String::new());
+    // Each version takes a second, which is less than the limit.
+    let server = Scripted::start(|_| (0..3).flat_map(|_| [later.clone(), absent.clone()]).collect());
+    let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
+    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert!(failure.to_string().ends_with(" did not answer in time"), "{failure}");
+}
+
+#[test]
+fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
+    let status = json!({ "allowed": true, "reason": "RBAC: \u{1b}[2Jallowed by", "evaluationError": null });
+    let (server, api) = scripted(vec![json_answer("201 Created", &json!({ "status": status }))]);
+    let resource = Resource { resource: "pods".into(), namespace: "dev".into(), ..Resource::default() };
+    let decision = now(may(&api, &Access { verb: "list".into(), target: Target::Resource(resource) })).unwrap();
+    let reason = "RBAC: [2Jallowed by".to_owned();
+    assert_eq!(decision, Decision { allowed: true, reason, ..Decision::default() });
+    now(may(&api, &Access { verb: "get".into(), target: Target::Path("/healthz".into()) })).unwrap();
+    let sent: Vec<Value> = server
+        .asked()
+        .iter()
+        .map(|asked| serde_json::from_str(asked.text.split_once("\r\n\r\n").unwrap().1).unwrap())
+        .collect();
+    let attributes =
+        json!({ "verb": "list", "group": "", "resource": "pods", "subresource": "", "namespace": "dev", "name": "" });
+    assert_eq!(sent[0]["spec"], json!({ "resourceAttributes": attributes }));
+    assert_eq!(sent[1]["spec"], json!({ "nonResourceAttributes": { "verb": "get", "path": "/healthz" } }));
+    assert!(server.asked()[0].text.contains("authorization: Bearer TOKEN\r\n"));
+}
+
+#[test]
+fn lists_are_read_page_by_page() {
+    let page =
+        |items: Value, next: &str| json_answer("200 OK", &json!({ "metadata": { "continue": next }, "items": items }));
+    let list = |api: &Api| now(api.list::<i32>(&["api", "v1", "numbers"]));
+    let numbers = |api: &Api| list(api).unwrap();
+
+    let (server, api) = scripted(vec![page(json!([1, 2]), "a&b"), page(json!(null), "c"), page(json!([3]), "")]);
+    assert_eq!(numbers(&api), [1, 2, 3]);
+    let asked =
+        ["", "&continue=a%26b", "&continue=c"].map(|more| format!("GET /api/v1/numbers?limit=500{more} HTTP/1.1"));
+    assert_eq!(first_lines(&server), asked);
+
+    let (server, api) = scripted(vec![page(json!([1]), "again")]);
+    assert!(matches!(list(&api), Err(Failure::Endless)), "a server that goes round in circles is left");
+    assert_eq!(server.asked().len(), 2);
+    let many = |count: usize| Value::from(vec![0; count]);
+    let (server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "b"), page(many(1), "")]);
+    assert!(matches!(list(&api), Err(Failure::Endless)), "more than any cluster has");
+    assert_eq!(server.asked().len(), 2);
+    let (_server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "")]);
+    assert_eq!(numbers(&api).len(), 120_000, "what is there is all");
+
+    let gone = json_answer("410 Gone", &json!({ "kind": "Status", "reason": "Expired", "message": "too old" }));
+    let (server, api) = scripted(vec![page(json!([1]), "a"), gone, page(json!([1, 2, 3]), "")]);
+    assert_eq!(numbers(&api), [1, 2, 3], "a list that has expired is read at once");
+    assert_eq!(first_lines(&server)[2], "GET /api/v1/numbers HTTP/1.1");
+}
+
+#[test]
+fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
+    let page = ("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in</html>".to_owned());
+    let (_server, api) = scripted(vec![page]);
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert!(matches!(failure, Failure::NotKubernetes), "{failure}");
+    assert!(api.explain("ask", &failure).next.contains("captive portal"));
+
+    let elsewhere = Scripted::start(|_| vec![("200 OK", Vec::new(), "{}".to_owned())]);
+    let location = format!("location: {}/", elsewhere.url());
+    let (_server, api) = scripted(vec![("307 Temporary Redirect", vec![location], String::new())]);
+    for failure in [now(who_am_i(&api)).unwrap_err(), now(api.get::<Value>(&["version"])).unwrap_err()] {
+        assert!(api.explain("ask", &failure).what.ends_with("carries secrets"), "{failure}");
+    }
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[test]
+fn a_server_that_repeats_the_token_is_not_quoted_with_it() {
+    let token = "a-token-that-nobody-is-to-see";
+    let said = json!({ "kind": "Status", "message": format!("no such user: {token}") });
+    let decided = json!({ "status": { "allowed": false, "reason": format!("not for {token}") } });
+    let server = Scripted::start(|_| vec![json_answer("403 Forbidden", &said), json_answer("201 Created", &decided)]);
+    let api = api(&Cluster { server: Some(server.url()), ..Cluster::default() }, token);
+    let failure = now(who_am_i(&api)).unwrap_err();
+    assert_eq!(failure.to_string(), "no such user: [hidden]");
+    let access = Access { verb: "list".to_owned(), target: Target::Path("/healthz".to_owned()) };
+    assert_eq!(now(may(&api, &access)).unwrap().reason, "not for [hidden]");
+}

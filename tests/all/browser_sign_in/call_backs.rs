@@ -1,0 +1,228 @@
+//! What is no answer, however much it looks like one: it is told so on a page, and the sign-in goes on.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sim::{Behaviour, Form, World};
+use url::Url;
+
+use crate::common::Home;
+use crate::common::browser::{
+    BOTH, HANG, Issuer, Page, connect, exchange, get, post, request, request_bytes, secrets_of, with,
+};
+
+const FORM: &str = "content-type: application/x-www-form-urlencoded";
+
+/// Another path, with the same query.
+fn at(url: &Url, path: &str) -> Url {
+    let mut changed = url.clone();
+    changed.set_path(path);
+    changed
+}
+
+/// The query, with more behind.
+fn more(url: &Url, behind: &str) -> Url {
+    let mut changed = url.clone();
+    changed.set_query(Some(&format!("{}&{behind}", url.query().unwrap())));
+    changed
+}
+
+#[test]
+fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let sign_in = issuer.start(&world, &home, &[]);
+        let real = sign_in.call_back();
+        let secrets = secrets_of(&real);
+        let error = |url: &Url| with(&with(url, "code", None), "error", Some("access_denied"));
+        let strangers_state = with(&real, "state", Some("a-state-of-somebody-else"));
+        let bare = at(&with(&with(&real, "code", None), "state", None), "/");
+        for (what, url) in [
+            ("another state", strangers_state.clone()),
+            ("half of the state", with(&real, "state", Some(&secrets.last().unwrap()[..10]))),
+            ("an empty state", with(&real, "state", Some(""))),
+            ("no state", with(&real, "state", None)),
+            ("an error of another sign-in", error(&strangers_state)),
+            ("an error without a state", error(&with(&real, "state", None))),
+            ("no code", with(&real, "code", None)),
+            ("an empty code", with(&real, "code", Some(""))),
+            ("nothing", bare.clone()),
+            ("a very long code of another sign-in", with(&strangers_state, "code", Some(&"a".repeat(30_000)))),
+            ("two codes", more(&real, "code=another")),
+            ("the same code twice", more(&real, &format!("code={}", secrets[0]))),
+            ("two states", more(&real, "state=another")),
+            ("two errors", more(&error(&real), "error=another")),
+        ] {
+            let page = get(&url);
+            assert!(page.sentences().concat().contains("still waiting"), "{what}: {page:?}");
+            page.assert_error(400, &secrets);
+        }
+        for path in ["/favicon.ico", "/other", "//", "/index.html", "/..;/"] {
+            get(&at(&real, path)).assert_error(404, &secrets);
+            get(&at(&bare, path)).assert_error(404, &secrets);
+        }
+        for method in ["PUT", "OPTIONS", "DELETE", "PATCH", "PROPFIND"] {
+            request(method, &real, &[], "").assert_error(405, &secrets);
+        }
+        let head = request("HEAD", &real, &[], "");
+        assert_eq!((head.status, head.body.as_str()), (405, ""));
+        let port = sign_in.port();
+        for host in ["evil.example", "localhost", "localhost.evil.example", "", "localhost:1", "127.0.0.1.evil.example"]
+        {
+            request("GET", &real, &[&format!("host: {host}")], "").assert_error(403, &secrets);
+            request("GET", &real, &[&format!("host: {host}.:{port}")], "").assert_error(403, &secrets);
+            let two = [format!("host: localhost:{port}"), format!("host: {host}:{port}")];
+            request("GET", &real, &two.each_ref().map(String::as_str), "").assert_error(403, &secrets);
+        }
+        let nameless = format!("GET /?{} HTTP/1.0\r\n\r\n", real.query().unwrap());
+        exchange(connect(&real), nameless.as_bytes()).assert_error(403, &secrets);
+        let fields = real.query().unwrap();
+        for kind in ["content-type: text/plain", "content-type: application/json", "content-type: multipart/form-data"]
+        {
+            request("POST", &bare, &[kind], fields).assert_error(415, &secrets);
+        }
+        request("POST", &bare, &[], fields).assert_error(415, &secrets);
+        // What counts in a form is the form.
+        request("POST", &real, &[FORM], "nothing=1").assert_error(400, &secrets);
+        assert!(world.token_requests("authorization_code").is_empty());
+
+        sign_in.finish();
+        assert_eq!(world.token_requests("authorization_code").len(), 1);
+    }
+}
+
+#[test]
+fn an_issuer_that_sends_a_wrong_state_never_ends_it() {
+    for behaviour in [Behaviour::AuthorizeNoState, Behaviour::AuthorizeWrongState] {
+        for issuer in BOTH {
+            let (world, home) = (World::start_with(&[behaviour]), Home::new());
+            let sign_in = issuer.start(&world, &home, &[]);
+            let back = sign_in.call_back();
+            get(&back).assert_error(400, &secrets_of(&back));
+            world.clear(behaviour);
+            sign_in.finish();
+        }
+    }
+}
+
+#[test]
+fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
+    let (world, home) = (World::start_with(&[Behaviour::WrongIssInCallback]), Home::new());
+    let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+    let back = sign_in.call_back();
+    get(&back).assert_error(400, &secrets_of(&back));
+    // Its name was promised.
+    get(&with(&back, "iss", None)).assert_error(400, &secrets_of(&back));
+    let promised = with(&back, "iss", Some(&world.issuer()));
+    get(&promised).assert_signed_in();
+    sign_in.end().token();
+
+    let (world, home) = (World::start_with(&[Behaviour::IssInCallback]), Home::new());
+    for issuer in BOTH {
+        issuer.start(&world, &home, &[]).finish();
+    }
+    // Nobody promised it, and it is somebody else's all the same.
+    let (world, home) = (World::start(), Home::new());
+    let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+    let back = sign_in.call_back();
+    get(&with(&back, "iss", Some("https://issuer.example.invalid"))).assert_error(400, &secrets_of(&back));
+    get(&back).assert_signed_in();
+    sign_in.end().token();
+}
+
+#[test]
+fn a_page_that_calls_back_twice_signs_in_once() {
+    for issuer in BOTH {
+        let (world, home) = (World::start_with(&[Behaviour::AuthorizeCodeTwice, Behaviour::DelayToken]), Home::new());
+        world.set_token_delay(HANG);
+        let sign_in = issuer.start(&world, &home, &[]);
+        let forms = Form::all_in(&get(&sign_in.address).body);
+        assert_eq!((forms.len(), &forms[0]), (2, &forms[1]));
+        let mut back = Url::parse(&forms[0].action).unwrap();
+        back.query_pairs_mut().extend_pairs(&forms[0].fields);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| get(&back));
+            assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
+            let second = get(&back);
+            second.assert_error(409, &secrets_of(&back));
+            assert!(second.body.contains("answered already"), "{second:?}");
+            world.clear(Behaviour::DelayToken);
+            first.join().unwrap().assert_signed_in();
+        });
+        sign_in.end().token();
+        assert_eq!(world.token_requests("authorization_code").len(), 1);
+        assert_eq!(world.families_revoked(), 0);
+    }
+}
+
+#[test]
+fn of_many_at_once_one_is_the_answer() {
+    let (world, home) = (World::start(), Home::new());
+    let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+    let back = sign_in.call_back();
+    let bytes = request_bytes("GET", &back, &[], "");
+    // Each has its connection before the first one asks: afterwards nobody may be there any more.
+    let connections: Vec<_> = (0..16).map(|_| connect(&back)).collect();
+    let pages: Vec<Page> = std::thread::scope(|scope| {
+        let asking = connections.into_iter().map(|stream| scope.spawn(|| exchange(stream, &bytes)));
+        asking.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(pages.iter().filter(|page| page.status == 200).count(), 1, "{pages:?}");
+    assert!(pages.iter().all(|page| [200, 409, 0].contains(&page.status)), "{pages:?}");
+    sign_in.end().token();
+    assert_eq!(world.token_requests("authorization_code").len(), 1);
+}
+
+/// It is heard and seen to leave in the same moment.
+#[test]
+fn a_browser_that_does_not_wait_for_its_page_has_signed_in() {
+    let (world, home) = (World::start(), Home::new());
+    let sign_in = Issuer::Entra.start(&world, &home, &["--authentication-timeout-sec", "30"]);
+    let back = sign_in.call_back();
+    let bytes = request_bytes("GET", &back, &[], "");
+    let (mut connection, (beginning, end)) = (connect(&back), bytes.split_at(20));
+    connection.write_all(beginning).unwrap();
+    // Whoever is answered on another connection has been waited for on this one.
+    get(&at(&back, "/favicon.ico")).assert_error(404, &[]);
+    let process = Pid::from_raw(sign_in.id().cast_signed()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    connection.write_all(end).unwrap();
+    drop(connection);
+    kill_process(process, Signal::CONT).unwrap();
+    let run = sign_in.end();
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(world.token_requests("authorization_code").len(), 1);
+}
+
+#[test]
+fn an_answer_may_come_as_a_form() {
+    for issuer in BOTH {
+        let (world, home) = (World::start_with(&[Behaviour::FormPostOnly]), Home::new());
+        let sign_in = issuer.start(&world, &home, &[]);
+        let form = Form::all_in(&get(&sign_in.address).body).remove(0);
+        assert_eq!(form.method, "post");
+        let action = Url::parse(&form.action).unwrap();
+        let forged: Vec<_> = form.fields.iter().filter(|(name, _)| name != "state").cloned().collect();
+        post(&action, &forged).assert_error(400, &[form.field("code").to_owned()]);
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+        let kind = "Content-Type: Application/X-WWW-Form-URLEncoded; charset=utf-8";
+        request("POST", &action, &[kind, "origin: https://issuer.example"], &body).assert_signed_in();
+        sign_in.end().token();
+    }
+}
+
+#[test]
+fn either_address_and_either_name_lead_to_the_listener() {
+    // Not every machine has the newer one.
+    let newer = TcpListener::bind("[::1]:0").is_ok().then_some("[::1]");
+    for host in ["127.0.0.1", "LocalHost"].into_iter().chain(newer) {
+        let (world, home) = (World::start(), Home::new());
+        let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+        let mut back = sign_in.call_back();
+        back.set_host(Some(host)).unwrap();
+        let named = format!("host: {host}:{}", sign_in.port());
+        request("GET", &back, &[&named], "").assert_signed_in();
+        sign_in.end().token();
+    }
+}

@@ -1,0 +1,289 @@
+//! Which way somebody signs in, where this program chooses, and who may choose otherwise.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use sim::{Behaviour, World};
+
+use crate::common::browser::{ASKING, BOTH, HANG, Issuer, Opener, SignIn, get};
+use crate::common::{Home, Run, at_once, entra, needed, oidc};
+
+/// `get-token` where this program chooses.
+fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
+    match issuer {
+        Issuer::Entra => entra(world, &[&["--login", "auto"], more].concat()),
+        Issuer::Oidc => oidc(world, &[&["--grant-type", "auto"], more].concat()),
+    }
+}
+
+fn method_of(home: &Home) -> String {
+    let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "-o", "json"]).stdout).unwrap();
+    status["sessions"][0]["method"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
+    at_once(BOTH, |issuer| {
+        for (variables, why) in [
+            (&[][..], "there is no display"),
+            (&[("DISPLAY", ":99"), ("SSH_CONNECTION", "a 1 b 22")], "SSH_CONNECTION is set"),
+            (&[("DISPLAY", ":99"), ("CI", "true")], "CI is set"),
+        ] {
+            let (world, home) = (World::start(), Home::new());
+            let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
+            let run = Run::of(command.envs(variables.iter().copied()));
+            run.token();
+            let line = format!("With a code, since no browser can be opened here: {why}.");
+            assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+            assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (1, 0));
+            assert_eq!(method_of(&home), "devicecode");
+        }
+    });
+}
+
+#[test]
+fn where_a_browser_can_be_opened_it_is() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
+        let (_, run) = SignIn::of(command.env("DISPLAY", ":99")).finish();
+        let line = "In the browser, since there seems to be one at hand.";
+        assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        assert_eq!(method_of(&home), issuer.by_browser_is_called());
+        assert!(world.device_requests().is_empty());
+
+        // One that was named can be started anywhere.
+        let (home, opener) = (Home::new(), Opener::new());
+        let sign_in =
+            SignIn::of(&mut home.plugin(&by_choice(issuer, &world, &["--prompt=always", opener.flag().as_str()])));
+        assert_eq!(opener.address(), sign_in.address);
+        let (_, run) = sign_in.finish();
+        assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
+    }
+}
+
+#[test]
+fn who_names_a_way_hears_of_no_choice() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let (_, run) = issuer.start(&world, &home, &[]).finish();
+        assert!(!run.stderr.contains("since"), "{run}");
+    }
+}
+
+#[test]
+fn an_issuer_without_codes_leads_to_the_browser() {
+    let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
+    let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+    assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
+}
+
+/// As Keycloak has it where the grant is switched off for a client, and Google for clients that are made for browsers:
+/// discovery names the endpoint all the same.
+#[test]
+fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
+    for (behaviour, words) in [
+        (Behaviour::DeviceGrantNotAllowed, "The client may not start this flow. (unauthorized_client)"),
+        (Behaviour::DeviceClientRefused, "Invalid client type. (invalid_client)"),
+    ] {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+        let line = format!("In a browser, since the issuer gives this client no code: {words}.");
+        assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
+        assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("authcode", 1));
+    }
+
+    let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed]);
+    // Whoever insists on a code is told the other way, each time.
+    let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &ASKING));
+    for _ in 0..2 {
+        home.run_as_new_caller(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
+    }
+    assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (2, 0));
+}
+
+/// They may say what is issued, and who signs in how.
+#[test]
+fn what_is_to_be_asked_on_the_page_is_asked_there() {
+    let (world, home) = (World::start(), Home::new());
+    let asked = ["--oidc-auth-request-extra-params", "audience=cluster"];
+    let sign_in = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &[&ASKING[..], &asked].concat())));
+    assert_eq!(sign_in.parameter("audience"), "cluster");
+    let (_, run) = sign_in.finish();
+    assert!(run.stderr.contains("In a browser, since there are parameters for the issuer's page"), "{run}");
+    assert!(world.device_requests().is_empty());
+}
+
+#[test]
+fn a_browser_that_is_not_there_is_none() {
+    at_once(BOTH, |issuer| {
+        let nowhere = |home: &Home| {
+            let programs = home.path().join("programs");
+            std::fs::create_dir(&programs).unwrap();
+            std::os::unix::fs::symlink(needed("setsid", "util-linux"), programs.join("setsid")).unwrap();
+            programs
+        };
+        for (flag, why) in [
+            ("--browser-command=/nowhere/browser", "/nowhere/browser cannot be found"),
+            ("--skip-open-browser=false", "no program that opens pages can be found"),
+        ] {
+            let (world, home) = (World::start(), Home::new());
+            let mut command = home.plugin(&by_choice(issuer, &world, &["--prompt=always", flag]));
+            let run = Run::of(command.env("DISPLAY", ":99").env("PATH", nowhere(&home)));
+            run.token();
+            let line = format!("With a code, since no browser can be opened here: {why}.");
+            assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
+        }
+    });
+}
+
+/// In the terminal of an editor that is shown on another machine, `BROWSER` opens pages there.
+#[test]
+fn a_remote_editor_s_browser_is_one() {
+    let remote = |home: &Home, args: &[String], opener: &Opener| {
+        let mut command = home.plugin(args);
+        command.env("BROWSER", opener.program()).env("SSH_CONNECTION", "a 1 b 22");
+        command
+    };
+    for issuer in BOTH {
+        let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+        let args = by_choice(issuer, &world, &["--prompt=always"]);
+        let mut command = remote(&home, &args, &opener);
+        let sign_in = SignIn::of(command.env("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"));
+        assert_eq!(opener.address(), sign_in.address);
+        let (_, run) = sign_in.finish();
+        assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
+        assert!(world.device_requests().is_empty());
+
+        // Elsewhere a browser of that name would be opened where nobody sees it.
+        let home = Home::new();
+        Run::of(&mut remote(&home, &args, &opener)).token();
+        assert_eq!(method_of(&home), "devicecode");
+    }
+}
+
+#[test]
+fn who_wants_no_browser_opened_is_shown_the_address_and_nothing_else() {
+    for issuer in BOTH {
+        let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+        let args = by_choice(issuer, &world, &[&ASKING[..], &[opener.flag().as_str()]].concat());
+        let mut command = home.plugin(&args);
+        let (_, run) = SignIn::of(command.env("DISPLAY", ":99").env("BROWSER", opener.program())).finish();
+        assert!(run.stderr.contains("Open this page in a browser"), "{run}");
+        assert!(!run.stderr.contains("Your browser should open") && !opener.was_started(), "{run}");
+        assert!(world.device_requests().is_empty());
+    }
+}
+
+#[test]
+fn a_desktop_without_a_terminal_will_do() {
+    for issuer in BOTH {
+        for args in [Issuer::by_browser, by_choice] {
+            let (world, home) = (World::start(), Home::new());
+            let opener = Opener::new();
+            let mut command = home.plugin(&args(issuer, &world, &[opener.flag().as_str()]));
+            let running = command.env("DISPLAY", ":99").stdout(std::process::Stdio::piped());
+            let running = running.stderr(std::process::Stdio::piped()).spawn().unwrap();
+            get(&get(&opener.address()).location()).assert_signed_in();
+            let run = Run::wait(running);
+            run.token();
+            // There is nobody who reads stderr.
+            assert_eq!(run.stderr, "");
+            // And in a build system a display means nothing.
+            let mut command = Home::new().plugin(&args(issuer, &world, &[opener.flag().as_str()]));
+            Run::of(command.env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI is set"]);
+        }
+    }
+}
+
+/// What such an editor starts has no terminal, and the page is seen all the same.
+#[test]
+fn a_remote_editor_without_a_terminal_will_do() {
+    let (world, home, opener) = (World::start(), Home::new(), Opener::new());
+    let mut command = home.plugin(&Issuer::Oidc.by_browser(&world, &[]));
+    let editor = [("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"), ("SSH_CONNECTION", "a 1 b 22")];
+    let command = command.envs(editor).env("BROWSER", opener.program());
+    let running = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    get(&get(&opener.address()).location()).assert_signed_in();
+    Run::wait(running).token();
+}
+
+/// Nobody is left waiting for a page that does not come up.
+#[test]
+fn a_desktop_whose_browser_fails_will_not_do() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        let failing = home.write("failing", "#!/bin/sh\nexit 3\n");
+        std::fs::set_permissions(&failing, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let flag = format!("--browser-command={}", failing.display());
+        let run = Run::of(home.plugin(&issuer.by_browser(&world, &[&flag])).env("DISPLAY", ":99"));
+        run.assert_failed(3, &["no browser could be started here", "\nNext: ", "kubectl login"]);
+        for args in [Issuer::by_browser, by_choice] {
+            let args = args(issuer, &world, &["--browser-command=/nowhere/browser"]);
+            let words = ["there is no terminal, and /nowhere/browser cannot be found", "\nNext: ", "--browser-command"];
+            Run::of(Home::new().plugin(&args).env("DISPLAY", ":99")).assert_failed(3, &words);
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_nothing_is_listened_for() {
+    for issuer in BOTH {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&issuer.by_browser(&world, &[])).assert_failed(3, &["there is no terminal", "\nNext: "]);
+        home.run(&issuer.by_browser(&world, &["--prompt", "never"])).assert_failed(3, &["prompts are switched off"]);
+        assert!(world.requests().is_empty());
+    }
+}
+
+#[test]
+fn who_types_it_may_name_another_way_than_the_entry() {
+    for (issuer, browser, code) in [
+        (Issuer::Entra, "--login=interactive", "--login=devicecode"),
+        (Issuer::Oidc, "--grant-type=authcode", "--grant-type=device-code"),
+    ] {
+        let (world, home) = (World::start(), Home::new());
+        home.contexts(&[("prod", issuer.by_code(&world, &[])), ("test", issuer.by_browser(&world, &[]))]);
+        for variable in [None, Some("devicecode"), Some("spn")] {
+            let mut command = home.plugin(&["prod", browser, "--force", "--skip-open-browser"]);
+            let sign_in = SignIn::of(command.envs(variable.map(|method| ("AAD_LOGIN_METHOD", method))));
+            sign_in.bring_back().assert_signed_in();
+            let run = sign_in.end();
+            assert_eq!(run.code, Some(0), "{run}");
+        }
+        assert!(world.device_requests().is_empty());
+        assert_eq!(method_of(&home), issuer.by_browser_is_called());
+        world.reset_requests();
+        // It is the same sign-in, whichever entry names it.
+        for entry in [issuer.by_code(&world, &[]), issuer.by_browser(&world, &[])] {
+            home.run(&entry).token();
+        }
+        assert!(world.requests().is_empty());
+        let run = home.run(&["test", code, "--force", "--skip-open-browser"]);
+        assert_eq!((run.code, world.device_requests().len()), (Some(0), 1), "{run}");
+        assert_eq!(method_of(&home), "devicecode");
+    }
+}
+
+#[test]
+fn a_way_of_the_other_dialect_is_a_wrong_command_line() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("one", Issuer::Entra.by_code(&world, &[])), ("two", Issuer::Oidc.by_code(&world, &[]))]);
+    home.run(&["one", "--grant-type", "authcode"]).assert_failed(2, &["--grant-type", "\nNext: "]);
+    home.run(&["two", "--login", "interactive"]).assert_failed(2, &["--login", "\nNext: "]);
+    home.run(&["one", "--login", "nothing"]).assert_failed(2, &["nothing", "interactive"]);
+    home.run(&["one", "--login", "auto", "--grant-type", "auto"]).assert_failed(2, &["\nNext: "]);
+}
+
+#[test]
+fn a_code_that_policy_refuses_leads_to_the_browser() {
+    let (world, home) = (World::start_with(&[Behaviour::DeviceBlocked]), Home::new());
+    home.contexts(&[("prod", Issuer::Entra.by_code(&world, &[]))]);
+    let run = home.run(&["prod"]);
+    run.assert_failed(4, &["AADSTS53003", "kubectl login --login interactive"]);
+    // The advice can be followed as it stands.
+    let sign_in = SignIn::of(&mut home.plugin(&["--login", "interactive", "--skip-open-browser"]));
+    sign_in.bring_back().assert_signed_in();
+    assert_eq!(sign_in.end().code, Some(0));
+    assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
+}

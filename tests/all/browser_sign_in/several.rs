@@ -1,0 +1,116 @@
+//! More than one sign-in at a time.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sim::{ALICE, BOB, Behaviour, World};
+
+use crate::common::browser::{ASKING, BOTH, HANG, Issuer, SignIn, get, secrets_of};
+use crate::common::waiting::wait_at_the_lock;
+use crate::common::{Home, Run};
+
+#[test]
+fn two_sign_ins_at_once_do_not_get_in_each_others_way() {
+    let (world, home) = (World::start(), Home::new());
+    let [first, second] = BOTH.map(|issuer| issuer.start(&world, &home, &[]));
+    assert_ne!(first.port(), second.port());
+    let (back, other) = (first.call_back(), second.call_back());
+    // The answer of one, brought to the other.
+    let mut astray = back.clone();
+    astray.set_port(other.port()).unwrap();
+    get(&astray).assert_error(400, &secrets_of(&back));
+    get(&other).assert_signed_in();
+    get(&back).assert_signed_in();
+    assert_ne!(first.end().token(), second.end().token());
+    assert_eq!(home.files("sessions").len(), 2);
+}
+
+#[test]
+fn two_accounts_at_once_stay_apart() {
+    let (world, home) = (World::start(), Home::new());
+    let sign_ins = [ALICE, BOB].map(|hint| Issuer::Entra.start(&world, &home, &["--login-hint", hint]));
+    for (sign_in, who) in sign_ins.into_iter().zip([ALICE, BOB]) {
+        world.sign_in_as(who);
+        let (page, _) = sign_in.finish();
+        assert!(page.sentences()[0].contains(who), "{page:?}");
+    }
+}
+
+/// A sign-in under way, and processes that want the same.
+fn waited_for(world: &World, home: &Home) -> (SignIn, Vec<std::process::Child>) {
+    let leader = Issuer::Entra.start(world, home, &[]);
+    let waiters = (0..3).map(|_| home.start(&Issuer::Entra.by_browser(world, &ASKING))).collect();
+    wait_at_the_lock(&home.state(), 4);
+    (leader, waiters)
+}
+
+#[test]
+fn whoever_wants_the_same_waits_and_shares() {
+    let (world, home) = (World::start(), Home::new());
+    let (leader, waiters) = waited_for(&world, &home);
+    let (_, run) = leader.finish();
+    for waiter in waiters.into_iter().map(Run::wait) {
+        assert_eq!((waiter.token(), waiter.stderr.as_str()), (run.token(), ""), "{waiter}");
+    }
+    assert_eq!((world.authorize_requests().len(), world.token_requests("authorization_code").len()), (1, 1));
+}
+
+/// The person has done their part: from here on it is the network that is waited for, by everybody.
+#[test]
+fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
+    let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
+    world.set_token_delay(Duration::from_secs(8));
+    let leader = Issuer::Oidc.start(&world, &home, &["--authentication-timeout-sec", "5"]);
+    let back = leader.call_back();
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| get(&back));
+        assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
+        let waiters = [&ASKING[..], &["--prompt", "never"]].map(|asks| {
+            let args = Issuer::Oidc.by_browser(&world, &[asks, &["--authentication-timeout-sec", "5"]].concat());
+            home.start(&args)
+        });
+        let waiters = waiters.map(Run::wait);
+        page.join().unwrap().assert_signed_in();
+        let token = leader.end().token();
+        for waiter in waiters {
+            assert_eq!((waiter.token(), waiter.stderr.as_str()), (token.clone(), ""), "{waiter}");
+        }
+    });
+    assert_eq!((world.authorize_requests().len(), world.token_requests("authorization_code").len()), (1, 1));
+}
+
+#[test]
+fn whoever_waited_hears_of_a_decline_too() {
+    let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
+    let (leader, waiters) = waited_for(&world, &home);
+    let page = leader.bring_back();
+    page.assert_says_the_error_of(&leader.end());
+    for waiter in waiters.into_iter().map(Run::wait) {
+        waiter.assert_failed(3, &["the sign-in was declined"]);
+    }
+    assert_eq!(world.authorize_requests().len(), 1);
+}
+
+#[test]
+fn a_killed_sign_in_is_followed_by_one_of_those_who_wait() {
+    let (world, home) = (World::start(), Home::new());
+    let leader = Issuer::Entra.start(&world, &home, &[]);
+    std::thread::scope(|scope| {
+        // It shows an address of its own, once it is its turn.
+        let next = scope.spawn(|| Issuer::Entra.start(&world, &home, &[]));
+        wait_at_the_lock(&home.state(), 2);
+        drop(leader);
+        next.join().unwrap().finish();
+    });
+}
+
+#[test]
+fn a_signal_ends_it() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let (world, home) = (World::start(), Home::new());
+        let sign_in = Issuer::Oidc.start(&world, &home, &[]);
+        kill_process(Pid::from_raw(sign_in.id().cast_signed()).unwrap(), signal).unwrap();
+        sign_in.end().assert_failed(code, &["the sign-in was cancelled", "kubectl login"]);
+        assert!(world.token_requests("authorization_code").is_empty());
+    }
+}

@@ -1,0 +1,426 @@
+//! Claims challenges: given by hand or found in a refusal, they go into the requests of the sign-in that answers them,
+//! and into no other.
+
+use crate::common::browser::{BOTH, Issuer, SignIn, get};
+use crate::common::scripted::{Line, Scripted, json as json_answer};
+use crate::common::{AKS, Home, Run, at_once, entra};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sim::{Behaviour, Request, Step, World};
+
+/// A challenge. In base64 there is a letter in it that the alphabets differ in.
+const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1?>~"}}}"#;
+/// What a terminal shows is no part of these tests.
+const SKIP: &str = "--skip-open-browser";
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+/// Less than a refresh is needed at.
+const OVER: i64 = 20;
+
+/// The claims parameter of a request, as JSON.
+fn claims(request: &Request) -> Option<Value> {
+    let text = request.form.get("claims").or_else(|| request.query.get("claims"))?;
+    Some(serde_json::from_str(text).unwrap())
+}
+
+fn parsed(text: &str) -> Option<Value> {
+    Some(serde_json::from_str(text).unwrap())
+}
+
+/// Asserts that every request since the last look that leads to a token carries these claims, or none does; which
+/// requests there were.
+#[track_caller]
+fn assert_all_carry(world: &World, expected: &Option<Value>) -> Vec<String> {
+    let requests: Vec<Request> = world
+        .requests()
+        .into_iter()
+        .filter(|request| {
+            ["/token", "/devicecode", "/device", "/authorize"].iter().any(|end| request.path.ends_with(end))
+        })
+        .filter(|request| request.method == "POST" || request.query.contains_key("response_type"))
+        .collect();
+    for request in &requests {
+        assert_eq!(&claims(request), expected, "{} {request:?}", request.path);
+    }
+    world.reset_requests();
+    let what = |request: &Request| match request.field("grant_type") {
+        "" => request.path.rsplit('/').next().unwrap().to_owned(),
+        grant_type => grant_type.rsplit(':').next().unwrap().to_owned(),
+    };
+    let mut names: Vec<String> = requests.iter().map(what).collect();
+    names.dedup();
+    names
+}
+
+/// A world and a home that has signed in with a code as its only context; what was asked so far is forgotten.
+fn signed_in(issuer: Issuer) -> (World, Home) {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("one", issuer.by_code(&world, &[]))]);
+    login(&home, &[]);
+    assert_all_carry(&world, &None);
+    (world, home)
+}
+
+/// `kubectl login`, which has to work.
+#[track_caller]
+fn login(home: &Home, more: &[&str]) -> Run {
+    let run = home.run(more);
+    assert_eq!(run.code, Some(0), "{run}");
+    run
+}
+
+fn token(world: &World, home: &Home) -> String {
+    home.run(&entra(world, &[])).token()
+}
+
+#[test]
+fn by_hand_a_challenge_is_answered_from_the_refresh_token_however_it_is_written() {
+    let (world, home) = signed_in(Issuer::Entra);
+    let encoded = [STANDARD.encode(CLAIMS), URL_SAFE.encode(CLAIMS), URL_SAFE_NO_PAD.encode(CLAIMS)];
+    assert!(encoded[0].contains('+') || encoded[0].contains('/'), "the alphabets differ: {}", encoded[0]);
+    let mut before = token(&world, &home);
+    for text in [CLAIMS, &encoded[0], &encoded[1], &encoded[2], &format!(" \"{}\"\n", encoded[0])] {
+        // The token at hand is good for an hour, and was not made for this.
+        let run = login(&home, &["--claims", text]);
+        assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"], "{run}");
+        let now = token(&world, &home);
+        assert_ne!(now, before, "the new token is the remembered one");
+        before = now;
+    }
+    // It was for this once.
+    home.leave(OVER);
+    token(&world, &home);
+    assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
+}
+
+#[test]
+fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
+    at_once(BOTH, |issuer| {
+        let (world, home) = signed_in(issuer);
+        login(&home, &["--claims", CLAIMS, "--force"]);
+        let asked = assert_all_carry(&world, &parsed(CLAIMS));
+        assert!(asked.len() == 2 && asked[1] == "device_code", "{asked:?}");
+
+        home.contexts(&[("one", issuer.by_browser(&world, &[]))]);
+        let sign_in = SignIn::of(&mut home.plugin(&["--claims", CLAIMS, "--force", SKIP]));
+        sign_in.bring_back().assert_signed_in();
+        assert_eq!(sign_in.end().code, Some(0));
+        assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["authorize", "authorization_code"]);
+    });
+}
+
+#[test]
+fn by_hand_without_a_session_somebody_signs_in_with_it() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("one", entra(&world, &[]))]);
+    login(&home, &["--claims", CLAIMS]);
+    assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["devicecode", "device_code"]);
+}
+
+#[test]
+fn by_hand_it_yields_to_a_parameter_that_the_entry_names() {
+    let (world, home) = (World::start(), Home::new());
+    let own = r#"{"id_token":{"auth_time":{"essential":true}}}"#;
+    let parameter = format!("claims={own}");
+    let more = ["--oidc-auth-request-extra-params", &parameter];
+    home.contexts(&[("one", Issuer::Oidc.by_browser(&world, &more))]);
+    let sign_in = SignIn::of(&mut home.plugin(&["--claims", CLAIMS, SKIP]));
+    sign_in.bring_back().assert_signed_in();
+    assert_eq!(sign_in.end().code, Some(0));
+    let page = world.authorize_requests();
+    assert_eq!(claims(&page[0]), parsed(own));
+}
+
+#[test]
+fn what_is_no_challenge_is_a_usage_error_and_not_repeated() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("one", entra(&world, &[]))]);
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(9000));
+    for (text, why) in [
+        ("", "neither a JSON object"),
+        ("gibberish\u{1b}[31m", "neither a JSON object"),
+        ("gibberish", "neither a JSON object"),
+        (r#"["gibberish"]"#, "neither a JSON object"),
+        (r#"{"gibberish":"#, "neither a JSON object"),
+        ("{}", "asks for nothing"),
+        (&long, "longer than 8 KiB"),
+    ] {
+        let run = home.run(&["--claims", text]);
+        run.assert_failed(2, &["Error: --claims is no claims challenge: it ", why, "\nNext: "]);
+        assert!(!run.stderr.contains("gibberish") && !run.stderr.contains("xxx"), "{run}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+/// The simulated tenant's `refresh_mfa` asks for a policy by its id.
+#[track_caller]
+fn wanted_by(world: &World) -> Option<Value> {
+    let sign_in = world.requests().into_iter().find(|request| request.path.ends_with("/devicecode"));
+    let wanted = claims(&sign_in.unwrap());
+    assert!(wanted.as_ref().is_some_and(|claims| claims["access_token"]["capolids"].is_object()), "{wanted:?}");
+    wanted
+}
+
+#[test]
+fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.set(Behaviour::RefreshMfa);
+    home.leave(OVER);
+    home.run(&entra(&world, &ALWAYS)).token();
+    let wanted = wanted_by(&world);
+    let (refreshes, rest): (Vec<_>, Vec<_>) =
+        world.requests().into_iter().partition(|request| request.field("grant_type") == "refresh_token");
+    assert!(refreshes.len() == 1 && claims(&refreshes[0]).is_none(), "{refreshes:?}");
+    assert!(rest.len() >= 2 && rest.iter().all(|request| claims(request) == wanted), "{rest:?}");
+
+    // The sign-in has answered it: the next one is as any other.
+    world.reset_requests();
+    login(&home, &["--force"]);
+    assert_all_carry(&world, &None);
+
+    // By browser just the same.
+    let args = entra(&world, &["--login", "interactive"]);
+    home.contexts(&[("one", args)]);
+    login_by_browser(&home, &["--force"]);
+    home.leave(OVER);
+    world.reset_requests();
+    login_by_browser(&home, &[]);
+    let asked = world.requests();
+    let page = asked.iter().find(|request| request.path.ends_with("/authorize")).unwrap();
+    let redeemed = asked.iter().find(|request| request.field("grant_type") == "authorization_code").unwrap();
+    assert_eq!((claims(page), claims(redeemed)), (wanted.clone(), wanted));
+}
+
+#[track_caller]
+fn login_by_browser(home: &Home, more: &[&str]) {
+    let sign_in = SignIn::of(&mut home.plugin(&[&[SKIP], more].concat()));
+    sign_in.bring_back().assert_signed_in();
+    assert_eq!(sign_in.end().code, Some(0));
+}
+
+#[test]
+fn by_hand_and_refused_the_sign_in_carries_both() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.set(Behaviour::RefreshMfa);
+    login(&home, &["--claims", CLAIMS]);
+    let refresh = world.refreshes().remove(0);
+    assert_eq!(claims(&refresh), parsed(CLAIMS));
+    let wanted = wanted_by(&world).unwrap();
+    assert_eq!(wanted["access_token"]["acrs"], parsed(CLAIMS).unwrap()["access_token"]["acrs"]);
+}
+
+#[test]
+fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_refresh() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.set(Behaviour::RefreshMfa);
+    home.leave(OVER);
+    for _ in 0..2 {
+        home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
+    }
+    assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
+    login(&home, &["--force"]);
+    let wanted = wanted_by(&world);
+    assert_all_carry(&world, &wanted);
+    login(&home, &["--force"]);
+    assert_all_carry(&world, &None);
+}
+
+#[test]
+fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
+    for suberror in ["basic_action", "bad_token"] {
+        let (world, home) = (World::start(), Home::new());
+        world.set_groups(250);
+        world.refuse_unless_claims(
+            Step::Refresh,
+            json!({ "error": "invalid_grant", "suberror": suberror, "claims": CLAIMS }),
+        );
+        home.contexts(&[("one", entra(&world, &["--client-id", sim::OWN_CLIENT]))]);
+        // The cluster's token is good; the one for Graph is refused.
+        let run = login(&home, &[]);
+        assert!(run.stderr.contains("kubectl login"), "{run}");
+        world.reset_requests();
+        login(&home, &[]);
+        let sign_in = world.device_requests();
+        assert!(sign_in.len() == 1 && claims(&sign_in[0]) == parsed(CLAIMS), "{suberror}: {sign_in:?}");
+    }
+}
+
+#[test]
+fn a_login_tries_the_refresh_token_with_the_challenge_before_it_asks() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.refuse_unless_claims(Step::Refresh, json!({ "error": "interaction_required", "claims": CLAIMS }));
+    home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &[]);
+    assert_all_carry(&world, &None);
+    let run = login(&home, &[]);
+    assert!(run.stdout.starts_with("Still signed in"), "{run}");
+    assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"]);
+    // That has answered it.
+    let run = login(&home, &[]);
+    assert!(run.stdout.starts_with("Already signed in"), "{run}");
+}
+
+#[test]
+fn logout_forgets_the_challenge() {
+    for logout in [&["logout"][..], &["logout", "--all"]] {
+        let (world, home) = signed_in(Issuer::Entra);
+        world.set(Behaviour::RefreshMfa);
+        home.leave(OVER);
+        home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
+        assert_eq!(home.files("challenges").len(), 1);
+        login(&home, logout);
+        assert_eq!(home.files("challenges").len(), 0, "{logout:?}");
+        world.reset_requests();
+        login(&home, &[]);
+        assert_eq!(assert_all_carry(&world, &None), ["devicecode", "device_code"]);
+    }
+}
+
+#[test]
+fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.set(Behaviour::RefreshBlocked);
+    home.leave(OVER);
+    for _ in 0..2 {
+        home.run(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
+    }
+    assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
+    login(&home, &["--force"]);
+    assert_all_carry(&world, &None);
+}
+
+#[test]
+fn nothing_of_a_challenge_is_logged() {
+    let (world, home) = signed_in(Issuer::Entra);
+    world.set(Behaviour::RefreshMfa);
+    let run = login(&home, &["--claims", CLAIMS, "-v9"]);
+    assert!(run.stderr.contains("/devicecode"), "nothing was logged: {run}");
+    for word in ["acrs", "c1?", "capolids", &STANDARD.encode(CLAIMS)[..20]] {
+        assert!(!run.stderr.contains(word), "{word}: {run}");
+    }
+}
+
+fn device(url: &str) -> Line {
+    let answer = json!({
+        "device_code": "device-code", "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
+        "expires_in": 60, "interval": 1,
+    });
+    json_answer("200 OK", &answer)
+}
+
+fn tokens() -> Line {
+    let answer = json!({
+        "token_type": "Bearer", "access_token": "good", "refresh_token": "refresh-token", "expires_in": 3600,
+    });
+    json_answer("200 OK", &answer)
+}
+
+fn refused(error: &str, suberror: &str, claims: &str) -> Line {
+    json_answer("400 Bad Request", &json!({ "error": error, "suberror": suberror, "claims": claims }))
+}
+
+/// What the requests to a scripted server carried.
+fn carried(server: &Scripted) -> Vec<Option<String>> {
+    let form = |text: &str| text.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let claims = |text: &str| {
+        let form = form(text);
+        url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "claims").map(|(_, value)| value.into())
+    };
+    server.asked().iter().map(|asked| claims(&asked.text)).collect()
+}
+
+/// `kubectl login`, which ends in an error.
+#[track_caller]
+fn assert_fails(home: &Home) {
+    let run = home.run::<&str>(&[]);
+    assert!(run.code != Some(0) && run.stderr.contains("Error: cannot sign in: "), "{run}");
+}
+
+/// A home with one context, at a scripted server.
+fn at(server: &Scripted) -> (Home, Vec<String>) {
+    let home = Home::new();
+    let (url, host) = (server.url(), "--authority-host".to_owned());
+    let args: Vec<String> = AKS.iter().map(|word| (*word).to_owned()).chain([host, url]).collect();
+    home.contexts(&[("one", args.clone())]);
+    (home, args)
+}
+
+#[test]
+fn a_refused_sign_in_leaves_its_challenge_to_the_next_process() {
+    let server = Scripted::start(|url| {
+        let refusal = refused("invalid_grant", "basic_action", CLAIMS);
+        vec![device(url), refusal.clone(), device(url), refusal, device(url), tokens(), device(url), tokens()]
+    });
+    let (home, args) = at(&server);
+    let ask = [&args.iter().map(String::as_str).collect::<Vec<_>>()[..], &ALWAYS].concat();
+    // One sign-in a process, whatever the server says.
+    home.run_as_new_caller(&ask).assert_failed(3, &["invalid_grant"]);
+    home.run(&["--prompt", "always"]).assert_failed(3, &["invalid_grant"]);
+    assert_eq!(home.run_as_new_caller(&ask).token(), "good");
+    login(&home, &["--force"]);
+    let claims = || Some(CLAIMS.to_owned());
+    assert_eq!(carried(&server), [None, None, claims(), claims(), claims(), claims(), None, None]);
+}
+
+#[test]
+fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(9000));
+    let refusals = [
+        refused("invalid_grant", "basic_action", "no JSON"),
+        refused("invalid_grant", "basic_action", "[1]"),
+        refused("invalid_grant", "basic_action", &long),
+        refused("invalid_grant", "message_only", CLAIMS),
+        refused("invalid_scope", "", CLAIMS),
+    ];
+    at_once(refusals, |refusal| {
+        let server = Scripted::start(|url| vec![device(url), refusal, device(url), tokens()]);
+        let (home, _) = at(&server);
+        assert_fails(&home);
+        login(&home, &[]);
+        assert_eq!(carried(&server), [None, None, None, None]);
+    });
+}
+
+#[test]
+fn a_challenge_that_the_issuer_does_not_understand_is_tried_once() {
+    let server = Scripted::start(|url| {
+        let not_understood = refused("invalid_request", "", "");
+        vec![device(url), refused("interaction_required", "", CLAIMS), not_understood, device(url), tokens()]
+    });
+    let (home, _) = at(&server);
+    for _ in 0..2 {
+        assert_fails(&home);
+    }
+    login(&home, &[]);
+    assert_eq!(carried(&server), [None, None, Some(CLAIMS.to_owned()), None, None]);
+}
+
+#[test]
+fn an_hour_later_a_challenge_is_forgotten() {
+    let server = Scripted::start(|url| {
+        vec![device(url), refused("invalid_grant", "basic_action", CLAIMS), device(url), tokens()]
+    });
+    let (home, _) = at(&server);
+    assert_fails(&home);
+    let file = home.files("challenges").remove(0);
+    let mut note: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    note["at"] = json!(chrono::Utc::now() - chrono::TimeDelta::minutes(61));
+    std::fs::write(&file, note.to_string()).unwrap();
+    login(&home, &[]);
+    assert_eq!(carried(&server), [None, None, None, None]);
+}
+
+#[test]
+fn a_code_that_brings_a_challenge_instead_of_tokens_leaves_it_to_the_next_page() {
+    let server = Scripted::start(|_| vec![refused("invalid_grant", "basic_action", CLAIMS)]);
+    let (home, args) = at(&server);
+    home.contexts(&[("one", [args, vec!["--login".to_owned(), "interactive".to_owned()]].concat())]);
+    let sign_in = SignIn::of(&mut home.plugin(&[SKIP]));
+    assert_eq!(sign_in.parameter("claims"), "");
+    let answer = [("code", "a-code-of-a-code"), ("state", &sign_in.parameter("state"))];
+    let mut call_back = sign_in.redirect();
+    call_back.query_pairs_mut().extend_pairs(answer);
+    get(&call_back);
+    sign_in.end().assert_failed(3, &["cannot sign in: a new sign-in is needed (invalid_grant)"]);
+    let next = SignIn::of(&mut home.plugin(&[SKIP]));
+    assert_eq!(next.parameter("claims"), CLAIMS);
+}

@@ -1,0 +1,195 @@
+//! `remove-cache-dir`, `remove-tokens` and `clean`, as the two other tools have them, but for what is not ours.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::common::{Home, Run, entra, oidc};
+use sim::World;
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+const GUARD: Duration = Duration::from_secs(30);
+const DEPRECATED: &str =
+    "Command \"remove-tokens\" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n";
+const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Two sign-ins in `folder`.
+fn sign_in(world: &World, home: &Home, folder: &Path) {
+    home.run(&entra(world, &[&ASK[..], &["--cache-dir", text(folder)]].concat())).token();
+    home.run(&oidc(world, &[&ASK[..], &["--cache-dir", text(folder)]].concat())).token();
+}
+
+#[track_caller]
+fn assert_silent(run: &Run) {
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", ""), "{run}");
+}
+
+#[test]
+fn the_folder_goes_with_all_that_is_ours_under_each_of_the_names() {
+    let (world, home) = (World::start(), Home::new());
+    let folder = home.path().join("apart");
+    let cleaned = format!("Deleted the token cache from {}\n", folder.display());
+    for (command, flag, said) in [
+        ("remove-cache-dir", "--cache-dir", ""),
+        ("remove-tokens", "--token-cache-dir", DEPRECATED),
+        ("clean", "--token-cache-dir", &cleaned),
+        ("remove-cache-dir", "--token-cache-dir", ""),
+        ("clean", "--cache-dir", &cleaned),
+    ] {
+        sign_in(&world, &home, &folder);
+        assert!(folder.join("locks").is_dir() && folder.join("kubectl-login.key").exists());
+        world.reset_requests();
+        // A leading ~ is the home folder; the second time there is nothing left to remove.
+        for named in [text(&folder), "~/apart"] {
+            let run = home.run(&[command, flag, named]);
+            assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", said), "{command}: {run}");
+            assert!(!folder.exists());
+        }
+        assert!(world.requests().is_empty(), "somebody was asked: {:?}", world.requests());
+    }
+}
+
+#[test]
+fn the_usual_folder_is_the_one_that_everything_uses() {
+    let (world, home) = (World::start(), Home::new());
+    let cache = home.path().join("kube-cache");
+    sign_in(&world, &home, &home.state());
+    sign_in(&world, &home, &cache.join("kubectl-login"));
+    assert_silent(&Run::of(home.plugin(&["remove-cache-dir"]).env("KUBECACHEDIR", &cache)));
+    assert!(cache.exists() && !cache.join("kubectl-login").exists() && home.state().exists());
+    // There is no keyring here, which is said in the other tool's words and is no error.
+    let run = home.run(&["clean"]);
+    let said = format!(
+        "Deleted the token cache from {}\nCould not delete the token cache from the keyring: there is no working keyring\n",
+        home.state().display()
+    );
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr), (Some(0), "", said));
+    assert!(!home.state().exists());
+    home.run(&entra(&world, &[])).assert_failed(3, &[]);
+    home.run(&entra(&world, &ASK)).token();
+    assert_silent(&home.run(&["remove-cache-dir"]));
+}
+
+#[test]
+fn what_is_not_ours_stays_and_is_named() {
+    let (world, home) = (World::start(), Home::new());
+    let folder = home.path().join("work");
+    let strangers = ["notes.txt", "tokens/notes.txt", "sessions/0123", "locks/other", "src/main.rs", "tokens.old/x"];
+    sign_in(&world, &home, &folder);
+    for stranger in strangers {
+        home.write(&format!("work/{stranger}"), "mine");
+    }
+    fs::create_dir(folder.join("sessions").join(ID)).unwrap();
+    let run = home.run(&["remove-cache-dir", "--cache-dir", text(&folder)]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run}");
+    assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("work stays"), "{run}");
+    for name in ["notes.txt", "locks/other", "src"] {
+        assert!(run.stderr.contains(name), "{name}: {run}");
+    }
+    for stranger in strangers {
+        assert_eq!(fs::read(folder.join(stranger)).unwrap(), b"mine");
+    }
+    assert!(folder.join("sessions").join(ID).is_dir());
+    for ours in ["kubectl-login.key", "kubectl-login.home", "issuers", "outcomes"] {
+        assert!(!folder.join(ours).exists(), "{ours} is still there");
+    }
+    assert_eq!(fs::read_dir(folder.join("tokens")).unwrap().count(), 1);
+}
+
+#[test]
+fn links_are_neither_followed_nor_removed() {
+    let (world, home) = (World::start(), Home::new());
+    let (folder, elsewhere) = (home.path().join("apart"), home.path().join("elsewhere"));
+    sign_in(&world, &home, &elsewhere);
+    let key = fs::read(elsewhere.join("kubectl-login.key")).unwrap();
+    let kept = |name: &str| fs::read_dir(elsewhere.join(name)).unwrap().count();
+    let before = ["sessions", "tokens", "issuers", "locks"].map(kept);
+    fs::create_dir(&folder).unwrap();
+    for name in ["sessions", "tokens", "issuers", "locks", "kubectl-login.key"] {
+        symlink(elsewhere.join(name), folder.join(name)).unwrap();
+    }
+    fs::create_dir(folder.join("outcomes")).unwrap();
+    symlink(home.write("precious", "mine"), folder.join("outcomes").join(ID)).unwrap();
+    for command in ["remove-cache-dir", "clean"] {
+        let run = home.run(&[command, "--cache-dir", text(&folder)]);
+        assert!(run.code == Some(0) && run.stderr.contains("apart stays"), "{run}");
+    }
+    assert_eq!(["sessions", "tokens", "issuers", "locks"].map(kept), before);
+    assert_eq!(fs::read(elsewhere.join("kubectl-login.key")).unwrap(), key);
+    assert_eq!(fs::read(home.path().join("precious")).unwrap(), b"mine");
+    assert!(fs::symlink_metadata(folder.join("outcomes").join(ID)).unwrap().is_symlink());
+    home.run(&entra(&world, &["--cache-dir", text(&elsewhere)])).token();
+}
+
+#[test]
+fn a_lock_that_is_held_stays() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let child = home.start(&entra(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, GUARD).len(), 1);
+    let run = home.run(&["remove-cache-dir"]);
+    assert!(run.code == Some(0) && run.stderr.contains("somebody is signing in"), "{run}");
+    assert_eq!(home.files("locks").len(), 1);
+    world.approve_pending();
+    let run = Run::wait(child);
+    run.token();
+    assert_silent(&home.run(&["remove-cache-dir"]));
+    assert!(!home.state().exists());
+}
+
+#[test]
+fn a_folder_that_is_none_or_open_to_all_is_an_error() {
+    let home = Home::new();
+    let file = home.write("file", "mine");
+    home.run(&["remove-cache-dir", "--cache-dir", text(&file)]).assert_failed(1, &["it is not a folder", "\nNext: "]);
+    assert_eq!(fs::read(file).unwrap(), b"mine");
+    let open = home.path().join("open-to-all");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    home.run(&["clean", "--cache-dir", text(&open)]).assert_failed(1, &["everybody may write to it"]);
+    assert!(open.exists());
+}
+
+#[test]
+fn a_folder_that_only_looks_like_ours_is_not_touched() {
+    let home = Home::new();
+    let lookalikes = [
+        format!("sessions/{ID}"),
+        format!("tokens/{ID}"),
+        format!("outcomes/{ID}"),
+        format!("issuers/{ID}"),
+        format!("locks/{ID}"),
+        "locks/key".to_owned(),
+        ".kubectl-login-notes".to_owned(),
+    ];
+    for name in &lookalikes {
+        home.write(&format!("work/{name}"), "mine");
+    }
+    fs::create_dir(home.path().join("empty")).unwrap();
+    for words in [["remove-cache-dir", "--cache-dir"], ["clean", "--cache-dir"]] {
+        let run = home.run(&[&words[..], &[text(&home.path().join("work"))]].concat());
+        assert!(run.code == Some(0) && run.stderr.contains("work stays"), "{run}");
+        assert_eq!(home.run(&[&words[..], &[text(&home.path().join("empty"))]].concat()).code, Some(0));
+    }
+    home.run(&["logout", "--all", "--cache-dir", text(&home.path().join("work"))]);
+    for name in &lookalikes {
+        assert_eq!(fs::read(home.path().join("work").join(name)).unwrap(), b"mine", "{name}");
+    }
+    assert!(home.path().join("empty").is_dir());
+}
+
+#[test]
+fn a_context_called_clean_is_not_taken_for_the_command() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("clean", entra(&world, &[]))]);
+    home.run(&entra(&world, &ASK)).token();
+    home.run(&["clean"]).assert_failed(2, &["context called \"clean\"", "kubectl login --context clean"]);
+    assert_eq!(home.files("sessions").len(), 1);
+    assert_eq!(home.run(&["clean", "--cache-dir", text(&home.state())]).code, Some(0));
+    assert!(!home.state().exists());
+}

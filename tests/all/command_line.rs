@@ -1,0 +1,254 @@
+//! `get-token` as its callers run it: what goes in by flags, environment and `KUBERNETES_EXEC_INFO`, and what comes out.
+//! The parts about prompts and about the commands that people type are in `command_line/`.
+
+mod audiences;
+mod clouds;
+mod commands;
+mod dialects;
+mod next_steps;
+mod prompts;
+mod versions;
+mod words;
+
+use crate::common;
+use std::process::Stdio;
+
+use crate::common::{Home, PLUGIN, Run, at_once, entra, oidc};
+use serde_json::json;
+use sim::World;
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+const V1: &str = "client.authentication.k8s.io/v1";
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+
+/// The plugin with `KUBERNETES_EXEC_INFO` set.
+fn run_with_info(home: &Home, args: &[String], info: &str) -> Run {
+    Run::of(home.plugin(args).env("KUBERNETES_EXEC_INFO", info))
+}
+
+#[test]
+fn the_answer_is_one_line_with_exactly_the_fields_of_an_exec_credential() {
+    let (world, home) = (World::start(), Home::new());
+    let run = home.run(&entra(&world, &ALWAYS));
+    let token = run.token();
+    let exp = chrono::DateTime::from_timestamp(common::claims(&token)["exp"].as_i64().unwrap(), 0).unwrap();
+    let expected = json!({
+        "apiVersion": V1BETA1,
+        "kind": "ExecCredential",
+        "status": { "expirationTimestamp": exp.format("%Y-%m-%dT%H:%M:%SZ").to_string(), "token": token },
+    });
+    assert_eq!(run.credential(), expected);
+    assert_eq!(run.stdout, format!("{expected}\n"), "not compact");
+}
+
+#[test]
+fn the_version_that_is_asked_for_is_answered_however_odd_the_rest_is() {
+    let (world, home) = (World::start(), Home::new());
+    let args = entra(&world, &[]);
+    home.run(&entra(&world, &ALWAYS)).token();
+    assert_eq!(home.run(&args).credential()["apiVersion"], V1BETA1);
+    let cluster = json!({ "server": world.kube_url(), "certificate-authority-data": "Zm9v", "extensions": [1] });
+    let v1 = |info: serde_json::Value| (info.to_string(), V1);
+    for (info, expected) in [
+        (String::new(), V1BETA1),
+        ("{}".to_owned(), V1BETA1),
+        (json!({ "apiVersion": V1BETA1, "kind": "ExecCredential", "spec": {} }).to_string(), V1BETA1),
+        v1(json!({ "apiVersion": V1, "kind": "ExecCredential", "spec": { "interactive": true } })),
+        v1(json!({ "apiVersion": V1, "kind": "ExecCredentials", "spec": { "interactive": false } })),
+        v1(json!({ "apiVersion": V1, "spec": { "cluster": cluster, "interactive": "yes" } })),
+        v1(json!({ "apiVersion": V1, "kind": "ExecCredential" })),
+        v1(json!({ "apiVersion": V1, "kind": 7, "spec": [], "status": null })),
+        v1(json!({ "APIVERSION": V1, "Kind": null, "SPEC": { "Cluster": null, "Interactive": null } })),
+        (format!(r#"{{"apiVersion":"{V1BETA1}","apiversion":"{V1}","spec":null}}"#), V1),
+        ("null".to_owned(), V1BETA1),
+        (json!({ "apiVersion": null, "spec": null }).to_string(), V1BETA1),
+        (json!({ "kind": "ExecCredential", "spec": { "cluster": "prod" } }).to_string(), V1BETA1),
+    ] {
+        let run = run_with_info(&home, &args, &info);
+        assert_eq!(run.credential()["apiVersion"], expected, "{info}");
+        assert_eq!(run.stderr, "", "{info}");
+    }
+}
+
+#[test]
+fn an_exec_info_that_cannot_be_answered_is_refused_before_anybody_is_asked() {
+    let (world, home) = (World::start(), Home::new());
+    let alpha = json!({ "apiVersion": "client.authentication.k8s.io/v1alpha1", "kind": "ExecCredential" }).to_string();
+    for (info, word) in [
+        (alpha.as_str(), "client.authentication.k8s.io/v1alpha1"),
+        (r#"{"apiVersion":"client.authentication.k8s.io/v2"}"#, "client.authentication.k8s.io/v2"),
+        (r#"{"apiversion":"client.authentication.k8s.io/v3"}"#, "client.authentication.k8s.io/v3"),
+        ("interactive=true", "not JSON"),
+        ("{\"apiVersion\":", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("\"client.authentication.k8s.io/v1\"", "not a JSON object"),
+    ] {
+        let run = run_with_info(&home, &entra(&world, &ALWAYS), info);
+        run.assert_failed(1, &[word, "\nNext: "]);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn missing_flags_are_named_all_at_once() {
+    let home = Home::new();
+    let server = ["--server-id", sim::SERVER];
+    let client = ["--client-id", sim::CLIENT];
+    let tenant = ["--tenant-id", sim::TENANT];
+    let issuer = ["--oidc-issuer-url", "https://issuer.example.invalid"];
+    for (given, missing) in [
+        (&server[..], &["--client-id", "--tenant-id"][..]),
+        (&client[..], &["--server-id", "--tenant-id"]),
+        (&tenant[..], &["--server-id", "--client-id"]),
+        (&[server, client].concat(), &["--tenant-id"]),
+        (&[server, tenant].concat(), &["--client-id"]),
+        (&[client, tenant].concat(), &["--server-id"]),
+        (&[server, client, ["--tenant-id", ""]].concat(), &["--tenant-id"]),
+        (&[client, tenant, ["--server-id", ""]].concat(), &["--server-id"]),
+        (&issuer[..], &["--oidc-client-id"]),
+        (&["--oidc-client-id", "kubernetes"][..], &["--oidc-issuer-url"]),
+    ] {
+        let run = home.run(&[&["get-token"], given, &ALWAYS].concat());
+        run.assert_failed(2, missing);
+        assert!(run.stderr.contains("\nNext: "), "{run}");
+    }
+}
+
+#[test]
+fn klogs_flags_and_the_peers_passive_ones_change_nothing() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ALWAYS)).token();
+    for more in [
+        &["--logtostderr", "--stderrthreshold=2", "--vmodule=a=1", "--log_dir", "/tmp", "--skip_headers=true"][..],
+        &["--alsologtostderr=false", "--one_output", "--log_file=/dev/null", "--log_file_max_size=1", "-v=0"],
+        &["--add_dir_header=false", "--skip_log_headers", "--log_backtrace_at=:0", "--v=0"],
+        &["--legacy=false", "--disable-instance-discovery", "--force-refresh=false", "--timeout", "30s"],
+    ] {
+        let run = home.run(&entra(&world, more));
+        assert_eq!(run.token(), token);
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn flags_may_stand_before_the_command_as_with_the_peers() {
+    let (world, home) = (World::start(), Home::new());
+    let folder = format!("--token-cache-dir={}", home.path().join("apart").display());
+    let with = |before: &[&str], more: &[&str]| {
+        let before: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
+        home.run(&[before, entra(&world, more)].concat())
+    };
+    let token = with(&[], &ALWAYS).token();
+    for before in [&["-v1"][..], &["-v", "1"], &["-v=1"], &["--v=1"], &["--logtostderr=false"], &["--skip_headers"]] {
+        assert_eq!(with(before, &[]).token(), token, "{before:?}");
+    }
+    let apart = with(&[&folder], &ALWAYS).token();
+    assert_ne!(apart, token);
+    assert_eq!(with(&[], &[&folder]).token(), apart);
+}
+
+#[test]
+fn the_short_forms_mean_what_the_long_ones_do() {
+    let (world, home) = (World::start(), Home::new());
+    let authority = world.authority();
+    let long = entra(&world, &ALWAYS);
+    let token = home.run(&long).token();
+    let short = [
+        "get-token",
+        "-v",
+        "1",
+        "-e",
+        "AzurePublicCloud",
+        "-t",
+        sim::TENANT,
+        "-l",
+        "devicecode",
+        "--server-id",
+        sim::SERVER,
+        "--client-id",
+        sim::CLIENT,
+        "--authority-host",
+        &authority,
+    ];
+    assert_eq!(home.run(&short).token(), token);
+    let glued = [&short[..1], &["-v5", "-eAzureCloud", "-ldevicecode"], &short[5..7], &short[9..]].concat();
+    assert_eq!(home.run(&glued).token(), token);
+}
+
+#[test]
+fn it_works_under_the_names_of_both_peers() {
+    let (world, home) = (World::start(), Home::new());
+    at_once([("kubelogin", entra(&world, &ALWAYS)), ("kubectl-oidc_login", oidc(&world, &ALWAYS))], |(name, args)| {
+        let link = home.path().join(name);
+        std::os::unix::fs::symlink(PLUGIN, &link).unwrap();
+        let link = link.to_str().unwrap();
+        let token = Run::of(home.program(link).args(&args)).token();
+        assert_eq!(home.run(&args[..args.len() - 2]).token(), token);
+        let help = Run::of(home.program(link).args(["get-token", "--help"]));
+        assert_eq!(help.code, Some(0), "{help}");
+        assert!(help.stdout.contains(&name.replace("kubectl-oidc_login", "kubectl oidc-login")), "{help}");
+    });
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let home = Home::new();
+    for args in [&["--version"][..], &["-V"], &["version"]] {
+        let run = home.run(args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        assert!(run.stdout.contains(env!("CARGO_PKG_VERSION")), "{run}");
+    }
+    for (args, word) in [
+        (&["--help"][..], "get-token"),
+        (&["-h"], "logout"),
+        (&["get-token", "--help"], "--server-id"),
+        (&["get-token", "-h"], "--oidc-issuer-url"),
+        (&["status", "--help"], "--output"),
+        (&["logout", "--help"], "--all"),
+        (&["help"], "get-token"),
+        (&["help", "logout"], "--all"),
+    ] {
+        let run = home.run(args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        assert!(run.stdout.contains(word), "{run}");
+    }
+    assert!(!home.state().exists());
+}
+
+#[test]
+fn an_unknown_flag_or_a_word_too_many_is_exit_2_on_stderr() {
+    let (world, home) = (World::start(), Home::new());
+    for args in
+        [entra(&world, &["--no-such-flag"]), vec!["one".into(), "two".into()], entra(&world, &["--timeout", "5"])]
+    {
+        let run = home.run(&args);
+        run.assert_failed(2, &["Error: ", "\nNext: "]);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_reader_that_has_gone_is_one_error_and_loses_no_sign_in() {
+    let (world, home) = (World::start(), Home::new());
+    let mut child = home.plugin(&entra(&world, &ALWAYS)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let run = Run::wait(child);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert_eq!(run.stderr.matches("Error: ").count(), 1, "{run}");
+    assert!(run.stderr.contains("handed over") && run.stderr.contains("\nNext: "), "{run}");
+    world.reset_requests();
+    home.run(&entra(&world, &[])).token();
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_stdout_that_is_closed_from_the_start_asks_nobody_in_vain() {
+    let (world, home) = (World::start(), Home::new());
+    let script = r#""$0" "$@" >&-"#;
+    let run = Run::of(home.program("sh").args(["-c", script, PLUGIN]).args(entra(&world, &ALWAYS)));
+    // Rust opens /dev/null in place of a closed stream, so this is a success that nobody sees; never a crash.
+    assert!(matches!(run.code, Some(0 | 1)), "{run}");
+    assert!(!run.stderr.contains("panicked"), "{run}");
+    let warm = home.run(&entra(&world, &[]));
+    assert_eq!(warm.code == Some(0), !world.requests().is_empty(), "{warm}");
+}

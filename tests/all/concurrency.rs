@@ -1,0 +1,398 @@
+//! Many processes, one sign-in: whoever needs the same token waits for the one that gets it and shares how that ended,
+//! whoever cannot be helped by waiting does not wait, and nobody waits for the dead.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::common::waiting::wait_at_the_lock;
+use crate::common::{Home, PLUGIN, Run, claims, entra, oidc};
+use kubectl_login::environment::Environment;
+use kubectl_login::store::Store;
+use kubectl_login::store::lock::{self, Holder, Patience};
+use rustix::process::{Pid, Signal, kill_process};
+use sim::{ARC_SERVER, Behaviour, OTHER_TENANT, OWN_CLIENT, SERVER, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+/// Longer than anything here takes, shorter than a code lives: only a hang gets there.
+const HANG: Duration = Duration::from_secs(90);
+
+/// A process that ends with the test, whatever becomes of that.
+struct Running(Option<Child>);
+
+impl Running {
+    fn plugin(home: &Home, args: &[String]) -> Running {
+        Running(Some(home.start(args)))
+    }
+
+    fn of(command: &mut Command) -> Running {
+        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end; one that hangs fails the test.
+    #[track_caller]
+    fn end(mut self) -> Run {
+        let started = Instant::now();
+        while self.0.as_mut().unwrap().try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < HANG, "it does not come to an end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Run::wait(self.0.take().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn many(count: usize, home: &Home, args: &[String]) -> Vec<Running> {
+    (0..count).map(|_| Running::plugin(home, args)).collect()
+}
+
+#[track_caller]
+fn end_all(running: Vec<Running>) -> Vec<Run> {
+    running.into_iter().map(Running::end).collect()
+}
+
+/// A world in which nobody uses a code, and a process that shows one.
+fn prompting() -> (World, Home, Running) {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    (world, home, leader)
+}
+
+#[track_caller]
+fn assert_all_the_same(runs: &[Run]) -> String {
+    let token = runs[0].token();
+    for run in runs {
+        assert_eq!(run.token(), token);
+    }
+    token
+}
+
+#[test]
+fn twenty_at_once_show_one_code_and_share_one_token() {
+    for args in [entra, oidc] {
+        let (world, home) = (World::start(), Home::new());
+        let runs = end_all(many(20, &home, &args(&world, &ASK)));
+        assert_all_the_same(&runs);
+        assert_eq!(world.device_requests().len(), 1);
+        assert_eq!(runs.iter().filter(|run| !run.stderr.is_empty()).count(), 1, "only one of them asked anybody");
+    }
+}
+
+#[test]
+fn two_servers_of_one_client_at_once_need_one_code() {
+    let (world, home) = (World::start(), Home::new());
+    let mut running = many(5, &home, &entra(&world, &ASK));
+    running.extend(many(5, &home, &entra(&world, &["--server-id", ARC_SERVER, "--prompt", "always"])));
+    let runs = end_all(running);
+    let tokens = [assert_all_the_same(&runs[..5]), assert_all_the_same(&runs[5..])];
+    assert_ne!(claims(&tokens[0])["aud"], claims(&tokens[1])["aud"]);
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (1, 1));
+}
+
+#[test]
+fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
+    for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, 120), (oidc, 120), (entra, 0), (oidc, 0)] {
+        let (world, home) = (World::start(), Home::new());
+        let old = home.run(&args(&world, &ASK)).token();
+        home.leave(left);
+        world.reset_requests();
+        let runs = end_all(many(20, &home, &args(&world, &[])));
+        assert_ne!(assert_all_the_same(&runs), old);
+        assert!(runs.iter().all(|run| run.stderr.is_empty()));
+        assert_eq!((world.refreshes().len(), world.device_requests().len()), (1, 0));
+        assert_eq!(world.families_revoked(), 0);
+    }
+}
+
+#[test]
+fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
+    let (world, home) = (World::start(), Home::new());
+    let old = home.run(&oidc(&world, &ASK)).token();
+    world.reset_requests();
+    let runs = end_all(many(20, &home, &oidc(&world, &["--force-refresh"])));
+    assert!(runs.iter().all(|run| run.token() != old && run.stderr.is_empty()));
+    assert_eq!((world.families_revoked(), world.device_requests().len()), (0, 0));
+}
+
+#[test]
+fn one_decline_ends_every_wait_with_the_same_reason() {
+    let (world, home, leader) = prompting();
+    let waiters = many(19, &home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 20);
+    assert_eq!(world.deny_pending(), 1);
+    leader.end().assert_failed(3, &["the sign-in was declined", "Next: "]);
+    for run in end_all(waiters) {
+        run.assert_failed(3, &["the sign-in was declined", "Next: "]);
+        assert!(!run.stderr.contains("enter this code"), "{run}");
+    }
+    assert_eq!(world.device_requests().len(), 1);
+    // The same caller has heard it; another one is asked.
+    let again = home.run(&entra(&world, &ASK));
+    again.assert_failed(3, &[]);
+    assert_eq!(again.stderr, "");
+    assert_eq!(world.device_requests().len(), 1);
+    world.approve_automatically(true);
+    home.run_as_new_caller(&entra(&world, &ASK)).token();
+    assert_eq!(world.device_requests().len(), 2);
+}
+
+#[test]
+fn callers_that_run_it_five_times_hear_of_a_decline_once() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let callers: Vec<Running> = (0..4)
+        .map(|_| {
+            let mut command = home.program("sh");
+            command.args(["-c", "for i in 1 2 3 4 5; do \"$0\" \"$@\"; echo exit $?; done", PLUGIN]);
+            Running::of(command.args(entra(&world, &ASK)))
+        })
+        .collect();
+    wait_at_the_lock(&home.state(), 4);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    assert_eq!(world.deny_pending(), 1);
+    for run in end_all(callers) {
+        assert_eq!(run.stdout, "exit 3\n".repeat(5), "{run}");
+        assert_eq!(run.stderr.matches("Error: the sign-in was declined").count(), 1, "{run}");
+        assert_eq!(run.stderr.matches("Error: ").count(), 1, "{run}");
+    }
+    assert_eq!(world.device_requests().len(), 1);
+}
+
+#[test]
+fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let (world, home, leader) = prompting();
+        let waiters = many(4, &home, &entra(&world, &ASK));
+        wait_at_the_lock(&home.state(), 5);
+        leader.signal(signal);
+        leader.end().assert_failed(code, &["the sign-in was cancelled", "kubectl login"]);
+        for run in end_all(waiters) {
+            run.assert_failed(3, &["cancelled", "kubectl login"]);
+        }
+        assert_eq!(world.device_requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_signal_ends_one_that_waits_and_nobody_else() {
+    let (world, home, leader) = prompting();
+    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 2);
+    waiter.signal(Signal::INT);
+    assert_ne!(waiter.end().code, Some(0));
+    world.approve_pending();
+    leader.end().token();
+}
+
+#[test]
+fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
+    let (world, home, leader) = prompting();
+    let waiters = many(4, &home, &entra(&world, &ASK));
+    wait_at_the_lock(&home.state(), 5);
+    leader.signal(Signal::KILL);
+    let codes = world.wait_for_device_request(2, HANG);
+    assert_eq!(codes.len(), 2);
+    assert!(world.approve(&codes[1]));
+    let runs = end_all(waiters);
+    assert_all_the_same(&runs);
+    assert_eq!(runs.iter().filter(|run| run.stderr.contains(&codes[1])).count(), 1);
+    assert_eq!(world.device_requests().len(), 2);
+}
+
+#[test]
+fn what_a_dead_leader_said_about_itself_is_not_believed() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    world.reset_requests();
+    world.approve_automatically(false);
+    world.set(Behaviour::RefreshMfa);
+    let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    leader.signal(Signal::KILL);
+    drop(leader);
+    world.clear(Behaviour::RefreshMfa);
+    home.leave(0);
+    // The next one has the lock and has not said anything about itself yet.
+    let path = home.files("locks").into_iter().find(|path| path.file_name().unwrap().len() == 64).unwrap();
+    let lock = fs::File::options().write(true).open(path).unwrap();
+    lock.lock().unwrap();
+    let waiter = Running::plugin(&home, &entra(&world, &[]));
+    wait_at_the_lock(&home.state(), 2);
+    drop(lock);
+    let run = waiter.end();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+}
+
+#[test]
+fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    home.leave(0);
+    world.reset_requests();
+    world.set(Behaviour::RefreshStall);
+    let leader = Running::plugin(&home, &entra(&world, &[]));
+    assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
+    let waiters = many(4, &home, &entra(&world, &[]));
+    wait_at_the_lock(&home.state(), 5);
+    world.clear(Behaviour::RefreshStall);
+    leader.signal(Signal::KILL);
+    assert_all_the_same(&end_all(waiters));
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (2, 0));
+}
+
+#[test]
+fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ASK)).token();
+    home.leave(120);
+    world.reset_requests();
+    world.set(Behaviour::RefreshStall);
+    let leader = Running::plugin(&home, &entra(&world, &[]));
+    assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
+    leader.signal(Signal::STOP);
+    world.clear(Behaviour::RefreshStall);
+    for run in end_all(many(3, &home, &entra(&world, &ASK))) {
+        assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
+    }
+    assert_eq!(world.refreshes().len(), 1, "the lock is held still");
+    leader.signal(Signal::CONT);
+    assert_eq!(leader.end().token(), token);
+}
+
+#[test]
+fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
+    let (world, home, leader) = prompting();
+    for args in [entra(&world, &[]), entra(&world, &["--prompt", "never"])] {
+        Running::plugin(&home, &args).end().assert_failed(3, &["is waiting for somebody to sign in", "Next: "]);
+    }
+    assert_eq!(world.device_requests().len(), 1);
+    world.approve_pending();
+    leader.end().token();
+}
+
+#[test]
+fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
+    let (world, home, leader) = prompting();
+    let waiting = Running::plugin(&home, &entra(&world, &ASK));
+    let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
+    let mut on_terminal = home.program("script");
+    on_terminal.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
+    let mut on_terminal = Running::of(&mut on_terminal);
+    let stdout = BufReader::new(on_terminal.0.as_mut().unwrap().stdout.take().unwrap());
+    let (explained, hears) = mpsc::channel();
+    let shown = std::thread::spawn(move || {
+        let hear = |line: &String| {
+            let _ = line.contains("Waiting for process ").then(|| explained.send(()));
+        };
+        stdout.lines().map(Result::unwrap).inspect(hear).collect::<String>()
+    });
+    wait_at_the_lock(&home.state(), 3);
+    // Silence has no event that could be waited for; by the time that the one on the terminal speaks, the other one, which
+    // came first, would have spoken too.
+    hears.recv_timeout(HANG).expect("a long wait is explained");
+    world.approve_pending();
+    leader.end().token();
+    let waiting = waiting.end();
+    waiting.token();
+    assert_eq!(waiting.stderr, "", "{waiting}");
+    on_terminal.end();
+    let shown = shown.join().unwrap();
+    assert!(!shown.contains("microsoft.com"), "{shown}");
+}
+
+#[test]
+fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ASK)).token();
+    home.leave(120);
+    world.reset_requests();
+    world.approve_automatically(false);
+    world.set(Behaviour::RefreshBadToken);
+    let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    let run = Running::plugin(&home, &entra(&world, &ASK)).end();
+    assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
+    world.approve_pending();
+    assert_ne!(leader.end().token(), token);
+}
+
+#[test]
+fn another_tenants_sign_in_is_not_held_up() {
+    let (world, home, leader) = prompting();
+    let other = Running::plugin(&home, &entra(&world, &["--tenant-id", OTHER_TENANT, "--prompt", "always"]));
+    let codes = world.wait_for_device_request(2, HANG);
+    assert!(world.approve(&codes[1]));
+    other.end().token();
+    assert!(world.approve(&codes[0]));
+    leader.end().token();
+}
+
+#[test]
+fn trouble_on_the_way_is_shared_and_then_forgotten() {
+    let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
+    let running = many(10, &home, &entra(&world, &["--timeout", "30s", "--prompt", "always"]));
+    wait_at_the_lock(&home.state(), 10);
+    for run in end_all(running) {
+        run.assert_failed(1, &["Error: ", "Next: "]);
+    }
+    assert_eq!(world.device_requests().len(), 1, "each of them ran into it by itself");
+    world.clear(Behaviour::StallDevice);
+    home.run(&entra(&world, &ASK)).token();
+}
+
+#[test]
+fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    fs::create_dir(home.path().join("state")).unwrap();
+    fs::write(home.state(), "a file").unwrap();
+    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    let runtime = home.path().join("run/kubectl-login");
+    assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
+    Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for somebody to sign in"]);
+    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    wait_at_the_lock(&runtime, 2);
+    world.deny_pending();
+    leader.end().assert_failed(3, &["declined"]);
+    waiter.end().assert_failed(3, &["declined"]);
+    assert_eq!(world.device_requests().len(), 1);
+}
+
+#[test]
+fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    home.contexts(&[("one", entra(&world, &["--client-id", OWN_CLIENT]))]);
+    assert_eq!(home.run::<&str>(&[]).code, Some(0));
+    // The cluster's token is there, the one for Graph is not, nor what it brought.
+    let store = Store::open(Some(home.state()), &Environment::default());
+    let (graphs, ..) = store.tokens().into_iter().find(|(_, _, facts)| facts.audience != SERVER).unwrap();
+    fs::remove_file(home.state().join("tokens").join(graphs)).unwrap();
+    fs::remove_file(&home.files("groups")[0]).unwrap();
+    let (session, ..) = store.sessions().remove(0);
+    let mut lock = lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap();
+    let now = chrono::Utc::now().timestamp();
+    lock.announce(&Holder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 60) });
+    let run = home.run::<&str>(&[]);
+    assert!(run.stdout.starts_with("Already signed in"), "{run}");
+    // Whoever has waited to the end says something else.
+    assert!(run.stderr.contains("is waiting for somebody to sign in"), "{run}");
+}

@@ -1,0 +1,112 @@
+//! An issuer that names another one's endpoints until the user has signed in there, and its own token endpoint afterwards:
+//! a mix-up (RFC 9700 4.4) in two documents, each of which is in order.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use sim::{OIDC_CLIENT, World};
+
+use crate::common::Home;
+use crate::common::browser::{ASKING, SignIn, get};
+use crate::common::scripted::{Line, Scripted, json as json_answer};
+
+/// The arguments of an entry for the issuer of the attacker.
+fn args(evil: &Scripted, more: &[&str]) -> Vec<String> {
+    let issuer = evil.url();
+    let own = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", OIDC_CLIENT, "--grant-type=authcode"];
+    own.iter().chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+/// A discovery document of the attacker with the endpoints of `honest`, apart from `own`.
+fn document(evil: &str, honest: &World, own: &Value) -> Line {
+    let page = get(&format!("{}/.well-known/openid-configuration", honest.issuer()).parse().unwrap());
+    let mut document: Value = serde_json::from_str(&page.body).unwrap();
+    document["issuer"] = json!(evil);
+    document.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+    json_answer("200 OK", &document)
+}
+
+/// Everything besides discovery that the attacker was sent.
+fn sent(evil: &Scripted) -> Vec<String> {
+    let asked = evil.asked().into_iter().map(|asked| asked.text);
+    asked.filter(|text| !text.starts_with("GET /.well-known/openid-configuration ")).collect()
+}
+
+fn sign_in(home: &Home, evil: &Scripted, more: &[&str]) -> crate::common::Run {
+    let sign_in = SignIn::of(&mut home.plugin(&args(evil, &[&ASKING[..], more].concat())));
+    sign_in.bring_back();
+    sign_in.end()
+}
+
+#[test]
+fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
+    let (honest, home) = (World::start(), Home::new());
+    let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
+    let evil = Scripted::start(|url| {
+        let own = json!({ "token_endpoint": format!("{url}/token") });
+        vec![document(url, &honest, &nowhere), document(url, &honest, &own)]
+    });
+    // The first sign-in caches the document; with the second it fits no longer.
+    for _ in 0..2 {
+        sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
+    }
+    assert_eq!((evil.asked().len(), sent(&evil)), (2, Vec::new()));
+}
+
+#[test]
+fn tokens_that_another_issuer_issued_are_neither_kept_nor_handed_out() {
+    let (honest, home) = (World::start(), Home::new());
+    let no_keys = json!({ "jwks_uri": format!("{}/nowhere", honest.issuer()) });
+    for (own, flags) in [(json!({}), &["--oidc-use-access-token"][..]), (json!({}), &[]), (no_keys, &[])] {
+        let evil = Scripted::start(|url| vec![document(url, &honest, &own)]);
+        let run = sign_in(&home, &evil, flags);
+        run.assert_failed(1, &["the issuer's ID token cannot be used: the token is from another issuer"]);
+        let status = home.run(&["status".to_owned()]);
+        assert!(status.stdout.contains("No sign-in"), "{status}");
+    }
+}
+
+#[test]
+fn refresh_token_of_another_site_is_not_sent_to_an_endpoint_named_later() {
+    // Without an ID token nothing tells who has issued the tokens.
+    let (honest, home) = (World::start_with(&[sim::Behaviour::MissingIdToken]), Home::new());
+    let evil = Scripted::start(|url| {
+        let own = json!({ "token_endpoint": format!("{url}/token"), "revocation_endpoint": format!("{url}/revoke"),
+            "userinfo_endpoint": format!("{url}/userinfo") });
+        vec![document(url, &honest, &json!({})), document(url, &honest, &own)]
+    });
+    let flags = ["--oidc-use-access-token"];
+    sign_in(&home, &evil, &flags).token();
+    home.contexts(&[("evil", args(&evil, &flags))]);
+    for words in [&["evil", "--refresh", "--prompt=never"][..], &["whoami", "evil"]] {
+        let run = home.run(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(sent(&evil), Vec::<String>::new(), "{run}");
+    }
+    let refresh = home.run(&args(&evil, &[&flags[..], &["--force-refresh", "--prompt=never"]].concat()));
+    let moved = format!("the issuer gives out tokens at another site now, 127.0.0.1:{}", evil.port);
+    refresh.assert_failed(3, &[&moved]);
+    let logout = home.run(&["logout", "evil"].map(str::to_owned));
+    assert!(logout.stderr.contains(&moved), "{logout}");
+    assert_eq!(sent(&evil), Vec::<String>::new());
+}
+
+/// A code that the issuer does not take can be pasted again, at the same sign-in.
+#[test]
+fn code_that_is_pasted_again_is_not_sent_to_another_site_either() {
+    let (honest, home) = (World::start(), Home::new());
+    let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
+    let evil = Scripted::start(|url| {
+        let own = json!({ "token_endpoint": format!("{url}/token") });
+        vec![document(url, &honest, &nowhere), document(url, &honest, &own)]
+    });
+    sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
+    let (stdin, mut keyboard) = std::io::pipe().unwrap();
+    let words = args(&evil, &["--grant-type=authcode-keyboard", "--prompt=always"]);
+    let sign_in = SignIn::of(home.new_caller(&words).stdin(stdin));
+    let page = get(&sign_in.address).body;
+    let code = page.split("<code>").nth(1).unwrap().split("</code>").next().unwrap();
+    write!(keyboard, "{code}\n{code}\n").unwrap();
+    drop(keyboard);
+    sign_in.end().assert_failed(3, &["HTTP 404"]);
+    assert_eq!(sent(&evil), Vec::<String>::new());
+}

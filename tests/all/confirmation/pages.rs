@@ -1,0 +1,119 @@
+//! An issuer that has its sign-in page at another site (mix-up, RFC 9700 4.4), and `iss` in the response (RFC 9207).
+
+use sim::{Behaviour, OTHER_TENANT, TENANT, World};
+
+use crate::common::browser::{ASKING, Issuer, Opener, SignIn, get, secrets_of, with};
+use crate::common::tmux::Setting;
+use crate::common::{Home, Run, oidc};
+
+const HOST: &str = "login.other-issuer.example";
+
+/// The address of the other site's page, as the simulated issuer would have it.
+fn at_home(world: &World, sign_in: &SignIn) -> url::Url {
+    let mut address = url::Url::parse(&format!("{}/authorize", world.issuer())).unwrap();
+    address.set_query(sign_in.address.query());
+    address
+}
+
+/// Signs in at `sign_in`'s page, wherever that is said to be.
+#[track_caller]
+fn finish(world: &World, sign_in: SignIn) -> Run {
+    assert_eq!(sign_in.address.host_str(), Some(HOST));
+    let back = get(&at_home(world, &sign_in)).location();
+    get(&back).assert_signed_in();
+    sign_in.end()
+}
+
+#[test]
+fn foreign_page_is_not_opened_without_a_confirmation() {
+    let (world, home, opener) =
+        (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new(), Opener::new());
+    for flags in [
+        &["--grant-type=authcode", "--prompt=always"][..],
+        &["--grant-type=authcode-keyboard", "--prompt=always"],
+        &["--grant-type=auto"],
+    ] {
+        let args = oidc(&world, &[flags, &[&opener.flag()]].concat());
+        let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
+        run.assert_failed(3, &[HOST, "confirm it: kubectl login"]);
+        assert!(!run.stderr.contains("code_challenge"), "{run}");
+    }
+    assert!(!opener.was_started());
+    assert_eq!(world.token_requests("authorization_code").len(), 0);
+}
+
+#[test]
+fn typed_command_names_a_foreign_page_and_confirms_it() {
+    let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
+    let args = oidc(&world, &["--grant-type=authcode"]);
+    home.contexts(&[("prod", args.clone())]);
+    let login = finish(&world, SignIn::of(&mut home.plugin(&["prod", "--skip-open-browser"])));
+    assert_eq!(login.code, Some(0), "{login}");
+    assert!(login.stderr.contains(&format!("another site, {HOST}.")), "{login}");
+    // The next sign-in of the session asks nothing, and says it again.
+    world.revoke_all();
+    let again = [&args[..], &ASKING.map(str::to_owned), &["--force-refresh".to_owned()]].concat();
+    let run = finish(&world, SignIn::of(&mut home.plugin(&again)));
+    run.token();
+    assert!(run.stderr.contains(&format!("another site, {HOST}.")), "{run}");
+}
+
+#[test]
+fn yes_at_a_terminal_leads_to_a_foreign_page() {
+    let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
+    let args = oidc(&world, &["--grant-type=authcode", "--skip-open-browser"]);
+    for (answer, code) in [("no", 3), ("yes", 130)] {
+        let screen = Setting::of(&home).stdout_aside().plugin(&args);
+        screen.wait_for("and press Enter:");
+        assert!(!screen.history().contains("code_challenge"), "{}", screen.history());
+        screen.type_text(answer);
+        screen.press(&["Enter"]);
+        if code == 130 {
+            screen.wait_for("code_challenge");
+            screen.press(&["C-c"]);
+        }
+        assert_eq!(screen.wait_for_exit(), code, "{}", screen.history());
+    }
+}
+
+/// The code goes back to the site that made it.
+#[test]
+fn page_beside_its_token_endpoint_is_named_and_not_asked_about() {
+    let (world, home) = (World::start_with(&[Behaviour::DelegatedEndpoints]), Home::new());
+    let sign_in = SignIn::of(&mut home.plugin(&oidc(&world, &[&["--grant-type=authcode"], &ASKING[..]].concat())));
+    assert_eq!(sign_in.address.host_str(), Some(HOST));
+}
+
+/// The page was beside its token endpoint when the user was sent there.
+#[test]
+fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&oidc(&world, &["--prompt=always"])).token();
+    let more = [&["--grant-type=authcode", "--oidc-extra-scope=email"], &ASKING[..]].concat();
+    let sign_in = SignIn::of(&mut home.plugin(&oidc(&world, &more)));
+    let back = get(&sign_in.address).location();
+    world.set(Behaviour::EndpointsMoved);
+    world.set(Behaviour::DelegatedEndpoints);
+    get(&back);
+    let run = sign_in.end();
+    run.assert_failed(1, &["(HTTP 404)"]);
+    assert!(!run.stderr.contains("other-issuer"), "{run}");
+}
+
+#[test]
+fn issuer_in_a_response_of_entras_must_be_the_tenants() {
+    let (world, home) = (World::start(), Home::new());
+    let sign_in = Issuer::Entra.start(&world, &home, &[]);
+    let back = sign_in.call_back();
+    let authority = world.authority();
+    let authority = authority.trim_end_matches('/');
+    for foreign in [
+        "https://issuer.example.invalid",
+        &format!("{authority}/{OTHER_TENANT}/v2.0"),
+        &format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+    ] {
+        get(&with(&back, "iss", Some(foreign))).assert_error(400, &secrets_of(&back));
+    }
+    get(&with(&back, "iss", Some(&format!("{authority}/{TENANT}/v2.0")))).assert_signed_in();
+    sign_in.end().token();
+}

@@ -1,0 +1,463 @@
+//! The device authorization grant against the Entra-shaped tenant: what a person sees, how the server is polled, and
+//! every way in which it can end.
+
+use crate::common;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::scripted::{Scripted, json as json_answer};
+use crate::common::{Home, Run, entra};
+use serde_json::json;
+use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+/// How much earlier than the interval a request may be seen: two clocks read at different moments.
+const LENIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
+    home.run(&entra(world, &[&ALWAYS[..], more].concat()))
+}
+
+/// The sign-in of a world with this behaviour, in a home of its own.
+fn ends(behaviour: Behaviour) -> (World, Run) {
+    let world = World::start_with(&[behaviour]);
+    let run = sign_in(&world, &Home::new(), &[]);
+    (world, run)
+}
+
+fn start(world: &World, home: &Home, more: &[&str]) -> Child {
+    let args = entra(world, &[&ALWAYS[..], more].concat());
+    home.plugin(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn polls(world: &World) -> Vec<Request> {
+    world.token_requests("device_code")
+}
+
+#[track_caller]
+fn wait_for_polls(world: &World, count: usize) {
+    assert!(world.wait_for(PATIENCE, |log| log.token_requests("device_code").len() >= count), "no {count} polls");
+}
+
+#[track_caller]
+fn assert_only_plain_text(run: &Run) {
+    let odd: Vec<char> = run
+        .stderr
+        .chars()
+        .filter(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c))
+        .collect();
+    assert!(odd.is_empty(), "{odd:?}: {run}");
+}
+
+#[test]
+fn the_prompt_names_the_tenant_and_has_address_and_code_alone_on_their_lines() {
+    let (world, home) = (World::start(), Home::new());
+    let run = sign_in(&world, &home, &["--login-hint", ALICE]);
+    run.token();
+    let code = world.wait_for_device_request(1, Duration::ZERO).remove(0);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert!(lines.contains(&VERIFICATION_URI), "{run}");
+    assert!(lines.contains(&code.as_str()), "{run}");
+    assert!(lines.iter().any(|line| line.contains(TENANT) && line.contains(ALICE)), "{run}");
+    assert_only_plain_text(&run);
+    assert_eq!(run.stderr.matches(&code).count(), 1, "{run}");
+    for word in ["Error", "Next:", "panicked", "{", "device_code", "null", "None", "zbus", "Platform failure"] {
+        assert!(!run.stderr.contains(word), "{word:?} is odd: {run}");
+    }
+}
+
+#[test]
+fn the_prompt_names_the_cluster_that_the_client_tells() {
+    let (world, home) = (World::start(), Home::new());
+    let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
+        "spec":{"interactive":true,"cluster":{"server":"https://prod.contoso.example:6443\u001b[2J"}}}"#;
+    let mut command = home.plugin(&entra(&world, &ALWAYS));
+    let run = Run::of(command.env("KUBERNETES_EXEC_INFO", info));
+    run.token();
+    assert!(run.stderr.contains("https://prod.contoso.example:6443"), "{run}");
+    assert_only_plain_text(&run);
+}
+
+#[test]
+fn the_device_request_asks_for_the_server_and_for_a_session() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    let request = world.device_requests().remove(0);
+    let mut scopes: Vec<&str> = request.field("scope").split(' ').collect();
+    scopes.sort_unstable();
+    let server = format!("{}/.default", sim::SERVER);
+    assert_eq!(scopes, [server.as_str(), "offline_access", "openid", "profile"]);
+    assert_eq!(request.field("client_id"), sim::CLIENT);
+    assert_eq!(request.path, format!("/{TENANT}/oauth2/v2.0/devicecode"));
+    assert_eq!(world.count("openid-configuration") + world.count("/discovery/instance"), 0);
+}
+
+#[test]
+fn polls_keep_the_interval_from_the_first_one_on() {
+    let world = World::start();
+    sign_in(&world, &Home::new(), &[]).token();
+    let mut times: Vec<Instant> = vec![world.device_requests()[0].at];
+    times.extend(polls(&world).iter().map(|poll| poll.at));
+    assert!(times.len() >= 3, "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_secs(1) - LENIENCE), "{times:?}");
+    assert_eq!(world.polls_too_early(), 0);
+}
+
+#[test]
+fn slow_down_adds_five_seconds_for_good() {
+    let (world, home) = (World::start_with(&[Behaviour::SlowDown]), Home::new());
+    world.approve_automatically(false);
+    let child = start(&world, &home, &[]);
+    wait_for_polls(&world, 2);
+    world.approve_pending();
+    Run::wait(child).token();
+    let times: Vec<Instant> = polls(&world).iter().map(|poll| poll.at).collect();
+    assert_eq!(times.len(), 3, "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_secs(6) - LENIENCE), "{times:?}");
+    assert_eq!(world.polls_too_early(), 0);
+}
+
+#[test]
+fn without_an_interval_polls_are_five_seconds_apart() {
+    let missing = || {
+        let world = World::start_with(&[Behaviour::IntervalMissing]);
+        world.set_interval(None);
+        world
+    };
+    let zero = || World::start_with(&[Behaviour::IntervalZero]);
+    let runs = [missing(), zero()].map(|world| {
+        let home = Home::new();
+        (start(&world, &home, &[]), world, home)
+    });
+    for (mut child, world, _home) in runs {
+        wait_for_polls(&world, 1);
+        let waited = polls(&world)[0].at - world.device_requests()[0].at;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(waited >= Duration::from_secs(5) - LENIENCE, "{waited:?}");
+        assert_eq!(world.polls_too_early(), 0);
+    }
+}
+
+#[test]
+fn numbers_may_be_strings_and_the_address_may_be_spelled_as_google_does() {
+    common::at_once([Behaviour::NumbersAsStrings, Behaviour::VerificationUrl], |behaviour| {
+        let (world, run) = ends(behaviour);
+        run.token();
+        assert!(run.stderr.lines().any(|line| line == VERIFICATION_URI), "{run}");
+        assert_eq!(world.polls_too_early(), 0);
+    });
+}
+
+#[test]
+fn a_decline_is_exit_3_and_says_so() {
+    common::at_once([Behaviour::AuthorizationDeclined, Behaviour::AccessDenied], |behaviour| {
+        let (_world, run) = ends(behaviour);
+        run.assert_failed(3, &["Error: ", "declined", "\nNext: "]);
+    });
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let child = start(&world, &home, &[]);
+    wait_for_polls(&world, 1);
+    assert_eq!(world.deny_pending(), 1);
+    Run::wait(child).assert_failed(3, &["declined"]);
+}
+
+#[test]
+fn an_expired_code_is_exit_3_and_mentions_conditional_access() {
+    let (_world, run) = ends(Behaviour::ExpiredToken);
+    run.assert_failed(3, &["the code ended", "conditional-access", "\nNext: "]);
+}
+
+#[test]
+fn the_codes_own_life_ends_the_wait() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    world.set_code_lifetime(Duration::from_secs(3));
+    let began = Instant::now();
+    sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", "conditional-access"]);
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(world.polls_too_early(), 0);
+}
+
+#[test]
+fn a_code_the_server_does_not_know_is_exit_1() {
+    let (_world, run) = ends(Behaviour::BadVerificationCode);
+    run.assert_failed(1, &["\nNext: ", "AADSTS70018"]);
+}
+
+#[test]
+fn a_policy_is_exit_4_with_what_the_help_desk_needs() {
+    let (_world, run) = ends(Behaviour::DeviceBlocked);
+    run.assert_failed(4, &["conditional-access", "AADSTS53003", "correlation", "trace", "\nNext: "]);
+    let (_world, run) = ends(Behaviour::ConsentRequired);
+    run.assert_failed(4, &["consent", "AADSTS65001", "administrator", "\nNext: "]);
+}
+
+#[test]
+fn a_client_that_is_not_public_is_exit_1_with_the_setting_to_change() {
+    let (_world, run) = ends(Behaviour::PublicClientDisabled);
+    run.assert_failed(1, &["Allow public client flows", "AADSTS7000218"]);
+}
+
+#[test]
+fn an_unknown_tenant_client_or_server_is_said_by_the_flag_to_check() {
+    common::at_once(
+        [
+            ("--tenant-id", "nobody.example", "--tenant-id"),
+            ("--client-id", "00000000-1111-4222-8333-444444444444", "--client-id"),
+            ("--server-id", sim::UNREGISTERED_SERVER, "--server-id"),
+        ],
+        |(flag, value, word)| {
+            let (world, home) = (World::start(), Home::new());
+            let run = sign_in(&world, &home, &[flag, value]);
+            run.assert_failed(1, &[word, "\nNext: ", "AADSTS"]);
+            assert!(polls(&world).is_empty());
+        },
+    );
+}
+
+#[test]
+fn web_pages_server_errors_and_lost_connections_while_polling_are_waited_out() {
+    let behaviours = [
+        Behaviour::HtmlErrorPage,
+        Behaviour::HtmlSuccessPage,
+        Behaviour::NotJson,
+        Behaviour::JsonArray,
+        Behaviour::ConnectionResetWhilePolling,
+        Behaviour::ServerError,
+        Behaviour::Token503WithRetryAfter,
+    ];
+    common::at_once(behaviours, |behaviour| {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let child = start(&world, &home, &[]);
+        wait_for_polls(&world, 2);
+        // These two wear off by themselves, after two polls and after one.
+        if !matches!(behaviour, Behaviour::ConnectionResetWhilePolling | Behaviour::ServerError) {
+            world.clear(behaviour);
+        }
+        let run = Run::wait(child);
+        run.token();
+        assert!(!run.stderr.contains("Error"), "{}: {run}", behaviour.name());
+        assert_eq!(world.device_requests().len(), 1, "{}", behaviour.name());
+    });
+}
+
+#[test]
+fn a_gateways_own_json_while_polling_is_waited_out() {
+    let server = Scripted::start(|url| {
+        let device = json!({
+            "device_code": "d", "user_code": "U", "verification_uri": format!("{url}/activate"),
+            "expires_in": 60, "interval": 1,
+        });
+        let gateway = json!({ "message": "Forbidden", "request_id": "x" });
+        let declined = json!({ "error": "access_denied" });
+        [("200 OK", device), ("403 Forbidden", gateway), ("400 Bad Request", declined)]
+            .map(|(status, body)| json_answer(status, &body))
+            .to_vec()
+    });
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &["--authority-host", &server.url()]).assert_failed(3, &["declined"]);
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
+fn trouble_until_the_code_ends_is_told() {
+    common::at_once([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
+        let (world, home) = (World::start_with(&[case.0]), Home::new());
+        world.set_code_lifetime(Duration::from_secs(3));
+        sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", case.1, "captive portal"]);
+    });
+}
+
+#[test]
+fn web_page_while_polling_is_told_after_a_few_polls_and_waited_out() {
+    for behaviour in [Behaviour::HtmlSuccessPage, Behaviour::NotJson] {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let child = start(&world, &home, &[]);
+        wait_for_polls(&world, 4);
+        world.clear(behaviour);
+        let run = Run::wait(child);
+        run.token();
+        assert_eq!(run.stderr.matches("Still waiting for the sign-in, but ").count(), 1, "{run}");
+        assert!(run.stderr.contains("captive portal or a proxy"), "{run}");
+    }
+}
+
+#[test]
+fn control_characters_of_the_server_never_reach_the_terminal() {
+    common::at_once([None, Some(Behaviour::PublicClientDisabled), Some(Behaviour::DeviceBlocked)], |spoilt| {
+        let world = World::start_with(&[Behaviour::ControlCharacters]);
+        if let Some(behaviour) = spoilt {
+            world.set(behaviour);
+        }
+        let home = Home::new();
+        let run = sign_in(&world, &home, &["-v", "9"]);
+        assert_eq!(run.code == Some(0), spoilt.is_none(), "{run}");
+        assert_only_plain_text(&run);
+        assert!(!run.stderr.lines().any(|line| line.starts_with("forged")), "{run}");
+    });
+}
+
+#[test]
+fn a_hostile_address_is_refused_and_never_waited_for() {
+    let (world, run) = ends(Behaviour::HostileVerificationUri);
+    run.assert_failed(1, &["not an https address", "\nNext: "]);
+    assert!(polls(&world).is_empty());
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    common::at_once([Behaviour::RedirectDevice, Behaviour::RedirectToken], |behaviour| {
+        let (world, run) = ends(behaviour);
+        run.assert_failed(1, &["redirects", "\nNext: "]);
+        assert_eq!(world.redirects_followed(), 0);
+    });
+}
+
+#[test]
+fn an_oversized_answer_is_exit_1() {
+    let (_world, run) = ends(Behaviour::OversizedAnswer);
+    run.assert_failed(1, &["larger than 1 MiB", "\nNext: "]);
+}
+
+#[test]
+fn a_device_endpoint_that_speaks_something_else_is_exit_1() {
+    common::at_once([Behaviour::HtmlDevicePage, Behaviour::NotJsonDevice], |behaviour| {
+        let (world, run) = ends(behaviour);
+        run.assert_failed(1, &["answered with", "proxy", "\nNext: "]);
+        assert!(polls(&world).is_empty());
+    });
+}
+
+#[test]
+fn a_server_that_never_answers_ends_with_the_timeout() {
+    let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
+    let began = Instant::now();
+    sign_in(&world, &home, &["--timeout", "1s"]).assert_failed(1, &["did not answer in time", "--timeout"]);
+    // Without the flag it would have been twenty seconds.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_answer_without_an_access_token_ends_with_exit_1() {
+    let (_world, run) = ends(Behaviour::MissingAccessToken);
+    run.assert_failed(1, &["the issuer gave no access token", "\nNext: "]);
+}
+
+#[test]
+fn a_token_without_exp_ends_when_the_answer_says() {
+    common::at_once([Behaviour::TokenWithoutExp, Behaviour::OpaqueAccessToken], |behaviour| {
+        let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        let credential = sign_in(&world, &home, &[]).credential();
+        let ends: chrono::DateTime<chrono::Utc> =
+            credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+        let left = (ends - chrono::Utc::now()).num_seconds();
+        assert!((3_500..=3_600).contains(&left), "{left}");
+        world.reset_requests();
+        let again = home.run(&entra(&world, &[])).credential();
+        assert_eq!(again["status"]["token"], credential["status"]["token"]);
+        assert!(world.requests().is_empty());
+    });
+}
+
+#[test]
+fn a_token_that_tells_no_end_at_all_is_refused_where_it_could_be_read() {
+    let world = World::start_with(&[Behaviour::TokenWithoutExp, Behaviour::NoExpiresIn]);
+    sign_in(&world, &Home::new(), &[]).assert_failed(1, &["when it ends", "expires_in"]);
+    // One that cannot be read may be good for long, and is trusted for an hour.
+    let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
+    let credential = sign_in(&world, &Home::new(), &[]).credential();
+    let ends: chrono::DateTime<chrono::Utc> =
+        credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+    assert!((3_500..=3_600).contains(&(ends - chrono::Utc::now()).num_seconds()));
+}
+
+#[test]
+fn somebody_else_than_the_hint_is_refused_and_not_remembered() {
+    let (world, home) = (World::start_with(&[Behaviour::OtherUser]), Home::new());
+    sign_in(&world, &home, &["--login-hint", ALICE]).assert_failed(3, &[ALICE, BOB, "\nNext: "]);
+    world.clear(Behaviour::OtherUser);
+    world.reset_requests();
+    home.run_as_new_caller(&entra(&world, &["--login-hint", ALICE, "--prompt", "never"])).assert_failed(3, &[]);
+    home.run_as_new_caller(&entra(&world, &["--login-hint", BOB, "--prompt", "never"])).assert_failed(3, &[]);
+    assert!(world.requests().is_empty());
+    assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0));
+}
+
+#[test]
+fn the_hinted_account_is_taken_in_any_case_and_apart_from_the_others() {
+    let (world, home) = (World::start(), Home::new());
+    let alice = sign_in(&world, &home, &["--login-hint", "Alice@Contoso.Example"]).token();
+    world.sign_in_as(BOB);
+    let bob = sign_in(&world, &home, &["--login-hint", BOB]).token();
+    assert_eq!(common::claims(&bob)["upn"], BOB);
+    world.reset_requests();
+    assert_eq!(home.run(&entra(&world, &["--login-hint", ALICE])).token(), alice);
+    assert_eq!(home.run(&entra(&world, &["--login-hint", BOB])).token(), bob);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn the_timeout_does_not_cut_a_persons_time() {
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let child = start(&world, &home, &["--timeout", "1s"]);
+    wait_for_polls(&world, 3);
+    assert_eq!(world.approve_pending(), 1);
+    let run = Run::wait(child);
+    run.token();
+}
+
+#[test]
+fn nothing_secret_is_logged_at_any_verbosity() {
+    let (world, home) = (World::start(), Home::new());
+    let first = sign_in(&world, &home, &["-v", "9"]);
+    let second = home.run(&entra(&world, &["-v", "9", "--force-refresh"]));
+    let third = home.run(&entra(&world, &["-v", "9", "--force-refresh"]));
+    let refreshes = world.refreshes();
+    assert_eq!(refreshes.len(), 2);
+    let device_code = polls(&world)[0].field("device_code").to_owned();
+    let mut secrets = vec![device_code, first.token(), second.token(), third.token()];
+    secrets.extend(refreshes.iter().map(|request| request.field("refresh_token").to_owned()));
+    for run in [&first, &second, &third] {
+        assert!(run.stderr.contains("/oauth2/v2.0/token"), "nothing was logged: {run}");
+        for secret in &secrets {
+            assert!(secret.len() > 20, "{secret}");
+            assert!(!run.stderr.contains(secret.as_str()), "{run}");
+            // Nor a part of it.
+            assert!(!run.stderr.contains(&secret[secret.len() - 16..]), "{run}");
+        }
+    }
+}
+
+/// A page that refuses the user never tells this program.
+#[cfg(unix)]
+#[test]
+fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
+    let refused = "If the browser refuses, press Ctrl-C, then: kubectl login";
+    let (world, home) = (World::start(), Home::new());
+    let run = home.run(&common::oidc(&world, &ALWAYS));
+    assert!(run.stderr.contains(&format!("{refused} --grant-type authcode\n")), "{run}");
+    let run = sign_in(&world, &home, &[]);
+    assert!(run.stderr.contains(&format!("{refused} --login interactive\n")), "{run}");
+
+    // With the context, where it is known; and the command is one.
+    let home = Home::new();
+    home.contexts(&[("prod", entra(&world, &[])), ("another", entra(&world, &[]))]);
+    let run = home.run(&["another"]);
+    assert!(run.stderr.contains(&format!("{refused} --login interactive another\n")), "{run}");
+    let again = home.run(&["--login", "interactive", "another"]);
+    assert!(again.code == Some(0) && again.stdout.starts_with("Already signed in"), "{again}");
+
+    let end = "kubectl login --login interactive";
+    ends(Behaviour::ExpiredToken).1.assert_failed(3, &["\nNext: ", end]);
+    let (world, home) = (World::start(), Home::new());
+    world.approve_automatically(false);
+    let child = start(&world, &home, &[]);
+    wait_for_polls(&world, 1);
+    let child_id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(child_id, rustix::process::Signal::INT).unwrap();
+    Run::wait(child).assert_failed(130, &["cancelled", end]);
+}

@@ -1,0 +1,278 @@
+//! Servers that answer what no specification has: what they send back never lasts, never leaks, and decides nothing it
+//! should not.
+
+use std::time::Duration;
+
+use crate::common::scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json as json_answer, tokens};
+use crate::common::{AKS, Home, Run, at_once, until};
+use serde_json::{Value, json};
+
+/// Clocks of two processes are compared.
+const LENIENCE: Duration = Duration::from_millis(200);
+
+fn error(status: &'static str, body: &Value) -> Line {
+    json_answer(status, body)
+}
+
+/// `get-token` against the scripted tenant.
+fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
+    let url = server.url();
+    home.run(&[&AKS[..], &["--authority-host", &url, "--prompt", "always"], more].concat())
+}
+
+#[test]
+fn a_token_that_no_header_can_hold_is_not_remembered() {
+    at_once(["", "a\nb", "a b"], |unusable| {
+        let server = Scripted::start(|url| vec![device(url), tokens(unusable), tokens("good")]);
+        let home = Home::new();
+        get_token(&server, &home, &[]).assert_failed(1, &["empty or holds spaces", "\nNext: "]);
+        // The sign-in itself was good: the refresh token brings a token that can be used.
+        assert_eq!(get_token(&server, &home, &[]).token(), "good");
+        assert_eq!(get_token(&server, &home, &[]).token(), "good");
+        assert_eq!(server.asked().len(), 3);
+    });
+}
+
+#[test]
+fn secrets_that_the_server_repeats_reach_neither_the_terminal_nor_the_disk() {
+    let server = Scripted::start(|url| {
+        let with_refresh_token = format!("bad token {REFRESH_TOKEN} given");
+        let with_device_code = format!("bad code {DEVICE_CODE} given");
+        vec![
+            device(url),
+            tokens("good"),
+            error("400 Bad Request", &json!({ "error": "invalid_scope", "error_description": with_refresh_token })),
+            device(url),
+            error("400 Bad Request", &json!({ "error": "invalid_request", "error_description": with_device_code })),
+        ]
+    });
+    let home = Home::new();
+    get_token(&server, &home, &[]).token();
+    let refresh = get_token(&server, &home, &["--force-refresh"]);
+    refresh.assert_failed(1, &["bad token [hidden] given"]);
+    let hint = get_token(&server, &home, &["--login-hint", "a@b.example"]);
+    hint.assert_failed(1, &["bad code [hidden] given"]);
+    for path in home.files("outcomes") {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(!text.contains(REFRESH_TOKEN) && !text.contains(DEVICE_CODE), "{text}");
+    }
+}
+
+#[test]
+fn the_error_decides_and_not_the_status() {
+    at_once(["429 Too Many Requests", "503 Service Unavailable"], |status| {
+        let server = Scripted::start(|url| {
+            let slow_down = error(status, &json!({ "error": "slow_down" }));
+            let declined = error(status, &json!({ "error": "access_denied" }));
+            vec![device(url), slow_down, declined]
+        });
+        get_token(&server, &Home::new(), &[]).assert_failed(3, &["declined"]);
+        let asked = server.asked();
+        assert_eq!(asked.len(), 3);
+        assert!(asked[2].at - asked[1].at >= Duration::from_secs(6) - LENIENCE);
+    });
+}
+
+#[test]
+fn who_is_not_assigned_is_refused_by_policy() {
+    at_once(["invalid_grant", "access_denied"], |name| {
+        let refusal =
+            json!({ "error": name, "error_codes": [50105], "error_description": "AADSTS50105: not assigned" });
+        let server = Scripted::start(|url| vec![device(url), error("400 Bad Request", &refusal)]);
+        get_token(&server, &Home::new(), &[]).assert_failed(4, &["not assigned", "AADSTS50105"]);
+    });
+}
+
+#[test]
+fn another_account_on_refresh_is_not_the_same_session() {
+    // An access token tells nobody's subject; the ID tokens beside it do.
+    let id_token = |subject: &str| {
+        use base64::Engine as _;
+        let encode = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}.c2ln", encode(json!({ "alg": "RS256" })), encode(json!({ "sub": subject })))
+    };
+    let answer = |subject: &str, access_token: &str| {
+        let (_, headers, body) = tokens(access_token);
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        body["id_token"] = id_token(subject).into();
+        let (status, _, body) = json_answer("200 OK", &body);
+        (status, headers, body)
+    };
+    let server = Scripted::start(|url| {
+        vec![device(url), answer("alice", "one"), answer("bob", "two"), device(url), answer("alice", "three")]
+    });
+    let home = Home::new();
+    assert_eq!(get_token(&server, &home, &[]).token(), "one");
+    let again = get_token(&server, &home, &["--force-refresh"]);
+    assert_eq!(again.token(), "three");
+    assert!(again.stderr.contains("another account"), "{again}");
+}
+
+#[test]
+fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
+    let server = Scripted::start(|url| {
+        let discovery = json!({
+            "issuer": url, "token_endpoint": format!("{url}/token"),
+            "device_authorization_endpoint": format!("{url}/device"),
+        });
+        let refused = error("401 Unauthorized", &json!({ "error": "invalid_client" }));
+        vec![json_answer("200 OK", &discovery), refused, device(url), tokens("good")]
+    });
+    let url = server.url();
+    let issuer = url.trim_end_matches('/');
+    let args =
+        ["get-token", "--oidc-issuer-url", issuer, "--oidc-client-id", "c", "--oidc-client-secret", "the-secret"];
+    let more = ["--oidc-use-access-token", "--skip-open-browser", "--prompt", "always"];
+    assert_eq!(Home::new().run(&[&args[..], &more].concat()).token(), "good");
+    let asked: Vec<String> = server.asked().into_iter().map(|asked| asked.text.to_ascii_lowercase()).collect();
+    let (basic, body) = ("authorization: basic ", "client_secret=the-secret");
+    assert!(asked[1].contains(basic) && !asked[1].contains(body) && asked[1].contains("client_id=c"), "{}", asked[1]);
+    for later in &asked[2..] {
+        assert!(!later.contains(basic) && later.contains(body), "{later}");
+    }
+}
+
+/// A device answer of the scripted tenant with another address, and code.
+fn device_with(address: &str, code: &str) -> Line {
+    json_answer(
+        "200 OK",
+        &json!({ "device_code": DEVICE_CODE, "user_code": code, "verification_uri": address, "expires_in": 60, "interval": 1 }),
+    )
+}
+
+#[test]
+fn address_that_could_be_taken_for_another_is_refused_and_not_shown() {
+    let long = format!("https://evil.example/{}", "a".repeat(400));
+    let addresses = [
+        "https://login.microsoft.com@evil.example/device",
+        "https://login.microsoft.com:443@evil.example/device",
+        "https://evil.example\\@login.microsoft.com/device",
+        "https://evil.example/ or call 555-0100 at once",
+        "https://evil.example/\nThen: https://login.microsoft.com",
+        "https://evil.example/\u{a0}https://login.microsoft.com",
+        long.as_str(),
+    ];
+    at_once(addresses, |address| {
+        let server = Scripted::start(|_| vec![device_with(address, "USER-CODE"), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        run.assert_failed(1, &["Error: ", "evil.example", "\nNext: "]);
+        for word in ["microsoft", "555-0100", "aaaa", "USER-CODE"] {
+            assert!(!run.stderr.contains(word), "{word}: {run}");
+        }
+        assert_eq!(server.asked().len(), 1);
+    });
+}
+
+#[test]
+fn address_is_shown_as_it_was_parsed_and_its_site_is_named() {
+    for (address, shown, host) in [
+        ("HTTPS://LOGIN.Example:443/a/../device", "https://login.example/device", "login.example"),
+        (
+            "https://login.micr\u{43e}soft.com/device",
+            "https://login.xn--micrsoft-qbh.com/device",
+            "login.xn--micrsoft-qbh.com",
+        ),
+        ("https://login.example:8443/d?c=1", "https://login.example:8443/d?c=1", "login.example:8443"),
+    ] {
+        let server = Scripted::start(|_| vec![device_with(address, "USER-CODE"), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        assert_eq!(run.token(), "good");
+        assert!(run.stderr.lines().any(|line| line == shown), "{shown}: {run}");
+        assert!(run.stderr.contains(&format!("another site, {host}.")), "{run}");
+        // The kubeconfig names the authority, so the prompt does.
+        assert!(run.stderr.contains(&format!(" at 127.0.0.1:{})", server.port)), "{run}");
+    }
+    // A server's own page needs no such words.
+    let server = Scripted::start(|url| vec![device(url), tokens("good")]);
+    let run = get_token(&server, &Home::new(), &[]);
+    assert!(!run.stderr.contains("another site"), "{run}");
+}
+
+#[test]
+fn complete_address_of_another_site_is_not_opened() {
+    let home = Home::new();
+    let opened = home.path().join("opened");
+    let script = format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n", at = opened.display());
+    let browser = home.write("browser", &script);
+    #[cfg(unix)]
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let server = Scripted::start(|_| {
+        let answer = json!({
+            "device_code": DEVICE_CODE, "user_code": "USER-CODE", "expires_in": 60, "interval": 1,
+            "verification_uri": "https://login.example/device",
+            "verification_uri_complete": "https://evil.example/device?user_code=USER-CODE",
+        });
+        vec![json_answer("200 OK", &answer), tokens("good")]
+    });
+    let run = get_token(&server, &home, &["--browser-command", browser.to_str().unwrap()]);
+    assert_eq!(run.token(), "good");
+    until(|| opened.exists());
+    assert_eq!(std::fs::read_to_string(&opened).unwrap(), "https://login.example/device\n");
+    assert!(!run.stderr.contains("evil"), "{run}");
+}
+
+#[test]
+fn code_that_is_not_one_is_never_shown() {
+    let prose = "Call 555-0100 and read them the number on your card. ".repeat(2);
+    at_once(
+        [
+            prose.as_str(),
+            "A\u{1b}[2JB",
+            "\u{410}\u{412}\u{421}",
+            "",
+            "-",
+            "a/b",
+            "A  B",
+            "https://evil.example",
+            "CALL 555 0100 TO VERIFY IT",
+        ],
+        |code| {
+            let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
+            let run = get_token(&server, &Home::new(), &[]);
+            run.assert_failed(1, &["sent a code that is not one", "\nNext: "]);
+            assert!(!run.stderr.contains("555") && !run.stderr.contains("evil"), "{run}");
+            assert_eq!(server.asked().len(), 1);
+        },
+    );
+    for code in ["ABCD-EFGH", "123 456 789", "A1B2C3D4E", "ABCD EFGH"] {
+        let server = Scripted::start(|_| vec![device_with("https://login.example/device", code), tokens("good")]);
+        let run = get_token(&server, &Home::new(), &[]);
+        assert!(run.stderr.lines().any(|line| line == code), "{run}");
+        run.token();
+    }
+}
+
+#[test]
+fn issuer_that_reads_like_another_is_refused() {
+    for issuer in [
+        "https://login.microsoft.com@evil.example",
+        "https://evil.example\\@login.microsoft.com",
+        "https://l\u{43e}gin.example",
+        "https://evil.example/ login.microsoft.com",
+    ] {
+        let args = ["get-token", "--oidc-issuer-url", issuer, "--oidc-client-id", "x", "--prompt", "always"];
+        Home::new().run(&args).assert_failed(2, &["--oidc-issuer-url", "\nNext: "]);
+    }
+}
+
+#[test]
+fn client_that_is_refused_without_a_secret_is_told_of_the_flag() {
+    let keycloak =
+        json!({ "error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials" });
+    let refusals = [json!({ "error": "invalid_client" }), keycloak];
+    at_once(refusals, |refusal| {
+        let server = Scripted::start(|url| {
+            let discovery = json!({
+                "issuer": url, "token_endpoint": format!("{url}/token"),
+                "device_authorization_endpoint": format!("{url}/device"),
+            });
+            vec![json_answer("200 OK", &discovery), device(url), error("401 Unauthorized", &refusal)]
+        });
+        let url = server.url();
+        let args = ["get-token", "--oidc-issuer-url", &url, "--oidc-client-id", "c", "--grant-type", "device-code"];
+        let get_token = |more: &[&str]| Home::new().run(&[&args[..], &["--prompt", "always"], more].concat());
+        get_token(&[]).assert_failed(1, &["exec.args: --oidc-client-secret=SECRET", "check --oidc-client-id."]);
+        let with_secret = get_token(&["--oidc-client-secret", "the-secret"]);
+        assert!(!with_secret.stderr.contains("--oidc-client-secret=SECRET"), "{with_secret}");
+    });
+}

@@ -1,0 +1,141 @@
+//! Ctrl-C and SIGTERM end the plugin whatever it does just now, and nothing is lost by it that was there before.
+#![cfg(unix)]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::common::waiting::wait_at_the_lock;
+use crate::common::{Home, Run, entra, oidc};
+use kubectl_login::environment::Environment;
+use kubectl_login::store::Store;
+use kubectl_login::store::lock::{self, Lock, Patience};
+use rustix::process::{Pid, Signal, kill_process};
+use sim::{Behaviour, OWN_CLIENT, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+const OWN: [&str; 2] = ["--client-id", OWN_CLIENT];
+/// Longer than anything here takes: only a hang gets there.
+const HANG: Duration = Duration::from_secs(90);
+/// Less than the margin, and good for a while still.
+const ENDING: i64 = 120;
+const OVER: i64 = 20;
+
+/// Waits until `count` refreshes have arrived.
+#[track_caller]
+fn wait_for_refreshes(world: &World, count: usize) {
+    assert!(world.wait_for(HANG, |log| log.refreshes().len() >= count), "no refresh came");
+}
+
+/// Ends a process in the way of `signal`, and asserts that it heeds that at once. (The network would hold it for longer.)
+#[track_caller]
+fn assert_ends(child: Child, signal: Signal) -> Run {
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let run = Run::wait(child);
+    assert_eq!(run.code, Some(if signal == Signal::INT { 130 } else { 143 }), "{run}");
+    run
+}
+
+/// The lock of the session of `client`, as another process would hold it.
+fn lock_of(home: &Home, client: &str) -> Lock {
+    let store = Store::open(Some(home.state()), &Environment::default());
+    let (session, ..) = store.sessions().into_iter().find(|(_, _, facts)| facts.client == client).unwrap();
+    lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap()
+}
+
+#[test]
+fn a_refresh_ends_and_nobody_who_waits_shares_it() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&oidc(&world, &ASK)).token();
+        home.leave(OVER);
+        world.reset_requests();
+        world.set(Behaviour::RefreshStall);
+        let first = home.start(&oidc(&world, &[]));
+        wait_for_refreshes(&world, 1);
+        let second = home.start(&oidc(&world, &[]));
+        wait_at_the_lock(&home.state(), 2);
+        world.clear(Behaviour::RefreshStall);
+        assert_eq!(assert_ends(first, signal).stdout, "");
+        let second = Run::wait(second);
+        second.token();
+        assert_eq!((second.stderr.as_str(), world.device_requests().len()), ("", 0));
+    }
+}
+
+#[test]
+fn an_early_refresh_that_somebody_ends_serves_nothing() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    home.leave(ENDING);
+    world.reset_requests();
+    world.set(Behaviour::RefreshStall);
+    let child = home.start(&entra(&world, &[]));
+    wait_for_refreshes(&world, 1);
+    let run = assert_ends(child, Signal::INT);
+    assert_eq!(run.stdout, "", "{run}");
+}
+
+#[test]
+fn a_refresh_token_that_has_come_is_kept() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&oidc(&world, &ASK)).token();
+    // The issuer's keys have to be asked for anew.
+    home.files("issuers").iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    world.reset_requests();
+    world.set(Behaviour::StallKeys);
+    let child = home.start(&oidc(&world, &["--force-refresh"]));
+    assert!(world.wait_for(HANG, |log| log.count("/keys") > 0), "the keys were not asked for");
+    assert_ends(child, Signal::INT);
+    assert_eq!(world.refreshes().len(), 1);
+    world.clear(Behaviour::StallKeys);
+    let next = home.run(&oidc(&world, &["--force-refresh"]));
+    next.token();
+    assert_eq!((next.stderr.as_str(), world.families_revoked()), ("", 0));
+}
+
+#[test]
+fn a_look_up_after_the_sign_in_ends() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    world.set(Behaviour::RefreshStall);
+    home.contexts(&[("one", entra(&world, &OWN))]);
+    let child = home.start::<&str>(&[]);
+    // The one for Graph: the cluster's token is there.
+    wait_for_refreshes(&world, 1);
+    let run = assert_ends(child, Signal::INT);
+    assert!(run.stdout.starts_with("Signed in as ") && !run.stdout.contains("groups"), "{run}");
+}
+
+#[test]
+fn a_wait_for_another_process_ends_and_says_so() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (world, home) = (World::start(), Home::new());
+        home.run(&entra(&world, &[&ASK[..], &OWN].concat())).token();
+        home.leave(OVER);
+        let _lock = lock_of(&home, OWN_CLIENT);
+        let child = home.start(&entra(&world, &OWN));
+        wait_at_the_lock(&home.state(), 2);
+        let run = assert_ends(child, signal);
+        assert!(run.stdout.is_empty() && run.stderr.contains("Error: interrupted\nNext: "), "{run}");
+    }
+}
+
+#[test]
+fn a_wait_for_another_process_ends_after_a_sign_in_too() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    home.contexts(&[("one", entra(&world, &["--graph-client-id", OWN_CLIENT]))]);
+    assert_eq!(home.run::<&str>(&[]).code, Some(0));
+    home.leave(OVER);
+    let _lock = lock_of(&home, OWN_CLIENT);
+    let mut child = home.start(&["--force"]);
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().starts_with("Signed in as ")), "nobody is signed in");
+    // This process has the lock, and that one wants it.
+    wait_at_the_lock(&home.state(), 2);
+    let began = Instant::now();
+    assert_ends(child, Signal::TERM);
+    // The patience with another process is a minute.
+    assert!(began.elapsed() < Duration::from_secs(30));
+}

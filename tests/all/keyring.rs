@@ -1,0 +1,440 @@
+//! The key in a real keyring: gnome-keyring on a private session bus, in good days and in bad ones.
+#![cfg(target_os = "linux")]
+
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+
+use crate::common::keyring::{Keyring, files_with};
+use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use serde_json::Value;
+use sim::World;
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+
+/// The plugin on the keyring's bus.
+fn run(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
+    Run::of(keyring.on_bus(&mut home.plugin(args)))
+}
+
+/// The same under a parent of its own: another kubectl command.
+fn run_as_new_caller(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
+    let mut command = home.program("sh");
+    command.args(["-c", "\"$0\" \"$@\"; exit $?", PLUGIN]).args(args);
+    Run::of(keyring.on_bus(&mut command))
+}
+
+/// Signs in to the Entra-shaped tenant.
+fn sign_in(world: &World, home: &Home, keyring: &Keyring) -> String {
+    run(home, keyring, &entra(world, &ALWAYS)).token()
+}
+
+/// Asserts that the token comes from the store: nobody asked, not a word said.
+#[track_caller]
+fn assert_warm(world: &World, home: &Home, keyring: &Keyring, token: &str) {
+    world.reset_requests();
+    let warm = run(home, keyring, &entra(world, &[]));
+    assert_eq!(warm.token(), token);
+    assert_eq!(warm.stderr, "");
+    assert!(world.requests().is_empty(), "{:?}", world.requests());
+}
+
+/// Where the keys of the session's and the token's records live, by the records themselves.
+fn homes_of_records(home: &Home) -> Vec<String> {
+    let home_of = |path| {
+        let bytes = std::fs::read(path).unwrap();
+        let header: Value = serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next().unwrap()).unwrap();
+        header["home"].as_str().unwrap().to_owned()
+    };
+    [home.files("sessions"), home.files("tokens")].concat().into_iter().map(home_of).collect()
+}
+
+#[test]
+fn the_first_sign_in_puts_the_key_into_the_keyring_and_into_no_file() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let token = sign_in(&world, &home, &keyring);
+
+    let key = keyring.item("key").expect("the key is in the keyring");
+    assert_eq!(key.len(), 44, "32 bytes in base64");
+    assert_eq!(keyring.item("probe"), None);
+    assert!(!home.state().join("kubectl-login.key").exists());
+    assert_eq!(files_with(home.path(), &key), Vec::<std::path::PathBuf>::new());
+    assert_eq!(files_with(home.path(), &token), Vec::<std::path::PathBuf>::new());
+    assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+    let status = run(&home, &keyring, &["status", "-o", "json"].map(str::to_owned));
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["sessions"][0]["storage"], "keyring");
+
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn nothing_about_key_files_is_said_where_the_keyring_works() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let first = run(&home, &keyring, &entra(&world, &ALWAYS));
+    first.token();
+    assert!(!first.stderr.contains("key file") && !first.stderr.contains("remembered"), "{first}");
+}
+
+#[test]
+fn the_key_outlives_the_daemon_and_the_bus() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let token = sign_in(&world, &home, &keyring);
+    drop(keyring);
+    let keyring = Keyring::start(&home);
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn a_locked_keyring_ends_a_warm_call_with_its_name_and_no_dialog() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let token = sign_in(&world, &home, &keyring);
+    keyring.lock();
+    world.reset_requests();
+
+    let watch = keyring.watch();
+    run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["the keyring is locked", "kubectl login"]);
+    let calls = watch.calls();
+    assert!(calls.iter().any(|call| call == "SearchItems"), "the keyring was not even asked: {calls:?}");
+    assert!(!calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "a dialog: {calls:?}");
+    assert!(world.requests().is_empty());
+    drop(watch);
+
+    // Unlocked again, nothing is lost.
+    drop(keyring);
+    let keyring = Keyring::start(&home);
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn at_a_locked_keyring_a_person_signs_in_again_and_nothing_is_lost() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    sign_in(&world, &home, &keyring);
+    let other = run(&home, &keyring, &oidc(&world, &ALWAYS)).token();
+    let key = keyring.item("key");
+    keyring.lock();
+
+    let again = run(&home, &keyring, &entra(&world, &ALWAYS));
+    let token = again.token();
+    assert!(again.stderr.contains("A new sign-in is needed"), "{again}");
+    assert!(again.stderr.contains("the keyring is locked"), "{again}");
+    assert!(again.stderr.contains("key file"), "{again}");
+    // While it is locked, the new sign-in answers.
+    assert_warm(&world, &home, &keyring, &token);
+
+    drop(keyring);
+    let keyring = Keyring::start(&home);
+    assert_eq!(keyring.item("key"), key, "the key in the keyring was left alone");
+    assert_warm(&world, &home, &keyring, &token);
+    assert_eq!(run(&home, &keyring, &oidc(&world, &[])).token(), other);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_keyring_that_stays_locked_at_the_first_sign_in_gives_way_to_the_key_file() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    keyring.lock();
+    let watch = keyring.watch();
+    let first = run(&home, &keyring, &entra(&world, &ALWAYS));
+    let token = first.token();
+    assert!(first.stderr.contains("key file"), "{first}");
+    // Somebody is there, so here a dialog may come up. (That it is seen here is what makes its absence elsewhere count.)
+    let calls = watch.calls();
+    assert!(calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");
+    assert_eq!(homes_of_records(&home), ["file", "file"]);
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn status_works_with_the_keyring_locked() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    sign_in(&world, &home, &keyring);
+    keyring.lock();
+    let status = run(&home, &keyring, &["status".to_owned()]);
+    assert_eq!(status.code, Some(0), "{status}");
+    assert!(status.stdout.contains(sim::ALICE) && status.stdout.contains("keyring"), "{status}");
+    assert_eq!(status.stderr, "");
+}
+
+#[test]
+fn with_the_keyring_locked_a_sign_in_is_forgotten_and_not_revoked() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    home.contexts(&[("sim", oidc(&world, &[])), ("aks", entra(&world, &[]))]);
+    run(&home, &keyring, &oidc(&world, &ALWAYS)).token();
+    sign_in(&world, &home, &keyring);
+    keyring.lock();
+    world.reset_requests();
+    let watch = keyring.watch();
+    let logout = run(&home, &keyring, &["logout".to_owned()]);
+    assert_eq!(logout.code, Some(0), "{logout}");
+    assert!(logout.stdout.starts_with("Forgot the sign-in of sim"), "{logout}");
+    assert!(logout.stderr.contains("could not be revoked: the keyring is locked"), "{logout}");
+    let calls = watch.calls();
+    assert!(!calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");
+    assert!(world.requests().is_empty());
+    // Entra revokes nothing, so the key is not even looked for.
+    let logout = run_away_from_the_bus(&home, &["logout", "aks"].map(str::to_owned));
+    assert_eq!((logout.code, logout.stderr.as_str()), (Some(0), ""), "{logout}");
+    assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+}
+
+/// Runs the plugin with a session bus that is only looked at, and asserts that nobody came.
+#[track_caller]
+fn run_away_from_the_bus(home: &Home, args: &[String]) -> Run {
+    let socket = home.path().join("own-bus");
+    let listener = UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut command = home.plugin(args);
+    command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket.display()));
+    let run = Run::of(&mut command);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "it connected to the bus");
+    std::fs::remove_file(&socket).unwrap();
+    run
+}
+
+#[test]
+fn status_never_turns_to_the_session_bus() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &Keyring::start(&home));
+    let status = run_away_from_the_bus(&home, &["status".to_owned()]);
+    assert_eq!(status.code, Some(0), "{status}");
+    assert!(status.stdout.contains(sim::ALICE), "{status}");
+}
+
+#[test]
+fn what_is_kept_with_a_key_file_never_turns_to_the_session_bus_again() {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ALWAYS)).token();
+    let warm = run_away_from_the_bus(&home, &entra(&world, &[]));
+    assert_eq!((warm.token(), warm.stderr.as_str()), (token.clone(), ""));
+    let refreshed = run_away_from_the_bus(&home, &entra(&world, &["--force-refresh"]));
+    assert_ne!(refreshed.token(), token);
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+#[test]
+fn a_key_that_is_lost_or_replaced_costs_a_sign_in_and_no_more() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    for replacement in [None, Some("no key at all"), Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")] {
+        sign_in(&world, &home, &keyring);
+        keyring.replace_item("key", replacement);
+        run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["kubectl login"]);
+        let token = run_as_new_caller(&home, &keyring, &entra(&world, &ALWAYS)).token();
+        assert_warm(&world, &home, &keyring, &token);
+        assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+        home.run(&["logout", "--all"]);
+    }
+}
+
+#[test]
+fn a_daemon_that_has_gone_is_named_and_a_person_can_go_on_without_it() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    sign_in(&world, &home, &keyring);
+    let other = run(&home, &keyring, &oidc(&world, &ALWAYS)).token();
+    keyring.kill();
+    world.reset_requests();
+
+    run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["keyring", "kubectl login"]);
+    assert!(world.requests().is_empty());
+    let again = run_as_new_caller(&home, &keyring, &entra(&world, &ALWAYS));
+    let token = again.token();
+    assert!(again.stderr.contains("A new sign-in is needed") && again.stderr.contains("keyring"), "{again}");
+    assert!(again.stderr.contains("key file"), "{again}");
+    assert_warm(&world, &home, &keyring, &token);
+
+    drop(keyring);
+    let keyring = Keyring::start(&home);
+    assert_warm(&world, &home, &keyring, &token);
+    assert_eq!(run(&home, &keyring, &oidc(&world, &[])).token(), other);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_frozen_daemon_freezes_nobody() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let token = sign_in(&world, &home, &keyring);
+    keyring.freeze();
+    world.reset_requests();
+
+    // `timeout` ends what hangs, with 124: a guard, not a measure.
+    let mut command = home.program("timeout");
+    command.args(["30", PLUGIN]).args(entra(&world, &[]));
+    let frozen = Run::of(keyring.on_bus(&mut command));
+    frozen.assert_failed(3, &["the keyring does not answer", "kubectl login"]);
+    assert!(world.requests().is_empty());
+
+    keyring.thaw();
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn a_person_signs_in_past_a_frozen_daemon() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    keyring.freeze();
+    let mut command = home.program("timeout");
+    command.args(["60", PLUGIN]).args(entra(&world, &ALWAYS));
+    let first = Run::of(keyring.on_bus(&mut command));
+    let token = first.token();
+    assert!(first.stderr.contains("the keyring does not answer"), "{first}");
+    keyring.thaw();
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    keyring.freeze();
+    world.approve_automatically(false);
+    let mut command = home.plugin(&entra(&world, &ALWAYS));
+    let waiting = keyring.on_bus(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(world.wait_for_device_request(1, std::time::Duration::from_secs(60)).len(), 1);
+    keyring.thaw();
+    // What it was asked before it answers first; so a look now comes after the probe was written.
+    keyring.item("key");
+    world.approve_pending();
+    let token = Run::wait(waiting).token();
+    assert_eq!(keyring.item("probe"), None);
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn a_keyring_that_is_asked_for_by_name_must_be_there_before_anybody_is_asked() {
+    let (world, home) = (World::start(), Home::new());
+    let args = entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]);
+    home.run(&args).assert_failed(1, &["keyring", "--token-cache-storage auto"]);
+    assert!(world.requests().is_empty());
+    assert!(!home.state().join("kubectl-login.key").exists());
+    assert!(home.files("sessions").is_empty());
+}
+
+#[test]
+fn a_keyring_that_is_asked_for_by_name_never_gives_way_to_a_file() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let args = entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]);
+    let token = run(&home, &keyring, &args).token();
+    assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+    assert_warm(&world, &home, &keyring, &token);
+
+    keyring.lock();
+    run(&home, &keyring, &args).assert_failed(1, &["the keyring is locked", "--token-cache-storage auto"]);
+    assert!(world.requests().is_empty());
+    assert!(!home.state().join("kubectl-login.key").exists());
+}
+
+#[test]
+fn a_key_file_that_is_asked_for_by_name_leaves_the_keyring_alone() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let token = run(&home, &keyring, &entra(&world, &["--token-cache-storage", "file", "--prompt", "always"])).token();
+    assert_eq!(homes_of_records(&home), ["file", "file"]);
+    assert!(home.state().join("kubectl-login.key").exists());
+    assert_eq!(keyring.item("key"), None);
+    // A later choice disowns nothing: the record names its key's home.
+    assert_warm(&world, &home, &keyring, &token);
+}
+
+#[test]
+fn two_first_sign_ins_at_once_share_one_key() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let folders = ["one", "two"].map(|name| home.path().join(name).display().to_string());
+    let started = folders.clone().map(|folder| {
+        let args = entra(&world, &["--cache-dir", &folder, "--prompt", "always"]);
+        let mut command = home.plugin(&args);
+        keyring.on_bus(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let tokens = started.map(|child| Run::wait(child).token());
+    world.reset_requests();
+    for (folder, token) in folders.iter().zip(tokens) {
+        let warm = run(&home, &keyring, &entra(&world, &["--cache-dir", folder]));
+        assert_eq!(warm.token(), token);
+        assert_eq!(warm.stderr, "");
+        assert!(!std::path::Path::new(folder).join("kubectl-login.key").exists());
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn logging_out_of_everything_takes_the_key_out_of_the_keyring() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    sign_in(&world, &home, &keyring);
+    assert!(keyring.item("key").is_some());
+    let logout = run(&home, &keyring, &["logout", "--all"].map(str::to_owned));
+    assert_eq!(logout.code, Some(0), "{logout}");
+    assert_eq!(keyring.item("key"), None);
+    assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+    run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["kubectl login"]);
+}
+
+#[test]
+fn cleaning_the_usual_folder_takes_the_key_out_of_the_keyring_and_no_other_folder_does() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let apart = home.path().join("apart");
+    let folder = apart.to_str().unwrap();
+    run(&home, &keyring, &entra(&world, &[&ALWAYS[..], &["--cache-dir", folder]].concat())).token();
+    sign_in(&world, &home, &keyring);
+    let clean = run(&home, &keyring, &["clean", "--token-cache-dir", folder].map(str::to_owned));
+    assert_eq!((clean.code, clean.stderr), (Some(0), format!("Deleted the token cache from {folder}\n")));
+    assert!(keyring.item("key").is_some() && !apart.exists());
+    let clean = run(&home, &keyring, &["clean".to_owned()]);
+    assert!(clean.stderr.ends_with("\nDeleted the token cache from the keyring\n"), "{clean}");
+    assert!(keyring.item("key").is_none() && !home.state().exists());
+}
+
+#[test]
+fn the_key_stays_in_the_keyring_while_a_folder_of_the_kubeconfig_needs_it() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let apart = home.path().join("apart");
+    let there = entra(&world, &["--cache-dir", apart.to_str().unwrap()]);
+    home.contexts(&[("there", there.clone())]);
+    run(&home, &keyring, &[&there[..], &ALWAYS.map(str::to_owned)].concat()).token();
+    sign_in(&world, &home, &keyring);
+    let clean = run(&home, &keyring, &["clean".to_owned()]);
+    assert!(clean.stderr.contains("The key stays in the keyring") && clean.stderr.contains("apart"), "{clean}");
+    assert!(keyring.item("key").is_some());
+    run(&home, &keyring, &there).token();
+    let logout = run(&home, &keyring, &["logout", "--all"].map(str::to_owned));
+    assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
+}
+
+#[test]
+fn with_kubectls_cache_folder_set_forgetting_everything_takes_the_key_too() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Keyring::start(&home);
+    let cache = home.path().join("cache");
+    let run = |words: &[String]| Run::of(keyring.on_bus(home.plugin(words).env("KUBECACHEDIR", &cache)));
+    run(&entra(&world, &ALWAYS)).token();
+    assert!(keyring.item("key").is_some());
+    let logout = run(&["logout", "--all"].map(str::to_owned));
+    assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
+}
+
+/// A client library of D-Bus starts what such an address names, and a kubeconfig's `exec.env` may set the variable.
+#[test]
+fn bus_address_that_names_a_program_starts_nothing() {
+    let (world, home) = (World::start(), Home::new());
+    let marker = home.path().join("marker");
+    let address = format!("unixexec:path=/usr/bin/env,argv1=touch,argv2={}", marker.display());
+    for address in [address.clone(), format!("unix:path=/nowhere;{address}")] {
+        let run = Run::of(home.plugin(&entra(&world, &ALWAYS)).env("DBUS_SESSION_BUS_ADDRESS", address));
+        run.token();
+        assert!(run.stderr.contains("there is no working keyring") || !run.stderr.contains("kept in"), "{run}");
+        assert!(!marker.exists());
+    }
+}

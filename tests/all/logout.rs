@@ -1,0 +1,415 @@
+//! `logout`: what is forgotten, in which folders, what is revoked at which issuer, and what is said about it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::common::{Home, Run, at_once, entra, oidc};
+use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+/// A guard against tests that never end.
+const GUARD: Duration = Duration::from_secs(30);
+
+fn with(args: &[String], more: &[&str]) -> Vec<String> {
+    args.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// Signs in with the arguments of a kubeconfig entry.
+fn sign_in(home: &Home, args: &[String]) -> String {
+    home.run(&with(args, &ASK)).token()
+}
+
+/// Why a sign-in at Entra is only forgotten.
+const AT_ENTRA: &str = "Microsoft Entra ID cannot revoke a single sign-in";
+const NOT_AT_ENTRA: &str = "It was not revoked: Microsoft Entra ID cannot revoke a single sign-in.\n";
+
+/// The requests for revocation so far.
+fn revocations(world: &World) -> Vec<Request> {
+    world.requests().into_iter().filter(|request| request.path.ends_with("/revoke")).collect()
+}
+
+/// Asserts success with this result and nothing else to say.
+#[track_caller]
+fn assert_said(run: &Run, stdout: &str) {
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), stdout, ""), "{run}");
+}
+
+/// Asserts success with this result and a warning with these words.
+#[track_caller]
+fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), stdout), "{run}");
+    assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext:  "), "{run}");
+    for word in words {
+        assert!(run.stderr.contains(word), "{word:?} is missing: {run}");
+    }
+}
+
+/// The files below a folder, lock files apart.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true if path.ends_with("locks") => {}
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_context_is_forgotten_and_no_other() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("sim", entra(&world, &[])), ("other", oidc(&world, &[]))]);
+    sign_in(&home, &entra(&world, &[]));
+    sign_in(&home, &oidc(&world, &[]));
+    world.reset_requests();
+    assert_said(&home.run(&["logout"]), &format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
+    home.run(&entra(&world, &[])).assert_failed(3, &[]);
+    home.run(&oidc(&world, &[])).token();
+    for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
+        assert_said(&home.run(args), "Nothing was remembered for sim.\n");
+    }
+    // Entra revokes nothing, so it is not asked.
+    assert!(world.requests().is_empty());
+    home.run(&["logout", "third"]).assert_failed(1, &["third", "--all"]);
+}
+
+#[test]
+fn where_the_issuer_can_the_sign_in_is_revoked_too() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("sim", oidc(&world, &[]))]);
+    sign_in(&home, &oidc(&world, &[]));
+    let copy = home.path().join("copy");
+    copy_folder(&home.state(), &copy);
+    let run = home.run(&["logout"]);
+    assert_said(&run, &format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
+    let [asked] = &revocations(&world)[..] else { panic!("one request: {:?}", revocations(&world)) };
+    assert!(asked.field("token").starts_with("refresh-"), "{asked:?}");
+    assert_eq!((asked.field("token_type_hint"), asked.field("client_id")), ("refresh_token", sim::OIDC_CLIENT));
+    // Whoever has a copy of it has nothing.
+    let stolen = oidc(&world, &["--cache-dir", text(&copy), "--force-refresh"]);
+    home.run(&stolen).assert_failed(3, &["invalid_grant"]);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[
+        ("prod", entra(&world, &[])),
+        ("staging", entra(&world, &["--server-id", sim::ARC_SERVER])),
+        ("dev", entra(&world, &[])),
+        ("apart", entra(&world, &["--cache-dir", "~/apart"])),
+        ("bob", entra(&world, &["--login-hint", BOB])),
+    ]);
+    sign_in(&home, &entra(&world, &[]));
+    let run = home.run(&["logout", "prod"]);
+    assert_said(&run, &format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
+    sign_in(&home, &entra(&world, &[]));
+    let run = home.run(&["logout", "--user", "dev"]);
+    assert_said(
+        &run,
+        &format!("Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"),
+    );
+}
+
+#[test]
+fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all() {
+    let (world, home) = (World::start(), Home::new());
+    let issuer = world.tls_issuer();
+    let args = [
+        "get-token",
+        "--oidc-issuer-url",
+        &issuer,
+        "--oidc-client-id",
+        sim::OIDC_CLIENT,
+        "--certificate-authority",
+        text(world.ca_file()),
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    home.contexts(&[("sim", args.clone())]);
+    for (logout, said) in [
+        (&["logout"][..], format!("the sign-in of sim ({ALICE}) and revoked it at {}", issuer.replace("https://", ""))),
+        (&["logout", "--all"], "1 sign-in and revoked it".to_owned()),
+        (&["logout", "--account", ALICE], format!("1 sign-in of {ALICE} and revoked it")),
+    ] {
+        sign_in(&home, &args);
+        world.reset_requests();
+        assert_said(&home.run(logout), &format!("Forgot {said}.\n"));
+        assert!(revocations(&world).iter().all(|asked| asked.tls) && revocations(&world).len() == 1);
+    }
+    // Without the entry nobody knows whom to trust.
+    sign_in(&home, &args);
+    world.reset_requests();
+    fs::remove_file(home.path().join(".kube/config")).unwrap();
+    let run = home.run(&["logout", "--all"]);
+    assert_warned(&run, "Forgot 1 sign-in.\n", &[ALICE, "could not be revoked", "kubeconfig"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_client_with_a_secret_proves_who_it_is_and_nobody_else_asks_in_its_place() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_client_secret(Some("s3 cret:word"));
+    let args = oidc(&world, &["--oidc-client-secret", "s3 cret:word"]);
+    home.contexts(&[("sim", args.clone())]);
+    sign_in(&home, &args);
+    assert!(home.run(&["logout"]).stdout.contains("and revoked it"));
+    // "kubernetes:s3+cret%3Aword": both halves are form-encoded before they are joined (RFC 6749 2.3.1).
+    assert_eq!(revocations(&world)[0].header("authorization"), "Basic a3ViZXJuZXRlczpzMytjcmV0JTNBd29yZA==");
+    sign_in(&home, &args);
+    world.reset_requests();
+    let run = home.run(&["logout", "--all", "--kubeconfig", "/nowhere/config"]);
+    assert_warned(&run, "Forgot 1 sign-in.\n", &["could not be revoked", "kubeconfig"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_client_without_anything_of_its_own_needs_no_entry() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&home, &oidc(&world, &[]));
+    sign_in(&home, &entra(&world, &[]));
+    let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
+    assert_said(&home.run(&["logout", "--all"]), &said);
+    assert_eq!(revocations(&world).len(), 1);
+}
+
+#[test]
+fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("sim", oidc(&world, &["--timeout=4s"]))]);
+    let forgot = format!("Forgot the sign-in of sim ({ALICE}).\n");
+    for (behaviour, words) in [
+        (Behaviour::RevocationUnavailable, &["is not available (HTTP 503)"][..]),
+        (Behaviour::RevocationRefused, &["unsupported_token_type", "[hidden]"]),
+        (Behaviour::Discovery404, &["no discovery document (HTTP 404)"]),
+        (Behaviour::WrongIssuer, &["calls itself"]),
+        (Behaviour::DelegatedEndpoints, &["another site now, login.other-issuer.example"]),
+        (Behaviour::NoRevocationEndpoint, &[]),
+    ] {
+        sign_in(&home, &oidc(&world, &[]));
+        world.set(behaviour);
+        let run = home.run(&["logout"]);
+        if words.is_empty() {
+            assert_said(&run, &format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
+        } else {
+            assert_warned(&run, &forgot, &[words, &[ALICE, "could not be revoked", "forgotten"]].concat());
+        }
+        assert!(!run.stderr.contains("refresh-"), "a secret is repeated: {run}");
+        assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+        world.clear(behaviour);
+    }
+    let gone = World::start();
+    home.contexts(&[("sim", oidc(&gone, &[]))]);
+    sign_in(&home, &oidc(&gone, &[]));
+    drop(gone);
+    assert_warned(&home.run(&["logout"]), &forgot, &["cannot be reached"]);
+}
+
+/// It may read a directory: more than a cluster's does.
+#[test]
+fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
+    let world = World::start();
+    world.set_groups(201);
+    let sim = entra(&world, &["--graph-client-id", OWN_CLIENT]);
+    let own = entra(&world, &["--client-id", OWN_CLIENT]);
+    let third = with(&sim, &["--client-id", "00000000-0000-4000-8000-000000000003"]);
+    let signed_in = |others: &[(&str, Vec<String>)]| {
+        let home = Home::new();
+        home.contexts(&[&[("sim", sim.clone())], others].concat());
+        let run = home.run(&["sim"]);
+        assert_eq!((run.code, home.files("sessions").len(), home.files("groups").len()), (Some(0), 2, 1), "{run}");
+        home
+    };
+    let both = format!("Forgot the sign-in of sim ({ALICE}) and the one for its groups.");
+    let stays = |name: &str| {
+        format!("Forgot the sign-in of sim ({ALICE}). The one for its groups stays: {name} needs it.\n{NOT_AT_ENTRA}")
+    };
+    let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
+
+    let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
+    assert_said(&home.run(&["logout"]), &format!("{both}\n{NOT_AT_ENTRA}"));
+    assert!(home.files("sessions").is_empty());
+    assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
+    // A context that has just lost its own sign-in needs no other.
+    let home = signed_in(&[("twin", sim.clone())]);
+    assert_said(&home.run(&["logout"]), &format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
+    for (name, args) in [("own", own), ("third", third)] {
+        let home = signed_in(&[(name, args.clone())]);
+        assert_said(&home.run(&["logout"]), &stays(name));
+        assert_eq!(home.files("sessions").len(), 1);
+        let status = home.run(&["status"]);
+        assert!(status.stdout.contains(name), "{status}");
+        home.contexts(&[("sim", sim.clone())]);
+        assert_said(&home.run(&["logout"]), &alone);
+        assert!(home.files("sessions").is_empty());
+    }
+    // A user that is named is no other than that of its context.
+    let home = signed_in(&[]);
+    let run = home.run(&["logout", "--user", "sim"]);
+    assert!(run.code == Some(0) && run.stdout.contains("and the one for its groups. It also served sim."), "{run}");
+}
+
+#[test]
+fn all_is_forgotten_before_a_revocation_that_hangs() {
+    let (world, home) = (World::start_with(&[Behaviour::RevocationStalls]), Home::new());
+    home.contexts(&[("sim", oidc(&world, &[]))]);
+    sign_in(&home, &oidc(&world, &[]));
+    let mut logout = home.start(&["logout", "--all"]);
+    assert!(world.wait_for(GUARD, |log| log.count("/revoke") == 1));
+    assert_eq!(files(&home.state()), [] as [PathBuf; 0]);
+    // Nobody waits for it either.
+    let token = sign_in(&home, &oidc(&world, &[]));
+    logout.kill().unwrap();
+    logout.wait().unwrap();
+    assert_eq!(home.run(&oidc(&world, &[])).token(), token);
+
+    home.contexts(&[("sim", oidc(&world, &["--timeout=1s"]))]);
+    let run = home.run(&["logout"]);
+    assert_warned(&run, &format!("Forgot the sign-in of sim ({ALICE}).\n"), &["did not answer in time"]);
+}
+
+#[test]
+fn an_account_is_forgotten_everywhere_whatever_its_case() {
+    let (world, home) = (World::start(), Home::new());
+    let apart = entra(&world, &["--login-hint", ALICE, "--cache-dir", text(&home.path().join("apart"))]);
+    let alice = [entra(&world, &["--login-hint", ALICE]), oidc(&world, &[]), apart];
+    let bob = entra(&world, &["--login-hint", BOB]);
+    home.contexts(&[("apart", alice[2].clone())]);
+    alice.iter().for_each(|args| drop(sign_in(&home, args)));
+    world.sign_in_as(BOB);
+    sign_in(&home, &bob);
+    world.reset_requests();
+    let upper = ALICE.to_uppercase();
+    let run = home.run(&["logout", "--account", &upper]);
+    assert_said(
+        &run,
+        &format!("Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"),
+    );
+    for args in &alice {
+        home.run(args).assert_failed(3, &[]);
+    }
+    home.run(&bob).token();
+    assert_said(&home.run(&["logout", "--account", ALICE]), &format!("No sign-in of {ALICE} was remembered.\n"));
+    assert_eq!(world.device_requests().len(), 0);
+}
+
+#[test]
+fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
+    let (world, home) = (World::start(), Home::new());
+    let apart = home.path().join("apart");
+    let apart_args = oidc(&world, &["--token-cache-dir", text(&apart)]);
+    home.contexts(&[("apart", apart_args.clone())]);
+    let token = sign_in(&home, &entra(&world, &[]));
+    sign_in(&home, &oidc(&world, &[]));
+    sign_in(&home, &apart_args);
+    assert_said(
+        &home.run(&["logout", "--all"]),
+        &format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"),
+    );
+    assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
+    home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
+    home.run(&entra(&world, &[])).assert_failed(3, &[]);
+    // And it can be begun again.
+    assert_ne!(sign_in(&home, &entra(&world, &[])), token);
+}
+
+#[test]
+fn where_nothing_is_remembered_nothing_is_made() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("sim", oidc(&world, &[]))]);
+    assert_said(&home.run(&["logout", "--all"]), "No sign-in was remembered.\n");
+    assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
+    assert!(!home.state().exists());
+}
+
+#[test]
+fn a_folder_by_flag_is_the_only_one() {
+    let (world, home) = (World::start(), Home::new());
+    let folder = home.path().join("apart");
+    let folder = text(&folder);
+    let apart = entra(&world, &["--token-cache-dir", folder]);
+    home.contexts(&[("apart", apart.clone()), ("usual", entra(&world, &[]))]);
+    sign_in(&home, &apart);
+    sign_in(&home, &entra(&world, &[]));
+    home.run(&entra(&world, &["--cache-dir", folder])).token();
+    assert_said(
+        &home.run(&["logout", "--all", "--token-cache-dir", folder]),
+        &format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"),
+    );
+    home.run(&apart).assert_failed(3, &[]);
+    home.run(&entra(&world, &[])).token();
+}
+
+#[test]
+fn one_folder_in_a_bad_state_does_not_save_the_others() {
+    let (world, home) = (World::start(), Home::new());
+    let open = home.path().join("open-to-all");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    home.contexts(&[("open", entra(&world, &["--cache-dir", text(&open)])), ("usual", entra(&world, &[]))]);
+    sign_in(&home, &entra(&world, &[]));
+    let run = home.run(&["logout", "--all"]);
+    let said = format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), said.as_str()), "{run}");
+    assert!(run.stderr.contains("open-to-all") && run.stderr.contains("\nNext: "), "{run}");
+    assert!(home.files("sessions").is_empty());
+}
+
+#[test]
+fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
+    at_once([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
+        let (world, home) = (World::start(), Home::new());
+        let args = oidc(&world, &[]);
+        sign_in(&home, &args);
+        home.leave(-60);
+        world.reset_requests();
+        // A logout does not wait that long for whoever works on the session.
+        world.set_token_delay(GUARD);
+        world.set(Behaviour::DelayToken);
+        behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
+        let refreshing = home.start(&args);
+        assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
+        assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
+        world.clear(Behaviour::DelayToken);
+        let run = Run::wait(refreshing);
+        match behaviour {
+            // A token that is there is handed out all the same.
+            None => drop(run.token()),
+            Some(_) => drop(run.assert_failed(3, &[])),
+        }
+        assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
+    });
+}
+
+#[test]
+fn a_folders_name_reaches_the_terminal_without_control_characters() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("odd", entra(&world, &["--cache-dir", "/dev/null/\u{1b}]0;owned\u{7}"]))]);
+    for words in [&["logout", "odd"][..], &["logout", "--all"]] {
+        let run = home.run(words);
+        assert!(run.code == Some(1) && run.stderr.contains("]0;owned"), "{run}");
+        assert!(run.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", run.stderr);
+    }
+}

@@ -1,0 +1,49 @@
+//! The black-box tests: one program, so that it links once. Each file tests one thing that a user can see.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(unreachable_pub, reason = "what tests share is public within this program")]
+
+mod common;
+
+mod access;
+mod access_rules;
+mod api_server;
+mod asking;
+mod bounds;
+mod browser;
+mod browser_sign_in;
+mod claims;
+mod clean;
+mod command_line;
+mod completion;
+mod concurrency;
+mod confirmation;
+mod device_flow;
+mod docs;
+mod doctor;
+mod explain;
+mod hardening;
+mod hostile_programs;
+mod hostile_server;
+mod install;
+mod interrupted;
+mod keyring;
+mod kill;
+mod kubectl;
+mod layout;
+mod logout;
+mod network;
+mod oidc;
+mod password;
+mod paste;
+mod places;
+mod providers;
+mod refresh;
+mod refusals;
+mod repeats;
+mod screens;
+mod smoke;
+mod status;
+mod store;
+mod trust;
+mod warm_path;
+mod whoami;

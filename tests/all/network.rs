@@ -1,0 +1,399 @@
+//! Between here and the issuer: servers that are not there or busy, proxies, and who we say we are.
+
+use crate::common::scripted;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::scripted::{Line, Scripted, json as json_answer};
+use crate::common::socks::Socks;
+use crate::common::{AKS, Home, PLUGIN, Run, at_once, closed_port, entra, is_root, oidc};
+use serde_json::json;
+use sim::{Behaviour, World};
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+/// Two clocks read at different moments.
+const LENIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A host that does not exist (RFC 6761 section 6.4).
+const FAR: &str = "login.example.invalid";
+
+/// `get-token` for an Entra-shaped tenant at `authority`.
+fn at(authority: &str, more: &[&str]) -> Vec<String> {
+    let host = ["--authority-host", authority];
+    AKS.iter().chain(&host).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+fn start(home: &Home, args: &[String]) -> Child {
+    home.plugin(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// A proxy that lets nobody through and remembers who wanted what.
+fn proxy() -> Scripted {
+    Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())])
+}
+
+/// A device answer, and then a decline.
+fn a_code_and_a_decline(url: &str) -> Vec<Line> {
+    let device = json!({
+        "device_code": "d", "user_code": "U", "verification_uri": format!("{url}/activate"),
+        "expires_in": 60, "interval": 1,
+    });
+    vec![json_answer("200 OK", &device), json_answer("400 Bad Request", &json!({ "error": "access_denied" }))]
+}
+
+/// A session whose token is over, so that the next call has to refresh.
+fn ended_session(world: &World, home: &Home) {
+    world.set_token_lifetime(Duration::from_secs(1));
+    let credential = home.run(&entra(world, &ALWAYS)).credential();
+    let end: chrono::DateTime<chrono::Utc> =
+        credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+    // Only the clock can end it: nothing else happens that could be waited for.
+    std::thread::sleep((end - chrono::Utc::now()).to_std().unwrap_or_default());
+    world.set_token_lifetime(Duration::from_secs(3_600));
+    world.reset_requests();
+}
+
+#[test]
+fn a_server_that_refuses_connections_is_named_with_what_to_check() {
+    let home = Home::new();
+    let (_socket, port) = closed_port();
+    let nowhere = format!("http://127.0.0.1:{port}");
+    let run = home.run(&at(&nowhere, &["--timeout", "2s"]));
+    run.assert_failed(1, &["Error: ", &nowhere, "cannot be reached", "refused", "\nNext: ", "HTTPS_PROXY"]);
+    let issuer = ["get-token", "--oidc-issuer-url", &nowhere, "--oidc-client-id", "c", "--grant-type=device-code"];
+    home.run(&[&issuer[..], &ALWAYS, &["--timeout", "2s"]].concat())
+        .assert_failed(1, &[&nowhere, "cannot be reached", "discovery"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_exit_1_and_not_sticky() {
+    let home = Home::new();
+    let args = at(&format!("https://{FAR}/"), &["--timeout", "2s"]);
+    for _ in 0..2 {
+        home.run_as_new_caller(&args).assert_failed(1, &[&format!("https://{FAR}"), "\nNext: "]);
+    }
+}
+
+#[test]
+fn with_the_server_away_a_session_is_not_thrown_away() {
+    let (world, home) = (World::start(), Home::new());
+    ended_session(&world, &home);
+    world.set(Behaviour::Refresh5xx);
+    let down = home.run(&entra(&world, &["--timeout", "2s"]));
+    down.assert_failed(1, &["HTTP 502", "\nNext: "]);
+    assert!(world.device_requests().is_empty());
+    world.clear(Behaviour::Refresh5xx);
+    let up = home.run(&entra(&world, &[]));
+    up.token();
+    assert_eq!(up.stderr, "");
+    assert!(world.device_requests().is_empty());
+}
+
+#[test]
+fn a_refresh_waits_as_long_as_the_server_asks_and_then_succeeds() {
+    let (world, home) = (World::start(), Home::new());
+    ended_session(&world, &home);
+    world.set(Behaviour::Token503WithRetryAfter);
+    let run = home.run(&entra(&world, &[]));
+    run.token();
+    assert_eq!(run.stderr, "");
+    let refreshes = world.refreshes();
+    assert_eq!(refreshes.iter().map(|request| request.status).collect::<Vec<_>>(), [503, 200]);
+    let waited = refreshes[1].at - refreshes[0].at;
+    assert!(waited >= Duration::from_secs(2) - LENIENCE, "{waited:?}");
+    assert!(refreshes.iter().all(|request| !request.too_early));
+}
+
+#[test]
+fn too_many_requests_at_the_device_endpoint_are_waited_out_as_asked() {
+    for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+        let server = Scripted::start(|url| {
+            let busy = (status, vec!["retry-after: 2".to_owned()], "<html>busy</html>".to_owned());
+            [vec![busy], a_code_and_a_decline(url)].concat()
+        });
+        Home::new().run(&at(&server.url(), &[])).assert_failed(3, &["declined"]);
+        let asked = server.asked();
+        assert_eq!(asked.len(), 3, "{asked:?}");
+        assert_eq!(asked[0].text, asked[1].text);
+        assert!(asked[1].at - asked[0].at >= Duration::from_secs(2) - LENIENCE, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_wait_beyond_the_deadline_is_not_begun() {
+    let server =
+        Scripted::start(|_| vec![("503 Service Unavailable", vec!["retry-after: 3600".to_owned()], "busy".to_owned())]);
+    let began = Instant::now();
+    Home::new().run(&at(&server.url(), &[])).assert_failed(1, &["HTTP 503", "Try again in a moment", "\nNext: "]);
+    assert_eq!(server.asked().len(), 1);
+    // The deadline itself would be twenty seconds.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_short_trouble_at_the_start_is_not_seen_by_anybody() {
+    let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
+    let child = start(&home, &entra(&world, &ALWAYS));
+    assert!(world.wait_for(PATIENCE, |log| log.device_requests().iter().any(|request| request.status == 503)));
+    world.clear(Behaviour::Always503);
+    let run = Run::wait(child);
+    run.token();
+    assert!(!run.stderr.contains("503"), "{run}");
+}
+
+#[test]
+fn a_busy_server_is_asked_a_few_times_only() {
+    let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
+    home.run(&entra(&world, &ALWAYS)).assert_failed(1, &["HTTP 503", "\nNext: "]);
+    let times: Vec<Instant> = world.device_requests().iter().map(|request| request.at).collect();
+    assert!((2..=10).contains(&times.len()), "{}", times.len());
+    // With growing pauses.
+    let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.first() < gaps.last(), "{gaps:?}");
+}
+
+#[test]
+fn a_single_server_error_at_the_refresh_is_tried_again() {
+    let (world, home) = (World::start(), Home::new());
+    ended_session(&world, &home);
+    world.set(Behaviour::ServerError);
+    let run = home.run(&entra(&world, &[]));
+    run.token();
+    assert_eq!((world.refreshes().len(), run.stderr.as_str()), (2, ""));
+}
+
+#[test]
+fn proxies_of_the_environment_are_used_for_hosts_that_are_elsewhere() {
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let (proxy, home) = (proxy(), Home::new());
+        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        Run::of(home.plugin(&args).env(variable, proxy.url())).assert_failed(1, &[FAR, "\nNext: "]);
+        let asked = proxy.asked();
+        assert!(!asked.is_empty(), "{variable} is not heeded");
+        assert!(asked.iter().all(|asked| asked.text.starts_with(&format!("CONNECT {FAR}:443 HTTP/1.1"))), "{asked:?}");
+    }
+}
+
+#[test]
+fn the_issuers_discovery_goes_through_the_proxy_too() {
+    let (proxy, home) = (proxy(), Home::new());
+    let issuer = format!("https://{FAR}/realm");
+    let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c", "--timeout", "1s"];
+    let mut command = home.plugin(&[&args[..], &ALWAYS].concat());
+    Run::of(command.env("HTTPS_PROXY", proxy.url())).assert_failed(1, &[FAR]);
+    assert!(proxy.asked()[0].text.starts_with(&format!("CONNECT {FAR}:443 ")), "{:?}", proxy.asked());
+}
+
+#[test]
+fn the_proxys_password_is_sent_to_it_and_shown_to_nobody() {
+    let (proxy, home) = (proxy(), Home::new());
+    let url = proxy.url().replace("http://", "http://somebody:hidden-word@");
+    let args = at(&format!("https://{FAR}/"), &["--timeout", "1s", "-v", "9"]);
+    let run = Run::of(home.plugin(&args).env("HTTPS_PROXY", &url));
+    run.assert_failed(1, &[FAR]);
+    assert!(!run.stderr.contains("hidden-word"), "{run}");
+    // somebody:hidden-word
+    let expected = "c29tZWJvZHk6aGlkZGVuLXdvcmQ=";
+    assert!(proxy.asked()[0].text.contains(expected), "{:?}", proxy.asked());
+    let broken = Run::of(home.plugin(&args).env("HTTPS_PROXY", "http://somebody:hidden-word@:bad port"));
+    assert_eq!(broken.code, Some(1), "{broken}");
+    assert!(!broken.stderr.contains("hidden-word"), "{broken}");
+}
+
+#[test]
+fn hosts_of_no_proxy_are_reached_directly() {
+    for (variable, value) in [
+        ("NO_PROXY", FAR),
+        ("no_proxy", ".example.invalid"),
+        ("NO_PROXY", "a.example, *"),
+        ("NO_PROXY", "*.example.invalid"),
+        ("NO_PROXY", "login.example.invalid:443"),
+    ] {
+        let (proxy, home) = (proxy(), Home::new());
+        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        let mut command = home.plugin(&args);
+        Run::of(command.env("HTTPS_PROXY", proxy.url()).env(variable, value)).assert_failed(1, &[FAR]);
+        assert!(proxy.asked().is_empty(), "{variable}={value}: {:?}", proxy.asked());
+    }
+}
+
+#[test]
+fn other_hosts_and_ports_than_those_of_no_proxy_go_through_the_proxy() {
+    for value in ["login.example.invalid:6443", ".login.example.invalid", "*.login.example.invalid", "127.0.0.0/8"] {
+        let (proxy, home) = (proxy(), Home::new());
+        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        let mut command = home.plugin(&args);
+        Run::of(command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", value)).assert_failed(1, &[FAR]);
+        assert!(!proxy.asked().is_empty(), "NO_PROXY={value}");
+    }
+}
+
+#[test]
+fn upper_case_proxy_variables_win_as_in_go() {
+    let (upper, lower, home) = (proxy(), proxy(), Home::new());
+    let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--timeout", "1s"]));
+    command.env("HTTPS_PROXY", upper.url()).env("https_proxy", lower.url());
+    Run::of(&mut command).assert_failed(1, &[FAR]);
+    assert!(!upper.asked().is_empty() && lower.asked().is_empty());
+}
+
+/// The port of a URL.
+fn port(url: &str) -> u16 {
+    url.trim_end_matches('/').rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn issuer_behind_a_socks_proxy_is_reached_by_its_name() {
+    let world = World::start();
+    let ca = world.ca_file().to_str().unwrap();
+    for (scheme, credentials) in [("socks5", None), ("socks5h", None), ("socks5", Some("somebody:hidden word"))] {
+        let (home, socks) = (Home::new(), Socks::start(port(&world.tls_authority()), credentials, 0));
+        let user = if credentials.is_some() { "somebody:hidden%20word@" } else { "" };
+        let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--certificate-authority", ca]));
+        Run::of(command.env("HTTPS_PROXY", format!("{scheme}://{user}127.0.0.1:{}", socks.port))).token();
+        assert!(socks.asked().contains(&format!("{FAR}:443")), "{:?}", socks.asked());
+    }
+}
+
+/// `get-token` for a far issuer of OpenID Connect, by way of the proxy at `address`.
+fn through(home: &Home, address: &str, more: &[&str]) -> Run {
+    let issuer = format!("https://{FAR}/realm");
+    let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c"];
+    let mut command = home.plugin(&[&args[..], &ALWAYS, more].concat());
+    Run::of(command.env("https_proxy", address))
+}
+
+#[test]
+fn proxy_that_refuses_is_named_with_its_status_and_asked_once() {
+    for (status, words) in [("403 Forbidden", "(HTTP 403)"), ("404 Not Found", "(HTTP 404)")] {
+        let proxy = Scripted::start(|_| vec![(status, Vec::new(), String::new())]);
+        let address = proxy.url().replace("http://", "http://somebody:hidden-word@");
+        let said = format!("the proxy {} does not connect to https://{FAR}", proxy.url());
+        let run = through(&Home::new(), &address, &[]);
+        run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", FAR, "NO_PROXY"]);
+        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+    }
+}
+
+#[test]
+fn proxy_password_that_is_refused_is_sent_once_a_run() {
+    let refusal = || vec![("407 Proxy Authentication Required", Vec::new(), String::new())];
+    for (user, words) in [
+        ("somebody:hidden-word@", ["does not accept the user name and password (HTTP 407)", "Correct the user name"]),
+        ("", ["wants a user name and password (HTTP 407)", "Set user name and password in https_proxy"]),
+    ] {
+        let proxy = Scripted::start(|_| refusal());
+        let address = proxy.url().replace("http://", &format!("http://{user}"));
+        let run = through(&Home::new(), &address, &[]);
+        run.assert_failed(1, &[&format!("the proxy {} ", proxy.url()), words[0], words[1]]);
+        assert!(!run.stderr.contains("hidden-word"), "{run}");
+        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+    }
+    // However many servers are asked, and at the same time.
+    let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
+    let args = at(&format!("https://{FAR}/"), &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let kubeconfig = world.kubeconfig("kubectl-login", &args, "client.authentication.k8s.io/v1");
+    home.write(".kube/config", &kubeconfig.replace(&world.kube_url(), "https://kube.example.invalid"));
+    let mut command = home.plugin(&["doctor"]);
+    let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://somebody:hidden-word@")));
+    assert_eq!(run.stdout.matches("does not accept the user name and password").count(), 2, "{run}");
+    assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+}
+
+#[test]
+fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
+    let (_socket, closed) = closed_port();
+    let refused = format!("127.0.0.1:{closed}");
+    for (address, words) in [
+        ("http://proxy.example.invalid:3128", "the proxy http://proxy.example.invalid:3128 cannot be reached: "),
+        (&refused, &format!("the proxy http://{refused} cannot be reached: ")),
+        (&format!("socks5://{refused}"), &format!("the proxy socks5://{refused} cannot be reached: ")),
+    ] {
+        let run = through(&Home::new(), address, &["--timeout", "2s"]);
+        run.assert_failed(1, &[words, "Next:  Check https_proxy", "NO_PROXY"]);
+    }
+    let silent = Scripted::start(|_| vec![scripted::silence()]);
+    let run = through(&Home::new(), &silent.url(), &["--timeout", "1s"]);
+    run.assert_failed(1, &[&format!("the proxy {} did not answer in time", silent.url()), "https_proxy"]);
+}
+
+#[test]
+fn socks_proxy_that_refuses_says_why() {
+    let socks = Socks::start(1, Some("somebody:right"), 0);
+    let run = through(&Home::new(), &format!("socks5://somebody:hidden-word@127.0.0.1:{}", socks.port), &[]);
+    run.assert_failed(1, &["does not accept the user name and password", "in https_proxy"]);
+    assert_eq!(socks.asked(), ["auth somebody:hidden-word"]);
+    let socks = Socks::start(1, None, 2);
+    let run = through(&Home::new(), &format!("socks5h://127.0.0.1:{}", socks.port), &[]);
+    let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{FAR}", socks.port);
+    run.assert_failed(1, &[&said, "its rules do not allow it", "Ask the proxy's administrator"]);
+}
+
+#[test]
+fn this_machine_is_never_reached_through_a_proxy() {
+    let (world, proxy) = (World::start(), proxy());
+    let ca = world.ca_file().to_str().unwrap();
+    let tls = ["--oidc-issuer-url", &world.tls_issuer(), "--certificate-authority", ca, "--prompt", "always"];
+    at_once([entra(&world, &ALWAYS), oidc(&world, &ALWAYS), oidc(&world, &tls)], |args| {
+        let home = Home::new();
+        let mut command = home.plugin(&args);
+        for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
+            command.env(variable, proxy.url());
+        }
+        // Not because of the list of exceptions.
+        Run::of(command.env_remove("NO_PROXY").env_remove("no_proxy")).token();
+    });
+    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+}
+
+#[test]
+fn every_request_says_who_asks_and_from_which_platform() {
+    let (world, home) = (World::start(), Home::new());
+    for args in [entra(&world, &[]), oidc(&world, &[])] {
+        home.run(&[&args[..], &ALWAYS.map(str::to_owned)].concat()).token();
+        home.run(&[&args[..], &["--force-refresh".to_owned()]].concat()).token();
+    }
+    let requests = world.requests();
+    assert!(requests.len() >= 10, "{}", requests.len());
+    let platform = match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "Macintosh",
+        _ => "Windows",
+    };
+    for request in requests {
+        let agent = request.header("user-agent");
+        assert!(agent.starts_with(&format!("kubectl-login/{}", env!("CARGO_PKG_VERSION"))), "{agent:?}");
+        assert!(agent.contains(platform), "{agent:?}");
+    }
+}
+
+#[test]
+fn a_timeout_that_is_no_duration_is_a_usage_error() {
+    for wrong in ["0s", "-1s", "5", "soon", ""] {
+        let flag = format!("--timeout={wrong}");
+        Home::new().run(&at("https://login.example.invalid/", &[&flag])).assert_failed(2, &["--timeout"]);
+    }
+}
+
+#[test]
+fn name_below_localhost_is_this_machine_whatever_a_name_server_says() {
+    if !is_root() {
+        return;
+    }
+    let (world, home) = (World::start(), Home::new());
+    let port = world.issuer().rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
+    // Documentation addresses (RFC 5737), which no one answers at.
+    let hosts = home.write("hosts", "192.0.2.1 issuer.localhost\n192.0.2.1 localhost\n");
+    for name in ["issuer.localhost", "deep.below.localhost", "localhost", "issuer.localhost."] {
+        let issuer = format!("http://{name}:{port}/oidc");
+        let mut command = home.program("unshare");
+        command.args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$0\" \"$@\"", PLUGIN]);
+        command.arg(&hosts).args(["get-token", "--oidc-client-id=c", "--prompt=always", "--timeout=5s"]);
+        let run = Run::of(command.arg("--oidc-issuer-url").arg(&issuer));
+        // The world on this machine was asked, and does not know the client.
+        run.assert_failed(1, &["invalid_client"]);
+        assert!(!world.device_requests().is_empty(), "{name}: {run}");
+        world.reset_requests();
+    }
+}

@@ -1,0 +1,135 @@
+//! A cached discovery document that no longer fits: it is read again before anything fails.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use serde_json::json;
+use sim::{Behaviour, World};
+
+use super::{ALWAYS, sign_in};
+use crate::common::scripted::{DEVICE_CODE, Scripted, json as json_answer};
+use crate::common::{Home, Run, at_once, oidc};
+
+/// A world whose endpoints have moved since this home signed in there.
+fn moved(behaviours: &[Behaviour]) -> (World, Home) {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    world.set(Behaviour::EndpointsMoved);
+    behaviours.iter().for_each(|behaviour| world.set(*behaviour));
+    world.reset_requests();
+    (world, home)
+}
+
+#[test]
+fn refresh_finds_a_token_endpoint_that_has_moved() {
+    at_once([&[][..], &[Behaviour::OldEndpointsShowPages]], |behaviours| {
+        let (world, home) = moved(behaviours);
+        let refresh = oidc(&world, &["--force-refresh"]);
+        let run = home.run(&refresh);
+        run.token();
+        assert_eq!((run.stderr.as_str(), world.count("openid-configuration")), ("", 1), "{behaviours:?}");
+        // The new document takes the place of the old one.
+        world.reset_requests();
+        home.run(&refresh).token();
+        assert_eq!((world.count("openid-configuration"), world.refreshes().len()), (0, 1), "{behaviours:?}");
+        assert_eq!(world.families_revoked(), 0);
+    });
+}
+
+/// An issuer could name an honest one's endpoints until it is given tokens of theirs, and its own after that.
+#[test]
+fn refresh_token_is_not_sent_to_another_site_that_a_newer_document_names() {
+    let (world, home) = moved(&[Behaviour::DelegatedEndpoints]);
+    let run = home.run(&oidc(&world, &["--force-refresh"]));
+    run.assert_failed(1, &["cannot refresh the token", "(HTTP 404)"]);
+    assert!(!run.stderr.contains("other-issuer"), "{run}");
+    // By now the newer document is cached.
+    let args = oidc(&world, &["--force-refresh", "--prompt", "never"]);
+    let run = home.run_as_new_caller(&args);
+    run.assert_failed(3, &["at another site now, login.other-issuer.example", "\nNext: "]);
+    assert_eq!(world.count("openid-configuration"), 1);
+}
+
+#[test]
+fn sign_in_finds_a_device_endpoint_that_has_moved() {
+    let (world, home) = moved(&[]);
+    // More than the session has, so that a sign-in is needed.
+    let run = sign_in(&world, &home, &["--oidc-extra-scope", "email"]);
+    run.token();
+    assert_eq!(world.count("openid-configuration"), 1, "{run}");
+}
+
+#[test]
+fn token_endpoint_that_moves_while_a_code_is_shown_is_found() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    world.revoke_all();
+    world.reset_requests();
+    world.approve_automatically(false);
+    let process = home.start(&oidc(&world, &["--force-refresh", "--prompt", "always"]));
+    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(30)).len(), 1);
+    world.set(Behaviour::EndpointsMoved);
+    assert_eq!(world.approve_pending(), 1);
+    Run::wait(process).token();
+    assert_eq!((world.count("openid-configuration"), world.device_requests().len()), (1, 1));
+}
+
+#[test]
+fn keys_that_have_moved_are_found_for_a_token_of_an_unknown_key() {
+    let (world, home) = moved(&[]);
+    world.rotate_keys();
+    let run = home.run(&oidc(&world, &["--force-refresh"]));
+    run.token();
+    assert_eq!((run.stderr.as_str(), world.count("openid-configuration")), ("", 1));
+}
+
+#[test]
+fn signature_algorithm_that_is_new_is_taken_from_the_new_document() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    world.set(Behaviour::IdTokenEs512);
+    world.reset_requests();
+    let run = home.run(&oidc(&world, &["--force-refresh"]));
+    run.token();
+    assert_eq!((run.stderr.as_str(), world.count("openid-configuration")), ("", 1));
+}
+
+#[test]
+fn host_that_is_gone_is_looked_up_in_discovery() {
+    // A port that refuses connections: it was free a moment ago.
+    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let issuer = Scripted::start(|url| {
+        let document = |host: &str| {
+            let device = format!("{host}/device");
+            json_answer(
+                "200 OK",
+                &json!({ "issuer": url, "token_endpoint": format!("{host}/token"), "device_authorization_endpoint": device }),
+            )
+        };
+        let device = json!({
+            "device_code": DEVICE_CODE, "user_code": "BCDF-GHJK", "verification_uri": format!("{url}/activate"),
+            "expires_in": 60, "interval": 1,
+        });
+        let declined = json_answer("400 Bad Request", &json!({ "error": "access_denied" }));
+        let old = document(&format!("http://{gone}"));
+        vec![old, document(url), json_answer("200 OK", &device), declined]
+    });
+    let args =
+        ["get-token", "--oidc-issuer-url", &issuer.url(), "--oidc-client-id", "c", "--grant-type", "device-code"];
+    let args = [&args[..], &ALWAYS].concat();
+    let home = Home::new();
+    home.run(&args).assert_failed(1, &["cannot be reached"]);
+    home.run_as_new_caller(&args).assert_failed(3, &["declined"]);
+    assert_eq!(issuer.asked().len(), 4);
+}
+
+#[test]
+fn document_that_has_not_changed_is_read_again_once_and_the_error_stays() {
+    let (world, home) = (World::start(), Home::new());
+    sign_in(&world, &home, &[]).token();
+    home.leave(20);
+    world.reset_requests();
+    world.set(Behaviour::HtmlErrorPage);
+    home.run(&oidc(&world, &[])).assert_failed(1, &["cannot refresh the token", "a web page (HTTP 403)"]);
+    assert_eq!((world.count("openid-configuration"), world.refreshes().len()), (1, 1));
+}

@@ -1,0 +1,103 @@
+//! What is carried over by hand from the browser, on a real terminal: what is taken, what is not, that nothing of it is
+//! shown, and that the terminal is left as it was.
+#![cfg(unix)]
+
+mod answers;
+mod keyboard;
+mod shells;
+mod terminal;
+
+use crate::common::visit;
+use std::path::PathBuf;
+
+use crate::common::tmux::{AROUND, Screen, Setting};
+use crate::common::{Home, PLUGIN, entra, oidc};
+use sim::{Behaviour, World};
+
+/// Any port will do, and no two tests want the same.
+const ANY_PORT: [&str; 2] = ["--listen-address", "127.0.0.1:0"];
+/// `get-token` at the Entra-shaped tenant, in the browser.
+fn interactive(world: &World, more: &[&str]) -> Vec<String> {
+    entra(world, &[&["--login", "interactive"], more].concat())
+}
+
+/// `get-token` at the plain issuer, in the browser.
+fn authcode(world: &World, more: &[&str]) -> Vec<String> {
+    oidc(world, &[&["--grant-type", "authcode"], &ANY_PORT[..], more].concat())
+}
+
+/// A sign-in that waits, in a terminal of its own; stdout goes to a file, as kubectl has it. It is
+/// wide enough for whole sentences.
+struct SignIn {
+    world: World,
+    home: Home,
+    screen: Screen,
+    /// The page to sign in at.
+    address: String,
+}
+
+impl SignIn {
+    #[track_caller]
+    fn start(args: fn(&World, &[&str]) -> Vec<String>, more: &[&str]) -> SignIn {
+        SignIn::within(AROUND, &[], args, more)
+    }
+
+    /// The same in a world with these behaviours, started by a script that has the plugin and its arguments as `$@`.
+    #[track_caller]
+    fn within(
+        script: &str,
+        behaviours: &[Behaviour],
+        args: fn(&World, &[&str]) -> Vec<String>,
+        more: &[&str],
+    ) -> SignIn {
+        let (world, home) = (World::start_with(behaviours), Home::new());
+        let args = args(&world, more);
+        let words: Vec<&str> =
+            ["sh", "-c", script, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
+        let address = visit::address_on(&screen);
+        SignIn { world, home, screen, address }
+    }
+
+    /// Signs in: the address that the browser ends on.
+    #[track_caller]
+    fn final_address(&self) -> String {
+        visit::signed_in_at(&self.address)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.read("pid").trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// How often a code was brought to the token endpoint.
+    fn exchanges(&self) -> usize {
+        self.world.token_requests("authorization_code").len()
+    }
+
+    /// Asserts the end: the exit code, and the terminal as it was.
+    #[track_caller]
+    fn assert_ends(&self, code: i32) {
+        self.screen.assert_ends(code);
+    }
+
+    /// Asserts that it ends well, and that nothing of `secrets` was ever on the screen.
+    #[track_caller]
+    fn assert_succeeds(&self, secrets: &[&str]) {
+        self.assert_ends(0);
+        assert!(self.screen.stdout().contains("\"token\""));
+        let shown = self.screen.history();
+        assert!(shown.contains("Signed in as"), "{shown}");
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+    }
+}

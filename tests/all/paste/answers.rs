@@ -1,0 +1,181 @@
+//! What is taken for the answer, and what is not.
+
+use sim::Behaviour;
+
+use super::{AROUND, SignIn, authcode, interactive};
+use crate::common::at_once;
+use crate::common::visit::{address_on, parameter};
+
+#[test]
+fn the_final_address_may_be_pasted_while_something_listens() {
+    at_once([interactive, authcode], |args| {
+        let sign_in = SignIn::start(args, &[]);
+        sign_in.screen.wait_for("paste that page's address here and press Enter. (What you paste is not shown.)");
+        let answer = sign_in.final_address();
+        sign_in.screen.paste_line(&answer);
+        sign_in.assert_succeeds(&[&parameter(&answer, "code"), "localhost:"]);
+        assert_eq!(sign_in.exchanges(), 1);
+    });
+}
+
+#[test]
+fn an_address_may_be_longer_than_a_terminal_s_line() {
+    at_once([5_000, 25_000], |length| {
+        let sign_in = SignIn::start(interactive, &[]);
+        let answer = sign_in.final_address();
+        let (start, query) = answer.split_once('?').unwrap();
+        sign_in.screen.paste_line(&format!("{start}?padding={}&{query}", "x".repeat(length)));
+        sign_in.assert_succeeds(&[&parameter(&answer, "code"), "xxxx"]);
+    });
+}
+
+/// As it comes out of a chat window: with blanks around, and not without the fragment of some issuers.
+#[test]
+fn what_was_copied_along_does_no_harm() {
+    let sign_in = SignIn::start(authcode, &[]);
+    sign_in.screen.paste_line(&format!("\n\n  {}#_=_  ", sign_in.final_address()));
+    sign_in.assert_succeeds(&[]);
+}
+
+#[test]
+fn another_sign_in_s_answer_is_not_taken_and_ends_nothing() {
+    let sign_in = SignIn::start(interactive, &[]);
+    let answer = sign_in.final_address();
+    let forged = answer.replace(&parameter(&answer, "state"), "another-state");
+    sign_in.screen.paste_line(&forged);
+    sign_in.screen.wait_for("it belongs to another sign-in (state). Sign in at the address above");
+    let (before, _) = answer.split_once("state=").unwrap();
+    sign_in.screen.paste_line(before.trim_end_matches('&'));
+    sign_in.screen.wait_for("it is not whole (there is no state in it). Copy the whole address");
+    assert_eq!(sign_in.exchanges(), 0);
+    sign_in.screen.paste_line(&answer);
+    sign_in.assert_succeeds(&[&parameter(&answer, "code"), "another-state"]);
+}
+
+#[test]
+fn the_sign_in_page_s_own_address_is_not_taken_and_ends_nothing() {
+    let sign_in = SignIn::start(interactive, &[]);
+    sign_in.screen.paste_line(&sign_in.address);
+    sign_in.screen.wait_for("there is no code in it. Sign in at the address above, then copy the whole address");
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_succeeds(&[]);
+}
+
+/// Nothing is shown of what is pasted, so it is easily pasted once more before Enter.
+#[test]
+fn an_address_that_was_pasted_twice_is_asked_for_once() {
+    let sign_in = SignIn::start(authcode, &[]);
+    let answer = sign_in.final_address();
+    sign_in.screen.paste_line(&format!("{answer}{answer}"));
+    sign_in.screen.wait_for("it says the same thing twice. Paste the address once, and press Enter.");
+    sign_in.screen.paste_line(&answer);
+    sign_in.assert_succeeds(&[]);
+}
+
+#[test]
+fn what_was_begun_may_be_taken_back() {
+    let sign_in = SignIn::start(authcode, &[]);
+    sign_in.screen.paste("half of something else");
+    sign_in.screen.press(&["C-u"]);
+    sign_in.screen.paste(&format!("{}xy", sign_in.final_address()));
+    sign_in.screen.press(&["BSpace", "BSpace", "Enter"]);
+    sign_in.assert_succeeds(&["half"]);
+    assert_eq!(sign_in.exchanges(), 1);
+}
+
+#[test]
+fn a_bare_code_is_enough_with_pkce_and_a_wrong_one_ends_nothing() {
+    at_once([interactive, authcode], |args| {
+        let sign_in = SignIn::start(args, &[]);
+        let code = parameter(&sign_in.final_address(), "code");
+        sign_in.screen.paste_line(&code[..code.len() - 3]);
+        sign_in.screen.wait_for("Copy it again.");
+        sign_in.screen.paste_line(&code);
+        sign_in.assert_succeeds(&[&code[..code.len() - 3]]);
+        assert_eq!(sign_in.exchanges(), 2);
+    });
+}
+
+#[test]
+fn a_bare_code_is_not_taken_without_pkce() {
+    let sign_in = SignIn::start(authcode, &["--oidc-pkce-method=no"]);
+    assert!(!sign_in.address.contains("code_challenge"), "{}", sign_in.address);
+    let answer = sign_in.final_address();
+    sign_in.screen.paste_line(&parameter(&answer, "code"));
+    sign_in.screen.wait_for("a code by itself proves nothing where PKCE is not used. Copy the whole address");
+    assert_eq!(sign_in.exchanges(), 0);
+    sign_in.screen.paste_line(&answer);
+    sign_in.assert_succeeds(&[]);
+}
+
+/// It may be a password, or half a code.
+#[test]
+fn a_word_that_is_shorter_than_codes_are_is_sent_to_nobody() {
+    let sign_in = SignIn::start(authcode, &[]);
+    sign_in.world.reset_requests();
+    sign_in.screen.paste_line("hunter2");
+    sign_in.screen.wait_for("a code is longer than that. Copy the whole address");
+    assert!(sign_in.world.requests().is_empty());
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_succeeds(&["hunter2"]);
+    assert_eq!(sign_in.exchanges(), 1);
+}
+
+/// `invalid_request` is Dex's word for a code that it does not know (RFC 6749 5.2 has `invalid_grant`).
+#[test]
+fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
+    let sign_in = SignIn::within(AROUND, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
+    let code = parameter(&sign_in.final_address(), "code");
+    sign_in.screen.paste_line("no-code-of-this-issuer");
+    sign_in.screen.wait_for("The issuer does not take that code: ");
+    sign_in.screen.wait_for("Copy it again.");
+    sign_in.screen.paste_line(&code);
+    sign_in.assert_succeeds(&["no-code-of-this-issuer"]);
+    assert_eq!(sign_in.exchanges(), 2);
+}
+
+#[test]
+fn a_bare_code_that_the_network_stands_before_ends_nothing() {
+    at_once([Behaviour::ConnectionLostAtExchange, Behaviour::Always503, Behaviour::HtmlErrorPage], |behaviour| {
+        let sign_in = SignIn::start(authcode, &[]);
+        let code = parameter(&sign_in.final_address(), "code");
+        sign_in.world.set(behaviour);
+        sign_in.screen.paste_line(&code);
+        sign_in.screen.wait_for("Copy it again.");
+        sign_in.world.clear(behaviour);
+        sign_in.screen.paste_line(&code);
+        sign_in.assert_succeeds(&[&code]);
+    });
+}
+
+#[test]
+fn a_no_that_is_pasted_is_a_no() {
+    at_once([interactive, authcode], |args| {
+        let sign_in = SignIn::within(AROUND, &[Behaviour::AuthorizeDenied], args, &[]);
+        let answer = sign_in.final_address();
+        assert!(answer.contains("error=access_denied"), "{answer}");
+        sign_in.screen.paste_line(&answer);
+        sign_in.assert_ends(3);
+        assert_eq!((sign_in.screen.stdout().as_str(), sign_in.exchanges()), ("", 0));
+        assert!(sign_in.screen.history().contains("Next: "), "{}", sign_in.screen.history());
+    });
+}
+
+/// A code that is refused with everything in order is no slip of somebody's hand.
+#[test]
+fn an_address_whose_code_is_refused_ends_it() {
+    let sign_in = SignIn::within(AROUND, &[Behaviour::CodeExpired], interactive, &[]);
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_ends(3);
+    assert!(sign_in.screen.history().contains("Next: "), "{}", sign_in.screen.history());
+}
+
+#[test]
+fn the_browser_is_waited_for_all_the_same() {
+    let sign_in = SignIn::start(interactive, &[]);
+    sign_in.screen.paste_line("http://localhost/?code=c&state=s");
+    sign_in.screen.wait_for("it belongs to another sign-in");
+    assert_eq!(address_on(&sign_in.screen), sign_in.address);
+    crate::common::visit::visit(&sign_in.final_address()).assert_signed_in();
+    sign_in.assert_succeeds(&[]);
+}

@@ -1,0 +1,123 @@
+//! Under shells that people type in, with job control.
+
+use sim::World;
+
+use super::{ANY_PORT, authcode, interactive};
+use crate::common::kubectl::V1;
+use crate::common::shell::{BASH, DASH, ZSH, run, shell, shell_of};
+use crate::common::tmux::Screen;
+use crate::common::visit::{address_on, parameter, signed_in_at, visit};
+use crate::common::{Home, at_once};
+
+/// A command line, quoted.
+fn line(args: &[String]) -> String {
+    let words = args.iter().map(|word| format!(" '{word}'"));
+    std::iter::once("kubectl-login".to_owned()).chain(words).collect()
+}
+
+/// A kubeconfig whose user signs in in the browser.
+fn kubeconfig(world: &World) -> String {
+    let issuer = world.issuer();
+    let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", sim::OIDC_CLIENT];
+    let args = [&args[..], &["--grant-type", "authcode"], &ANY_PORT].concat();
+    world.kubeconfig("kubectl-login", &args, V1)
+}
+
+#[test]
+fn kubectl_itself_takes_what_is_pasted() {
+    let (world, home) = (World::start(), Home::new());
+    let screen = shell(&home, &kubeconfig(&world));
+    screen.type_line("kubectl get pods");
+    let answer = signed_in_at(&address_on(&screen));
+    screen.paste_line(&answer);
+    screen.wait_for("hello");
+    screen.wait_for("[0] $");
+    assert!(!screen.history().contains(&parameter(&answer, "code")), "{}", screen.history());
+    // The session is there.
+    let pods = run(&screen, "kubectl get pods");
+    assert!(pods.contains("hello") && !pods.contains("Sign in"), "{pods}");
+    assert_eq!(world.authorize_requests().len(), 1);
+}
+
+#[test]
+fn what_is_left_of_a_paste_is_no_command() {
+    let (world, home) = (World::start(), Home::new());
+    let screen = shell(&home, "");
+    screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
+    let answer = signed_in_at(&address_on(&screen));
+    screen.paste(&format!("{answer}\necho LEFT-OVER\necho NOT-ENTERED"));
+    screen.wait_for("Signed in as");
+    let next = run(&screen, "echo next");
+    assert!(next.contains("next"), "{next}");
+    let shown = screen.history();
+    assert!(!shown.contains("LEFT-OVER") && !shown.contains("NOT-ENTERED"), "{shown}");
+}
+
+/// Neither is it stopped for touching the terminal, nor is what somebody types wiped out by it.
+#[test]
+fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
+    let (world, home) = (World::start(), Home::new());
+    let screen = shell(&home, "");
+    screen.type_line(&format!("{} >answer &", line(&authcode(&world, &[]))));
+    let address = address_on(&screen);
+    screen.type_line("echo $((1000 + 1))");
+    screen.wait_for("1001");
+    visit(&signed_in_at(&address)).assert_signed_in();
+    // Its last words come after the browser's, and the shell's own word about the job after the next command.
+    screen.wait_for("left).");
+    screen.type_line("wait; jobs; echo $((2000 + 1))");
+    screen.wait_for("2001");
+    let shown = screen.history();
+    assert!(shown.contains("echo $((1000 + 1))") && shown.contains("wait; jobs; echo"), "{shown}");
+    assert!(!shown.contains("Stopped"), "{shown}");
+    assert!(!shown.contains("paste") && !shown.contains("left to sign in"), "{shown}");
+    assert!(std::fs::read_to_string(home.path().join("answer")).unwrap().contains("\"token\""));
+}
+
+/// Shells differ in what they do to the terminal when a job stops and when it goes on.
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
+    at_once([&BASH[..], &DASH, &ZSH], |name| {
+        let (world, home) = (World::start(), Home::new());
+        let screen = shell_of(name, "ready> ", &home, "");
+        screen.wait_for("ready>");
+        screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
+        let answer = signed_in_at(&address_on(&screen));
+        for (round, there_and_back) in [&["fg"][..], &["bg", "fg"]].into_iter().enumerate() {
+            has_the_terminal(&screen);
+            screen.press(&["C-z"]);
+            typed_and_seen(&screen, &format!("echo $((100{round} + 1000))"), &format!("200{round}"));
+            there_and_back.iter().for_each(|command| screen.type_line(command));
+            has_the_terminal(&screen);
+            screen.paste_line(&format!("http://localhost/?code=code{round}&state=s&{}", "x".repeat(5_000)));
+            screen.until("it has read that", || {
+                (screen.history().matches("it belongs to another").count() > round).then_some(())
+            });
+        }
+        screen.paste_line(&answer);
+        screen.wait_for("Signed in as");
+        typed_and_seen(&screen, "echo $((3000 + 1))", "3001");
+        let shown = screen.history();
+        assert!(!shown.contains("xxx") && !shown.contains(&parameter(&answer, "code")), "{shown}");
+        assert!(std::fs::read_to_string(home.path().join("answer")).unwrap().contains("\"token\""));
+    });
+}
+
+/// Waits until the plugin counts down and has the terminal for itself. (Shells that edit lines themselves switch echo off
+/// as well.)
+#[track_caller]
+fn has_the_terminal(screen: &Screen) {
+    screen.until("it has the terminal", || {
+        let counts_down = screen.history().trim_end().ends_with("left to sign in.");
+        (counts_down && !screen.echoes()).then_some(())
+    });
+}
+
+/// Types a command to the shell, once that reads again; sees both it and what comes of it.
+#[track_caller]
+fn typed_and_seen(screen: &Screen, command: &str, result: &str) {
+    screen.until("the shell reads", || screen.history().trim_end().ends_with("ready>").then_some(()));
+    screen.type_line(command);
+    screen.wait_for(result);
+    assert!(screen.history().contains(command), "{}", screen.history());
+}

@@ -1,0 +1,146 @@
+//! What becomes of the terminal, and of what else is typed there.
+
+use rustix::process::Signal;
+
+use sim::World;
+
+use super::{SignIn, authcode, interactive};
+use crate::common::tmux::Setting;
+use crate::common::visit::{signed_in_at, visit};
+use crate::common::{Home, PLUGIN, at_once, entra, oidc};
+
+#[test]
+fn nothing_is_shown_while_it_waits_and_everything_afterwards() {
+    let sign_in = SignIn::start(interactive, &[]);
+    assert!(!sign_in.screen.echoes());
+    sign_in.screen.paste("echo INVISIBLE");
+    let page = visit(&sign_in.final_address());
+    page.assert_signed_in();
+    sign_in.assert_succeeds(&["INVISIBLE"]);
+}
+
+#[test]
+fn the_terminal_is_as_it_was_however_it_ends() {
+    type End = (i32, &'static [&'static str], fn(&SignIn));
+    let ends: [End; 5] = [
+        (130, &[], |sign_in| sign_in.screen.press(&["C-c"])),
+        (143, &[], |sign_in| sign_in.signal(Signal::TERM)),
+        (143, &[], |sign_in| sign_in.signal(Signal::HUP)),
+        (3, &["--authentication-timeout-sec=1"], |_| ()),
+        (1, &[], |sign_in| {
+            sign_in.world.set(sim::Behaviour::HtmlErrorPage);
+            sign_in.screen.paste_line(&sign_in.final_address());
+        }),
+    ];
+    at_once(ends, |(code, more, end)| {
+        let sign_in = SignIn::start(authcode, more);
+        end(&sign_in);
+        sign_in.assert_ends(code);
+        assert_eq!(sign_in.screen.stdout(), "");
+    });
+}
+
+/// Ctrl-\ would end the plugin before it can tidy up.
+#[test]
+fn ctrl_backslash_is_a_key_like_any_other() {
+    let sign_in = SignIn::start(interactive, &[]);
+    sign_in.screen.press(&["C-\\", "C-u"]);
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_succeeds(&[]);
+}
+
+/// A terminal that was stopped takes nothing, and is still given back.
+#[test]
+fn a_terminal_that_shows_nothing_just_now_is_given_back() {
+    let sign_in = SignIn::start(interactive, &[]);
+    let answer = sign_in.final_address();
+    sign_in.screen.press(&["C-s"]);
+    visit(&answer).assert_signed_in();
+    sign_in.screen.until("the terminal is given back", || sign_in.screen.echoes().then_some(()));
+    sign_in.screen.press(&["C-q"]);
+    sign_in.assert_succeeds(&[]);
+}
+
+/// There is no shell that could fetch it back.
+#[test]
+fn ctrl_z_does_nothing_where_nobody_could_make_it_go_on() {
+    let sign_in = SignIn::start(interactive, &[]);
+    sign_in.screen.press(&["C-z"]);
+    sign_in.screen.paste_line("nothing of use & nothing else");
+    sign_in.screen.wait_for("there is no code in it");
+    assert!(!sign_in.screen.echoes());
+    sign_in.screen.paste_line(&sign_in.final_address());
+    sign_in.assert_succeeds(&[]);
+}
+
+#[test]
+fn stdin_is_somebody_else_s() {
+    const PIPE: &str = r#"printf 'first\nsecond\n' | { "$@"; code=$?; cat >rest; exit $code; }"#;
+    let sign_in = SignIn::within(PIPE, &[], interactive, &[]);
+    sign_in.screen.paste_line(&sign_in.final_address());
+    assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
+    assert_eq!(sign_in.read("rest"), "first\nsecond\n");
+}
+
+/// Nobody is kept from typing by a prompt that nobody sees.
+#[test]
+fn a_prompt_that_goes_to_a_file_leaves_the_keyboard_alone() {
+    let (world, home) = (World::start(), Home::new());
+    let args = interactive(&world, &["--prompt", "always", "--skip-open-browser"]);
+    let words: Vec<&str> =
+        ["sh", "-c", r#""$@" 2>prompt"#, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+    let screen = Setting::of(&home).stdout_aside().program(&words);
+    let prompt = screen.until("the prompt is in the file", || {
+        let text = std::fs::read_to_string(home.path().join("prompt")).ok()?;
+        text.contains("You have 3 minutes").then_some(text)
+    });
+    assert!(screen.echoes() && !prompt.contains("paste"), "{prompt}");
+    let address = prompt.lines().find(|line| line.starts_with("http")).unwrap();
+    visit(&signed_in_at(address)).assert_signed_in();
+    assert_eq!(screen.wait_for_exit(), 0, "{}", screen.history());
+}
+
+/// A program with a screen of its own reads its keys itself.
+#[test]
+fn a_terminal_that_somebody_else_has_taken_is_left_alone() {
+    const TAKEN: &str = r#"stty -icanon -echo
+stty -g >before
+"$@"
+code=$?
+stty -g >after
+dd bs=1 count=4 >keys 2>dd-says
+exit $code"#;
+    let sign_in = SignIn::within(TAKEN, &[], interactive, &[]);
+    sign_in.screen.type_text("keys");
+    assert!(!sign_in.screen.history().contains("paste"), "{}", sign_in.screen.history());
+    visit(&sign_in.final_address()).assert_signed_in();
+    assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
+    assert_eq!((sign_in.read("before"), sign_in.read("keys").as_str()), (sign_in.read("after"), "keys"));
+}
+
+#[test]
+fn prompt_is_not_drawn_over_another_programs_screen() {
+    const RAW: &str = r#"stty raw -echo
+"$0" "$@"
+first=$?
+"$0" "$@" --timeout 9s 2>said
+second=$?
+stty sane
+exit $((first * 10 + second))"#;
+    let (world, home) = (World::start(), Home::new());
+    for (args, code) in [(entra(&world, &[]), 33), (oidc(&world, &["--grant-type=device-code"]), 33)] {
+        let words: Vec<&str> = ["sh", "-c", RAW, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let screen = Setting::of(&home).program(&words);
+        assert_eq!(screen.wait_for_exit(), code, "{}", screen.history());
+        let said = std::fs::read_to_string(home.path().join("said")).unwrap();
+        assert!(said.contains("another program has taken over the terminal"), "{said}");
+        assert!(said.contains("Next:  In another terminal, sign in: kubectl login"), "{said}");
+    }
+    assert!(world.device_requests().is_empty());
+
+    // Emacs's shell leaves out the carriage return and is a terminal like others.
+    let emacs = "stty -onlcr; exec \"$0\" \"$@\"";
+    let args = entra(&world, &[]);
+    let words: Vec<&str> = ["sh", "-c", emacs, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
+    assert_eq!(Setting::of(&home).program(&words).wait_for_exit(), 0);
+}

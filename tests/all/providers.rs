@@ -1,0 +1,256 @@
+//! Sign-ins at identity providers that nobody here wrote, with a real browser: npm's oidc-provider, and Dex.
+//! `tests/providers/prepare` has to have run; `tests/run` does that.
+#![cfg(target_os = "linux")]
+
+mod browser;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::common::chromium::{Chromium, Tab};
+use crate::common::provider::Provider;
+use crate::common::{Home, Run, at_once, claims};
+use serde_json::{Value, json};
+
+/// A guard against tests that never end.
+const GUARD: Duration = Duration::from_secs(60);
+/// Longer than any test.
+const LONG: u32 = 600;
+
+/// `get-token` for the client that both providers know, with `more` behind.
+fn get_token(provider: &Provider, more: &[&str]) -> Vec<String> {
+    let fixed = ["get-token", "--oidc-issuer-url", &provider.issuer, "--oidc-client-id", "kubernetes"];
+    let scopes = ["--oidc-extra-scope", "email,groups,offline_access"];
+    [&fixed[..], &scopes, more].concat().into_iter().map(str::to_owned).collect()
+}
+
+/// A plugin that waits for somebody to use the address that it has opened.
+struct SignIn {
+    process: Child,
+    address: String,
+}
+
+impl SignIn {
+    fn by_device_code(provider: &Provider, home: &Home) -> SignIn {
+        SignIn::start(home, &get_token(provider, &["--grant-type", "device-code"]))
+    }
+
+    fn start(home: &Home, args: &[String]) -> SignIn {
+        let opened = home.path().join("opened");
+        let at = opened.display();
+        let browser = home.write("browser", &format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n"));
+        std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let browser = ["--prompt", "always", "--browser-command", browser.to_str().unwrap()].map(str::to_owned);
+        let mut process = home.start(&[args, &browser].concat());
+        let until = Instant::now() + GUARD;
+        while !opened.exists() {
+            if process.try_wait().unwrap().is_some() {
+                panic!("it opened nothing: {}", Run::wait(process));
+            }
+            assert!(Instant::now() < until, "no browser was opened");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let address = std::fs::read_to_string(opened).unwrap().trim().to_owned();
+        SignIn { process, address }
+    }
+
+    /// The address without the code, and the code.
+    fn address_and_code(&self) -> (&str, &str) {
+        self.address.split_once("?user_code=").expect("a code in the address")
+    }
+
+    fn ends(self) -> Run {
+        Run::wait(self.process)
+    }
+}
+
+/// Where alice types her name at oidc-provider.
+fn type_name(tab: &Tab<'_>) {
+    tab.type_into("[name=login]", "alice");
+}
+
+/// Alice's name and password at Dex, up to the page that asks for consent.
+fn type_password(tab: &Tab<'_>) {
+    tab.click("a[href*='/local']");
+    tab.type_into("#login", "alice@contoso.example");
+    tab.type_into("#password", "correct horse");
+    tab.click("#submit-login");
+    tab.wait_for_text("Grant Access");
+}
+
+/// Both providers take a refresh token once, and give a new one for it. So the second refresh proves that the new one was
+/// kept; and the first one, put back, is refused, in the words of either.
+fn assert_refreshes_twice(provider: &Provider, home: &Home, first: &Value) {
+    let refresh = || home.run(&get_token(provider, &["--prompt", "never", "--force-refresh"]));
+    let sessions: Vec<_> =
+        home.files("sessions").into_iter().map(|file| (std::fs::read(&file).unwrap(), file)).collect();
+    for _ in 0..2 {
+        let again = claims(&refresh().token());
+        for claim in ["iss", "sub", "aud", "email", "groups"] {
+            assert_eq!(again[claim], first[claim], "{claim}");
+        }
+    }
+    for (bytes, file) in sessions {
+        std::fs::write(file, bytes).unwrap();
+    }
+    refresh().assert_failed(3, &["somebody has to sign in", "cannot refresh the token"]);
+}
+
+/// Dex has words of its own for a wrong one.
+#[test]
+fn a_name_and_a_password_sign_in_at_dex_and_refresh() {
+    let home = Home::new();
+    let provider = Provider::dex(&home, LONG);
+    let with = |password: &str| {
+        let credentials = ["--username", "alice@contoso.example", "--password", password];
+        get_token(&provider, &credentials)
+    };
+    home.run(&with("battery staple")).assert_failed(1, &["does not take that user name and password", "--password"]);
+    let run = home.run_as_new_caller(&with("correct horse"));
+    assert_eq!(run.stderr, "");
+    let first = claims(&run.token());
+    assert_eq!(first["email"], "alice@contoso.example");
+    let again = home.run(&[with("correct horse"), vec!["--force-refresh".to_owned()]].concat());
+    assert_eq!(claims(&again.token())["sub"], first["sub"]);
+}
+
+#[test]
+fn a_code_typed_at_oidc_provider_signs_in_and_refreshes() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
+    let sign_in = SignIn::by_device_code(&provider, &home);
+    let (address, code) = sign_in.address_and_code();
+    let tab = browser.open(address);
+    tab.type_into("[name=user_code]", code);
+    tab.click("button[type=submit]");
+    tab.wait_for_text(code);
+    tab.click("button[autofocus]");
+    type_name(&tab);
+    tab.click("[value=approve]");
+    tab.wait_for_text("Sign-in Success");
+    let claims = claims(&sign_in.ends().token());
+    assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(&*provider.issuer), Some("kubernetes")));
+    assert_eq!(claims["email"], "alice@contoso.example");
+    assert_eq!(claims["groups"], json!(["developers", "on-call"]));
+    assert_refreshes_twice(&provider, &home, &claims);
+}
+
+/// A client's secret, as `tests/providers/oidc-provider/server.mjs` has it.
+const SECRET: &str = "s3cret: with+odd%signs";
+
+#[test]
+fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
+    at_once(["by-header", "by-body"], |client| {
+        let home = Home::new();
+        let secret = ["--oidc-client-id", client, "--oidc-client-secret", SECRET];
+        let args = get_token(&provider, &[&secret[..], &["--grant-type", "device-code"]].concat());
+        let sign_in = SignIn::start(&home, &args);
+        let tab = browser.open(&sign_in.address);
+        tab.click("button[autofocus]");
+        type_name(&tab);
+        tab.click("[value=approve]");
+        tab.wait_for_text("Sign-in Success");
+        assert_eq!(claims(&sign_in.ends().token())["aud"], client);
+        let refreshed = home.run(&[&args[..], &["--force-refresh".to_owned()]].concat());
+        assert_eq!(claims(&refreshed.token())["aud"], client);
+        home.contexts(&[("provider", args)]);
+        let logout = home.run(&["logout"]);
+        assert!(logout.stdout.contains("and revoked it"), "{logout}");
+    });
+}
+
+#[test]
+fn a_code_typed_at_dex_signs_in_and_refreshes() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::dex(&home, LONG), Chromium::start(&home));
+    let sign_in = SignIn::by_device_code(&provider, &home);
+    let (address, code) = sign_in.address_and_code();
+    let tab = browser.open(address);
+    tab.type_into("#user_code", code);
+    tab.click("#submit-login");
+    tab.click("a[href*='/mock']");
+    tab.wait_for_text("Grant Access");
+    tab.click(".theme-btn--success");
+    tab.wait_for_text("Login Successful");
+    let claims = claims(&sign_in.ends().token());
+    assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(&*provider.issuer), Some("kubernetes")));
+    assert_eq!(claims["email"], "kilgore@kilgore.trout");
+    assert_eq!(claims["groups"], json!(["authors"]));
+    assert_refreshes_twice(&provider, &home, &claims);
+}
+
+#[test]
+fn a_code_in_the_address_is_not_typed() {
+    let home = Home::new();
+    let (oidc_provider, dex) = (Provider::oidc_provider(&home), Provider::dex(&home, LONG));
+    let browser = Chromium::start(&home);
+    let at_oidc_provider = |home: &Home| {
+        let sign_in = SignIn::by_device_code(&oidc_provider, home);
+        let tab = browser.open(&sign_in.address);
+        tab.click("button[autofocus]");
+        type_name(&tab);
+        tab.click("[value=approve]");
+        sign_in
+    };
+    let at_dex = |home: &Home| {
+        let sign_in = SignIn::by_device_code(&dex, home);
+        let tab = browser.open(&sign_in.address);
+        tab.click("#submit-login");
+        type_password(&tab);
+        tab.click(".theme-btn--success");
+        sign_in
+    };
+    let ways: [&(dyn Fn(&Home) -> SignIn + Sync); 2] = [&at_oidc_provider, &at_dex];
+    at_once(ways, |way| {
+        let home = Home::new();
+        assert_eq!(claims(&way(&home).ends().token())["email"], "alice@contoso.example");
+    });
+}
+
+#[test]
+fn a_code_that_is_declined_at_oidc_provider_signs_nobody_in() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
+    // On the page that shows the code, and on the one that asks who it is.
+    at_once([false, true], |code_is_confirmed| {
+        let home = Home::new();
+        let sign_in = SignIn::by_device_code(&provider, &home);
+        let tab = browser.open(&sign_in.address);
+        if code_is_confirmed {
+            tab.click("button[autofocus]");
+            tab.click("[value=deny]");
+        } else {
+            tab.click("[name=abort]");
+        }
+        sign_in.ends().assert_failed(3, &["Error: ", "declined", "\nNext: "]);
+        assert_eq!(home.files("tokens"), Vec::<std::path::PathBuf>::new());
+    });
+}
+
+/// Dex tells the person that it is declined, and the plugin nothing.
+#[test]
+fn a_code_that_is_declined_at_dex_can_still_be_used() {
+    let home = Home::new();
+    let (provider, browser) = (Provider::dex(&home, LONG), Chromium::start(&home));
+    let sign_in = SignIn::by_device_code(&provider, &home);
+    let tab = browser.open(&sign_in.address);
+    tab.click("#submit-login");
+    type_password(&tab);
+    tab.click(".theme-btn-provider");
+    tab.wait_for_text("Approval rejected");
+    tab.go(&sign_in.address);
+    tab.click("#submit-login");
+    type_password(&tab);
+    tab.click(".theme-btn--success");
+    assert_eq!(claims(&sign_in.ends().token())["email"], "alice@contoso.example");
+}
+
+#[test]
+fn a_code_that_nobody_uses_at_dex_comes_to_its_end() {
+    let home = Home::new();
+    let provider = Provider::dex(&home, 1);
+    SignIn::by_device_code(&provider, &home).ends().assert_failed(3, &["Error: ", "code", "\nNext: "]);
+}

@@ -1,0 +1,446 @@
+//! Refreshing: a token is renewed before it ends, a rotated refresh token is never lost, and a person is asked only
+//! where nothing else helps, and told why.
+
+mod refused;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::common::{Home, Run, claims, entra, oidc};
+use chrono::Utc;
+use sim::{ALICE, ARC_SERVER, BOB, Behaviour, OTHER_TENANT, OWN_CLIENT, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+/// Less than the margin of five minutes, more than the half minute in which a refresh is needed.
+const ENDING: i64 = 120;
+/// Over, or as good as.
+const OVER: i64 = 20;
+
+/// A world, and a home that has just signed in with these arguments; what was asked so far is forgotten.
+fn signed_in(args: fn(&World, &[&str]) -> Vec<String>) -> (World, Home, String) {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&args(&world, &ASK)).token();
+    world.reset_requests();
+    (world, home, token)
+}
+
+/// The bytes of every session record.
+fn sessions(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
+    home.files("sessions").into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+#[track_caller]
+fn assert_silent_token(run: &Run, token: &str) {
+    assert_eq!(run.token(), token, "{run}");
+    assert_eq!(run.stderr, "", "{run}");
+}
+
+/// A new token, without anybody being asked or told anything.
+#[track_caller]
+fn assert_refreshed(world: &World, run: &Run, old: &str) {
+    assert_ne!(run.token(), old, "{run}");
+    assert_eq!(run.stderr, "", "{run}");
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (1, 0), "{run}");
+}
+
+#[test]
+fn a_token_outside_its_margin_is_served_without_the_network() {
+    for args in [entra, oidc] {
+        let (world, home, token) = signed_in(args);
+        home.leave(360);
+        assert_silent_token(&home.run(&args(&world, &[])), &token);
+        assert!(world.requests().is_empty());
+    }
+}
+
+#[test]
+fn a_token_inside_its_margin_is_refreshed_first_and_then_remembered() {
+    for args in [entra, oidc] {
+        let (world, home, old) = signed_in(args);
+        home.leave(240);
+        let run = home.run(&args(&world, &[]));
+        assert_refreshed(&world, &run, &old);
+        world.reset_requests();
+        assert_silent_token(&home.run(&args(&world, &[])), &run.token());
+        assert!(world.requests().is_empty());
+    }
+}
+
+#[test]
+fn a_short_token_is_refreshed_in_the_second_half_of_its_life() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_token_lifetime(Duration::from_secs(8));
+    let first = home.run(&entra(&world, &ASK)).token();
+    let ends = claims(&first)["exp"].as_i64().unwrap();
+    world.reset_requests();
+    let second = home.run(&entra(&world, &[]));
+    // On a machine that is slow enough, its second half may have begun.
+    if ends - Utc::now().timestamp() > 4 {
+        assert_silent_token(&second, &first);
+        assert!(world.requests().is_empty());
+    }
+    std::thread::sleep(Duration::from_secs(6));
+    world.reset_requests();
+    assert_refreshed(&world, &home.run(&entra(&world, &[])), &first);
+}
+
+#[test]
+fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
+    for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, OVER), (oidc, -600)] {
+        let (world, home, old) = signed_in(args);
+        home.leave(left);
+        assert_refreshed(&world, &home.run(&args(&world, &ASK)), &old);
+    }
+}
+
+#[test]
+fn refresh_tokens_that_rotate_are_each_presented_once() {
+    let (world, home, _) = signed_in(oidc);
+    let mut tokens = Vec::new();
+    for _ in 0..10 {
+        let run = home.run(&oidc(&world, &["--force-refresh"]));
+        assert_eq!(run.stderr, "", "{run}");
+        tokens.push(run.token());
+    }
+    tokens.sort();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 10, "each refresh brings a token of its own");
+    assert_eq!(world.families_revoked(), 0);
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (10, 0));
+    let mut presented: Vec<String> =
+        world.refreshes().iter().map(|request| request.field("refresh_token").to_owned()).collect();
+    presented.sort();
+    presented.dedup();
+    assert_eq!(presented.len(), 10);
+}
+
+#[test]
+fn a_rotated_refresh_token_is_kept_even_if_the_rest_of_the_answer_is_of_no_use() {
+    for spoilt in [Behaviour::IdTokenBadSignature, Behaviour::IdTokenWrongAudience, Behaviour::IdTokenExpired] {
+        let (world, home, old) = signed_in(oidc);
+        home.leave(OVER);
+        world.set(spoilt);
+        home.run(&oidc(&world, &[])).assert_failed(1, &["Error: ", "ID token", "Next: "]);
+        assert_eq!(world.refreshes().len(), 1);
+        world.clear(spoilt);
+        world.reset_requests();
+        assert_refreshed(&world, &home.run(&oidc(&world, &[])), &old);
+        assert_eq!(world.families_revoked(), 0);
+    }
+}
+
+#[test]
+fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+    for args in [entra, oidc] {
+        let (world, home, mut token) = signed_in(args);
+        world.set(Behaviour::RefreshWithoutNewToken);
+        for _ in 0..3 {
+            home.leave(OVER);
+            world.reset_requests();
+            let run = home.run(&args(&world, &[]));
+            assert_refreshed(&world, &run, &token);
+            token = run.token();
+        }
+    }
+}
+
+#[test]
+fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
+    use Behaviour::{Always503, HtmlErrorPage, JsonArray, NotJson, OversizedAnswer, RedirectToken, Refresh5xx};
+    for args in [entra, oidc] {
+        let (world, home, token) = signed_in(args);
+        home.leave(ENDING);
+        for trouble in [Refresh5xx, Always503, HtmlErrorPage, NotJson, JsonArray, OversizedAnswer, RedirectToken] {
+            world.reset_requests();
+            world.set(trouble);
+            // `--prompt always` would show a code if anybody were asked.
+            assert_silent_token(&home.run_as_new_caller(&args(&world, &ASK)), &token);
+            assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{trouble:?}");
+            world.clear(trouble);
+        }
+    }
+}
+
+#[test]
+fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
+    use Behaviour::{RefreshBadToken, RefreshBlocked, RefreshInvalidGrant, RefreshMfa};
+    for (args, refusal) in [
+        (entra as fn(&World, &[&str]) -> Vec<String>, RefreshBadToken),
+        (entra, RefreshMfa),
+        (entra, RefreshBlocked),
+        (oidc, RefreshInvalidGrant),
+    ] {
+        let (world, home, token) = signed_in(args);
+        home.leave(ENDING);
+        world.set(refusal);
+        for _ in 0..2 {
+            assert_silent_token(&home.run(&args(&world, &ASK)), &token);
+        }
+        assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{refusal:?}");
+    }
+}
+
+#[test]
+fn an_early_refresh_gets_five_seconds_whatever_the_timeout() {
+    let (world, home, token) = signed_in(entra);
+    home.leave(ENDING);
+    world.set(Behaviour::RefreshStall);
+    let began = Instant::now();
+    assert_silent_token(&home.run(&entra(&world, &["--timeout", "10m"])), &token);
+    assert!(!world.refreshes().is_empty());
+    // The limit of a needed refresh is not what ended it.
+    assert!(began.elapsed() < Duration::from_secs(18), "took {:?}", began.elapsed());
+}
+
+#[test]
+fn an_early_refresh_with_the_network_gone_serves_the_old_token_without_a_word() {
+    for args in [entra, oidc] {
+        let (world, home, token) = signed_in(args);
+        let args = args(&world, &ASK);
+        home.leave(ENDING);
+        drop(world);
+        assert_silent_token(&home.run(&args), &token);
+    }
+}
+
+#[test]
+fn a_needed_refresh_with_the_network_gone_fails_and_leaves_the_session_alone() {
+    for args in [entra, oidc] {
+        let (world, home, _) = signed_in(args);
+        let args = args(&world, &["--timeout", "2s", "--prompt", "always"]);
+        home.leave(OVER);
+        let before = sessions(&home);
+        drop(world);
+        home.run(&args).assert_failed(1, &["Error: ", "Next: "]);
+        assert_eq!(sessions(&home), before);
+    }
+}
+
+#[test]
+fn a_needed_refresh_that_fails_on_the_way_fails_and_works_again_later() {
+    for args in [entra, oidc] {
+        for trouble in [Behaviour::Refresh5xx, Behaviour::RefreshStall, Behaviour::HtmlErrorPage] {
+            let (world, home, old) = signed_in(args);
+            home.leave(OVER);
+            world.set(trouble);
+            let run = home.run(&args(&world, &["--timeout", "2s", "--prompt", "always"]));
+            run.assert_failed(1, &["Error: ", "Next: "]);
+            assert!(world.device_requests().is_empty(), "{trouble:?} asked somebody: {run}");
+            world.clear(trouble);
+            world.reset_requests();
+            // The very same caller: trouble on the way is never held against it.
+            assert_refreshed(&world, &home.run(&args(&world, &[])), &old);
+        }
+    }
+}
+
+#[test]
+fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
+    for (args, refusal, why) in [
+        (entra as fn(&World, &[&str]) -> Vec<String>, Behaviour::RefreshBadToken, "AADSTS50173"),
+        (entra, Behaviour::RefreshInvalidGrant, "AADSTS70000"),
+        (entra, Behaviour::RefreshMfa, "AADSTS50076"),
+        (oidc, Behaviour::RefreshInvalidGrant, "not good any more"),
+    ] {
+        let (world, home, old) = signed_in(args);
+        world.set(refusal);
+        home.leave(OVER);
+        let asked = home.run(&args(&world, &ASK));
+        assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
+        assert_ne!(asked.token(), old);
+        assert_eq!(world.device_requests().len(), 1);
+        world.clear(refusal);
+        world.reset_requests();
+        assert_refreshed(&world, &home.run(&args(&world, &["--force-refresh"])), &asked.token());
+
+        world.set(refusal);
+        world.reset_requests();
+        home.leave(OVER);
+        let nobody = home.run(&args(&world, &[]));
+        nobody.assert_failed(3, &["somebody has to sign in", why, "nobody can be asked", "kubectl login"]);
+        assert!(world.device_requests().is_empty());
+    }
+}
+
+#[test]
+fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
+    let (world, home, old) = signed_in(entra);
+    home.leave(OVER);
+    world.set(Behaviour::RefreshMfa);
+    home.run(&entra(&world, &[])).assert_failed(3, &["AADSTS50076"]);
+    world.clear(Behaviour::RefreshMfa);
+    world.reset_requests();
+    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &[])), &old);
+}
+
+#[test]
+fn a_policy_that_blocks_refreshes_asks_nobody_and_keeps_the_refresh_token() {
+    let (world, home, old) = signed_in(entra);
+    home.leave(OVER);
+    world.set(Behaviour::RefreshBlocked);
+    let run = home.run(&entra(&world, &ASK));
+    run.assert_failed(4, &["AADSTS53003", "Next: ", "For the help desk: ", "correlation"]);
+    assert!(world.device_requests().is_empty());
+    world.clear(Behaviour::RefreshBlocked);
+    world.reset_requests();
+    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &ASK)), &old);
+}
+
+#[test]
+fn force_refresh_with_a_session_refreshes() {
+    for args in [entra, oidc] {
+        let (world, home, old) = signed_in(args);
+        assert_refreshed(&world, &home.run(&args(&world, &["--force-refresh", "--prompt", "always"])), &old);
+    }
+}
+
+#[test]
+fn force_refresh_without_a_refresh_token_signs_in() {
+    let (world, home) = (World::start_with(&[Behaviour::NoRefreshToken]), Home::new());
+    let first = home.run(&entra(&world, &ASK)).token();
+    assert_silent_token(&home.run(&entra(&world, &[])), &first);
+    world.reset_requests();
+    home.run(&entra(&world, &["--force-refresh"])).assert_failed(3, &["nobody can be asked"]);
+    assert!(world.requests().is_empty());
+    let second = home.run(&entra(&world, &["--force-refresh", "--prompt", "always"])).token();
+    assert_ne!(second, first);
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (1, 0));
+}
+
+#[test]
+fn force_refresh_that_fails_is_an_error_even_with_a_good_token() {
+    let (world, home, token) = signed_in(entra);
+    world.set(Behaviour::Refresh5xx);
+    let run = home.run(&entra(&world, &["--force-refresh", "--timeout", "2s", "--prompt", "always"]));
+    run.assert_failed(1, &["Error: ", "Next: "]);
+    assert!(!run.stderr.contains(&token));
+    // Whoever does not insist has a good token still.
+    assert_silent_token(&home.run(&entra(&world, &[])), &token);
+}
+
+#[test]
+fn another_server_of_the_same_client_needs_no_sign_in() {
+    let (world, home, token) = signed_in(entra);
+    let other = home.run(&entra(&world, &["--server-id", ARC_SERVER]));
+    assert_refreshed(&world, &other, &token);
+    assert_eq!(claims(&other.token())["aud"], ARC_SERVER);
+    world.reset_requests();
+    assert_silent_token(&home.run(&entra(&world, &[])), &token);
+    assert_silent_token(&home.run(&entra(&world, &["--server-id", ARC_SERVER])), &other.token());
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
+    let (world, home) = (World::start(), Home::new());
+    world.set_groups(250);
+    let args = |more: &[&str]| entra(&world, &[&["--client-id", OWN_CLIENT], more].concat());
+    let account = |run: &Run| claims(&run.token())["upn"].as_str().unwrap().to_owned();
+    let other_server = args(&["--server-id", ARC_SERVER]);
+    home.contexts(&[("one", args(&[]))]);
+    let login = |more: &[&str]| {
+        let run = home.run(more);
+        assert_eq!(run.code, Some(0), "{run}");
+        // The look-up of the groups has a token of its own for Graph.
+        assert!(run.stdout.contains("You are in 250 groups, "), "{run}");
+    };
+    login(&[]);
+    let alices = home.run(&other_server);
+    assert_eq!(account(&alices), ALICE);
+
+    // The same person again: what there is stays.
+    login(&["--force"]);
+    world.reset_requests();
+    assert_silent_token(&home.run(&other_server), &alices.token());
+    assert!(world.requests().is_empty());
+
+    world.sign_in_as(BOB);
+    login(&["--force"]);
+    for args in [args(&[]), other_server] {
+        assert_eq!(account(&home.run(&args)), BOB);
+    }
+}
+
+#[test]
+fn another_tenant_cloud_account_or_client_needs_a_sign_in_of_its_own() {
+    let (world, home, token) = signed_in(entra);
+    let (authority, ca) = (world.tls_authority(), world.ca_file().to_str().unwrap());
+    for other in [
+        &["--tenant-id", OTHER_TENANT][..],
+        &["--client-id", OWN_CLIENT],
+        &["--login-hint", ALICE],
+        &["--authority-host", &authority, "--certificate-authority", ca],
+    ] {
+        home.run(&entra(&world, other)).assert_failed(3, &["nobody can be asked"]);
+    }
+    assert!(world.requests().is_empty(), "a session was offered to somebody else");
+    assert_silent_token(&home.run(&entra(&world, &[])), &token);
+}
+
+#[test]
+fn a_clock_that_was_put_back_only_costs_a_refresh() {
+    let (world, home, old) = signed_in(entra);
+    // Obtained in five hours, as this machine's clock has it now.
+    home.leave(6 * 3600);
+    assert_refreshed(&world, &home.run(&entra(&world, &[])), &old);
+}
+
+#[test]
+fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
+    let (world, home, narrow) = signed_in(oidc);
+    let more = ["--oidc-extra-scope", "email,groups"];
+    home.run(&oidc(&world, &more)).assert_failed(3, &["more scopes"]);
+    let run = home.run(&oidc(&world, &[&more[..], &ASK].concat()));
+    assert!(run.stderr.contains("A new sign-in is needed") && run.stderr.contains("more scopes"), "{run}");
+    let wide = run.token();
+    assert_eq!(world.device_requests().len(), 1);
+    assert_silent_token(&home.run(&oidc(&world, &[])), &narrow);
+    world.reset_requests();
+    for _ in 0..3 {
+        home.leave(OVER);
+        for (args, old) in [(oidc(&world, &more), &wide), (oidc(&world, &[]), &narrow)] {
+            let run = home.run(&args);
+            assert_eq!(run.stderr, "", "{run}");
+            assert_ne!(&run.token(), old);
+        }
+    }
+    assert_eq!((world.refreshes().len(), world.device_requests().len()), (6, 0));
+    assert_eq!(world.families_revoked(), 0);
+}
+
+#[test]
+fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_says_why() {
+    let (world, home, token) = signed_in(oidc);
+    world.set(Behaviour::MissingIdToken);
+    home.leave(ENDING);
+    assert_silent_token(&home.run(&oidc(&world, &ASK)), &token);
+    assert!(world.device_requests().is_empty());
+    home.leave(OVER);
+    home.run(&oidc(&world, &[])).assert_failed(3, &["no ID token", "nobody can be asked"]);
+    let asked = home.start(&oidc(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(30)).len(), 1);
+    world.clear(Behaviour::MissingIdToken);
+    let run = Run::wait(asked);
+    assert!(run.stderr.contains("A new sign-in is needed") && run.stderr.contains("no ID token"), "{run}");
+    assert_ne!(run.token(), token);
+    assert_eq!(world.families_revoked(), 0);
+}
+
+#[test]
+fn storage_none_remembers_nothing_and_writes_no_secret() {
+    let (world, home) = (World::start(), Home::new());
+    let nothing = ["--token-cache-storage", "none", "--prompt", "always"];
+    let first = home.run(&oidc(&world, &nothing));
+    let second = home.run(&oidc(&world, &nothing));
+    assert_ne!(first.token(), second.token());
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (2, 0));
+    for folder in ["sessions", "tokens"] {
+        assert_eq!(home.files(folder), [] as [PathBuf; 0]);
+    }
+    assert!(!home.state().join("kubectl-login.key").exists());
+    // What is remembered for others is neither used nor lost.
+    let kept = home.run(&oidc(&world, &ASK)).token();
+    assert_ne!(home.run(&oidc(&world, &nothing)).token(), kept);
+    assert_silent_token(&home.run(&oidc(&world, &[])), &kept);
+    home.run(&oidc(&world, &["--token-cache-storage", "none"])).assert_failed(3, &["nobody can be asked"]);
+}

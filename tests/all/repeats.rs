@@ -1,0 +1,240 @@
+//! One caller that runs a failing plugin again and again, as kubectl does: each failure is told once, and for half a minute
+//! neither the network nor the issuer sees the repeats.
+#![cfg(unix)]
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::common::kubectl::{Kubectl, V1BETA1};
+use crate::common::{Home, PLUGIN, Run, closed_port, entra};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use sim::{Behaviour, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+const NEVER: [&str; 2] = ["--prompt", "never"];
+
+/// A server that takes connections and never answers.
+fn silent_server() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// A home with a session whose token has expired.
+fn ended_session(world: &World) -> Home {
+    let home = Home::new();
+    home.run(&entra(world, &ASK)).token();
+    home.leave(-60);
+    world.reset_requests();
+    home
+}
+
+/// One parent that runs the plugin several times, and prints each exit code.
+fn repeatedly(home: &Home, times: usize, args: &[String]) -> Command {
+    let mut command = home.program("sh");
+    let script = format!("for i in $(seq {times}); do \"$0\" \"$@\"; echo exit $?; done");
+    command.args(["-c", &script, PLUGIN]).args(args);
+    command
+}
+
+/// `kubectl get pods` with the plugin's arguments, and how long it took.
+fn get_pods(home: &Home, world: &World, args: &[String]) -> (Run, Duration) {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let kubeconfig = home.write("kubeconfig", &world.kubeconfig(PLUGIN, &args, V1BETA1));
+    let kubectl = Kubectl::find();
+    let mut command = home.program(kubectl.path.to_str().unwrap());
+    let started = Instant::now();
+    let run = Run::of(command.env("KUBECONFIG", kubeconfig).args(["get", "pods"]));
+    (run, started.elapsed())
+}
+
+/// Asserts that kubectl ran the plugin several times, with this code, and that one of them said these words.
+#[track_caller]
+fn assert_told_once(run: &Run, code: u8, words: &str) {
+    assert_ne!(run.code, Some(0), "{run}");
+    assert!(run.stderr.matches(&format!("failed with exit code {code}")).count() >= 4, "{run}");
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("Error: ")).count(), 1, "{run}");
+    assert_eq!(run.stderr.matches("Next: ").count(), 1, "{run}");
+    assert!(run.stderr.contains(words), "{words:?} is missing: {run}");
+}
+
+#[test]
+fn kubectl_prints_each_kind_of_failure_once() {
+    let world = World::start();
+    let (_socket, port) = closed_port();
+    let nowhere = format!("http://127.0.0.1:{port}");
+    let case = |more: &[&str]| entra(&world, &[&NEVER[..], more].concat());
+    for (args, code, words) in [
+        (case(&[]), 3, "prompts are switched off"),
+        (entra(&world, &["--prompt=always", "--authority-host", &nowhere]), 1, "refused"),
+        (entra(&world, &["--prompt=always", "--certificate-authority", "/nowhere/ca.pem"]), 1, "/nowhere/ca.pem"),
+        (case(&["--no-such-flag"]), 2, "--no-such-flag"),
+        (case(&["--environment", "AzureNowhere"]), 2, "AzureNowhere"),
+    ] {
+        let (run, _) = get_pods(&Home::new(), &world, &args);
+        assert_told_once(&run, code, words);
+    }
+    assert!(world.requests().iter().all(|request| request.server == sim::Server::Kube));
+}
+
+#[test]
+fn kubectl_waits_once_for_a_silent_issuer() {
+    let world = World::start();
+    let (_listener, silent) = silent_server();
+    let args = entra(&world, &["--prompt=always", "--authority-host", &silent, "--timeout", "3s"]);
+    let (run, took) = get_pods(&Home::new(), &world, &args);
+    assert_told_once(&run, 1, &silent);
+    assert!(took < Duration::from_secs(9), "{took:?}");
+}
+
+#[test]
+fn kubectl_has_the_issuer_refuse_a_refresh_once() {
+    for (refusal, code, number) in [
+        (Behaviour::RefreshBadToken, 3, "AADSTS50173"),
+        (Behaviour::RefreshMfa, 3, "AADSTS50076"),
+        (Behaviour::RefreshBlocked, 4, "AADSTS53003"),
+    ] {
+        let world = World::start();
+        let home = ended_session(&world);
+        world.set(refusal);
+        let (run, _) = get_pods(&home, &world, &entra(&world, &NEVER));
+        assert_told_once(&run, code, number);
+        assert_eq!(world.refreshes().len(), 1, "{refusal:?}");
+    }
+}
+
+#[test]
+fn ended_session_gives_its_reason_to_every_later_caller() {
+    let world = World::start();
+    let home = ended_session(&world);
+    world.set(Behaviour::RefreshBadToken);
+    for _ in 0..3 {
+        home.run_as_new_caller(&entra(&world, &NEVER)).assert_failed(3, &["AADSTS50173", "\nNext: "]);
+    }
+    assert_eq!(world.refreshes().len(), 1, "it is not presented again");
+    let prompt = home.run_as_new_caller(&entra(&world, &ASK));
+    assert!(prompt.stderr.contains("AADSTS50173"), "{prompt}");
+}
+
+#[test]
+fn caller_without_exec_info_gets_the_reason_in_one_line() {
+    let world = World::start();
+    let home = ended_session(&world);
+    world.set(Behaviour::RefreshMfa);
+    let run = Run::of(&mut repeatedly(&home, 5, &entra(&world, &NEVER)));
+    assert_eq!(run.stdout, "exit 3\n".repeat(5), "{run}");
+    assert_eq!(run.stderr.matches("Error: ").count(), 5, "{run}");
+    assert_eq!(run.stderr.matches("Next: ").count(), 1, "{run}");
+    assert_eq!(run.stderr.matches(" s ago; not tried again for ").count(), 4, "{run}");
+    assert!(run.stderr.lines().filter(|line| line.starts_with("Error: ")).all(|line| line.contains("AADSTS50076")));
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+#[test]
+fn client_that_captures_errors_gets_the_reason_in_one_line() {
+    let (world, home) = (World::start(), Home::new());
+    let args = entra(&world, &NEVER);
+    let run = || Run::of(home.plugin(&args).env("KUBERNETES_EXEC_INFO", "{}"));
+    run().assert_failed(3, &["\nNext: "]);
+    let again = run();
+    again.assert_failed(3, &["prompts are switched off", " s ago"]);
+    assert_eq!(again.stderr.lines().count(), 1, "{again}");
+
+    let mut command = repeatedly(&home, 3, &args);
+    let inherited = Run::of(command.env("KUBERNETES_EXEC_INFO", "{}"));
+    assert_eq!(inherited.stderr.matches("Error: ").count(), 1, "{inherited}");
+}
+
+#[test]
+fn corrected_request_is_not_held_up() {
+    let (world, home) = (World::start(), Home::new());
+    let (_listener, silent) = silent_server();
+    let wrong = entra(&world, &["--prompt=always", "--authority-host", &silent, "--timeout", "2s"]);
+    home.run(&wrong).assert_failed(1, &[&silent, "\nNext: "]);
+    let started = Instant::now();
+    home.run(&wrong).assert_failed(1, &[&silent, "not tried again for"]);
+    assert!(started.elapsed() < Duration::from_secs(1));
+    home.run(&entra(&world, &ASK)).token();
+
+    // A variable counts as well as a flag.
+    let home = Home::new();
+    let args = entra(&world, &["--timeout", "2s"]);
+    let run = |prompt| Run::of(home.plugin(&args).env("KUBECTL_LOGIN_PROMPT", prompt));
+    run("never").assert_failed(3, &["\nNext: "]);
+    run("always").token();
+}
+
+#[test]
+fn repaired_authority_file_counts_at_once() {
+    let (world, home) = (World::start(), Home::new());
+    let file = home.path().join("ca.pem");
+    let args = entra(&world, &["--prompt=always", "--certificate-authority", file.to_str().unwrap()]);
+    let run = || Run::of(home.plugin(&args).env("KUBERNETES_EXEC_INFO", "{}"));
+    run().assert_failed(1, &["ca.pem", "\nNext: "]);
+    home.write("ca.pem", world.ca_pem());
+    run().token();
+}
+
+#[test]
+fn failure_is_tried_again_after_half_a_minute() {
+    let world = World::start();
+    let home = ended_session(&world);
+    let args = entra(&world, &NEVER);
+    world.set(Behaviour::RefreshMfa);
+    home.run(&args).assert_failed(3, &["AADSTS50076", "\nNext: "]);
+    world.clear(Behaviour::RefreshMfa);
+    home.run(&args).assert_failed(3, &["not tried again"]);
+    for note in std::fs::read_dir(home.path().join("run/kubectl-login/failures")).unwrap() {
+        let note = note.unwrap().path();
+        let mut content: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+        let at: DateTime<Utc> = content["at"].as_str().unwrap().parse().unwrap();
+        content["at"] = (at - TimeDelta::seconds(30)).to_rfc3339().into();
+        std::fs::write(&note, content.to_string()).unwrap();
+    }
+    home.run(&args).token();
+}
+
+#[test]
+fn typed_sign_in_makes_every_failure_forgotten() {
+    let (world, home) = (World::start(), Home::new());
+    home.contexts(&[("sim", entra(&world, &[]))]);
+    let args = entra(&world, &NEVER);
+    home.run(&args).assert_failed(3, &["\nNext: "]);
+    let login = home.run(&["--prompt=always"]);
+    assert_eq!(login.code, Some(0), "{login}");
+    home.leave(-60);
+    let run = home.run(&args);
+    assert_eq!(run.stderr, "", "{run}");
+    run.token();
+}
+
+#[test]
+fn early_refresh_at_a_failing_issuer_costs_a_caller_its_time_once() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&entra(&world, &ASK)).token();
+    home.leave(120);
+    let args = entra(&world, &["--timeout=2s"]);
+    let info = r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#;
+    let run = || {
+        let started = Instant::now();
+        Run::of(home.plugin(&args).env("KUBERNETES_EXEC_INFO", info)).token();
+        started.elapsed()
+    };
+    world.set(Behaviour::Always503);
+    let (first, second) = (run(), run());
+    assert!(second < Duration::from_millis(500) && second < first, "{first:?} {second:?}");
+}
+
+#[test]
+fn unwritable_folders_only_mean_that_failures_are_repeated() {
+    let (world, home) = (World::start(), Home::new());
+    let args = entra(&world, &NEVER);
+    let nowhere = home.write("nowhere", "");
+    for _ in 0..2 {
+        let mut command = home.plugin(&args);
+        command.env("XDG_RUNTIME_DIR", &nowhere).env("XDG_STATE_HOME", &nowhere);
+        Run::of(&mut command).assert_failed(3, &["prompts are switched off", "\nNext: "]);
+    }
+}

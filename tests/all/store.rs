@@ -1,0 +1,411 @@
+//! What is on disk: sealed, private, and never in the way. Whatever is damaged, lost, swapped or open to others counts
+//! as absent, and the next refresh or sign-in mends it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::common::{Home, PLUGIN, Run, claims, entra, oidc};
+use serde_json::Value;
+use sim::{ALICE, ARC_SERVER, BOB, OTHER_TENANT, SERVER, World};
+
+const ASK: [&str; 2] = ["--prompt", "always"];
+
+/// Everything below a folder: files and folders, sorted.
+fn everything(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.symlink_metadata().unwrap().is_dir() {
+            found.extend(everything(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn signed_in() -> (World, Home, String) {
+    let (world, home) = (World::start(), Home::new());
+    let token = home.run(&entra(&world, &ASK)).token();
+    world.reset_requests();
+    (world, home, token)
+}
+
+/// A token came without anybody being asked; from the store if `remembered`, by a refresh otherwise.
+#[track_caller]
+fn assert_quiet(world: &World, run: &Run, remembered: bool) -> String {
+    let token = run.token();
+    assert_eq!(run.stderr, "", "{run}");
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (0, usize::from(!remembered)), "{run}");
+    world.reset_requests();
+    token
+}
+
+/// Nothing of use is remembered: nobody there means exit 3, somebody there is asked, and then all is well again.
+#[track_caller]
+fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
+    home.run(&entra(world, &[])).assert_failed(3, &["somebody has to sign in"]);
+    assert!(world.requests().is_empty());
+    let token = home.run(&entra(world, &ASK)).token();
+    assert_eq!(world.device_requests().len(), 1);
+    world.reset_requests();
+    assert_eq!(assert_quiet(world, &home.run(&entra(world, &[])), true), token);
+    assert_quiet(world, &home.run(&entra(world, &["--force-refresh"])), false)
+}
+
+fn status(home: &Home) -> Value {
+    let run = home.run(&["status", "-o", "json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn files_and_folders_are_private_whatever_the_umask() {
+    let (world, home) = (World::start(), Home::new());
+    for args in [entra(&world, &ASK), oidc(&world, &ASK)] {
+        let mut command = home.program("sh");
+        command.args(["-c", "umask 000; exec \"$0\" \"$@\"", PLUGIN]).args(args);
+        Run::of(&mut command).token();
+    }
+    let found = everything(&home.path().join("state"));
+    assert!(found.len() > 10, "{found:?}");
+    for path in found {
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn no_token_and_no_code_can_be_read_in_any_file() {
+    for args in [entra, oidc] {
+        let (world, home) = (World::start(), Home::new());
+        let token = home.run(&args(&world, &ASK)).token();
+        let files: Vec<(PathBuf, Vec<u8>)> = everything(home.path())
+            .into_iter()
+            .filter(|path| path.is_file())
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect();
+        assert!(files.len() >= 4);
+        // What was on disk as a refresh token is what the next refresh presents.
+        home.run(&args(&world, &["--force-refresh"])).token();
+        let mut secrets = vec![token.clone()];
+        secrets.extend(token.split('.').map(str::to_owned));
+        secrets.extend(world.requests().iter().flat_map(|request| {
+            ["refresh_token", "device_code", "code_verifier"].map(|name| request.field(name).to_owned())
+        }));
+        secrets.extend(world.wait_for_device_request(1, std::time::Duration::ZERO));
+        secrets.retain(|secret| !secret.is_empty());
+        assert!(secrets.len() >= 7, "{}", secrets.len());
+        for (path, bytes) in files {
+            for secret in &secrets {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{} holds {secret}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_begins_with_a_readable_line_without_secrets() {
+    let (_world, home, _) = signed_in();
+    for folder in ["sessions", "tokens"] {
+        let bytes = fs::read(&home.files(folder)[0]).unwrap();
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        let header: Value = serde_json::from_slice(&bytes[..end]).unwrap();
+        assert_eq!((&header["v"], &header["home"]), (&1.into(), &"file".into()));
+        assert!(header["key"].is_string() && header["nonce"].is_string() && header["facts"].is_object(), "{header}");
+        assert!(bytes.len() > end + 16);
+    }
+}
+
+/// A way to spoil a file, and its name.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGE: [Damage; 7] = [
+    ("truncated", |path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    }),
+    ("one byte short", |path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
+    }),
+    ("emptied", |path| fs::write(path, b"").unwrap()),
+    ("foreign", |path| fs::write(path, [0xff, b'\n', 0, 7].repeat(100)).unwrap()),
+    ("one bit turned", |path| {
+        let mut bytes = fs::read(path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+    }),
+    ("of another version", |path| {
+        let mut bytes = fs::read(path).unwrap();
+        assert!(bytes.starts_with(b"{\"v\":1,"));
+        bytes[5] = b'9';
+        fs::write(path, bytes).unwrap();
+    }),
+    ("gone", |path| fs::remove_file(path).unwrap()),
+];
+
+#[test]
+fn a_damaged_token_is_refreshed_without_asking_anybody() {
+    let (world, home, mut token) = signed_in();
+    for (how, damage) in DAMAGE {
+        damage(&home.files("tokens")[0]);
+        let renewed = assert_quiet(&world, &home.run(&entra(&world, &[])), false);
+        assert_ne!(renewed, token, "{how}");
+        assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &[])), true), renewed, "{how}");
+        token = renewed;
+    }
+}
+
+#[test]
+fn a_damaged_session_is_mended_by_the_next_sign_in() {
+    let (world, home, mut token) = signed_in();
+    for (how, damage) in DAMAGE {
+        damage(&home.files("sessions")[0]);
+        let kept = assert_quiet(&world, &home.run(&entra(&world, &[])), true);
+        assert_eq!(kept, token, "{how}: a good token needs no session");
+        home.leave(0);
+        token = assert_healed_by_a_sign_in(&world, &home);
+    }
+}
+
+#[test]
+fn damage_to_everything_else_costs_nothing() {
+    let (world, home) = (World::start(), Home::new());
+    home.run(&oidc(&world, &ASK)).token();
+    for (how, damage) in &DAMAGE[..5] {
+        for file in [home.files("issuers"), home.files("locks"), vec![home.state().join("kubectl-login.home")]].concat()
+        {
+            if fs::metadata(&file).unwrap().len() > 0 {
+                damage(&file);
+            }
+        }
+        world.reset_requests();
+        let run = home.run(&oidc(&world, &["--force-refresh"]));
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{how}: {run}");
+    }
+    fs::create_dir_all(home.state().join("outcomes")).unwrap();
+    let session = home.files("sessions")[0].file_name().unwrap().to_owned();
+    fs::write(home.state().join("outcomes").join(session), b"{\"at\":").unwrap();
+    home.run(&oidc(&world, &["--force-refresh"])).token();
+}
+
+#[test]
+fn a_record_in_the_place_of_another_is_absent() {
+    let (world, home, token) = signed_in();
+    let other = home.run(&entra(&world, &["--server-id", ARC_SERVER])).token();
+    assert_eq!((&claims(&token)["aud"], &claims(&other)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
+    world.reset_requests();
+    let files = home.files("tokens");
+    let aside = home.path().join("aside");
+    fs::rename(&files[0], &aside).unwrap();
+    fs::rename(&files[1], &files[0]).unwrap();
+    fs::rename(&aside, &files[1]).unwrap();
+    let one = assert_quiet(&world, &home.run(&entra(&world, &[])), false);
+    let two = assert_quiet(&world, &home.run(&entra(&world, &["--server-id", ARC_SERVER])), false);
+    assert_eq!((&claims(&one)["aud"], &claims(&two)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
+
+    let tenant = ["--tenant-id", OTHER_TENANT];
+    home.run(&entra(&world, &[&tenant[..], &ASK].concat())).token();
+    home.leave(0);
+    world.reset_requests();
+    let [a, b] = <[PathBuf; 2]>::try_from(home.files("sessions")).unwrap();
+    fs::copy(&a, &b).unwrap();
+    let mut codes = [home.run(&entra(&world, &[])).code, home.run(&entra(&world, &tenant)).code];
+    codes.sort();
+    assert_eq!(codes, [Some(0), Some(3)], "the copied record must not open");
+}
+
+#[test]
+fn a_lost_key_means_one_new_sign_in() {
+    let (world, home, _) = signed_in();
+    fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
+    assert_healed_by_a_sign_in(&world, &home);
+}
+
+#[test]
+fn a_replaced_or_damaged_key_means_one_new_sign_in() {
+    let (_, stranger, _) = signed_in();
+    let foreign = fs::read(stranger.state().join("kubectl-login.key")).unwrap();
+    for key in [foreign.as_slice(), b"", b"short\n", &[0xff; 44], &[b'A'; 4096]] {
+        let (world, home, _) = signed_in();
+        fs::write(home.state().join("kubectl-login.key"), key).unwrap();
+        assert_healed_by_a_sign_in(&world, &home);
+        assert_eq!(mode(&home.state().join("kubectl-login.key")), 0o600);
+    }
+}
+
+#[test]
+fn a_key_that_others_could_read_is_replaced() {
+    let (world, home, _) = signed_in();
+    let key = home.state().join("kubectl-login.key");
+    let old = fs::read(&key).unwrap();
+    set_mode(&key, 0o644);
+    assert_healed_by_a_sign_in(&world, &home);
+    assert_eq!(mode(&key), 0o600);
+    assert_ne!(fs::read(&key).unwrap(), old);
+}
+
+#[test]
+fn a_record_that_others_could_read_is_replaced() {
+    let (world, home, token) = signed_in();
+    let record = home.files("tokens").remove(0);
+    set_mode(&record, 0o640);
+    assert_ne!(assert_quiet(&world, &home.run(&entra(&world, &[])), false), token);
+    assert_eq!(mode(&record), 0o600);
+}
+
+#[test]
+fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
+    let (world, home, _) = signed_in();
+    let elsewhere = home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let moved_away = |path: &Path| {
+        let target = elsewhere.join(path.file_name().unwrap());
+        fs::rename(path, &target).unwrap();
+        symlink(&target, path).unwrap();
+        (target.clone(), fs::read(target).unwrap())
+    };
+    let record = home.files("tokens").remove(0);
+    let (target, bytes) = moved_away(&record);
+    assert_quiet(&world, &home.run(&entra(&world, &[])), false);
+    assert_eq!(fs::read(target).unwrap(), bytes);
+    assert!(record.symlink_metadata().unwrap().is_file());
+
+    let key = home.state().join("kubectl-login.key");
+    let (target, bytes) = moved_away(&key);
+    assert_healed_by_a_sign_in(&world, &home);
+    assert_eq!(fs::read(target).unwrap(), bytes);
+    assert!(key.symlink_metadata().unwrap().is_file());
+
+    // A lock is opened for writing: here too, nothing happens to somebody else's file.
+    let lock = home.files("locks").into_iter().find(|path| path.file_name().unwrap() != "key").unwrap();
+    let (target, _) = moved_away(&lock);
+    fs::write(&target, "precious").unwrap();
+    home.run(&entra(&world, &["--force-refresh"])).token();
+    assert_eq!(fs::read(target).unwrap(), b"precious");
+}
+
+#[test]
+fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
+    let (world, home) = (World::start(), Home::new());
+    let with = |storage| ["--token-cache-storage", storage];
+    let token = home.run(&entra(&world, &[&with("file")[..], &ASK].concat())).token();
+    world.reset_requests();
+    for storage in ["auto", "keyring", "file"] {
+        assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &with(storage))), true), token);
+    }
+    for storage in ["auto", "keyring", "disk"] {
+        home.leave(0);
+        let renewed = assert_quiet(&world, &home.run(&entra(&world, &with(storage))), false);
+        assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &[])), true), renewed);
+    }
+}
+
+#[test]
+fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
+    let (world, home, _) = signed_in();
+    let folders: Vec<PathBuf> =
+        everything(&home.state()).into_iter().filter(|path| path.is_dir()).chain([home.state()]).collect();
+    let leave = |name: &str, age: &str| {
+        for folder in &folders {
+            let path = folder.join(name);
+            fs::write(&path, "left").unwrap();
+            let touched = Command::new("touch").args(["-d", age]).arg(&path).status().unwrap();
+            assert!(touched.success());
+        }
+    };
+    leave(".kubectl-login-oldOLD", "2 hours ago");
+    leave(".kubectl-login-newNEW", "10 minutes ago");
+    leave("somebody-elses", "2 days ago");
+    fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
+    home.run(&entra(&world, &ASK)).token();
+    for folder in folders.iter().filter(|folder| !folder.ends_with("locks")) {
+        assert!(!folder.join(".kubectl-login-oldOLD").exists(), "not swept in {}", folder.display());
+    }
+    for folder in &folders {
+        assert!(folder.join(".kubectl-login-newNEW").exists(), "a writer may still be at work in {}", folder.display());
+        assert!(folder.join("somebody-elses").exists());
+    }
+}
+
+#[test]
+fn logout_deletes_what_is_ours_and_nothing_else() {
+    let (world, home, _) = signed_in();
+    home.run(&oidc(&world, &ASK)).token();
+    DAMAGE[3].1(&home.files("sessions")[0]);
+    let ours: Vec<PathBuf> = ["sessions", "tokens", "issuers"]
+        .iter()
+        .flat_map(|folder| home.files(folder))
+        .chain([home.state().join("kubectl-login.key")])
+        .collect();
+    assert!(ours.len() >= 6, "{ours:?}");
+    let left = home.state().join(".kubectl-login-leftXY");
+    fs::copy(home.state().join("kubectl-login.key"), &left).unwrap();
+    let strangers = ["notes.txt", "tokens/notes.txt", "sessions/0123"].map(|name| home.state().join(name));
+    for stranger in &strangers {
+        fs::write(stranger, "mine").unwrap();
+    }
+    let run = home.run(&["logout", "--all"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    for path in ours {
+        assert!(!path.exists(), "{} is still there", path.display());
+    }
+    assert!(!left.exists(), "a copy of the key that a killed writer left is still there");
+    for stranger in strangers {
+        assert_eq!(fs::read(stranger).unwrap(), b"mine");
+    }
+    home.run(&entra(&world, &[])).assert_failed(3, &[]);
+}
+
+#[test]
+fn status_needs_neither_key_nor_network() {
+    let (world, home, _) = signed_in();
+    let with_key = status(&home);
+    let session = &with_key["sessions"][0];
+    assert_eq!((&session["account"], &session["storage"]), (&ALICE.into(), &"file".into()), "{with_key}");
+    assert_eq!(session["accessTokens"][0]["audience"], SERVER);
+    fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
+    assert_eq!(status(&home), with_key);
+    assert!(world.requests().is_empty());
+    assert!(!home.state().join("kubectl-login.key").exists());
+}
+
+#[test]
+fn two_users_two_tenants_and_two_clouds_live_side_by_side() {
+    let (world, home) = (World::start(), Home::new());
+    let (cloud, ca) = (world.tls_authority(), world.ca_file().to_str().unwrap().to_owned());
+    let entries: [(&[&str], &str); 5] = [
+        (&[], ALICE),
+        (&["--login-hint", ALICE], ALICE),
+        (&["--login-hint", BOB], BOB),
+        (&["--tenant-id", OTHER_TENANT], ALICE),
+        (&["--authority-host", &cloud, "--certificate-authority", &ca], BOB),
+    ];
+    let tokens = entries.map(|(entry, user)| {
+        world.sign_in_as(user);
+        home.run(&entra(&world, &[entry, &ASK].concat())).token()
+    });
+    let names = tokens.each_ref().map(|token| claims(token)["upn"].clone());
+    assert_eq!(names, entries.map(|(_, user)| Value::from(user)));
+    assert_eq!(claims(&tokens[3])["tid"], OTHER_TENANT);
+    world.reset_requests();
+    for ((entry, user), token) in entries.iter().zip(&tokens) {
+        assert_eq!(&assert_quiet(&world, &home.run(&entra(&world, entry)), true), token);
+        let renewed =
+            assert_quiet(&world, &home.run(&entra(&world, &[entry, &["--force-refresh"][..]].concat())), false);
+        assert_eq!((&claims(&renewed)["upn"], &claims(&renewed)["tid"]), (&Value::from(*user), &claims(token)["tid"]));
+    }
+    assert_eq!(status(&home)["sessions"].as_array().unwrap().len(), 5);
+}

@@ -1,0 +1,107 @@
+//! What a warm call does not do, seen from the kernel: no network, no thread, no second process, no terminal; it reads
+//! the key and one record, and writes nothing.
+#![cfg(target_os = "linux")]
+
+use crate::common::{Home, PLUGIN, Run, entra, needed, oidc};
+use sim::World;
+
+/// What strace saw of one run.
+struct Trace {
+    run: Run,
+    lines: Vec<String>,
+}
+
+impl Trace {
+    /// Runs the plugin under strace.
+    fn of(home: &Home, args: &[String]) -> Trace {
+        needed("strace", "strace");
+        let file = home.path().join("trace");
+        let mut command = home.program("strace");
+        command.args(["-f", "-qq", "-s", "4096", "-e", "trace=%network,%process,%file", "-o"]).arg(&file);
+        let run = Run::of(command.arg(PLUGIN).args(args));
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(text.contains("execve("), "strace sees nothing here (is ptrace allowed?): {run}");
+        // Each line begins with the process id, padded.
+        let lines = text.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '));
+        Trace { run, lines: lines.map(str::to_owned).collect() }
+    }
+
+    /// The lines of these calls.
+    fn calls(&self, names: &[&str]) -> Vec<&str> {
+        let is_one =
+            |line: &str| names.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')));
+        self.lines.iter().map(String::as_str).filter(|line| is_one(line)).collect()
+    }
+
+    /// The files below the state folder that were opened, by their paths in it.
+    fn opened_state(&self, home: &Home) -> Vec<String> {
+        let folder = format!("\"{}/", home.state().display());
+        let path = |line: &&str| Some(line.split_once(&folder)?.1.split_once('"')?.0.to_owned());
+        self.calls(&["open", "openat", "openat2"]).iter().filter_map(path).collect()
+    }
+
+    /// Every call that starts a thread or a process.
+    fn started(&self) -> Vec<&str> {
+        self.calls(&["clone", "clone3", "fork", "vfork"])
+    }
+
+    /// Every call that changes the file system.
+    fn written(&self) -> Vec<&str> {
+        let opened = self.calls(&["open", "openat", "openat2"]).into_iter();
+        let opened = opened.filter(|line| ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag)));
+        let changed = ["creat", "mkdir", "mkdirat", "rename", "renameat", "renameat2", "link", "linkat", "symlink"];
+        let more = ["symlinkat", "unlink", "unlinkat", "rmdir", "chmod", "fchmodat", "chown", "fchownat", "truncate"];
+        opened.chain(self.calls(&changed)).chain(self.calls(&more)).collect()
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn a_warm_call_reads_the_key_and_one_record_and_does_nothing_else() {
+    let (world, home) = (World::start(), Home::new());
+    for args in [entra(&world, &[]), oidc(&world, &[])] {
+        let before = home.files("tokens");
+        let token = home.run(&[&args[..], &["--prompt".into(), "always".into()]].concat()).token();
+        let made = home.files("tokens").into_iter().find(|file| !before.contains(file)).unwrap();
+        let record = format!("tokens/{}", made.file_name().unwrap().to_str().unwrap());
+
+        let trace = Trace::of(&home, &args);
+        assert_eq!(trace.run.token(), token);
+        assert_eq!(trace.run.stderr, "");
+        assert_eq!(trace.calls(&["socket", "socketpair", "connect"]), NOTHING);
+        assert_eq!(trace.started(), NOTHING);
+        assert_eq!(trace.calls(&["execve", "execveat"]).len(), 1);
+        let mut opened = trace.opened_state(&home);
+        opened.sort();
+        assert_eq!(opened, ["kubectl-login.key".to_owned(), record]);
+        assert!(!trace.lines.iter().any(|line| line.contains("/dev/tty")), "{:#?}", trace.lines);
+        assert_eq!(trace.written(), NOTHING);
+    }
+}
+
+/// The same look at calls that do all of it: so that silence above is no blindness.
+#[test]
+fn a_refresh_and_a_call_with_nobody_there_are_seen_to_do_what_a_warm_call_does_not() {
+    let (world, home) = (World::start(), Home::new());
+    let nobody = Trace::of(&home, &entra(&world, &[]));
+    nobody.run.assert_failed(3, &["kubectl login"]);
+    assert!(nobody.lines.iter().any(|line| line.contains("\"/dev/tty\"")), "{:#?}", nobody.lines);
+
+    home.run(&entra(&world, &["--prompt", "always"])).token();
+    let refresh = Trace::of(&home, &entra(&world, &["--force-refresh"]));
+    refresh.run.token();
+    assert_ne!(refresh.calls(&["socket"]), NOTHING);
+    assert_ne!(refresh.calls(&["connect"]), NOTHING);
+    assert_ne!(refresh.written(), NOTHING);
+    assert!(refresh.opened_state(&home).iter().any(|file| file.starts_with("sessions/")));
+}
+
+/// The keyring's client needs a thread, so the look for threads has something to see.
+#[test]
+fn a_look_into_the_keyring_is_seen_to_start_a_thread() {
+    let (world, home) = (World::start(), Home::new());
+    let keyring = Trace::of(&home, &entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]));
+    keyring.run.assert_failed(1, &["keyring"]);
+    assert_ne!(keyring.started(), NOTHING);
+}

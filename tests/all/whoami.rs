@@ -1,0 +1,146 @@
+//! `whoami`: who a token says somebody is, what the cluster makes of it, and their groups, past the 200 that a token
+//! carries; and what `kubectl login` says of groups.
+#![cfg(unix)]
+
+mod changes;
+mod cluster;
+mod forms;
+mod graph;
+mod issuers;
+mod kubectl;
+mod memory;
+mod second_client;
+mod secrets;
+mod sizes;
+mod terminal;
+
+use crate::common::{Home, Run, entra, oidc};
+use serde_json::Value;
+use sim::{Behaviour, Request, Server, World};
+
+const ALWAYS: [&str; 2] = ["--prompt", "always"];
+const JSON: [&str; 2] = ["-o", "json"];
+const V1: &str = "client.authentication.k8s.io/v1";
+/// The tenant's own client, which may ask Graph; AKS kubeconfigs name another one.
+const OWN: [&str; 2] = ["--client-id", sim::OWN_CLIENT];
+/// What a client without it is told that it needs.
+const PERMISSION: &str = "GroupMember.Read.All";
+
+/// A world, and a home whose kubeconfig leads to its cluster.
+struct Case {
+    world: World,
+    home: Home,
+}
+
+impl Case {
+    /// A context of the Entra-shaped tenant's, as an AKS kubeconfig has it with `more` behind. Nobody is signed in.
+    fn entra(more: &[&str]) -> Case {
+        let case = Case { world: World::start(), home: Home::new() };
+        case.context(&entra(&case.world, more));
+        case
+    }
+
+    /// A context of the plain issuer's.
+    fn oidc(more: &[&str]) -> Case {
+        let case = Case { world: World::start(), home: Home::new() };
+        case.context(&oidc(&case.world, more));
+        case
+    }
+
+    /// Gives the context these arguments.
+    fn context(&self, args: &[String]) {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.home.write(".kube/config", &self.world.kubeconfig("kubectl-login", &args, V1));
+    }
+
+    /// In so many groups.
+    fn groups(self, count: usize) -> Case {
+        self.world.set_groups(count);
+        self
+    }
+
+    /// In so many groups, which Graph gives page by page only, as it does with more than 11,000.
+    fn paged(self, count: usize) -> Case {
+        self.world.set(Behaviour::GraphMemberGroupsForbidden);
+        self.groups(count)
+    }
+
+    /// Signed in without a look at the groups; what that asked is forgotten.
+    fn signed_in(self) -> Case {
+        self.get_token(&ALWAYS);
+        self.world.reset_requests();
+        self
+    }
+
+    /// What kubectl would run.
+    fn get_token(&self, more: &[&str]) -> Run {
+        let kubeconfig = self.kubeconfig();
+        let args = kubeconfig["users"][0]["user"]["exec"]["args"].as_array().unwrap();
+        let args: Vec<&str> = args.iter().map(|word| word.as_str().unwrap()).chain(more.iter().copied()).collect();
+        let run = self.home.run(&args);
+        run.token();
+        run
+    }
+
+    fn kubeconfig(&self) -> Value {
+        serde_saphyr::from_str(&std::fs::read_to_string(self.home.path().join(".kube/config")).unwrap()).unwrap()
+    }
+
+    /// Writes the kubeconfig anew, with a change to the cluster in it.
+    fn edit_cluster(&self, change: impl FnOnce(&mut Value)) {
+        let mut kubeconfig = self.kubeconfig();
+        change(&mut kubeconfig["clusters"][0]["cluster"]);
+        self.home.write(".kube/config", &kubeconfig.to_string());
+    }
+
+    fn whoami(&self, more: &[&str]) -> Run {
+        self.home.run(&[&["whoami"], more].concat())
+    }
+
+    /// The object that `whoami -o json` prints, which has to go well.
+    #[track_caller]
+    fn json(&self, more: &[&str]) -> Value {
+        let run = self.whoami(&[&JSON, more].concat());
+        assert_eq!(run.code, Some(0), "{run}");
+        object(&run)
+    }
+
+    /// Which requests reached Graph since the last look, by their paths below the version.
+    fn asked_graph(&self) -> Vec<String> {
+        let asked = self.requests(Server::Graph);
+        self.world.reset_requests();
+        asked.iter().map(|request| request.path.trim_start_matches("/v1.0/").to_owned()).collect()
+    }
+
+    fn requests(&self, server: Server) -> Vec<Request> {
+        self.world.requests().into_iter().filter(|request| request.server == server).collect()
+    }
+}
+
+/// The one object on stdout.
+#[track_caller]
+fn object(run: &Run) -> Value {
+    assert!(run.stdout.ends_with('\n') && run.stdout.matches('\n').count() == 1, "not one line: {run}");
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run}"))
+}
+
+/// The ids of the groups.
+fn ids(whoami: &Value) -> Vec<&str> {
+    whoami["groups"]["items"].as_array().unwrap().iter().map(|group| group["id"].as_str().unwrap()).collect()
+}
+
+/// Asserts how many groups there are, who said so, and that these are all; each is listed.
+#[track_caller]
+fn assert_all(whoami: &Value, count: usize, source: &str) {
+    let groups = &whoami["groups"];
+    assert_eq!((&groups["count"], &groups["source"]), (&count.into(), &source.into()));
+    assert_eq!(groups["complete"], true);
+    assert_eq!(groups["overage"], count > 200);
+    assert!(ids(whoami) == sim::group_ids(count), "not the {count} groups");
+}
+
+/// Asserts that each of `words` is on stderr.
+#[track_caller]
+fn assert_said(run: &Run, words: &[&str]) {
+    words.iter().for_each(|word| assert!(run.stderr.contains(word), "{word:?} is missing: {run}"));
+}

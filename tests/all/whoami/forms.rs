@@ -1,0 +1,167 @@
+//! What is printed: one object for programs, a few lines for people.
+
+use serde_json::json;
+use sim::{ALICE, Behaviour};
+
+use super::{Case, JSON, OWN, ids, object};
+use crate::common::claims;
+
+/// The fields that vary, taken from the token itself.
+fn token(case: &Case) -> serde_json::Value {
+    claims(&case.get_token(&[]).token())
+}
+
+fn expires_at(case: &Case) -> serde_json::Value {
+    case.get_token(&[]).credential()["status"]["expirationTimestamp"].clone()
+}
+
+#[test]
+fn for_programs_it_is_one_object_in_the_documented_shape() {
+    let case = Case::entra(&[]).signed_in();
+    let oid = token(&case)["oid"].clone();
+    let groups = sim::group_ids(3);
+    let expected = json!({
+        "apiVersion": "kubectl-login/v1",
+        "kind": "WhoAmI",
+        "username": ALICE,
+        "objectId": oid,
+        "tenantId": sim::TENANT,
+        "issuer": format!("https://sts.windows.net/{}/", sim::TENANT),
+        "audience": sim::SERVER,
+        "appOnly": false,
+        "expiresAt": expires_at(&case),
+        "groups": {
+            "count": 3, "source": "token", "complete": true, "overage": false,
+            "items": groups.iter().map(|id| json!({ "id": id, "name": null })).collect::<Vec<_>>(),
+        },
+        "cluster": { "username": ALICE, "uid": oid, "groupsCount": 4, "missingGroups": [] },
+    });
+    let run = case.whoami(&JSON);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    assert_eq!(object(&run), expected);
+}
+
+#[test]
+fn yaml_says_the_same_as_json() {
+    let case = Case::entra(&OWN).signed_in();
+    for words in [&["--names"][..], &["--explain", "list", "pods"]] {
+        let json = case.json(words);
+        for flag in [&["-o", "yaml"][..], &["-oyaml"], &["--output=yaml"]] {
+            let run = case.whoami(&[words, flag].concat());
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+            let yaml: serde_json::Value = serde_saphyr::from_str(&run.stdout).unwrap();
+            assert_eq!(yaml, json, "{run}");
+        }
+    }
+}
+
+#[test]
+fn at_a_plain_issuer_what_only_entra_has_is_null() {
+    let case = Case::oidc(&[]).signed_in();
+    let items: Vec<_> = (1..=3).map(|number| json!({ "id": format!("group-{number}"), "name": null })).collect();
+    let expected = json!({
+        "apiVersion": "kubectl-login/v1",
+        "kind": "WhoAmI",
+        "username": ALICE,
+        "objectId": null,
+        "tenantId": null,
+        "issuer": case.world.issuer(),
+        "audience": sim::OIDC_CLIENT,
+        "appOnly": false,
+        "expiresAt": expires_at(&case),
+        "groups": { "count": 3, "source": "token", "complete": true, "overage": false, "items": items },
+        "cluster": { "username": ALICE, "uid": null, "groupsCount": 4, "missingGroups": [] },
+    });
+    assert_eq!(case.json(&[]), expected);
+}
+
+#[test]
+fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
+    for case in [Case::entra(&[]), Case::oidc(&[])] {
+        for more in [&[][..], &["--groups"], &["--refresh"], &JSON] {
+            case.whoami(more).assert_failed(3, &["nobody is signed in", "\"sim\"", "\nNext: ", "kubectl login sim"]);
+        }
+        let by_user = case.whoami(&["--user", "sim-user"]);
+        by_user.assert_failed(3, &["\"sim-user\"", "kubectl login --user sim-user"]);
+        assert!(case.world.requests().is_empty());
+    }
+    Case::entra(&[]).whoami(&["nowhere"]).assert_failed(1, &["nowhere", "\nNext: "]);
+    Case::entra(&[]).whoami(&["-o", "xml"]).assert_failed(2, &["yaml", "json"]);
+}
+
+#[test]
+fn nothing_remembered_is_nobody_signed_in() {
+    let case = Case::entra(&["--token-cache-storage", "none"]).groups(201).signed_in();
+    case.whoami(&[]).assert_failed(3, &["nothing is remembered", "--token-cache-storage none", "\nNext: "]);
+    assert!(case.world.requests().is_empty());
+}
+
+#[test]
+fn a_token_that_is_over_is_refreshed_and_without_a_session_it_takes_a_person() {
+    let case = Case::entra(&[]).signed_in();
+    case.home.leave(-60);
+    assert_eq!(case.json(&[])["groups"]["count"], 3);
+    assert_eq!(case.world.refreshes().len(), 1);
+    case.home.leave(-60);
+    case.world.revoke_all();
+    case.whoami(&[]).assert_failed(3, &["\nNext: ", "kubectl login"]);
+    assert!(case.world.device_requests().is_empty());
+}
+
+#[test]
+fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
+    let case = Case::entra(&OWN).groups(20).signed_in();
+    let list = |more: &[&str]| {
+        let run = case.whoami(more);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        let (_, list) = run.stdout.split_once("\n\n").unwrap_or_else(|| panic!("no list: {run}"));
+        list.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let groups = sim::group_ids(20);
+    assert!(!case.whoami(&[]).stdout.contains(&groups[0]), "listed without being asked for");
+    assert_eq!(list(&["--groups"]), groups);
+    let named: Vec<String> = (1..=20).map(|number| format!("{}  Group {number}", groups[number - 1])).collect();
+    assert_eq!(list(&["--groups", "--names"]), named);
+    assert_eq!(list(&["--names"]), named);
+    assert_eq!(list(&["--filter", "0000000A"]), groups[9..10]);
+    assert_eq!(list(&["--names", "--filter", "gROUP 1"]), [&named[..1], &named[9..19]].concat());
+    let none = case.whoami(&["--filter", "nothing"]);
+    assert!(none.stdout.ends_with("0 of 20 have \"nothing\" in them\n"), "{none}");
+
+    let found = case.json(&["--names", "--filter", "group 20"]);
+    assert_eq!(found["groups"]["items"], json!([{ "id": groups[19], "name": "Group 20" }]));
+    assert_eq!(found["groups"]["count"], 20, "what is filtered out is held all the same");
+    assert_eq!(ids(&case.json(&["--groups"])), groups);
+}
+
+#[test]
+fn roles_are_named_where_there_are_some() {
+    let case = Case::entra(&[]);
+    case.world.set_roles(&["Reader", "Writer"]);
+    case.world.set_tenant_roles(&["62e90394-69f5-4237-9190-012177145e10"]);
+    let case = case.signed_in();
+    let table = case.whoami(&[]).stdout;
+    assert!(
+        table.contains("\napp roles    Reader, Writer\ntenant roles 62e90394-69f5-4237-9190-012177145e10\n"),
+        "{table}"
+    );
+    // Every user has one.
+    let table = Case::entra(&[]).signed_in().whoami(&[]).stdout;
+    assert!(table.contains("account") && !table.contains("roles"), "{table}");
+}
+
+#[test]
+fn names_of_groups_cannot_act_on_a_terminal() {
+    let case = Case::entra(&OWN).groups(201).signed_in();
+    case.world.set(Behaviour::GraphControlCharacters);
+    let table = case.whoami(&["--names"]);
+    assert!(table.code == Some(0) && table.stdout.contains("Group 7"), "{table}");
+    let acts = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!table.stdout.contains(acts) && !table.stderr.contains(acts), "{table}");
+    let run = case.whoami(&[&JSON[..], &["--names"]].concat());
+    assert!(!run.stdout.contains(acts), "{run}");
+    let name = object(&run)["groups"]["items"][6]["name"].as_str().unwrap().to_owned();
+    assert!(name.contains("Group 7") && name.contains('\u{1b}'), "the name is not the directory's: {name:?}");
+    let changed = case.home.run(&["--refresh"]);
+    assert!(changed.code == Some(0) && !changed.stdout.contains(acts), "{changed}");
+}

@@ -1,0 +1,184 @@
+//! Graph at its worst: whatever it does, the look-up ends, says what it is worth, and its token goes nowhere else.
+
+use serde_json::{Value, json};
+use sim::{Behaviour, Request, Server};
+
+use super::{Case, JSON, OWN, PERMISSION, assert_all, assert_said, ids, object};
+use crate::common::{Run, at_once};
+
+/// Three pages.
+const MANY: usize = 2_500;
+
+/// What comes of a look-up when Graph behaves like this.
+enum Outcome {
+    /// All groups, from Graph, without a word.
+    All,
+    /// Nothing from Graph, and these words.
+    Nothing(&'static [&'static str]),
+    /// So many from Graph, and these words.
+    Some(usize, &'static [&'static str]),
+}
+
+fn with(behaviour: Behaviour) -> Case {
+    let case = Case::entra(&OWN).paged(MANY).signed_in();
+    case.world.set(behaviour);
+    case
+}
+
+/// Asserts that what was sent to Graph came once to the address that the tenant names, and to no other host of this world.
+#[track_caller]
+fn assert_at_home(case: &Case) {
+    let host = case.world.graph_url().replace("http://", "");
+    let stray: Vec<Request> =
+        case.requests(Server::Graph).into_iter().filter(|request| request.header("host") != host).collect();
+    assert!(stray.is_empty(), "{stray:?}");
+    assert_eq!((case.world.next_links_elsewhere_followed(), case.world.redirects_followed()), (0, 0));
+}
+
+fn groups(run: &Run) -> Value {
+    object(run)["groups"].clone()
+}
+
+#[track_caller]
+fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
+    let case = with(behaviour);
+    let wanted = [&JSON[..], &["--groups"]].concat();
+    let run = case.whoami(&wanted);
+    assert_at_home(&case);
+    let words = match outcome {
+        Outcome::All => {
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{behaviour:?}");
+            return assert_all(&object(&run), MANY, "graph");
+        }
+        Outcome::Nothing(words) | Outcome::Some(_, words) => *words,
+    };
+    // The cluster knows them.
+    assert_eq!(run.code, Some(0), "{behaviour:?}: {}", run.stderr);
+    assert_all(&object(&run), MANY, "cluster");
+    assert_said(&run, words);
+    assert_said(&run, &["Warning: ", "; they come from the cluster\n", "\nNext: "]);
+    // And where it does not.
+    case.world.set(Behaviour::KubeIgnoresOverage);
+    let run = case.whoami(&[&wanted[..], &["--refresh"]].concat());
+    assert_at_home(&case);
+    let (count, source) = match outcome {
+        Outcome::Some(count, _) => (*count, "graph"),
+        _ => (0, "none"),
+    };
+    let found = groups(&run);
+    let facts = ["count", "source", "complete", "overage"].map(|name| found[name].clone());
+    assert_eq!((run.code, facts), (Some(1), [json!(count), json!(source), json!(false), json!(true)]), "{behaviour:?}");
+    assert_eq!(ids(&object(&run)).len(), count);
+    assert_said(&run, words);
+    assert_said(&run, &["Warning: not all of your groups are known: ", "\nNext: "]);
+    let unwanted = case.whoami(&["--refresh"]);
+    assert_eq!(unwanted.code, Some(0), "{unwanted}");
+    assert_said(&unwanted, &["Warning: not all of your groups are known: "]);
+}
+
+#[test]
+fn trouble_that_passes_is_waited_out() {
+    at_once([Behaviour::GraphConnectionLost, Behaviour::GraphThrottled], |behaviour| {
+        assert_outcome(behaviour, &Outcome::All);
+    });
+}
+
+#[test]
+fn whoever_may_not_ask_for_ids_reads_pages() {
+    assert_outcome(Behaviour::GraphMemberGroupsForbidden, &Outcome::All);
+}
+
+/// What Graph means is in its code, whatever the status.
+#[test]
+fn too_many_for_one_answer_may_have_another_status() {
+    let case = Case::entra(&OWN).groups(11_001).signed_in();
+    case.world.set(Behaviour::GraphSizeLimit403);
+    assert_all(&case.json(&[]), 11_001, "graph");
+}
+
+#[test]
+fn a_graph_that_gives_nothing_says_why() {
+    let cases: [(Behaviour, &[&str]); 6] = [
+        (Behaviour::GraphDown, &["not available (HTTP 503)"]),
+        (Behaviour::GraphRedirects, &["redirects", "not followed", "this machine and Microsoft Graph"]),
+        (Behaviour::GraphNotJson, &["not a list of groups"]),
+        (Behaviour::GraphForbidden, &["may not ask it", PERMISSION]),
+        (Behaviour::GraphNotConsented, &["may not ask it", PERMISSION]),
+        (Behaviour::GraphOversizedPage, &["larger than 8 MiB", "this machine and Microsoft Graph"]),
+    ];
+    at_once(cases, |(behaviour, words)| assert_outcome(behaviour, &Outcome::Nothing(words)));
+}
+
+#[test]
+fn pages_that_lie_come_to_an_end() {
+    let cases: [(Behaviour, Outcome); 5] = [
+        (Behaviour::GraphNextLinkElsewhere, Outcome::Some(998, &["another server", "not asked"])),
+        (Behaviour::GraphNextLinkLoops, Outcome::Some(1_996, &["back to where they began"])),
+        (Behaviour::GraphPagesRepeat, Outcome::Some(998, &["nothing new"])),
+        (Behaviour::GraphEmptyPages, Outcome::Nothing(&["nothing new"])),
+        (Behaviour::GraphOnePageFails, Outcome::Some(1_996, &["HTTP 500"])),
+    ];
+    at_once(cases, |(behaviour, outcome)| assert_outcome(behaviour, &outcome));
+}
+
+/// The names of few groups are asked for apart, and may be missing apart.
+#[test]
+fn groups_without_names_are_groups_all_the_same() {
+    let case = Case::entra(&OWN).groups(201).signed_in();
+    assert_all(&case.json(&[]), 201, "graph");
+    case.world.set(Behaviour::GraphForbidden);
+    let run = case.whoami(&[&JSON[..], &["--names"]].concat());
+    let whoami = object(&run);
+    assert_eq!((run.code, &whoami["groups"]["items"][0]["name"]), (Some(0), &Value::Null), "{}", run.stderr);
+    assert_all(&whoami, 201, "graph");
+    assert_said(&run, &["Warning: the groups have no names here: ", PERMISSION]);
+    case.world.clear(Behaviour::GraphForbidden);
+    case.world.reset_requests();
+    let whoami = case.json(&["--names"]);
+    assert_eq!(whoami["groups"]["items"][200]["name"], "Group 201");
+    let bodies: Vec<Request> = case.requests(Server::Graph);
+    let asked = json!({ "ids": sim::group_ids(201), "types": ["group"] });
+    assert_eq!(bodies.iter().map(|request| &request.body).collect::<Vec<_>>(), [&asked]);
+    // They are remembered with the groups.
+    assert_eq!(case.asked_graph(), ["directoryObjects/getByIds"]);
+    assert_eq!(case.json(&["--names"])["groups"]["items"][200]["name"], "Group 201");
+    assert!(case.asked_graph().is_empty());
+}
+
+/// More than Graph takes at once.
+#[test]
+fn names_are_asked_for_a_thousand_at_a_time() {
+    let case = Case::entra(&OWN).groups(2_001).signed_in();
+    let whoami = case.json(&["--names"]);
+    let items = whoami["groups"]["items"].as_array().unwrap();
+    assert!(items.iter().enumerate().all(|(index, group)| group["name"] == format!("Group {}", index + 1)));
+    let asked = case.requests(Server::Graph);
+    let counts: Vec<usize> = asked.iter().filter_map(|request| Some(request.body["ids"].as_array()?.len())).collect();
+    assert_eq!(counts, [1_000, 1_000, 1]);
+}
+
+/// Whatever ends a look-up: the deadline of three minutes is not waited for here.
+#[test]
+fn ctrl_c_ends_a_look_up_that_waits() {
+    let case = Case::entra(&OWN).groups(201).signed_in();
+    for behaviour in [Behaviour::GraphStalls, Behaviour::GraphThrottledAlways] {
+        case.world.clear_all();
+        case.world.set(behaviour);
+        case.world.reset_requests();
+        let child = case.home.start(&["whoami", "--groups"]);
+        let asked = |log: &sim::Log| log.count("/getMemberGroups") > 0;
+        assert!(case.world.wait_for(std::time::Duration::from_secs(60), asked), "Graph was not asked");
+        let group = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(group, rustix::process::Signal::INT).unwrap();
+        Run::wait(child).assert_failed(130, &[]);
+    }
+}
+
+#[test]
+fn gzip_that_was_not_asked_for_is_read_from_graph_and_the_cluster() {
+    let case = with(Behaviour::GzipAnswers);
+    let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    assert_all(&object(&run), MANY, "graph");
+    assert_eq!(object(&run)["cluster"]["missingGroups"], json!([]), "{run}");
+}

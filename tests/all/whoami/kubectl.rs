@@ -1,0 +1,76 @@
+//! Whom kubectl would be, where the kubeconfig user holds something else than this plugin, or something besides it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sim::{Behaviour, STATIC_TOKEN};
+
+use crate::whoami::Case;
+
+fn rewrite(case: &Case, change: impl Fn(&str) -> String) {
+    let file = case.home.path().join(".kube/config");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(file, change(&text)).unwrap();
+}
+
+fn beside_exec(case: &Case, keys: &str) {
+    rewrite(case, |text| text.replacen("    exec:\n", &format!("{keys}    exec:\n"), 1));
+}
+
+#[test]
+fn token_beside_exec_is_whom_kubectl_would_be() {
+    let case = Case::entra(&[]).signed_in();
+    beside_exec(&case, &format!("    token: {STATIC_TOKEN}\n"));
+    let said = case.whoami(&[]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stdout.contains("account      alice@contoso.example"), "{said}");
+    let kubectl = "kubectl      would be system:serviceaccount:default:ci, in 2 groups, by a token: token (line ";
+    assert!(said.stdout.contains(kubectl), "{said}");
+    assert!(
+        said.stderr.contains("Warning: kubectl does not run the plugin") && said.stderr.contains("Delete token (line "),
+        "{said}"
+    );
+    assert!(!said.to_string().contains(STATIC_TOKEN), "{said}");
+    let json: Value = serde_json::from_str(&case.whoami(&["-o", "json"]).stdout).unwrap();
+    assert_eq!(json["kubectl"]["username"], "system:serviceaccount:default:ci");
+    assert_eq!(json["username"], "alice@contoso.example");
+
+    // kubectl needs no sign-in for it.
+    case.home.run(&["logout", "--all"]);
+    let said = case.whoami(&[]);
+    assert!(said.code == Some(0) && said.stdout.starts_with(kubectl), "{said}");
+}
+
+#[test]
+fn impersonated_user_is_whom_kubectl_would_be() {
+    let case = Case::entra(&[]).signed_in();
+    beside_exec(&case, "    as: admin\n");
+    let said = case.whoami(&[]);
+    assert!(said.stdout.contains("kubectl      would be admin, in 2 groups, by an exec plugin"), "{said}");
+    assert!(said.stderr.contains("kubectl acts as \"admin\""), "{said}");
+    case.world.set(Behaviour::KubeNoImpersonation);
+    let said = case.whoami(&[]);
+    assert!(said.stdout.contains("takes you for alice@contoso.example"), "{said}");
+    assert!(said.stderr.contains("the cluster does not let kubectl act as \"admin\""), "{said}");
+}
+
+#[test]
+fn user_without_a_plugin_is_whom_the_cluster_says() {
+    let case = Case::entra(&[]).signed_in();
+    let (certificate, key) = case.world.client_certificate();
+    let (certificate, key) = (STANDARD.encode(certificate), STANDARD.encode(key));
+    rewrite(&case, |text| {
+        let rest = text.split("    exec:").next().unwrap();
+        format!("{rest}    client-certificate-data: {certificate}\n    client-key-data: {key}\n")
+    });
+    let said = case.whoami(&["--groups"]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said}");
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("kubectl      would be masterclient, in 2 groups, by a client certificate: "),
+        "{said}"
+    );
+    assert_eq!(lines[1..], ["", "system:masters", "system:authenticated"], "{said}");
+    case.world.set(Behaviour::KubeNoCertificates);
+    case.whoami(&[]).assert_failed(1, &["does not accept the client certificate (HTTP 401)", "local accounts"]);
+}

@@ -1,0 +1,125 @@
+//! `--graph-client-id`: another client asks Graph, with a sign-in of its own.
+
+use serde_json::{Value, json};
+use sim::{BOB, Behaviour};
+
+use super::{ALWAYS, Case, JSON, PERMISSION, assert_all, assert_said, object};
+use crate::common::{Run, entra};
+
+const GRAPH_CLIENT: [&str; 2] = ["--graph-client-id", sim::OWN_CLIENT];
+
+/// An AKS context whose user is in 201 groups and signed in, for the cluster alone.
+fn aks(more: &[&str]) -> Case {
+    Case::entra(more).groups(201).signed_in()
+}
+
+#[track_caller]
+fn login(case: &Case, more: &[&str]) -> Run {
+    let run = case.home.run(more);
+    assert_eq!(run.code, Some(0), "{run}");
+    run
+}
+
+/// Which clients people signed in to since the last look.
+fn signed_in_to(case: &Case) -> Vec<String> {
+    let asked = case.world.device_requests();
+    case.world.reset_requests();
+    asked.iter().map(|request| request.field("client_id").to_owned()).collect()
+}
+
+fn clients(case: &Case) -> Vec<Value> {
+    let run = case.home.run(&["status", "-o", "json"]);
+    let status: Value = serde_json::from_str(&run.stdout).unwrap();
+    let mut clients: Vec<Value> =
+        status["sessions"].as_array().unwrap().iter().map(|session| session["client"].clone()).collect();
+    clients.sort_by_key(Value::to_string);
+    clients
+}
+
+#[test]
+fn login_asks_for_both_once_and_whoami_for_nothing() {
+    for in_kubeconfig in [true, false] {
+        let case = if in_kubeconfig { Case::entra(&GRAPH_CLIENT) } else { Case::entra(&[]) }.groups(201);
+        let typed: &[&str] = if in_kubeconfig { &[] } else { &GRAPH_CLIENT };
+        let run = login(&case, typed);
+        assert_eq!(signed_in_to(&case), [sim::CLIENT, sim::OWN_CLIENT]);
+        assert!(run.stdout.contains("You are in 201 groups, from Microsoft Graph"), "{run}");
+        assert_said(&run, &["Microsoft Graph, which knows your groups"]);
+        assert_eq!(clients(&case), [json!(sim::OWN_CLIENT), json!(sim::CLIENT)]);
+        let run = case.whoami(&[&JSON, typed].concat());
+        assert_all(&object(&run), 201, "graph");
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        assert_all(&case.json(&[&["--refresh"], typed].concat()), 201, "graph");
+        login(&case, typed);
+        assert!(signed_in_to(&case).is_empty());
+        // The cluster's token is still the first client's.
+        let token = crate::common::claims(&case.get_token(&[]).token());
+        assert_eq!((&token["appid"], &token["aud"]), (&json!(sim::CLIENT), &json!(sim::SERVER)));
+    }
+}
+
+#[test]
+fn whoami_asks_nobody_and_names_the_command() {
+    let case = aks(&[]);
+    let run = case.whoami(&[&JSON[..], &["--groups"], &GRAPH_CLIENT].concat());
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_all(&object(&run), 201, "cluster");
+    let command = format!("kubectl login sim --graph-client-id {}", sim::OWN_CLIENT);
+    assert_said(&run, &["is not signed in for Microsoft Graph", &command, "they come from the cluster"]);
+    assert!(case.world.device_requests().is_empty());
+    assert_eq!(clients(&case), [json!(sim::CLIENT)]);
+    // It helps.
+    login(&case, &GRAPH_CLIENT);
+    assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
+    assert_all(&case.json(&GRAPH_CLIENT), 201, "graph");
+}
+
+#[test]
+fn get_token_never_asks_for_the_second_client() {
+    let case = Case::entra(&GRAPH_CLIENT).groups(201);
+    case.get_token(&ALWAYS);
+    assert_eq!(signed_in_to(&case), [sim::CLIENT]);
+    case.home.leave(20);
+    case.get_token(&ALWAYS);
+    assert!(signed_in_to(&case).is_empty());
+}
+
+#[test]
+fn the_groups_of_somebody_else_are_refused() {
+    let case = aks(&GRAPH_CLIENT);
+    case.world.sign_in_as(BOB);
+    let run = case.home.run(&[] as &[&str]);
+    assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
+    assert_said(&run, &[BOB, "not of the same account", "\nNext: ", "kubectl login sim --force --graph-client-id"]);
+    assert!(!run.stdout.contains("from Microsoft Graph"), "{run}");
+    case.world.set_groups(300);
+    let whoami = case.json(&["--refresh"]);
+    assert_eq!(whoami["groups"]["source"], "cluster");
+    assert!(case.asked_graph().is_empty(), "Graph was asked with somebody else's token");
+}
+
+#[test]
+fn a_client_that_nobody_has_consented_to_needs_the_administrator() {
+    let case = aks(&[]);
+    case.world.set(Behaviour::GraphNotConsented);
+    let run = case.home.run(&GRAPH_CLIENT);
+    assert_said(&run, &[PERMISSION, "\nNext: ", "administrator"]);
+    assert_said(&run, &[sim::OWN_CLIENT]);
+    // With a session from before, too.
+    case.world.clear(Behaviour::GraphNotConsented);
+    login(&case, &GRAPH_CLIENT);
+    case.home.leave(20);
+    case.world.set(Behaviour::GraphNotConsented);
+    let run = case.whoami(&[&JSON[..], &["--refresh"], &GRAPH_CLIENT].concat());
+    assert_eq!((run.code, &object(&run)["groups"]["source"]), (Some(0), &json!("cluster")), "{run}");
+    assert_said(&run, &[PERMISSION, "administrator"]);
+}
+
+#[test]
+fn the_client_decides_where_groups_come_from_so_it_is_looked_up_anew() {
+    let case = aks(&[]);
+    assert_all(&case.json(&[]), 201, "cluster");
+    case.context(&entra(&case.world, &GRAPH_CLIENT));
+    login(&case, &[]);
+    assert_all(&case.json(&[]), 201, "graph");
+}

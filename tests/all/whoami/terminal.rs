@@ -1,0 +1,78 @@
+//! What people see of it at a terminal: screens as text files in `tests/screens/`, and how far a look-up is.
+
+use sim::Behaviour;
+
+use super::{Case, OWN};
+use crate::common::entra;
+use crate::common::snapshot::assert_screen;
+use crate::common::tmux::{Screen, Setting};
+
+const WIDTHS: [usize; 2] = [80, 40];
+
+/// `whoami` at a terminal of so many columns.
+fn whoami(case: &Case, columns: usize, more: &[&str]) -> Screen {
+    Setting::of(&case.home).size(columns, 40).plugin(&[&["whoami"], more].concat())
+}
+
+#[track_caller]
+fn assert_shown(case: &Case, name: &str, more: &[&str], code: i32) {
+    // How long a token is good is shown in minutes.
+    case.home.leave(59 * 60 + 30);
+    for columns in WIDTHS {
+        let screen = whoami(case, columns, more);
+        assert_eq!(screen.wait_for_exit(), code, "{}", screen.capture());
+        assert_screen(&format!("whoami-{name}-{columns}"), &screen);
+    }
+}
+
+#[test]
+fn who_you_are() {
+    assert_shown(&Case::entra(&[]).signed_in(), "entra", &[], 0);
+    assert_shown(&Case::oidc(&[]).signed_in(), "oidc", &["--groups"], 0);
+    let case = Case::entra(&OWN).groups(201).signed_in();
+    assert_shown(&case, "names", &["--names", "--filter", "group 20"], 0);
+}
+
+#[test]
+fn groups_from_the_second_best_source() {
+    assert_shown(&Case::entra(&[]).groups(201).signed_in(), "cluster", &["--filter", "00000c"], 0);
+}
+
+#[test]
+fn groups_that_are_not_known() {
+    let case = Case::entra(&[]).groups(201).signed_in();
+    case.world.set(Behaviour::KubeUnauthorized);
+    assert_shown(&case, "unknown", &["--groups"], 1);
+}
+
+#[test]
+fn nobody_signed_in() {
+    let case = Case::entra(&[]);
+    for columns in WIDTHS {
+        let screen = whoami(&case, columns, &[]);
+        assert_eq!(screen.wait_for_exit(), 3);
+        assert_screen(&format!("whoami-nobody-{columns}"), &screen);
+    }
+}
+
+/// The third page is tried for a while, so there is something to see.
+#[test]
+fn a_long_look_up_says_how_far_it_is_and_leaves_no_trace_of_that() {
+    let case = Case::entra(&OWN).paged(2_500).signed_in();
+    case.world.set(Behaviour::GraphOnePageFails);
+    let screen = whoami(&case, 80, &[]);
+    screen.wait_for("1996 groups so far");
+    assert_eq!(screen.wait_for_exit(), 0);
+    assert!(!screen.history().contains("so far"), "{}", screen.history());
+    // Before anything has come, that it is waited for.
+    case.context(&entra(&case.world, &[&OWN[..], &["--timeout=3s"]].concat()));
+    case.world.set(Behaviour::GraphStalls);
+    let screen = whoami(&case, 80, &["--refresh"]);
+    screen.wait_for("asking Microsoft Graph for groups");
+    assert_eq!(screen.wait_for_exit(), 0);
+    assert!(!screen.history().contains("asking"), "{}", screen.history());
+    case.world.clear(Behaviour::GraphStalls);
+    // Where nobody looks, nothing is said.
+    let run = case.whoami(&["--refresh"]);
+    assert!(run.code == Some(0) && !run.stderr.contains("so far"), "{run}");
+}
