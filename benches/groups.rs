@@ -15,7 +15,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people to read")]
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
 
-#[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the tests use all of it")]
 #[path = "../tests/all/common/mod.rs"]
 mod common;
 #[path = "release/mod.rs"]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::common::HANG;
 use crate::common::scripted::{Line, Scripted, json as json_answer, silence};
 use kubectl_login::kube::access::{Explanation, Question, explain};
 use kubectl_login::kube::api::{Api, Failure};
@@ -12,8 +13,6 @@ use kubectl_login::kube::review::{Resource, Target};
 use kubectl_login::profile::Network;
 use kubectl_login::secret::Secret;
 use serde_json::{Value, json};
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ok(body: Value) -> Line {
     json_answer("200 OK", &body)
@@ -52,7 +51,7 @@ fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
 
 /// Alice asks a server that answers line by line; its requests, as method and path without a query.
 fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, Failure>, Vec<String>) {
-    asked_within(PATIENCE, script, verb, resource)
+    asked_within(HANG, script, verb, resource)
 }
 
 /// The same with another patience.

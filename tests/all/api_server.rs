@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::common::scripted::{Line, Scripted, json as json_answer};
-use crate::common::{Home, entra};
+use crate::common::{HANG, Home, entra};
 use base64::Engine as _;
 use kubectl_login::http::Cause;
 use kubectl_login::kube::api::{Api, Failure};
@@ -16,14 +16,12 @@ use kubectl_login::secret::Secret;
 use serde_json::{Value, json};
 use sim::World;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 fn now<T>(asking: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asking)
 }
 
 fn api(cluster: &Cluster, token: &str) -> Api {
-    Api::new(cluster, &Network::default(), &Secret::new(token), PATIENCE).unwrap()
+    Api::new(cluster, &Network::default(), &Secret::new(token), HANG).unwrap()
 }
 
 /// The world's cluster, with the certificate authority that its kubeconfigs have.
@@ -78,14 +76,14 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     };
     let unsafely = Cluster { insecure_skip_tls_verify: true, ..wrong.clone() };
     for cluster in [&wrong, &unsafely] {
-        let api = Api::new(cluster, &network, &Secret::new("t"), PATIENCE).unwrap();
+        let api = Api::new(cluster, &network, &Secret::new("t"), HANG).unwrap();
         let failure = now(who_am_i(&api)).unwrap_err();
         assert!(is_distrusted(&failure), "{failure}");
         assert!(api.explain("ask", &failure).what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
     }
     let none = Cluster { certificate_authority_data: None, ..right };
     assert!(is_distrusted(&outcome(&none)));
-    let api = Api::new(&none, &network, &Secret::new("t"), PATIENCE).unwrap();
+    let api = Api::new(&none, &network, &Secret::new("t"), HANG).unwrap();
     assert!(matches!(now(who_am_i(&api)).unwrap_err(), Failure::Unauthorized), "SSL_CERT_FILE counts without one");
     assert!(matches!(outcome(&Cluster { insecure_skip_tls_verify: true, ..none }), Failure::Unauthorized));
 }

@@ -3,21 +3,19 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra, oidc};
 use sim::{Behaviour, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
 
 #[test]
 fn a_good_token_is_served_after_a_decline_too() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     world.set(Behaviour::RefreshBadToken);
     world.set(Behaviour::AuthorizationDeclined);
     home.run(&entra(&world, &["--force-refresh", "--prompt", "always"])).assert_failed(3, &["declined"]);
     for left in [3000, 120] {
         home.leave(left);
-        let run = home.run(&entra(&world, &ASK));
+        let run = home.run(&entra(&world, &ALWAYS));
         assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{left} s left: {run}");
     }
 }
@@ -25,13 +23,13 @@ fn a_good_token_is_served_after_a_decline_too() {
 #[test]
 fn a_decline_stops_asking_and_never_a_refresh() {
     let (world, home) = (World::start(), Home::new());
-    let old = home.run(&oidc(&world, &ASK)).token();
+    let old = home.run(&oidc(&world, &ALWAYS)).token();
     world.set(Behaviour::AccessDenied);
     let wide = home.run(&oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]));
     wide.assert_failed(3, &["declined"]);
     // The same caller (a long-lived one, say) uses the entry that works: nobody has to be asked for that.
     home.leave(0);
-    let run = home.run(&oidc(&world, &ASK));
+    let run = home.run(&oidc(&world, &ALWAYS));
     assert_eq!(run.code, Some(0), "no refresh after a decline of something else: {run}");
     assert!(run.token() != old && run.stderr.is_empty(), "{run}");
 }
@@ -41,11 +39,11 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     world.set_code_lifetime(Duration::from_secs(2));
-    home.run(&entra(&world, &ASK)).assert_failed(3, &["the code ended before it was used"]);
+    home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code ended before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
     // Being allowed to prompt on stderr makes no terminal of it.
-    let other = home.run_as_new_caller(&entra(&world, &ASK));
+    let other = home.run_as_new_caller(&entra(&world, &ALWAYS));
     other.assert_failed(3, &["the code ended before it was used"]);
     assert_eq!(world.device_requests().len(), 1);
 
@@ -62,8 +60,8 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
 #[test]
 fn a_typed_login_asks_although_the_caller_declined_just_now() {
     let (world, home) = (World::start_with(&[Behaviour::AuthorizationDeclined]), Home::new());
-    home.run(&entra(&world, &ASK)).assert_failed(3, &["declined"]);
-    assert_eq!(home.run(&entra(&world, &ASK)).stderr, "");
+    home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["declined"]);
+    assert_eq!(home.run(&entra(&world, &ALWAYS)).stderr, "");
     assert_eq!(world.device_requests().len(), 1);
     let kubeconfig = home.path().join("kubeconfig");
     fs::write(&kubeconfig, world.aks_kubeconfig(PLUGIN)).unwrap();
@@ -75,7 +73,7 @@ fn a_typed_login_asks_although_the_caller_declined_just_now() {
 #[test]
 fn a_refresh_does_not_make_a_decline_forgotten() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&oidc(&world, &ASK)).token();
+    home.run(&oidc(&world, &ALWAYS)).token();
     world.set(Behaviour::AccessDenied);
     let wide = oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]);
     home.run(&wide).assert_failed(3, &["declined"]);
@@ -89,13 +87,13 @@ fn a_refresh_does_not_make_a_decline_forgotten() {
 #[test]
 fn whoever_waited_and_can_refresh_does_not_share_a_decline() {
     let (world, home) = (World::start(), Home::new());
-    let old = home.run(&oidc(&world, &ASK)).token();
+    let old = home.run(&oidc(&world, &ALWAYS)).token();
     home.leave(0);
     world.reset_requests();
     world.approve_automatically(false);
     let wide = home.start(&oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]));
-    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(30)).len(), 1);
-    let narrow = home.start(&oidc(&world, &ASK));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
+    let narrow = home.start(&oidc(&world, &ALWAYS));
     world.deny_pending();
     Run::wait(wide).assert_failed(3, &["declined"]);
     assert_ne!(Run::wait(narrow).token(), old);
@@ -105,12 +103,12 @@ fn whoever_waited_and_can_refresh_does_not_share_a_decline() {
 #[test]
 fn a_policy_that_refuses_the_sign_in_is_told_a_caller_once() {
     let (world, home) = (World::start_with(&[Behaviour::DeviceBlocked]), Home::new());
-    home.run(&entra(&world, &ASK)).assert_failed(4, &["AADSTS53003"]);
-    let again = home.run(&entra(&world, &ASK));
+    home.run(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
+    let again = home.run(&entra(&world, &ALWAYS));
     again.assert_failed(4, &[]);
     assert_eq!(again.stderr, "");
     assert_eq!(world.device_requests().len(), 1);
-    home.run_as_new_caller(&entra(&world, &ASK)).assert_failed(4, &["AADSTS53003"]);
+    home.run_as_new_caller(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
     assert_eq!(world.device_requests().len(), 2);
 }
 
@@ -119,8 +117,8 @@ fn network_trouble_and_lack_of_a_terminal_are_told_to_each_caller() {
     let (world, home) = (World::start_with(&[Behaviour::HtmlDevicePage]), Home::new());
     for _ in 0..2 {
         home.run_as_new_caller(&entra(&world, &[])).assert_failed(3, &["nobody can be asked here", "Next: "]);
-        home.run_as_new_caller(&entra(&world, &ASK)).assert_failed(1, &["Error: ", "Next: "]);
+        home.run_as_new_caller(&entra(&world, &ALWAYS)).assert_failed(1, &["Error: ", "Next: "]);
     }
     world.clear(Behaviour::HtmlDevicePage);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
 }

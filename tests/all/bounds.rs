@@ -3,11 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{AKS, Home, PLUGIN, Run, at_once, entra};
+use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, V1, at_once, entra};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sim::{Behaviour, World};
 
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
 /// The address space that the plugin gets, in KiB. Threads and the binary itself reserve a good part of it.
 const ADDRESS_SPACE: u32 = 600 * 1024;
 
@@ -118,5 +117,5 @@ fn groups_that_would_fill_memory_are_not_taken() {
 fn kubeconfig(world: &World, more: &[&str]) -> String {
     let args = entra(world, more);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    world.kubeconfig("kubectl-login", &args, "client.authentication.k8s.io/v1")
+    world.kubeconfig("kubectl-login", &args, V1)
 }

@@ -5,10 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::common::{Home, PLUGIN, Run, entra, needed, oidc, until};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, V1BETA1, entra, needed, oidc, until};
 use sim::{Behaviour, VERIFICATION_URI, World};
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
 
 /// A browser that notes down how it was started, chatters on both streams, and stays until it is told to go.
 struct Browser {
@@ -321,7 +319,7 @@ fn kubectl_has_its_answer_while_the_browser_goes_on() {
     let kubeconfig = home.path().join("kubeconfig");
     let args = oidc(&world, &["--browser-command", browser.program()]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    std::fs::write(&kubeconfig, world.kubeconfig(PLUGIN, &args, "client.authentication.k8s.io/v1beta1")).unwrap();
+    std::fs::write(&kubeconfig, world.kubeconfig(PLUGIN, &args, V1BETA1)).unwrap();
     let mut command = home.program(Path::new(&kubectl).to_str().unwrap());
     command.env("KUBECONFIG", &kubeconfig).env("KUBECTL_LOGIN_PROMPT", "always");
     let run = Run::of(command.args(["get", "--raw", "/healthz"]));

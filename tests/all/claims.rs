@@ -3,7 +3,7 @@
 
 use crate::common::browser::{BOTH, Issuer, SignIn, get};
 use crate::common::scripted::{Line, Scripted, json as json_answer};
-use crate::common::{AKS, Home, Run, at_once, entra};
+use crate::common::{AKS, ALWAYS, Home, OVER, Run, at_once, entra};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -13,9 +13,6 @@ use sim::{Behaviour, Request, Step, World};
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1?>~"}}}"#;
 /// What a terminal shows is no part of these tests.
 const SKIP: &str = "--skip-open-browser";
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-/// Less than a refresh is needed at.
-const OVER: i64 = 20;
 
 /// The claims parameter of a request, as JSON.
 fn claims(request: &Request) -> Option<Value> {

@@ -3,13 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::time::Duration;
 
-use crate::common::{Home, Run, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, Run, entra, oidc};
 use sim::World;
 
-const ASK: [&str; 2] = ["--prompt", "always"];
-const GUARD: Duration = Duration::from_secs(30);
 const DEPRECATED: &str =
     "Command \"remove-tokens\" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n";
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -20,8 +17,8 @@ fn text(path: &Path) -> &str {
 
 /// Two sign-ins in `folder`.
 fn sign_in(world: &World, home: &Home, folder: &Path) {
-    home.run(&entra(world, &[&ASK[..], &["--cache-dir", text(folder)]].concat())).token();
-    home.run(&oidc(world, &[&ASK[..], &["--cache-dir", text(folder)]].concat())).token();
+    home.run(&entra(world, &[&ALWAYS[..], &["--cache-dir", text(folder)]].concat())).token();
+    home.run(&oidc(world, &[&ALWAYS[..], &["--cache-dir", text(folder)]].concat())).token();
 }
 
 #[track_caller]
@@ -71,7 +68,7 @@ fn the_usual_folder_is_the_one_that_everything_uses() {
     assert_eq!((run.code, run.stdout.as_str(), run.stderr), (Some(0), "", said));
     assert!(!home.state().exists());
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     assert_silent(&home.run(&["remove-cache-dir"]));
 }
 
@@ -130,8 +127,8 @@ fn links_are_neither_followed_nor_removed() {
 fn a_lock_that_is_held_stays() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
-    let child = home.start(&entra(&world, &ASK));
-    assert_eq!(world.wait_for_device_request(1, GUARD).len(), 1);
+    let child = home.start(&entra(&world, &ALWAYS));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     let run = home.run(&["remove-cache-dir"]);
     assert!(run.code == Some(0) && run.stderr.contains("somebody is signing in"), "{run}");
     assert_eq!(home.files("locks").len(), 1);
@@ -187,7 +184,7 @@ fn a_folder_that_only_looks_like_ours_is_not_touched() {
 fn a_context_called_clean_is_not_taken_for_the_command() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("clean", entra(&world, &[]))]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.run(&["clean"]).assert_failed(2, &["context called \"clean\"", "kubectl login --context clean"]);
     assert_eq!(home.files("sessions").len(), 1);
     assert_eq!(home.run(&["clean", "--cache-dir", text(&home.state())]).code, Some(0));

@@ -13,13 +13,9 @@ mod words;
 use crate::common;
 use std::process::Stdio;
 
-use crate::common::{Home, PLUGIN, Run, at_once, entra, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, V1, V1BETA1, at_once, entra, oidc};
 use serde_json::json;
 use sim::World;
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-const V1: &str = "client.authentication.k8s.io/v1";
-const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
 /// The plugin with `KUBERNETES_EXEC_INFO` set.
 fn run_with_info(home: &Home, args: &[String], info: &str) -> Run {

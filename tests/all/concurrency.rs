@@ -9,16 +9,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::common::waiting::wait_at_the_lock;
-use crate::common::{Home, PLUGIN, Run, claims, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, claims, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
 use kubectl_login::store::lock::{self, Holder, Patience};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ARC_SERVER, Behaviour, OTHER_TENANT, OWN_CLIENT, SERVER, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
-/// Longer than anything here takes, shorter than a code lives: only a hang gets there.
-const HANG: Duration = Duration::from_secs(90);
 
 /// A process that ends with the test, whatever becomes of that.
 struct Running(Option<Child>);
@@ -70,7 +66,7 @@ fn end_all(running: Vec<Running>) -> Vec<Run> {
 fn prompting() -> (World, Home, Running) {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
-    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    let leader = Running::plugin(&home, &entra(&world, &ALWAYS));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     (world, home, leader)
 }
@@ -88,7 +84,7 @@ fn assert_all_the_same(runs: &[Run]) -> String {
 fn twenty_at_once_show_one_code_and_share_one_token() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
-        let runs = end_all(many(20, &home, &args(&world, &ASK)));
+        let runs = end_all(many(20, &home, &args(&world, &ALWAYS)));
         assert_all_the_same(&runs);
         assert_eq!(world.device_requests().len(), 1);
         assert_eq!(runs.iter().filter(|run| !run.stderr.is_empty()).count(), 1, "only one of them asked anybody");
@@ -98,7 +94,7 @@ fn twenty_at_once_show_one_code_and_share_one_token() {
 #[test]
 fn two_servers_of_one_client_at_once_need_one_code() {
     let (world, home) = (World::start(), Home::new());
-    let mut running = many(5, &home, &entra(&world, &ASK));
+    let mut running = many(5, &home, &entra(&world, &ALWAYS));
     running.extend(many(5, &home, &entra(&world, &["--server-id", ARC_SERVER, "--prompt", "always"])));
     let runs = end_all(running);
     let tokens = [assert_all_the_same(&runs[..5]), assert_all_the_same(&runs[5..])];
@@ -110,7 +106,7 @@ fn two_servers_of_one_client_at_once_need_one_code() {
 fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
     for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, 120), (oidc, 120), (entra, 0), (oidc, 0)] {
         let (world, home) = (World::start(), Home::new());
-        let old = home.run(&args(&world, &ASK)).token();
+        let old = home.run(&args(&world, &ALWAYS)).token();
         home.leave(left);
         world.reset_requests();
         let runs = end_all(many(20, &home, &args(&world, &[])));
@@ -124,7 +120,7 @@ fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
 #[test]
 fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
     let (world, home) = (World::start(), Home::new());
-    let old = home.run(&oidc(&world, &ASK)).token();
+    let old = home.run(&oidc(&world, &ALWAYS)).token();
     world.reset_requests();
     let runs = end_all(many(20, &home, &oidc(&world, &["--force-refresh"])));
     assert!(runs.iter().all(|run| run.token() != old && run.stderr.is_empty()));
@@ -134,7 +130,7 @@ fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
 #[test]
 fn one_decline_ends_every_wait_with_the_same_reason() {
     let (world, home, leader) = prompting();
-    let waiters = many(19, &home, &entra(&world, &ASK));
+    let waiters = many(19, &home, &entra(&world, &ALWAYS));
     wait_at_the_lock(&home.state(), 20);
     assert_eq!(world.deny_pending(), 1);
     leader.end().assert_failed(3, &["the sign-in was declined", "Next: "]);
@@ -144,12 +140,12 @@ fn one_decline_ends_every_wait_with_the_same_reason() {
     }
     assert_eq!(world.device_requests().len(), 1);
     // The same caller has heard it; another one is asked.
-    let again = home.run(&entra(&world, &ASK));
+    let again = home.run(&entra(&world, &ALWAYS));
     again.assert_failed(3, &[]);
     assert_eq!(again.stderr, "");
     assert_eq!(world.device_requests().len(), 1);
     world.approve_automatically(true);
-    home.run_as_new_caller(&entra(&world, &ASK)).token();
+    home.run_as_new_caller(&entra(&world, &ALWAYS)).token();
     assert_eq!(world.device_requests().len(), 2);
 }
 
@@ -161,7 +157,7 @@ fn callers_that_run_it_five_times_hear_of_a_decline_once() {
         .map(|_| {
             let mut command = home.program("sh");
             command.args(["-c", "for i in 1 2 3 4 5; do \"$0\" \"$@\"; echo exit $?; done", PLUGIN]);
-            Running::of(command.args(entra(&world, &ASK)))
+            Running::of(command.args(entra(&world, &ALWAYS)))
         })
         .collect();
     wait_at_the_lock(&home.state(), 4);
@@ -179,7 +175,7 @@ fn callers_that_run_it_five_times_hear_of_a_decline_once() {
 fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         let (world, home, leader) = prompting();
-        let waiters = many(4, &home, &entra(&world, &ASK));
+        let waiters = many(4, &home, &entra(&world, &ALWAYS));
         wait_at_the_lock(&home.state(), 5);
         leader.signal(signal);
         leader.end().assert_failed(code, &["the sign-in was cancelled", "kubectl login"]);
@@ -193,7 +189,7 @@ fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
 #[test]
 fn a_signal_ends_one_that_waits_and_nobody_else() {
     let (world, home, leader) = prompting();
-    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
     wait_at_the_lock(&home.state(), 2);
     waiter.signal(Signal::INT);
     assert_ne!(waiter.end().code, Some(0));
@@ -204,7 +200,7 @@ fn a_signal_ends_one_that_waits_and_nobody_else() {
 #[test]
 fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
     let (world, home, leader) = prompting();
-    let waiters = many(4, &home, &entra(&world, &ASK));
+    let waiters = many(4, &home, &entra(&world, &ALWAYS));
     wait_at_the_lock(&home.state(), 5);
     leader.signal(Signal::KILL);
     let codes = world.wait_for_device_request(2, HANG);
@@ -219,7 +215,7 @@ fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
 #[test]
 fn what_a_dead_leader_said_about_itself_is_not_believed() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();
     world.approve_automatically(false);
     world.set(Behaviour::RefreshMfa);
@@ -243,7 +239,7 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
 #[test]
 fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.leave(0);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
@@ -260,7 +256,7 @@ fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
 #[test]
 fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     home.leave(120);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
@@ -268,7 +264,7 @@ fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
     leader.signal(Signal::STOP);
     world.clear(Behaviour::RefreshStall);
-    for run in end_all(many(3, &home, &entra(&world, &ASK))) {
+    for run in end_all(many(3, &home, &entra(&world, &ALWAYS))) {
         assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
     }
     assert_eq!(world.refreshes().len(), 1, "the lock is held still");
@@ -290,7 +286,7 @@ fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
 #[test]
 fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
     let (world, home, leader) = prompting();
-    let waiting = Running::plugin(&home, &entra(&world, &ASK));
+    let waiting = Running::plugin(&home, &entra(&world, &ALWAYS));
     let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
     let mut on_terminal = home.program("script");
     on_terminal.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
@@ -320,14 +316,14 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
 #[test]
 fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     home.leave(120);
     world.reset_requests();
     world.approve_automatically(false);
     world.set(Behaviour::RefreshBadToken);
     let leader = Running::plugin(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
-    let run = Running::plugin(&home, &entra(&world, &ASK)).end();
+    let run = Running::plugin(&home, &entra(&world, &ALWAYS)).end();
     assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
     world.approve_pending();
     assert_ne!(leader.end().token(), token);
@@ -354,7 +350,7 @@ fn trouble_on_the_way_is_shared_and_then_forgotten() {
     }
     assert_eq!(world.device_requests().len(), 1, "each of them ran into it by itself");
     world.clear(Behaviour::StallDevice);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
 }
 
 #[test]
@@ -363,12 +359,12 @@ fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
     world.approve_automatically(false);
     fs::create_dir(home.path().join("state")).unwrap();
     fs::write(home.state(), "a file").unwrap();
-    let leader = Running::plugin(&home, &entra(&world, &ASK));
+    let leader = Running::plugin(&home, &entra(&world, &ALWAYS));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     let runtime = home.path().join("run/kubectl-login");
     assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
     Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for somebody to sign in"]);
-    let waiter = Running::plugin(&home, &entra(&world, &ASK));
+    let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
     wait_at_the_lock(&runtime, 2);
     world.deny_pending();
     leader.end().assert_failed(3, &["declined"]);

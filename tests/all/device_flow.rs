@@ -6,14 +6,9 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::scripted::{Scripted, json as json_answer};
-use crate::common::{Home, Run, entra};
+use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra};
 use serde_json::json;
 use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-/// How much earlier than the interval a request may be seen: two clocks read at different moments.
-const LENIENCE: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
     home.run(&entra(world, &[&ALWAYS[..], more].concat()))
@@ -37,7 +32,7 @@ fn polls(world: &World) -> Vec<Request> {
 
 #[track_caller]
 fn wait_for_polls(world: &World, count: usize) {
-    assert!(world.wait_for(PATIENCE, |log| log.token_requests("device_code").len() >= count), "no {count} polls");
+    assert!(world.wait_for(HANG, |log| log.token_requests("device_code").len() >= count), "no {count} polls");
 }
 
 #[track_caller]

@@ -9,8 +9,7 @@ mod reasons;
 mod remedies;
 mod screens;
 
-use crate::common::kubectl::V1BETA1;
-use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use crate::common::{Home, PLUGIN, Run, V1BETA1, entra, oidc};
 use serde_json::{Value, json};
 use sim::{Behaviour, World};
 

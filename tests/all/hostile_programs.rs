@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::common::Home;
-use crate::common::browser::{HANG, Issuer, Page, get};
+use crate::common::browser::{Issuer, Page, get};
+use crate::common::{HANG, Home};
 use sim::{Behaviour, World};
 use url::Url;
 

@@ -4,11 +4,8 @@
 use std::time::Duration;
 
 use crate::common::scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json as json_answer, tokens};
-use crate::common::{AKS, Home, Run, at_once, until};
+use crate::common::{AKS, Home, LENIENCE, Run, at_once, until};
 use serde_json::{Value, json};
-
-/// Clocks of two processes are compared.
-const LENIENCE: Duration = Duration::from_millis(200);
 
 fn error(status: &'static str, body: &Value) -> Line {
     json_answer(status, body)

@@ -6,20 +6,14 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::waiting::wait_at_the_lock;
-use crate::common::{Home, Run, entra, oidc};
+use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
 use kubectl_login::store::lock::{self, Lock, Patience};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, OWN_CLIENT, World};
 
-const ASK: [&str; 2] = ["--prompt", "always"];
 const OWN: [&str; 2] = ["--client-id", OWN_CLIENT];
-/// Longer than anything here takes: only a hang gets there.
-const HANG: Duration = Duration::from_secs(90);
-/// Less than the margin, and good for a while still.
-const ENDING: i64 = 120;
-const OVER: i64 = 20;
 
 /// Waits until `count` refreshes have arrived.
 #[track_caller]
@@ -47,7 +41,7 @@ fn lock_of(home: &Home, client: &str) -> Lock {
 fn a_refresh_ends_and_nobody_who_waits_shares_it() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
-        home.run(&oidc(&world, &ASK)).token();
+        home.run(&oidc(&world, &ALWAYS)).token();
         home.leave(OVER);
         world.reset_requests();
         world.set(Behaviour::RefreshStall);
@@ -66,7 +60,7 @@ fn a_refresh_ends_and_nobody_who_waits_shares_it() {
 #[test]
 fn an_early_refresh_that_somebody_ends_serves_nothing() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.leave(ENDING);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
@@ -79,7 +73,7 @@ fn an_early_refresh_that_somebody_ends_serves_nothing() {
 #[test]
 fn a_refresh_token_that_has_come_is_kept() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&oidc(&world, &ASK)).token();
+    home.run(&oidc(&world, &ALWAYS)).token();
     // The issuer's keys have to be asked for anew.
     home.files("issuers").iter().for_each(|path| std::fs::remove_file(path).unwrap());
     world.reset_requests();
@@ -111,7 +105,7 @@ fn a_look_up_after_the_sign_in_ends() {
 fn a_wait_for_another_process_ends_and_says_so() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
-        home.run(&entra(&world, &[&ASK[..], &OWN].concat())).token();
+        home.run(&entra(&world, &[&ALWAYS[..], &OWN].concat())).token();
         home.leave(OVER);
         let _lock = lock_of(&home, OWN_CLIENT);
         let child = home.start(&entra(&world, &OWN));

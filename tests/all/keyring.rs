@@ -5,11 +5,9 @@ use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use crate::common::keyring::{Keyring, files_with};
-use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra, oidc};
 use serde_json::Value;
 use sim::World;
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
 
 /// The plugin on the keyring's bus.
 fn run(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
@@ -299,7 +297,7 @@ fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
     world.approve_automatically(false);
     let mut command = home.plugin(&entra(&world, &ALWAYS));
     let waiting = keyring.on_bus(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    assert_eq!(world.wait_for_device_request(1, std::time::Duration::from_secs(60)).len(), 1);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     keyring.thaw();
     // What it was asked before it answers first; so a look now comes after the probe was written.
     keyring.item("key");

@@ -10,17 +10,14 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{Home, Run, oidc};
+use crate::common::{ALWAYS, HANG, Home, Run, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::{Recall, Store};
 use sim::World;
 
-const ASK: [&str; 2] = ["--prompt", "always"];
 const FORCE: [&str; 3] = ["--force-refresh", "--prompt", "always"];
 const WORLDS: u64 = 8;
 const KILLS: u64 = 25;
-/// Only a hang takes this long.
-const HANG: Duration = Duration::from_secs(90);
 
 /// A small generator of random numbers (xorshift64*): a seed gives the same moments again.
 struct Random(u64);
@@ -110,10 +107,10 @@ fn assert_nothing_torn(home: &Home) {
 fn sign_in_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tally) {
     assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
     world.reset_requests();
-    let killed = kill_after(world, home.start(&oidc(world, &ASK)), delay);
+    let killed = kill_after(world, home.start(&oidc(world, &ALWAYS)), delay);
     assert_nothing_torn(home);
     let asked_before = world.device_requests().len();
-    let next = end(world, home.start(&oidc(world, &ASK)));
+    let next = end(world, home.start(&oidc(world, &ALWAYS)));
     let token = next.token();
     let asked = world.device_requests().len() > asked_before;
     if killed.stdout.is_empty() {
@@ -131,7 +128,7 @@ fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
     let lost_before = world.families_revoked();
     let killed = kill_after(world, home.start(&oidc(world, &FORCE)), delay);
     assert_nothing_torn(home);
-    let plain = home.run(&oidc(world, &ASK));
+    let plain = home.run(&oidc(world, &ALWAYS));
     plain.token();
     assert_eq!((plain.stderr.as_str(), world.device_requests().len()), ("", 0), "after {delay:?}: {plain}");
     let next = end(world, home.start(&oidc(world, &FORCE)));
@@ -158,7 +155,7 @@ fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
 /// One home in one world: kills in turn, one sign-in to two refreshes.
 fn kill_again_and_again(seed: u64) -> Tally {
     let (world, home, mut random, mut tally) = (World::start(), Home::new(), Random(seed | 1), Tally::default());
-    end(&world, home.start(&oidc(&world, &ASK))).token();
+    end(&world, home.start(&oidc(&world, &ALWAYS))).token();
     // How long a refresh may take; it follows what is seen, so that the kills fall on all of it on any machine.
     let mut refresh = Duration::from_millis(60);
     for kill in 0..KILLS {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::common::kubectl::{Kubectl, V1};
-use crate::common::{Home, PLUGIN, Run, claims, entra, until};
+use crate::common::kubectl::Kubectl;
+use crate::common::{HANG, Home, PLUGIN, Run, V1, claims, entra, until};
 use sim::{Behaviour, OIDC_CLIENT, SERVER, World};
 
 impl Kubectl {
@@ -132,7 +132,7 @@ fn a_person_may_say_no_and_yes_to_the_next_command() {
     world.approve_automatically(false);
     let mut command = kubectl.command(&home, &kubeconfig, &["get", "pods"]);
     let declined = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(60)).len(), 1);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     assert_eq!(world.deny_pending(), 1);
     let declined = Run::wait(declined);
     assert_ne!(declined.code, Some(0), "{declined}");

@@ -3,14 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::common::{Home, Run, at_once, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, Run, at_once, entra, oidc};
 use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
-/// A guard against tests that never end.
-const GUARD: Duration = Duration::from_secs(30);
 
 fn with(args: &[String], more: &[&str]) -> Vec<String> {
     args.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
@@ -18,7 +13,7 @@ fn with(args: &[String], more: &[&str]) -> Vec<String> {
 
 /// Signs in with the arguments of a kubeconfig entry.
 fn sign_in(home: &Home, args: &[String]) -> String {
-    home.run(&with(args, &ASK)).token()
+    home.run(&with(args, &ALWAYS)).token()
 }
 
 /// Why a sign-in at Entra is only forgotten.
@@ -277,7 +272,7 @@ fn all_is_forgotten_before_a_revocation_that_hangs() {
     home.contexts(&[("sim", oidc(&world, &[]))]);
     sign_in(&home, &oidc(&world, &[]));
     let mut logout = home.start(&["logout", "--all"]);
-    assert!(world.wait_for(GUARD, |log| log.count("/revoke") == 1));
+    assert!(world.wait_for(HANG, |log| log.count("/revoke") == 1));
     assert_eq!(files(&home.state()), [] as [PathBuf; 0]);
     // Nobody waits for it either.
     let token = sign_in(&home, &oidc(&world, &[]));
@@ -386,11 +381,11 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
         home.leave(-60);
         world.reset_requests();
         // A logout does not wait that long for whoever works on the session.
-        world.set_token_delay(GUARD);
+        world.set_token_delay(HANG);
         world.set(Behaviour::DelayToken);
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
         let refreshing = home.start(&args);
-        assert!(world.wait_for(GUARD, |log| log.count("/token") == 1));
+        assert!(world.wait_for(HANG, |log| log.count("/token") == 1));
         assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
         world.clear(Behaviour::DelayToken);
         let run = Run::wait(refreshing);

@@ -6,14 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::common::scripted::{Line, Scripted, json as json_answer};
 use crate::common::socks::Socks;
-use crate::common::{AKS, Home, PLUGIN, Run, at_once, closed_port, entra, is_root, oidc};
+use crate::common::{AKS, ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, at_once, closed_port, entra, is_root, oidc};
 use serde_json::json;
 use sim::{Behaviour, World};
 
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-/// Two clocks read at different moments.
-const LENIENCE: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A host that does not exist (RFC 6761 section 6.4).
 const FAR: &str = "login.example.invalid";
 
@@ -134,7 +130,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
 fn a_short_trouble_at_the_start_is_not_seen_by_anybody() {
     let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
     let child = start(&home, &entra(&world, &ALWAYS));
-    assert!(world.wait_for(PATIENCE, |log| log.device_requests().iter().any(|request| request.status == 503)));
+    assert!(world.wait_for(HANG, |log| log.device_requests().iter().any(|request| request.status == 503)));
     world.clear(Behaviour::Always503);
     let run = Run::wait(child);
     run.token();
@@ -293,7 +289,7 @@ fn proxy_password_that_is_refused_is_sent_once_a_run() {
     let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
     let args = at(&format!("https://{FAR}/"), &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let kubeconfig = world.kubeconfig("kubectl-login", &args, "client.authentication.k8s.io/v1");
+    let kubeconfig = world.kubeconfig("kubectl-login", &args, V1);
     home.write(".kube/config", &kubeconfig.replace(&world.kube_url(), "https://kube.example.invalid"));
     let mut command = home.plugin(&["doctor"]);
     let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://somebody:hidden-word@")));

@@ -6,11 +6,9 @@ mod client_secrets;
 mod discovery;
 mod moved;
 
-use crate::common::{Home, Run, at_once, claims, oidc};
+use crate::common::{ALWAYS, Home, Run, at_once, claims, oidc};
 use base64::Engine as _;
 use sim::{ALICE, Behaviour, World};
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
 
 fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
     home.run(&oidc(world, &[&ALWAYS[..], more].concat()))

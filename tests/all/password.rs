@@ -5,12 +5,10 @@
 use std::time::Duration;
 
 use crate::common::tmux::{AROUND, Screen, Setting};
-use crate::common::{Home, PLUGIN, Run, at_once, claims, oidc};
+use crate::common::{HANG, Home, PLUGIN, Run, at_once, claims, oidc};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, PASSWORD, World};
 
-/// Longer than anything here takes: only a hang gets there.
-const HANG: Duration = Duration::from_secs(90);
 /// Nobody has this one.
 const WRONG: &str = "Tr0ub4dor&3 not it";
 const ALICES: [&str; 4] = ["--username", "alice", "--password", PASSWORD];

@@ -5,10 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, oidc};
 use sim::World;
 
-const ASK: [&str; 2] = ["--prompt", "always"];
 const NOT_REMEMBERED: &str = "not remembered";
 
 fn set_mode(path: &Path, mode: u32) {
@@ -69,7 +68,7 @@ fn assert_kept_in(folder: &Path, home: &Home, settings: impl Fn(&mut Command), m
         settings(&mut command);
         Run::of(&mut command)
     };
-    let token = run(&ASK).token();
+    let token = run(&ALWAYS).token();
     assert_eq!(fs::read_dir(folder.join("tokens")).unwrap().count(), 1);
     assert_eq!(fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
     let warm = run(&[]);
@@ -165,7 +164,7 @@ fn without_home_the_state_folder_is_used_as_ever() {
 #[test]
 fn without_any_home_the_token_is_given_all_the_same() {
     let (world, home) = (World::start(), Home::new());
-    let mut command = as_nobody_special(&home, &entra(&world, &ASK));
+    let mut command = as_nobody_special(&home, &entra(&world, &ALWAYS));
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     assert_token_but_not_remembered(&Run::of(&mut command));
     assert_eq!(keys(home.path()), [] as [PathBuf; 0]);
@@ -177,8 +176,8 @@ fn a_file_where_the_folder_should_be_does_not_stop_a_token() {
         let (world, home) = (World::start(), Home::new());
         fs::create_dir(home.path().join("state")).unwrap();
         fs::write(home.state(), "a file").unwrap();
-        let first = assert_token_but_not_remembered(&home.run(&args(&world, &ASK)));
-        assert_ne!(assert_token_but_not_remembered(&home.run(&args(&world, &ASK))), first);
+        let first = assert_token_but_not_remembered(&home.run(&args(&world, &ALWAYS)));
+        assert_ne!(assert_token_but_not_remembered(&home.run(&args(&world, &ALWAYS))), first);
         assert_eq!(fs::read(home.state()).unwrap(), b"a file");
         home.run(&args(&world, &[])).assert_failed(3, &["somebody has to sign in"]);
     }
@@ -196,7 +195,7 @@ fn a_read_only_folder_does_not_stop_a_token() {
     let (world, home) = (World::start(), Home::new());
     fs::create_dir_all(home.state()).unwrap();
     set_mode(&home.state(), 0o500);
-    assert_token_but_not_remembered(&Run::of(&mut as_nobody_special(&home, &entra(&world, &ASK))));
+    assert_token_but_not_remembered(&Run::of(&mut as_nobody_special(&home, &entra(&world, &ALWAYS))));
     assert_eq!(fs::read_dir(home.state()).unwrap().count(), 0);
     set_mode(&home.state(), 0o700);
 }
@@ -204,7 +203,7 @@ fn a_read_only_folder_does_not_stop_a_token() {
 #[test]
 fn a_folder_that_becomes_read_only_still_serves_and_refreshes_without_a_word() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     let folders = ["", "sessions", "tokens", "locks"].map(|name| home.state().join(name));
     folders.iter().for_each(|folder| set_mode(folder, 0o500));
     let run = Run::of(&mut as_nobody_special(&home, &entra(&world, &[])));
@@ -221,10 +220,10 @@ fn a_folder_that_becomes_read_only_still_serves_and_refreshes_without_a_word() {
 fn a_full_disk_does_not_stop_a_token_and_leaves_nothing_behind() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
-        assert_token_but_not_remembered(&on_a_full_disk(&home, &args(&world, &ASK)));
+        assert_token_but_not_remembered(&on_a_full_disk(&home, &args(&world, &ALWAYS)));
         assert_eq!(leftovers(home.path()), [] as [PathBuf; 0]);
         // With room again, everything is as it should be.
-        let token = home.run(&args(&world, &ASK)).token();
+        let token = home.run(&args(&world, &ALWAYS)).token();
         assert_eq!(home.run(&args(&world, &[])).token(), token);
     }
 }
@@ -232,7 +231,7 @@ fn a_full_disk_does_not_stop_a_token_and_leaves_nothing_behind() {
 #[test]
 fn a_disk_that_becomes_full_still_serves_and_refreshes_without_a_word() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     let run = on_a_full_disk(&home, &entra(&world, &[]));
     assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
     let run = on_a_full_disk(&home, &entra(&world, &["--force-refresh", "--prompt", "always"]));
@@ -266,7 +265,7 @@ fn a_folder_of_another_user_is_left_alone() {
     // Nor is it used through a link.
     fs::create_dir(home.path().join("state")).unwrap();
     symlink(&theirs, home.state()).unwrap();
-    assert_token_but_not_remembered(&home.run(&entra(&world, &ASK)));
+    assert_token_but_not_remembered(&home.run(&entra(&world, &ALWAYS)));
     assert_eq!(fs::read_dir(&theirs).unwrap().count(), before);
 }
 
@@ -291,7 +290,7 @@ fn a_link_to_a_folder_of_ones_own_is_as_good_as_the_folder() {
     set_mode(&real, 0o700);
     fs::create_dir(home.path().join("state")).unwrap();
     symlink(&real, home.state()).unwrap();
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     assert!(real.join("kubectl-login.key").exists());
     assert_eq!(home.run(&entra(&world, &[])).token(), token);
 }

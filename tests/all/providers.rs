@@ -10,11 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::chromium::{Chromium, Tab};
 use crate::common::provider::Provider;
-use crate::common::{Home, Run, at_once, claims};
+use crate::common::{HANG, Home, Run, at_once, claims};
 use serde_json::{Value, json};
 
-/// A guard against tests that never end.
-const GUARD: Duration = Duration::from_secs(60);
 /// Longer than any test.
 const LONG: u32 = 600;
 
@@ -43,7 +41,7 @@ impl SignIn {
         std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
         let browser = ["--prompt", "always", "--browser-command", browser.to_str().unwrap()].map(str::to_owned);
         let mut process = home.start(&[args, &browser].concat());
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + HANG;
         while !opened.exists() {
             if process.try_wait().unwrap().is_some() {
                 panic!("it opened nothing: {}", Run::wait(process));

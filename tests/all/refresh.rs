@@ -6,20 +6,14 @@ mod refused;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::common::{Home, Run, claims, entra, oidc};
+use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, claims, entra, oidc};
 use chrono::Utc;
 use sim::{ALICE, ARC_SERVER, BOB, Behaviour, OTHER_TENANT, OWN_CLIENT, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
-/// Less than the margin of five minutes, more than the half minute in which a refresh is needed.
-const ENDING: i64 = 120;
-/// Over, or as good as.
-const OVER: i64 = 20;
 
 /// A world, and a home that has just signed in with these arguments; what was asked so far is forgotten.
 fn signed_in(args: fn(&World, &[&str]) -> Vec<String>) -> (World, Home, String) {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&args(&world, &ASK)).token();
+    let token = home.run(&args(&world, &ALWAYS)).token();
     world.reset_requests();
     (world, home, token)
 }
@@ -70,7 +64,7 @@ fn a_token_inside_its_margin_is_refreshed_first_and_then_remembered() {
 fn a_short_token_is_refreshed_in_the_second_half_of_its_life() {
     let (world, home) = (World::start(), Home::new());
     world.set_token_lifetime(Duration::from_secs(8));
-    let first = home.run(&entra(&world, &ASK)).token();
+    let first = home.run(&entra(&world, &ALWAYS)).token();
     let ends = claims(&first)["exp"].as_i64().unwrap();
     world.reset_requests();
     let second = home.run(&entra(&world, &[]));
@@ -89,7 +83,7 @@ fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
     for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, OVER), (oidc, -600)] {
         let (world, home, old) = signed_in(args);
         home.leave(left);
-        assert_refreshed(&world, &home.run(&args(&world, &ASK)), &old);
+        assert_refreshed(&world, &home.run(&args(&world, &ALWAYS)), &old);
     }
 }
 
@@ -154,7 +148,7 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
             world.reset_requests();
             world.set(trouble);
             // `--prompt always` would show a code if anybody were asked.
-            assert_silent_token(&home.run_as_new_caller(&args(&world, &ASK)), &token);
+            assert_silent_token(&home.run_as_new_caller(&args(&world, &ALWAYS)), &token);
             assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{trouble:?}");
             world.clear(trouble);
         }
@@ -174,7 +168,7 @@ fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
         home.leave(ENDING);
         world.set(refusal);
         for _ in 0..2 {
-            assert_silent_token(&home.run(&args(&world, &ASK)), &token);
+            assert_silent_token(&home.run(&args(&world, &ALWAYS)), &token);
         }
         assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{refusal:?}");
     }
@@ -196,7 +190,7 @@ fn an_early_refresh_gets_five_seconds_whatever_the_timeout() {
 fn an_early_refresh_with_the_network_gone_serves_the_old_token_without_a_word() {
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
-        let args = args(&world, &ASK);
+        let args = args(&world, &ALWAYS);
         home.leave(ENDING);
         drop(world);
         assert_silent_token(&home.run(&args), &token);
@@ -245,7 +239,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         let (world, home, old) = signed_in(args);
         world.set(refusal);
         home.leave(OVER);
-        let asked = home.run(&args(&world, &ASK));
+        let asked = home.run(&args(&world, &ALWAYS));
         assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
         assert_ne!(asked.token(), old);
         assert_eq!(world.device_requests().len(), 1);
@@ -278,12 +272,12 @@ fn a_policy_that_blocks_refreshes_asks_nobody_and_keeps_the_refresh_token() {
     let (world, home, old) = signed_in(entra);
     home.leave(OVER);
     world.set(Behaviour::RefreshBlocked);
-    let run = home.run(&entra(&world, &ASK));
+    let run = home.run(&entra(&world, &ALWAYS));
     run.assert_failed(4, &["AADSTS53003", "Next: ", "For the help desk: ", "correlation"]);
     assert!(world.device_requests().is_empty());
     world.clear(Behaviour::RefreshBlocked);
     world.reset_requests();
-    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &ASK)), &old);
+    assert_refreshed(&world, &home.run_as_new_caller(&entra(&world, &ALWAYS)), &old);
 }
 
 #[test]
@@ -297,7 +291,7 @@ fn force_refresh_with_a_session_refreshes() {
 #[test]
 fn force_refresh_without_a_refresh_token_signs_in() {
     let (world, home) = (World::start_with(&[Behaviour::NoRefreshToken]), Home::new());
-    let first = home.run(&entra(&world, &ASK)).token();
+    let first = home.run(&entra(&world, &ALWAYS)).token();
     assert_silent_token(&home.run(&entra(&world, &[])), &first);
     world.reset_requests();
     home.run(&entra(&world, &["--force-refresh"])).assert_failed(3, &["nobody can be asked"]);
@@ -390,7 +384,7 @@ fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
     let (world, home, narrow) = signed_in(oidc);
     let more = ["--oidc-extra-scope", "email,groups"];
     home.run(&oidc(&world, &more)).assert_failed(3, &["more scopes"]);
-    let run = home.run(&oidc(&world, &[&more[..], &ASK].concat()));
+    let run = home.run(&oidc(&world, &[&more[..], &ALWAYS].concat()));
     assert!(run.stderr.contains("A new sign-in is needed") && run.stderr.contains("more scopes"), "{run}");
     let wide = run.token();
     assert_eq!(world.device_requests().len(), 1);
@@ -413,12 +407,12 @@ fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_sa
     let (world, home, token) = signed_in(oidc);
     world.set(Behaviour::MissingIdToken);
     home.leave(ENDING);
-    assert_silent_token(&home.run(&oidc(&world, &ASK)), &token);
+    assert_silent_token(&home.run(&oidc(&world, &ALWAYS)), &token);
     assert!(world.device_requests().is_empty());
     home.leave(OVER);
     home.run(&oidc(&world, &[])).assert_failed(3, &["no ID token", "nobody can be asked"]);
-    let asked = home.start(&oidc(&world, &ASK));
-    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(30)).len(), 1);
+    let asked = home.start(&oidc(&world, &ALWAYS));
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     world.clear(Behaviour::MissingIdToken);
     let run = Run::wait(asked);
     assert!(run.stderr.contains("A new sign-in is needed") && run.stderr.contains("no ID token"), "{run}");
@@ -439,7 +433,7 @@ fn storage_none_remembers_nothing_and_writes_no_secret() {
     }
     assert!(!home.state().join("kubectl-login.key").exists());
     // What is remembered for others is neither used nor lost.
-    let kept = home.run(&oidc(&world, &ASK)).token();
+    let kept = home.run(&oidc(&world, &ALWAYS)).token();
     assert_ne!(home.run(&oidc(&world, &nothing)).token(), kept);
     assert_silent_token(&home.run(&oidc(&world, &[])), &kept);
     home.run(&oidc(&world, &["--token-cache-storage", "none"])).assert_failed(3, &["nobody can be asked"]);

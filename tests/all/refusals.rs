@@ -6,15 +6,9 @@
 use crate::common::browser;
 use crate::common::browser::{Issuer, SignIn, get, with};
 use crate::common::scripted::{Line, Scripted, device, json as json_answer, tokens};
-use crate::common::{AKS, Home, Run, at_once};
+use crate::common::{AKS, ALWAYS, ENDING, Home, NEVER, OVER, Run, at_once};
 use serde_json::{Value, json};
 use sim::World;
-
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-const NEVER: [&str; 2] = ["--prompt", "never"];
-/// Seconds that are left of a token: inside the margin, and as good as none.
-const ENDING: i64 = 120;
-const OVER: i64 = 20;
 
 const TRACE: &str = "0d5c3c3c-7d3b-4f0e-9d5e-5b2f0a6b1c00";
 const CORRELATION: &str = "6f3c2a1b-9a8d-4c7e-8f60-2d1e0c9b8a77";

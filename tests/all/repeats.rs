@@ -6,14 +6,11 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::common::kubectl::{Kubectl, V1BETA1};
-use crate::common::{Home, PLUGIN, Run, closed_port, entra};
+use crate::common::kubectl::Kubectl;
+use crate::common::{ALWAYS, Home, NEVER, PLUGIN, Run, V1BETA1, closed_port, entra};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sim::{Behaviour, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
-const NEVER: [&str; 2] = ["--prompt", "never"];
 
 /// A server that takes connections and never answers.
 fn silent_server() -> (TcpListener, String) {
@@ -25,7 +22,7 @@ fn silent_server() -> (TcpListener, String) {
 /// A home with a session whose token has expired.
 fn ended_session(world: &World) -> Home {
     let home = Home::new();
-    home.run(&entra(world, &ASK)).token();
+    home.run(&entra(world, &ALWAYS)).token();
     home.leave(-60);
     world.reset_requests();
     home
@@ -114,7 +111,7 @@ fn ended_session_gives_its_reason_to_every_later_caller() {
         home.run_as_new_caller(&entra(&world, &NEVER)).assert_failed(3, &["AADSTS50173", "\nNext: "]);
     }
     assert_eq!(world.refreshes().len(), 1, "it is not presented again");
-    let prompt = home.run_as_new_caller(&entra(&world, &ASK));
+    let prompt = home.run_as_new_caller(&entra(&world, &ALWAYS));
     assert!(prompt.stderr.contains("AADSTS50173"), "{prompt}");
 }
 
@@ -156,7 +153,7 @@ fn corrected_request_is_not_held_up() {
     let started = Instant::now();
     home.run(&wrong).assert_failed(1, &[&silent, "not tried again for"]);
     assert!(started.elapsed() < Duration::from_secs(1));
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
 
     // A variable counts as well as a flag.
     let home = Home::new();
@@ -213,7 +210,7 @@ fn typed_sign_in_makes_every_failure_forgotten() {
 #[test]
 fn early_refresh_at_a_failing_issuer_costs_a_caller_its_time_once() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.leave(120);
     let args = entra(&world, &["--timeout=2s"]);
     let info = r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#;

@@ -11,13 +11,11 @@ mod sign_in;
 
 use crate::common;
 use crate::common::snapshot;
-use std::time::Duration;
 
 use crate::common::tmux::{Screen, Setting};
-use crate::common::{Home, at_once, entra, oidc};
+use crate::common::{HANG, Home, at_once, entra, oidc};
 use sim::World;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const SIZES: [(usize, usize); 2] = [(80, 24), (200, 50)];
 
 /// The two kinds of issuer.
@@ -105,7 +103,7 @@ impl Case {
     /// Waits until the code that was handed out is on the screen, and hands it back.
     #[track_caller]
     fn wait_for_code(&self, screen: &Screen) -> String {
-        let code = self.world.wait_for_device_request(1, PATIENCE).pop().expect("a code was handed out");
+        let code = self.world.wait_for_device_request(1, HANG).pop().expect("a code was handed out");
         screen.wait_for(&code);
         // The end of the prompt, whatever comes before it.
         screen.wait_for("asked for yourself");

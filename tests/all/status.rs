@@ -4,11 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::common::{Home, PLUGIN, Run, entra, needed, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, needed, oidc};
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
 
 /// `status -o json`, looked up without any request.
 fn status(world: &World, home: &Home, more: &[&str]) -> Value {
@@ -33,8 +31,8 @@ fn it_is_one_object_in_the_documented_shape() {
     let (world, home) = (World::start(), Home::new());
     let empty = json!({ "apiVersion": "kubectl-login/v1", "kind": "Status", "sessions": [] });
     assert_eq!(status(&world, &home, &[]), empty);
-    let first = home.run(&entra(&world, &ASK)).credential();
-    let second = home.run(&oidc(&world, &ASK)).credential();
+    let first = home.run(&entra(&world, &ALWAYS)).credential();
+    let second = home.run(&oidc(&world, &ALWAYS)).credential();
     home.contexts(&[("only", entra(&world, &[]))]);
     let mut expected = [
         json!({
@@ -83,7 +81,7 @@ fn one_sign_in_shows_every_server_and_every_context_it_serves() {
         ("somebody-else", entra(&world, &["--login-hint", sim::BOB])),
         ("a-staging", entra(&world, &["--server-id", sim::ARC_SERVER])),
     ]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.run(&entra(&world, &["--server-id", sim::ARC_SERVER])).token();
     let found = status(&world, &home, &[]);
     assert_eq!(each(&found, "contexts"), [json!(["a-staging", "prod"])]);
@@ -103,7 +101,7 @@ fn for_people_it_is_a_table() {
     let none = home.run(&["status"]);
     assert_eq!((none.code, none.stderr.as_str()), (Some(0), ""), "{none}");
     assert!(none.stdout.contains("No sign-in") && none.stdout.contains("kubectl login"), "{none}");
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     home.leave(59 * 60 + 30);
     // What is no terminal has no width.
     let run = Run::of(home.plugin(&["status"]).env("COLUMNS", "40"));
@@ -126,7 +124,7 @@ fn how_long_it_is_good_takes_the_refresh_token_into_account() {
     {
         let home = Home::new();
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
-        home.run(&oidc(&world, &ASK)).token();
+        home.run(&oidc(&world, &ALWAYS)).token();
         for (seconds, expected) in [(90 * 60 + 30, good), (-60, over)] {
             home.leave(seconds);
             let run = home.run(&["status"]);
@@ -151,8 +149,8 @@ fn on_a_narrow_terminal_it_is_a_list() {
     let names = ["first-cluster", "second-cluster", "third-cluster", "fourth-cluster", "fifth-cluster"];
     let contexts: Vec<_> = names.iter().map(|name| (*name, entra(&world, &[]))).collect();
     home.contexts(&contexts);
-    home.run(&entra(&world, &ASK)).token();
-    home.run(&oidc(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
+    home.run(&oidc(&world, &ALWAYS)).token();
     home.leave(59 * 60 + 30);
     let entra = format!(
         "{ALICE}\n  tenant      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     key file\n  \
@@ -208,7 +206,7 @@ fn folders_that_the_kubeconfig_names_are_looked_into_each_once() {
 #[test]
 fn a_kubeconfig_that_is_missing_or_broken_changes_nothing_else() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     let missing = status(&world, &home, &["--kubeconfig", "/nowhere/config"]);
     assert_eq!(each(&missing, "contexts"), [json!([])]);
     home.write(".kube/config", "contexts: [");
@@ -222,7 +220,7 @@ fn a_folder_that_cannot_be_looked_into_is_named_and_hides_no_other() {
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     home.contexts(&[("usual", entra(&world, &[])), ("open", entra(&world, &["--cache-dir", text(&open)]))]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     let run = home.run(&["status"]);
     assert!(run.code == Some(0) && run.stdout.contains(ALICE), "{run}");
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains(text(&open)), "{run}");
@@ -242,7 +240,7 @@ fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
     let with_pipe = entra(&world, &["--certificate-authority", text(&pipe), "--prompt", "always"]);
     home.contexts(&[("plain", entra(&world, &[])), ("pipe", with_pipe.clone())]);
     home.run(&with_pipe).assert_failed(1, &["ca.pem cannot be read: it is not a regular file", "\nNext: "]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     assert_eq!(each(&status(&world, &home, &[]), "contexts"), [json!(["plain"])]);
 }
 
@@ -250,7 +248,7 @@ fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
 fn what_a_kubeconfig_says_reaches_the_terminal_without_control_characters() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("\u{1b}[2Jp\u{202e}rod\u{7}", entra(&world, &[]))]);
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     let run = home.run(&["status"]);
     assert!(run.stdout.ends_with("   *[2Jprod\n"), "{run}");
     let json = home.run(&["status", "-o", "json"]);
@@ -261,7 +259,7 @@ fn what_a_kubeconfig_says_reaches_the_terminal_without_control_characters() {
 fn session_with_refused_refresh_token_is_not_renewable() {
     for refusal in [Behaviour::RefreshBadToken, Behaviour::RefreshMfa, Behaviour::RefreshBlocked] {
         let (world, home) = (World::start(), Home::new());
-        home.run(&entra(&world, &ASK)).token();
+        home.run(&entra(&world, &ALWAYS)).token();
         home.leave(-60);
         world.set(refusal);
         assert_ne!(home.run(&entra(&world, &["--prompt=never"])).code, Some(0));
@@ -270,7 +268,7 @@ fn session_with_refused_refresh_token_is_not_renewable() {
         assert!(table.stdout.contains("over") && !table.stdout.contains("renewable"), "{table}");
 
         world.clear(refusal);
-        home.run_as_new_caller(&entra(&world, &ASK)).token();
+        home.run_as_new_caller(&entra(&world, &ALWAYS)).token();
         assert_eq!(each(&status(&world, &home, &[]), "refreshable"), [json!(true)], "{refusal:?}");
     }
 }

@@ -6,11 +6,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{Home, PLUGIN, Run, claims, entra, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, claims, entra, oidc};
 use serde_json::Value;
 use sim::{ALICE, ARC_SERVER, BOB, OTHER_TENANT, SERVER, World};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
 
 /// Everything below a folder: files and folders, sorted.
 fn everything(folder: &Path) -> Vec<PathBuf> {
@@ -36,7 +34,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 fn signed_in() -> (World, Home, String) {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();
     (world, home, token)
 }
@@ -56,7 +54,7 @@ fn assert_quiet(world: &World, run: &Run, remembered: bool) -> String {
 fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
     home.run(&entra(world, &[])).assert_failed(3, &["somebody has to sign in"]);
     assert!(world.requests().is_empty());
-    let token = home.run(&entra(world, &ASK)).token();
+    let token = home.run(&entra(world, &ALWAYS)).token();
     assert_eq!(world.device_requests().len(), 1);
     world.reset_requests();
     assert_eq!(assert_quiet(world, &home.run(&entra(world, &[])), true), token);
@@ -72,7 +70,7 @@ fn status(home: &Home) -> Value {
 #[test]
 fn files_and_folders_are_private_whatever_the_umask() {
     let (world, home) = (World::start(), Home::new());
-    for args in [entra(&world, &ASK), oidc(&world, &ASK)] {
+    for args in [entra(&world, &ALWAYS), oidc(&world, &ALWAYS)] {
         let mut command = home.program("sh");
         command.args(["-c", "umask 000; exec \"$0\" \"$@\"", PLUGIN]).args(args);
         Run::of(&mut command).token();
@@ -89,7 +87,7 @@ fn files_and_folders_are_private_whatever_the_umask() {
 fn no_token_and_no_code_can_be_read_in_any_file() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
-        let token = home.run(&args(&world, &ASK)).token();
+        let token = home.run(&args(&world, &ALWAYS)).token();
         let files: Vec<(PathBuf, Vec<u8>)> = everything(home.path())
             .into_iter()
             .filter(|path| path.is_file())
@@ -183,7 +181,7 @@ fn a_damaged_session_is_mended_by_the_next_sign_in() {
 #[test]
 fn damage_to_everything_else_costs_nothing() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&oidc(&world, &ASK)).token();
+    home.run(&oidc(&world, &ALWAYS)).token();
     for (how, damage) in &DAMAGE[..5] {
         for file in [home.files("issuers"), home.files("locks"), vec![home.state().join("kubectl-login.home")]].concat()
         {
@@ -217,7 +215,7 @@ fn a_record_in_the_place_of_another_is_absent() {
     assert_eq!((&claims(&one)["aud"], &claims(&two)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
 
     let tenant = ["--tenant-id", OTHER_TENANT];
-    home.run(&entra(&world, &[&tenant[..], &ASK].concat())).token();
+    home.run(&entra(&world, &[&tenant[..], &ALWAYS].concat())).token();
     home.leave(0);
     world.reset_requests();
     let [a, b] = <[PathBuf; 2]>::try_from(home.files("sessions")).unwrap();
@@ -301,7 +299,7 @@ fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
 fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
     let (world, home) = (World::start(), Home::new());
     let with = |storage| ["--token-cache-storage", storage];
-    let token = home.run(&entra(&world, &[&with("file")[..], &ASK].concat())).token();
+    let token = home.run(&entra(&world, &[&with("file")[..], &ALWAYS].concat())).token();
     world.reset_requests();
     for storage in ["auto", "keyring", "file"] {
         assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &with(storage))), true), token);
@@ -330,7 +328,7 @@ fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
     leave(".kubectl-login-newNEW", "10 minutes ago");
     leave("somebody-elses", "2 days ago");
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     for folder in folders.iter().filter(|folder| !folder.ends_with("locks")) {
         assert!(!folder.join(".kubectl-login-oldOLD").exists(), "not swept in {}", folder.display());
     }
@@ -343,7 +341,7 @@ fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
 #[test]
 fn logout_deletes_what_is_ours_and_nothing_else() {
     let (world, home, _) = signed_in();
-    home.run(&oidc(&world, &ASK)).token();
+    home.run(&oidc(&world, &ALWAYS)).token();
     DAMAGE[3].1(&home.files("sessions")[0]);
     let ours: Vec<PathBuf> = ["sessions", "tokens", "issuers"]
         .iter()
@@ -395,7 +393,7 @@ fn two_users_two_tenants_and_two_clouds_live_side_by_side() {
     ];
     let tokens = entries.map(|(entry, user)| {
         world.sign_in_as(user);
-        home.run(&entra(&world, &[entry, &ASK].concat())).token()
+        home.run(&entra(&world, &[entry, &ALWAYS].concat())).token()
     });
     let names = tokens.each_ref().map(|token| claims(token)["upn"].clone());
     assert_eq!(names, entries.map(|(_, user)| Value::from(user)));

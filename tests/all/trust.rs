@@ -11,11 +11,10 @@ use crate::common::kubectl;
 use std::process::Command;
 
 use crate::common::tunnel::Tunnel;
-use crate::common::{Home, Run};
+use crate::common::{ALWAYS, Home, Run, V1};
 use serde_json::json;
 use sim::{HOST, Server, World};
 
-pub(crate) const ASK: [&str; 2] = ["--prompt", "always"];
 /// Its own PEM in another variable.
 const ENVIRON: &str = "/proc/self/environ";
 
@@ -67,7 +66,7 @@ impl Attack {
     /// The user has signed in, and the token is about to end.
     fn start() -> Attack {
         let attack = Attack { home: Home::new(), honest: Site::start(), evil: Site::start() };
-        attack.honestly(&ASK).token();
+        attack.honestly(&ALWAYS).token();
         attack.home.leave(10);
         attack.honest.world.reset_requests();
         attack
@@ -104,7 +103,7 @@ impl Attack {
             "clusters": [{ "name": name, "cluster": { "server": self.evil.world.kube_url(), "insecure-skip-tls-verify": true } }],
             "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
             "users": [{ "name": name, "user": { "exec": {
-                "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "interactiveMode": "IfAvailable",
+                "apiVersion": V1, "command": "kubectl-login", "interactiveMode": "IfAvailable",
                 "args": self.args(&[]), "env": env,
             } } }],
             "preferences": { "notes": "PEM" },
@@ -175,7 +174,7 @@ fn commands_that_read_a_strangers_entry_show_it_no_session() {
 fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
     let attack = Attack::start();
     // The user falls for it: the attacker's server gives a token and a session of its own.
-    let fallen = attack.under_attack(&attack.args(&ASK));
+    let fallen = attack.under_attack(&attack.args(&ALWAYS));
     let theirs = fallen.token();
     assert!(fallen.stderr.contains("was made without"), "{fallen}");
     assert_eq!(attack.under_attack(&attack.args(&[])).token(), theirs);
@@ -257,11 +256,11 @@ fn access_token_is_not_shown_to_a_userinfo_endpoint_under_another_authority() {
 fn poisoned_discovery_stays_with_the_entry_that_brought_it() {
     let (home, honest, evil) = (Home::new(), Site::start(), Site::start());
     let attack = Attack { home, honest, evil };
-    attack.under_attack(&attack.args(&ASK)).token();
+    attack.under_attack(&attack.args(&ALWAYS)).token();
     let poisoned = attack.home.files("issuers");
     assert!(!poisoned.is_empty());
     let before = attack.evil.tunnel.used();
-    attack.honestly(&ASK).token();
+    attack.honestly(&ALWAYS).token();
     assert_eq!(attack.honest.world.count("openid-configuration"), 1, "nothing that the attacker said is believed");
     assert_eq!(attack.evil.tunnel.used(), before);
     assert!(attack.home.files("issuers").len() > poisoned.len());

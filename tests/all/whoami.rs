@@ -14,13 +14,10 @@ mod secrets;
 mod sizes;
 mod terminal;
 
-use crate::common::{Home, Run, entra, oidc};
+use crate::common::{ALWAYS, Home, JSON, Run, V1, entra, oidc};
 use serde_json::Value;
 use sim::{Behaviour, Request, Server, World};
 
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
-const JSON: [&str; 2] = ["-o", "json"];
-const V1: &str = "client.authentication.k8s.io/v1";
 /// The tenant's own client, which may ask Graph; AKS kubeconfigs name another one.
 const OWN: [&str; 2] = ["--client-id", sim::OWN_CLIENT];
 /// What a client without it is told that it needs.

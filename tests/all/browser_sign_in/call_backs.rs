@@ -7,10 +7,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, Form, World};
 use url::Url;
 
-use crate::common::Home;
 use crate::common::browser::{
-    BOTH, HANG, Issuer, Page, connect, exchange, get, post, request, request_bytes, secrets_of, with,
+    BOTH, Issuer, Page, connect, exchange, get, post, request, request_bytes, secrets_of, with,
 };
+use crate::common::{HANG, Home};
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use sim::{Behaviour, World};
 
-use crate::common::browser::{ASKING, BOTH, HANG, Issuer, Opener, SignIn, get};
-use crate::common::{Home, Run, at_once, entra, needed, oidc};
+use crate::common::browser::{ASKING, BOTH, Issuer, Opener, SignIn, get};
+use crate::common::{HANG, Home, Run, at_once, entra, needed, oidc};
 
 /// `get-token` where this program chooses.
 fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {

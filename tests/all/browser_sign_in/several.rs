@@ -5,9 +5,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::common::browser::{ASKING, BOTH, HANG, Issuer, SignIn, get, secrets_of};
+use crate::common::browser::{ASKING, BOTH, Issuer, SignIn, get, secrets_of};
 use crate::common::waiting::wait_at_the_lock;
-use crate::common::{Home, Run};
+use crate::common::{HANG, Home, Run};
 
 #[test]
 fn two_sign_ins_at_once_do_not_get_in_each_others_way() {

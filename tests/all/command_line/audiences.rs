@@ -3,8 +3,7 @@
 
 use sim::World;
 
-use super::ALWAYS;
-use crate::common::{Home, entra, oidc};
+use crate::common::{ALWAYS, Home, entra, oidc};
 
 /// Microsoft Graph, Azure Resource Manager and Key Vault, as they can be spelled.
 const FOREIGN: [&str; 17] = [

@@ -5,9 +5,8 @@ use std::path::Path;
 use serde_json::json;
 use sim::World;
 
-use super::ALWAYS;
 use crate::common::scripted::Scripted;
-use crate::common::{AKS, Home, Run, entra};
+use crate::common::{AKS, ALWAYS, Home, Run, entra};
 
 /// The arguments for a cloud that the environment describes.
 fn stack(more: &[&str]) -> Vec<String> {

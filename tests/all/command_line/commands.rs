@@ -2,8 +2,7 @@
 
 use sim::{ALICE, BOB, Behaviour, World};
 
-use super::{ALWAYS, V1};
-use crate::common::{Home, Run, entra, oidc};
+use crate::common::{ALWAYS, Home, Run, V1, entra, oidc};
 
 fn write(home: &Home, name: &str, text: &str) -> String {
     home.write(name, text).to_str().unwrap().to_owned()

@@ -2,8 +2,7 @@
 
 use sim::World;
 
-use super::ALWAYS;
-use crate::common::{Home, Run, at_once, entra, oidc};
+use crate::common::{ALWAYS, Home, Run, at_once, entra, oidc};
 
 /// `get-token` with variables of the environment.
 fn run_in(home: &Home, variables: &[(&str, &str)], args: &[String]) -> Run {

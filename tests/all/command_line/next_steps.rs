@@ -2,9 +2,7 @@
 
 use sim::{Behaviour, World};
 
-use crate::common::{Home, Run, entra, oidc};
-
-const NEVER: [&str; 2] = ["--prompt", "never"];
+use crate::common::{Home, NEVER, Run, entra, oidc};
 
 #[test]
 fn plugin_names_the_context_of_its_own_entry() {

@@ -6,8 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use sim::World;
 
-use super::{ALWAYS, V1, V1BETA1};
-use crate::common::{Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, V1, V1BETA1, entra, oidc};
 
 /// A kubeconfig with these users: command, arguments, version.
 fn kubeconfig(entries: &[(&str, &[String], &str)]) -> String {

@@ -1,10 +1,4 @@
 //! The test is the browser: a sign-in under way, and the address that it shows.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each test file is a crate of its own and uses what it needs"
-)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,8 +10,8 @@ use std::thread::JoinHandle;
 use sim::World;
 use url::Url;
 
-pub use crate::common::page::{HANG, Page, connect, exchange, get, post, request, request_bytes, secrets_of, with};
-use crate::common::{Home, Run, entra, needed, oidc};
+pub use crate::common::page::{Page, connect, exchange, get, post, request, request_bytes, secrets_of, with};
+use crate::common::{HANG, Home, Run, entra, needed, oidc};
 
 /// As a person at a machine whose browser is elsewhere has it: asked in any case, on stderr, and nothing is opened.
 pub const ASKING: [&str; 3] = ["--prompt", "always", "--skip-open-browser"];

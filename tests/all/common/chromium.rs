@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::common::{Home, needed};
-
-/// A guard against tests that never end.
-const GUARD: Duration = Duration::from_secs(60);
+use crate::common::{HANG, Home, needed};
 
 /// Chromium reads DevTools messages from its descriptor 3 and writes to 4.
 const ON_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >&2"#;
@@ -107,7 +104,7 @@ impl Chromium {
             message["sessionId"] = session.into();
         }
         wire.to.write_all(format!("{message}\0").as_bytes()).unwrap();
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + HANG;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let mut answer = wire.from.recv_timeout(left).unwrap_or_else(|_| panic!("no answer to {method}"));
@@ -177,7 +174,7 @@ impl<'a> Tab<'a> {
     /// come to say: looks again and again.
     #[track_caller]
     pub fn wait_until(&self, condition: &str) {
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + HANG;
         while self.evaluate(&format!("document.readyState == 'complete' && !!{condition}")) != Some(Value::Bool(true)) {
             assert!(Instant::now() < until, "not {condition} at {}:\n{}", self.address(), self.text());
             std::thread::sleep(Duration::from_millis(50));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{Home, needed};
+use crate::common::{HANG, Home, needed};
 
 /// What the bus and the daemon live under. Ends with its standard input, so with the test, however that ends.
 const SESSION: &str = r#"
@@ -37,8 +37,6 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
 
 const SERVICE: &str = "org.freedesktop.secrets";
 const LOGIN: &str = "/org/freedesktop/secrets/collection/login";
-/// A guard against tests that never end; nothing here takes a second.
-const GUARD: Duration = Duration::from_secs(30);
 
 /// A session bus with an unlocked keyring on it. The keyring's file is in the home.
 pub struct Keyring {
@@ -208,7 +206,7 @@ impl Watch<'_> {
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < GUARD, "still waiting until {what}");
+        assert!(started.elapsed() < HANG, "still waiting until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

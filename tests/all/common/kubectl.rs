@@ -5,10 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::needed;
-
-pub const V1: &str = "client.authentication.k8s.io/v1";
-pub const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+use crate::common::{V1, V1BETA1, needed};
 
 /// Where kubectl is, and the minor version of it.
 pub struct Kubectl {

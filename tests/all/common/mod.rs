@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod chromium;
+pub mod constants;
 pub mod https;
 pub mod keyring;
 pub mod kubectl;
@@ -30,6 +31,8 @@ use kubectl_login::store::{Store, TokenFacts, TokenRecord};
 use serde_json::Value;
 use sim::World;
 use tokio::net::TcpSocket;
+
+pub use constants::{AKS, ALWAYS, ENDING, HANG, JSON, LENIENCE, NEVER, OVER, V1, V1BETA1};
 
 /// The built plugin.
 pub const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-login");
@@ -78,7 +81,7 @@ impl Home {
             "contexts": of(|name, _| serde_json::json!({ "name": name, "context": { "cluster": name, "user": name } })),
             "users": of(|name, args| serde_json::json!({
                 "name": name,
-                "user": { "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "args": args } },
+                "user": { "exec": { "apiVersion": V1, "command": "kubectl-login", "args": args } },
             })),
         });
         self.write(".kube/config", &kubeconfig.to_string());
@@ -198,10 +201,6 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// `get-token` for the Entra-shaped tenant with the flags that none can do without, wherever it is asked.
-pub const AKS: [&str; 7] =
-    ["get-token", "--server-id", sim::SERVER, "--client-id", sim::CLIENT, "--tenant-id", sim::TENANT];
-
 /// `get-token` for the Entra-shaped tenant, as an AKS kubeconfig has it, with `more` behind.
 pub fn entra(world: &World, more: &[&str]) -> Vec<String> {
     world.aks_args().into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
@@ -231,7 +230,7 @@ pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + S
 /// Waits for something that another process does.
 #[track_caller]
 pub fn until(is_done: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + HANG;
     while !is_done() {
         assert!(Instant::now() < end, "it did not happen");
         std::thread::sleep(Duration::from_millis(20));

@@ -2,14 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use url::{Url, form_urlencoded};
 
-use crate::common::Run;
-
-/// Longer than anything here takes: only a hang gets there.
-pub const HANG: Duration = Duration::from_secs(90);
+use crate::common::{HANG, Run};
 
 /// What came back to one request; the status is 0 where the connection ended without an answer.
 #[derive(Debug)]

@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Home, needed};
+use crate::common::{HANG, Home, needed};
 
-/// A guard against tests that never end.
-const GUARD: Duration = Duration::from_secs(60);
 /// Where the parts of the providers are that are ours.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/providers");
 
@@ -76,7 +74,7 @@ impl Provider {
 
     /// Waits until somebody listens there; false if the provider has ended.
     fn answers(&mut self, address: SocketAddr) -> bool {
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + HANG;
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < until, "{} does not answer", self.issuer);
             if self.process.try_wait().unwrap().is_some() {

@@ -10,10 +10,8 @@ use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
 
 use crate::common::picture::Picture;
-use crate::common::{Home, PLUGIN, needed};
+use crate::common::{HANG, Home, PLUGIN, needed};
 
-/// A guard against tests that never end: a busy machine may take its time.
-const GUARD: Duration = Duration::from_secs(60);
 /// Between two looks at the screen.
 const PAUSE: Duration = Duration::from_millis(30);
 
@@ -265,7 +263,7 @@ impl Screen {
             if let Some(seen) = look() {
                 return seen;
             }
-            assert!(started.elapsed() < GUARD, "still waiting until {what}; the screen:\n{}", self.capture());
+            assert!(started.elapsed() < HANG, "still waiting until {what}; the screen:\n{}", self.capture());
             std::thread::sleep(PAUSE);
         }
     }

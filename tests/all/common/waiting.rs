@@ -1,11 +1,9 @@
 //! Processes that wait for a session's lock.
 
+use crate::common::HANG;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Longer than anything here takes: only a hang gets there.
-const HANG: Duration = Duration::from_secs(90);
 
 /// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
 pub fn at_the_lock(state: &Path) -> usize {

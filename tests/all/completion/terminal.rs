@@ -3,10 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Home, Run, needed};
-
-/// How long a screen may take on a busy machine before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::common::{HANG, Home, Run, needed};
 
 /// A terminal that tmux keeps. It ends with the test.
 pub(super) struct Terminal<'a> {
@@ -43,7 +40,7 @@ impl<'a> Terminal<'a> {
             if screen.contains(text) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{text:?} does not come up on the screen:\n{}", screen.trim_end());
+            assert!(begun.elapsed() < HANG, "{text:?} does not come up on the screen:\n{}", screen.trim_end());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

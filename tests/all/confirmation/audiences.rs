@@ -6,9 +6,8 @@ use sim::{ALICE, ARC_SERVER, BOB, World};
 
 use crate::common::browser::{ASKING, Issuer, Opener, SignIn};
 use crate::common::tmux::{Screen, Setting};
-use crate::common::{Home, Run, claims, entra};
+use crate::common::{ALWAYS, Home, Run, claims, entra};
 
-const ALWAYS: [&str; 2] = ["--prompt", "always"];
 /// What a stranger's kubeconfig may ask for.
 const OTHER: &str = "api://payroll";
 

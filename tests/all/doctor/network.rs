@@ -1,11 +1,11 @@
 //! Servers and proxies that are away, or are not what they should be.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, World};
 
+use crate::common::HANG;
 use crate::common::scripted::{Scripted, json};
 use crate::doctor::setup::Setup;
 
@@ -217,7 +217,7 @@ fn ctrl_c_ends_it() {
     setup.world.reset_requests();
     let mut command = setup.command(&["doctor"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(setup.world.wait_for(Duration::from_secs(20), |log| log.count("/openid-configuration") > 0));
+    assert!(setup.world.wait_for(HANG, |log| log.count("/openid-configuration") > 0));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }

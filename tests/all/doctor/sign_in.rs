@@ -1,12 +1,10 @@
 //! Sessions that are gone or refused, and tokens that are not what they should be.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sim::{Behaviour, Step, World};
 
-use crate::common::Run;
+use crate::common::{HANG, Run};
 use crate::doctor::setup::Setup;
 
 const AFTERWARDS: [&str; 5] = ["token", "audience", "groups", "cluster", "identity"];
@@ -243,10 +241,7 @@ fn unused_code_is_shown_with_the_step_for_a_browser_that_refuses() {
     let setup = Setup::aks_without_sign_in(World::start());
     setup.world.approve_automatically(false);
     let child = setup.home.start(&crate::common::entra(&setup.world, &["--prompt=always"]));
-    assert!(
-        setup.world.wait_for(Duration::from_secs(60), |log| !log.token_requests("device_code").is_empty()),
-        "no poll came"
-    );
+    assert!(setup.world.wait_for(HANG, |log| !log.token_requests("device_code").is_empty()), "no poll came");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     Run::wait(child).assert_failed(130, &["cancelled", STEP]);
     let report = setup.doctor();

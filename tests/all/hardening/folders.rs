@@ -8,9 +8,7 @@ use std::process::Command;
 use sim::World;
 
 use super::{STRANGER, as_stranger, give, is_root};
-use crate::common::{Home, PLUGIN, Run, entra};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra};
 
 /// Runs the plugin after `mount` has been done to its state folder, which only this process sees.
 fn mounted(home: &Home, mount: &str, args: &[String]) -> Run {
@@ -45,7 +43,7 @@ fn full_disk_and_read_only_file_system_are_told_apart() {
             "Mount the file system for writing. To see how it is mounted: findmnt -T ",
         ),
     ] {
-        let run = mounted(&home, mount, &entra(&world, &ASK));
+        let run = mounted(&home, mount, &entra(&world, &ALWAYS));
         run.token();
         assert!(run.stderr.contains(reason) && run.stderr.contains(next) && !run.stderr.contains("os error"), "{run}");
         let said = files(&mounted(&home, mount, &["doctor".to_owned()]));
@@ -97,7 +95,7 @@ fn wrong_owner_and_wrong_mode_come_with_a_command_that_mends_them() {
             let mut command = as_stranger(&home, PLUGIN);
             Run::of(command.args(args).env("XDG_STATE_HOME", state.parent().unwrap()))
         };
-        run(&entra(&world, &ASK)).token();
+        run(&entra(&world, &ALWAYS)).token();
         spoil(&state);
         let said = files(&run(&["doctor".to_owned()]));
         let command = mending(&said);
@@ -123,7 +121,7 @@ fn first_sign_in_into_an_unwritable_folder_names_the_folder_only() {
     fs::create_dir_all(home.state()).unwrap();
     give(home.path(), STRANGER);
     close(&home.state(), 0o500);
-    let run = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK)));
+    let run = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     run.token();
     assert_eq!(mending(&run.stderr), format!("chmod u+rwx {}", home.state().display()));
     assert!(run.stderr.contains("kubectl-login.key: permission denied.\n"), "{run}");
@@ -137,7 +135,7 @@ fn folder_above_that_root_has_made_is_named() {
     let (world, home) = (World::start(), Home::new());
     give(home.path(), STRANGER);
     fs::create_dir(home.path().join("state")).unwrap();
-    let run = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK)));
+    let run = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     let first = run();
     first.token();
     let command = mending(&first.stderr);
@@ -156,7 +154,7 @@ fn key_file_of_another_user_comes_with_a_command() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("prod", entra(&world, &[]))]);
     give(home.path(), STRANGER);
-    Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK))).token();
+    Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS))).token();
     let key = home.state().join("kubectl-login.key");
     give(&key, 0);
     let run = Run::of(as_stranger(&home, PLUGIN).arg("doctor"));

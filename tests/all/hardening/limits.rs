@@ -4,14 +4,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use sim::{Behaviour, World};
 
 use super::{STRANGER, as_stranger, give, is_root};
-use crate::common::{Home, PLUGIN, Run, entra};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
+use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra};
 
 /// The plugin behind a shell's `ulimit`.
 fn limited(home: &Home, limit: &str, args: &[String]) -> Command {
@@ -34,17 +31,14 @@ fn process_with_a_refresh_token_leaves_no_core_and_cannot_be_read() {
     }
     let (world, home) = (World::start(), Home::new());
     give(home.path(), STRANGER);
-    let signed_in = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK)));
+    let signed_in = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     signed_in.token();
     world.set(Behaviour::RefreshStall);
     let mut command = as_stranger(&home, "sh");
     command.args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\"", PLUGIN]);
     command.args(entra(&world, &["--force-refresh"])).current_dir(home.path());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(
-        world.wait_for(Duration::from_secs(20), |log| !log.token_requests("refresh_token").is_empty()),
-        "the refresh is under way"
-    );
+    assert!(world.wait_for(HANG, |log| !log.token_requests("refresh_token").is_empty()), "the refresh is under way");
     let process = PathBuf::from(format!("/proc/{}", child.id()));
     let limits = fs::read_to_string(process.join("limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
@@ -86,11 +80,11 @@ fn certificate_authority_from_an_open_descriptor_is_still_read() {
 #[test]
 fn file_size_limit_costs_no_token() {
     let (world, home) = (World::start(), Home::new());
-    let run = Run::of(&mut limited(&home, "-f 0", &entra(&world, &ASK)));
+    let run = Run::of(&mut limited(&home, "-f 0", &entra(&world, &ALWAYS)));
     run.token();
     assert!(run.stderr.contains("could not be remembered") || run.stderr.contains("is not remembered"), "{run}");
     assert!(run.stderr.contains("ulimit -f"), "{run}");
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     assert_eq!(Run::of(&mut limited(&home, "-f 0", &entra(&world, &[]))).token(), token);
     Run::of(&mut limited(&home, "-f 0", &entra(&world, &["--force-refresh"]))).token();
 }
@@ -101,7 +95,7 @@ fn too_few_descriptors_are_an_error_or_a_token() {
     for count in 4..24 {
         // What one run leaves is of no help to the next, nor the reason for silence.
         let home = Home::new();
-        let run = Run::of(&mut limited(&home, &format!("-n {count}"), &entra(&world, &ASK)));
+        let run = Run::of(&mut limited(&home, &format!("-n {count}"), &entra(&world, &ALWAYS)));
         assert!(!run.stderr.contains("panicked"), "{count}: {run}");
         match run.code {
             Some(0) => drop(run.token()),
@@ -110,14 +104,14 @@ fn too_few_descriptors_are_an_error_or_a_token() {
             _ => assert!(run.stdout.is_empty() && run.stderr.contains("\nNext:  "), "{count}: {run}"),
         }
     }
-    let run = Run::of(&mut limited(&Home::new(), "-n 9", &entra(&world, &ASK)));
+    let run = Run::of(&mut limited(&Home::new(), "-n 9", &entra(&world, &ALWAYS)));
     assert_plain_error(&run, "ulimit -n");
 }
 
 #[test]
 fn a_good_token_needs_few_descriptors() {
     let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ASK)).token();
+    let token = home.run(&entra(&world, &ALWAYS)).token();
     assert_eq!(Run::of(&mut limited(&home, "-n 9", &entra(&world, &[]))).token(), token);
 }
 
@@ -129,7 +123,7 @@ fn user_without_processes_left_gets_an_error() {
     let (world, home) = (World::start(), Home::new());
     give(home.path(), STRANGER);
     let mut command = as_stranger(&home, "prlimit");
-    command.args(["--nproc=1", PLUGIN]).args(entra(&world, &ASK));
+    command.args(["--nproc=1", PLUGIN]).args(entra(&world, &ALWAYS));
     assert_plain_error(&Run::of(&mut command), "ulimit -u");
 }
 
@@ -153,13 +147,13 @@ fn clock(home: &Home, seconds: i64) -> PathBuf {
 #[test]
 fn clock_outside_of_the_calendar_is_an_error() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     for (seconds, when) in
         [(-86_400, "before the year 1970"), (400_000_000_000, "after the year 9999"), (i64::MAX / 4, "after")]
     {
         let library = clock(&home, seconds);
         let with = |args: &[String]| Run::of(home.plugin(args).env("LD_PRELOAD", &library));
-        assert_plain_error(&with(&entra(&world, &ASK)), when);
+        assert_plain_error(&with(&entra(&world, &ALWAYS)), when);
         for command in ["status", "doctor", "whoami", "logout"] {
             assert_plain_error(&with(&[command.to_owned()]), when);
         }
@@ -170,7 +164,7 @@ fn clock_outside_of_the_calendar_is_an_error() {
 #[test]
 fn clock_far_off_does_not_panic() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ASK)).token();
+    home.run(&entra(&world, &ALWAYS)).token();
     for seconds in [0, 253_402_300_000] {
         let library = clock(&home, seconds);
         for args in [entra(&world, &[]), entra(&world, &["--force-refresh"]), vec!["status".to_owned()]] {

@@ -8,9 +8,7 @@ use std::process::Command;
 use sim::World;
 
 use super::{STRANGER, as_stranger, give, is_root};
-use crate::common::{Home, PLUGIN, Run, entra};
-
-const ASK: [&str; 2] = ["--prompt", "always"];
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra};
 
 /// Everything below `folder` with its owner.
 fn owners(folder: &Path) -> Vec<(PathBuf, u32)> {
@@ -49,7 +47,7 @@ fn root_with_another_users_home_keeps_sign_ins_in_its_own() {
         // What other programs have left under sudo.
         leftover.iter().for_each(|folder| fs::create_dir_all(home.path().join(folder)).unwrap());
         let before = owners(home.path());
-        let run = Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ASK)));
+        let run = Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ALWAYS)));
         let token = run.token();
         let said = format!(
             "This runs as root, and {} is another user's home. The sign-in is kept in /root/.local/state/kubectl-login",
@@ -91,9 +89,9 @@ fn user_keeps_sign_ins_apart_from_root() {
     }
     let (world, home, own) = (World::start(), Home::new(), Home::new());
     give(home.path(), STRANGER);
-    let user = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ASK)).env_remove("XDG_STATE_HOME"));
+    let user = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)).env_remove("XDG_STATE_HOME"));
     let token = user().token();
-    assert_ne!(Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ASK))).token(), token);
+    assert_ne!(Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ALWAYS))).token(), token);
     let again = user();
     assert_eq!((again.token(), again.stderr.as_str()), (token, ""));
     assert!(owners(home.path()).iter().all(|(_, owner)| *owner == STRANGER));
@@ -121,7 +119,7 @@ fn link_of_another_user_in_the_temporary_folder_is_not_followed() {
     assert!(Command::new("chown").args(["-h", &owner]).arg(&link).status().unwrap().success());
     let run = |home: &Home| {
         let mut command = as_stranger(home, PLUGIN);
-        command.args(entra(&world, &ASK)).env("TMPDIR", &temporary).env_remove("XDG_RUNTIME_DIR");
+        command.args(entra(&world, &ALWAYS)).env("TMPDIR", &temporary).env_remove("XDG_RUNTIME_DIR");
         // A state folder that is of no use.
         Run::of(command.env("XDG_STATE_HOME", "/proc/nowhere"))
     };
@@ -145,7 +143,7 @@ fn folder_of_another_user_in_the_temporary_folder_is_not_used() {
     fs::create_dir(&folder).unwrap();
     give(&folder, STRANGER + 1);
     let mut command = as_stranger(&home, PLUGIN);
-    command.args(entra(&world, &ASK)).env("TMPDIR", home.path()).env_remove("XDG_RUNTIME_DIR");
+    command.args(entra(&world, &ALWAYS)).env("TMPDIR", home.path()).env_remove("XDG_RUNTIME_DIR");
     Run::of(command.env("XDG_STATE_HOME", "/proc/nowhere")).token();
     assert_eq!(owners(&folder), []);
 }
@@ -161,7 +159,7 @@ fn lock_of_another_kind_neither_hangs_nor_changes_a_file() {
     ];
     for make in kinds {
         let (world, home) = (World::start(), Home::new());
-        home.run(&entra(&world, &ASK)).token();
+        home.run(&entra(&world, &ALWAYS)).token();
         let precious = home.write("precious", "content");
         for lock in home.files("locks") {
             fs::remove_file(&lock).unwrap();

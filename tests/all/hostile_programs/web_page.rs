@@ -8,9 +8,9 @@ use std::sync::mpsc::{self, Receiver};
 use serde_json::{Value, json};
 use sim::{ALICE, World};
 
-use crate::common::Home;
-use crate::common::browser::{BOTH, HANG};
+use crate::common::browser::BOTH;
 use crate::common::chromium::Chromium;
+use crate::common::{HANG, Home};
 use crate::hostile_programs::{PATIENT, alone};
 
 /// The page, with a button: a browser opens no window that nobody has clicked for.

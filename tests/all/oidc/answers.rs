@@ -2,8 +2,8 @@
 
 use sim::{Behaviour, World};
 
-use super::{ALWAYS, sign_in};
-use crate::common::{Home, at_once, claims, entra, oidc};
+use super::sign_in;
+use crate::common::{ALWAYS, Home, at_once, claims, entra, oidc};
 
 #[test]
 fn gzip_that_was_not_asked_for_is_read() {

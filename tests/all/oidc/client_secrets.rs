@@ -2,8 +2,8 @@
 
 use sim::{Behaviour, Request, World};
 
-use super::{ALWAYS, sign_in};
-use crate::common::{Home, at_once, oidc};
+use super::sign_in;
+use crate::common::{ALWAYS, Home, at_once, oidc};
 
 const SECRET: &str = "s3 cret:word+%";
 const WITH_SECRET: [&str; 2] = ["--oidc-client-secret", SECRET];

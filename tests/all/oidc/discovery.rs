@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use super::{ALWAYS, sign_in};
+use super::sign_in;
 use crate::common::scripted::{Scripted, json as json_answer};
-use crate::common::{Home, Run, at_once, oidc};
+use crate::common::{ALWAYS, Home, Run, at_once, oidc};
 
 /// `get-token` for any issuer.
 fn args(issuer: &str, more: &[&str]) -> Vec<String> {

@@ -1,14 +1,13 @@
 //! A cached discovery document that no longer fits: it is read again before anything fails.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::time::Duration;
 
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use super::{ALWAYS, sign_in};
+use super::sign_in;
 use crate::common::scripted::{DEVICE_CODE, Scripted, json as json_answer};
-use crate::common::{Home, Run, at_once, oidc};
+use crate::common::{ALWAYS, HANG, Home, Run, at_once, oidc};
 
 /// A world whose endpoints have moved since this home signed in there.
 fn moved(behaviours: &[Behaviour]) -> (World, Home) {
@@ -67,7 +66,7 @@ fn token_endpoint_that_moves_while_a_code_is_shown_is_found() {
     world.reset_requests();
     world.approve_automatically(false);
     let process = home.start(&oidc(&world, &["--force-refresh", "--prompt", "always"]));
-    assert_eq!(world.wait_for_device_request(1, Duration::from_secs(30)).len(), 1);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     world.set(Behaviour::EndpointsMoved);
     assert_eq!(world.approve_pending(), 1);
     Run::wait(process).token();

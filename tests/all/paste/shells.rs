@@ -3,11 +3,10 @@
 use sim::World;
 
 use super::{ANY_PORT, authcode, interactive};
-use crate::common::kubectl::V1;
 use crate::common::shell::{BASH, DASH, ZSH, run, shell, shell_of};
 use crate::common::tmux::Screen;
 use crate::common::visit::{address_on, parameter, signed_in_at, visit};
-use crate::common::{Home, at_once};
+use crate::common::{Home, V1, at_once};
 
 /// A command line, quoted.
 fn line(args: &[String]) -> String {

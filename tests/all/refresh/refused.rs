@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Step, World};
 
-use super::{ASK, OVER, signed_in};
-use crate::common::{Home, Run, at_once, oidc};
+use super::signed_in;
+use crate::common::{ALWAYS, Home, OVER, Run, at_once, oidc};
 
 /// Words that explain a device code or a decline, and never a refresh.
 const WORDS_OF_A_SIGN_IN: [&str; 4] = ["the code", "a new code", "declined", "Check client id"];
@@ -35,7 +35,7 @@ fn assert_leads_to_a_sign_in(world: &World, home: &Home, why: &str) {
     for words in WORDS_OF_A_SIGN_IN {
         assert!(!silent.stderr.contains(words), "{words:?}: {silent}");
     }
-    let asked = home.run_as_new_caller(&oidc(world, &ASK));
+    let asked = home.run_as_new_caller(&oidc(world, &ALWAYS));
     asked.token();
     assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
     for words in ["the code ended", "declined", "Check client id"] {
@@ -79,7 +79,7 @@ fn fault_of_network_server_or_set_up_leads_to_no_sign_in() {
     ];
     at_once(cases, |(refusal, why)| {
         let (world, home) = refused(refusal);
-        let run: Run = home.run(&oidc(&world, &ASK));
+        let run: Run = home.run(&oidc(&world, &ALWAYS));
         run.assert_failed(1, &["cannot refresh the token", why, "\nNext: "]);
         assert!(!run.stderr.contains("the code"), "{run}");
         assert!(world.device_requests().is_empty(), "{why}");

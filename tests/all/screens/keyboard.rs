@@ -2,9 +2,9 @@
 
 use sim::World;
 
-use crate::common::Home;
 use crate::common::shell::{clear, run, shell};
 use crate::common::snapshot::assert_screen;
+use crate::common::{HANG, Home};
 
 #[test]
 fn everything_by_keyboard_on_aks() {
@@ -35,7 +35,7 @@ fn kubectl_itself_asks_when_it_needs_a_token() {
     let screen = shell(&home, &world.aks_kubeconfig("kubectl-login"));
     clear(&screen);
     screen.type_line("kubectl get pods");
-    assert_eq!(world.wait_for_device_request(1, super::PATIENCE).len(), 1);
+    assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     let code = world.pending().remove(0);
     screen.wait_for(&code);
     assert!(world.approve(&code));

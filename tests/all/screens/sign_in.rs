@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Case, Looks, PATIENCE, SIZES, everywhere, with};
-use crate::common::Run;
+use super::{Case, Looks, SIZES, everywhere, with};
 use crate::common::tmux::Screen;
+use crate::common::{HANG, Run};
 
 /// The ExecCredential that kubectl would have got.
 #[track_caller]
@@ -72,7 +72,7 @@ fn ctrl_c() {
 fn another_process_asks_already() {
     everywhere(|case| {
         let first = case.home.start(&case.args(&["--prompt", "always"]));
-        assert_eq!(case.world.wait_for_device_request(1, PATIENCE).len(), 1);
+        assert_eq!(case.world.wait_for_device_request(1, HANG).len(), 1);
         let screen = case.get_token();
         screen.wait_for("Waiting for process");
         case.assert_screen("waiting", &screen);

@@ -10,7 +10,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::common::{Home, Run};
+use crate::common::{Home, Run, V1};
 
 /// A server that speaks TLS and answers 404 to everything: a client that gets that has accepted its certificate.
 struct TlsServer {
@@ -118,7 +118,7 @@ fn certificates_of_api_servers_are_told_by_kind_too() {
             "clusters": [{ "name": "c", "cluster": { "server": server.url, "certificate-authority": ca } }],
             "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c" } }],
             "users": [{ "name": "c", "user": { "exec": {
-                "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "interactiveMode": "IfAvailable",
+                "apiVersion": V1, "command": "kubectl-login", "interactiveMode": "IfAvailable",
                 "args": ["get-token", "--oidc-issuer-url", "http://127.0.0.1:1", "--oidc-client-id", "c"],
             } } }],
         });

@@ -1,7 +1,7 @@
 //! Companies with authorities of their own: a bundle that moves or grows signs no user out, nor does another proxy.
 
-use super::{ASK, Site, args};
-use crate::common::{Home, Run};
+use super::{Site, args};
+use crate::common::{ALWAYS, Home, Run, V1};
 
 /// An entry whose issuer's authority is known by the environment alone.
 struct Company {
@@ -28,7 +28,7 @@ impl Company {
 fn authority_in_the_shell_serves_sign_in_refresh_and_warm_calls() {
     let company = Company::start();
     let ca = company.site.ca();
-    let token = company.run(&ca, &ASK).token();
+    let token = company.run(&ca, &ALWAYS).token();
     company.site.world.reset_requests();
     assert_eq!(company.run(&ca, &[]).token(), token);
     assert!(company.site.world.requests().is_empty());
@@ -45,7 +45,7 @@ fn authority_in_the_shell_serves_sign_in_refresh_and_warm_calls() {
 fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
     let (company, other) = (Company::start(), Site::start());
     let (own, foreign) = (company.site.world.ca_pem(), other.world.ca_pem());
-    company.run(&company.bundle("one.pem", &[own]), &ASK).token();
+    company.run(&company.bundle("one.pem", &[own]), &ALWAYS).token();
     company.site.world.reset_requests();
     for bundle in [company.bundle("one.pem", &[foreign, own]), company.bundle("two.pem", &[foreign, own, foreign])] {
         company.home.leave(10);
@@ -62,7 +62,7 @@ fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
 #[test]
 fn another_proxy_signs_nobody_out() {
     let company = Company::start();
-    company.run(&company.site.ca(), &ASK).token();
+    company.run(&company.site.ca(), &ALWAYS).token();
     let other = super::Tunnel::to(&company.site.world.tls_issuer());
     let mut command = company.home.plugin(&args(&["--force-refresh"]));
     let run = Run::of(command.env("SSL_CERT_FILE", company.site.ca()).env("HTTPS_PROXY", other.url()));
@@ -81,7 +81,7 @@ fn authority_in_exec_env_works_for_every_command() {
         } }],
         "contexts": [{ "name": "corp", "context": { "cluster": "corp", "user": "corp" } }],
         "users": [{ "name": "corp", "user": { "exec": {
-            "apiVersion": "client.authentication.k8s.io/v1", "command": "kubectl-login", "interactiveMode": "IfAvailable",
+            "apiVersion": V1, "command": "kubectl-login", "interactiveMode": "IfAvailable",
             "args": args(&[]),
             "env": [
                 { "name": "SSL_CERT_FILE", "value": ca },
@@ -119,11 +119,11 @@ fn newest_sign_in_counts_in_the_environment_it_was_made_in() {
         let mut command = home.plugin(&entry(more));
         Run::of(command.env("https_proxy", at_work.tunnel.url()).env("SSL_CERT_FILE", at_work.ca()))
     };
-    let alice = run_at_home(&ASK).token();
+    let alice = run_at_home(&ALWAYS).token();
     assert_eq!(run_at_work(&[]).token(), alice, "what is good everywhere is good here");
     home.leave(10);
     at_work.world.sign_in_as(sim::BOB);
-    let bob = run_at_work(&ASK).token();
+    let bob = run_at_work(&ALWAYS).token();
     assert_eq!(run_at_work(&[]).token(), bob);
     run_at_work(&["--force-refresh"]).token();
     assert_eq!(at_work.world.refreshes().len(), 1, "the session of this place is the one that is used");

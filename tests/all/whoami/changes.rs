@@ -2,8 +2,8 @@
 
 use sim::{Behaviour, group_ids};
 
-use super::{Case, JSON, OWN, object};
-use crate::common::Run;
+use super::{Case, OWN, object};
+use crate::common::{JSON, Run};
 
 #[track_caller]
 fn login(case: &Case, more: &[&str]) -> Run {

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server, World};
 
-use super::{Case, JSON, OWN, assert_said, ids, object};
+use super::{Case, OWN, assert_said, ids, object};
 use crate::common::scripted::Scripted;
 use crate::common::socks::Socks;
-use crate::common::{Run, at_once, closed_port};
+use crate::common::{JSON, Run, at_once, closed_port};
 
 /// Asserts that the token's half is told, and why there is no other.
 #[track_caller]

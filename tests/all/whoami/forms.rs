@@ -3,8 +3,8 @@
 use serde_json::json;
 use sim::{ALICE, Behaviour};
 
-use super::{Case, JSON, OWN, ids, object};
-use crate::common::claims;
+use super::{Case, OWN, ids, object};
+use crate::common::{JSON, claims};
 
 /// The fields that vary, taken from the token itself.
 fn token(case: &Case) -> serde_json::Value {

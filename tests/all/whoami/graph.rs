@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Request, Server};
 
-use super::{Case, JSON, OWN, PERMISSION, assert_all, assert_said, ids, object};
-use crate::common::{Run, at_once};
+use super::{Case, OWN, PERMISSION, assert_all, assert_said, ids, object};
+use crate::common::{HANG, JSON, Run, at_once};
 
 /// Three pages.
 const MANY: usize = 2_500;
@@ -167,7 +167,7 @@ fn ctrl_c_ends_a_look_up_that_waits() {
         case.world.reset_requests();
         let child = case.home.start(&["whoami", "--groups"]);
         let asked = |log: &sim::Log| log.count("/getMemberGroups") > 0;
-        assert!(case.world.wait_for(std::time::Duration::from_secs(60), asked), "Graph was not asked");
+        assert!(case.world.wait_for(HANG, asked), "Graph was not asked");
         let group = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         rustix::process::kill_process(group, rustix::process::Signal::INT).unwrap();
         Run::wait(child).assert_failed(130, &[]);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
-use super::{Case, JSON, assert_said, ids, object};
-use crate::common::at_once;
+use super::{Case, assert_said, ids, object};
+use crate::common::{JSON, at_once};
 
 /// How often UserInfo was asked since the last look.
 fn asked_userinfo(case: &Case) -> usize {

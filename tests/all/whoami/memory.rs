@@ -9,7 +9,8 @@ use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
 use sim::{BOB, Behaviour, Server};
 
-use super::{ALWAYS, Case, OWN, assert_all, ids};
+use super::{Case, OWN, assert_all, ids};
+use crate::common::ALWAYS;
 
 /// As if the look-up had been so many minutes ago.
 fn age(case: &Case, minutes: i64) {

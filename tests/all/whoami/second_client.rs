@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sim::{BOB, Behaviour};
 
-use super::{ALWAYS, Case, JSON, PERMISSION, assert_all, assert_said, object};
-use crate::common::{Run, entra};
+use super::{Case, PERMISSION, assert_all, assert_said, object};
+use crate::common::{ALWAYS, JSON, Run, entra};
 
 const GRAPH_CLIENT: [&str; 2] = ["--graph-client-id", sim::OWN_CLIENT];
 

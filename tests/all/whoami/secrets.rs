@@ -4,8 +4,8 @@ use std::fs;
 
 use sim::{Behaviour, Server};
 
-use super::{ALWAYS, Case, JSON, OWN};
-use crate::common::claims;
+use super::{Case, OWN};
+use crate::common::{ALWAYS, JSON, claims};
 
 /// What came with `Authorization: Bearer`.
 fn bearer(request: &sim::Request) -> &str {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
-use super::{Case, JSON, OWN, PERMISSION, assert_all, assert_said, object};
-use crate::common::at_once;
+use super::{Case, OWN, PERMISSION, assert_all, assert_said, object};
+use crate::common::{JSON, at_once};
 
 const PAGE: usize = 999;
 /// What stands among the groups on Graph's pages.
