@@ -1,10 +1,10 @@
 //! Opening a browser on the verification address: which one, where none, started apart, without secrets, never waited for.
 #![cfg(unix)]
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::common::programs::{copy_program, write_program};
 use crate::common::{ALWAYS, Home, PLUGIN, Run, V1BETA1, entra, needed, oidc, until};
 use sim::{Behaviour, VERIFICATION_URI, World};
 
@@ -33,8 +33,7 @@ impl Browser {
              waited=0\nwhile [ -d '{at}' ] && [ ! -e '{at}/go' ] && [ $waited -lt 600 ]; do sleep 0.1; waited=$((waited + 1)); done\n\
              echo gone >'{at}/gone'\n"
         );
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, &script);
         Browser { program, folder }
     }
 
@@ -191,8 +190,7 @@ fn command_line_in_browser_variable_is_never_run() {
         let script = format!("#!/bin/sh\neval \"$BROWSER\"\n$BROWSER\necho \"$@\" >'{}'\n", opened.display());
         for (file, text) in [("programs/xdg-open", script.as_str()), ("browser", &format!("#!/bin/sh\ntouch {name}\n"))]
         {
-            let file = home.write(file, text);
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            home.write_program(file, text);
         }
         let mut command = home.plugin(&entra(&world, &ALWAYS));
         let path = format!("{}:{path}", home.path().join("programs").display());
@@ -209,7 +207,7 @@ fn browser_is_given_no_variable_that_holds_code_or_leads_to_it() {
     let home = Home::new();
     let marker = home.path().join("marker");
     let opened = home.path().join("opened");
-    let browser = home.write(
+    let browser = home.write_program(
         "a browser",
         &format!(
             "#!{}\npwd\nenv >'{at}.new'; pwd >>'{at}.new'; mv '{at}.new' '{at}'\n",
@@ -217,7 +215,6 @@ fn browser_is_given_no_variable_that_holds_code_or_leads_to_it() {
             at = opened.display()
         ),
     );
-    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
     let world = World::start();
     let mut command = home.plugin(&entra(&world, &ALWAYS));
     let touch = format!("$(touch {})", marker.display());
@@ -298,8 +295,7 @@ fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
     let loud = home.path().join("loud");
     let note = home.path().join("note");
     let script = format!("#!/bin/sh\n(echo LOUD >/dev/tty) 2>/dev/null\necho done >'{}'\n", note.display());
-    std::fs::write(&loud, script).unwrap();
-    std::fs::set_permissions(&loud, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&loud, &script);
     let words = oidc(&world, &["--browser-command", loud.to_str().unwrap()]).join(" ");
     needed("script", "bsdutils");
     let mut terminal = home.program("script");
@@ -371,7 +367,7 @@ fn typed_sign_in_takes_no_browser_and_no_path_from_an_entry() {
     let (world, home) = (World::start(), Home::new());
     let (desktop, entrys) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "browser-of-entry"));
     let programs = entrys.folder.display();
-    std::fs::copy(&entrys.program, entrys.folder.join("xdg-open")).unwrap();
+    copy_program(&entrys.program, &entrys.folder.join("xdg-open"));
     for (name, value) in [
         ("BROWSER", entrys.program().to_owned()),
         ("BROWSER", format!("sh -c touch${{IFS}}{programs}/argv")),

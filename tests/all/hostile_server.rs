@@ -190,9 +190,7 @@ fn complete_address_of_another_site_is_not_opened() {
     let home = Home::new();
     let opened = home.path().join("opened");
     let script = format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n", at = opened.display());
-    let browser = home.write("browser", &script);
-    #[cfg(unix)]
-    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let browser = home.write_program("browser", &script);
     let server = Scripted::start(|_| {
         let answer = json!({
             "device_code": DEVICE_CODE, "user_code": "USER-CODE", "expires_in": 60, "interval": 1,

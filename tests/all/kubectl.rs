@@ -277,8 +277,7 @@ fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
     let marker = home.path().join("marker");
     let opened = home.path().join("opened");
     let opener = format!("#!/bin/sh\n$BROWSER \"$1\"\neval \"$BROWSER\"\necho done >'{}'\n", opened.display());
-    let opener = home.write("programs/xdg-open", &opener);
-    std::fs::set_permissions(&opener, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    home.write_program("programs/xdg-open", &opener);
     let field = if kubectl.minor < 36 { "name" } else { "command" };
     let kuberc = format!(
         "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\ncredentialPluginPolicy: Allowlist\n\

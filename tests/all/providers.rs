@@ -4,7 +4,6 @@
 
 mod browser;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -37,8 +36,8 @@ impl SignIn {
     fn start(home: &Home, args: &[String]) -> SignIn {
         let opened = home.path().join("opened");
         let at = opened.display();
-        let browser = home.write("browser", &format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n"));
-        std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let browser =
+            home.write_program("browser", &format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n"));
         let browser = ["--prompt", "always", "--browser-command", browser.to_str().unwrap()].map(str::to_owned);
         let mut process = home.start(&[args, &browser].concat());
         let until = Instant::now() + HANG;

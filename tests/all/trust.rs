@@ -222,8 +222,7 @@ fn logout_of_a_strangers_context_says_nothing_was_revoked() {
 fn entry_cannot_choose_a_browser_for_commands_that_read_it() {
     let attack = Attack::start();
     let mark = attack.home.path().join("mark");
-    let program = attack.home.write("browser.sh", &format!("#!/bin/sh\ntouch {}\n", mark.display()));
-    Command::new("chmod").arg("+x").arg(&program).status().unwrap();
+    let program = attack.home.write_program("browser.sh", &format!("#!/bin/sh\ntouch {}\n", mark.display()));
     let variables = [
         ("BROWSER", program.to_str().unwrap().to_owned()),
         ("DISPLAY", ":99".to_owned()),

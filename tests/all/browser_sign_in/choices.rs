@@ -1,7 +1,5 @@
 //! Which way somebody signs in, where this program chooses, and who may choose otherwise.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use sim::{Behaviour, World};
 
 use crate::common::browser::{ASKING, BOTH, Issuer, Opener, SignIn, get};
@@ -213,8 +211,7 @@ fn a_remote_editor_without_a_terminal_will_do() {
 fn a_desktop_whose_browser_fails_will_not_do() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
-        let failing = home.write("failing", "#!/bin/sh\nexit 3\n");
-        std::fs::set_permissions(&failing, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let failing = home.write_program("failing", "#!/bin/sh\nexit 3\n");
         let flag = format!("--browser-command={}", failing.display());
         let run = Run::of(home.plugin(&issuer.by_browser(&world, &[&flag])).env("DISPLAY", ":99"));
         run.assert_failed(3, &["no browser could be started here", "\nNext: ", "kubectl login"]);

@@ -1,7 +1,6 @@
 //! The test is the browser: a sign-in under way, and the address that it shows.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -11,6 +10,7 @@ use sim::World;
 use url::Url;
 
 pub use crate::common::page::{Page, connect, exchange, get, post, request, request_bytes, secrets_of, with};
+use crate::common::programs::write_program;
 use crate::common::{HANG, Home, Run, entra, needed, oidc};
 
 /// As a person at a machine whose browser is elsewhere has it: asked in any case, on stderr, and nothing is opened.
@@ -157,8 +157,7 @@ impl Opener {
         let folder = tempfile::tempdir().unwrap();
         let (program, pipe) = (folder.path().join("opener"), folder.path().join("pipe"));
         assert!(Command::new(needed("mkfifo", "coreutils")).arg(&pipe).status().unwrap().success());
-        std::fs::write(&program, format!("#!/bin/sh\necho \"$1\" >'{}'\n", pipe.display())).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, &format!("#!/bin/sh\necho \"$1\" >'{}'\n", pipe.display()));
         let (opened, address) = mpsc::channel();
         // Reading begins when the program opens its end; where it never does, this waits with nobody waiting for it.
         std::thread::spawn(move || opened.send(std::fs::read_to_string(pipe).unwrap_or_default()));

@@ -1,9 +1,20 @@
-//! Processes that wait for a session's lock.
+//! Waiting for what another process does.
 
-use crate::common::HANG;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use crate::common::HANG;
+
+/// Waits for something that another process does.
+#[track_caller]
+pub fn until(is_done: impl Fn() -> bool) {
+    let end = Instant::now() + HANG;
+    while !is_done() {
+        assert!(Instant::now() < end, "it did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
 pub fn at_the_lock(state: &Path) -> usize {

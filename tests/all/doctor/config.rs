@@ -1,10 +1,12 @@
 //! Broken kubeconfigs and entries.
 
 use std::fs;
+use std::path::Path;
 
 use sim::World;
 
 use crate::common::PLUGIN;
+use crate::common::programs::copy_program;
 use crate::doctor::setup::{NAMES, Setup};
 
 fn setup() -> Setup {
@@ -69,8 +71,7 @@ fn a_user_who_is_nowhere() {
 #[test]
 fn user_with_another_plugin_is_no_failure() {
     let setup = setup();
-    setup.home.write("bin/aws", "");
-    setup.chmod(&setup.home.path().join("bin/aws"), 0o755);
+    setup.home.write_program("bin/aws", "");
     setup.replace("command: \"kubectl-login\"", "command: aws");
     let report = setup.doctor();
     report.only(&[]);
@@ -124,8 +125,7 @@ fn a_command_that_cannot_be_run() {
 #[test]
 fn a_command_that_is_another_program_of_the_same_name() {
     let setup = Setup::aks();
-    let file = setup.home.write("bin/kubelogin", "#!/bin/sh\n");
-    setup.chmod(&file, 0o755);
+    let file = setup.home.write_program("bin/kubelogin", "#!/bin/sh\n");
     setup.doctor().only(&[("version", "WARN", "kubelogin on the PATH is another program: ")]);
     setup.replace("command: \"kubectl-login\"", "command: kubelogin");
     setup.doctor().only(&[
@@ -134,7 +134,7 @@ fn a_command_that_is_another_program_of_the_same_name() {
     ]);
     // A copy is as good as the original.
     fs::remove_file(&file).unwrap();
-    fs::copy(PLUGIN, &file).unwrap();
+    copy_program(Path::new(PLUGIN), &file);
     setup.doctor().only(&[]);
 }
 
@@ -183,8 +183,7 @@ fn whatever_is_wrong_every_check_has_its_line() {
 #[test]
 fn a_plugin_by_way_of_kubectl() {
     let setup = Setup::aks();
-    let kubectl = setup.home.write("bin/kubectl", "#!/bin/sh\n");
-    setup.chmod(&kubectl, 0o755);
+    setup.home.write_program("bin/kubectl", "#!/bin/sh\n");
     setup.replace("command: \"kubectl-login\"", "command: kubectl");
     setup.replace("      args:\n", "      args:\n      - login\n");
     setup.doctor().only(&[]);

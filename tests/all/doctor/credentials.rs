@@ -199,8 +199,7 @@ fn removed_auth_provider_fails_with_its_replacement() {
 #[test]
 fn wrapper_script_is_no_failure() {
     let setup = Setup::aks();
-    let script = setup.home.write("tools/login.sh", "#!/bin/sh\nexec kubectl-login \"$@\"\n");
-    setup.chmod(&script, 0o755);
+    let script = setup.home.write_program("tools/login.sh", "#!/bin/sh\nexec kubectl-login \"$@\"\n");
     setup.replace("command: \"kubectl-login\"", &format!("command: {}", script.display()));
     let report = setup.doctor();
     report.only(&[]);
@@ -225,8 +224,7 @@ fn other_plugin_that_is_missing_is_not_to_be_used_as_it_is() {
     let run = setup.run(&["sim"]);
     run.assert_failed(1, &["which is not this plugin", "Install \"other-auth-plugin\", or correct the command"]);
     assert!(!run.stderr.contains("as it is"), "{run}");
-    let file = setup.home.write("bin/other-auth-plugin", "");
-    setup.chmod(&file, 0o755);
+    setup.home.write_program("bin/other-auth-plugin", "");
     setup.run(&["sim"]).assert_failed(1, &["Use kubectl as it is"]);
     setup.doctor().only(&[]);
 }

@@ -1,0 +1,134 @@
+//! A home folder of one test's own, and the plugin in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+#[cfg(unix)]
+use std::sync::Once;
+
+use chrono::{TimeDelta, Utc};
+use kubectl_login::environment::Environment;
+use kubectl_login::profile::Storage;
+use kubectl_login::store::{Store, TokenFacts, TokenRecord};
+use serde_json::Value;
+
+use crate::common::programs::write_program;
+use crate::common::{PLUGIN, Run, V1};
+
+/// The umask belongs to the whole process, so it is set for all tests together.
+#[cfg(unix)]
+static UMASK: Once = Once::new();
+
+/// A home folder and environment of one test's own. Nothing of the developer's leaks in.
+pub struct Home(tempfile::TempDir);
+
+impl Home {
+    pub fn new() -> Home {
+        // Under GitLab's runner, say, everybody may write to what is made: some of that is of no use then, and rightly so.
+        #[cfg(unix)]
+        UMASK.call_once(|| _ = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022)));
+        // Screens show its path, and sockets are in it: as long everywhere, and short.
+        let folder = if cfg!(unix) { PathBuf::from("/tmp") } else { std::env::temp_dir() };
+        let home = Home(tempfile::tempdir_in(folder).unwrap());
+        // As a login session has it: there, and closed to others.
+        std::fs::create_dir(home.path().join("run")).unwrap();
+        home
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The plugin's state folder.
+    pub fn state(&self) -> PathBuf {
+        self.path().join("state/kubectl-login")
+    }
+
+    /// Writes a file of this home; what it is called.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Writes an executable file of this home; what it is called.
+    pub fn write_program(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.path().join(name);
+        write_program(&file, text);
+        file
+    }
+
+    /// Writes `~/.kube/config` with these contexts, each with a user and this plugin's arguments of its own; the first
+    /// one is current.
+    pub fn contexts(&self, contexts: &[(&str, Vec<String>)]) {
+        let of = |make: fn(&str, &[String]) -> Value| -> Vec<Value> {
+            contexts.iter().map(|(name, args)| make(name, args)).collect()
+        };
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": contexts[0].0,
+            "contexts": of(|name, _| serde_json::json!({ "name": name, "context": { "cluster": name, "user": name } })),
+            "users": of(|name, args| serde_json::json!({
+                "name": name,
+                "user": { "exec": { "apiVersion": V1, "command": "kubectl-login", "args": args } },
+            })),
+        });
+        self.write(".kube/config", &kubeconfig.to_string());
+    }
+
+    /// The files below a folder of the state folder.
+    pub fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state().join(folder)).into_iter().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    /// Makes the remembered tokens older, as if time had gone by: `seconds` are left of their hour.
+    pub fn leave(&self, seconds: i64) {
+        let store = Store::open(Some(self.state()), &Environment::default());
+        let (keeper, _) = store.keeper(Storage::File).unwrap();
+        let expires_at = Utc::now() + TimeDelta::seconds(seconds);
+        for (id, _, facts) in store.tokens() {
+            let token = store.token(&id).found().unwrap();
+            let record = TokenRecord { obtained_at: expires_at - TimeDelta::hours(1), expires_at, ..token };
+            store.keep_token(&keeper, &id, &TokenFacts { expires_at, ..facts }, &record).unwrap();
+        }
+    }
+
+    /// A command of this home, without a controlling terminal (setsid) and without stdin.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new("setsid");
+        sim::isolate(&mut command, self.path());
+        command.arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// The plugin with these arguments.
+    pub fn plugin<S: AsRef<str>>(&self, args: &[S]) -> Command {
+        let mut command = self.program(PLUGIN);
+        command.args(args.iter().map(AsRef::as_ref));
+        command
+    }
+
+    /// Runs the plugin to its end.
+    pub fn run<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        Run::of(&mut self.plugin(args))
+    }
+
+    /// Starts the plugin and lets it run.
+    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Child {
+        self.plugin(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The plugin under a parent of its own: another kubectl command, as it were.
+    pub fn new_caller<S: AsRef<str>>(&self, args: &[S]) -> Command {
+        let mut command = self.program("sh");
+        command.args(["-c", "\"$0\" \"$@\"; exit $?", PLUGIN]).args(args.iter().map(AsRef::as_ref));
+        command
+    }
+
+    /// Runs the plugin to its end, under a parent of its own.
+    pub fn run_as_new_caller<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        Run::of(&mut self.new_caller(args))
+    }
+}
