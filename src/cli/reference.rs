@@ -1,5 +1,6 @@
-//! The tables of docs/flags.md, docs/environment.md, docs/errors.md and docs/doctor.md, written from the grammar, the list of
-//! variables, the catalogue of refusals and the doctor's checks, so that they cannot say anything else than the program does. `WRITE_DOCS=1 cargo test --bin kubectl-login reference` brings them up to date.
+//! The tables of docs/flags.md, docs/environment.md, docs/errors.md and docs/doctor.md, written from the grammar, the
+//! list of variables, the catalogue of refusals and the doctor's checks, so that they cannot say anything else than the
+//! program does. `INSTA_UPDATE=always cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
@@ -212,14 +213,15 @@ fn check(name: &str, parts: &Parts) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
     let wanted = renewed(&page, parts);
-    if std::env::var_os("WRITE_DOCS").is_some() {
+    // insta holds whole files, and these are parts of pages. They follow its switch, so that there is only one.
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| matches!(update.as_str(), "always" | "force")) {
         std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{name}: {error}"));
         return;
     }
     let differs = page.lines().zip(wanted.lines()).find(|(is, should)| is != should);
     assert!(
         page == wanted,
-        "docs/{name} does not say what the program does; bring it up to date with: WRITE_DOCS=1 cargo test --bin kubectl-login reference\nthe first difference: {differs:#?}"
+        "docs/{name} does not say what the program does; bring it up to date with: INSTA_UPDATE=always cargo test --bin kubectl-login reference\nthe first difference: {differs:#?}"
     );
 }
 

@@ -1,11 +1,12 @@
 //! Refusals: what each kind of them says, what is tried again, and what is never presented again.
 //!
-//! `tests/refusals/` holds the whole messages, as text files. `WRITE_MESSAGES=1` in the environment writes them.
+//! `tests/all/snapshots/refusals/` holds the whole messages. `INSTA_UPDATE=always` in the environment writes them.
 #![cfg(unix)]
 
 use crate::common::browser;
 use crate::common::browser::{Issuer, SignIn, get, with};
 use crate::common::scripted::{Line, Scripted, device, json as json_answer, tokens};
+use crate::common::snapshot::assert_text;
 use crate::common::{AKS, ALWAYS, ENDING, Home, NEVER, OVER, Run, at_once};
 use serde_json::{Value, json};
 use sim::World;
@@ -76,18 +77,11 @@ fn asked(server: &Scripted) -> Vec<String> {
     server.asked().iter().skip(2).map(|asked| kind(&asked.text).to_owned()).collect()
 }
 
-/// Asserts that the message, from "Error:" on, is what `tests/refusals/NAME.txt` holds, below its exit code.
+/// Asserts that the message, from "Error:" on and below its exit code, is the snapshot of that name.
 #[track_caller]
 fn assert_message(name: &str, run: &Run) {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/refusals/{name}.txt"));
     let message = run.stderr.find("Error: ").map_or("", |at| &run.stderr[at..]);
-    let said = format!("exit {}\n{message}", run.code.unwrap());
-    if std::env::var_os("WRITE_MESSAGES").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, &said).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(said, expected, "not the message {name}; if this is right, run the test with WRITE_MESSAGES=1");
+    assert_text("refusals", name, &format!("exit {}\n{message}", run.code.unwrap()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What people see, on a real pseudo-terminal: each screen as a text file in `tests/screens/`, in two sizes, with
-//! colours and without. `WRITE_SCREENS=1 cargo test --test all screens` writes them anew; read the difference before
-//! keeping it.
+//! What people see, on a real pseudo-terminal: each screen as a snapshot in `tests/all/snapshots/screens/`, in two
+//! sizes, with colours and without. `INSTA_UPDATE=always cargo test --test all screens::` writes those that differ; read
+//! the difference before keeping it.
 #![cfg(unix)]
 
 mod browser;

@@ -1,4 +1,4 @@
-//! What people see of it at a terminal: screens as text files in `tests/screens/`, and how far a look-up is.
+//! What people see of it at a terminal: screens as snapshots in `tests/all/snapshots/screens/`, and how far a look-up is.
 
 use sim::Behaviour;
 
