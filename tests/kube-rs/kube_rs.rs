@@ -1,7 +1,7 @@
 //! kube-rs's own client lists pods through the plugin: once with a sign-in, then from the cache.
 //!
 //! A crate of its own, because kube switches on features of crates that the plugin uses too. It runs the plugin that
-//! the workspace has built: `cargo test --workspace`, or `cargo build` before `cargo test -p kube-rs`.
+//! the workspace has built: `cargo build` before `cargo test -p kube-rs`, as `tests/run` does.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 

@@ -5,6 +5,7 @@
 mod demo;
 
 use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,7 +24,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// Show the real plugin at work: build it, sign in, ask the cluster, refresh, log out.
-    Demo,
+    Demo {
+        /// Take this plugin instead of building one.
+        #[arg(long, value_name = "FILE")]
+        plugin: Option<PathBuf>,
+    },
     /// Run the world until standard input ends; one line of JSON says where it is.
     Serve {
         /// Misbehave like this; can be given several times.
@@ -52,7 +57,7 @@ fn behaviour(name: &str) -> Result<Behaviour, String> {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Action::Demo => demo::run(),
+        Action::Demo { plugin } => demo::run(plugin),
         Action::Serve { behaviours, interval, lifetime, groups, no_approve } => {
             let world = World::start_with(&behaviours);
             world.set_interval(Some(interval));

@@ -25,13 +25,19 @@ struct Demo {
     kubectl: Option<PathBuf>,
 }
 
-/// Runs the whole demonstration; the error says which step failed.
-pub(crate) fn run() -> Result<(), String> {
+/// Runs the whole demonstration, with this plugin or one that it builds; the error says which step failed.
+pub(crate) fn run(plugin: Option<PathBuf>) -> Result<(), String> {
     page::title("kubectl-login in a simulated world: no real cloud, no real account, nothing kept");
 
-    page::step("Build the plugin");
-    let plugin = build::plugin()?;
-    page::note(&format!("built: {}", plugin.display()));
+    let plugin = match plugin {
+        Some(plugin) => std::path::absolute(plugin).map_err(|error| error.to_string())?,
+        None => {
+            page::step("Build the plugin");
+            let plugin = build::plugin()?;
+            page::note(&format!("built: {}", plugin.display()));
+            plugin
+        }
+    };
 
     page::step("Start the world");
     let world = World::start();
