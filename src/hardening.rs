@@ -1,9 +1,10 @@
 //! What the process asks of the system before it does anything else: its memory stays its own, and a limit on files
 //! does not kill it before a token is printed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
+use kubectl_login::clock;
 use kubectl_login::error::{Error, Result};
 
 /// The end of the year 9999. kubectl cannot read a later expiry, and date arithmetic may leave the calendar.
@@ -42,7 +43,7 @@ fn survive_file_size_limit() {
 ///
 /// Errors: it is before 1970 or after 9999. TLS and date libraries panic there.
 pub(crate) fn read_clock() -> Result<DateTime<Utc>> {
-    let now = SystemTime::now();
+    let now = clock::system();
     match now.duration_since(UNIX_EPOCH) {
         Ok(since) if since <= LATEST => Ok(now.into()),
         outcome => {

@@ -20,7 +20,7 @@ mod x509;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
@@ -28,6 +28,7 @@ use hyper::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::masking::hide;
 use crate::profile::Network;
@@ -295,11 +296,11 @@ impl Http {
             };
             tries += usize::from(trouble.retry_after.is_none());
             let wait = trouble.retry_after.unwrap_or_default().max(pause);
-            if tries >= TRIES || wait >= deadline.saturating_duration_since(Instant::now()) {
+            if tries >= TRIES || clock::limit(wait) >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(trouble);
             }
             tracing::debug!(origin = trouble.origin, cause = ?trouble.cause, ?wait, "trying again");
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(clock::wait(wait)).await;
             pause *= 2;
         }
     }
@@ -323,7 +324,7 @@ impl Http {
                 body.extend_from_slice(&chunk);
             }
             let body = encoding::unpacked(body, self.cap)?;
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, received: Utc::now() })
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, received: clock::now() })
         };
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => {
@@ -370,7 +371,7 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     }
     let date = DateTime::parse_from_rfc2822(value).ok()?;
     let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(date.timestamp()).ok()?);
-    at.duration_since(SystemTime::now()).ok()
+    at.duration_since(clock::system()).ok()
 }
 
 /// An error and what it comes from, as far as that is known. An `io::Error` passes over what it wraps when it is asked for

@@ -8,7 +8,7 @@
 //! - [`oauth`]: the protocol: discovery, device authorization, refresh, errors, JWTs.
 //! - [`store`]: what is remembered: key homes, sealed files, locks.
 //! - [`kube`]: ExecCredential, kubeconfig, and what is asked of an API server.
-//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`children`], [`paths`], [`http`], [`budget`],
+//! - the shared ground: [`error`], [`secret`], [`text`], [`environment`], [`children`], [`clock`], [`paths`], [`http`], [`budget`],
 //!   [`profile`], [`runtime`], [`masking`], [`resources`].
 //!
 //! Nothing here writes to a terminal, reads one, or ends the process; what a person has to see goes through
@@ -16,6 +16,7 @@
 
 pub mod budget;
 pub mod children;
+pub mod clock;
 pub mod entra;
 pub mod environment;
 pub mod error;

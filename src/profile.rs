@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::clock;
 use crate::entra::{audience, cloud};
 use crate::secret::Secret;
 
@@ -329,6 +330,11 @@ impl Network {
 
     /// The limit for network work that is needed.
     pub fn needed(&self) -> Duration {
+        clock::limit(self.needed_at_most())
+    }
+
+    /// The same as it was asked for, for other networks to have.
+    pub fn needed_at_most(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_secs(20))
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use kubectl_login::clock;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::kubeconfig::Entry;
@@ -50,7 +51,7 @@ impl<'a> Cluster<'a> {
     ///
     /// Errors: the kubeconfig does not say how to reach it.
     pub(super) fn api(&self) -> Result<Api> {
-        Api::new(&self.entry.api_server, &self.profile.network, self.token, LIMIT)
+        Api::new(&self.entry.api_server, &self.profile.network, self.token, clock::limit(LIMIT))
     }
 
     /// Whom it takes the bearer of the token for.

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::session::repeats::Repeat;
@@ -102,7 +103,7 @@ fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
 
 fn complain(text: &str) {
     // With stderr gone there is nobody to tell; the exit code still does.
-    let _ = write_within(AT_THE_END, Box::new(io::stderr()), text.to_owned());
+    let _ = write_within(clock::limit(AT_THE_END), Box::new(io::stderr()), text.to_owned());
 }
 
 /// The process's own environment decides, not a kubeconfig entry's: the terminal is the process's.

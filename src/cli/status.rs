@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
@@ -175,7 +176,7 @@ fn for_people(sessions: &[Session]) -> String {
 
 /// Columns as kubectl prints them: upper-case headers, three blanks between.
 fn table(sessions: &[Session]) -> String {
-    let now = Utc::now();
+    let now = clock::now();
     let mut rows =
         vec![["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID FOR", "KEPT IN", "CONTEXTS"].map(str::to_owned)];
     rows.extend(sessions.iter().map(|session| {
@@ -197,7 +198,7 @@ fn table(sessions: &[Session]) -> String {
 
 /// A block for each session, with a blank line between, in lines of `width` where words allow it.
 fn list(sessions: &[Session], width: usize) -> String {
-    let now = Utc::now();
+    let now = clock::now();
     let block = |session: &Session| {
         let (kind, issuer) = session.issuer_or_tenant();
         let facts = [

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::kube::access::{Explanation, Question};
@@ -234,7 +235,7 @@ fn names(known: &Known, prefix: &str) -> BTreeMap<String, String> {
 ///
 /// Errors: the cluster does not decide.
 fn explanation(cluster: &Cluster<'_>, question: &Question, holder: &Holder) -> Result<Explanation> {
-    let api = cluster.api()?.with_limit(EXPLAIN_LIMIT);
+    let api = cluster.api()?.with_limit(clock::limit(EXPLAIN_LIMIT));
     runtime::run_until_interrupted(explain::run(&api, question, holder))?
 }
 

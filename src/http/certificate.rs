@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::trouble::Asked;
+use crate::clock;
 use crate::text::printable;
 
 /// The most names of a certificate that a message repeats.
@@ -50,7 +51,7 @@ impl CertificateProblem {
         let at = |date: &Option<DateTime<Utc>>| date.map_or_else(|| "a date that is not known".to_owned(), shown);
         match self {
             CertificateProblem::Expired(until) => {
-                let ago = until.map(|until| format!(", {} ago", in_days(Utc::now() - until))).unwrap_or_default();
+                let ago = until.map(|until| format!(", {} ago", in_days(clock::now() - until))).unwrap_or_default();
                 format!("the certificate of {origin} has expired: it was valid until {}{ago}", at(until))
             }
             CertificateProblem::NotYetValid(from) => {
@@ -84,7 +85,7 @@ impl CertificateProblem {
             Asked::Service(_) => ("your administrator", "the proxy"),
             Asked::ApiServer => ("the cluster's administrator", "the kubeconfig cluster's server"),
         };
-        let clock = format!("this machine's date and time: it is {} here", shown(Utc::now()));
+        let clock = format!("this machine's date and time: it is {} here", shown(clock::now()));
         match self {
             CertificateProblem::Expired(_) => {
                 format!("Ask {whom} to renew the certificate.\nCheck {clock}.")

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::answer::Class;
 use super::client::{Client, DeviceAuthorization, Failure, Granted};
+use crate::clock;
 use crate::http::is_acceptable_from;
 
 /// Seconds between polls when the server does not say (RFC 8628 3.2).
@@ -114,19 +115,20 @@ impl Pending {
         limit: Duration,
         on_trouble: &dyn Fn(&Failure),
     ) -> Result<Granted, Ending> {
-        let end = self.issued + self.life;
+        let end = self.issued + clock::life(self.life);
         let mut interval = self.interval;
         let mut extra = Duration::ZERO;
         let (mut last_trouble, mut useless) = (None, 0);
         loop {
             // RFC 8628 3.5: the wait comes before each poll, the first one included.
             let now = Instant::now();
-            if now + interval >= end {
+            if now + clock::life(interval) >= end {
                 sleep_until(end).await;
                 return Err(Ending::Expired(last_trouble));
             }
             // However long the pause should be, one poll belongs to the code's last moments.
-            sleep_until((now + interval + extra).min(end - LAST_MOMENTS).max(now + interval)).await;
+            let (soonest, wanted) = (now + clock::wait(interval), now + clock::wait(interval + extra));
+            sleep_until(wanted.min(end - clock::life(LAST_MOMENTS)).max(soonest)).await;
             let limit = limit.min(end.saturating_duration_since(Instant::now()));
             let failure = match client.poll(self.authorization.device_code(), self.verifier.as_ref(), limit).await {
                 Ok(granted) => return Ok(granted),

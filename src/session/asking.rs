@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::time::Instant;
 
 use super::coordination::Held;
@@ -13,6 +12,7 @@ use super::issuer::{self, Issuer};
 use super::sessions::Named;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road, sessions};
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::oauth::challenge::Challenge;
 use crate::paths;
@@ -267,7 +267,7 @@ async fn take_in(
         refreshable: refresh_token.is_some(),
         refused: false,
         refusal: None,
-        signed_in_at: Some(Utc::now()),
+        signed_in_at: Some(clock::now()),
         base: (!session.anchors.is_empty()).then(|| road.identity.session.clone()),
         anchors: session.anchors.clone(),
     };

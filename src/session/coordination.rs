@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::identity::Identity;
 use super::outcome::{self, Outcomes};
 use super::repeats;
+use crate::clock;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::paths;
@@ -57,7 +58,7 @@ impl Coordination {
             outcomes: Outcomes::of(folder.as_deref(), &identity.outcomes),
             folder,
             session: session.clone(),
-            network_patience: NETWORK_PATIENCE.max(profile.network.needed().saturating_mul(3)),
+            network_patience: clock::limit(NETWORK_PATIENCE).max(profile.network.needed().saturating_mul(3)),
         }
     }
 
@@ -86,8 +87,8 @@ impl Coordination {
             if ended.is_err() {
                 return Patience::GiveUp;
             }
-            let decision = patience.decide(holder, waited, Utc::now().timestamp());
-            let explain = waited >= TELL_AFTER && !has_good_token && matches!(decision, Patience::Wait);
+            let decision = patience.decide(holder, waited, clock::now().timestamp());
+            let explain = waited >= clock::limit(TELL_AFTER) && !has_good_token && matches!(decision, Patience::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
             let is_news = match (patience.told, reason) {
                 // Whoever has been told of a process sees it come to its end soon.
@@ -144,7 +145,7 @@ fn folders(store: &Store, environment: &Environment) -> impl Iterator<Item = Pat
 
 /// The session's lock, if it can be had in a few seconds.
 pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
-    lock::acquire_within(&store.root()?.join(LOCKS).join(session), GOOD_TOKEN_PATIENCE)
+    lock::acquire_within(&store.root()?.join(LOCKS).join(session), clock::limit(GOOD_TOKEN_PATIENCE))
 }
 
 impl Held {
@@ -155,13 +156,13 @@ impl Held {
 
     /// Tells those who wait that a person is being asked, for `life` at most.
     pub(super) fn announce_person(&mut self, life: Duration) {
-        let until = Utc::now() + TimeDelta::from_std(life).unwrap_or_default();
+        let until = clock::now() + TimeDelta::from_std(life).unwrap_or_default();
         self.announce(Some(until.timestamp()));
     }
 
     fn announce(&mut self, asks_until: Option<i64>) {
         if let Held(Some(lock)) = self {
-            lock.announce(&Holder { pid: std::process::id(), noted_at: Utc::now().timestamp(), asks_until });
+            lock.announce(&Holder { pid: std::process::id(), noted_at: clock::now().timestamp(), asks_until });
         }
     }
 }
@@ -186,7 +187,7 @@ impl LockPatience {
         }
         let asks_until = holder.and_then(|holder| holder.asks_until);
         let enough = match asks_until {
-            asks if self.has_good_token => asks.is_some() || waited > GOOD_TOKEN_PATIENCE,
+            asks if self.has_good_token => asks.is_some() || waited > clock::limit(GOOD_TOKEN_PATIENCE),
             Some(_) if !self.can_ask => true,
             Some(until) => now > until.saturating_add(GRACE.num_seconds()),
             None => waited - self.shown.1 > self.network,

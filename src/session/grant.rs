@@ -7,6 +7,7 @@ use oauth2::TokenResponse as _;
 use tokio::time::Instant;
 
 use super::issuer::{Issuer, Unverified};
+use crate::clock;
 use crate::entra::audience;
 use crate::error::{Error, Result};
 use crate::kube::exec_credential;
@@ -126,7 +127,7 @@ pub(super) async fn read(
     granted: &Granted,
     deadline: Instant,
 ) -> Result<Grant, Unusable> {
-    let obtained_at = Utc::now();
+    let obtained_at = clock::now();
     let answer = &granted.answer;
     let access_token = access_token(granted).ok_or_else(|| Unusable::Other(no_access_token(&profile.provider)));
     let access_claims = access_token.as_ref().ok().and_then(|token| Claims::read(token).ok());

@@ -17,6 +17,7 @@ use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
 use super::{Insist, Obtained, Road, sessions};
+use crate::clock;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::http::Http;
@@ -131,7 +132,7 @@ impl LookUp<'_> {
 
     fn remembered(&self, subject: &Subject) -> Option<Known> {
         let known = self.remembered_ever(subject).filter(|_| !self.wish.fresh)?;
-        let age = Utc::now() - known.at?;
+        let age = clock::now() - known.at?;
         // The client that was named for Graph may only have been waiting for somebody to sign in.
         let could_ask =
             self.wish.may_ask && self.profile.groups.graph_client.is_some() && known.groups.source == Source::Cluster;
@@ -144,7 +145,7 @@ impl LookUp<'_> {
         // Whoever forgets the session meanwhile forgets its groups as well.
         let _lock = coordination::lock_briefly(self.store, &Identity::of(self.profile).session);
         let groups = Cow::Borrowed(&known.groups);
-        let record = GroupsRecord { of, at: known.at.unwrap_or_else(Utc::now), groups, reason: known.reason.clone() };
+        let record = GroupsRecord { of, at: known.at.unwrap_or_else(clock::now), groups, reason: known.reason.clone() };
         if let Err(error) = self.store.keep_groups(&session, &record) {
             tracing::info!(%error, "groups not remembered");
         }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::identity::issuer_document;
+use crate::clock;
 use crate::entra::cloud;
 use crate::error::{Error, Result};
 use crate::http::Http;
@@ -216,7 +217,7 @@ impl<'a> Issuer<'a> {
         deadline: Instant,
     ) -> Result<Claims, Unverified> {
         let verify = |keys: &Jwks, endpoints: &Endpoints| {
-            let now = Utc::now() - clock_ahead;
+            let now = clock::now() - clock_ahead;
             jwks::verify(token, keys, &self.expected(endpoints, &endpoints.signing_algorithms, now))
         };
         self.verified(verify, deadline).await.map_err(|unverified| match unverified {
@@ -230,7 +231,7 @@ impl<'a> Issuer<'a> {
     /// Errors: it is not what it should be, or the keys cannot be had before `deadline`.
     pub(super) async fn verified_userinfo(&self, token: &str, deadline: Instant) -> Result<Claims> {
         let verify = |keys: &Jwks, endpoints: &Endpoints| {
-            jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, Utc::now()))
+            jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, clock::now()))
         };
         self.verified(verify, deadline).await.map_err(|unverified| match unverified {
             Unverified::Token(error) => {

@@ -23,8 +23,9 @@ mod work;
 
 use std::collections::BTreeSet;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 
+use crate::clock;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::oauth::challenge::Challenge;
@@ -197,7 +198,7 @@ impl<'a> Road<'a> {
             Recall::Absent => return Memory::Nothing(None),
             Recall::Unreadable(error) => return Memory::Nothing(Some(error)),
         };
-        let now = Utc::now();
+        let now = clock::now();
         let left = token.expires_at - now;
         let margin = MARGIN.min((token.expires_at - token.obtained_at) / 2);
         if left > margin && token.obtained_at <= now + CLOCK_JITTER {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
 
+use crate::clock;
 use crate::secret::Secret;
 use crate::store::SessionFacts;
 use crate::store::homes::Home;
@@ -56,7 +57,7 @@ impl Obtained {
 
 /// A time as people read it: local, with what is left.
 fn until(at: DateTime<Utc>) -> String {
-    format!("{} ({})", local_time(at), left(at - Utc::now()))
+    format!("{} ({})", local_time(at), left(at - clock::now()))
 }
 
 /// A time as people read it: local, to the minute.

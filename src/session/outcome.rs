@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::store::files;
 use crate::store::layout::OUTCOMES;
@@ -103,7 +104,7 @@ impl Outcomes {
 
     /// Notes a failure down, with `caller` as the first who was told. Only with the session's lock held.
     pub fn record(&self, error: &Error, stickiness: Stickiness, token: &str, courtesy: bool, caller: &Caller) {
-        let at = Utc::now();
+        let at = clock::now();
         let outcome = Outcome {
             id: format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default()),
             at,
@@ -247,7 +248,7 @@ impl Outcome {
     }
 
     fn age(&self) -> TimeDelta {
-        Utc::now() - self.at
+        clock::now() - self.at
     }
 
     fn is_remembered(&self) -> bool {

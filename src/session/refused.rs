@@ -1,8 +1,7 @@
 //! What a refused refresh means: for the session, for the user, and for the next sign-in.
 
-use chrono::Utc;
-
 use super::work::{OpenSession, Refreshed, Work, WorkFailure, not_here, note_down, sign_in};
+use crate::clock;
 use crate::entra::refusals::{self, Refusal};
 use crate::error::{Error, Kind};
 use crate::oauth::answer::{Class, ErrorAnswer};
@@ -45,7 +44,7 @@ impl Work<'_, '_> {
     pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) -> Error {
         let OpenSession { named, facts, record, keeper } = session;
         let error = sign_in("the issuer answered for another account");
-        let refusal = Box::new(RefusedRefresh { at: Utc::now(), error: error.clone() });
+        let refusal = Box::new(RefusedRefresh { at: clock::now(), error: error.clone() });
         let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
         let store = self.road.store;
@@ -75,7 +74,7 @@ impl Work<'_, '_> {
         let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
         let is_refusal = (ends || matches!(error.kind, Kind::SignInNeeded | Kind::Refused)) && !is_apart;
         let refusal = match is_refusal && !is_known {
-            true => Some(Box::new(RefusedRefresh { at: Utc::now(), error: error.clone() })),
+            true => Some(Box::new(RefusedRefresh { at: clock::now(), error: error.clone() })),
             false => facts.refusal.clone(),
         };
         if ends || refused != facts.refused || refusal != facts.refusal {

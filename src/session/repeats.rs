@@ -10,13 +10,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::identity::Parts;
+use crate::clock;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Kind};
 use crate::paths;
@@ -94,10 +94,10 @@ impl<'a> Repeats<'a> {
     /// Notes how `attempt` failed. A quick failure that the issuer has no part in is only noted for Kubernetes clients:
     /// a user who has repaired the network tries again at once.
     pub(super) fn note(&self, error: &Error, attempt: Attempt) {
-        if error.kind == Kind::Failed && Utc::now() - self.started < QUICK && !self.is_client() {
+        if error.kind == Kind::Failed && clock::now() - self.started < quick() && !self.is_client() {
             return;
         }
-        self.write(&Note { at: Utc::now(), error: error.clone(), attempt: Some(attempt), said: None });
+        self.write(&Note { at: clock::now(), error: error.clone(), attempt: Some(attempt), said: None });
     }
 
     /// Forgets the failure: the request has succeeded.
@@ -113,12 +113,12 @@ impl<'a> Repeats<'a> {
         match self.read() {
             // Trace ids in the reference differ from one answer to the next.
             Some(note) if note.said == said => {
-                let age = Utc::now() - note.at;
+                let age = clock::now() - note.at;
                 let is_later = note.at <= self.started;
                 return Some(Repeat { age, retry_in: note.attempt.map(|_| LIFE - age), is_later });
             }
             Some(note) if note.said.is_none() => self.write(&Note { said, ..note }),
-            _ => self.write(&Note { at: Utc::now(), error: error.clone(), attempt: None, said }),
+            _ => self.write(&Note { at: clock::now(), error: error.clone(), attempt: None, said }),
         }
         None
     }
@@ -127,7 +127,7 @@ impl<'a> Repeats<'a> {
         let notes = self.paths().into_iter().filter_map(|path| files::read_private(&path));
         let mut notes = notes.filter_map(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
         // A time in the future is a clock that was put back.
-        notes.find(|note| (TimeDelta::zero()..LIFE).contains(&(Utc::now() - note.at)))
+        notes.find(|note| (TimeDelta::zero()..LIFE).contains(&(clock::now() - note.at)))
     }
 
     fn write(&self, note: &Note) {
@@ -181,11 +181,16 @@ fn folders(environment: &Environment) -> impl Iterator<Item = PathBuf> {
     [paths::runtime(environment)].into_iter().chain(paths::state(None, environment))
 }
 
+/// [`QUICK`], a limit as others are.
+fn quick() -> TimeDelta {
+    QUICK.to_std().ok().and_then(|quick| TimeDelta::from_std(clock::limit(quick)).ok()).unwrap_or(QUICK)
+}
+
 fn remove_expired(folder: &Path) {
     let life = LIFE.to_std().unwrap_or_default();
     for path in files::list(folder).into_iter().map(|name| folder.join(name)) {
         let written = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-        if written.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > life)) {
+        if written.is_ok_and(|at| clock::system().duration_since(at).is_ok_and(|age| age > life)) {
             let _ = files::remove(&path);
         }
     }

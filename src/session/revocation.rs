@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::identity::issuer_route;
 use super::issuer::{Freshness, Issuer};
+use crate::clock;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::oauth::client::Failure;
@@ -83,7 +84,7 @@ impl Unrevoked {
 }
 
 async fn revoke_one(profile: &Profile, sign_in: &SignIn, nowhere: &Store) -> Result<bool, Unrevoked> {
-    let limit = LIMIT.min(profile.network.needed());
+    let limit = clock::limit(LIMIT).min(profile.network.needed());
     let end = Instant::now() + limit;
     let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
     let issuer = opened.map_err(|unopened| Unrevoked::Unreachable(Error::from(unopened).what))?;

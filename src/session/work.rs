@@ -11,6 +11,7 @@ use super::issuer::{Freshness, Issuer, Unopened};
 use super::outcome::Stickiness;
 use super::sessions::Named;
 use super::{Failed, How, Obtained, Road, sessions};
+use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::challenge::Challenge;
 use crate::profile::{Profile, Provider, TokenKind};
@@ -221,7 +222,7 @@ impl Work<'_, '_> {
         let network = self.road.profile.network.pinned_to(&named.anchors);
         let profile = &Profile { network, ..self.road.profile.clone() };
         let needed = profile.network.needed();
-        let limit = if self.good.is_some() { EARLY.min(needed) } else { needed };
+        let limit = if self.good.is_some() { clock::limit(EARLY).min(needed) } else { needed };
         let end = Instant::now() + limit;
 
         let mut issuer = match Issuer::open(profile, self.road.store, self.freshness(), limit).await {
@@ -253,7 +254,8 @@ impl Work<'_, '_> {
         session.facts.account = session.facts.account.or(who.account);
         let rotated = self.keep_refreshed(&mut session, token, grant::refresh_token(&granted), &issuer);
         issuer.keep_what_was_learnt();
-        let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + BRIEFLY)).await {
+        let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + clock::limit(BRIEFLY))).await
+        {
             Ok(grant) => grant,
             Err(Unusable::NoIdToken) => {
                 return Ok(Refreshed::SignIn(

@@ -19,6 +19,7 @@ use url::Url;
 use self::listener::{Server, Visit};
 use self::page::Page;
 use super::{CANNOT_SIGN_IN, Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::oauth::answer::Class;
 use crate::oauth::authorization::{Answer, Found, Request, Wish};
@@ -99,7 +100,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
     let opened = listener.map(|listener| redirect::open(listener, settings, &request)).transpose();
     let (server, visits) = opened.map_err(NoTokens::Failed)?.unzip();
     (desk.on_wait)(settings.human_time);
-    let end = Instant::now() + settings.human_time;
+    let end = Instant::now() + clock::life(settings.human_time);
     let prompt = PagePrompt {
         address: &request.url,
         foreign: endpoints.page_elsewhere(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{NoTokens, Person, Question, Reach, Shown};
+use crate::clock;
 use crate::error::Error;
 use crate::text::{in_words, printable};
 
@@ -61,7 +62,7 @@ pub async fn ask(
         return Err(unable());
     }
     on_wait(life);
-    let end = Instant::now() + life;
+    let end = Instant::now() + clock::life(life);
     let mut lines = person.ask(Question::Confirm(confirmation), None, life).map_err(|_| unable())?;
     let _shown = Shown(person);
     match timeout_at(end, lines.recv()).await {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Desk, MORE_TIME, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::oauth::answer::Class;
 use crate::oauth::client::Failure;
@@ -29,7 +30,8 @@ impl Way for Password {
 
 async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let is_typed = desk.profile.credentials.password.is_none();
-    let mut form = Form { desk, end: Instant::now() + desk.profile.authorization.human_time, is_first: true };
+    let mut form =
+        Form { desk, end: Instant::now() + clock::life(desk.profile.authorization.human_time), is_first: true };
     // What nobody typed is no better the next time.
     let mut tries = if is_typed { TRIES } else { 1 };
     loop {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{CHALLENGES, ISSUERS};
 use super::{Store, files};
+use crate::clock;
 
 /// A document that anybody may read, with its age.
 #[derive(Serialize, Deserialize)]
@@ -45,13 +46,13 @@ impl Store {
     fn document<T: DeserializeOwned>(&self, folder: &str, id: &str, age: TimeDelta) -> Option<T> {
         let bytes = files::read_private(&self.root()?.join(folder).join(id))?;
         let public: Public<T> = serde_json::from_slice(&bytes).ok()?;
-        let old = Utc::now() - public.at;
+        let old = clock::now() - public.at;
         (old >= TimeDelta::zero() && old < age).then_some(public.document)
     }
 
     fn keep_document<T: Serialize>(&self, folder: &str, id: &str, document: T) {
         let Some(root) = self.root() else { return };
-        let bytes = serde_json::to_vec(&Public { at: Utc::now(), document });
+        let bytes = serde_json::to_vec(&Public { at: clock::now(), document });
         let kept = bytes.map_err(std::io::Error::other).and_then(|bytes| {
             files::check_folder(root, true)?;
             files::write_private(&root.join(folder).join(id), &bytes)

@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::clock;
 
 /// The most that is read of a file of ours, in bytes.
 pub const FILE_CAP: u64 = 1024 * 1024;
@@ -162,7 +164,7 @@ pub fn sweep(folder: &Path, all: bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(TEMPORARY)).is_some_and(is_random);
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let stale = modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
+        let stale = modified.is_ok_and(|at| clock::system().duration_since(at).is_ok_and(|age| age > STALE));
         if ours && (all || stale) {
             let _ = remove(&entry.path());
         }

@@ -12,6 +12,7 @@ use super::files;
 use super::key::{HomeError, Key};
 use super::layout::KEY_FILE;
 use super::{lock, remedy};
+use crate::clock;
 use crate::{children, resources};
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
@@ -67,7 +68,7 @@ pub fn open(home: Home, root: &Path) -> Box<dyn KeyHome> {
 ///
 /// Errors: why it does not work.
 pub fn probe_keyring(lock_file: &Path) -> Result<(), HomeError> {
-    let _lock = lock::acquire_within(lock_file, KEY_LOCK_LIMIT);
+    let _lock = lock::acquire_within(lock_file, clock::limit(KEY_LOCK_LIMIT));
     let probe = Key::generate().map_err(HomeError::absent)?.to_text();
     within_limit(move || {
         write_item(PROBE, &probe)?;
@@ -90,7 +91,7 @@ pub fn key_for_writing(home: &dyn KeyHome, lock_file: &Path) -> Result<Key, Home
         return Ok(key);
     }
     // Where no lock can be had a key is made all the same, and reading it back tells whose won.
-    let _lock = lock::acquire_within(lock_file, KEY_LOCK_LIMIT);
+    let _lock = lock::acquire_within(lock_file, clock::limit(KEY_LOCK_LIMIT));
     if let Some(key) = home.read()? {
         return Ok(key);
     }
@@ -212,7 +213,7 @@ fn within_limit<T: Send + 'static>(
     if let Err(error) = spawned {
         return Err(HomeError::absent(error));
     }
-    match receiver.recv_timeout(KEYRING_LIMIT) {
+    match receiver.recv_timeout(clock::limit(KEYRING_LIMIT)) {
         Ok(outcome) => outcome,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(HomeError::Frozen),
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(HomeError::absent("its client failed")),

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use kubectl_login::clock;
+
 /// Puts the cursor at the beginning of an empty line.
 pub(super) const CLEAR_LINE: &str = "\r\x1b[2K";
 /// How long the line's end is waited for: a terminal that takes nothing (Ctrl-S) must not hold up what comes next.
@@ -26,7 +28,7 @@ impl Countdown {
         to: &'static str,
         columns: usize,
     ) -> Countdown {
-        let end = Instant::now() + life;
+        let end = Instant::now() + clock::life(life);
         let (stop, told_to_stop) = mpsc::channel();
         let (done, stopped) = mpsc::channel();
         let count = move || {

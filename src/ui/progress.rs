@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 
 use super::countdown::{CLEAR_LINE, TIDYING};
@@ -68,7 +69,7 @@ impl Line {
             let mut is_asked = false;
             loop {
                 let news = match is_asked {
-                    true => told.recv_timeout(SILENCE),
+                    true => told.recv_timeout(clock::limit(SILENCE)),
                     false => told.recv().map_err(RecvTimeoutError::from),
                 };
                 is_asked = news == Ok(0);

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 use kubectl_login::error::{Error, Result};
 use kubectl_login::profile::{Method, Profile};
@@ -150,7 +151,7 @@ impl<'a> Terminal<'a> {
 
     fn open(&self, page: &Url) -> Opened {
         // Where nobody can be told the address, they are told at once that they have to sign in elsewhere.
-        let watch = if self.reach() == Reach::Desktop { UNSEEN } else { Duration::ZERO };
+        let watch = if self.reach() == Reach::Desktop { clock::limit(UNSEEN) } else { Duration::ZERO };
         browser::open(page, &self.profile.browser, self.environment, watch)
     }
 
@@ -194,7 +195,7 @@ impl<'a> Terminal<'a> {
 
     fn write(&self, text: &str) -> io::Result<()> {
         match self.channel().writer()? {
-            Some(writer) => write_within(BRIEFLY, writer, text.to_owned()),
+            Some(writer) => write_within(clock::limit(BRIEFLY), writer, text.to_owned()),
             None => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use kubectl_login::clock;
 use kubectl_login::entra::{cloud, tenant};
 use kubectl_login::error::{Error, Result};
 use kubectl_login::http::{self, Http};
@@ -102,13 +103,13 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
         let http = Http::new(&profile.network, &base)?;
         match &profile.provider {
             Provider::Oidc { issuer, .. } => {
-                let answer = discovery::ask(&http, issuer, LIMIT).await?;
+                let answer = discovery::ask(&http, issuer, clock::limit(LIMIT)).await?;
                 clock_ahead = answer.clock_ahead();
                 discovery::read(&answer, issuer).map(|_| None).map_err(|error| http.without_secrets(error))
             }
             Provider::Entra { authority, tenant, .. } => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
-                let answer = discovery::ask(&http, &issuer, LIMIT).await?;
+                let answer = discovery::ask(&http, &issuer, clock::limit(LIMIT)).await?;
                 clock_ahead = answer.clock_ahead();
                 tenant::id(&answer, authority)
             }
@@ -119,13 +120,13 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
 }
 
 async fn glance(entry: &Entry, network: &Network) -> Result<Glance> {
-    let api = Api::anonymous(&entry.api_server, network, LIMIT)?;
+    let api = Api::anonymous(&entry.api_server, network, clock::limit(LIMIT))?;
     api.glance().await.map_err(|failure| api.explain("ask the API server", &failure))
 }
 
 async fn review(entry: &Entry, network: &Network, credentials: Result<ApiCredentials>) -> Result<Review, Unreviewed> {
     let api = credentials
-        .and_then(|credentials| Api::with_credentials(&entry.api_server, network, &credentials, LIMIT))
+        .and_then(|credentials| Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT)))
         .map_err(Unreviewed::NotAsked)?;
     let said = who_am_i(&api).await;
     said.map_err(|failure| match failure {
@@ -186,7 +187,7 @@ async fn knock(address: &str, setting: &'static str) -> Proxy {
         return Proxy { origin: "in the settings".to_owned(), trouble, setting };
     };
     let host = host.trim_matches(['[', ']']);
-    let trouble = match tokio::time::timeout(LIMIT, tokio::net::TcpStream::connect((host, port))).await {
+    let trouble = match tokio::time::timeout(clock::limit(LIMIT), tokio::net::TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => Some(printable(&error.to_string(), 200)),
         Err(_) => Some("it did not answer in time".to_owned()),

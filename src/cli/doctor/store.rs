@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
+use kubectl_login::clock;
 use kubectl_login::environment::Environment;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::paths;
@@ -145,7 +145,7 @@ impl Kept {
                     let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
                     let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
                     let token = sessions::newest_token(profile, &self.store).found();
-                    let is_good = token.is_some_and(|token| token.expires_at > Utc::now());
+                    let is_good = token.is_some_and(|token| token.expires_at > clock::now());
                     if is_good { finding.softened() } else { finding }
                 } else {
                     Finding::warn(

@@ -1,6 +1,6 @@
 //! The token: whether a new one can be had, and what it says of itself.
 
-use chrono::Utc;
+use kubectl_login::clock;
 use kubectl_login::entra::tenant;
 use kubectl_login::environment::Environment;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
@@ -27,12 +27,12 @@ pub(super) fn obtain(
     environment: &Environment,
     session: &Finding,
 ) -> Result<(Finding, Option<Secret>), Failed> {
-    let at_hand = || sessions::newest_token(profile, store).found().filter(|token| token.expires_at > Utc::now());
+    let at_hand = || sessions::newest_token(profile, store).found().filter(|token| token.expires_at > clock::now());
     if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
         return Ok((Finding::since(SESSION), None));
     }
     // Nobody waits for a server that does not answer; the entry's own limit may be longer.
-    let timeout = profile.network.needed().min(LIMIT);
+    let timeout = profile.network.needed_at_most().min(LIMIT);
     let network = Network { timeout: Some(timeout), ..profile.network.clone() };
     let profile = Profile { network, ..profile.clone() };
     let person = Terminal::new(Prompt::Never, &profile, None, environment);
@@ -40,7 +40,7 @@ pub(super) fn obtain(
     let insist = Insist { on_silence: true, on_refresh: session.outcome == Outcome::Ok, ..Insist::default() };
     match Road::new(&profile, store, environment, &person, insist).token() {
         Ok(obtained) => {
-            let left = in_units(obtained.expires_at - Utc::now());
+            let left = in_units(obtained.expires_at - clock::now());
             let how = if insist.on_refresh { "got without asking anybody" } else { "at hand" };
             Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
         }
@@ -49,7 +49,7 @@ pub(super) fn obtain(
             let finding = Finding::from(failed.error);
             Ok(match at_hand() {
                 Some(token) => {
-                    let left = in_units(token.expires_at - Utc::now());
+                    let left = in_units(token.expires_at - clock::now());
                     let message = format!("the one at hand is good for {left}, and then: {}", finding.message);
                     (Finding { message, ..finding }.softened(), Some(token.token))
                 }

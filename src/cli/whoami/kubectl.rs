@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use kubectl_login::clock;
 use kubectl_login::error::Result;
 use kubectl_login::kube::api::Api;
 use kubectl_login::kube::kubeconfig::Entry;
@@ -50,7 +51,7 @@ impl KubectlView {
             return Err(reason);
         }
         let Some(credentials) = kubectl_user::credentials(entry, token)? else { return Ok(None) };
-        let api = Api::with_credentials(&entry.api_server, network, &credentials, LIMIT)?;
+        let api = Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))?;
         let said = runtime::run_until_interrupted(who_am_i(&api))?;
         let Review { username, groups, .. } = said.map_err(|failure| {
             let refusal = kubectl_user::refusal(entry, &failure);

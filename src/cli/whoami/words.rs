@@ -1,6 +1,7 @@
 //! What `whoami` says to people.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use kubectl_login::clock;
 use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
 use kubectl_login::store::groups::{Group, Source};
@@ -51,7 +52,7 @@ pub(in super::super) fn group_line(group: &Group, names: bool) -> String {
 fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
     let subject = answer.subject;
     let shown = |text: &Option<String>| text.as_deref().map(|text| printable(text, 200));
-    let left = answer.obtained.expires_at - Utc::now();
+    let left = answer.obtained.expires_at - clock::now();
     let account = answer.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));
     let all = [
         ("account", Some(if subject.app_only { format!("{account} (an application)") } else { account })),
@@ -92,7 +93,7 @@ fn groups(answer: &Answer<'_>) -> String {
 
 /// How long ago they were looked up, where that was not just now.
 fn ago(at: Option<DateTime<Utc>>) -> String {
-    let age = at.map(|at| Utc::now() - at).filter(|age| *age >= TimeDelta::minutes(1));
+    let age = at.map(|at| clock::now() - at).filter(|age| *age >= TimeDelta::minutes(1));
     age.map(|age| format!(" {} ago", in_units(age))).unwrap_or_default()
 }
 

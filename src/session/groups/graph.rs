@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use url::Url;
 
 use super::LookUp;
+use crate::clock;
 use crate::entra::cloud;
 use crate::entra::graph::{self, Found, Graph, GraphError, Member};
 use crate::error::{Error, Kind, Refusal, Result};
@@ -67,7 +68,7 @@ impl<'a> Directory<'a> {
 
     fn ask<T>(&self, question: impl AsyncFnOnce(&Graph<'_>) -> Result<T, GraphError>) -> Result<T> {
         let desk = self.desk.get_or_init(|| self.prepared()).as_ref().map_err(Error::clone)?;
-        let limits = (LIMIT, self.look_up.profile.network.timeout.unwrap_or(CALL_LIMIT));
+        let limits = (clock::limit(LIMIT), clock::limit(self.look_up.profile.network.timeout.unwrap_or(CALL_LIMIT)));
         runtime::run_until_interrupted(async {
             let graph = Graph::new(&desk.http, &desk.base, &desk.token, limits, self.look_up.on_progress)?;
             question(&graph).await.map_err(|error| match error {

@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
 use super::page::Page;
+use crate::clock;
 use crate::oauth::authorization::{Answer, Expected};
 use crate::profile::Listen;
 
@@ -111,7 +112,7 @@ impl Visitor {
     pub(super) async fn show(self, page: Page) {
         let Visitor { page: sender, sent, server } = self;
         if sender.send(page).is_ok() {
-            let _ = tokio::time::timeout(READING, sent).await;
+            let _ = tokio::time::timeout(clock::limit(READING), sent).await;
         }
         drop(server);
     }
@@ -200,7 +201,7 @@ async fn accept(socket: TcpListener, hall: Arc<Hall>) {
                 Err(error) => {
                     tracing::debug!(%error, "connection not accepted");
                     // There may be no more open files to be had.
-                    make_room(&mut open, 1, HEARING);
+                    make_room(&mut open, 1, clock::limit(HEARING));
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -211,7 +212,7 @@ async fn accept(socket: TcpListener, hall: Arc<Hall>) {
             // They may all have come at once, and be over as soon as they are looked at.
             tokio::task::yield_now().await;
         }
-        make_room(&mut open, CONNECTIONS, HEARING);
+        make_room(&mut open, CONNECTIONS, clock::limit(HEARING));
         make_room(&mut open, most, Duration::ZERO);
         let has_answered = Arc::new(AtomicBool::new(false));
         let task = connections.spawn(connection(stream, Arc::clone(&hall), Arc::clone(&has_answered)));
@@ -255,7 +256,7 @@ async fn connection(stream: TcpStream, hall: Arc<Hall>, has_answered: Arc<Atomic
     match &hall.door.tls {
         None => serve(stream, &hall, &has_answered).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = tokio::time::timeout(clock::limit(PATIENCE), tls.accept(stream)).await {
                 serve(stream, &hall, &has_answered).await;
             }
         }
@@ -277,7 +278,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hall: &Hall, has_ans
     let mut http = http1::Builder::new();
     // A browser that leaves at once has brought the answer all the same; without half_close it may never be heard.
     http.half_close(true).keep_alive(false);
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(clock::limit(PATIENCE)).max_buf_size(HEAD);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "connection ended");
     }
@@ -335,7 +336,7 @@ async fn parameters(request: Request<Incoming>, door: &Door) -> Result<Vec<(Stri
                 return Err(Page::of_no_use(415, "it is no form"));
             }
             let body = Limited::new(request.into_body(), FORM).collect();
-            match tokio::time::timeout(PATIENCE, body).await {
+            match tokio::time::timeout(clock::limit(PATIENCE), body).await {
                 Ok(Ok(body)) => body.to_bytes().to_vec(),
                 _ => return Err(Page::of_no_use(400, "the form did not arrive whole")),
             }
