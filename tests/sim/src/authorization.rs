@@ -48,10 +48,10 @@ impl Authorization {
         }
     }
 
-    fn decide(&mut self, approve: bool, approver: &str) {
+    fn decide(&mut self, approve: bool, approver: &str, now: Instant) {
         self.decision = if approve { Decision::Approved(approver.to_owned()) } else { Decision::Denied };
         self.code = opaque("code-");
-        self.issued = Instant::now();
+        self.issued = now;
     }
 }
 
@@ -94,15 +94,15 @@ pub(crate) fn start(state: &mut State, call: &Call, client: &str, callback: Call
         challenge: owned("code_challenge"),
         refused,
         code: String::new(),
-        issued: Instant::now(),
+        issued: state.instant(),
         lifetime: state.settings.authorization_code_lifetime,
         redeemed: false,
         family: None,
     };
     if state.on(Behaviour::AuthorizeDenied) {
-        new.decide(false, "");
+        new.decide(false, "", new.issued);
     } else if state.settings.approve {
-        new.decide(true, state.approver());
+        new.decide(true, state.approver(), new.issued);
     }
     let answer = page_or_callback(state, call, &new);
     state.authorizations.push(new);
@@ -153,9 +153,9 @@ fn page_or_callback(state: &State, call: &Call, authorization: &Authorization) -
 
 /// Decides over the pending authorization requests, the one of that id or all of them. How many there were.
 pub(crate) fn decide(state: &mut State, id: Option<&str>, approve: bool) -> usize {
-    let approver = state.approver().to_owned();
+    let (approver, now) = (state.approver().to_owned(), state.instant());
     let pending = |one: &&mut Authorization| one.decision == Decision::Pending && id.is_none_or(|id| id == one.id);
-    state.authorizations.iter_mut().filter(pending).map(|one| one.decide(approve, &approver)).count()
+    state.authorizations.iter_mut().filter(pending).map(|one| one.decide(approve, &approver, now)).count()
 }
 
 /// The address that the browser of a decided request is sent to.
@@ -180,7 +180,7 @@ pub(crate) enum Redeemed {
 
 /// One exchange of a code.
 pub(crate) fn redeem(state: &mut State, call: &Call, client: &str) -> Redeemed {
-    let expired = state.on(Behaviour::CodeExpired);
+    let (expired, now) = (state.on(Behaviour::CodeExpired), state.instant());
     let code = call.field("code").unwrap_or_default();
     let ours = |one: &&mut Authorization| one.server == call.server && one.client == client && one.code == code;
     let Some(found) = state.authorizations.iter_mut().find(ours) else { return Redeemed::Unknown };
@@ -191,7 +191,7 @@ pub(crate) fn redeem(state: &mut State, call: &Call, client: &str) -> Redeemed {
         }
         return Redeemed::UsedUp;
     }
-    if expired || found.issued.elapsed() >= found.lifetime {
+    if expired || now - found.issued >= found.lifetime {
         return Redeemed::Expired;
     }
     if call.field("redirect_uri").unwrap_or_default() != found.callback.redirect_uri {

@@ -4,7 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, in Unix seconds.
 pub(crate) fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64)
+    unix_after(Duration::ZERO)
+}
+
+/// The end of a span that begins now, in Unix seconds.
+pub(crate) fn unix_after(span: Duration) -> i64 {
+    (SystemTime::now() + span).duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64)
 }
 
 /// Year, month (1 to 12) and day of the proleptic Gregorian calendar.

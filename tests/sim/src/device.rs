@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::behaviour::Behaviour;
 use crate::keys::{opaque, random};
+use crate::pace::pause;
 use crate::request::Server;
 use crate::state::{Call, State};
 
@@ -66,7 +67,7 @@ pub(crate) enum Poll {
 pub(crate) fn start(state: &mut State, call: &Call, client: &str, scope: &str) -> (String, String) {
     let device_code = opaque("device-");
     let user_code = user_code(call.server);
-    let now = Instant::now();
+    let now = state.instant();
     state.grants.push(DeviceGrant {
         server: call.server,
         device_code: device_code.clone(),
@@ -111,11 +112,12 @@ pub(crate) fn announced_interval(state: &State) -> Option<u64> {
 /// One poll with a device code.
 pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     let interval = announced_interval(state).filter(|&seconds| seconds > 0).unwrap_or(DEFAULT_INTERVAL);
-    let interval = Duration::from_secs(interval).saturating_sub(LENIENCE);
+    let interval = pause(Duration::from_secs(interval).saturating_sub(LENIENCE));
     let reset = state.on(Behaviour::ConnectionResetWhilePolling);
     let slow = state.on(Behaviour::SlowDown);
     let approver = state.approver().to_owned();
     let approve = state.settings.approve;
+    let now = state.instant();
     let device_code = call.field("device_code").unwrap_or_default();
     let known = |grant: &&mut DeviceGrant| grant.device_code == device_code && grant.server == call.server;
     let Some(grant) = state.grants.iter_mut().find(known) else { return Poll::Unknown };
@@ -124,7 +126,6 @@ pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     if reset && grant.polls <= 2 {
         return Poll::Dropped;
     }
-    let now = Instant::now();
     let waited = now - grant.last_poll;
     grant.last_poll = now;
     if grant.redeemed || call.field("client_id").is_some_and(|client| client != grant.client) {

@@ -38,6 +38,11 @@ impl World {
         self.shared.lock().settings.clock_offset = seconds;
     }
 
+    /// Lets time go by without waiting for it: codes and tokens get older, and the next poll is later.
+    pub fn advance(&self, time: Duration) {
+        self.shared.lock().ahead += time;
+    }
+
     /// In how many groups everybody is; 3 unless set. Over 200 Entra leaves the claim out. Ends what
     /// [`World::set_group_ids`] named.
     pub fn set_groups(&self, count: usize) {
@@ -105,6 +110,11 @@ impl World {
     /// How late [`crate::Behaviour::DelayToken`] answers; a second unless set.
     pub fn set_token_delay(&self, delay: Duration) {
         self.shared.lock().settings.token_delay = delay;
+    }
+
+    /// Closes the connections of all requests that are stalled now.
+    pub fn end_stalls(&self) {
+        self.shared.lock().ended_stalls += 1;
     }
 
     /// Ends every refresh token there is, of both issuers.

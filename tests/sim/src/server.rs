@@ -2,7 +2,6 @@
 //! decided. Knows no protocol above HTTP.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -161,7 +160,13 @@ async fn answer(
             answer
         }
         Reply::Drop => return Err(io::Error::other("dropped, as the behaviour wants it")),
-        Reply::Stall => match std::future::pending::<Infallible>().await {},
+        Reply::Stall => {
+            let before = shared.lock().ended_stalls;
+            while shared.lock().ended_stalls == before {
+                tokio::time::sleep(GLANCE).await;
+            }
+            return Err(io::Error::other("the stall has ended"));
+        }
     };
     if let Some(entry) = shared.lock().log.entries.iter_mut().find(|entry| entry.id == call.id) {
         entry.status = answer.status;

@@ -120,6 +120,8 @@ pub(crate) struct Settings {
 /// Everything the world remembers.
 pub(crate) struct State {
     pub(crate) settings: Settings,
+    /// How much time has gone by that was not waited for.
+    pub(crate) ahead: Duration,
     behaviours: BTreeSet<Behaviour>,
     /// How often a behaviour that wears off has shown, since it was set: at a kind of request, where those count apart.
     shown: HashMap<(Behaviour, String), u32>,
@@ -143,6 +145,8 @@ pub(crate) struct State {
     /// Who an access token of the OIDC issuer belongs to.
     pub(crate) access_tokens: HashMap<String, String>,
     pub(crate) retry_after: Option<Instant>,
+    /// How often all requests without an answer were given up.
+    pub(crate) ended_stalls: u32,
     pub(crate) keys: Keys,
     /// The roles and bindings of the cluster.
     pub(crate) rbac: Objects,
@@ -168,6 +172,7 @@ impl State {
                 server_error_times: 1,
                 token_delay: Duration::from_secs(1),
             },
+            ahead: Duration::ZERO,
             behaviours: BTreeSet::new(),
             shown: HashMap::new(),
             origins: Vec::new(),
@@ -184,6 +189,7 @@ impl State {
             families_revoked: 0,
             access_tokens: HashMap::new(),
             retry_after: None,
+            ended_stalls: 0,
             keys: Keys::new(),
             rbac: Objects::default(),
         }
@@ -230,11 +236,16 @@ impl State {
         if self.on(Behaviour::OtherUser) { BOB } else { &self.settings.user }
     }
 
+    /// How far time has gone, by the world's clock.
+    pub(crate) fn instant(&self) -> Instant {
+        Instant::now() + self.ahead
+    }
+
     /// The world's clock, in Unix seconds.
     pub(crate) fn now(&self) -> i64 {
         let ahead = if self.on(Behaviour::ClockAhead) { 600 } else { 0 };
         let behind = if self.on(Behaviour::ClockBehind) { 600 } else { 0 };
-        calendar::unix_now() + self.settings.clock_offset + ahead - behind
+        calendar::unix_after(self.ahead) + self.settings.clock_offset + ahead - behind
     }
 
     /// Marks the request as one that came too early.

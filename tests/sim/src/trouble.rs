@@ -1,12 +1,13 @@
 //! The bad behaviours that look at no protocol detail: what goes wrong at an endpoint as a whole, and what is wrong
 //! with an answer's spelling.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::entra_errors::refused_with;
+use crate::pace::pause;
 use crate::reply::{Answer, Reply};
 use crate::request::{Server, Step};
 use crate::state::{Call, State};
@@ -167,10 +168,11 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
         return Some(unavailable().into());
     }
     if state.on(Behaviour::Token503WithRetryAfter) {
-        let until = *state.retry_after.get_or_insert_with(|| Instant::now() + RETRY_AFTER);
+        let (now, told) = (state.instant(), pause(RETRY_AFTER));
+        let until = *state.retry_after.get_or_insert(now + told);
         // The same lenience as for polls: half a tick early is not worth a failed test.
-        if let Some(left) = until.checked_duration_since(Instant::now() + Duration::from_millis(100)) {
-            if left < RETRY_AFTER - Duration::from_millis(500) {
+        if let Some(left) = until.checked_duration_since(now + pause(Duration::from_millis(100))) {
+            if left < told - pause(Duration::from_millis(500)) {
                 state.mark_too_early(call.id);
             }
             return Some(unavailable().with("retry-after", RETRY_AFTER.as_secs().to_string()).into());

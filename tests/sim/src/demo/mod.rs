@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use child::{Child, Outcome};
 
 /// Short enough to watch it end.
-const SHORT_LIFETIME: Duration = Duration::from_secs(4);
+const SHORT_LIFETIME: Duration = Duration::from_secs(1);
 /// What a sign-in or a kubectl call may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -147,12 +147,12 @@ impl Demo {
 
     fn oidc(&self) -> Result<(), String> {
         let args = self.world.oidc_args();
-        page::step("Sign in to a plain OIDC issuer, whose tokens live for four seconds here");
+        page::step("Sign in to a plain OIDC issuer, whose tokens live for a second here");
         self.world.set_token_lifetime(SHORT_LIFETIME);
         self.sign_in(&args)?;
 
         page::step("Let the token end, and ask again: it is refreshed, nobody is asked");
-        std::thread::sleep(SHORT_LIFETIME + Duration::from_secs(1));
+        std::thread::sleep(SHORT_LIFETIME);
         self.world.set_token_lifetime(Duration::from_secs(3_600));
         self.world.reset_requests();
         page::again();

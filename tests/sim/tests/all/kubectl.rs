@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::thread::sleep;
 use std::time::Duration;
 
 use crate::client::post;
@@ -28,7 +27,7 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
     let fields = [("client_id", OIDC_CLIENT), ("scope", "openid")];
     let device = post(&world, &format!("{}/device", world.issuer()), &fields).json();
     world.approve_pending();
-    sleep(Duration::from_millis(1_050));
+    world.advance(Duration::from_secs(1));
     let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
     let code = device["device_code"].as_str().unwrap_or_default();
     let fields = [("client_id", OIDC_CLIENT), ("grant_type", grant_type), ("device_code", code)];

@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::thread::sleep;
 use std::time::Duration;
 
 use crate::client::{Answer, get, get_with_token, post, send};
@@ -10,7 +9,7 @@ use serde_json::Value;
 use sim::{BOB, Behaviour, CLIENT, OIDC_CLIENT, OTHER_SERVER, SERVER, TENANT, World};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-const TICK: Duration = Duration::from_millis(1_050);
+const TICK: Duration = Duration::from_secs(1);
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
@@ -36,7 +35,7 @@ fn entra_poll(world: &World, device: &Value) -> Answer {
 fn entra_sign_in(world: &World) -> Value {
     let device = entra_device(world);
     world.approve(text(&device, "user_code"));
-    sleep(TICK);
+    world.advance(TICK);
     entra_poll(world, &device).json()
 }
 
@@ -51,7 +50,7 @@ fn oidc_sign_in(world: &World, more: &[(&str, &str)], verifier: &str) -> Answer 
     fields.extend(more);
     let device = post(world, &format!("{}/device", world.issuer()), &fields).json();
     world.approve_pending();
-    sleep(TICK);
+    world.advance(TICK);
     let code = text(&device, "device_code");
     let fields =
         [("grant_type", DEVICE_CODE), ("client_id", OIDC_CLIENT), ("device_code", code), ("code_verifier", verifier)];
@@ -73,11 +72,11 @@ fn entra_signs_in_by_device_code_and_the_cluster_takes_the_token() {
 
     let early = entra_poll(&world, &device);
     assert_eq!((early.error().as_str(), world.polls_too_early()), ("slow_down", 1));
-    sleep(TICK);
+    world.advance(TICK);
     let pending = entra_poll(&world, &device);
     assert_eq!((pending.status, pending.error().as_str()), (400, "authorization_pending"));
     assert_eq!(pending.json()["error_codes"], serde_json::json!([70016]));
-    sleep(TICK);
+    world.advance(TICK);
     let tokens = entra_poll(&world, &device).json();
     assert_eq!(tokens["expires_in"], 3600);
     text(&tokens, "id_token");
@@ -192,7 +191,7 @@ fn people_deny_and_others_sign_in() {
     let world = World::start();
     let device = entra_device(&world);
     assert!(world.deny(text(&device, "user_code")));
-    sleep(TICK);
+    world.advance(TICK);
     assert_eq!(entra_poll(&world, &device).error(), "authorization_declined");
 
     world.set(Behaviour::OtherUser);
