@@ -38,7 +38,7 @@ fn a_decline_stops_asking_and_never_a_refresh() {
 fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_types_login() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
-    world.set_code_lifetime(Duration::from_secs(2));
+    home.let_codes_end(&world);
     home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code ended before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
@@ -49,6 +49,7 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
 
     world.approve_automatically(true);
     world.set_code_lifetime(Duration::from_secs(900));
+    home.shorten_lives(1);
     let kubeconfig = home.path().join("kubeconfig");
     fs::write(&kubeconfig, world.aks_kubeconfig(PLUGIN)).unwrap();
     let typed = home.run(&["--kubeconfig", kubeconfig.to_str().unwrap()]);

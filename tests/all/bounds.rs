@@ -103,6 +103,8 @@ fn groups_that_would_fill_memory_are_not_taken() {
     ];
     at_once(cases, |(behaviours, client, words)| {
         let (world, home) = (World::start(), Home::new());
+        // Much is read within them.
+        home.lengthen_limits(10);
         world.set_groups(250);
         let own = ["--client-id", client];
         home.write(".kube/config", &kubeconfig(&world, &own));

@@ -264,6 +264,7 @@ fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
     leader.signal(Signal::STOP);
     world.clear(Behaviour::RefreshStall);
+    home.shorten_limits(10);
     for run in end_all(many(3, &home, &entra(&world, &ALWAYS))) {
         assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
     }
@@ -286,6 +287,7 @@ fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
 #[test]
 fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
     let (world, home, leader) = prompting();
+    home.shorten_limits(4);
     let waiting = Running::plugin(&home, &entra(&world, &ALWAYS));
     let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
     let mut on_terminal = home.program("script");
@@ -343,13 +345,18 @@ fn another_tenants_sign_in_is_not_held_up() {
 #[test]
 fn trouble_on_the_way_is_shared_and_then_forgotten() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
-    let running = many(10, &home, &entra(&world, &["--timeout", "30s", "--prompt", "always"]));
+    let running = many(10, &home, &entra(&world, &["--timeout", "5m", "--prompt", "always"]));
     wait_at_the_lock(&home.state(), 10);
+    assert!(world.wait_for(HANG, |log| log.count("/devicecode") == 1));
+    world.clear(Behaviour::StallDevice);
+    world.set(Behaviour::HtmlDevicePage);
+    world.end_stalls();
     for run in end_all(running) {
         run.assert_failed(1, &["Error: ", "Next: "]);
     }
-    assert_eq!(world.device_requests().len(), 1, "each of them ran into it by itself");
-    world.clear(Behaviour::StallDevice);
+    // A lost connection is worth another try.
+    assert_eq!(world.device_requests().len(), 2, "each of them ran into it by itself");
+    world.clear(Behaviour::HtmlDevicePage);
     home.run(&entra(&world, &ALWAYS)).token();
 }
 

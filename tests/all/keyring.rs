@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use crate::common::keyring::{Keyring, files_with};
-use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra, oidc, until};
 use serde_json::Value;
 use sim::World;
 
@@ -262,6 +262,7 @@ fn a_frozen_daemon_freezes_nobody() {
     let keyring = Keyring::start(&home);
     let token = sign_in(&world, &home, &keyring);
     keyring.freeze();
+    home.shorten_limits(10);
     world.reset_requests();
 
     // `timeout` ends what hangs, with 124: a guard, not a measure.
@@ -271,6 +272,7 @@ fn a_frozen_daemon_freezes_nobody() {
     frozen.assert_failed(3, &["the keyring does not answer", "kubectl login"]);
     assert!(world.requests().is_empty());
 
+    home.shorten_limits(1);
     keyring.thaw();
     assert_warm(&world, &home, &keyring, &token);
 }
@@ -280,11 +282,13 @@ fn a_person_signs_in_past_a_frozen_daemon() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     keyring.freeze();
+    home.shorten_limits(4);
     let mut command = home.program("timeout");
     command.args(["60", PLUGIN]).args(entra(&world, &ALWAYS));
     let first = Run::of(keyring.on_bus(&mut command));
     let token = first.token();
     assert!(first.stderr.contains("the keyring does not answer"), "{first}");
+    home.shorten_limits(1);
     keyring.thaw();
     assert_warm(&world, &home, &keyring, &token);
 }
@@ -294,6 +298,7 @@ fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     keyring.freeze();
+    home.shorten_limits(4);
     world.approve_automatically(false);
     let mut command = home.plugin(&entra(&world, &ALWAYS));
     let waiting = keyring.on_bus(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -301,6 +306,7 @@ fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
     keyring.thaw();
     // What it was asked before it answers first; so a look now comes after the probe was written.
     keyring.item("key");
+    until(|| keyring.item("probe").is_none());
     world.approve_pending();
     let token = Run::wait(waiting).token();
     assert_eq!(keyring.item("probe"), None);

@@ -156,15 +156,18 @@ fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
 fn kill_again_and_again(seed: u64) -> Tally {
     let (world, home, mut random, mut tally) = (World::start(), Home::new(), Random(seed | 1), Tally::default());
     end(&world, home.start(&oidc(&world, &ALWAYS))).token();
-    // How long a refresh may take; it follows what is seen, so that the kills fall on all of it on any machine.
-    let mut refresh = Duration::from_millis(60);
+    // How long a sign-in and a refresh may take; it follows what is seen, so that the kills fall on all of it on any
+    // machine.
+    let (mut sign_in, mut refresh) = (Duration::from_millis(300), Duration::from_millis(60));
+    let next = |time: Duration, was_too_late: bool| time.mul_f64(if was_too_late { 0.75 } else { 1.15 });
     for kill in 0..KILLS {
+        let too_late = tally.too_late;
         if kill % 3 == 0 {
-            sign_in_and_kill(&world, &home, random.up_to(Duration::from_millis(1500)), &mut tally);
+            sign_in_and_kill(&world, &home, random.up_to(sign_in), &mut tally);
+            sign_in = next(sign_in, tally.too_late > too_late);
         } else {
-            let too_late = tally.too_late;
             refresh_and_kill(&world, &home, random.up_to(refresh), &mut tally);
-            refresh = refresh.mul_f64(if tally.too_late > too_late { 0.75 } else { 1.15 });
+            refresh = next(refresh, tally.too_late > too_late);
         }
         tally.kills += 1;
     }

@@ -4,7 +4,6 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::common::kubectl::Kubectl;
 use crate::common::{HANG, Home, PLUGIN, Run, V1, claims, entra, until};
@@ -149,14 +148,8 @@ fn a_person_may_say_no_and_yes_to_the_next_command() {
 fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
-    world.set_token_lifetime(Duration::from_secs(1));
-    let short = home.run(&entra(&world, &["--prompt", "always"]));
-    let ends = claims(&short.token())["exp"].as_u64().unwrap();
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    while now() <= ends {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    world.set_token_lifetime(Duration::from_secs(3_600));
+    home.run(&entra(&world, &["--prompt", "always"])).token();
+    home.pass(&world, 3_601);
     world.reset_requests();
 
     let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);

@@ -280,7 +280,7 @@ fn all_is_forgotten_before_a_revocation_that_hangs() {
     logout.wait().unwrap();
     assert_eq!(home.run(&oidc(&world, &[])).token(), token);
 
-    home.contexts(&[("sim", oidc(&world, &["--timeout=1s"]))]);
+    home.contexts(&[("sim", oidc(&world, &["--timeout=500ms"]))]);
     let run = home.run(&["logout"]);
     assert_warned(&run, &format!("Forgot the sign-in of sim ({ALICE}).\n"), &["did not answer in time"]);
 }

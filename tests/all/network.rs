@@ -4,6 +4,7 @@ use crate::common::scripted;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::clock::pause;
 use crate::common::scripted::{Line, Scripted, json as json_answer};
 use crate::common::socks::Socks;
 use crate::common::{AKS, ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, at_once, closed_port, entra, is_root, oidc};
@@ -39,13 +40,8 @@ fn a_code_and_a_decline(url: &str) -> Vec<Line> {
 
 /// A session whose token is over, so that the next call has to refresh.
 fn ended_session(world: &World, home: &Home) {
-    world.set_token_lifetime(Duration::from_secs(1));
-    let credential = home.run(&entra(world, &ALWAYS)).credential();
-    let end: chrono::DateTime<chrono::Utc> =
-        credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
-    // Only the clock can end it: nothing else happens that could be waited for.
-    std::thread::sleep((end - chrono::Utc::now()).to_std().unwrap_or_default());
-    world.set_token_lifetime(Duration::from_secs(3_600));
+    home.run(&entra(world, &ALWAYS)).token();
+    home.pass(world, 3_601);
     world.reset_requests();
 }
 
@@ -96,7 +92,7 @@ fn a_refresh_waits_as_long_as_the_server_asks_and_then_succeeds() {
     let refreshes = world.refreshes();
     assert_eq!(refreshes.iter().map(|request| request.status).collect::<Vec<_>>(), [503, 200]);
     let waited = refreshes[1].at - refreshes[0].at;
-    assert!(waited >= Duration::from_secs(2) - LENIENCE, "{waited:?}");
+    assert!(waited >= pause(Duration::from_secs(2) - LENIENCE), "{waited:?}");
     assert!(refreshes.iter().all(|request| !request.too_early));
 }
 
@@ -111,7 +107,7 @@ fn too_many_requests_at_the_device_endpoint_are_waited_out_as_asked() {
         let asked = server.asked();
         assert_eq!(asked.len(), 3, "{asked:?}");
         assert_eq!(asked[0].text, asked[1].text);
-        assert!(asked[1].at - asked[0].at >= Duration::from_secs(2) - LENIENCE, "{asked:?}");
+        assert!(asked[1].at - asked[0].at >= pause(Duration::from_secs(2) - LENIENCE), "{asked:?}");
     }
 }
 
@@ -145,7 +141,8 @@ fn a_busy_server_is_asked_a_few_times_only() {
     assert!((2..=10).contains(&times.len()), "{}", times.len());
     // With growing pauses.
     let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(gaps.first() < gaps.last(), "{gaps:?}");
+    let pauses = (0..).map(|round| pause(Duration::from_millis(250) * 2_u32.pow(round) - LENIENCE));
+    assert!(gaps.iter().zip(pauses).all(|(gap, pause)| *gap >= pause), "{gaps:?}");
 }
 
 #[test]
@@ -310,7 +307,7 @@ fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
         run.assert_failed(1, &[words, "Next:  Check https_proxy", "NO_PROXY"]);
     }
     let silent = Scripted::start(|_| vec![scripted::silence()]);
-    let run = through(&Home::new(), &silent.url(), &["--timeout", "1s"]);
+    let run = through(&Home::new(), &silent.url(), &["--timeout", "50ms"]);
     run.assert_failed(1, &[&format!("the proxy {} did not answer in time", silent.url()), "https_proxy"]);
 }
 

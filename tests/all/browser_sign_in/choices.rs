@@ -188,7 +188,8 @@ fn a_desktop_without_a_terminal_will_do() {
             // There is nobody who reads stderr.
             assert_eq!(run.stderr, "");
             // And in a build system a display means nothing.
-            let mut command = Home::new().plugin(&args(issuer, &world, &[opener.flag().as_str()]));
+            let other = Home::new();
+            let mut command = other.plugin(&args(issuer, &world, &[opener.flag().as_str()]));
             Run::of(command.env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI is set"]);
         }
     }

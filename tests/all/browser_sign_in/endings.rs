@@ -84,6 +84,7 @@ fn nobody_is_waited_for_longer_than_was_said() {
         for issuer in BOTH {
             let (world, home) = (World::start_with(behaviours), Home::new());
             world.approve_automatically(false);
+            home.shorten_lives(10);
             let sign_in = issuer.start(&world, &home, &[&SOON[..], &["--listen-address=127.0.0.1:0"]].concat());
             assert_eq!(get(&sign_in.address).header("location"), "");
             let redirect = sign_in.parameter("redirect_uri");
@@ -102,6 +103,7 @@ fn nobody_is_waited_for_longer_than_was_said() {
 #[test]
 fn an_address_that_is_not_registered_is_told_with_what_to_register() {
     let (world, home) = (World::start_with(&[Behaviour::RedirectNotRegistered]), Home::new());
+    home.shorten_lives(10);
     let sign_in = Issuer::Entra.start(&world, &home, &SOON);
     assert!(get(&sign_in.address).body.contains("AADSTS50011"));
     let next = ["AADSTS50011", "add http://localhost as a redirect address for mobile and desktop applications"];
@@ -120,6 +122,7 @@ fn policy_is_exit_4() {
 
     // Where the page itself blocks, nothing comes back.
     let (world, home) = (World::start_with(&[Behaviour::ConditionalAccessBlocksBrowser]), Home::new());
+    home.shorten_lives(10);
     let sign_in = Issuer::Entra.start(&world, &home, &SOON);
     assert!(get(&sign_in.address).body.contains("AADSTS53003"));
     sign_in.end().assert_failed(3, &["within 2 seconds"]);

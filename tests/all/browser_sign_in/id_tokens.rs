@@ -91,8 +91,10 @@ fn where_the_keys_cannot_be_had_the_sign_in_is_kept_and_the_next_call_asks_nobod
     let behaviours = [Behaviour::Keys503, Behaviour::StallKeys];
     at_once(WAYS.into_iter().flat_map(|way| behaviours.map(|bad| (way, bad))), |(way, behaviour)| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
+        home.shorten_limits(2);
         let first = way(Issuer::Oidc, &world, &[&ASKING[..], &["--timeout", "5s"]].concat());
         signs_in(way, &mut home.plugin(&first)).assert_failed(1, &["127.0.0.1", "\nNext: "]);
+        home.shorten_limits(1);
         assert_eq!((home.files("sessions").len(), home.files("tokens").len(), asked(&world)), (1, 0, 1));
 
         world.clear(behaviour);

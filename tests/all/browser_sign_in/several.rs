@@ -59,14 +59,15 @@ fn whoever_wants_the_same_waits_and_shares() {
 #[test]
 fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
-    world.set_token_delay(Duration::from_secs(8));
-    let leader = Issuer::Oidc.start(&world, &home, &["--authentication-timeout-sec", "5"]);
+    home.shorten_lives(10);
+    world.set_token_delay(Duration::from_secs(3));
+    let leader = Issuer::Oidc.start(&world, &home, &["--authentication-timeout-sec", "20"]);
     let back = leader.call_back();
     std::thread::scope(|scope| {
         let page = scope.spawn(|| get(&back));
         assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
         let waiters = [&ASKING[..], &["--prompt", "never"]].map(|asks| {
-            let args = Issuer::Oidc.by_browser(&world, &[asks, &["--authentication-timeout-sec", "5"]].concat());
+            let args = Issuer::Oidc.by_browser(&world, &[asks, &["--authentication-timeout-sec", "20"]].concat());
             home.start(&args)
         });
         let waiters = waiters.map(Run::wait);

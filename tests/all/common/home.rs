@@ -11,6 +11,7 @@ use kubectl_login::profile::Storage;
 use kubectl_login::store::{Store, TokenFacts, TokenRecord};
 use serde_json::Value;
 
+use crate::common::clock::Clock;
 use crate::common::programs::write_program;
 use crate::common::{PLUGIN, Run, V1};
 
@@ -19,7 +20,10 @@ use crate::common::{PLUGIN, Run, V1};
 static UMASK: Once = Once::new();
 
 /// A home folder and environment of one test's own. Nothing of the developer's leaks in.
-pub struct Home(tempfile::TempDir);
+pub struct Home {
+    folder: tempfile::TempDir,
+    pub(super) clock: Clock,
+}
 
 impl Home {
     pub fn new() -> Home {
@@ -28,14 +32,14 @@ impl Home {
         UMASK.call_once(|| _ = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022)));
         // Screens show its path, and sockets are in it: as long everywhere, and short.
         let folder = if cfg!(unix) { PathBuf::from("/tmp") } else { std::env::temp_dir() };
-        let home = Home(tempfile::tempdir_in(folder).unwrap());
+        let home = Home { folder: tempfile::tempdir_in(folder).unwrap(), clock: Clock::new() };
         // As a login session has it: there, and closed to others.
         std::fs::create_dir(home.path().join("run")).unwrap();
         home
     }
 
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// The plugin's state folder.
@@ -98,7 +102,7 @@ impl Home {
     /// A command of this home, without a controlling terminal (setsid) and without stdin.
     pub fn program(&self, program: &str) -> Command {
         let mut command = Command::new("setsid");
-        sim::isolate(&mut command, self.path());
+        self.on_its_clock(sim::isolate(&mut command, self.path()));
         command.arg(program).stdin(Stdio::null());
         command
     }

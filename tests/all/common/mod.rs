@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod chromium;
+pub mod clock;
 pub mod constants;
 pub mod home;
 pub mod https;

@@ -51,16 +51,20 @@ pub struct Setting {
 impl Setting {
     /// 80×24, `TERM=tmux-256color`, UTF-8.
     pub fn of(home: &Home) -> Setting {
+        let (clock, time) = home.clock_variable();
         Setting {
             home: home.path().to_owned(),
             columns: 80,
             rows: 24,
             term: "tmux-256color".to_owned(),
             coloured: true,
-            // People read local times. So that they are as long everywhere, all live in one place.
-            variables: vec![("LANG".to_owned(), "C.UTF-8".to_owned()), ("TZ".to_owned(), "UTC".to_owned())],
+            variables: Vec::new(),
             stdout: None,
         }
+        // People read local times. So that they are as long everywhere, all live in one place.
+        .env("TZ", "UTC")
+        .env("LANG", "C.UTF-8")
+        .env(clock, time)
     }
 
     pub fn size(self, columns: usize, rows: usize) -> Setting {

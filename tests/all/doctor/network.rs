@@ -41,6 +41,7 @@ fn an_issuer_that_is_down() {
 #[test]
 fn an_issuer_that_is_slow_or_unavailable() {
     let setup = Setup::oidc();
+    setup.home.shorten_limits(4);
     setup.world.set(Behaviour::StallDiscovery);
     let report = setup.doctor();
     report.only(&[("issuer", "FAIL", "did not answer in time")]);
@@ -178,6 +179,7 @@ fn an_api_server_that_says_nothing_of_use() {
         (Behaviour::KubeHtml, "is no Kubernetes API server"),
     ] {
         let setup = Setup::aks();
+        setup.home.shorten_limits(4);
         setup.world.set(behaviour);
         let report = setup.doctor();
         report.only(&[("server", "FAIL", words)]);

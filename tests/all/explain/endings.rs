@@ -15,6 +15,7 @@ fn without_the_cluster_there_is_no_explanation() {
         (Behaviour::KubeUnauthorized, "does not accept the token (HTTP 401)"),
     ] {
         let case = Case::of_aks(&[behaviour]);
+        case.home.shorten_limits(4);
         for output in ["table", "json"] {
             let run = case.run(&["list", "pods", "-o", output]);
             run.assert_failed(1, &["Error: cannot ask the cluster who you are: ", words, "Next:"]);

@@ -1,7 +1,5 @@
 //! A sign-in that kubectl asks for, from the code to each way in which it can end.
 
-use std::time::Duration;
-
 use super::{Case, Looks, SIZES, everywhere, with};
 use crate::common::tmux::Screen;
 use crate::common::{HANG, Run};
@@ -35,7 +33,7 @@ fn the_prompt_and_a_success_on_a_terminal_that_can_do_less() {
 #[test]
 fn a_code_that_nobody_used() {
     everywhere(|case| {
-        case.world.set_code_lifetime(Duration::from_secs(3));
+        case.home.let_codes_end(&case.world);
         let screen = case.get_token();
         assert_eq!(screen.wait_for_exit(), 3);
         assert_eq!(screen.stdout(), "");

@@ -33,6 +33,7 @@ fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
     ];
     at_once(behaviours, |(behaviour, words)| {
         let case = Case::entra(&[]).signed_in();
+        case.home.shorten_limits(3);
         case.world.set(behaviour);
         assert_without_cluster(&case, &[&case.world.kube_url(), words]);
     });

@@ -67,11 +67,13 @@ fn a_long_look_up_says_how_far_it_is_and_leaves_no_trace_of_that() {
     // Before anything has come, that it is waited for.
     case.context(&entra(&case.world, &[&OWN[..], &["--timeout=3s"]].concat()));
     case.world.set(Behaviour::GraphStalls);
+    case.home.shorten_limits(3);
     let screen = whoami(&case, 80, &["--refresh"]);
     screen.wait_for("asking Microsoft Graph for groups");
     assert_eq!(screen.wait_for_exit(), 0);
     assert!(!screen.history().contains("asking"), "{}", screen.history());
     case.world.clear(Behaviour::GraphStalls);
+    case.home.shorten_limits(1);
     // Where nobody looks, nothing is said.
     let run = case.whoami(&["--refresh"]);
     assert!(run.code == Some(0) && !run.stderr.contains("so far"), "{run}");
