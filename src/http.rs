@@ -10,6 +10,7 @@ mod connection;
 mod dial;
 mod encoding;
 mod handshake;
+pub mod network;
 mod proxy;
 mod proxy_fault;
 mod roots;
@@ -31,13 +32,13 @@ use url::Url;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::masking::hide;
-use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 
 use client::{Client, Request};
 pub use connection::Link;
 use dial::{DialError, LookupError};
+pub use network::Network;
 use verify::Verifier;
 
 pub use certificate::CertificateProblem;

@@ -23,6 +23,7 @@ pub mod error;
 pub mod http;
 pub mod kube;
 pub mod masking;
+pub mod named_file;
 pub mod oauth;
 pub mod paths;
 pub mod profile;

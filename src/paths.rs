@@ -1,7 +1,5 @@
 //! Where things are kept.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::environment::{self, Environment};
@@ -10,8 +8,6 @@ use crate::environment::{self, Environment};
 const NAME: &str = "kubectl-login";
 /// The folder for state in a home folder.
 const STATE_IN_HOME: &str = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-/// The most that is read of a file which settings name.
-const NAMED_FILE_CAP: u64 = 16 * 1024 * 1024;
 
 /// The home folder: `HOME` (an absolute one), else what the user database says.
 pub fn home(environment: &Environment) -> Option<PathBuf> {
@@ -130,46 +126,6 @@ pub fn expand_home(path: &str, environment: &Environment) -> PathBuf {
     }
 }
 
-/// The content of a regular file that settings name, of 16 MiB at most. What counts is how much is read: files of `/proc`
-/// have no length, and go on for as long as they are read.
-///
-/// Errors: it is something else, larger, or cannot be read.
-pub fn read_named(path: &Path) -> io::Result<Vec<u8>> {
-    let check = |metadata: Metadata| match metadata.is_file() {
-        true => Ok(usize::try_from(metadata.len().min(NAMED_FILE_CAP)).unwrap_or_default()),
-        false => Err(io::Error::other("it is not a regular file")),
-    };
-    // Before it is opened, because opening some devices does something.
-    check(std::fs::metadata(path)?)?;
-    let file = open_named(path)?;
-    let mut content = Vec::with_capacity(check(file.metadata()?)?);
-    // Whole blocks: some files of `/proc` refuse to be read in odd pieces.
-    file.take(NAMED_FILE_CAP + 4096).read_to_end(&mut content)?;
-    if content.len() as u64 > NAMED_FILE_CAP {
-        return Err(io::Error::other("it is larger than 16 MiB"));
-    }
-    Ok(content)
-}
-
-/// Opens a file that settings name. A pipe without a writer is opened at once, and not when there is one.
-///
-/// Errors: it cannot be opened.
-#[cfg(unix)]
-pub(crate) fn open_named(path: &Path) -> io::Result<File> {
-    use rustix::fs::OFlags;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
-}
-
-/// Opens a file that settings name.
-///
-/// Errors: it cannot be opened.
-#[cfg(not(unix))]
-pub(crate) fn open_named(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
 #[cfg(unix)]
 fn user_id() -> String {
     rustix::process::geteuid().as_raw().to_string()
@@ -202,14 +158,5 @@ mod tests {
         assert_eq!(expand_home("~", &environment), Path::new("/h"));
         assert_eq!(expand_home("~bob/x", &environment), Path::new("~bob/x"));
         assert_eq!(expand_home("a~b", &environment), Path::new("a~b"));
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn named_file_without_length_or_end_is_refused() {
-        let refusal = |path: &str| read_named(Path::new(path)).expect_err(path).to_string();
-        assert_eq!(refusal("/proc/self/pagemap"), "it is larger than 16 MiB");
-        assert_eq!(refusal("/dev/zero"), "it is not a regular file");
-        assert_eq!(refusal("/"), "it is not a regular file");
     }
 }

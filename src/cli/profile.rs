@@ -1,16 +1,15 @@
 //! From what was typed and what the environment says to a [`Profile`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kubectl_login::entra::{audience, cloud};
-use kubectl_login::environment::{self, Environment};
+use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
 use kubectl_login::error::{Error, Result};
+use kubectl_login::http::network::Network;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
-use kubectl_login::profile::{
-    Browser, Credentials, GroupsLookUp, Method, Network, Pkce, Profile, Provider, Storage, TokenKind,
-};
+use kubectl_login::profile::{Browser, Credentials, GroupsLookUp, Method, Pkce, Profile, Provider, Storage, TokenKind};
 use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
 use kubectl_login::text::printable;
@@ -223,11 +222,12 @@ fn entra(
             "Give the tenant's id, a verified domain of it, or organizations.",
         ));
     }
+    let stack_file = environment.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new);
     Ok(Profile {
         provider: Provider::Entra {
-            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), environment)?,
+            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), stack_file)?,
             tenant,
-            server_id: audience::server_id(server_id, &cloud::own_services(&args.environment, environment))?,
+            server_id: audience::server_id(server_id, &cloud::own_services(&args.environment, stack_file))?,
         },
         client_id,
         client_secret: None,
@@ -241,7 +241,7 @@ fn entra(
         authorization: authorization::at_entra(args, environment)?,
         groups: GroupsLookUp {
             graph_client: args.graph_client_id.clone().filter(|id| !id.is_empty()),
-            graph: cloud::stack_graph(&args.environment, environment),
+            graph: cloud::stack_graph(&args.environment, stack_file),
             ..GroupsLookUp::default()
         },
     })

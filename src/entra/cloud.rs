@@ -9,11 +9,10 @@ use std::path::Path;
 use serde::Deserialize;
 use url::Url;
 
-use crate::environment::{AZURE_ENVIRONMENT_FILEPATH, Environment};
 use crate::error::{Error, Result};
 use crate::http::{is_acceptable, is_acceptable_from};
+use crate::named_file;
 use crate::oauth::{ClientAuthentication, Endpoints, site};
-use crate::paths;
 use crate::text::printable;
 
 /// A cloud with a fixed sign-in host.
@@ -60,6 +59,9 @@ const CLOUDS: &[Cloud] = &[
     },
 ];
 
+/// The variable that names the file of an Azure Stack, for messages.
+const AZURE_ENVIRONMENT_FILEPATH: &str = "AZURE_ENVIRONMENT_FILEPATH";
+
 /// The cloud whose hosts come from a file.
 const STACK: &str = "AzureStackCloud";
 
@@ -93,7 +95,7 @@ pub struct StackFile {
 /// The sign-in host for `--environment`, or for `--authority-host` where that is given.
 ///
 /// Errors: an unknown environment, an authority that is no https URL (http on loopback apart), a bad Azure Stack file.
-pub fn authority(environment_name: &str, authority_host: Option<&str>, variables: &Environment) -> Result<Url> {
+pub fn authority(environment_name: &str, authority_host: Option<&str>, stack_file: Option<&Path>) -> Result<Url> {
     let known = CLOUDS.iter().find(|cloud| cloud.names.iter().any(|name| name.eq_ignore_ascii_case(environment_name)));
     if known.is_none() && !is_stack(environment_name) {
         return Err(Error::usage(
@@ -108,10 +110,10 @@ pub fn authority(environment_name: &str, authority_host: Option<&str>, variables
         (Some(host), _) => checked(host, "--authority-host"),
         (None, Some(cloud)) => checked(cloud.authority, "the authority"),
         (None, None) => {
-            let stack = StackFile::read(variables)?;
+            let stack = StackFile::read(stack_file)?;
             checked(&stack.active_directory_endpoint, "activeDirectoryEndpoint").map_err(|error| {
-                let file = variables.get(AZURE_ENVIRONMENT_FILEPATH).unwrap_or_default();
-                let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(file, 200));
+                let file = stack_file.map(Path::to_string_lossy).unwrap_or_default();
+                let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(&file, 200));
                 Error::failed(format!("{} in {name}", error.what), STACK_NEXT)
             })
         }
@@ -120,21 +122,21 @@ pub fn authority(environment_name: &str, authority_host: Option<&str>, variables
 
 /// Azure Resource Manager and Microsoft Graph of an Azure Stack, which are known only from its file; none for other
 /// clouds, or where there is no such file.
-pub fn own_services(environment_name: &str, variables: &Environment) -> Vec<Url> {
+pub fn own_services(environment_name: &str, stack_file: Option<&Path>) -> Vec<Url> {
     if !is_stack(environment_name) {
         return Vec::new();
     }
-    let stack = StackFile::read(variables).ok();
+    let stack = StackFile::read(stack_file).ok();
     let urls = stack.into_iter().flat_map(|stack| [stack.microsoft_graph_endpoint, stack.resource_manager_endpoint]);
     urls.flatten().filter_map(|url| Url::parse(&url).ok()).collect()
 }
 
 /// Microsoft Graph of an Azure Stack, from its file; `None` for other clouds, and where the file names none.
-pub fn stack_graph(environment_name: &str, variables: &Environment) -> Option<Url> {
+pub fn stack_graph(environment_name: &str, stack_file: Option<&Path>) -> Option<Url> {
     if !is_stack(environment_name) {
         return None;
     }
-    let stack = StackFile::read(variables).ok()?;
+    let stack = StackFile::read(stack_file).ok()?;
     Url::parse(&stack.microsoft_graph_endpoint?).ok().filter(is_acceptable)
 }
 
@@ -278,8 +280,8 @@ const STACK_NEXT: &str = "Correct the file: JSON with activeDirectoryEndpoint, r
 
 impl StackFile {
     /// Errors: the variable is not set, the file cannot be read, is not as expected, or names what is no https URL.
-    fn read(variables: &Environment) -> Result<StackFile> {
-        let Some(file) = variables.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new) else {
+    fn read(stack_file: Option<&Path>) -> Result<StackFile> {
+        let Some(file) = stack_file else {
             return Err(Error::failed(
                 format!("{STACK} needs to know where its endpoints are"),
                 format!(
@@ -288,7 +290,7 @@ impl StackFile {
             ));
         };
         let name = format!("{} ({AZURE_ENVIRONMENT_FILEPATH})", printable(&file.to_string_lossy(), 200));
-        let bytes = paths::read_named(file)
+        let bytes = named_file::read_named(file)
             .map_err(|error| Error::failed(format!("{name} cannot be read: {error}"), STACK_NEXT))?;
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         // The position is enough to find a mistake; the parser's own words may repeat what stands there.
@@ -315,7 +317,7 @@ mod tests {
     use super::*;
 
     fn host(name: &str) -> Result<String> {
-        authority(name, None, &Environment::default()).map(|url| url.to_string())
+        authority(name, None, None).map(|url| url.to_string())
     }
 
     #[test]
@@ -332,7 +334,7 @@ mod tests {
 
     #[test]
     fn an_authority_gets_its_slash_and_must_be_https() {
-        let ask = |host: &str| authority("AzurePublicCloud", Some(host), &Environment::default());
+        let ask = |host: &str| authority("AzurePublicCloud", Some(host), None);
         assert_eq!(ask("https://login.example/dir").expect("fine").as_str(), "https://login.example/dir/");
         assert!(ask("http://login.example/").is_err());
         assert!(ask("https://u:p@login.example/").is_err());

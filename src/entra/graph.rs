@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
@@ -23,7 +23,6 @@ use crate::error::{Error, Result};
 use crate::http::{Answer, Asked, Http, Repeat, Trouble, bearer, origin};
 use crate::masking::hide;
 use crate::secret::Secret;
-use crate::store::groups::Group;
 use crate::text::printable;
 
 /// The most that is read of one answer, in bytes: 11,000 ids are half a MiB, a page of 999 groups is less.
@@ -50,6 +49,16 @@ pub enum Member {
     Me,
     /// An application, by the object id of its service principal.
     ServicePrincipal(String),
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// What bindings name it by: an object id at Entra.
+    pub id: String,
+    /// What people call it, where that is known. As the directory has it: not made fit for a terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Groups, and why these are not all of them, where that is so.

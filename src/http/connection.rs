@@ -14,7 +14,7 @@ use super::is_loopback;
 use super::proxy::{Proxy, ProxyRules};
 use super::verify::{Besides, Unchecked, Verifier};
 use crate::error::{Error, Result};
-use crate::profile::Network;
+use crate::http::network::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::is_loopback;
 use crate::error::{Error, Result};
-use crate::profile::{Network, Proxies, ProxyVariable};
+use crate::http::network::{Network, Proxies, ProxyVariable};
 use crate::text::printable;
 
 /// Port of a SOCKS proxy whose address names none (RFC 1928 section 3).

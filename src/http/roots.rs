@@ -11,13 +11,15 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::environment::{SSL_CERT_DIR, SSL_CERT_FILE};
 use crate::error::{Error, Result};
-use crate::paths;
-use crate::profile::{EnvironmentRoots, Network};
-use crate::store::key::hex;
+use crate::http::network::{EnvironmentRoots, Network};
+use crate::named_file;
+use crate::text::hex;
 use crate::text::printable;
 
+/// Variables that name further authorities, for messages.
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 /// The most files that are read in one folder of `SSL_CERT_DIR`; systems have a few hundred.
 const FILES_CAP: usize = 2_000;
 /// The most that is read in all folders of `SSL_CERT_DIR` together, in bytes, but for the end of one file; systems have less
@@ -80,7 +82,7 @@ pub(super) fn of_settings(network: &Network, data_name: &str) -> Result<Roots> {
     };
     for file in &network.ca_files {
         let name = format!("the certificate authority file {}", shown(file));
-        let pem = paths::read_named(file).map_err(|error| {
+        let pem = named_file::read_named(file).map_err(|error| {
             Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
         })?;
         add(&pem, &name)?;
@@ -100,7 +102,7 @@ pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
     let mut useless = Vec::new();
     if let Some(file) = &named.file {
         let name = format!("the file of {SSL_CERT_FILE}, {},", shown(file));
-        match paths::read_named(file) {
+        match named_file::read_named(file) {
             Err(error) => useless.push(format!("{name} cannot be read: {error}")),
             Ok(pem) if pem.is_empty() => useless.push(format!("{name} is empty")),
             Ok(pem) => {
@@ -124,7 +126,7 @@ pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
                         break;
                     }
                     // Other things may lie there too.
-                    if let Ok(pem) = paths::read_named(&file) {
+                    if let Ok(pem) = named_file::read_named(&file) {
                         left = left.saturating_sub(pem.len());
                         roots.add(&pem, &shown(&file));
                     }

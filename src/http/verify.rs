@@ -19,7 +19,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, OtherEr
 use super::certificate::CertificateProblem;
 use super::{roots, x509};
 use crate::error::{Error, Result};
-use crate::profile::Network;
+use crate::http::network::Network;
 
 /// Which authorities of the environment the connections of one client have needed so far, by fingerprint.
 #[derive(Debug, Default)]
@@ -381,7 +381,7 @@ fn no_authorities(useless: &[String]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::EnvironmentRoots;
+    use crate::http::network::EnvironmentRoots;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     use std::io::Write as _;
 

@@ -18,10 +18,10 @@ use url::Url;
 
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
+use crate::http::network::Network;
 use crate::http::{self, Answer, Http, Link, Repeat, Trouble};
 use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
-use crate::profile::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 

@@ -15,7 +15,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use crate::error::{Error, Result};
 use crate::http;
 use crate::kube::kubeconfig::{CredentialKind, Impersonation, UserCredentials};
-use crate::paths;
+use crate::named_file;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -152,8 +152,8 @@ fn pem(key: &str, file: Option<&Path>, data: Option<&Secret>) -> Result<Secret> 
 }
 
 fn text_of(key: &str, file: &Path) -> Result<Secret> {
-    let bytes =
-        paths::read_named(file).map_err(|error| unusable(key, &format!("{} cannot be read: {error}", shown(file))))?;
+    let bytes = named_file::read_named(file)
+        .map_err(|error| unusable(key, &format!("{} cannot be read: {error}", shown(file))))?;
     let text = String::from_utf8(bytes).map_err(|_| unusable(key, &format!("{} is not a text file", shown(file))))?;
     Ok(Secret::new(text))
 }

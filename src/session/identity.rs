@@ -14,11 +14,12 @@ use url::Url;
 
 use crate::entra::cloud;
 use crate::http::environment_proxy;
+use crate::http::network::Network;
 use crate::kube::kubeconfig::Cluster;
-use crate::paths;
-use crate::profile::{Network, Profile, Provider, TokenKind};
+use crate::named_file;
+use crate::profile::{Profile, Provider, TokenKind};
 use crate::secret::Secret;
-use crate::store::key::hex;
+use crate::text::hex;
 
 /// Names of the files of one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ pub fn cluster(cluster: &Cluster, network: &Network) -> String {
             let data: String = data.split_ascii_whitespace().collect();
             base64::engine::general_purpose::STANDARD.decode(&data).unwrap_or(data.into_bytes())
         }
-        (None, Some(file)) => paths::read_named(file).unwrap_or_default(),
+        (None, Some(file)) => named_file::read_named(file).unwrap_or_default(),
         (None, None) => Vec::new(),
     };
     parts.add(&hex(&Sha256::digest(authority.trim_ascii())));
@@ -223,7 +224,7 @@ fn trust(network: &Network) -> String {
     let mut parts = Parts::new("checked");
     for file in &network.ca_files {
         // A file that cannot be read fails the connection later, with better words.
-        parts.add(&hex(&Sha256::digest(paths::read_named(file).unwrap_or_default())));
+        parts.add(&hex(&Sha256::digest(named_file::read_named(file).unwrap_or_default())));
     }
     for data in &network.ca_data {
         parts.add(data.trim());
@@ -382,7 +383,7 @@ mod tests {
 
     #[test]
     fn issuer_route_differs_in_proxy_and_authorities() {
-        use crate::profile::ProxyVariable;
+        use crate::http::network::ProxyVariable;
         fn through(network: &mut Network, address: &str) {
             network.proxies.https = Some(ProxyVariable { name: "HTTPS_PROXY", address: address.to_owned() });
         }

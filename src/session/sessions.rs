@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 
 use super::identity::Identity;
 use crate::http;
-use crate::profile::{Network, Profile};
+use crate::http::network::Network;
+use crate::profile::Profile;
 use crate::store::{Recall, SessionFacts, Store, TokenRecord};
 
 /// A session by name.

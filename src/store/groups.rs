@@ -7,15 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// A group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
-    /// What bindings name it by: an object id at Entra.
-    pub id: String,
-    /// What people call it, where that is known. As the directory has it: not made fit for a terminal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
+pub use crate::entra::graph::Group;
 
 /// Who said which groups these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::text::printable;
+use crate::text::{hex, printable};
 
 /// A sealing key. Nothing shows its bytes, and they are wiped on drop.
 #[derive(Clone)]
@@ -67,11 +67,6 @@ impl HomeError {
         tracing::debug!(reason = printable(&reason.to_string(), 300), "no keyring");
         HomeError::Absent
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::common::HANG;
 use crate::common::scripted::{Line, Scripted, json as json_answer, silence};
+use kubectl_login::http::network::Network;
 use kubectl_login::kube::access::{Explanation, Question, explain};
 use kubectl_login::kube::api::{Api, Failure};
 use kubectl_login::kube::kubeconfig::Cluster;
 use kubectl_login::kube::rbac::Holder;
 use kubectl_login::kube::review::{Resource, Target};
-use kubectl_login::profile::Network;
 use kubectl_login::secret::Secret;
 use serde_json::{Value, json};
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::common::{Home, entra};
 use base64::Engine as _;
+use kubectl_login::http::network::Network;
 use kubectl_login::kube::access::{Question, explain};
 use kubectl_login::kube::api::Api;
 use kubectl_login::kube::kubeconfig::Cluster;
 use kubectl_login::kube::rbac::Holder;
 use kubectl_login::kube::review::who_am_i;
-use kubectl_login::profile::Network;
 use kubectl_login::secret::Secret;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

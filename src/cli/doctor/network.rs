@@ -8,14 +8,15 @@ use chrono::TimeDelta;
 use kubectl_login::clock;
 use kubectl_login::entra::{cloud, tenant};
 use kubectl_login::error::{Error, Result};
+use kubectl_login::http::network::Network;
 use kubectl_login::http::{self, Http};
 use kubectl_login::kube::api::{Api, Failure, Glance};
 use kubectl_login::kube::api_credentials::ApiCredentials;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::review::{Review, who_am_i};
+use kubectl_login::named_file;
 use kubectl_login::oauth::discovery;
-use kubectl_login::paths;
-use kubectl_login::profile::{Network, Profile, Provider};
+use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::in_units;
 use kubectl_login::text::printable;
 use url::Url;
@@ -313,7 +314,7 @@ fn trusted_besides(network: &Network) -> String {
     if !network.ca_data.is_empty() {
         names.push("--certificate-authority-data".to_owned());
     }
-    names.extend(network.environment_roots.file.iter().map(|file| match paths::read_named(file) {
+    names.extend(network.environment_roots.file.iter().map(|file| match named_file::read_named(file) {
         Ok(_) => format!("{} (SSL_CERT_FILE)", shown(file)),
         Err(_) => format!("{} (SSL_CERT_FILE, which cannot be read)", shown(file)),
     }));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::kuberc::{self, PluginPolicy};
+use kubectl_login::named_file;
 use kubectl_login::paths;
 use kubectl_login::text::{printable, shell_word};
 
@@ -105,7 +106,7 @@ fn denied_by_policy(command: &str, path: &Path, environment: &Environment) -> Op
         Some(file) => PathBuf::from(file),
         None => paths::home(environment)?.join(".kube").join("kuberc"),
     };
-    let text = String::from_utf8(paths::read_named(&file).ok()?).ok()?;
+    let text = String::from_utf8(named_file::read_named(&file).ok()?).ok()?;
     let why = match kuberc::plugin_policy(&text)? {
         PluginPolicy::DenyAll => "its credentialPluginPolicy is DenyAll",
         // Both are looked up, and links are not followed.

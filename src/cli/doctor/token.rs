@@ -3,8 +3,9 @@
 use kubectl_login::clock;
 use kubectl_login::entra::tenant;
 use kubectl_login::environment::Environment;
+use kubectl_login::http::network::Network;
 use kubectl_login::oauth::subject::{GroupsClaim, Subject};
-use kubectl_login::profile::{Network, Profile, Provider, TokenKind};
+use kubectl_login::profile::{Profile, Provider, TokenKind};
 use kubectl_login::secret::Secret;
 use kubectl_login::session::{Failed, Insist, Road, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};

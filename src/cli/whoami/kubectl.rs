@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use kubectl_login::clock;
 use kubectl_login::error::Result;
+use kubectl_login::http::network::Network;
 use kubectl_login::kube::api::Api;
 use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::kube::review::{Review, who_am_i};
-use kubectl_login::profile::Network;
 use kubectl_login::runtime;
 use kubectl_login::secret::Secret;
 use kubectl_login::text::printable;

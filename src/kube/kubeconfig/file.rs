@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::credentials::RawUser;
 use super::{Cluster, Context, Exec, KubeconfigError, User};
-use crate::paths;
+use crate::named_file;
 
 /// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
@@ -157,7 +157,7 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
 /// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`), as long as something comes out of them.
 pub(super) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, KubeconfigError> {
     let unreadable = |reason| KubeconfigError::Unreadable { file: file.to_owned(), reason };
-    let opened = paths::open_named(file).map_err(unreadable)?;
+    let opened = named_file::open_named(file).map_err(unreadable)?;
     let metadata = opened.metadata().map_err(unreadable)?;
     // Room for all of it at once, as far as the system tells: a growing buffer leaves copies of secrets behind.
     let expected = metadata.len().min(SIZE_LIMIT) + 2;

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, Result};
 use crate::http::install_crypto_provider;
-use crate::paths;
+use crate::named_file;
 
 /// What makes a listener speak https.
 ///
@@ -33,7 +33,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
 }
 
 fn read(file: &Path, flag: &str) -> Result<Vec<u8>> {
-    paths::read_named(file).map_err(|error| unusable(flag, file, &error.to_string()))
+    named_file::read_named(file).map_err(|error| unusable(flag, file, &error.to_string()))
 }
 
 fn unusable(flag: &str, file: &Path, why: &str) -> Error {
