@@ -4,8 +4,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
-use kubectl_login::clock;
-use kubectl_login::error::{Error, Result};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
 
 /// The end of the year 9999. kubectl cannot read a later expiry, and date arithmetic may leave the calendar.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::entra::{audience, cloud};
-use crate::http::Network;
-use crate::secret::Secret;
+use kubectl_login_core::entra::{audience, cloud};
+use kubectl_login_core::http::Network;
+use kubectl_login_core::secret::Secret;
 
 /// One wish for one token.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::error::{Error, Kind, Result};
 use crate::resources;
+use kubectl_login_core::error::{Error, Kind, Result};
 
 /// Runs `work` to its end on this thread.
 ///

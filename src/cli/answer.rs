@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use kubectl_login::error::{Error, Result};
+use kubectl_login_core::error::{Error, Result};
 
 /// The real stdout, kept apart; whatever else writes to file descriptor 1 meanwhile goes to stderr.
 pub(super) struct Answer(File);

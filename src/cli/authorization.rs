@@ -3,14 +3,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use kubectl_login::entra::audience;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
-use kubectl_login::http::{is_acceptable, is_loopback};
-use kubectl_login::oauth::authorization::OWN_PARAMETERS;
 use kubectl_login::paths;
 use kubectl_login::profile::{Authorization, Listen, Method};
-use kubectl_login::text::printable;
+use kubectl_login_core::entra::audience;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::{is_acceptable, is_loopback};
+use kubectl_login_core::oauth::authorization::OWN_PARAMETERS;
+use kubectl_login_core::text::printable;
 use url::Url;
 
 use super::args::GetTokenArgs;

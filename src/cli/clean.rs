@@ -5,7 +5,6 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::session;
 use kubectl_login::store::Store;
@@ -13,7 +12,8 @@ use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::remedy;
 use kubectl_login::store::removal::{self, Left};
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::text::printable;
 
 use super::args::CleanArgs;
 use super::entry::{self, Context};

@@ -5,15 +5,15 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use kubectl_login::clock;
-use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::api::{Api, Failure};
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::kube::review::{Review, who_am_i};
 use kubectl_login::profile::Profile;
 use kubectl_login::runtime;
-use kubectl_login::secret::Secret;
 use kubectl_login::store::groups::Group;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::kube::review::{Review, who_am_i};
+use kubectl_login_core::secret::Secret;
 use serde::Serialize;
 
 /// How long the API server may take: what it says is one half of the answer, and the other stands without it.

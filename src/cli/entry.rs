@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
-use kubectl_login::error::{Error, Result};
-use kubectl_login::http;
-use kubectl_login::kube::exec_credential::ApiVersion;
-use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError, Likeness};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http;
+use kubectl_login_core::kube::exec_credential::ApiVersion;
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError, Likeness};
+use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
 use super::profile::{self, Settings};

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_login::error::Result;
-use kubectl_login::kube::access::{self, Explanation, Grant, NearMiss, Question, Unread};
-use kubectl_login::kube::api::{Api, Failure};
-use kubectl_login::kube::rbac::{Holder, RoleRef, Subject};
-use kubectl_login::kube::review::{Access, Resource, Target};
-use kubectl_login::text::{printable, without_controls};
+use kubectl_login_core::error::Result;
+use kubectl_login_core::kube::access::{self, Explanation, Grant, NearMiss, Question, Unread};
+use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::rbac::{Holder, RoleRef, Subject};
+use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::text::{printable, without_controls};
 use serde::Serialize;
 
 use super::report;

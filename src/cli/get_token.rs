@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use kubectl_login::environment::{self, Environment};
-use kubectl_login::error::Error;
-use kubectl_login::kube::exec_credential::{ExecInfo, credential_line};
 use kubectl_login::session::repeats::Repeats;
 use kubectl_login::session::{Failed, How, Insist, Road, caller};
+use kubectl_login_core::error::Error;
+use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;

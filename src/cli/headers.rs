@@ -3,9 +3,9 @@
 //! A gateway before an issuer may want a key or a name of its own. What decides where a request goes, where it ends, from
 //! whom it seems to come, and who asks, is not an entry's to set.
 
-use kubectl_login::error::{Error, Result};
-use kubectl_login::secret::Secret;
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 use super::pairs::{NoPair, pairs};
 

@@ -1,12 +1,12 @@
 //! What kubectl makes of a kubeconfig user that holds more than this plugin, or something else: whether it runs the
 //! plugin, and what it sends to the API server.
 
-use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::api::Failure;
-use kubectl_login::kube::api_credentials::ApiCredentials;
-use kubectl_login::kube::kubeconfig::{CredentialKind, Entry, Key};
-use kubectl_login::secret::Secret;
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::kube::api::Failure;
+use kubectl_login_core::kube::api_credentials::ApiCredentials;
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, Key};
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 /// Why kubectl does not send what the user's plugin prints, or not in its name: an error for each reason, with what to
 /// delete. Empty for a user that has an exec plugin and nothing else.

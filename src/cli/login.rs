@@ -1,12 +1,12 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Error;
-use kubectl_login::oauth::challenge::Challenge;
 use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road, sessions};
-use kubectl_login::text::printable;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::text::printable;
 
 use super::args::LoginArgs;
 use super::{entry, kubectl_user, membership, profile, report};

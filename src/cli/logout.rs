@@ -7,14 +7,14 @@ use std::io;
 use std::path::PathBuf;
 
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::{self, identity::Identity, revocation, sessions};
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::{Recall, SessionFacts, Store, remedy};
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::text::printable;
 
 use super::args::{LogoutArgs, MethodArgs};
 use super::clean::{self, KeyringKey};

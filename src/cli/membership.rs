@@ -1,17 +1,17 @@
 //! Groups, as commands look them up; and what `kubectl login` says of them: how many there are where a token cannot list
 //! them, and what has changed.
 
-use kubectl_login::entra::refusals;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
 use kubectl_login::session::identity;
 use kubectl_login::session::{How, Obtained, sessions};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
+use kubectl_login_core::entra::refusals;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};

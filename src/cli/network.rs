@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use kubectl_login::environment::{self, Environment};
-use kubectl_login::http::network::{EnvironmentRoots, Network, Proxies, ProxyVariable};
 use kubectl_login::paths;
+use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies, ProxyVariable};
 
 use super::args::GetTokenArgs;
 

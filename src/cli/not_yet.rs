@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Error;
+use kubectl_login_core::error::Error;
 
 use super::{entry, words};
 

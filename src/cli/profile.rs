@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use kubectl_login::entra::{audience, cloud};
 use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
-use kubectl_login::error::{Error, Result};
-use kubectl_login::http::network::Network;
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::oauth::discovery;
 use kubectl_login::paths;
 use kubectl_login::profile::{Browser, Credentials, GroupsLookUp, Method, Pkce, Profile, Provider, Storage, TokenKind};
-use kubectl_login::secret::Secret;
 use kubectl_login::store::Store;
-use kubectl_login::text::printable;
+use kubectl_login_core::entra::{audience, cloud};
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::network::Network;
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::oauth::discovery;
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
@@ -360,7 +360,7 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kubectl_login::error::Kind;
+    use kubectl_login_core::error::Kind;
 
     const AKS: &[&str] = &["--server-id", "s", "--client-id", "flag-client", "--tenant-id", "flag-tenant"];
 

@@ -5,9 +5,9 @@
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
 use clap::{Arg, Command};
-use kubectl_login::entra::refusals::{Refusal, catalogue};
 use kubectl_login::environment;
-use kubectl_login::error::Kind;
+use kubectl_login_core::entra::refusals::{Refusal, catalogue};
+use kubectl_login_core::error::Kind;
 
 use super::args::{ENTRA, OIDC};
 use super::doctor::finding::{ALL, Part};

@@ -4,12 +4,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use kubectl_login::clock;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
 use kubectl_login::session::repeats::Repeat;
 use kubectl_login::session::{Failed, in_units};
-use kubectl_login::text::{json_without_controls, without_controls};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::text::{json_without_controls, without_controls};
 use serde::Serialize;
 
 use crate::ui::briefly::{AT_THE_END, write_within};

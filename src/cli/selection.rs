@@ -3,8 +3,8 @@
 //! Next steps are written as if the entry were that of the current context; this completes them, in one place.
 
 use kubectl_login::environment::Environment;
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::text::shell_word;
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::text::shell_word;
 
 use super::args::EntryArgs;
 use super::{entry, words};

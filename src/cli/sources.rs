@@ -5,10 +5,10 @@
 //! corrects them, in one place.
 
 use kubectl_login::environment;
-use kubectl_login::error::{Error, Refusal};
-use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::session::Failed;
-use kubectl_login::text::printable;
+use kubectl_login_core::error::{Error, Refusal};
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::text::printable;
 
 use super::selection::Selection;
 

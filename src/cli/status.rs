@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubectl_login::clock;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
 use kubectl_login::store::homes::Home;
 use kubectl_login::store::{Store, remedy};
-use kubectl_login::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Result;
+use kubectl_login_core::text::printable;
 use serde::Serialize;
 
 use super::args::{Printed, StatusArgs};

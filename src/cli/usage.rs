@@ -8,8 +8,8 @@ use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use kubectl_login::error::Error;
-use kubectl_login::text::printable;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::text::printable;
 
 use super::GET_TOKEN;
 

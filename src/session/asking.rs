@@ -12,9 +12,6 @@ use super::issuer::{self, Issuer};
 use super::sessions::Named;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road, sessions};
-use crate::clock;
-use crate::error::{Error, Kind};
-use crate::oauth::challenge::Challenge;
 use crate::paths;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
@@ -23,6 +20,9 @@ use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{SessionFacts, SessionRecord, TokenRecord, files, remedy};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::oauth::challenge::Challenge;
 
 impl Work<'_, '_> {
     /// Has a person sign in, for `reason`; `challenge` is what the issuer asked for just now.
@@ -326,7 +326,7 @@ fn check_who(who: &Who, nonce: Option<&str>, profile: &Profile) -> Result<(), Wo
     }
     match &profile.account_hint {
         Some(hint) if !who.answers_to(hint) => Err(WorkFailure::sticky(Error::sign_in_needed(
-            format!("{} signed in, but {} was expected", who.shown(), crate::text::printable(hint, 100)),
+            format!("{} signed in, but {} was expected", who.shown(), kubectl_login_core::text::printable(hint, 100)),
             "Sign in with the expected account (a private browser window helps), or change --login-hint to the \
              name that is shown first, if that is the right one.",
         ))),

@@ -8,8 +8,8 @@
 use chrono::TimeDelta;
 
 use super::Road;
-use crate::oauth::answer::{Class, ErrorAnswer};
-use crate::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::answer::{Class, ErrorAnswer};
+use kubectl_login_core::oauth::challenge::Challenge;
 
 /// How long a challenge is remembered that no sign-in has answered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);

@@ -8,9 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::identity::Identity;
 use super::outcome::{self, Outcomes};
 use super::repeats;
-use crate::clock;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::paths;
 use crate::profile::Profile;
 use crate::runtime;
@@ -18,6 +16,8 @@ use crate::store::Store;
 use crate::store::files;
 use crate::store::layout::LOCKS;
 use crate::store::lock::{self, Holder, Lock, LockError, Patience};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Error;
 
 /// How long a process that only needs the network may hold the lock; a request takes 20 seconds, or `--timeout`.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(60);

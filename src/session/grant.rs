@@ -7,16 +7,16 @@ use oauth2::TokenResponse as _;
 use tokio::time::Instant;
 
 use super::issuer::{Issuer, Unverified};
-use crate::clock;
-use crate::entra::audience;
-use crate::error::{Error, Result};
-use crate::kube::exec_credential;
-use crate::oauth::client::Granted;
-use crate::oauth::jwks::VerifyError;
-use crate::oauth::jwt::{Claims, JwtError};
 use crate::profile::{Profile, Provider, TokenKind};
-use crate::secret::Secret;
 use crate::store::TokenRecord;
+use kubectl_login_core::clock;
+use kubectl_login_core::entra::audience;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::kube::exec_credential;
+use kubectl_login_core::oauth::client::Granted;
+use kubectl_login_core::oauth::jwks::VerifyError;
+use kubectl_login_core::oauth::jwt::{Claims, JwtError};
+use kubectl_login_core::secret::Secret;
 
 /// For how long an opaque access token is trusted that nothing is said about.
 const ASSUMED_LIFE: TimeDelta = TimeDelta::hours(1);
@@ -171,7 +171,9 @@ pub(super) async fn read(
         audience: match &profile.provider {
             Provider::Entra { server_id, .. } => server_id.clone(),
             Provider::Oidc { .. } => match claims.as_ref().map(Claims::audiences) {
-                Some(audiences) if !audiences.is_empty() => crate::text::printable(&audiences.join(" "), 200),
+                Some(audiences) if !audiences.is_empty() => {
+                    kubectl_login_core::text::printable(&audiences.join(" "), 200)
+                }
                 _ => profile.client_id.clone(),
             },
         },

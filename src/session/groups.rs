@@ -17,20 +17,20 @@ use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
 use super::{Insist, Obtained, Road, sessions};
-use crate::clock;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
-use crate::http::Http;
-use crate::oauth::Endpoints;
-use crate::oauth::client::Moves;
-use crate::oauth::subject::{GroupsClaim, Subject};
-use crate::oauth::userinfo::{self, UserInfo};
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
-use crate::secret::Secret;
 use crate::signin::Person;
 use crate::store::Store;
 use crate::store::groups::{Group, Groups, GroupsRecord, Source};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::Http;
+use kubectl_login_core::oauth::Endpoints;
+use kubectl_login_core::oauth::client::Moves;
+use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
+use kubectl_login_core::oauth::userinfo::{self, UserInfo};
+use kubectl_login_core::secret::Secret;
 
 /// How long groups are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);

@@ -12,14 +12,14 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::entra::cloud;
-use crate::http::environment_proxy;
-use crate::http::network::Network;
-use crate::kube::kubeconfig::Cluster;
-use crate::named_file;
 use crate::profile::{Profile, Provider, TokenKind};
-use crate::secret::Secret;
-use crate::text::hex;
+use kubectl_login_core::entra::cloud;
+use kubectl_login_core::http::environment_proxy;
+use kubectl_login_core::http::network::Network;
+use kubectl_login_core::kube::kubeconfig::Cluster;
+use kubectl_login_core::named_file;
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::hex;
 
 /// Names of the files of one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn issuer_route_differs_in_proxy_and_authorities() {
-        use crate::http::network::ProxyVariable;
+        use kubectl_login_core::http::network::ProxyVariable;
         fn through(network: &mut Network, address: &str) {
             network.proxies.https = Some(ProxyVariable { name: "HTTPS_PROXY", address: address.to_owned() });
         }

@@ -10,17 +10,17 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::identity::issuer_document;
-use crate::clock;
-use crate::entra::cloud;
-use crate::error::{Error, Result};
-use crate::http::Http;
-use crate::oauth::client::{Client, Moves};
-use crate::oauth::discovery::{self, Discovery};
-use crate::oauth::jwks::{self, Expected, Jwks, VerifyError};
-use crate::oauth::jwt::Claims;
-use crate::oauth::{ClientAuthentication, Endpoints, site};
 use crate::profile::{Profile, Provider};
 use crate::store::Store;
+use kubectl_login_core::clock;
+use kubectl_login_core::entra::cloud;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::Http;
+use kubectl_login_core::oauth::client::{Client, Moves};
+use kubectl_login_core::oauth::discovery::{self, Discovery};
+use kubectl_login_core::oauth::jwks::{self, Expected, Jwks, VerifyError};
+use kubectl_login_core::oauth::jwt::Claims;
+use kubectl_login_core::oauth::{ClientAuthentication, Endpoints, site};
 
 /// How long discovery documents and keys are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);

@@ -25,10 +25,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::clock;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
-use crate::oauth::challenge::Challenge;
 use crate::profile::Profile;
 use crate::signin::{Person, Reach};
 use crate::store::key::HomeError;
@@ -40,6 +37,9 @@ use coordination::Coordination;
 pub use coordination::last_failed_sign_in;
 use grant::Grant;
 use identity::Identity;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::oauth::challenge::Challenge;
 pub use obtained::{How, Obtained, in_units, local_time};
 use outcome::Verdict;
 use repeats::{Attempt, Repeats};

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
 
-use crate::clock;
-use crate::secret::Secret;
 use crate::store::SessionFacts;
 use crate::store::homes::Home;
-use crate::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 /// How a token was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use crate::clock;
-use crate::error::{Error, Kind};
 use crate::store::files;
 use crate::store::layout::OUTCOMES;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind};
 
 /// How long a caller is not asked again.
 const STICKY: TimeDelta = TimeDelta::minutes(10);

@@ -1,15 +1,15 @@
 //! What a refused refresh means: for the session, for the user, and for the next sign-in.
 
 use super::work::{OpenSession, Refreshed, Work, WorkFailure, not_here, note_down, sign_in};
-use crate::clock;
-use crate::entra::refusals::{self, Refusal};
-use crate::error::{Error, Kind};
-use crate::oauth::answer::{Class, ErrorAnswer};
-use crate::oauth::challenge::Challenge;
-use crate::oauth::client::Failure;
 use crate::profile::{Method, Provider, TokenKind};
 use crate::signin;
 use crate::store::{RefusedRefresh, SessionFacts, SessionRecord};
+use kubectl_login_core::clock;
+use kubectl_login_core::entra::refusals::{self, Refusal};
+use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::oauth::answer::{Class, ErrorAnswer};
+use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::client::Failure;
 
 impl Work<'_, '_> {
     /// What comes of a refresh that failed; `needed_withheld_roots` if the connection would have needed an authority that the

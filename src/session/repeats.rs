@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::identity::Parts;
-use crate::clock;
 use crate::environment::{self, Environment};
-use crate::error::{Error, Kind};
 use crate::paths;
 use crate::store::files;
 use crate::store::layout::FAILURES;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind};
 
 /// How long a failure is not repeated.
 const LIFE: TimeDelta = TimeDelta::seconds(30);

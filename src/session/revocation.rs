@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::identity::issuer_route;
 use super::issuer::{Freshness, Issuer};
-use crate::clock;
 use crate::environment::Environment;
-use crate::error::Error;
-use crate::oauth::client::Failure;
 use crate::profile::Profile;
 use crate::runtime;
-use crate::secret::Secret;
 use crate::store::Store;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::secret::Secret;
 
 /// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
 const LIMIT: Duration = Duration::from_secs(5);

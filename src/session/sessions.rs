@@ -8,10 +8,10 @@
 use std::cmp::Reverse;
 
 use super::identity::Identity;
-use crate::http;
-use crate::http::network::Network;
 use crate::profile::Profile;
 use crate::store::{Recall, SessionFacts, Store, TokenRecord};
+use kubectl_login_core::http;
+use kubectl_login_core::http::network::Network;
 
 /// A session by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

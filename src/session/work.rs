@@ -11,16 +11,16 @@ use super::issuer::{Freshness, Issuer, Unopened};
 use super::outcome::Stickiness;
 use super::sessions::Named;
 use super::{Failed, How, Obtained, Road, sessions};
-use crate::clock;
-use crate::error::{Error, Kind, Result};
-use crate::oauth::challenge::Challenge;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
-use crate::secret::Secret;
 use crate::signin::{NoTokens, Reach};
 use crate::store::key::HomeError;
 use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind, Result};
+use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::secret::Secret;
 
 /// An early refresh is a courtesy; nobody waits long for it.
 const EARLY: Duration = Duration::from_secs(5);

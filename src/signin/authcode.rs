@@ -19,13 +19,13 @@ use url::Url;
 use self::listener::{Server, Visit};
 use self::page::Page;
 use super::{CANNOT_SIGN_IN, Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
-use crate::clock;
-use crate::error::{Error, Result};
-use crate::oauth::answer::Class;
-use crate::oauth::authorization::{Answer, Found, Request, Wish};
-use crate::oauth::client::{Failure, Granted};
 use crate::profile::{Pkce, Provider};
-use crate::secret::Secret;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::oauth::answer::Class;
+use kubectl_login_core::oauth::authorization::{Answer, Found, Request, Wish};
+use kubectl_login_core::oauth::client::{Failure, Granted};
+use kubectl_login_core::secret::Secret;
 
 pub use self::listener::Visitor;
 

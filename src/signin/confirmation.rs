@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{NoTokens, Person, Question, Reach, Shown};
-use crate::clock;
-use crate::error::Error;
-use crate::text::{in_words, printable};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::text::{in_words, printable};
 
 /// Something that has not been confirmed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,16 +6,16 @@ use std::pin::Pin;
 use url::Url;
 
 use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain, explain_for};
-use crate::entra::{cloud, refusals};
-use crate::error::Error;
-use crate::http::{is_acceptable_from, origin};
-use crate::oauth::Endpoints;
-use crate::oauth::answer::ErrorAnswer;
-use crate::oauth::client::{Failure, Moves};
-use crate::oauth::device::{self, Ending, Pending};
-use crate::oauth::site;
 use crate::profile::{Pkce, Profile, Provider};
-use crate::text::printable;
+use kubectl_login_core::entra::{cloud, refusals};
+use kubectl_login_core::error::Error;
+use kubectl_login_core::http::{is_acceptable_from, origin};
+use kubectl_login_core::oauth::Endpoints;
+use kubectl_login_core::oauth::answer::ErrorAnswer;
+use kubectl_login_core::oauth::client::{Failure, Moves};
+use kubectl_login_core::oauth::device::{self, Ending, Pending};
+use kubectl_login_core::oauth::site;
+use kubectl_login_core::text::printable;
 
 /// The device authorization grant.
 pub(super) struct DeviceCode;

@@ -15,18 +15,18 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use url::Url;
 
-use crate::entra::refusals;
-use crate::error::{Error, Kind, Result};
-use crate::http::Asked;
-use crate::oauth::Endpoints;
-use crate::oauth::answer::ErrorAnswer;
-use crate::oauth::client::{Client, Failure, Granted};
 use crate::profile::{Method, Profile, Provider};
-use crate::secret::Secret;
 use authcode::AuthCode;
 pub use authcode::Visitor;
 use confirmation::Confirmation;
 use device::DeviceCode;
+use kubectl_login_core::entra::refusals;
+use kubectl_login_core::error::{Error, Kind, Result};
+use kubectl_login_core::http::Asked;
+use kubectl_login_core::oauth::Endpoints;
+use kubectl_login_core::oauth::answer::ErrorAnswer;
+use kubectl_login_core::oauth::client::{Client, Failure, Granted};
+use kubectl_login_core::secret::Secret;
 use password::Password;
 
 /// Whether somebody can be asked.

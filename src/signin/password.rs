@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Desk, MORE_TIME, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
-use crate::clock;
-use crate::error::{Error, Kind};
-use crate::oauth::answer::Class;
-use crate::oauth::client::Failure;
-use crate::secret::Secret;
-use crate::text::in_words;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::oauth::answer::Class;
+use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::in_words;
 
 /// How often somebody may mistype.
 const TRIES: usize = 3;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{CHALLENGES, ISSUERS};
 use super::{Store, files};
-use crate::clock;
+use kubectl_login_core::clock;
 
 /// A document that anybody may read, with its age.
 #[derive(Serialize, Deserialize)]

@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-use crate::secret::Secret;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::secret::Secret;
 
 /// What may be known of a session without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

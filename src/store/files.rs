@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::clock;
+use kubectl_login_core::clock;
 
 /// The most that is read of a file of ours, in bytes.
 pub const FILE_CAP: u64 = 1024 * 1024;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use kubectl_login_core::error::Error;
 
-pub use crate::entra::graph::Group;
+pub use kubectl_login_core::entra::graph::Group;
 
 /// Who said which groups these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use super::files;
 use super::key::{HomeError, Key};
 use super::layout::KEY_FILE;
 use super::{lock, remedy};
-use crate::clock;
 use crate::{children, resources};
+use kubectl_login_core::clock;
 
 /// The longest a keyring may take to answer: a frozen daemon, or a dialog that nobody sees, must not freeze us.
 const KEYRING_LIMIT: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::text::{hex, printable};
+use kubectl_login_core::text::{hex, printable};
 
 /// A sealing key. Nothing shows its bytes, and they are wiped on drop.
 #[derive(Clone)]

@@ -374,8 +374,8 @@ fn cap(folder: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
     use chrono::Utc;
+    use kubectl_login_core::secret::Secret;
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     const OTHER: &str = "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

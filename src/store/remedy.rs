@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::layout::{FOLDERS, LOCKS};
-use crate::text::{printable, shell_word};
+use kubectl_login_core::text::{printable, shell_word};
 
 /// What is possible where the folder cannot be mended.
 const ELSEWHERE: &str =
@@ -78,7 +78,7 @@ mod platform {
 
     use rustix::process::geteuid;
 
-    use crate::text::shell_word;
+    use kubectl_login_core::text::shell_word;
 
     pub(super) fn mend(folder: &Path, options: &str) -> Option<String> {
         let mode = fs::metadata(folder).ok()?.mode();

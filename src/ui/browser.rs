@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use kubectl_login::children;
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::profile::Browser;
-use kubectl_login::text::printable;
+use kubectl_login_core::text::printable;
 #[cfg(unix)]
 use process_wrap::std::{CommandWrap, ProcessSession};
 use url::Url;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use kubectl_login::clock;
+use kubectl_login_core::clock;
 
 /// Puts the cursor at the beginning of an empty line.
 pub(super) const CLEAR_LINE: &str = "\r\x1b[2K";

@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kubectl_login::secret::Secret;
 use kubectl_login::signin::Lines;
+use kubectl_login_core::secret::Secret;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal::SIGTTOU;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

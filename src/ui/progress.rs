@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use kubectl_login::clock;
 use kubectl_login::environment::Environment;
+use kubectl_login_core::clock;
 
 use super::countdown::{CLEAR_LINE, TIDYING};
 use super::keyboard::is_in_front;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kubectl_login::entra::cloud;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::signin::confirmation::Confirmation;
 use kubectl_login::signin::{CodePrompt, PagePrompt, Question, WayBack, Why};
-use kubectl_login::text::{in_words, printable};
+use kubectl_login_core::entra::cloud;
+use kubectl_login_core::text::{in_words, printable};
 
 use super::browser::Opened;
 use super::qr;

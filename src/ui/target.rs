@@ -1,8 +1,8 @@
 //! What a user signs in to, as prompts name it. All of it may come from a kubeconfig of another's, so a name is quoted and
 //! cut, and of an address only host and port are shown: neither can go on as if it were the prompt.
 
-use kubectl_login::oauth::site;
-use kubectl_login::text::printable;
+use kubectl_login_core::oauth::site;
+use kubectl_login_core::text::printable;
 use url::Url;
 
 /// The longest name, in characters.

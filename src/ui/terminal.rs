@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
-use kubectl_login::clock;
 use kubectl_login::environment::Environment;
-use kubectl_login::error::{Error, Result};
 use kubectl_login::profile::{Method, Profile};
 use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Question, Reach, WayBack, Why};
-use kubectl_login::text::without_controls;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::text::without_controls;
 use url::Url;
 
 use super::Source;

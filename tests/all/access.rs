@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::common::HANG;
 use crate::common::scripted::{Line, Scripted, json as json_answer, silence};
-use kubectl_login::http::network::Network;
-use kubectl_login::kube::access::{Explanation, Question, explain};
-use kubectl_login::kube::api::{Api, Failure};
-use kubectl_login::kube::kubeconfig::Cluster;
-use kubectl_login::kube::rbac::Holder;
-use kubectl_login::kube::review::{Resource, Target};
-use kubectl_login::secret::Secret;
+use kubectl_login_core::http::network::Network;
+use kubectl_login_core::kube::access::{Explanation, Question, explain};
+use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::kubeconfig::Cluster;
+use kubectl_login_core::kube::rbac::Holder;
+use kubectl_login_core::kube::review::{Resource, Target};
+use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 
 fn ok(body: Value) -> Line {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::common::scripted::{Line, Scripted, json as json_answer};
 use crate::common::{HANG, Home, entra};
 use base64::Engine as _;
-use kubectl_login::http::Cause;
-use kubectl_login::http::network::{EnvironmentRoots, Network};
-use kubectl_login::kube::api::{Api, Failure};
-use kubectl_login::kube::kubeconfig::Cluster;
-use kubectl_login::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
-use kubectl_login::secret::Secret;
+use kubectl_login_core::http::Cause;
+use kubectl_login_core::http::network::{EnvironmentRoots, Network};
+use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::kubeconfig::Cluster;
+use kubectl_login_core::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
+use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 use sim::World;
 

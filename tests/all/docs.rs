@@ -77,7 +77,7 @@ const NOT_OURS: &[&str] = &[
 #[test]
 fn messages_that_are_explained_are_in_the_sources() {
     let page = std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
-    let sources = sources(&root().join("src"));
+    let sources = sources(&root().join("src")) + &sources(&root().join("crates"));
     let numbers = sources.replace('_', "");
     let messages: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert!(messages.len() > 30, "{messages:?}");

@@ -1,11 +1,11 @@
 //! What the cluster makes of the token.
 
-use kubectl_login::kube::api::Failure;
-use kubectl_login::kube::review::Review;
-use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::store::groups::Group;
-use kubectl_login::text::printable;
+use kubectl_login_core::kube::api::Failure;
+use kubectl_login_core::kube::review::Review;
+use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
+use kubectl_login_core::text::printable;
 
 use super::super::cluster::ClusterView;
 use super::finding::{CLUSTER, Finding, Outcome};

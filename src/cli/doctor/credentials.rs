@@ -1,9 +1,9 @@
 //! A kubeconfig user that has something else to sign in with than a plugin, or besides it.
 
-use kubectl_login::kube::api::Failure;
-use kubectl_login::kube::kubeconfig::{CredentialKind, Entry};
-use kubectl_login::kube::review::Review;
-use kubectl_login::text::printable;
+use kubectl_login_core::kube::api::Failure;
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry};
+use kubectl_login_core::kube::review::Review;
+use kubectl_login_core::text::printable;
 
 use super::super::{entry, kubectl_user};
 use super::finding::Finding;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kubectl_login::error::{Error, Result};
+use kubectl_login_core::error::{Error, Result};
 use serde::Serialize;
 
 use super::super::report;
@@ -10,7 +10,7 @@ use super::super::sources::Sources;
 use crate::ui::style::{self, Style, paint};
 use crate::ui::wrap::{self, wrapped};
 use kubectl_login::environment::Environment;
-use kubectl_login::text::without_controls;
+use kubectl_login_core::text::without_controls;
 
 /// What is looked at. The names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use kubectl_login::environment::Environment;
-use kubectl_login::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigError};
-use kubectl_login::text::printable;
+use kubectl_login_core::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigError};
+use kubectl_login_core::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
 use super::super::profile::Settings;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::kube::kuberc::{self, PluginPolicy};
-use kubectl_login::named_file;
 use kubectl_login::paths;
-use kubectl_login::text::{printable, shell_word};
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::kube::kuberc::{self, PluginPolicy};
+use kubectl_login_core::named_file;
+use kubectl_login_core::text::{printable, shell_word};
 
 use super::super::entry;
 use super::super::programs::{

@@ -3,9 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use kubectl_login::clock;
 use kubectl_login::environment::Environment;
-use kubectl_login::kube::kubeconfig::Entry;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::session::{last_failed_sign_in, local_time, sessions};
@@ -13,7 +11,9 @@ use kubectl_login::store::homes::{self, Home};
 use kubectl_login::store::key::HomeError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
 use kubectl_login::store::{Recall, Store, files, remedy};
-use kubectl_login::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::text::printable;
 
 use super::super::profile::Settings;
 use super::super::whoami;
@@ -138,7 +138,7 @@ impl Kept {
                 } else if record.without_codes {
                     Finding::fail(
                         format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
-                        kubectl_login::entra::refusals::AFRESH_WITHOUT_A_CODE,
+                        kubectl_login_core::entra::refusals::AFRESH_WITHOUT_A_CODE,
                     )
                 } else if let Some(refusal) = &facts.refusal {
                     let Finding { message, next, .. } = Finding::from(&refusal.error);

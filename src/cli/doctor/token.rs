@@ -1,15 +1,15 @@
 //! The token: whether a new one can be had, and what it says of itself.
 
-use kubectl_login::clock;
-use kubectl_login::entra::tenant;
 use kubectl_login::environment::Environment;
-use kubectl_login::http::network::Network;
-use kubectl_login::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login::profile::{Profile, Provider, TokenKind};
-use kubectl_login::secret::Secret;
 use kubectl_login::session::{Failed, Insist, Road, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};
-use kubectl_login::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::entra::tenant;
+use kubectl_login_core::http::network::Network;
+use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 use super::finding::{Finding, Outcome, SESSION, TOKEN};
 use super::network::LIMIT;

@@ -3,8 +3,8 @@
 //! Source: the AKS authorizer (Azure/guard, `authz/providers/azure`) and the built-in roles of
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>.
 
-use kubectl_login::kube::review::{Access, Decision, Resource, Target};
-use kubectl_login::text::printable;
+use kubectl_login_core::kube::review::{Access, Decision, Resource, Target};
+use kubectl_login_core::text::printable;
 
 /// The built-in roles by their ids.
 const ROLES: [(&str, &str); 4] = [

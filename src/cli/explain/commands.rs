@@ -3,9 +3,9 @@
 //! Source: what `kubectl create role` and `kubectl create clusterrole` accept, in `pkg/cmd/create/create_role.go` and
 //! `create_clusterrole.go` of k8s.io/kubectl. For the rest the role is written as a manifest.
 
-use kubectl_login::kube::rbac::RoleRef;
-use kubectl_login::kube::review::{Access, Resource, Target};
-use kubectl_login::text::shell_word;
+use kubectl_login_core::kube::rbac::RoleRef;
+use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::text::shell_word;
 use serde_json::{Value, json};
 
 use super::misnamed::{Meant, Misnamed};

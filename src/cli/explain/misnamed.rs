@@ -3,9 +3,9 @@
 //! Entra sends object ids for groups, and for guests it sends no name: see
 //! <https://learn.microsoft.com/azure/aks/azure-ad-rbac> and <https://learn.microsoft.com/azure/aks/concepts-identity>.
 
-use kubectl_login::kube::access::{Explanation, Grant};
-use kubectl_login::kube::rbac::Subject;
-use kubectl_login::text::printable;
+use kubectl_login_core::kube::access::{Explanation, Grant};
+use kubectl_login_core::kube::rbac::Subject;
+use kubectl_login_core::text::printable;
 
 use super::{NAME, Who};
 
@@ -137,7 +137,7 @@ mod tests {
         let groups = ["oidc:dev".to_owned()].into();
         let prefixed = Who { group_prefix: "oidc:".to_owned(), groups_are_ids: false, ..who() };
         let prefixed =
-            Who { holder: kubectl_login::kube::rbac::Holder { groups, ..prefixed.holder.clone() }, ..prefixed };
+            Who { holder: kubectl_login_core::kube::rbac::Holder { groups, ..prefixed.holder.clone() }, ..prefixed };
         assert_eq!(meant_by("Group", "dev", &prefixed), Some(Meant::Group("oidc:dev")));
         assert_eq!(meant_by("Group", "ops", &prefixed), None);
     }

@@ -1,7 +1,7 @@
 //! What can be done about an access that is not given: whom to ask for what, and the command that an administrator of the
 //! cluster would type.
 
-use kubectl_login::text::{printable, shell_word};
+use kubectl_login_core::text::{printable, shell_word};
 
 use super::commands::{self, ADMINISTRATOR};
 use super::misnamed::{self, Meant};

@@ -1,8 +1,8 @@
 //! Whole texts, so that they are read as people will read them.
 
-use kubectl_login::kube::access::Named;
-use kubectl_login::kube::rbac::Metadata;
-use kubectl_login::kube::review::{Access, Decision};
+use kubectl_login_core::kube::access::Named;
+use kubectl_login_core::kube::rbac::Metadata;
+use kubectl_login_core::kube::review::{Access, Decision};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Verbs: what Kubernetes calls what can be done. Commands of kubectl and methods of HTTP are often taken for verbs, and few are.
 
-use kubectl_login::kube::review::{Access, Resource, Target};
-use kubectl_login::text::{printable, shell_word};
+use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::text::{printable, shell_word};
 
 /// Verbs for objects. Others mean nothing to Kubernetes, though a cluster's own API may use some.
 const VERBS: &[&str] = &[

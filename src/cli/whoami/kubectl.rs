@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use kubectl_login::clock;
-use kubectl_login::error::Result;
-use kubectl_login::http::network::Network;
-use kubectl_login::kube::api::Api;
-use kubectl_login::kube::kubeconfig::Entry;
-use kubectl_login::kube::review::{Review, who_am_i};
 use kubectl_login::runtime;
-use kubectl_login::secret::Secret;
-use kubectl_login::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Result;
+use kubectl_login_core::http::network::Network;
+use kubectl_login_core::kube::api::Api;
+use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::kube::review::{Review, who_am_i};
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 use serde::Serialize;
 
 use super::super::args::{Printed, WhoamiArgs};

@@ -1,11 +1,11 @@
 //! What `whoami` says to people.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubectl_login::clock;
-use kubectl_login::error::Result;
 use kubectl_login::session::in_units;
 use kubectl_login::store::groups::{Group, Source};
-use kubectl_login::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::error::Result;
+use kubectl_login_core::text::printable;
 
 use super::super::args::WhoamiArgs;
 use super::super::report;

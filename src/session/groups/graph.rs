@@ -7,19 +7,19 @@ use chrono::TimeDelta;
 use url::Url;
 
 use super::LookUp;
-use crate::clock;
-use crate::entra::cloud;
-use crate::entra::graph::{self, Found, Graph, GraphError, Member};
-use crate::error::{Error, Kind, Refusal, Result};
-use crate::http::Http;
-use crate::oauth::discovery;
-use crate::oauth::subject::Subject;
 use crate::profile::{Profile, Provider, Storage};
 use crate::runtime;
-use crate::secret::Secret;
 use crate::session::identity::issuer_document;
 use crate::store::groups::Group;
-use crate::text::printable;
+use kubectl_login_core::clock;
+use kubectl_login_core::entra::cloud;
+use kubectl_login_core::entra::graph::{self, Found, Graph, GraphError, Member};
+use kubectl_login_core::error::{Error, Kind, Refusal, Result};
+use kubectl_login_core::http::Http;
+use kubectl_login_core::oauth::discovery;
+use kubectl_login_core::oauth::subject::Subject;
+use kubectl_login_core::secret::Secret;
+use kubectl_login_core::text::printable;
 
 /// How long Graph may take in all: a hundred thousand groups are a hundred answers.
 const LIMIT: Duration = Duration::from_secs(120);

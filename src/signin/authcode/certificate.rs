@@ -8,9 +8,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::error::{Error, Result};
-use crate::http::install_crypto_provider;
-use crate::named_file;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::install_crypto_provider;
+use kubectl_login_core::named_file;
 
 /// What makes a listener speak https.
 ///
@@ -38,7 +38,7 @@ fn read(file: &Path, flag: &str) -> Result<Vec<u8>> {
 
 fn unusable(flag: &str, file: &Path, why: &str) -> Error {
     Error::failed(
-        format!("{flag} {} cannot be used: {why}", crate::text::printable(&file.to_string_lossy(), 200)),
+        format!("{flag} {} cannot be used: {why}", kubectl_login_core::text::printable(&file.to_string_lossy(), 200)),
         "Give PEM files: the certificate for localhost, and its private key.",
     )
 }

@@ -27,9 +27,9 @@ use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
 use super::page::Page;
-use crate::clock;
-use crate::oauth::authorization::{Answer, Expected};
 use crate::profile::Listen;
+use kubectl_login_core::clock;
+use kubectl_login_core::oauth::authorization::{Answer, Expected};
 
 /// Ports that are tried where any will do: one may be taken on one address and free on the other.
 const RANDOM_PORTS: usize = 10;

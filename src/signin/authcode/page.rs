@@ -3,7 +3,7 @@
 use html_escape::{encode_double_quoted_attribute, encode_text};
 use url::Url;
 
-use crate::error::Error;
+use kubectl_login_core::error::Error;
 
 /// What the browser is told.
 #[derive(Clone, Debug)]

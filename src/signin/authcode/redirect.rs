@@ -8,11 +8,11 @@ use url::Url;
 
 use super::certificate;
 use super::listener::{Door, Listener, Server, Unbound, Visit};
-use crate::error::{Error, Result};
-use crate::http::is_loopback;
-use crate::oauth::authorization::Request;
 use crate::profile::{Authorization, Profile, Provider};
-use crate::text::printable;
+use kubectl_login_core::error::{Error, Result};
+use kubectl_login_core::http::is_loopback;
+use kubectl_login_core::oauth::authorization::Request;
+use kubectl_login_core::text::printable;
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
 pub(super) fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {

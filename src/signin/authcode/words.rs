@@ -1,13 +1,13 @@
 //! What a person is told when a sign-in in the browser does not get on.
 
 use super::super::{Desk, MORE_TIME, explain_for};
-use crate::entra::refusals;
-use crate::error::Error;
-use crate::oauth::answer::ErrorAnswer;
-use crate::oauth::authorization::{NotOurs, Request};
-use crate::oauth::client::Failure;
 use crate::profile::{Authorization, Provider};
-use crate::text::{in_words, printable};
+use kubectl_login_core::entra::refusals;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::oauth::answer::ErrorAnswer;
+use kubectl_login_core::oauth::authorization::{NotOurs, Request};
+use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::text::{in_words, printable};
 
 /// Why what was pasted is not the answer, and what to paste instead.
 pub(super) fn of_no_use(why: NotOurs) -> String {

@@ -22,7 +22,7 @@ use crate::text::printable;
 const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
 
 /// Has TLS, of clients and of listeners, use ring. (A second call finds it installed already, which is as good.)
-pub(crate) fn install_crypto_provider() {
+pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -42,7 +42,7 @@ pub use network::Network;
 use verify::Verifier;
 
 pub use certificate::CertificateProblem;
-pub(crate) use connection::install_crypto_provider;
+pub use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use proxy_fault::{ProxyFacts, ProxyFault};
 pub use trouble::{Asked, Cause, Trouble};
