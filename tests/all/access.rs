@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::common::HANG;
-use crate::common::scripted::{Line, Scripted, json as json_answer, silence};
+use crate::common::scripted::{Line, Scripted, json_answer, silence};
+use crate::common::{HANG, now};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{Explanation, Question, explain};
 use kubectl_login_core::kube::api::{Api, Failure};
@@ -66,8 +66,7 @@ fn asked_within(
     let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
     let question = Question::parse(verb, resource, None, "dev").unwrap();
     let alice = Holder { username: "alice".into(), groups: ["developers".to_owned()].into() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let explanation = runtime.block_on(explain(&api, &question, &alice));
+    let explanation = now(explain(&api, &question, &alice));
     let lines = server.asked().into_iter().map(|asked| {
         let line = asked.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
         line.split('?').next().unwrap().to_owned()

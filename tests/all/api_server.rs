@@ -1,11 +1,10 @@
 //! Asking an API server: whom the connection trusts, what is sent, and what comes of odd answers. The library is called
 //! as the commands call it, because what matters here is seen by the server and not on a terminal.
 
-use std::future::Future;
 use std::time::Duration;
 
-use crate::common::scripted::{Line, Scripted, json as json_answer};
-use crate::common::{HANG, Home, entra};
+use crate::common::scripted::{Line, Scripted, json_answer};
+use crate::common::{HANG, Home, entra, now};
 use base64::Engine as _;
 use kubectl_login_core::http::Cause;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network};
@@ -15,10 +14,6 @@ use kubectl_login_core::kube::review::{Access, Decision, Resource, Target, may, 
 use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 use sim::World;
-
-fn now<T>(asking: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asking)
-}
 
 fn api(cluster: &Cluster, token: &str) -> Api {
     Api::new(cluster, &Network::default(), &Secret::new(token), HANG).unwrap()

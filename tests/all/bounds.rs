@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, V1, at_once, entra};
+use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, at_once, entra, kubeconfig};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sim::{Behaviour, World};
 
@@ -12,8 +12,7 @@ const ADDRESS_SPACE: u32 = 600 * 1024;
 
 /// Runs the plugin with little memory, and with `variables` set.
 fn run(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Run {
-    let mut command = home.program("sh");
-    command.args(["-c", &format!("ulimit -v {ADDRESS_SPACE}; exec \"$0\" \"$@\""), PLUGIN]).args(args);
+    let mut command = home.plugin_behind(&format!("ulimit -v {ADDRESS_SPACE}"), args);
     Run::of(command.envs(variables.iter().copied()))
 }
 
@@ -81,7 +80,7 @@ fn kubeconfig_is_read_from_a_pipe_whose_writer_is_late() {
 #[test]
 fn lists_of_an_api_server_that_would_fill_memory_are_left_out_of_the_explanation() {
     let (world, home) = (World::start(), Home::new());
-    home.write(".kube/config", &kubeconfig(&world, &[]));
+    home.write(".kube/config", &kubeconfig(&world, &entra(&world, &[])));
     home.run(&entra(&world, &ALWAYS)).token();
     world.set(Behaviour::KubeDenseLists);
     let run = run(&home, &["whoami", "--explain", "list", "pods"], &[]);
@@ -107,17 +106,11 @@ fn groups_that_would_fill_memory_are_not_taken() {
         home.lengthen_limits(10);
         world.set_groups(250);
         let own = ["--client-id", client];
-        home.write(".kube/config", &kubeconfig(&world, &own));
+        home.write(".kube/config", &kubeconfig(&world, &entra(&world, &own)));
         home.run(&entra(&world, &[&own[..], &ALWAYS].concat())).token();
         behaviours.into_iter().for_each(|behaviour| world.set(behaviour));
         let run = run(&home, &["whoami"], &[]);
         assert_eq!(run.code, Some(0), "{run}");
         assert!(run.stderr.contains(words) && run.stderr.contains("\nNext: "), "{run}");
     });
-}
-
-fn kubeconfig(world: &World, more: &[&str]) -> String {
-    let args = entra(world, more);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    world.kubeconfig("kubectl-login", &args, V1)
 }

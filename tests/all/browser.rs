@@ -59,15 +59,11 @@ impl Drop for Browser {
     }
 }
 
-fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
-    home.run(&oidc(world, &[&ALWAYS[..], more].concat()))
-}
-
 #[test]
 fn the_named_browser_gets_the_address_with_the_code_and_nothing_of_it_is_waited_for_or_heard() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
-    let run = sign_in(&world, &home, &["--browser-command", browser.program()]);
+    let run = home.sign_in(&oidc(&world, &["--browser-command", browser.program()]));
     run.token();
     let (argv, _) = browser.seen();
     assert!(!browser.folder.join("gone").exists(), "the browser had to end first");
@@ -121,7 +117,7 @@ fn no_browser_is_opened_where_none_is_wanted() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let program = browser.program();
-    let run = sign_in(&world, &home, &["--browser-command", program, "--skip-open-browser"]);
+    let run = home.sign_in(&oidc(&world, &["--browser-command", program, "--skip-open-browser"]));
     run.token();
     assert!(!browser.started());
     assert!(run.stderr.contains("/activate"), "{run}");
@@ -130,7 +126,7 @@ fn no_browser_is_opened_where_none_is_wanted() {
 #[test]
 fn a_browser_that_cannot_be_started_is_no_error_and_is_named() {
     let (world, home) = (World::start(), Home::new());
-    let run = sign_in(&world, &home, &["--browser-command", "/nowhere/browser"]);
+    let run = home.sign_in(&oidc(&world, &["--browser-command", "/nowhere/browser"]));
     run.token();
     assert!(!run.stderr.contains("Error"), "{run}");
     assert!(run.stderr.contains("/nowhere/browser cannot be started. Open this page"), "{run}");
@@ -331,7 +327,7 @@ fn kubectl_has_its_answer_while_the_browser_goes_on() {
 fn a_hostile_address_is_neither_shown_nor_opened() {
     let (world, home) = (World::start_with(&[Behaviour::HostileVerificationUri]), Home::new());
     let browser = Browser::new(&home);
-    let run = sign_in(&world, &home, &["--browser-command", browser.program()]);
+    let run = home.sign_in(&oidc(&world, &["--browser-command", browser.program()]));
     run.assert_failed(1, &["not an https address"]);
     assert!(!run.stderr.contains("/etc/passwd") && !browser.started(), "{run}");
 }
@@ -340,7 +336,7 @@ fn a_hostile_address_is_neither_shown_nor_opened() {
 fn without_a_complete_address_the_plain_one_is_opened() {
     let (world, home) = (World::start_with(&[Behaviour::VerificationUriCompleteMissing]), Home::new());
     let browser = Browser::new(&home);
-    sign_in(&world, &home, &["--browser-command", browser.program()]).token();
+    home.sign_in(&oidc(&world, &["--browser-command", browser.program()])).token();
     assert_eq!(browser.seen().0[1], format!("{}/activate", world.issuer()));
 }
 

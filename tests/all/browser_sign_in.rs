@@ -38,7 +38,7 @@ fn the_browser_brings_the_code_and_both_places_say_who_signed_in() {
         let warm = home.run(&issuer.by_browser(&world, &[]));
         assert_eq!((warm.token(), warm.stderr.as_str()), (token, ""), "{warm}");
         assert!(world.requests().is_empty());
-        let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "-o", "json"]).stdout).unwrap();
+        let status = home.status();
         assert_eq!(status["sessions"][0]["method"], issuer.by_browser_is_called());
         assert_eq!(status["sessions"].as_array().unwrap().len(), 1);
     }

@@ -2,8 +2,8 @@
 //! and into no other.
 
 use crate::common::browser::{BOTH, Issuer, SignIn, get};
-use crate::common::scripted::{Line, Scripted, json as json_answer};
-use crate::common::{AKS, ALWAYS, Home, OVER, Run, at_once, entra};
+use crate::common::scripted::{Line, Scripted, device, json_answer, tokens};
+use crate::common::{ALWAYS, Home, OVER, at_once, entra, entra_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -53,17 +53,9 @@ fn assert_all_carry(world: &World, expected: &Option<Value>) -> Vec<String> {
 fn signed_in(issuer: Issuer) -> (World, Home) {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", issuer.by_code(&world, &[]))]);
-    login(&home, &[]);
+    home.login(&[]);
     assert_all_carry(&world, &None);
     (world, home)
-}
-
-/// `kubectl login`, which has to work.
-#[track_caller]
-fn login(home: &Home, more: &[&str]) -> Run {
-    let run = home.run(more);
-    assert_eq!(run.code, Some(0), "{run}");
-    run
 }
 
 fn token(world: &World, home: &Home) -> String {
@@ -78,7 +70,7 @@ fn by_hand_a_challenge_is_answered_from_the_refresh_token_however_it_is_written(
     let mut before = token(&world, &home);
     for text in [CLAIMS, &encoded[0], &encoded[1], &encoded[2], &format!(" \"{}\"\n", encoded[0])] {
         // The token at hand is good for an hour, and was not made for this.
-        let run = login(&home, &["--claims", text]);
+        let run = home.login(&["--claims", text]);
         assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"], "{run}");
         let now = token(&world, &home);
         assert_ne!(now, before, "the new token is the remembered one");
@@ -94,7 +86,7 @@ fn by_hand_a_challenge_is_answered_from_the_refresh_token_however_it_is_written(
 fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
     at_once(BOTH, |issuer| {
         let (world, home) = signed_in(issuer);
-        login(&home, &["--claims", CLAIMS, "--force"]);
+        home.login(&["--claims", CLAIMS, "--force"]);
         let asked = assert_all_carry(&world, &parsed(CLAIMS));
         assert!(asked.len() == 2 && asked[1] == "device_code", "{asked:?}");
 
@@ -110,7 +102,7 @@ fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
 fn by_hand_without_a_session_somebody_signs_in_with_it() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", entra(&world, &[]))]);
-    login(&home, &["--claims", CLAIMS]);
+    home.login(&["--claims", CLAIMS]);
     assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["devicecode", "device_code"]);
 }
 
@@ -172,7 +164,7 @@ fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
 
     // The sign-in has answered it: the next one is as any other.
     world.reset_requests();
-    login(&home, &["--force"]);
+    home.login(&["--force"]);
     assert_all_carry(&world, &None);
 
     // By browser just the same.
@@ -199,7 +191,7 @@ fn login_by_browser(home: &Home, more: &[&str]) {
 fn by_hand_and_refused_the_sign_in_carries_both() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
-    login(&home, &["--claims", CLAIMS]);
+    home.login(&["--claims", CLAIMS]);
     let refresh = world.refreshes().remove(0);
     assert_eq!(claims(&refresh), parsed(CLAIMS));
     let wanted = wanted_by(&world).unwrap();
@@ -215,10 +207,10 @@ fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_re
         home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
     }
     assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
-    login(&home, &["--force"]);
+    home.login(&["--force"]);
     let wanted = wanted_by(&world);
     assert_all_carry(&world, &wanted);
-    login(&home, &["--force"]);
+    home.login(&["--force"]);
     assert_all_carry(&world, &None);
 }
 
@@ -233,10 +225,10 @@ fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
         );
         home.contexts(&[("one", entra(&world, &["--client-id", sim::OWN_CLIENT]))]);
         // The cluster's token is good; the one for Graph is refused.
-        let run = login(&home, &[]);
+        let run = home.login(&[]);
         assert!(run.stderr.contains("kubectl login"), "{run}");
         world.reset_requests();
-        login(&home, &[]);
+        home.login(&[]);
         let sign_in = world.device_requests();
         assert!(sign_in.len() == 1 && claims(&sign_in[0]) == parsed(CLAIMS), "{suberror}: {sign_in:?}");
     }
@@ -248,11 +240,11 @@ fn a_login_tries_the_refresh_token_with_the_challenge_before_it_asks() {
     world.refuse_unless_claims(Step::Refresh, json!({ "error": "interaction_required", "claims": CLAIMS }));
     home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &[]);
     assert_all_carry(&world, &None);
-    let run = login(&home, &[]);
+    let run = home.login(&[]);
     assert!(run.stdout.starts_with("Still signed in"), "{run}");
     assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"]);
     // That has answered it.
-    let run = login(&home, &[]);
+    let run = home.login(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
 }
 
@@ -264,10 +256,10 @@ fn logout_forgets_the_challenge() {
         home.leave(OVER);
         home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
         assert_eq!(home.files("challenges").len(), 1);
-        login(&home, logout);
+        home.login(logout);
         assert_eq!(home.files("challenges").len(), 0, "{logout:?}");
         world.reset_requests();
-        login(&home, &[]);
+        home.login(&[]);
         assert_eq!(assert_all_carry(&world, &None), ["devicecode", "device_code"]);
     }
 }
@@ -281,7 +273,7 @@ fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
         home.run(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
     }
     assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
-    login(&home, &["--force"]);
+    home.login(&["--force"]);
     assert_all_carry(&world, &None);
 }
 
@@ -289,26 +281,11 @@ fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
 fn nothing_of_a_challenge_is_logged() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
-    let run = login(&home, &["--claims", CLAIMS, "-v9"]);
+    let run = home.login(&["--claims", CLAIMS, "-v9"]);
     assert!(run.stderr.contains("/devicecode"), "nothing was logged: {run}");
     for word in ["acrs", "c1?", "capolids", &STANDARD.encode(CLAIMS)[..20]] {
         assert!(!run.stderr.contains(word), "{word}: {run}");
     }
-}
-
-fn device(url: &str) -> Line {
-    let answer = json!({
-        "device_code": "device-code", "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
-        "expires_in": 60, "interval": 1,
-    });
-    json_answer("200 OK", &answer)
-}
-
-fn tokens() -> Line {
-    let answer = json!({
-        "token_type": "Bearer", "access_token": "good", "refresh_token": "refresh-token", "expires_in": 3600,
-    });
-    json_answer("200 OK", &answer)
 }
 
 fn refused(error: &str, suberror: &str, claims: &str) -> Line {
@@ -335,8 +312,7 @@ fn assert_fails(home: &Home) {
 /// A home with one context, at a scripted server.
 fn at(server: &Scripted) -> (Home, Vec<String>) {
     let home = Home::new();
-    let (url, host) = (server.url(), "--authority-host".to_owned());
-    let args: Vec<String> = AKS.iter().map(|word| (*word).to_owned()).chain([host, url]).collect();
+    let args = entra_at(&server.url(), &[]);
     home.contexts(&[("one", args.clone())]);
     (home, args)
 }
@@ -345,7 +321,16 @@ fn at(server: &Scripted) -> (Home, Vec<String>) {
 fn a_refused_sign_in_leaves_its_challenge_to_the_next_process() {
     let server = Scripted::start(|url| {
         let refusal = refused("invalid_grant", "basic_action", CLAIMS);
-        vec![device(url), refusal.clone(), device(url), refusal, device(url), tokens(), device(url), tokens()]
+        vec![
+            device(url),
+            refusal.clone(),
+            device(url),
+            refusal,
+            device(url),
+            tokens("good"),
+            device(url),
+            tokens("good"),
+        ]
     });
     let (home, args) = at(&server);
     let ask = [&args.iter().map(String::as_str).collect::<Vec<_>>()[..], &ALWAYS].concat();
@@ -353,7 +338,7 @@ fn a_refused_sign_in_leaves_its_challenge_to_the_next_process() {
     home.run_as_new_caller(&ask).assert_failed(3, &["invalid_grant"]);
     home.run(&["--prompt", "always"]).assert_failed(3, &["invalid_grant"]);
     assert_eq!(home.run_as_new_caller(&ask).token(), "good");
-    login(&home, &["--force"]);
+    home.login(&["--force"]);
     let claims = || Some(CLAIMS.to_owned());
     assert_eq!(carried(&server), [None, None, claims(), claims(), claims(), claims(), None, None]);
 }
@@ -369,10 +354,10 @@ fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
         refused("invalid_scope", "", CLAIMS),
     ];
     at_once(refusals, |refusal| {
-        let server = Scripted::start(|url| vec![device(url), refusal, device(url), tokens()]);
+        let server = Scripted::start(|url| vec![device(url), refusal, device(url), tokens("good")]);
         let (home, _) = at(&server);
         assert_fails(&home);
-        login(&home, &[]);
+        home.login(&[]);
         assert_eq!(carried(&server), [None, None, None, None]);
     });
 }
@@ -381,20 +366,20 @@ fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
 fn a_challenge_that_the_issuer_does_not_understand_is_tried_once() {
     let server = Scripted::start(|url| {
         let not_understood = refused("invalid_request", "", "");
-        vec![device(url), refused("interaction_required", "", CLAIMS), not_understood, device(url), tokens()]
+        vec![device(url), refused("interaction_required", "", CLAIMS), not_understood, device(url), tokens("good")]
     });
     let (home, _) = at(&server);
     for _ in 0..2 {
         assert_fails(&home);
     }
-    login(&home, &[]);
+    home.login(&[]);
     assert_eq!(carried(&server), [None, None, Some(CLAIMS.to_owned()), None, None]);
 }
 
 #[test]
 fn an_hour_later_a_challenge_is_forgotten() {
     let server = Scripted::start(|url| {
-        vec![device(url), refused("invalid_grant", "basic_action", CLAIMS), device(url), tokens()]
+        vec![device(url), refused("invalid_grant", "basic_action", CLAIMS), device(url), tokens("good")]
     });
     let (home, _) = at(&server);
     assert_fails(&home);
@@ -402,7 +387,7 @@ fn an_hour_later_a_challenge_is_forgotten() {
     let mut note: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     note["at"] = json!(chrono::Utc::now() - chrono::TimeDelta::minutes(61));
     std::fs::write(&file, note.to_string()).unwrap();
-    login(&home, &[]);
+    home.login(&[]);
     assert_eq!(carried(&server), [None, None, None, None]);
 }
 

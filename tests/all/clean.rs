@@ -4,21 +4,17 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use crate::common::{ALWAYS, HANG, Home, Run, entra, oidc};
+use crate::common::{ALWAYS, HANG, Home, Run, entra, oidc, text};
 use sim::World;
 
 const DEPRECATED: &str =
     "Command \"remove-tokens\" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n";
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
 /// Two sign-ins in `folder`.
 fn sign_in(world: &World, home: &Home, folder: &Path) {
-    home.run(&entra(world, &[&ALWAYS[..], &["--cache-dir", text(folder)]].concat())).token();
-    home.run(&oidc(world, &[&ALWAYS[..], &["--cache-dir", text(folder)]].concat())).token();
+    home.sign_in(&entra(world, &["--cache-dir", text(folder)])).token();
+    home.sign_in(&oidc(world, &["--cache-dir", text(folder)])).token();
 }
 
 #[track_caller]

@@ -2,29 +2,24 @@
 //! every way in which it can end.
 
 use crate::common;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::clock::pause;
-use crate::common::scripted::{Scripted, json as json_answer};
+use crate::common::scripted::{Scripted, json_answer};
 use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra};
 use serde_json::json;
 use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
 
-fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
-    home.run(&entra(world, &[&ALWAYS[..], more].concat()))
-}
-
 /// The sign-in of a world with this behaviour, in a home of its own.
 fn ends(behaviour: Behaviour) -> (World, Run) {
     let world = World::start_with(&[behaviour]);
-    let run = sign_in(&world, &Home::new(), &[]);
+    let run = Home::new().sign_in(&entra(&world, &[]));
     (world, run)
 }
 
 fn start(world: &World, home: &Home, more: &[&str]) -> Child {
-    let args = entra(world, &[&ALWAYS[..], more].concat());
-    home.plugin(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    home.start(&entra(world, &[&ALWAYS[..], more].concat()))
 }
 
 fn polls(world: &World) -> Vec<Request> {
@@ -49,7 +44,7 @@ fn assert_only_plain_text(run: &Run) {
 #[test]
 fn the_prompt_names_the_tenant_and_has_address_and_code_alone_on_their_lines() {
     let (world, home) = (World::start(), Home::new());
-    let run = sign_in(&world, &home, &["--login-hint", ALICE]);
+    let run = home.sign_in(&entra(&world, &["--login-hint", ALICE]));
     run.token();
     let code = world.wait_for_device_request(1, Duration::ZERO).remove(0);
     let lines: Vec<&str> = run.stderr.lines().collect();
@@ -78,7 +73,7 @@ fn the_prompt_names_the_cluster_that_the_client_tells() {
 #[test]
 fn the_device_request_asks_for_the_server_and_for_a_session() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&entra(&world, &[])).token();
     let request = world.device_requests().remove(0);
     let mut scopes: Vec<&str> = request.field("scope").split(' ').collect();
     scopes.sort_unstable();
@@ -92,7 +87,7 @@ fn the_device_request_asks_for_the_server_and_for_a_session() {
 #[test]
 fn polls_keep_the_interval_from_the_first_one_on() {
     let world = World::start();
-    sign_in(&world, &Home::new(), &[]).token();
+    Home::new().sign_in(&entra(&world, &[])).token();
     let mut times: Vec<Instant> = vec![world.device_requests()[0].at];
     times.extend(polls(&world).iter().map(|poll| poll.at));
     assert!(times.len() >= 3, "{times:?}");
@@ -172,7 +167,7 @@ fn the_codes_own_life_ends_the_wait() {
     world.approve_automatically(false);
     world.set_code_lifetime(Duration::from_secs(10));
     home.shorten_lives(20);
-    sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", "conditional-access"]);
+    home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code ended", "conditional-access"]);
     let waited = world.device_requests()[0].at.elapsed();
     assert!(waited >= Duration::from_millis(500), "{waited:?}");
     assert_eq!(world.polls_too_early(), 0);
@@ -208,7 +203,7 @@ fn an_unknown_tenant_client_or_server_is_said_by_the_flag_to_check() {
         ],
         |(flag, value, word)| {
             let (world, home) = (World::start(), Home::new());
-            let run = sign_in(&world, &home, &[flag, value]);
+            let run = home.sign_in(&entra(&world, &[flag, value]));
             run.assert_failed(1, &[word, "\nNext: ", "AADSTS"]);
             assert!(polls(&world).is_empty());
         },
@@ -255,7 +250,7 @@ fn a_gateways_own_json_while_polling_is_waited_out() {
             .to_vec()
     });
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &["--authority-host", &server.url()]).assert_failed(3, &["declined"]);
+    home.sign_in(&entra(&world, &["--authority-host", &server.url()])).assert_failed(3, &["declined"]);
     assert_eq!(server.asked().len(), 3);
 }
 
@@ -264,7 +259,7 @@ fn trouble_until_the_code_ends_is_told() {
     common::at_once([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
         let (world, home) = (World::start_with(&[case.0]), Home::new());
         home.let_codes_end(&world);
-        sign_in(&world, &home, &[]).assert_failed(3, &["the code ended", case.1, "captive portal"]);
+        home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code ended", case.1, "captive portal"]);
     });
 }
 
@@ -290,7 +285,7 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
             world.set(behaviour);
         }
         let home = Home::new();
-        let run = sign_in(&world, &home, &["-v", "9"]);
+        let run = home.sign_in(&entra(&world, &["-v", "9"]));
         assert_eq!(run.code == Some(0), spoilt.is_none(), "{run}");
         assert_only_plain_text(&run);
         assert!(!run.stderr.lines().any(|line| line.starts_with("forged")), "{run}");
@@ -332,7 +327,7 @@ fn a_device_endpoint_that_speaks_something_else_is_exit_1() {
 fn a_server_that_never_answers_ends_with_the_timeout() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
     let began = Instant::now();
-    sign_in(&world, &home, &["--timeout", "50ms"]).assert_failed(1, &["did not answer in time", "--timeout"]);
+    home.sign_in(&entra(&world, &["--timeout", "50ms"])).assert_failed(1, &["did not answer in time", "--timeout"]);
     // Without the flag it would have been twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
@@ -347,7 +342,7 @@ fn an_answer_without_an_access_token_ends_with_exit_1() {
 fn a_token_without_exp_ends_when_the_answer_says() {
     common::at_once([Behaviour::TokenWithoutExp, Behaviour::OpaqueAccessToken], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
-        let credential = sign_in(&world, &home, &[]).credential();
+        let credential = home.sign_in(&entra(&world, &[])).credential();
         let ends: chrono::DateTime<chrono::Utc> =
             credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
         let left = (ends - chrono::Utc::now()).num_seconds();
@@ -362,10 +357,10 @@ fn a_token_without_exp_ends_when_the_answer_says() {
 #[test]
 fn a_token_that_tells_no_end_at_all_is_refused_where_it_could_be_read() {
     let world = World::start_with(&[Behaviour::TokenWithoutExp, Behaviour::NoExpiresIn]);
-    sign_in(&world, &Home::new(), &[]).assert_failed(1, &["when it ends", "expires_in"]);
+    Home::new().sign_in(&entra(&world, &[])).assert_failed(1, &["when it ends", "expires_in"]);
     // One that cannot be read may be good for long, and is trusted for an hour.
     let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
-    let credential = sign_in(&world, &Home::new(), &[]).credential();
+    let credential = Home::new().sign_in(&entra(&world, &[])).credential();
     let ends: chrono::DateTime<chrono::Utc> =
         credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
     assert!((3_500..=3_600).contains(&(ends - chrono::Utc::now()).num_seconds()));
@@ -374,7 +369,7 @@ fn a_token_that_tells_no_end_at_all_is_refused_where_it_could_be_read() {
 #[test]
 fn somebody_else_than_the_hint_is_refused_and_not_remembered() {
     let (world, home) = (World::start_with(&[Behaviour::OtherUser]), Home::new());
-    sign_in(&world, &home, &["--login-hint", ALICE]).assert_failed(3, &[ALICE, BOB, "\nNext: "]);
+    home.sign_in(&entra(&world, &["--login-hint", ALICE])).assert_failed(3, &[ALICE, BOB, "\nNext: "]);
     world.clear(Behaviour::OtherUser);
     world.reset_requests();
     home.run_as_new_caller(&entra(&world, &["--login-hint", ALICE, "--prompt", "never"])).assert_failed(3, &[]);
@@ -386,9 +381,9 @@ fn somebody_else_than_the_hint_is_refused_and_not_remembered() {
 #[test]
 fn the_hinted_account_is_taken_in_any_case_and_apart_from_the_others() {
     let (world, home) = (World::start(), Home::new());
-    let alice = sign_in(&world, &home, &["--login-hint", "Alice@Contoso.Example"]).token();
+    let alice = home.sign_in(&entra(&world, &["--login-hint", "Alice@Contoso.Example"])).token();
     world.sign_in_as(BOB);
-    let bob = sign_in(&world, &home, &["--login-hint", BOB]).token();
+    let bob = home.sign_in(&entra(&world, &["--login-hint", BOB])).token();
     assert_eq!(common::claims(&bob)["upn"], BOB);
     world.reset_requests();
     assert_eq!(home.run(&entra(&world, &["--login-hint", ALICE])).token(), alice);
@@ -412,7 +407,7 @@ fn the_timeout_does_not_cut_a_persons_time() {
 #[test]
 fn nothing_secret_is_logged_at_any_verbosity() {
     let (world, home) = (World::start(), Home::new());
-    let first = sign_in(&world, &home, &["-v", "9"]);
+    let first = home.sign_in(&entra(&world, &["-v", "9"]));
     let second = home.run(&entra(&world, &["-v", "9", "--force-refresh"]));
     let third = home.run(&entra(&world, &["-v", "9", "--force-refresh"]));
     let refreshes = world.refreshes();
@@ -439,7 +434,7 @@ fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&common::oidc(&world, &ALWAYS));
     assert!(run.stderr.contains(&format!("{refused} --grant-type authcode\n")), "{run}");
-    let run = sign_in(&world, &home, &[]);
+    let run = home.sign_in(&entra(&world, &[]));
     assert!(run.stderr.contains(&format!("{refused} --login interactive\n")), "{run}");
 
     // With the context, where it is known; and the command is one.

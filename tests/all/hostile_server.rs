@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::common::clock::pause;
-use crate::common::scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json as json_answer, tokens};
-use crate::common::{AKS, Home, LENIENCE, Run, at_once, until};
+use crate::common::scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json_answer, tokens};
+use crate::common::{Home, LENIENCE, Run, at_once, entra_at, until};
 use serde_json::{Value, json};
 
 fn error(status: &'static str, body: &Value) -> Line {
@@ -14,8 +14,7 @@ fn error(status: &'static str, body: &Value) -> Line {
 
 /// `get-token` against the scripted tenant.
 fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
-    let url = server.url();
-    home.run(&[&AKS[..], &["--authority-host", &url, "--prompt", "always"], more].concat())
+    home.sign_in(&entra_at(&server.url(), more))
 }
 
 #[test]

@@ -16,9 +16,7 @@ fn run(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
 
 /// The same under a parent of its own: another kubectl command.
 fn run_as_new_caller(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
-    let mut command = home.program("sh");
-    command.args(["-c", "\"$0\" \"$@\"; exit $?", PLUGIN]).args(args);
-    Run::of(keyring.on_bus(&mut command))
+    Run::of(keyring.on_bus(&mut home.new_caller(args)))
 }
 
 /// Signs in to the Entra-shaped tenant.

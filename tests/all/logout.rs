@@ -4,16 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::common::{ALWAYS, HANG, Home, Run, at_once, entra, oidc};
+use crate::common::{HANG, Home, Run, all_below, at_once, entra, oidc, text};
 use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
 
 fn with(args: &[String], more: &[&str]) -> Vec<String> {
     args.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
-}
-
-/// Signs in with the arguments of a kubeconfig entry.
-fn sign_in(home: &Home, args: &[String]) -> String {
-    home.run(&with(args, &ALWAYS)).token()
 }
 
 /// Why a sign-in at Entra is only forgotten.
@@ -43,28 +38,16 @@ fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
 
 /// The files below a folder, lock files apart.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true if path.ends_with("locks") => {}
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
-    found
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+    let locks = folder.join("locks");
+    all_below(folder).into_iter().filter(|path| path.is_file() && !path.starts_with(&locks)).collect()
 }
 
 #[test]
 fn a_context_is_forgotten_and_no_other() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", entra(&world, &[])), ("other", oidc(&world, &[]))]);
-    sign_in(&home, &entra(&world, &[]));
-    sign_in(&home, &oidc(&world, &[]));
+    home.sign_in(&entra(&world, &[])).token();
+    home.sign_in(&oidc(&world, &[])).token();
     world.reset_requests();
     assert_said(&home.run(&["logout"]), &format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
@@ -81,7 +64,7 @@ fn a_context_is_forgotten_and_no_other() {
 fn where_the_issuer_can_the_sign_in_is_revoked_too() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
-    sign_in(&home, &oidc(&world, &[]));
+    home.sign_in(&oidc(&world, &[])).token();
     let copy = home.path().join("copy");
     copy_folder(&home.state(), &copy);
     let run = home.run(&["logout"]);
@@ -117,10 +100,10 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
         ("apart", entra(&world, &["--cache-dir", "~/apart"])),
         ("bob", entra(&world, &["--login-hint", BOB])),
     ]);
-    sign_in(&home, &entra(&world, &[]));
+    home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "prod"]);
     assert_said(&run, &format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
-    sign_in(&home, &entra(&world, &[]));
+    home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--user", "dev"]);
     assert_said(
         &run,
@@ -149,13 +132,13 @@ fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all(
         (&["logout", "--all"], "1 sign-in and revoked it".to_owned()),
         (&["logout", "--account", ALICE], format!("1 sign-in of {ALICE} and revoked it")),
     ] {
-        sign_in(&home, &args);
+        home.sign_in(&args).token();
         world.reset_requests();
         assert_said(&home.run(logout), &format!("Forgot {said}.\n"));
         assert!(revocations(&world).iter().all(|asked| asked.tls) && revocations(&world).len() == 1);
     }
     // Without the entry nobody knows whom to trust.
-    sign_in(&home, &args);
+    home.sign_in(&args).token();
     world.reset_requests();
     fs::remove_file(home.path().join(".kube/config")).unwrap();
     let run = home.run(&["logout", "--all"]);
@@ -169,11 +152,11 @@ fn a_client_with_a_secret_proves_who_it_is_and_nobody_else_asks_in_its_place() {
     world.set_client_secret(Some("s3 cret:word"));
     let args = oidc(&world, &["--oidc-client-secret", "s3 cret:word"]);
     home.contexts(&[("sim", args.clone())]);
-    sign_in(&home, &args);
+    home.sign_in(&args).token();
     assert!(home.run(&["logout"]).stdout.contains("and revoked it"));
     // "kubernetes:s3+cret%3Aword": both halves are form-encoded before they are joined (RFC 6749 2.3.1).
     assert_eq!(revocations(&world)[0].header("authorization"), "Basic a3ViZXJuZXRlczpzMytjcmV0JTNBd29yZA==");
-    sign_in(&home, &args);
+    home.sign_in(&args).token();
     world.reset_requests();
     let run = home.run(&["logout", "--all", "--kubeconfig", "/nowhere/config"]);
     assert_warned(&run, "Forgot 1 sign-in.\n", &["could not be revoked", "kubeconfig"]);
@@ -183,8 +166,8 @@ fn a_client_with_a_secret_proves_who_it_is_and_nobody_else_asks_in_its_place() {
 #[test]
 fn a_client_without_anything_of_its_own_needs_no_entry() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&home, &oidc(&world, &[]));
-    sign_in(&home, &entra(&world, &[]));
+    home.sign_in(&oidc(&world, &[])).token();
+    home.sign_in(&entra(&world, &[])).token();
     let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
     assert_said(&home.run(&["logout", "--all"]), &said);
     assert_eq!(revocations(&world).len(), 1);
@@ -203,7 +186,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
         (Behaviour::DelegatedEndpoints, &["another site now, login.other-issuer.example"]),
         (Behaviour::NoRevocationEndpoint, &[]),
     ] {
-        sign_in(&home, &oidc(&world, &[]));
+        home.sign_in(&oidc(&world, &[])).token();
         world.set(behaviour);
         let run = home.run(&["logout"]);
         if words.is_empty() {
@@ -217,7 +200,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
     }
     let gone = World::start();
     home.contexts(&[("sim", oidc(&gone, &[]))]);
-    sign_in(&home, &oidc(&gone, &[]));
+    home.sign_in(&oidc(&gone, &[])).token();
     drop(gone);
     assert_warned(&home.run(&["logout"]), &forgot, &["cannot be reached"]);
 }
@@ -270,12 +253,12 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
 fn all_is_forgotten_before_a_revocation_that_hangs() {
     let (world, home) = (World::start_with(&[Behaviour::RevocationStalls]), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
-    sign_in(&home, &oidc(&world, &[]));
+    home.sign_in(&oidc(&world, &[])).token();
     let mut logout = home.start(&["logout", "--all"]);
     assert!(world.wait_for(HANG, |log| log.count("/revoke") == 1));
     assert_eq!(files(&home.state()), [] as [PathBuf; 0]);
     // Nobody waits for it either.
-    let token = sign_in(&home, &oidc(&world, &[]));
+    let token = home.sign_in(&oidc(&world, &[])).token();
     logout.kill().unwrap();
     logout.wait().unwrap();
     assert_eq!(home.run(&oidc(&world, &[])).token(), token);
@@ -292,9 +275,9 @@ fn an_account_is_forgotten_everywhere_whatever_its_case() {
     let alice = [entra(&world, &["--login-hint", ALICE]), oidc(&world, &[]), apart];
     let bob = entra(&world, &["--login-hint", BOB]);
     home.contexts(&[("apart", alice[2].clone())]);
-    alice.iter().for_each(|args| drop(sign_in(&home, args)));
+    alice.iter().for_each(|args| drop(home.sign_in(args).token()));
     world.sign_in_as(BOB);
-    sign_in(&home, &bob);
+    home.sign_in(&bob).token();
     world.reset_requests();
     let upper = ALICE.to_uppercase();
     let run = home.run(&["logout", "--account", &upper]);
@@ -316,9 +299,9 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     let apart = home.path().join("apart");
     let apart_args = oidc(&world, &["--token-cache-dir", text(&apart)]);
     home.contexts(&[("apart", apart_args.clone())]);
-    let token = sign_in(&home, &entra(&world, &[]));
-    sign_in(&home, &oidc(&world, &[]));
-    sign_in(&home, &apart_args);
+    let token = home.sign_in(&entra(&world, &[])).token();
+    home.sign_in(&oidc(&world, &[])).token();
+    home.sign_in(&apart_args).token();
     assert_said(
         &home.run(&["logout", "--all"]),
         &format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"),
@@ -327,7 +310,7 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     // And it can be begun again.
-    assert_ne!(sign_in(&home, &entra(&world, &[])), token);
+    assert_ne!(home.sign_in(&entra(&world, &[])).token(), token);
 }
 
 #[test]
@@ -346,8 +329,8 @@ fn a_folder_by_flag_is_the_only_one() {
     let folder = text(&folder);
     let apart = entra(&world, &["--token-cache-dir", folder]);
     home.contexts(&[("apart", apart.clone()), ("usual", entra(&world, &[]))]);
-    sign_in(&home, &apart);
-    sign_in(&home, &entra(&world, &[]));
+    home.sign_in(&apart).token();
+    home.sign_in(&entra(&world, &[])).token();
     home.run(&entra(&world, &["--cache-dir", folder])).token();
     assert_said(
         &home.run(&["logout", "--all", "--token-cache-dir", folder]),
@@ -364,7 +347,7 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     home.contexts(&[("open", entra(&world, &["--cache-dir", text(&open)])), ("usual", entra(&world, &[]))]);
-    sign_in(&home, &entra(&world, &[]));
+    home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--all"]);
     let said = format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}");
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), said.as_str()), "{run}");
@@ -377,7 +360,7 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
     at_once([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
         let (world, home) = (World::start(), Home::new());
         let args = oidc(&world, &[]);
-        sign_in(&home, &args);
+        home.sign_in(&args).token();
         home.leave(-60);
         world.reset_requests();
         // A logout does not wait that long for whoever works on the session.

@@ -1,13 +1,14 @@
 //! Between here and the issuer: servers that are not there or busy, proxies, and who we say we are.
 
 use crate::common::scripted;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::clock::pause;
-use crate::common::scripted::{Line, Scripted, json as json_answer};
+use crate::common::scripted::{Line, Scripted, json_answer};
 use crate::common::socks::Socks;
-use crate::common::{AKS, ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, at_once, closed_port, entra, is_root, oidc};
+use crate::common::{
+    ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, at_once, closed_port, entra, entra_at, is_root, oidc,
+};
 use serde_json::json;
 use sim::{Behaviour, World};
 
@@ -16,12 +17,7 @@ const FAR: &str = "login.example.invalid";
 
 /// `get-token` for an Entra-shaped tenant at `authority`.
 fn at(authority: &str, more: &[&str]) -> Vec<String> {
-    let host = ["--authority-host", authority];
-    AKS.iter().chain(&host).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
-}
-
-fn start(home: &Home, args: &[String]) -> Child {
-    home.plugin(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    entra_at(authority, &[&ALWAYS[..], more].concat())
 }
 
 /// A proxy that lets nobody through and remembers who wanted what.
@@ -125,7 +121,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
 #[test]
 fn a_short_trouble_at_the_start_is_not_seen_by_anybody() {
     let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
-    let child = start(&home, &entra(&world, &ALWAYS));
+    let child = home.start(&entra(&world, &ALWAYS));
     assert!(world.wait_for(HANG, |log| log.device_requests().iter().any(|request| request.status == 503)));
     world.clear(Behaviour::Always503);
     let run = Run::wait(child);

@@ -10,10 +10,6 @@ use crate::common::{ALWAYS, Home, Run, at_once, claims, oidc};
 use base64::Engine as _;
 use sim::{ALICE, Behaviour, World};
 
-fn sign_in(world: &World, home: &Home, more: &[&str]) -> Run {
-    home.run(&oidc(world, &[&ALWAYS[..], more].concat()))
-}
-
 /// The arguments for the issuer behind TLS.
 fn tls(world: &World, more: &[&str]) -> Vec<String> {
     oidc(world, &[&["--oidc-issuer-url", &world.tls_issuer()], more].concat())
@@ -22,7 +18,7 @@ fn tls(world: &World, more: &[&str]) -> Vec<String> {
 #[test]
 fn the_id_token_goes_to_the_cluster_and_its_own_end_counts() {
     let (world, home) = (World::start(), Home::new());
-    let run = sign_in(&world, &home, &[]);
+    let run = home.sign_in(&oidc(&world, &[]));
     let claims = claims(&run.token());
     assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(&*world.issuer()), Some(sim::OIDC_CLIENT)));
     assert_eq!(claims["email"], ALICE);
@@ -48,7 +44,7 @@ fn an_id_token_that_does_not_check_out_is_not_handed_over() {
         ],
         |(behaviour, word)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
-            sign_in(&world, &home, &[]).assert_failed(1, &["Error: ", "ID token", word, "\nNext: "]);
+            home.sign_in(&oidc(&world, &[])).assert_failed(1, &["Error: ", "ID token", word, "\nNext: "]);
             // Nor is it remembered.
             world.reset_requests();
             let again = home.run_as_new_caller(&oidc(&world, &["--prompt", "never"]));
@@ -65,7 +61,7 @@ fn an_id_token_that_does_not_check_out_is_not_handed_over() {
 #[test]
 fn the_advice_for_a_missing_id_token_names_both_ways_out() {
     let (world, home) = (World::start_with(&[Behaviour::MissingIdToken]), Home::new());
-    sign_in(&world, &home, &[]).assert_failed(1, &["openid", "--oidc-use-access-token"]);
+    home.sign_in(&oidc(&world, &[])).assert_failed(1, &["openid", "--oidc-use-access-token"]);
     // The second of them works.
     home.run_as_new_caller(&oidc(&world, &["--oidc-use-access-token", "--prompt", "always"])).token();
 }
@@ -73,14 +69,14 @@ fn the_advice_for_a_missing_id_token_names_both_ways_out() {
 #[test]
 fn a_key_that_the_issuer_shows_late_costs_nobody_a_second_sign_in() {
     let (world, home) = (World::start_with(&[Behaviour::IdTokenUnknownKidOnce]), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     assert_eq!((world.count("/keys"), world.device_requests().len()), (2, 1));
 }
 
 #[test]
 fn remembered_keys_are_fetched_again_when_the_issuer_has_rolled_them() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     let refresh = oidc(&world, &["--force-refresh"]);
     world.reset_requests();
     home.run(&refresh).token();
@@ -97,7 +93,7 @@ fn remembered_keys_are_fetched_again_when_the_issuer_has_rolled_them() {
 #[test]
 fn a_wrong_signature_fetches_the_keys_no_more_than_once() {
     let (world, home) = (World::start_with(&[Behaviour::IdTokenBadSignature]), Home::new());
-    sign_in(&world, &home, &[]).assert_failed(1, &["signature"]);
+    home.sign_in(&oidc(&world, &[])).assert_failed(1, &["signature"]);
     assert!(world.count("/keys") <= 2, "{}", world.count("/keys"));
 }
 
@@ -108,7 +104,7 @@ fn the_access_token_can_be_handed_over_instead_opaque_or_not() {
     let no_exp = World::start_with(&[Behaviour::JwtAccessToken, Behaviour::TokenWithoutExp]);
     at_once([(&opaque, "access-"), (&jwt, "eyJ"), (&no_exp, "eyJ")], |(world, start)| {
         let home = Home::new();
-        let run = sign_in(world, &home, &["--oidc-use-access-token"]);
+        let run = home.sign_in(&oidc(world, &["--oidc-use-access-token"]));
         let token = run.token();
         assert!(token.starts_with(start), "{token}");
         let end = run.credential()["status"]["expirationTimestamp"].as_str().unwrap().to_owned();
@@ -123,7 +119,7 @@ fn the_access_token_can_be_handed_over_instead_opaque_or_not() {
 #[test]
 fn id_token_and_access_token_are_never_mixed_up() {
     let (world, home) = (World::start(), Home::new());
-    let id = sign_in(&world, &home, &[]).token();
+    let id = home.sign_in(&oidc(&world, &[])).token();
     // The same session serves both, without asking anybody.
     let access = home.run(&oidc(&world, &["--oidc-use-access-token"])).token();
     assert!(access.starts_with("access-") && id.starts_with("eyJ"), "{access} {id}");
@@ -137,7 +133,7 @@ fn id_token_and_access_token_are_never_mixed_up() {
 fn pkce_is_sent_where_it_is_offered_unless_switched_off() {
     at_once([(&[][..], true), (&["--oidc-pkce-method", "no"], false), (&["--oidc-use-pkce"], true)], |(more, sent)| {
         let (world, home) = (World::start(), Home::new());
-        sign_in(&world, &home, more).token();
+        home.sign_in(&oidc(&world, more)).token();
         let request = &world.device_requests()[0];
         assert_eq!(!request.field("code_challenge").is_empty(), sent, "{more:?}");
         assert_eq!(request.field("code_challenge_method"), if sent { "S256" } else { "" });
@@ -154,13 +150,13 @@ fn a_client_secret_is_sent_and_never_shown() {
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some(SECRET));
     let secret = ["--oidc-client-secret", SECRET, "-v", "9"];
-    let first = sign_in(&world, &home, &secret);
+    let first = home.sign_in(&oidc(&world, &secret));
     let second = home.run(&oidc(&world, &[&secret[..], &["--force-refresh"]].concat()));
     assert_ne!(first.token(), second.token());
     let wrong = ["--oidc-client-secret", "wrong-secret-word", "-v", "9"];
-    let refused = sign_in(&world, &home, &wrong);
+    let refused = home.sign_in(&oidc(&world, &wrong));
     refused.assert_failed(1, &["client secret", "\nNext: "]);
-    let missing = sign_in(&world, &home, &[]);
+    let missing = home.sign_in(&oidc(&world, &[]));
     missing.assert_failed(1, &["If this client has a secret", "--oidc-client-secret="]);
     for run in [&first, &second, &refused, &missing] {
         for part in [SECRET, "s3cret", "wrong-secret-word"] {
@@ -177,7 +173,7 @@ fn a_client_secret_is_sent_and_never_shown() {
 fn another_secret_is_another_client() {
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some("one"));
-    sign_in(&world, &home, &["--oidc-client-secret", "one"]).token();
+    home.sign_in(&oidc(&world, &["--oidc-client-secret", "one"])).token();
     home.run(&oidc(&world, &["--oidc-client-secret", "two"])).assert_failed(3, &[]);
     home.run(&oidc(&world, &["--oidc-client-secret", "one"])).token();
 }
@@ -185,7 +181,8 @@ fn another_secret_is_another_client() {
 #[test]
 fn the_order_of_scopes_and_how_they_are_listed_change_nothing() {
     let (world, home) = (World::start(), Home::new());
-    let token = sign_in(&world, &home, &["--oidc-extra-scope", "email,groups", "--oidc-extra-scope=profile"]).token();
+    let token =
+        home.sign_in(&oidc(&world, &["--oidc-extra-scope", "email,groups", "--oidc-extra-scope=profile"])).token();
     let mut asked: Vec<String> = world.device_requests()[0].field("scope").split(' ').map(str::to_owned).collect();
     asked.sort();
     assert_eq!(asked, ["email", "groups", "openid", "profile"]);
@@ -203,7 +200,7 @@ fn the_order_of_scopes_and_how_they_are_listed_change_nothing() {
 #[test]
 fn more_scopes_than_the_session_has_need_a_person() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &["--oidc-extra-scope=email"]).token();
+    home.sign_in(&oidc(&world, &["--oidc-extra-scope=email"])).token();
     let more = oidc(&world, &["--oidc-extra-scope=groups"]);
     home.run(&more).assert_failed(3, &["scopes"]);
     let run = home.run(&[&more[..], &ALWAYS.map(str::to_owned)].concat());
@@ -219,7 +216,7 @@ fn more_scopes_than_the_session_has_need_a_person() {
 fn headers_go_with_every_request() {
     let (world, home) = (World::start(), Home::new());
     let headers = ["--oidc-request-header", "X-Tenant=a=b,X-Other=c", "--oidc-request-header=X-Third=d", "-v", "9"];
-    let run = sign_in(&world, &home, &headers);
+    let run = home.sign_in(&oidc(&world, &headers));
     run.token();
     home.run(&oidc(&world, &[&headers[..], &["--force-refresh"]].concat())).token();
     for path in ["openid-configuration", "/device", "/token", "/keys"] {
@@ -235,13 +232,13 @@ fn headers_go_with_every_request() {
     let (world, home) = (World::start(), Home::new());
     let read = [r#""X-One=1,2",X-Two=b=c"#, "X-Three=3,4", "X-Four=5", "X-Four=6"];
     let more = read.map(|value| format!("--oidc-request-header={value}"));
-    sign_in(&world, &home, &more.each_ref().map(String::as_str)).token();
+    home.sign_in(&oidc(&world, &more.each_ref().map(String::as_str))).token();
     for request in world.requests() {
         let found = ["x-one", "x-two", "x-three", "x-four"].map(|name| request.header(name).to_owned());
         assert_eq!(found, ["1,2", "b=c", "3,4", "6"], "{}", request.path);
     }
     for wrong in ["no-equals-sign", "=x", "bad name=x", "x=\u{1}"] {
-        let run = sign_in(&world, &Home::new(), &["--oidc-request-header", wrong]);
+        let run = Home::new().sign_in(&oidc(&world, &["--oidc-request-header", wrong]));
         run.assert_failed(2, &["--oidc-request-header"]);
     }
 }
@@ -296,7 +293,7 @@ fn certificate_checks_can_be_switched_off_and_that_is_a_session_of_its_own() {
 fn a_clock_that_is_ten_minutes_off_hurts_nobody() {
     at_once([Behaviour::ClockAhead, Behaviour::ClockBehind], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
-        let run = sign_in(&world, &home, &[]);
+        let run = home.sign_in(&oidc(&world, &[]));
         let token = run.token();
         let end = run.credential()["status"]["expirationTimestamp"].as_str().unwrap().to_owned();
         let left = end.parse::<chrono::DateTime<chrono::Utc>>().unwrap() - chrono::Utc::now();
@@ -314,7 +311,7 @@ fn a_clock_that_is_ten_minutes_off_hurts_nobody() {
 fn foreign_control_characters_never_reach_the_terminal() {
     let (world, home) = (World::start_with(&[Behaviour::ControlCharacters]), Home::new());
     world.set_client_secret(Some("one"));
-    let refused = sign_in(&world, &home, &["--oidc-client-secret", "two"]);
+    let refused = home.sign_in(&oidc(&world, &["--oidc-client-secret", "two"]));
     refused.assert_failed(1, &["Client authentication failed"]);
     world.set_client_secret(None);
     let done = home.run_as_new_caller(&oidc(&world, &ALWAYS));

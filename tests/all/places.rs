@@ -1,18 +1,14 @@
 //! Where things are kept, and what happens where nothing can be: a token in hand is handed over all the same.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, oidc};
+use crate::common::{ALWAYS, FULL_DISK, Home, PLUGIN, Run, all_below, entra, oidc, set_mode};
 use sim::World;
 
 const NOT_REMEMBERED: &str = "not remembered";
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
 
 /// A sign-in that cannot be remembered: a token, and after the prompt a word about it.
 #[track_caller]
@@ -41,22 +37,18 @@ fn as_nobody_special(home: &Home, args: &[String]) -> Command {
 
 /// The plugin where nothing can be written to any file, as on a full disk: the first byte is one too many.
 fn on_a_full_disk(home: &Home, args: &[String]) -> Run {
-    let mut command = home.program("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", PLUGIN]).args(args);
-    Run::of(&mut command)
+    Run::of(&mut home.plugin_behind(FULL_DISK, args))
 }
 
+/// Every key file below a folder.
+fn keys(folder: &Path) -> Vec<PathBuf> {
+    all_below(folder).into_iter().filter(|path| path.ends_with("kubectl-login.key")).collect()
+}
+
+/// Files that were not finished.
 fn leftovers(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(leftovers(&path));
-        } else if path.file_name().unwrap().to_str().unwrap().starts_with(".kubectl-login-") {
-            found.push(path);
-        }
-    }
-    found
+    let is_new = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(".kubectl-login-");
+    all_below(folder).into_iter().filter(is_new).collect()
 }
 
 /// Signs in with these settings, then expects everything in `folder` and in no other one.
@@ -73,22 +65,7 @@ fn assert_kept_in(folder: &Path, home: &Home, settings: impl Fn(&mut Command), m
     assert_eq!(fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
     let warm = run(&[]);
     assert_eq!((warm.token(), warm.stderr.as_str()), (token, ""), "{warm}");
-    let kept: Vec<PathBuf> = keys(home.path());
-    assert_eq!(kept, [folder.join("kubectl-login.key")]);
-}
-
-/// Every key file below a folder.
-fn keys(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(keys(&path));
-        } else if path.ends_with("kubectl-login.key") {
-            found.push(path);
-        }
-    }
-    found
+    assert_eq!(keys(home.path()), [folder.join("kubectl-login.key")]);
 }
 
 #[test]

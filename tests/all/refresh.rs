@@ -6,21 +6,8 @@ mod refused;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, claims, entra, oidc};
+use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, claims, entra, oidc, signed_in};
 use sim::{ALICE, ARC_SERVER, BOB, Behaviour, OTHER_TENANT, OWN_CLIENT, World};
-
-/// A world, and a home that has just signed in with these arguments; what was asked so far is forgotten.
-fn signed_in(args: fn(&World, &[&str]) -> Vec<String>) -> (World, Home, String) {
-    let (world, home) = (World::start(), Home::new());
-    let token = home.run(&args(&world, &ALWAYS)).token();
-    world.reset_requests();
-    (world, home, token)
-}
-
-/// The bytes of every session record.
-fn sessions(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
-    home.files("sessions").into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
-}
 
 #[track_caller]
 fn assert_silent_token(run: &Run, token: &str) {
@@ -201,10 +188,10 @@ fn a_needed_refresh_with_the_network_gone_fails_and_leaves_the_session_alone() {
         let (world, home, _) = signed_in(args);
         let args = args(&world, &["--timeout", "2s", "--prompt", "always"]);
         home.leave(OVER);
-        let before = sessions(&home);
+        let before = home.contents("sessions");
         drop(world);
         home.run(&args).assert_failed(1, &["Error: ", "Next: "]);
-        assert_eq!(sessions(&home), before);
+        assert_eq!(home.contents("sessions"), before);
     }
 }
 

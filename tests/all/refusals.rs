@@ -5,9 +5,9 @@
 
 use crate::common::browser;
 use crate::common::browser::{Issuer, SignIn, get, with};
-use crate::common::scripted::{Line, Scripted, device, json as json_answer, tokens};
+use crate::common::scripted::{Line, Scripted, device, json_answer, tokens};
 use crate::common::snapshot::assert_text;
-use crate::common::{AKS, ALWAYS, ENDING, Home, NEVER, OVER, Run, at_once};
+use crate::common::{ALWAYS, ENDING, Home, NEVER, OVER, Run, at_once, entra_at};
 use serde_json::{Value, json};
 use sim::World;
 
@@ -48,14 +48,8 @@ fn tracked(suberror: &str) -> Value {
     refusal("invalid_grant", suberror, 530_036, "The refresh token will never be usable and should be deleted.")
 }
 
-/// `get-token` against the scripted tenant.
-fn args(server: &Scripted, more: &[&str]) -> Vec<String> {
-    let url = server.url();
-    [&AKS[..], &["--authority-host", &url], more].concat().into_iter().map(str::to_owned).collect()
-}
-
 fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
-    home.run_as_new_caller(&args(server, more))
+    home.run_as_new_caller(&entra_at(&server.url(), more))
 }
 
 /// A home that signed in with a code a while ago, at a tenant that answers so from then on.
@@ -232,8 +226,8 @@ fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
 
     let server = Scripted::start(|url| vec![device(url), refused(&blocked())]);
     let home = Home::new();
-    home.run(&args(&server, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
-    let again = home.run(&args(&server, &ALWAYS));
+    home.run(&entra_at(&server.url(), &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
+    let again = home.run(&entra_at(&server.url(), &ALWAYS));
     assert_eq!((again.assert_failed(4, &[]).stderr.as_str(), server.asked().len()), ("", 2));
 }
 
@@ -288,7 +282,7 @@ fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
         }
         assert_eq!(asked(&server), ["refresh"]);
         // In the browser it goes on, from the same session.
-        let by_browser = args(&server, &[&["--login", "interactive"], &browser::ASKING[..]].concat());
+        let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::ASKING[..]].concat());
         drop(SignIn::of(&mut home.plugin(&by_browser)));
         assert_eq!(asked(&server), ["refresh"]);
     });
@@ -297,7 +291,7 @@ fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
 #[test]
 fn a_session_refused_for_its_code_goes_on_in_the_browser_at_once() {
     let (server, home) = signed_in(vec![refused(&tracked(""))]);
-    let by_browser = args(&server, &[&["--login", "interactive"], &browser::ASKING[..]].concat());
+    let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::ASKING[..]].concat());
     drop(SignIn::of(&mut home.plugin(&by_browser)));
     assert_eq!(asked(&server), ["refresh"]);
 }
@@ -320,7 +314,7 @@ fn whoever_insists_gets_another_code() {
     let server =
         Scripted::start(|url| vec![device(url), tokens("first"), refused(&tracked("")), device(url), tokens("second")]);
     let home = Home::new();
-    home.contexts(&[("prod", args(&server, &["--login", "devicecode"]))]);
+    home.contexts(&[("prod", entra_at(&server.url(), &["--login", "devicecode"]))]);
     assert_eq!(home.run(&["prod"]).code, Some(0));
     // There is a token still, which is all that the command would bring without --force.
     let advice = "kubectl login --force --login interactive";
@@ -340,7 +334,7 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
     ];
     at_once(cases, |(error, number, code, step)| {
         let (server, home) = signed_in(vec![refused(&refusal(error, "", number, "No."))]);
-        home.contexts(&[("prod", args(&server, &[]))]);
+        home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
         for run in [get_token(&server, &home, &NEVER), home.run(&["--refresh", "--prompt", "never"])] {
             run.assert_failed(code, &[&format!("AADSTS{number}"), step, "For the help desk: "]);
             assert!(!run.stderr.contains("somebody has to sign in"), "{run}");
@@ -352,7 +346,7 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
 /// A home with one context, whose token is good for an hour, at a tenant that answers so from then on.
 fn with_a_good_token(answers: Vec<Line>) -> (Scripted, Home) {
     let (server, home) = signed_in(answers);
-    home.contexts(&[("prod", args(&server, &[]))]);
+    home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
     home.leave(3600);
     (server, home)
 }

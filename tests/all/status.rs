@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
-use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, needed, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, needed, oidc, text};
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World};
 
@@ -20,10 +19,6 @@ fn status(world: &World, home: &Home, more: &[&str]) -> Value {
 /// One field of every session.
 fn each(status: &Value, field: &str) -> Vec<Value> {
     status["sessions"].as_array().unwrap().iter().map(|session| session[field].clone()).collect()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 #[test]

@@ -2,42 +2,13 @@
 //! as absent, and the next refresh or sign-in mends it.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{ALWAYS, Home, PLUGIN, Run, claims, entra, oidc};
+use crate::common::{ALWAYS, Home, Run, all_below, claims, entra, mode, oidc, set_mode, signed_in};
 use serde_json::Value;
 use sim::{ALICE, ARC_SERVER, BOB, OTHER_TENANT, SERVER, World};
-
-/// Everything below a folder: files and folders, sorted.
-fn everything(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.symlink_metadata().unwrap().is_dir() {
-            found.extend(everything(&path));
-        }
-        found.push(path);
-    }
-    found.sort();
-    found
-}
-
-fn mode(path: &Path) -> u32 {
-    path.symlink_metadata().unwrap().mode() & 0o7777
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn signed_in() -> (World, Home, String) {
-    let (world, home) = (World::start(), Home::new());
-    let token = home.run(&entra(&world, &ALWAYS)).token();
-    world.reset_requests();
-    (world, home, token)
-}
 
 /// A token came without anybody being asked; from the store if `remembered`, by a refresh otherwise.
 #[track_caller]
@@ -61,21 +32,13 @@ fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
     assert_quiet(world, &home.run(&entra(world, &["--force-refresh"])), false)
 }
 
-fn status(home: &Home) -> Value {
-    let run = home.run(&["status", "-o", "json"]);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-    serde_json::from_str(&run.stdout).unwrap()
-}
-
 #[test]
 fn files_and_folders_are_private_whatever_the_umask() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &ALWAYS), oidc(&world, &ALWAYS)] {
-        let mut command = home.program("sh");
-        command.args(["-c", "umask 000; exec \"$0\" \"$@\"", PLUGIN]).args(args);
-        Run::of(&mut command).token();
+        Run::of(&mut home.plugin_behind("umask 000", &args)).token();
     }
-    let found = everything(&home.path().join("state"));
+    let found = all_below(&home.path().join("state"));
     assert!(found.len() > 10, "{found:?}");
     for path in found {
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
@@ -88,7 +51,7 @@ fn no_token_and_no_code_can_be_read_in_any_file() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
         let token = home.run(&args(&world, &ALWAYS)).token();
-        let files: Vec<(PathBuf, Vec<u8>)> = everything(home.path())
+        let files: Vec<(PathBuf, Vec<u8>)> = all_below(home.path())
             .into_iter()
             .filter(|path| path.is_file())
             .map(|path| (path.clone(), fs::read(path).unwrap()))
@@ -115,7 +78,7 @@ fn no_token_and_no_code_can_be_read_in_any_file() {
 
 #[test]
 fn a_record_begins_with_a_readable_line_without_secrets() {
-    let (_world, home, _) = signed_in();
+    let (_world, home, _) = signed_in(entra);
     for folder in ["sessions", "tokens"] {
         let bytes = fs::read(&home.files(folder)[0]).unwrap();
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
@@ -156,7 +119,7 @@ const DAMAGE: [Damage; 7] = [
 
 #[test]
 fn a_damaged_token_is_refreshed_without_asking_anybody() {
-    let (world, home, mut token) = signed_in();
+    let (world, home, mut token) = signed_in(entra);
     for (how, damage) in DAMAGE {
         damage(&home.files("tokens")[0]);
         let renewed = assert_quiet(&world, &home.run(&entra(&world, &[])), false);
@@ -168,7 +131,7 @@ fn a_damaged_token_is_refreshed_without_asking_anybody() {
 
 #[test]
 fn a_damaged_session_is_mended_by_the_next_sign_in() {
-    let (world, home, mut token) = signed_in();
+    let (world, home, mut token) = signed_in(entra);
     for (how, damage) in DAMAGE {
         damage(&home.files("sessions")[0]);
         let kept = assert_quiet(&world, &home.run(&entra(&world, &[])), true);
@@ -201,7 +164,7 @@ fn damage_to_everything_else_costs_nothing() {
 
 #[test]
 fn a_record_in_the_place_of_another_is_absent() {
-    let (world, home, token) = signed_in();
+    let (world, home, token) = signed_in(entra);
     let other = home.run(&entra(&world, &["--server-id", ARC_SERVER])).token();
     assert_eq!((&claims(&token)["aud"], &claims(&other)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
     world.reset_requests();
@@ -227,17 +190,17 @@ fn a_record_in_the_place_of_another_is_absent() {
 
 #[test]
 fn a_lost_key_means_one_new_sign_in() {
-    let (world, home, _) = signed_in();
+    let (world, home, _) = signed_in(entra);
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
     assert_healed_by_a_sign_in(&world, &home);
 }
 
 #[test]
 fn a_replaced_or_damaged_key_means_one_new_sign_in() {
-    let (_, stranger, _) = signed_in();
+    let (_, stranger, _) = signed_in(entra);
     let foreign = fs::read(stranger.state().join("kubectl-login.key")).unwrap();
     for key in [foreign.as_slice(), b"", b"short\n", &[0xff; 44], &[b'A'; 4096]] {
-        let (world, home, _) = signed_in();
+        let (world, home, _) = signed_in(entra);
         fs::write(home.state().join("kubectl-login.key"), key).unwrap();
         assert_healed_by_a_sign_in(&world, &home);
         assert_eq!(mode(&home.state().join("kubectl-login.key")), 0o600);
@@ -246,7 +209,7 @@ fn a_replaced_or_damaged_key_means_one_new_sign_in() {
 
 #[test]
 fn a_key_that_others_could_read_is_replaced() {
-    let (world, home, _) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let key = home.state().join("kubectl-login.key");
     let old = fs::read(&key).unwrap();
     set_mode(&key, 0o644);
@@ -257,7 +220,7 @@ fn a_key_that_others_could_read_is_replaced() {
 
 #[test]
 fn a_record_that_others_could_read_is_replaced() {
-    let (world, home, token) = signed_in();
+    let (world, home, token) = signed_in(entra);
     let record = home.files("tokens").remove(0);
     set_mode(&record, 0o640);
     assert_ne!(assert_quiet(&world, &home.run(&entra(&world, &[])), false), token);
@@ -266,7 +229,7 @@ fn a_record_that_others_could_read_is_replaced() {
 
 #[test]
 fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
-    let (world, home, _) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let elsewhere = home.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let moved_away = |path: &Path| {
@@ -313,9 +276,9 @@ fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
 
 #[test]
 fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
-    let (world, home, _) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let folders: Vec<PathBuf> =
-        everything(&home.state()).into_iter().filter(|path| path.is_dir()).chain([home.state()]).collect();
+        all_below(&home.state()).into_iter().filter(|path| path.is_dir()).chain([home.state()]).collect();
     let leave = |name: &str, age: &str| {
         for folder in &folders {
             let path = folder.join(name);
@@ -340,7 +303,7 @@ fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
 
 #[test]
 fn logout_deletes_what_is_ours_and_nothing_else() {
-    let (world, home, _) = signed_in();
+    let (world, home, _) = signed_in(entra);
     home.run(&oidc(&world, &ALWAYS)).token();
     DAMAGE[3].1(&home.files("sessions")[0]);
     let ours: Vec<PathBuf> = ["sessions", "tokens", "issuers"]
@@ -369,13 +332,13 @@ fn logout_deletes_what_is_ours_and_nothing_else() {
 
 #[test]
 fn status_needs_neither_key_nor_network() {
-    let (world, home, _) = signed_in();
-    let with_key = status(&home);
+    let (world, home, _) = signed_in(entra);
+    let with_key = home.status();
     let session = &with_key["sessions"][0];
     assert_eq!((&session["account"], &session["storage"]), (&ALICE.into(), &"file".into()), "{with_key}");
     assert_eq!(session["accessTokens"][0]["audience"], SERVER);
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
-    assert_eq!(status(&home), with_key);
+    assert_eq!(home.status(), with_key);
     assert!(world.requests().is_empty());
     assert!(!home.state().join("kubectl-login.key").exists());
 }
@@ -405,5 +368,5 @@ fn two_users_two_tenants_and_two_clouds_live_side_by_side() {
             assert_quiet(&world, &home.run(&entra(&world, &[entry, &["--force-refresh"][..]].concat())), false);
         assert_eq!((&claims(&renewed)["upn"], &claims(&renewed)["tid"]), (&Value::from(*user), &claims(token)["tid"]));
     }
-    assert_eq!(status(&home)["sessions"].as_array().unwrap().len(), 5);
+    assert_eq!(home.status()["sessions"].as_array().unwrap().len(), 5);
 }

@@ -14,8 +14,7 @@ fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
 }
 
 fn method_of(home: &Home) -> String {
-    let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "-o", "json"]).stdout).unwrap();
-    status["sessions"][0]["method"].as_str().unwrap().to_owned()
+    home.status()["sessions"][0]["method"].as_str().unwrap().to_owned()
 }
 
 #[test]

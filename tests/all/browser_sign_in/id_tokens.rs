@@ -1,6 +1,5 @@
 //! ID tokens that are not taken, by whatever way they came, and what becomes of the sign-in then.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use sim::{ALICE, Behaviour, World};
@@ -22,10 +21,6 @@ fn signs_in(way: Way, command: &mut Command) -> Run {
     let sign_in = SignIn::of(command);
     sign_in.bring_back();
     sign_in.end()
-}
-
-fn sessions(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
-    home.files("sessions").into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
 }
 
 /// How often somebody was asked.
@@ -68,12 +63,12 @@ fn one_that_does_not_check_out_leaves_no_trace_and_an_older_sign_in_as_it_was() 
 
         world.clear(behaviour);
         let token = signs_in(way, &mut home.new_caller(&first)).token();
-        let older = sessions(&home);
+        let older = home.contents("sessions");
         home.contexts(&[("prod", way(Issuer::Oidc, &world, &[]))]);
         world.set(behaviour);
         let again = ["prod", "--force", "--skip-open-browser"];
         signs_in(way, &mut home.plugin(&again)).assert_failed(1, &["ID token", word]);
-        assert_eq!(sessions(&home), older);
+        assert_eq!(home.contents("sessions"), older);
 
         world.clear(behaviour);
         let never = way(Issuer::Oidc, &world, &["--prompt", "never"]);

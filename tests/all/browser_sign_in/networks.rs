@@ -34,7 +34,7 @@ fn comes_back_to(issuer: Issuer, world: &World, more: &[&str]) -> String {
 
 #[test]
 fn the_usual_ports_are_tried_first_and_then_any() {
-    in_own_network("browser_sign_in::networks::the_usual_ports_are_tried_first_and_then_any", "", || {
+    in_own_network("", || {
         let world = World::start();
         let port = |issuer| Url::parse(&comes_back_to(issuer, &world, &[])).unwrap().port().unwrap();
         assert_eq!(port(Issuer::Oidc), 8000);
@@ -49,36 +49,32 @@ fn the_usual_ports_are_tried_first_and_then_any() {
 
 #[test]
 fn named_addresses_are_taken_in_their_order_and_no_other() {
-    in_own_network(
-        "browser_sign_in::networks::named_addresses_are_taken_in_their_order_and_no_other",
-        ADD_OTHER,
-        || {
-            let world = World::start();
-            for issuer in BOTH {
-                for (addresses, redirect) in [
-                    ("127.0.0.1:5001,127.0.0.1:5002", "http://localhost:5001"),
-                    ("[::1]:5003", "http://localhost:5003"),
-                    ("127.0.0.2:5004", "http://localhost:5004"),
-                    ("localhost:5005", "http://localhost:5005"),
-                ] {
-                    assert_eq!(comes_back_to(issuer, &world, &["--listen-address", addresses]), redirect);
-                }
-                let (_first, _second) = (taken("127.0.0.1:5001"), taken("[::1]:5002"));
-                let twice = ["--listen-address=127.0.0.1:5001", "--listen-address=127.0.0.1:5002,127.0.0.1:5003"];
-                assert_eq!(comes_back_to(issuer, &world, &twice), "http://localhost:5003");
-                let run = refused(issuer, &world, &twice[..1]);
-                run.assert_failed(1, &["another program has 127.0.0.1:5001", "\nNext: ", "--listen-address"]);
-                let run = refused(issuer, &world, &["--listen-address", "127.0.0.1:5002"]);
-                run.assert_failed(1, &["another program has [::1]:5002"]);
+    in_own_network(ADD_OTHER, || {
+        let world = World::start();
+        for issuer in BOTH {
+            for (addresses, redirect) in [
+                ("127.0.0.1:5001,127.0.0.1:5002", "http://localhost:5001"),
+                ("[::1]:5003", "http://localhost:5003"),
+                ("127.0.0.2:5004", "http://localhost:5004"),
+                ("localhost:5005", "http://localhost:5005"),
+            ] {
+                assert_eq!(comes_back_to(issuer, &world, &["--listen-address", addresses]), redirect);
             }
-        },
-    );
+            let (_first, _second) = (taken("127.0.0.1:5001"), taken("[::1]:5002"));
+            let twice = ["--listen-address=127.0.0.1:5001", "--listen-address=127.0.0.1:5002,127.0.0.1:5003"];
+            assert_eq!(comes_back_to(issuer, &world, &twice), "http://localhost:5003");
+            let run = refused(issuer, &world, &twice[..1]);
+            run.assert_failed(1, &["another program has 127.0.0.1:5001", "\nNext: ", "--listen-address"]);
+            let run = refused(issuer, &world, &["--listen-address", "127.0.0.1:5002"]);
+            run.assert_failed(1, &["another program has [::1]:5002"]);
+        }
+    });
 }
 
 /// The older spelling, of the peer's earlier versions.
 #[test]
 fn a_port_may_be_named_by_itself() {
-    in_own_network("browser_sign_in::networks::a_port_may_be_named_by_itself", "", || {
+    in_own_network("", || {
         let world = World::start();
         for issuer in BOTH {
             assert_eq!(comes_back_to(issuer, &world, &["--listen-port", "9000"]), "http://localhost:9000");
@@ -93,7 +89,7 @@ fn a_port_may_be_named_by_itself() {
 
 #[test]
 fn nobody_else_is_listened_to() {
-    in_own_network("browser_sign_in::networks::nobody_else_is_listened_to", ADD_OTHER, || {
+    in_own_network(ADD_OTHER, || {
         let world = World::start();
         for more in [&["--listen-address", "0.0.0.0:5001"][..], &["--listen-address", "[::]:5001"], &[]] {
             let home = Home::new();
@@ -135,7 +131,7 @@ fn signs_in_at(address: &str) {
 #[test]
 fn a_machine_may_have_only_the_new_loopback_address() {
     let setup = format!("{ADD_OTHER}\naddr del 127.0.0.1/8 dev lo");
-    in_own_network("browser_sign_in::networks::a_machine_may_have_only_the_new_loopback_address", &setup, || {
+    in_own_network(&setup, || {
         assert!(TcpListener::bind("127.0.0.1:0").is_err());
         signs_in_at("[::1]");
     });
@@ -144,7 +140,7 @@ fn a_machine_may_have_only_the_new_loopback_address() {
 #[test]
 fn a_machine_may_have_only_the_old_loopback_address() {
     let setup = format!("{ADD_OTHER}\naddr del ::1/128 dev lo");
-    in_own_network("browser_sign_in::networks::a_machine_may_have_only_the_old_loopback_address", &setup, || {
+    in_own_network(&setup, || {
         assert!(TcpListener::bind("[::1]:0").is_err());
         signs_in_at("127.0.0.1");
     });
@@ -152,63 +148,54 @@ fn a_machine_may_have_only_the_old_loopback_address() {
 
 #[test]
 fn without_any_loopback_address_it_is_said_and_there_are_codes() {
-    in_own_network(
-        "browser_sign_in::networks::without_any_loopback_address_it_is_said_and_there_are_codes",
-        ONLY_OTHER,
-        || {
-            let world = World::start_on(OTHER.into());
-            for (issuer, more) in over_tls(&world) {
-                let more = more.each_ref().map(String::as_str);
-                let words = ["cannot be listened on", "\nNext: ", "in a terminal", "device code"];
-                refused(issuer, &world, &more).assert_failed(1, &words);
-                Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
-            }
-        },
-    );
+    in_own_network(ONLY_OTHER, || {
+        let world = World::start_on(OTHER.into());
+        for (issuer, more) in over_tls(&world) {
+            let more = more.each_ref().map(String::as_str);
+            let words = ["cannot be listened on", "\nNext: ", "in a terminal", "device code"];
+            refused(issuer, &world, &more).assert_failed(1, &words);
+            Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
+        }
+    });
 }
 
 /// Whoever sits at a terminal brings over what nothing here can listen for: the address, or the code in it.
 #[test]
 fn without_any_loopback_address_the_answer_is_pasted_in_a_terminal() {
-    in_own_network(
-        "browser_sign_in::networks::without_any_loopback_address_the_answer_is_pasted_in_a_terminal",
-        ONLY_OTHER,
-        || {
-            let world = World::start_on(OTHER.into());
-            for (issuer, flags) in over_tls(&world) {
-                let ways: &[(&[&str], bool)] = match issuer {
-                    Issuer::Entra => &[(&[], false), (&[], true)],
-                    Issuer::Oidc => &[(&[], false), (&[], true), (&["--oidc-pkce-method=no"], true)],
-                };
-                for (more, is_bare) in ways {
-                    world.reset_requests();
-                    let home = Home::new();
-                    let args = issuer.by_browser(&world, &[&flags.each_ref().map(String::as_str), *more].concat());
-                    let mut words = vec!["sh", "-c", AROUND, "sh", PLUGIN];
-                    words.extend(args.iter().map(String::as_str));
-                    let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
-                    screen
-                        .wait_for("end on a page that it cannot show. Paste that page's address here and press Enter.");
-                    let address = address_on(&screen);
-                    assert!(parameter(&address, "redirect_uri").starts_with("http://localhost"), "{address}");
-                    assert_eq!(address.contains("code_challenge"), more.is_empty(), "{address}");
-                    let answer = https(&Url::parse(&address).unwrap(), world.ca_pem()).location();
-                    let code = parameter(answer.as_str(), "code");
-                    screen.paste_line(if *is_bare { &code } else { answer.as_str() });
-                    screen.assert_ends(0);
-                    assert!(screen.stdout().contains("\"token\""), "{}", screen.history());
-                    let shown = screen.history();
-                    assert!(shown.contains("Signed in as") && !shown.contains(&code), "{shown}");
-                    assert_eq!(world.token_requests("authorization_code").len(), 1);
-                }
+    in_own_network(ONLY_OTHER, || {
+        let world = World::start_on(OTHER.into());
+        for (issuer, flags) in over_tls(&world) {
+            let ways: &[(&[&str], bool)] = match issuer {
+                Issuer::Entra => &[(&[], false), (&[], true)],
+                Issuer::Oidc => &[(&[], false), (&[], true), (&["--oidc-pkce-method=no"], true)],
+            };
+            for (more, is_bare) in ways {
+                world.reset_requests();
+                let home = Home::new();
+                let args = issuer.by_browser(&world, &[&flags.each_ref().map(String::as_str), *more].concat());
+                let mut words = vec!["sh", "-c", AROUND, "sh", PLUGIN];
+                words.extend(args.iter().map(String::as_str));
+                let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
+                screen.wait_for("end on a page that it cannot show. Paste that page's address here and press Enter.");
+                let address = address_on(&screen);
+                assert!(parameter(&address, "redirect_uri").starts_with("http://localhost"), "{address}");
+                assert_eq!(address.contains("code_challenge"), more.is_empty(), "{address}");
+                let answer = https(&Url::parse(&address).unwrap(), world.ca_pem()).location();
+                let code = parameter(answer.as_str(), "code");
+                screen.paste_line(if *is_bare { &code } else { answer.as_str() });
+                screen.assert_ends(0);
+                assert!(screen.stdout().contains("\"token\""), "{}", screen.history());
+                let shown = screen.history();
+                assert!(shown.contains("Signed in as") && !shown.contains(&code), "{shown}");
+                assert_eq!(world.token_requests("authorization_code").len(), 1);
             }
-        },
-    );
+        }
+    });
 }
 
 #[test]
 fn at_entra_the_port_of_the_redirect_address_counts() {
-    in_own_network("browser_sign_in::networks::at_entra_the_port_of_the_redirect_address_counts", "", || {
+    in_own_network("", || {
         let world = World::start();
         let back = |more: &[&str]| comes_back_to(Issuer::Entra, &world, more);
         assert_eq!(back(&["--redirect-url", "http://localhost:5001"]), "http://localhost:5001");
@@ -226,7 +213,7 @@ fn at_entra_the_port_of_the_redirect_address_counts() {
 
 #[test]
 fn the_browser_comes_back_by_the_name_that_is_wanted() {
-    in_own_network("browser_sign_in::networks::the_browser_comes_back_by_the_name_that_is_wanted", "", || {
+    in_own_network("", || {
         let world = World::start();
         for (name, redirect) in
             [("127.0.0.1", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("", "http://localhost:8000")]
@@ -238,7 +225,7 @@ fn the_browser_comes_back_by_the_name_that_is_wanted() {
 
 #[test]
 fn a_registered_redirect_address_is_kept_byte_for_byte() {
-    in_own_network("browser_sign_in::networks::a_registered_redirect_address_is_kept_byte_for_byte", "", || {
+    in_own_network("", || {
         let world = World::start();
         for registered in
             ["http://localhost:5001/auth/callback", "http://127.0.0.1:5001/callback", "http://[::1]:5001/"]

@@ -9,6 +9,9 @@ pub const NEVER: [&str; 2] = ["--prompt", "never"];
 /// One object for programs, on stdout.
 pub const JSON: [&str; 2] = ["-o", "json"];
 
+/// A shell's words for a disk that is full before the first byte of any file.
+pub const FULL_DISK: &str = "trap '' XFSZ; ulimit -f 0";
+
 /// The versions of the client authentication API.
 pub const V1: &str = "client.authentication.k8s.io/v1";
 pub const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";

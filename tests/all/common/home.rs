@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::common::clock::Clock;
 use crate::common::programs::write_program;
-use crate::common::{PLUGIN, Run, V1};
+use crate::common::{ALWAYS, PLUGIN, Run, V1};
 
 /// The umask belongs to the whole process, so it is set for all tests together.
 #[cfg(unix)]
@@ -87,6 +87,11 @@ impl Home {
         files
     }
 
+    /// The same with what they hold.
+    pub fn contents(&self, folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        self.files(folder).into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+    }
+
     /// Makes the remembered tokens older, as if time had gone by: `seconds` are left of their hour.
     pub fn leave(&self, seconds: i64) {
         let store = Store::open(Some(self.state()), &Environment::default());
@@ -117,6 +122,36 @@ impl Home {
     /// Runs the plugin to its end.
     pub fn run<S: AsRef<str>>(&self, args: &[S]) -> Run {
         Run::of(&mut self.plugin(args))
+    }
+
+    /// Signs in with these arguments: somebody is asked if need be.
+    pub fn sign_in<S: AsRef<str>>(&self, args: &[S]) -> Run {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).chain(ALWAYS).collect();
+        self.run(&args)
+    }
+
+    /// `kubectl login` with these arguments, which has to go well.
+    #[track_caller]
+    pub fn login(&self, more: &[&str]) -> Run {
+        let run = self.run(more);
+        assert_eq!(run.code, Some(0), "{run}");
+        run
+    }
+
+    /// What `status` tells programs.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        let run = self.run(&["status", "-o", "json"]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        serde_json::from_str(&run.stdout).unwrap()
+    }
+
+    /// The plugin as a shell starts it that has run `setup` before, a umask or a limit say.
+    pub fn plugin_behind<S: AsRef<str>>(&self, setup: &str, args: &[S]) -> Command {
+        let mut command = self.program("sh");
+        command.args(["-c", &format!("{setup}; exec \"$0\" \"$@\""), PLUGIN]);
+        command.args(args.iter().map(AsRef::as_ref));
+        command
     }
 
     /// Starts the plugin and lets it run.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{HANG, Home, needed};
+use crate::common::{HANG, Home, all_below, needed};
 
 /// What the bus and the daemon live under. Ends with its standard input, so with the test, however that ends.
 const SESSION: &str = r#"
@@ -213,16 +213,9 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// The files below `folder` that hold `text`.
 pub fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files_with(&entry.path(), text));
-        } else if entry.file_type().unwrap().is_file() {
-            let bytes = fs::read(entry.path()).unwrap();
-            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
-                found.push(entry.path());
-            }
-        }
-    }
-    found
+    let holds = |path: &PathBuf| {
+        let is_file = path.symlink_metadata().unwrap().is_file();
+        is_file && fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    all_below(folder).into_iter().filter(holds).collect()
 }

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod chromium;
 pub mod clock;
 pub mod constants;
+pub mod files;
 pub mod home;
 pub mod https;
 pub mod keyring;
@@ -29,11 +30,14 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-pub use constants::{AKS, ALWAYS, ENDING, HANG, JSON, LENIENCE, NEVER, OVER, V1, V1BETA1};
+pub use constants::{AKS, ALWAYS, ENDING, FULL_DISK, HANG, JSON, LENIENCE, NEVER, OVER, V1, V1BETA1};
+pub use files::{all_below, text};
+#[cfg(unix)]
+pub use files::{mode, set_mode};
 pub use home::Home;
 pub use programs::needed;
 pub use run::Run;
-pub use sign_in::{entra, oidc};
+pub use sign_in::{entra, entra_at, kubeconfig, oidc, signed_in};
 pub use waiting::until;
 
 /// The built plugin.
@@ -53,6 +57,11 @@ pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + S
             scope.spawn(|| body(item));
         }
     });
+}
+
+/// Runs something asynchronous to its end.
+pub fn now<T>(asking: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asking)
 }
 
 /// A port of 127.0.0.1 on which nobody listens, and on which nobody else can while the socket is there.

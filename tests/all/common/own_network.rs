@@ -7,10 +7,13 @@ use crate::common::needed;
 /// Says to the test which network it is in.
 const INSIDE: &str = "SIM_OWN_NETWORK";
 
-/// Runs the body of `test` (its whole name) where there is nothing but a loopback interface, changed by `setup`: lines
+/// Runs the body of a test, which has to be a closure of that test itself, where there is nothing but a loopback interface, changed by `setup`: lines
 /// for `ip -batch`. The test is started anew for that, as another process.
 #[track_caller]
-pub fn in_own_network(test: &str, setup: &str, body: impl FnOnce()) {
+pub fn in_own_network<T: FnOnce()>(setup: &str, body: T) {
+    // The crate's name, the test's, and the closure's.
+    let names = std::any::type_name::<T>();
+    let (_, test) = names.trim_end_matches("::{{closure}}").split_once("::").unwrap();
     if std::env::var(INSIDE).is_ok_and(|inside| inside == test) {
         return body();
     }

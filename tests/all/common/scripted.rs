@@ -23,7 +23,7 @@ pub struct Scripted {
 pub type Line = (&'static str, Vec<String>, String);
 
 /// A JSON answer.
-pub fn json(status: &'static str, body: &serde_json::Value) -> Line {
+pub fn json_answer(status: &'static str, body: &serde_json::Value) -> Line {
     (status, vec!["content-type: application/json".to_owned()], body.to_string())
 }
 
@@ -42,7 +42,7 @@ pub fn device(url: &str) -> Line {
         "device_code": DEVICE_CODE, "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
         "expires_in": 60, "interval": 1,
     });
-    json("200 OK", &answer)
+    json_answer("200 OK", &answer)
 }
 
 /// Tokens good for an hour.
@@ -50,7 +50,7 @@ pub fn tokens(access_token: &str) -> Line {
     let answer = serde_json::json!({
         "token_type": "Bearer", "access_token": access_token, "refresh_token": REFRESH_TOKEN, "expires_in": 3600,
     });
-    json("200 OK", &answer)
+    json_answer("200 OK", &answer)
 }
 
 impl Scripted {

@@ -6,21 +6,13 @@ use sim::{ALICE, ARC_SERVER, BOB, World};
 
 use crate::common::browser::{ASKING, Issuer, Opener, SignIn};
 use crate::common::tmux::{Screen, Setting};
-use crate::common::{ALWAYS, Home, Run, claims, entra};
+use crate::common::{ALWAYS, Home, Run, claims, entra, signed_in};
 
 /// What a stranger's kubeconfig may ask for.
 const OTHER: &str = "api://payroll";
 
 fn for_audience(world: &World, audience: &str, more: &[&str]) -> Vec<String> {
     entra(world, &[&["--server-id", audience], more].concat())
-}
-
-/// A home with a session that has been used for AKS.
-fn signed_in() -> (World, Home) {
-    let (world, home) = (World::start(), Home::new());
-    home.run(&entra(&world, &ALWAYS)).token();
-    world.reset_requests();
-    (world, home)
 }
 
 /// Asserts a token that came without a prompt.
@@ -39,7 +31,7 @@ fn assert_not_given(world: &World, run: &Run, audience: &str) {
 
 #[test]
 fn session_without_a_terminal_gives_no_other_audience() {
-    let (world, home) = signed_in();
+    let (world, home, _) = signed_in(entra);
     for audience in [OTHER, sim::OTHER_SERVER, "https://payroll.contoso.example", "api://graph.microsoft.com"] {
         for more in [&["--prompt", "never"][..], &ALWAYS, &[], &["--force-refresh"]] {
             assert_not_given(&world, &home.run_as_new_caller(&for_audience(&world, audience, more)), audience);
@@ -51,7 +43,7 @@ fn session_without_a_terminal_gives_no_other_audience() {
 
 #[test]
 fn step_names_the_context_of_the_own_entry() {
-    let (world, home) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let args = for_audience(&world, OTHER, &["--prompt", "never"]);
     for (contexts, command) in [
         (vec![("prod", entra(&world, &[])), ("payroll", args.clone())], "kubectl login payroll\n"),
@@ -69,7 +61,7 @@ fn step_names_the_context_of_the_own_entry() {
 
 #[test]
 fn own_service_of_microsofts_is_refused_by_its_name() {
-    let (world, home) = signed_in();
+    let (world, home, _) = signed_in(entra);
     for audience in [
         "https://servicebus.azure.net",
         "HTTPS://ServiceBus.Azure.NET:443//.default",
@@ -90,7 +82,7 @@ fn own_service_of_microsofts_is_refused_by_its_name() {
 
 #[test]
 fn typing_the_command_confirms_an_audience_in_every_spelling_and_once() {
-    let (world, home) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let https = "https://aks.contoso.example";
     home.contexts(&[
         ("prod", entra(&world, &[])),
@@ -162,7 +154,7 @@ fn screen(home: &Home, args: &[String]) -> Screen {
 
 #[test]
 fn yes_at_a_terminal_confirms_an_audience_for_good() {
-    let (world, home) = signed_in();
+    let (world, home, _) = signed_in(entra);
     let args = for_audience(&world, OTHER, &[]);
     let screen = screen(&home, &args);
     screen.wait_for("and press Enter:");
@@ -180,7 +172,7 @@ fn yes_at_a_terminal_confirms_an_audience_for_good() {
 #[test]
 fn anything_but_yes_at_a_terminal_gives_no_token() {
     for keys in [&["n", "Enter"][..], &["C-d"], &["C-c"]] {
-        let (world, home) = signed_in();
+        let (world, home, _) = signed_in(entra);
         let screen = screen(&home, &for_audience(&world, OTHER, &[]));
         screen.wait_for("and press Enter:");
         screen.press(keys);

@@ -8,7 +8,7 @@ use sim::{OIDC_CLIENT, World};
 
 use crate::common::Home;
 use crate::common::browser::{ASKING, SignIn, get};
-use crate::common::scripted::{Line, Scripted, json as json_answer};
+use crate::common::scripted::{Line, Scripted, json_answer};
 
 /// The arguments of an entry for the issuer of the attacker.
 fn args(evil: &Scripted, more: &[&str]) -> Vec<String> {

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, World};
 
 use crate::common::HANG;
-use crate::common::scripted::{Scripted, json};
+use crate::common::scripted::{Scripted, json_answer};
 use crate::doctor::setup::Setup;
 
 #[test]
@@ -198,7 +198,7 @@ fn an_older_api_server_does_not_say_who_you_are() {
 
 #[test]
 fn an_api_server_that_knows_you_and_tells_nothing() {
-    let said = json("403 Forbidden", &serde_json::json!({ "kind": "Status", "message": "no" }));
+    let said = json_answer("403 Forbidden", &serde_json::json!({ "kind": "Status", "message": "no" }));
     let server = Scripted::start(|_| vec![said]);
     let setup = Setup::aks();
     let url = setup.world.kube_url();

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::common::keyring::Keyring;
-use crate::common::{PLUGIN, Run};
+use crate::common::{FULL_DISK, Run};
 use crate::doctor::setup::{Report, Setup};
 
 const AFTERWARDS: [&str; 5] = ["token", "audience", "groups", "cluster", "identity"];
@@ -32,8 +32,7 @@ fn a_folder_that_cannot_be_written() {
     let setup = Setup::aks();
     let before = setup.home.files("tokens");
     // A disk that is full before the first byte.
-    let mut command = setup.home.program("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" doctor -o json", PLUGIN]);
+    let mut command = setup.home.plugin_behind(FULL_DISK, &["doctor", "-o", "json"]);
     command.env("PATH", setup.path());
     let run = Run::of(&mut command);
     Report::of(run).only(&[("files", "FAIL", "cannot be written")]);

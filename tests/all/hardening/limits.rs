@@ -12,9 +12,7 @@ use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra};
 
 /// The plugin behind a shell's `ulimit`.
 fn limited(home: &Home, limit: &str, args: &[String]) -> Command {
-    let mut command = home.program("sh");
-    command.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\""), PLUGIN]).args(args);
-    command
+    home.plugin_behind(&format!("ulimit {limit}"), args)
 }
 
 /// An error in two halves, and no panic.

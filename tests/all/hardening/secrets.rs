@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::scripted::{Scripted, json as json_answer};
+use crate::common::scripted::{Scripted, json_answer};
 use crate::common::{Home, Run, at_once};
 
 const SECRET: &str = "p@ss w0rd/\"%+é";

@@ -2,7 +2,6 @@
 
 use sim::{Behaviour, World};
 
-use super::sign_in;
 use crate::common::{ALWAYS, Home, at_once, claims, entra, oidc};
 
 #[test]
@@ -28,7 +27,7 @@ fn gzip_that_unpacks_to_more_than_the_cap_is_refused() {
 #[test]
 fn es512_is_verified() {
     let (world, home) = (World::start_with(&[Behaviour::IdTokenEs512]), Home::new());
-    let token = sign_in(&world, &home, &[]).token();
+    let token = home.sign_in(&oidc(&world, &[])).token();
     assert_eq!(claims(&token)["email"], sim::ALICE);
     let refreshed = home.run(&oidc(&world, &["--force-refresh"])).token();
     assert_ne!(refreshed, token);
@@ -37,7 +36,7 @@ fn es512_is_verified() {
 #[test]
 fn answer_without_access_token_serves_where_the_id_token_is_wanted() {
     let (world, home) = (World::start_with(&[Behaviour::MissingAccessToken, Behaviour::NoExpiresIn]), Home::new());
-    let token = sign_in(&world, &home, &[]).token();
+    let token = home.sign_in(&oidc(&world, &[])).token();
     assert_eq!(claims(&token)["email"], sim::ALICE);
     let refreshed = home.run(&oidc(&world, &["--force-refresh"]));
     assert_ne!(refreshed.token(), token);
@@ -58,7 +57,8 @@ fn id_token_needs_subject_and_time_of_issue() {
         ],
         |(behaviour, words)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
-            sign_in(&world, &home, &[]).assert_failed(1, &["the issuer's ID token cannot be used", words, "\nNext: "]);
+            home.sign_in(&oidc(&world, &[]))
+                .assert_failed(1, &["the issuer's ID token cannot be used", words, "\nNext: "]);
             assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0), "{behaviour:?}");
         },
     );
@@ -67,7 +67,7 @@ fn id_token_needs_subject_and_time_of_issue() {
 #[test]
 fn refresh_that_brings_another_subject_ends_the_session() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     world.set(Behaviour::RefreshOtherSubject);
     home.run(&oidc(&world, &["--force-refresh"])).assert_failed(3, &["another account"]);
     // The refresh token is gone with the session.

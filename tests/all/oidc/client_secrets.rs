@@ -2,7 +2,6 @@
 
 use sim::{Behaviour, Request, World};
 
-use super::sign_in;
 use crate::common::{ALWAYS, Home, at_once, oidc};
 
 const SECRET: &str = "s3 cret:word+%";
@@ -92,7 +91,7 @@ fn issuer_that_changes_its_mind_is_asked_in_the_other_way_and_that_is_kept() {
 #[test]
 fn wrong_secret_is_sent_twice_at_most_and_other_refusals_send_it_once() {
     let (world, home) = (world(&[]), Home::new());
-    let run = sign_in(&world, &home, &["--oidc-client-secret", "wrong-secret"]);
+    let run = home.sign_in(&oidc(&world, &["--oidc-client-secret", "wrong-secret"]));
     run.assert_failed(1, &["Client authentication failed", "client secret"]);
     assert_eq!(world.device_requests().len(), 2);
 

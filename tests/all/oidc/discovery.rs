@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use super::sign_in;
-use crate::common::scripted::{Scripted, json as json_answer};
+use crate::common::scripted::{Scripted, json_answer};
 use crate::common::{ALWAYS, Home, Run, at_once, oidc};
 
 /// `get-token` for any issuer.
@@ -28,7 +27,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
         ],
         |(behaviour, word)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
-            let run = sign_in(&world, &home, &[]);
+            let run = home.sign_in(&oidc(&world, &[]));
             run.assert_failed(1, &["Error: ", word, "\nNext: "]);
             assert!(!run.stderr.contains("enter this code"), "{run}");
             assert_eq!(world.requests().len(), 1, "{}", behaviour.name());
@@ -55,7 +54,7 @@ fn a_web_page_in_place_of_the_document_is_exit_1() {
 fn a_trailing_slash_counts() {
     let (world, home) = (World::start(), Home::new());
     let slash = format!("{}/", world.issuer());
-    let run = sign_in(&world, &home, &["--oidc-issuer-url", &slash]);
+    let run = home.sign_in(&oidc(&world, &["--oidc-issuer-url", &slash]));
     run.assert_failed(1, &[&world.issuer(), &slash, "trailing slash"]);
 
     // The other way round: an issuer that has one.
@@ -73,7 +72,7 @@ fn a_trailing_slash_counts() {
 fn an_issuer_that_never_answers_ends_with_the_timeout() {
     let (world, home) = (World::start_with(&[Behaviour::StallDiscovery]), Home::new());
     let began = Instant::now();
-    sign_in(&world, &home, &["--timeout", "50ms"]).assert_failed(1, &["did not answer in time", "--timeout"]);
+    home.sign_in(&oidc(&world, &["--timeout", "50ms"])).assert_failed(1, &["did not answer in time", "--timeout"]);
     // Without the flag it would have been twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
@@ -100,13 +99,13 @@ fn a_redirect_to_an_unsafe_address_is_not_followed() {
 #[test]
 fn document_and_keys_are_remembered_and_a_typed_login_asks_anew() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     assert_eq!((world.count("openid-configuration"), world.count("/keys")), (1, 1));
 
     world.reset_requests();
     home.run(&oidc(&world, &["--force-refresh"])).token();
     world.revoke_all();
-    let again = sign_in(&world, &home, &["--force-refresh"]);
+    let again = home.sign_in(&oidc(&world, &["--force-refresh"]));
     again.token();
     assert!(again.stderr.contains("A new sign-in is needed"), "{again}");
     assert_eq!(world.device_requests().len(), 1);

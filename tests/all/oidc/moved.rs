@@ -5,14 +5,13 @@ use std::net::{Ipv4Addr, TcpListener};
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use super::sign_in;
-use crate::common::scripted::{DEVICE_CODE, Scripted, json as json_answer};
+use crate::common::scripted::{DEVICE_CODE, Scripted, json_answer};
 use crate::common::{ALWAYS, HANG, Home, Run, at_once, oidc};
 
 /// A world whose endpoints have moved since this home signed in there.
 fn moved(behaviours: &[Behaviour]) -> (World, Home) {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     world.set(Behaviour::EndpointsMoved);
     behaviours.iter().for_each(|behaviour| world.set(*behaviour));
     world.reset_requests();
@@ -53,7 +52,7 @@ fn refresh_token_is_not_sent_to_another_site_that_a_newer_document_names() {
 fn sign_in_finds_a_device_endpoint_that_has_moved() {
     let (world, home) = moved(&[]);
     // More than the session has, so that a sign-in is needed.
-    let run = sign_in(&world, &home, &["--oidc-extra-scope", "email"]);
+    let run = home.sign_in(&oidc(&world, &["--oidc-extra-scope", "email"]));
     run.token();
     assert_eq!(world.count("openid-configuration"), 1, "{run}");
 }
@@ -61,7 +60,7 @@ fn sign_in_finds_a_device_endpoint_that_has_moved() {
 #[test]
 fn token_endpoint_that_moves_while_a_code_is_shown_is_found() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     world.revoke_all();
     world.reset_requests();
     world.approve_automatically(false);
@@ -85,7 +84,7 @@ fn keys_that_have_moved_are_found_for_a_token_of_an_unknown_key() {
 #[test]
 fn signature_algorithm_that_is_new_is_taken_from_the_new_document() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     world.set(Behaviour::IdTokenEs512);
     world.reset_requests();
     let run = home.run(&oidc(&world, &["--force-refresh"]));
@@ -125,7 +124,7 @@ fn host_that_is_gone_is_looked_up_in_discovery() {
 #[test]
 fn document_that_has_not_changed_is_read_again_once_and_the_error_stays() {
     let (world, home) = (World::start(), Home::new());
-    sign_in(&world, &home, &[]).token();
+    home.sign_in(&oidc(&world, &[])).token();
     home.leave(20);
     world.reset_requests();
     world.set(Behaviour::HtmlErrorPage);

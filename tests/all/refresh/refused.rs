@@ -4,8 +4,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Step, World};
 
-use super::signed_in;
-use crate::common::{ALWAYS, Home, OVER, Run, at_once, oidc};
+use crate::common::{ALWAYS, Home, OVER, Run, at_once, oidc, signed_in};
 
 /// Words that explain a device code or a decline, and never a refresh.
 const WORDS_OF_A_SIGN_IN: [&str; 4] = ["the code", "a new code", "declined", "Check client id"];

@@ -5,13 +5,6 @@ use sim::{Behaviour, group_ids};
 use super::{Case, OWN, object};
 use crate::common::{JSON, Run};
 
-#[track_caller]
-fn login(case: &Case, more: &[&str]) -> Run {
-    let run = case.home.run(more);
-    assert_eq!(run.code, Some(0), "{run}");
-    run
-}
-
 /// What is said of changes: the lines behind the sentence about the sign-in.
 fn changes(run: &Run) -> String {
     let from = run.stdout.find("+").or_else(|| run.stdout.find('−')).or_else(|| run.stdout.find("The same"));
@@ -36,17 +29,17 @@ fn a_new_token_is_fetched_without_asking_and_what_came_and_went_is_named() {
         let case = case.signed_in();
         let before = case.get_token(&[]).token();
         are_in(&case, [1, 2, 4, 5]);
-        let run = login(&case, &["--refresh"]);
+        let run = case.home.login(&["--refresh"]);
         let expected = format!("+2 groups, −1 since the last token:\n  + {}\n  + {}\n  − {}\n", id(4), id(5), id(3));
         assert_eq!(changes(&run), expected);
         assert_eq!((case.world.refreshes().len(), case.world.device_requests().len()), (1, 0));
         let after = case.get_token(&[]).token();
         assert_ne!(before, after, "kubectl would still get the old token");
         assert!(case.asked_graph().is_empty(), "the token lists them");
-        let run = login(&case, &["--refresh"]);
+        let run = case.home.login(&["--refresh"]);
         assert_eq!(changes(&run), "The same 4 groups as before.\n");
         are_in(&case, [1, 2, 4]);
-        let run = login(&case, &["--refresh"]);
+        let run = case.home.login(&["--refresh"]);
         assert_eq!(changes(&run), format!("−1 group since the last token:\n  − {}\n", id(5)));
     }
 }
@@ -57,13 +50,13 @@ fn past_what_a_token_lists_it_is_held_against_what_was_looked_up() {
         let case = Case::entra(own);
         are_in(&case, 1..=250);
         let case = case.signed_in();
-        let first = login(&case, &[]);
+        let first = case.home.login(&[]);
         assert!(
             first.stdout.contains(&format!("You are in 250 groups, {source}; a token carries 200 at most.")),
             "{first}"
         );
         are_in(&case, (2..=250).chain([301, 302]));
-        let run = login(&case, &["--refresh"]);
+        let run = case.home.login(&["--refresh"]);
         let expected =
             format!("+2 groups, −1 since the last token:\n  + {}\n  + {}\n  − {}\n", id(301), id(302), id(1));
         assert_eq!(changes(&run), expected);
@@ -78,20 +71,20 @@ fn from_what_a_token_lists_to_more_and_back() {
     are_in(&case, 1..=200);
     let case = case.signed_in();
     are_in(&case, 1..=201);
-    let run = login(&case, &["--refresh"]);
+    let run = case.home.login(&["--refresh"]);
     assert_eq!(changes(&run), format!("+1 group since the last token:\n  + {}\n", id(201)));
     are_in(&case, 1..=199);
-    let run = login(&case, &["--refresh"]);
+    let run = case.home.login(&["--refresh"]);
     assert_eq!(changes(&run), format!("−2 groups since the last token:\n  − {}\n  − {}\n", id(200), id(201)));
 }
 
 #[test]
 fn groups_that_are_not_all_known_are_not_compared() {
     let case = Case::entra(&OWN).groups(250).signed_in();
-    login(&case, &[]);
+    case.home.login(&[]);
     case.world.set(Behaviour::GraphForbidden);
     case.world.set(Behaviour::KubeDown);
-    let run = login(&case, &["--refresh"]);
+    let run = case.home.login(&["--refresh"]);
     assert!(run.stderr.contains("Warning: not all of your groups are known"), "{run}");
     assert!(!run.stdout.contains("since the last token") && !run.stdout.contains("The same"), "{run}");
 }
@@ -100,7 +93,7 @@ fn groups_that_are_not_all_known_are_not_compared() {
 fn at_a_plain_issuer_too() {
     let case = Case::oidc(&[]).signed_in();
     case.world.set_groups(4);
-    let run = login(&case, &["--refresh"]);
+    let run = case.home.login(&["--refresh"]);
     assert_eq!(changes(&run), "+1 group since the last token:\n  + group-4\n");
     assert!(case.world.device_requests().is_empty());
 }
@@ -109,7 +102,7 @@ fn at_a_plain_issuer_too() {
 fn a_sign_in_without_anything_to_say_of_groups_says_nothing() {
     for count in [0, 3, 200] {
         let case = Case::entra(&OWN).groups(count);
-        let run = login(&case, &[]);
+        let run = case.home.login(&[]);
         assert!(run.stdout.contains("Signed in as") && !run.stdout.contains("group"), "{run}");
         assert!(case.asked_graph().is_empty());
     }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use chrono::TimeDelta;
 use kubectl_login::environment::Environment;
@@ -10,7 +9,7 @@ use kubectl_login::store::Store;
 use sim::{BOB, Behaviour, Server};
 
 use super::{Case, OWN, assert_all, ids};
-use crate::common::ALWAYS;
+use crate::common::{ALWAYS, all_below};
 
 /// As if the look-up had been so many minutes ago.
 fn age(case: &Case, minutes: i64) {
@@ -20,12 +19,6 @@ fn age(case: &Case, minutes: i64) {
         record.at -= TimeDelta::minutes(minutes);
         store.keep_groups(&id, &record).unwrap();
     }
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -94,7 +87,7 @@ fn on_disk_groups_are_sealed_and_closed_to_others() {
     assert_eq!(fs::metadata(&kept[0]).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(kept[0].parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
     let ids = sim::group_ids(201);
-    for file in files(&case.home.state()) {
+    for file in all_below(&case.home.state()).into_iter().filter(|path| path.is_file()) {
         let bytes = fs::read(&file).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let shown = ids.iter().map(String::as_str).chain(["Group 7"]).find(|word| text.contains(word));

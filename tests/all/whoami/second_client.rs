@@ -4,20 +4,13 @@ use serde_json::{Value, json};
 use sim::{BOB, Behaviour};
 
 use super::{Case, PERMISSION, assert_all, assert_said, object};
-use crate::common::{ALWAYS, JSON, Run, entra};
+use crate::common::{ALWAYS, JSON, entra};
 
 const GRAPH_CLIENT: [&str; 2] = ["--graph-client-id", sim::OWN_CLIENT];
 
 /// An AKS context whose user is in 201 groups and signed in, for the cluster alone.
 fn aks(more: &[&str]) -> Case {
     Case::entra(more).groups(201).signed_in()
-}
-
-#[track_caller]
-fn login(case: &Case, more: &[&str]) -> Run {
-    let run = case.home.run(more);
-    assert_eq!(run.code, Some(0), "{run}");
-    run
 }
 
 /// Which clients people signed in to since the last look.
@@ -28,8 +21,7 @@ fn signed_in_to(case: &Case) -> Vec<String> {
 }
 
 fn clients(case: &Case) -> Vec<Value> {
-    let run = case.home.run(&["status", "-o", "json"]);
-    let status: Value = serde_json::from_str(&run.stdout).unwrap();
+    let status = case.home.status();
     let mut clients: Vec<Value> =
         status["sessions"].as_array().unwrap().iter().map(|session| session["client"].clone()).collect();
     clients.sort_by_key(Value::to_string);
@@ -41,7 +33,7 @@ fn login_asks_for_both_once_and_whoami_for_nothing() {
     for in_kubeconfig in [true, false] {
         let case = if in_kubeconfig { Case::entra(&GRAPH_CLIENT) } else { Case::entra(&[]) }.groups(201);
         let typed: &[&str] = if in_kubeconfig { &[] } else { &GRAPH_CLIENT };
-        let run = login(&case, typed);
+        let run = case.home.login(typed);
         assert_eq!(signed_in_to(&case), [sim::CLIENT, sim::OWN_CLIENT]);
         assert!(run.stdout.contains("You are in 201 groups, from Microsoft Graph"), "{run}");
         assert_said(&run, &["Microsoft Graph, which knows your groups"]);
@@ -50,7 +42,7 @@ fn login_asks_for_both_once_and_whoami_for_nothing() {
         assert_all(&object(&run), 201, "graph");
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
         assert_all(&case.json(&[&["--refresh"], typed].concat()), 201, "graph");
-        login(&case, typed);
+        case.home.login(typed);
         assert!(signed_in_to(&case).is_empty());
         // The cluster's token is still the first client's.
         let token = crate::common::claims(&case.get_token(&[]).token());
@@ -69,7 +61,7 @@ fn whoami_asks_nobody_and_names_the_command() {
     assert!(case.world.device_requests().is_empty());
     assert_eq!(clients(&case), [json!(sim::CLIENT)]);
     // It helps.
-    login(&case, &GRAPH_CLIENT);
+    case.home.login(&GRAPH_CLIENT);
     assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
     assert_all(&case.json(&GRAPH_CLIENT), 201, "graph");
 }
@@ -107,7 +99,7 @@ fn a_client_that_nobody_has_consented_to_needs_the_administrator() {
     assert_said(&run, &[sim::OWN_CLIENT]);
     // With a session from before, too.
     case.world.clear(Behaviour::GraphNotConsented);
-    login(&case, &GRAPH_CLIENT);
+    case.home.login(&GRAPH_CLIENT);
     case.home.leave(20);
     case.world.set(Behaviour::GraphNotConsented);
     let run = case.whoami(&[&JSON[..], &["--refresh"], &GRAPH_CLIENT].concat());
@@ -120,6 +112,6 @@ fn the_client_decides_where_groups_come_from_so_it_is_looked_up_anew() {
     let case = aks(&[]);
     assert_all(&case.json(&[]), 201, "cluster");
     case.context(&entra(&case.world, &GRAPH_CLIENT));
-    login(&case, &[]);
+    case.home.login(&[]);
     assert_all(&case.json(&[]), 201, "graph");
 }
