@@ -1,17 +1,12 @@
 //! What is found in roles and bindings, against the simulated cluster's own decisions, for access of many kinds.
 
 use std::cell::Cell;
-use std::time::Duration;
 
+use crate::api_server::{api, cluster};
 use crate::common::{Home, entra};
-use base64::Engine as _;
-use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{Question, explain};
-use kubectl_login_core::kube::api::Api;
-use kubectl_login_core::kube::kubeconfig::Cluster;
 use kubectl_login_core::kube::rbac::Holder;
 use kubectl_login_core::kube::review::who_am_i;
-use kubectl_login_core::secret::Secret;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
@@ -77,13 +72,8 @@ fn what_is_found_is_what_the_cluster_decides() {
     let home = Home::new();
     let world = World::start();
     world.set_group_ids(Some(vec!["ours".to_owned()]));
-    let token = home.run(&entra(&world, &["--prompt", "always"])).token();
-    let cluster = Cluster {
-        server: Some(world.kube_url()),
-        certificate_authority_data: Some(base64::engine::general_purpose::STANDARD.encode(world.ca_pem())),
-        ..Cluster::default()
-    };
-    let api = Api::new(&cluster, &Network::default(), &Secret::new(token), Duration::from_secs(20)).unwrap();
+    let token = home.sign_in(&entra(&world, &[])).token();
+    let api = api(&cluster(&world), &token);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let me = runtime.block_on(who_am_i(&api)).unwrap();
     let holder = Holder { username: me.username, groups: me.groups.into_iter().collect() };

@@ -15,12 +15,12 @@ use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 use sim::World;
 
-fn api(cluster: &Cluster, token: &str) -> Api {
+pub(crate) fn api(cluster: &Cluster, token: &str) -> Api {
     Api::new(cluster, &Network::default(), &Secret::new(token), HANG).unwrap()
 }
 
 /// The world's cluster, with the certificate authority that its kubeconfigs have.
-fn cluster(world: &World) -> Cluster {
+pub(crate) fn cluster(world: &World) -> Cluster {
     Cluster {
         server: Some(world.kube_url()),
         certificate_authority_data: Some(base64::engine::general_purpose::STANDARD.encode(world.ca_pem())),

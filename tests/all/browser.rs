@@ -293,9 +293,7 @@ fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
     let script = format!("#!/bin/sh\n(echo LOUD >/dev/tty) 2>/dev/null\necho done >'{}'\n", note.display());
     write_program(&loud, &script);
     let words = oidc(&world, &["--browser-command", loud.to_str().unwrap()]).join(" ");
-    needed("script", "bsdutils");
-    let mut terminal = home.program("script");
-    terminal.args(["-qec", &format!("exec '{PLUGIN}' {words}"), "/dev/null"]).env("SHELL", "/bin/sh");
+    let mut terminal = home.on_terminal(&format!("exec '{PLUGIN}' {words}"));
     let running = terminal.stdout(std::process::Stdio::piped()).spawn().unwrap();
     until(|| note.exists());
     world.approve_pending();

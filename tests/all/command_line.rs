@@ -191,7 +191,7 @@ fn help_and_version_are_no_errors() {
     let home = Home::new();
     for args in [&["--version"][..], &["-V"], &["version"]] {
         let run = home.run(args);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        run.assert_well();
         assert!(run.stdout.contains(env!("CARGO_PKG_VERSION")), "{run}");
     }
     for (args, word) in [
@@ -205,7 +205,7 @@ fn help_and_version_are_no_errors() {
         (&["help", "logout"], "--all"),
     ] {
         let run = home.run(args);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        run.assert_well();
         assert!(run.stdout.contains(word), "{run}");
     }
     assert!(!home.state().exists());

@@ -73,7 +73,7 @@ fn asking(home: &Home, words: &[&str]) -> Command {
 #[track_caller]
 fn answer_of(command: &mut Command) -> String {
     let run = Run::of(command);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    run.assert_well();
     run.stdout
 }
 

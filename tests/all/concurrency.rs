@@ -233,7 +233,7 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
     wait_at_the_lock(&home.state(), 2);
     drop(lock);
     let run = waiter.end();
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    run.assert_well();
 }
 
 #[test]
@@ -290,9 +290,7 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
     home.shorten_limits(4);
     let waiting = Running::plugin(&home, &entra(&world, &ALWAYS));
     let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
-    let mut on_terminal = home.program("script");
-    on_terminal.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
-    let mut on_terminal = Running::of(&mut on_terminal);
+    let mut on_terminal = Running::of(&mut home.on_terminal(&line));
     let stdout = BufReader::new(on_terminal.0.as_mut().unwrap().stdout.take().unwrap());
     let (explained, hears) = mpsc::channel();
     let shown = std::thread::spawn(move || {

@@ -91,7 +91,7 @@ fn doctor_ends_with_a_summary_and_lists_steps_in_the_order_to_try() {
 #[test]
 fn the_machine_form_has_every_check_in_order() {
     let run = Setup::aks().run(&["doctor", "-o", "json"]);
-    let whole: Value = serde_json::from_str(&run.stdout).unwrap();
+    let whole = run.object();
     assert_eq!((whole["apiVersion"].as_str(), whole["kind"].as_str()), (Some("kubectl-login/v1"), Some("Doctor")));
     assert_eq!(whole.as_object().unwrap().len(), 3);
     let checks = whole["checks"].as_array().unwrap();
@@ -107,7 +107,7 @@ fn the_machine_form_has_every_check_in_order() {
 #[test]
 fn yaml_says_the_same_as_json() {
     let setup = Setup::aks();
-    let json: Value = serde_json::from_str(&setup.run(&["doctor", "-o", "json"]).stdout).unwrap();
+    let json = setup.run(&["doctor", "-o", "json"]).object();
     let run = setup.run(&["doctor", "--output=yaml"]);
     let yaml: Value = serde_saphyr::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, yaml), (Some(0), json), "{run}");

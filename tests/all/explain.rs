@@ -105,7 +105,7 @@ impl Case {
     fn record(&self, words: &[&str]) -> Value {
         let run = self.run(&[words, &["-o", "json"]].concat());
         assert_eq!(run.code, Some(0), "{run}");
-        let mut whole: Value = serde_json::from_str(&run.stdout).unwrap();
+        let mut whole = run.object();
         assert_eq!(whole["kind"], "WhoAmI");
         whole["explain"].take()
     }

@@ -58,7 +58,7 @@ fn the_first_sign_in_puts_the_key_into_the_keyring_and_into_no_file() {
     assert_eq!(files_with(home.path(), &token), Vec::<std::path::PathBuf>::new());
     assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
     let status = run(&home, &keyring, &["status", "-o", "json"].map(str::to_owned));
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    let status = status.object();
     assert_eq!(status["sessions"][0]["storage"], "keyring");
 
     assert_warm(&world, &home, &keyring, &token);
@@ -177,7 +177,7 @@ fn with_the_keyring_locked_a_sign_in_is_forgotten_and_not_revoked() {
     assert!(world.requests().is_empty());
     // Entra revokes nothing, so the key is not even looked for.
     let logout = run_away_from_the_bus(&home, &["logout", "aks"].map(str::to_owned));
-    assert_eq!((logout.code, logout.stderr.as_str()), (Some(0), ""), "{logout}");
+    logout.assert_well();
     assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
 }
 

@@ -53,7 +53,7 @@ fn sign_in_and_again(kubectl: &Kubectl, world: &World, kubeconfig: &str) {
     assert!(pods.stdout.contains("hello"), "{pods}");
     assert_eq!(pods.stderr, "");
     let again = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
-    assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (Some(0), "ok", ""));
+    again.assert_printed("ok");
     assert_eq!(asked_of_issuers(world), 0, "{:?}", world.requests());
     world.reset_requests();
 }
@@ -197,7 +197,7 @@ fn kubectl_login_signs_in_and_tells_what_is_remembered() {
     assert_eq!(status.code, Some(0), "{status}");
     assert!(status.stdout.contains(sim::ALICE), "{status}");
     let pods = run(&["get", "pods"]);
-    assert_eq!((pods.code, pods.stderr.as_str()), (Some(0), ""), "{pods}");
+    pods.assert_well();
     assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
 }
 

@@ -20,20 +20,12 @@ fn revocations(world: &World) -> Vec<Request> {
     world.requests().into_iter().filter(|request| request.path.ends_with("/revoke")).collect()
 }
 
-/// Asserts success with this result and nothing else to say.
-#[track_caller]
-fn assert_said(run: &Run, stdout: &str) {
-    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), stdout, ""), "{run}");
-}
-
 /// Asserts success with this result and a warning with these words.
 #[track_caller]
 fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), stdout), "{run}");
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext:  "), "{run}");
-    for word in words {
-        assert!(run.stderr.contains(word), "{word:?} is missing: {run}");
-    }
+    run.assert_said(words);
 }
 
 /// The files below a folder, lock files apart.
@@ -49,11 +41,11 @@ fn a_context_is_forgotten_and_no_other() {
     home.sign_in(&entra(&world, &[])).token();
     home.sign_in(&oidc(&world, &[])).token();
     world.reset_requests();
-    assert_said(&home.run(&["logout"]), &format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_printed(&format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     home.run(&oidc(&world, &[])).token();
     for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
-        assert_said(&home.run(args), "Nothing was remembered for sim.\n");
+        home.run(args).assert_printed("Nothing was remembered for sim.\n");
     }
     // Entra revokes nothing, so it is not asked.
     assert!(world.requests().is_empty());
@@ -68,7 +60,7 @@ fn where_the_issuer_can_the_sign_in_is_revoked_too() {
     let copy = home.path().join("copy");
     copy_folder(&home.state(), &copy);
     let run = home.run(&["logout"]);
-    assert_said(&run, &format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
+    run.assert_printed(&format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
     let [asked] = &revocations(&world)[..] else { panic!("one request: {:?}", revocations(&world)) };
     assert!(asked.field("token").starts_with("refresh-"), "{asked:?}");
     assert_eq!((asked.field("token_type_hint"), asked.field("client_id")), ("refresh_token", sim::OIDC_CLIENT));
@@ -102,13 +94,12 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
     ]);
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "prod"]);
-    assert_said(&run, &format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
+    run.assert_printed(&format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--user", "dev"]);
-    assert_said(
-        &run,
-        &format!("Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"),
-    );
+    run.assert_printed(&format!(
+        "Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"
+    ));
 }
 
 #[test]
@@ -134,7 +125,7 @@ fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all(
     ] {
         home.sign_in(&args).token();
         world.reset_requests();
-        assert_said(&home.run(logout), &format!("Forgot {said}.\n"));
+        home.run(logout).assert_printed(&format!("Forgot {said}.\n"));
         assert!(revocations(&world).iter().all(|asked| asked.tls) && revocations(&world).len() == 1);
     }
     // Without the entry nobody knows whom to trust.
@@ -169,7 +160,7 @@ fn a_client_without_anything_of_its_own_needs_no_entry() {
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&entra(&world, &[])).token();
     let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
-    assert_said(&home.run(&["logout", "--all"]), &said);
+    home.run(&["logout", "--all"]).assert_printed(&said);
     assert_eq!(revocations(&world).len(), 1);
 }
 
@@ -190,7 +181,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
         world.set(behaviour);
         let run = home.run(&["logout"]);
         if words.is_empty() {
-            assert_said(&run, &format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
+            run.assert_printed(&format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
         } else {
             assert_warned(&run, &forgot, &[words, &[ALICE, "could not be revoked", "forgotten"]].concat());
         }
@@ -227,20 +218,20 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
     let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
 
     let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
-    assert_said(&home.run(&["logout"]), &format!("{both}\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_printed(&format!("{both}\n{NOT_AT_ENTRA}"));
     assert!(home.files("sessions").is_empty());
-    assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
+    home.run(&["logout"]).assert_printed("Nothing was remembered for sim.\n");
     // A context that has just lost its own sign-in needs no other.
     let home = signed_in(&[("twin", sim.clone())]);
-    assert_said(&home.run(&["logout"]), &format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_printed(&format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
     for (name, args) in [("own", own), ("third", third)] {
         let home = signed_in(&[(name, args.clone())]);
-        assert_said(&home.run(&["logout"]), &stays(name));
+        home.run(&["logout"]).assert_printed(&stays(name));
         assert_eq!(home.files("sessions").len(), 1);
         let status = home.run(&["status"]);
         assert!(status.stdout.contains(name), "{status}");
         home.contexts(&[("sim", sim.clone())]);
-        assert_said(&home.run(&["logout"]), &alone);
+        home.run(&["logout"]).assert_printed(&alone);
         assert!(home.files("sessions").is_empty());
     }
     // A user that is named is no other than that of its context.
@@ -281,15 +272,14 @@ fn an_account_is_forgotten_everywhere_whatever_its_case() {
     world.reset_requests();
     let upper = ALICE.to_uppercase();
     let run = home.run(&["logout", "--account", &upper]);
-    assert_said(
-        &run,
-        &format!("Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"),
-    );
+    run.assert_printed(&format!(
+        "Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"
+    ));
     for args in &alice {
         home.run(args).assert_failed(3, &[]);
     }
     home.run(&bob).token();
-    assert_said(&home.run(&["logout", "--account", ALICE]), &format!("No sign-in of {ALICE} was remembered.\n"));
+    home.run(&["logout", "--account", ALICE]).assert_printed(&format!("No sign-in of {ALICE} was remembered.\n"));
     assert_eq!(world.device_requests().len(), 0);
 }
 
@@ -302,10 +292,8 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     let token = home.sign_in(&entra(&world, &[])).token();
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&apart_args).token();
-    assert_said(
-        &home.run(&["logout", "--all"]),
-        &format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"),
-    );
+    home.run(&["logout", "--all"])
+        .assert_printed(&format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"));
     assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
@@ -317,8 +305,8 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
 fn where_nothing_is_remembered_nothing_is_made() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
-    assert_said(&home.run(&["logout", "--all"]), "No sign-in was remembered.\n");
-    assert_said(&home.run(&["logout"]), "Nothing was remembered for sim.\n");
+    home.run(&["logout", "--all"]).assert_printed("No sign-in was remembered.\n");
+    home.run(&["logout"]).assert_printed("Nothing was remembered for sim.\n");
     assert!(!home.state().exists());
 }
 
@@ -332,10 +320,8 @@ fn a_folder_by_flag_is_the_only_one() {
     home.sign_in(&apart).token();
     home.sign_in(&entra(&world, &[])).token();
     home.run(&entra(&world, &["--cache-dir", folder])).token();
-    assert_said(
-        &home.run(&["logout", "--all", "--token-cache-dir", folder]),
-        &format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"),
-    );
+    home.run(&["logout", "--all", "--token-cache-dir", folder])
+        .assert_printed(&format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"));
     home.run(&apart).assert_failed(3, &[]);
     home.run(&entra(&world, &[])).token();
 }

@@ -92,7 +92,7 @@ fn each_user_name_has_a_session_of_its_own() {
     }
     assert_eq!(sent(&world).len(), 2);
     let status = home.run(&["status", "-o", "json"]);
-    let known: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let known = status.object();
     let methods: Vec<_> = known["sessions"].as_array().unwrap().iter().map(|session| &session["method"]).collect();
     assert_eq!(methods, ["password", "password"], "{status}");
 }

@@ -218,7 +218,7 @@ fn a_disk_that_becomes_full_still_serves_and_refreshes_without_a_word() {
     // What was there before is there still.
     assert_eq!(home.run(&entra(&world, &[])).token(), token);
     let run = home.run(&entra(&world, &["--force-refresh"]));
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    run.assert_well();
 }
 
 /// A folder that is somebody else's: given away where the test may do that, else the system's own.

@@ -102,7 +102,8 @@ fn a_rotated_refresh_token_is_kept_even_if_the_rest_of_the_answer_is_of_no_use()
         assert_eq!(world.refreshes().len(), 1);
         world.clear(spoilt);
         world.reset_requests();
-        assert_refreshed(&world, &home.run(&oidc(&world, &[])), &old);
+        // Another caller: this one may be told the same again instead, if the failure took a second.
+        assert_refreshed(&world, &home.run_as_new_caller(&oidc(&world, &[])), &old);
         assert_eq!(world.families_revoked(), 0);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, needed, oidc, text};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, oidc, text};
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World};
 
@@ -11,9 +11,9 @@ use sim::{ALICE, Behaviour, World};
 fn status(world: &World, home: &Home, more: &[&str]) -> Value {
     let before = world.requests().len();
     let run = home.run(&[&["status", "-o", "json"], more].concat());
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    run.assert_well();
     assert_eq!(world.requests().len(), before);
-    serde_json::from_str(&run.stdout).unwrap()
+    run.object()
 }
 
 /// One field of every session.
@@ -94,7 +94,7 @@ fn one_sign_in_shows_every_server_and_every_context_it_serves() {
 fn for_people_it_is_a_table() {
     let (world, home) = (World::start(), Home::new());
     let none = home.run(&["status"]);
-    assert_eq!((none.code, none.stderr.as_str()), (Some(0), ""), "{none}");
+    none.assert_well();
     assert!(none.stdout.contains("No sign-in") && none.stdout.contains("kubectl login"), "{none}");
     home.run(&entra(&world, &ALWAYS)).token();
     home.leave(59 * 60 + 30);
@@ -130,10 +130,8 @@ fn how_long_it_is_good_takes_the_refresh_token_into_account() {
 
 /// What a terminal of this width shows.
 fn on_terminal(home: &Home, columns: u16, args: &str) -> String {
-    let script = needed("script", "bsdutils");
     let line = format!("stty rows 24 cols {columns}; '{PLUGIN}' {args}");
-    let mut command = home.program(text(&script));
-    let run = Run::of(command.args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm"));
+    let run = Run::of(&mut home.on_terminal(&line));
     assert_eq!(run.code, Some(0), "{run}");
     run.stdout.replace("\r\n", "\n")
 }

@@ -99,7 +99,7 @@ impl Case {
     fn json(&self, more: &[&str]) -> Value {
         let run = self.whoami(&[&JSON, more].concat());
         assert_eq!(run.code, Some(0), "{run}");
-        object(&run)
+        run.object()
     }
 
     /// Which requests reached Graph since the last look, by their paths below the version.
@@ -112,13 +112,6 @@ impl Case {
     fn requests(&self, server: Server) -> Vec<Request> {
         self.world.requests().into_iter().filter(|request| request.server == server).collect()
     }
-}
-
-/// The one object on stdout.
-#[track_caller]
-fn object(run: &Run) -> Value {
-    assert!(run.stdout.ends_with('\n') && run.stdout.matches('\n').count() == 1, "not one line: {run}");
-    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run}"))
 }
 
 /// The ids of the groups.
@@ -134,10 +127,4 @@ fn assert_all(whoami: &Value, count: usize, source: &str) {
     assert_eq!(groups["complete"], true);
     assert_eq!(groups["overage"], count > 200);
     assert!(ids(whoami) == sim::group_ids(count), "not the {count} groups");
-}
-
-/// Asserts that each of `words` is on stderr.
-#[track_caller]
-fn assert_said(run: &Run, words: &[&str]) {
-    words.iter().for_each(|word| assert!(run.stderr.contains(word), "{word:?} is missing: {run}"));
 }

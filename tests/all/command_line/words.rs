@@ -124,7 +124,7 @@ fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
     let home = Home::new();
     let help = |command: &[&str], columns: &str| {
         let run = Run::of(home.plugin(&[command, &["--help"]].concat()).env("COLUMNS", columns));
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        run.assert_well();
         for line in run.stdout.lines() {
             assert!(line.chars().count() <= 80 && line.trim_end() == line, "{command:?} at {columns}: {line:?}");
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::common::clock::Clock;
 use crate::common::programs::write_program;
-use crate::common::{ALWAYS, PLUGIN, Run, V1};
+use crate::common::{ALWAYS, PLUGIN, Run, V1, needed, text};
 
 /// The umask belongs to the whole process, so it is set for all tests together.
 #[cfg(unix)]
@@ -53,6 +53,16 @@ impl Home {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
         file
+    }
+
+    /// Changes a file of this home.
+    #[track_caller]
+    pub fn rewrite(&self, name: &str, change: impl Fn(&str) -> String) {
+        let file = self.path().join(name);
+        let old = std::fs::read_to_string(&file).unwrap();
+        let new = change(&old);
+        assert_ne!(old, new, "nothing was changed");
+        std::fs::write(file, new).unwrap();
     }
 
     /// Writes an executable file of this home; what it is called.
@@ -142,8 +152,7 @@ impl Home {
     #[track_caller]
     pub fn status(&self) -> Value {
         let run = self.run(&["status", "-o", "json"]);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-        serde_json::from_str(&run.stdout).unwrap()
+        run.assert_well().object()
     }
 
     /// The plugin as a shell starts it that has run `setup` before, a umask or a limit say.
@@ -151,6 +160,13 @@ impl Home {
         let mut command = self.program("sh");
         command.args(["-c", &format!("{setup}; exec \"$0\" \"$@\""), PLUGIN]);
         command.args(args.iter().map(AsRef::as_ref));
+        command
+    }
+
+    /// A shell's command line on a pseudo terminal of its own, whose screen is this command's stdout.
+    pub fn on_terminal(&self, line: &str) -> Command {
+        let mut command = self.program(text(&needed("script", "bsdutils")));
+        command.args(["-qec", line, "/dev/null"]).current_dir(self.path()).env("SHELL", "/bin/sh").env("TERM", "xterm");
         command
     }
 

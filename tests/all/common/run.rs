@@ -21,13 +21,21 @@ impl Run {
     }
 
     /// The ExecCredential; stdout must be that one line and nothing else.
+    #[track_caller]
     pub fn credential(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self}");
+        self.object()
+    }
+
+    /// The one JSON object on stdout, in one line.
+    #[track_caller]
+    pub fn object(&self) -> Value {
         assert!(self.stdout.ends_with('\n') && self.stdout.matches('\n').count() == 1, "not one line: {self}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
     /// The token in the ExecCredential.
+    #[track_caller]
     pub fn token(&self) -> String {
         self.credential()["status"]["token"].as_str().unwrap().to_owned()
     }
@@ -37,6 +45,25 @@ impl Run {
     pub fn assert_failed(&self, code: i32, words: &[&str]) -> &Run {
         assert_eq!(self.code, Some(code), "{self}");
         assert_eq!(self.stdout, "", "{self}");
+        self.assert_said(words)
+    }
+
+    /// Asserts a success without a word on stderr.
+    #[track_caller]
+    pub fn assert_well(&self) -> &Run {
+        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{self}");
+        self
+    }
+
+    /// Asserts a success without a word on stderr, and with this on stdout.
+    #[track_caller]
+    pub fn assert_printed(&self, stdout: &str) {
+        assert_eq!(self.assert_well().stdout, stdout, "{self}");
+    }
+
+    /// Asserts that each of `words` is on stderr.
+    #[track_caller]
+    pub fn assert_said(&self, words: &[&str]) -> &Run {
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is missing: {self}");
         }

@@ -17,18 +17,22 @@ pub fn until(is_done: impl Fn() -> bool) {
 }
 
 /// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
+///
+/// A process that another test is just starting is a copy of this one for a moment, with its files. It does not count.
 pub fn at_the_lock(state: &Path) -> usize {
     let locks = state.join("locks");
     let is_lock = |link: &Path| link.parent() == Some(&locks) && link.file_name().is_some_and(|name| name.len() == 64);
-    let processes =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read_dir(entry.unwrap().path().join("fd")).ok());
-    processes
-        .filter_map(|mut files| {
-            files.find(|file| {
-                file.as_ref().is_ok_and(|file| fs::read_link(file.path()).is_ok_and(|link| is_lock(&link)))
-            })
-        })
-        .count()
+    let has_lock = |process: &Path| {
+        let mut files = fs::read_dir(process.join("fd")).into_iter().flatten();
+        files.any(|file| file.is_ok_and(|file| fs::read_link(file.path()).is_ok_and(|link| is_lock(&link))))
+    };
+    let this = fs::canonicalize("/proc/self").unwrap();
+    let program = fs::read_link("/proc/self/exe").unwrap();
+    let is_copy =
+        |process: &Path| *process != this && fs::read_link(process.join("exe")).is_ok_and(|other| other == program);
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    // In this order: a copy that has become another program has let go of the files.
+    processes.filter(|process| !is_copy(process) && has_lock(process)).count()
 }
 
 /// Waits until so many processes stand at the lock, and still do a moment later.

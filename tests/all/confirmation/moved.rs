@@ -38,14 +38,19 @@ fn sign_in(home: &Home, evil: &Scripted, more: &[&str]) -> crate::common::Run {
     sign_in.end()
 }
 
+/// Another site, which shows its own token endpoint only when it is asked again.
+fn endpoint_read_later(honest: &World) -> Scripted {
+    let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
+    Scripted::start(|url| {
+        let own = json!({ "token_endpoint": format!("{url}/token") });
+        vec![document(url, honest, &nowhere), document(url, honest, &own)]
+    })
+}
+
 #[test]
 fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
     let (honest, home) = (World::start(), Home::new());
-    let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
-    let evil = Scripted::start(|url| {
-        let own = json!({ "token_endpoint": format!("{url}/token") });
-        vec![document(url, &honest, &nowhere), document(url, &honest, &own)]
-    });
+    let evil = endpoint_read_later(&honest);
     // The first sign-in caches the document; with the second it fits no longer.
     for _ in 0..2 {
         sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
@@ -94,11 +99,7 @@ fn refresh_token_of_another_site_is_not_sent_to_an_endpoint_named_later() {
 #[test]
 fn code_that_is_pasted_again_is_not_sent_to_another_site_either() {
     let (honest, home) = (World::start(), Home::new());
-    let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
-    let evil = Scripted::start(|url| {
-        let own = json!({ "token_endpoint": format!("{url}/token") });
-        vec![document(url, &honest, &nowhere), document(url, &honest, &own)]
-    });
+    let evil = endpoint_read_later(&honest);
     sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
     let (stdin, mut keyboard) = std::io::pipe().unwrap();
     let words = args(&evil, &["--grant-type=authcode-keyboard", "--prompt=always"]);

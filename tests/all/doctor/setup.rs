@@ -1,7 +1,7 @@
 //! A set-up that is in order, to be broken, and what the doctor says of it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use kubectl_login::store::Store;
 use serde_json::Value;
 use sim::World;
 
-use crate::common::{Home, PLUGIN, Run};
+use crate::common::{Home, PLUGIN, Run, set_mode};
 
 /// Every check, in its order.
 pub(crate) const NAMES: [&str; 17] = [
@@ -89,10 +89,7 @@ impl Setup {
     }
 
     pub(crate) fn rewrite(&self, change: impl Fn(&str) -> String) {
-        let old = fs::read_to_string(self.kubeconfig()).unwrap();
-        let new = change(&old);
-        assert_ne!(old, new, "nothing was changed");
-        self.write(&new);
+        self.home.rewrite(".kube/config", change);
     }
 
     pub(crate) fn replace(&self, from: &str, to: &str) {
@@ -100,7 +97,7 @@ impl Setup {
     }
 
     pub(crate) fn chmod(&self, path: &std::path::Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        set_mode(path, mode);
     }
 
     /// The plugin with the home's own programs first on the PATH.
@@ -152,7 +149,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn of(run: Run) -> Report {
-        let whole: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run}"));
+        let whole = run.object();
         let checks = whole["checks"].as_array().unwrap().clone();
         assert_eq!(checks.len(), NAMES.len(), "{run}");
         let has_failed = checks.iter().any(|check| check["result"] == "FAIL");

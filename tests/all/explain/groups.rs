@@ -21,7 +21,7 @@ fn a_group_past_200_counts_where_the_cluster_looks_it_up() {
             ],
         );
         let run = case.run(&["list", "pods", "-o", "json"]);
-        let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let whole = run.object();
         assert_eq!((&whole["groups"]["source"], &whole["groups"]["count"]), (&json!(source), &json!(250)), "{run}");
         assert_eq!(run.stderr, "", "nothing is missing for an explanation");
     }
@@ -44,7 +44,7 @@ fn a_group_that_the_cluster_does_not_see_is_named_as_the_culprit() {
         ],
     );
     let run = case.run(&["list", "pods", "-o", "json"]);
-    let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let whole = run.object();
     assert_eq!(whole["explain"]["allowed"], false);
     assert_eq!(whole["explain"]["by"][0]["subjects"][0]["name"], group(222));
     assert!(whole["cluster"]["missingGroups"].as_array().unwrap().contains(&json!(group(222))), "{run}");

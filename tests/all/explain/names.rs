@@ -51,7 +51,7 @@ fn binding_of_a_guest_by_mail_address_is_connected_with_the_object_id() {
     for name in [GUEST, "Guest@Outlook.example", invited] {
         case.bind("readers", "dev", "view", "User", name);
         let run = case.run(&["list", "pods", "-o", "json"]);
-        let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let whole = run.object();
         let id = whole["objectId"].as_str().unwrap();
         assert_eq!(whole["cluster"]["username"], id);
         let lines = case.lines(&["list", "pods"]);

@@ -115,7 +115,7 @@ fn a_shell_that_does_not_look_there_yet_is_explained() {
             command.env_remove(name);
         }
         let run = Run::of(command.env("PATH", &tools).envs(variables.iter().copied()));
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        run.assert_well();
         run.stdout
     };
     let stdout = run_in("known", &[]);

@@ -2,7 +2,7 @@
 
 use sim::{Behaviour, group_ids};
 
-use super::{Case, OWN, object};
+use super::{Case, OWN};
 use crate::common::{JSON, Run};
 
 /// What is said of changes: the lines behind the sentence about the sign-in.
@@ -61,7 +61,7 @@ fn past_what_a_token_lists_it_is_held_against_what_was_looked_up() {
             format!("+2 groups, −1 since the last token:\n  + {}\n  + {}\n  − {}\n", id(301), id(302), id(1));
         assert_eq!(changes(&run), expected);
         assert!(run.stdout.contains("You are in 251 groups"), "{run}");
-        assert_eq!(object(&case.whoami(&JSON))["groups"]["count"], 251, "the new look-up is the one remembered");
+        assert_eq!(case.whoami(&JSON).object()["groups"]["count"], 251, "the new look-up is the one remembered");
     }
 }
 

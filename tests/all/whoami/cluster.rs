@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server, World};
 
-use super::{Case, OWN, assert_said, ids, object};
+use super::{Case, OWN, ids};
 use crate::common::scripted::Scripted;
 use crate::common::socks::Socks;
 use crate::common::{JSON, Run, at_once, closed_port};
@@ -12,13 +12,13 @@ use crate::common::{JSON, Run, at_once, closed_port};
 #[track_caller]
 fn assert_without_cluster(case: &Case, words: &[&str]) {
     let run = case.whoami(&JSON);
-    let whoami = object(&run);
+    let whoami = run.object();
     assert_eq!((run.code, &whoami["cluster"], &whoami["groups"]["count"]), (Some(0), &Value::Null, &json!(3)), "{run}");
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext: "), "{run}");
-    assert_said(&run, words);
+    run.assert_said(words);
     let table = case.whoami(&["--groups"]);
     assert!(table.code == Some(0) && table.stdout.contains("does not say who you are"), "{table}");
-    assert_said(&table, words);
+    table.assert_said(words);
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn groups_that_nobody_knows_are_a_failure_where_they_were_wanted() {
     case.world.set(Behaviour::KubeIgnoresOverage);
     for (more, code) in [(&[][..], 0), (&["--groups"], 1), (&["--names"], 1), (&["--filter", "a"], 1)] {
         let run = case.whoami(&[&JSON, more].concat());
-        let groups = object(&run)["groups"].clone();
+        let groups = run.object()["groups"].clone();
         let nothing = json!({ "count": 0, "source": "none", "complete": false, "overage": true, "items": [] });
         assert_eq!((run.code, groups), (Some(code), nothing), "{run}");
-        assert_said(&run, &["Warning: not all of your groups are known", "--graph-client-id", "\nNext: "]);
+        run.assert_said(&["Warning: not all of your groups are known", "--graph-client-id", "\nNext: "]);
         let table = case.whoami(more);
         assert!(table.code == Some(code) && table.stdout.contains("not known; more than a token carries"), "{table}");
     }
@@ -166,6 +166,6 @@ fn private_api_server_behind_a_proxy_leads_to_no_proxy() {
         case.edit_cluster(|cluster| cluster["server"] = json!(server));
         let mut command = case.home.plugin(&["whoami"]);
         let run = Run::of(command.env("HTTPS_PROXY", proxy.url()));
-        assert_said(&run, &[&format!("Next:  {host} is private: add it to NO_PROXY"), &proxy.url()]);
+        run.assert_said(&[&format!("Next:  {host} is private: add it to NO_PROXY"), &proxy.url()]);
     }
 }

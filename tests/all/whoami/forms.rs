@@ -3,7 +3,7 @@
 use serde_json::json;
 use sim::{ALICE, Behaviour};
 
-use super::{Case, OWN, ids, object};
+use super::{Case, OWN, ids};
 use crate::common::{JSON, claims};
 
 /// The fields that vary, taken from the token itself.
@@ -37,8 +37,8 @@ fn for_programs_it_is_one_object_in_the_documented_shape() {
         "cluster": { "username": ALICE, "uid": oid, "groupsCount": 4, "missingGroups": [] },
     });
     let run = case.whoami(&JSON);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-    assert_eq!(object(&run), expected);
+    run.assert_well();
+    assert_eq!(run.object(), expected);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn yaml_says_the_same_as_json() {
         let json = case.json(words);
         for flag in [&["-o", "yaml"][..], &["-oyaml"], &["--output=yaml"]] {
             let run = case.whoami(&[words, flag].concat());
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+            run.assert_well();
             let yaml: serde_json::Value = serde_saphyr::from_str(&run.stdout).unwrap();
             assert_eq!(yaml, json, "{run}");
         }
@@ -113,7 +113,7 @@ fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
     let case = Case::entra(&OWN).groups(20).signed_in();
     let list = |more: &[&str]| {
         let run = case.whoami(more);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+        run.assert_well();
         let (_, list) = run.stdout.split_once("\n\n").unwrap_or_else(|| panic!("no list: {run}"));
         list.lines().map(str::to_owned).collect::<Vec<_>>()
     };
@@ -160,7 +160,7 @@ fn names_of_groups_cannot_act_on_a_terminal() {
     assert!(!table.stdout.contains(acts) && !table.stderr.contains(acts), "{table}");
     let run = case.whoami(&[&JSON[..], &["--names"]].concat());
     assert!(!run.stdout.contains(acts), "{run}");
-    let name = object(&run)["groups"]["items"][6]["name"].as_str().unwrap().to_owned();
+    let name = run.object()["groups"]["items"][6]["name"].as_str().unwrap().to_owned();
     assert!(name.contains("Group 7") && name.contains('\u{1b}'), "the name is not the directory's: {name:?}");
     let changed = case.home.run(&["--refresh"]);
     assert!(changed.code == Some(0) && !changed.stdout.contains(acts), "{changed}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Request, Server};
 
-use super::{Case, OWN, PERMISSION, assert_all, assert_said, ids, object};
+use super::{Case, OWN, PERMISSION, assert_all, ids};
 use crate::common::{HANG, JSON, Run, at_once};
 
 /// Three pages.
@@ -36,7 +36,7 @@ fn assert_at_home(case: &Case) {
 }
 
 fn groups(run: &Run) -> Value {
-    object(run)["groups"].clone()
+    run.object()["groups"].clone()
 }
 
 #[track_caller]
@@ -48,15 +48,15 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
     let words = match outcome {
         Outcome::All => {
             assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{behaviour:?}");
-            return assert_all(&object(&run), MANY, "graph");
+            return assert_all(&run.object(), MANY, "graph");
         }
         Outcome::Nothing(words) | Outcome::Some(_, words) => *words,
     };
     // The cluster knows them.
     assert_eq!(run.code, Some(0), "{behaviour:?}: {}", run.stderr);
-    assert_all(&object(&run), MANY, "cluster");
-    assert_said(&run, words);
-    assert_said(&run, &["Warning: ", "; they come from the cluster\n", "\nNext: "]);
+    assert_all(&run.object(), MANY, "cluster");
+    run.assert_said(words);
+    run.assert_said(&["Warning: ", "; they come from the cluster\n", "\nNext: "]);
     // And where it does not.
     case.world.set(Behaviour::KubeIgnoresOverage);
     let run = case.whoami(&[&wanted[..], &["--refresh"]].concat());
@@ -68,12 +68,12 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
     let found = groups(&run);
     let facts = ["count", "source", "complete", "overage"].map(|name| found[name].clone());
     assert_eq!((run.code, facts), (Some(1), [json!(count), json!(source), json!(false), json!(true)]), "{behaviour:?}");
-    assert_eq!(ids(&object(&run)).len(), count);
-    assert_said(&run, words);
-    assert_said(&run, &["Warning: not all of your groups are known: ", "\nNext: "]);
+    assert_eq!(ids(&run.object()).len(), count);
+    run.assert_said(words);
+    run.assert_said(&["Warning: not all of your groups are known: ", "\nNext: "]);
     let unwanted = case.whoami(&["--refresh"]);
     assert_eq!(unwanted.code, Some(0), "{unwanted}");
-    assert_said(&unwanted, &["Warning: not all of your groups are known: "]);
+    unwanted.assert_said(&["Warning: not all of your groups are known: "]);
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn groups_without_names_are_groups_all_the_same() {
     assert_all(&case.json(&[]), 201, "graph");
     case.world.set(Behaviour::GraphForbidden);
     let run = case.whoami(&[&JSON[..], &["--names"]].concat());
-    let whoami = object(&run);
+    let whoami = run.object();
     assert_eq!((run.code, &whoami["groups"]["items"][0]["name"]), (Some(0), &Value::Null), "{}", run.stderr);
     assert_all(&whoami, 201, "graph");
-    assert_said(&run, &["Warning: the groups have no names here: ", PERMISSION]);
+    run.assert_said(&["Warning: the groups have no names here: ", PERMISSION]);
     case.world.clear(Behaviour::GraphForbidden);
     case.world.reset_requests();
     let whoami = case.json(&["--names"]);
@@ -178,7 +178,7 @@ fn ctrl_c_ends_a_look_up_that_waits() {
 fn gzip_that_was_not_asked_for_is_read_from_graph_and_the_cluster() {
     let case = with(Behaviour::GzipAnswers);
     let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-    assert_all(&object(&run), MANY, "graph");
-    assert_eq!(object(&run)["cluster"]["missingGroups"], json!([]), "{run}");
+    run.assert_well();
+    assert_all(&run.object(), MANY, "graph");
+    assert_eq!(run.object()["cluster"]["missingGroups"], json!([]), "{run}");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
-use super::{Case, assert_said, ids, object};
+use super::{Case, ids};
 use crate::common::{JSON, at_once};
 
 /// How often UserInfo was asked since the last look.
@@ -73,7 +73,7 @@ fn where_userinfo_says_nothing_of_groups_there_are_none() {
         let case = without_groups(behaviour);
         let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{behaviour:?}: {run}");
-        assert_eq!(facts(&object(&run)), [json!(0), json!("none"), json!(true)], "{behaviour:?}");
+        assert_eq!(facts(&run.object()), [json!(0), json!("none"), json!(true)], "{behaviour:?}");
     }
 }
 
@@ -88,10 +88,10 @@ fn userinfo_that_is_of_no_use_is_said_where_groups_were_wanted() {
         let case = without_groups(behaviour);
         let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
         assert_eq!(run.code, Some(1), "{run}");
-        assert_eq!(facts(&object(&run)), [json!(0), json!("none"), json!(false)]);
-        assert_said(&run, &["Warning: not all of your groups are known: ", words, "\nNext: "]);
+        assert_eq!(facts(&run.object()), [json!(0), json!("none"), json!(false)]);
+        run.assert_said(&["Warning: not all of your groups are known: ", words, "\nNext: "]);
         let unwanted = case.whoami(&JSON);
-        assert_eq!((unwanted.code, unwanted.stderr.as_str()), (Some(0), ""), "{unwanted}");
+        unwanted.assert_well();
     });
 }
 
@@ -103,7 +103,7 @@ fn userinfo_in_a_signed_jwt_is_verified_and_read() {
     let case = without_groups(Behaviour::UserinfoJwt);
     case.world.set(Behaviour::UserinfoOtherSubject);
     let run = case.whoami(&["--groups"]);
-    assert_said(&run, &["the UserInfo of another user"]);
+    run.assert_said(&["the UserInfo of another user"]);
 }
 
 #[test]

@@ -2,15 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use sim::{Behaviour, STATIC_TOKEN};
 
+use crate::common::JSON;
 use crate::whoami::Case;
 
 fn rewrite(case: &Case, change: impl Fn(&str) -> String) {
-    let file = case.home.path().join(".kube/config");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(file, change(&text)).unwrap();
+    case.home.rewrite(".kube/config", change);
 }
 
 fn beside_exec(case: &Case, keys: &str) {
@@ -31,7 +29,7 @@ fn token_beside_exec_is_whom_kubectl_would_be() {
         "{said}"
     );
     assert!(!said.to_string().contains(STATIC_TOKEN), "{said}");
-    let json: Value = serde_json::from_str(&case.whoami(&["-o", "json"]).stdout).unwrap();
+    let json = case.whoami(&JSON).object();
     assert_eq!(json["kubectl"]["username"], "system:serviceaccount:default:ci");
     assert_eq!(json["username"], "alice@contoso.example");
 
@@ -64,7 +62,7 @@ fn user_without_a_plugin_is_whom_the_cluster_says() {
         format!("{rest}    client-certificate-data: {certificate}\n    client-key-data: {key}\n")
     });
     let said = case.whoami(&["--groups"]);
-    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said}");
+    said.assert_well();
     let lines: Vec<&str> = said.stdout.lines().collect();
     assert!(
         lines[0].starts_with("kubectl      would be masterclient, in 2 groups, by a client certificate: "),

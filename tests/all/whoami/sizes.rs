@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
-use super::{Case, OWN, PERMISSION, assert_all, assert_said, object};
+use super::{Case, OWN, PERMISSION, assert_all};
 use crate::common::{JSON, at_once};
 
 const PAGE: usize = 999;
@@ -27,8 +27,8 @@ fn up_to_11000_groups_are_one_answer_of_graphs() {
     at_once([201, 5_000, 11_000], |count| {
         let case = Case::entra(&OWN).groups(count).signed_in();
         let run = case.whoami(&JSON);
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-        let whoami = object(&run);
+        run.assert_well();
+        let whoami = run.object();
         assert_all(&whoami, count, "graph");
         assert_eq!(whoami["cluster"]["groupsCount"], count + 1);
         let bodies: Vec<Value> = case.requests(Server::Graph).into_iter().map(|request| request.body).collect();
@@ -60,7 +60,7 @@ fn with_the_client_of_aks_they_come_from_the_cluster() {
         let case = Case::entra(&[]).groups(count).signed_in();
         let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        let whoami = object(&run);
+        let whoami = run.object();
         assert_all(&whoami, count, "cluster");
         assert_eq!(
             (&whoami["cluster"]["groupsCount"], &whoami["cluster"]["missingGroups"]),
@@ -80,10 +80,10 @@ fn complete_list_of_the_cluster_needs_no_warning_about_graph_but_for_names() {
     }
     let run = case.whoami(&["--names"]);
     assert_eq!(run.code, Some(0), "{run}");
-    assert_said(&run, &["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
+    run.assert_said(&["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
     // Where the cluster does not know them either, it is said.
     case.world.set(Behaviour::KubeIgnoresOverage);
-    assert_said(&case.whoami(&["--refresh"]), &["Warning: not all of your groups are known: ", PERMISSION]);
+    case.whoami(&["--refresh"]).assert_said(&["Warning: not all of your groups are known: ", PERMISSION]);
 }
 
 #[test]
