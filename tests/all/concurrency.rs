@@ -6,9 +6,8 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
-use crate::common::waiting::wait_at_the_lock;
+use crate::common::waiting::{wait_at_the_lock, wait_until};
 use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, claims, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
@@ -35,11 +34,7 @@ impl Running {
     /// Waits for its end; one that hangs fails the test.
     #[track_caller]
     fn end(mut self) -> Run {
-        let started = Instant::now();
-        while self.0.as_mut().unwrap().try_wait().unwrap().is_none() {
-            assert!(started.elapsed() < HANG, "it does not come to an end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until("it comes to an end", || self.0.as_mut().unwrap().try_wait().unwrap().is_some());
         Run::wait(self.0.take().unwrap())
     }
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{ALWAYS, HANG, Home, Run, oidc};
+use crate::common::waiting::wait_until;
+use crate::common::{ALWAYS, Home, Run, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::{Recall, Store};
 use sim::World;
@@ -52,12 +53,10 @@ struct Tally {
 /// Lets a process come to its end, and approves every code that is shown meanwhile.
 #[track_caller]
 fn end(world: &World, mut child: Child) -> Run {
-    let started = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        assert!(started.elapsed() < HANG, "it does not come to an end");
+    wait_until("it comes to an end", || {
         world.approve_pending();
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        child.try_wait().unwrap().is_some()
+    });
     Run::wait(child)
 }
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{HANG, Home, all_below, needed};
+use crate::common::waiting::wait_until;
+use crate::common::{Home, all_below, needed};
 
 /// What the bus and the daemon live under. Ends with its standard input, so with the test, however that ends.
 const SESSION: &str = r#"
@@ -199,15 +199,6 @@ impl Watch<'_> {
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.path).unwrap()).into_owned()
-    }
-}
-
-/// For what has no event to wait for: looks again and again.
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < HANG, "still waiting until {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

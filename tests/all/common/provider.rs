@@ -7,11 +7,11 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{HANG, Home, needed};
+use crate::common::waiting::wait_until;
+use crate::common::{Home, needed};
 
 /// Where the parts of the providers are that are ours.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/providers");
@@ -74,14 +74,8 @@ impl Provider {
 
     /// Waits until somebody listens there; false if the provider has ended.
     fn answers(&mut self, address: SocketAddr) -> bool {
-        let until = Instant::now() + HANG;
-        while TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < until, "{} does not answer", self.issuer);
-            if self.process.try_wait().unwrap().is_some() {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut has_ended = || self.process.try_wait().unwrap().is_some();
+        wait_until("Dex answers or has ended", || TcpStream::connect(address).is_ok() || has_ended());
         // Whoever listens there is not the one that has ended.
         self.process.try_wait().unwrap().is_none()
     }

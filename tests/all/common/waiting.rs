@@ -9,10 +9,16 @@ use crate::common::HANG;
 /// Waits for something that another process does.
 #[track_caller]
 pub fn until(is_done: impl Fn() -> bool) {
+    wait_until("it happens", is_done);
+}
+
+/// The same, and says what is waited for if it never comes.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_done: impl FnMut() -> bool) {
     let end = Instant::now() + HANG;
     while !is_done() {
-        assert!(Instant::now() < end, "it did not happen");
-        std::thread::sleep(Duration::from_millis(20));
+        assert!(Instant::now() < end, "still waiting until {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
