@@ -22,7 +22,7 @@ use confirmation::Confirmation;
 use device::DeviceCode;
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::{Error, Kind, Result};
-use kubectl_login_core::http::Asked;
+use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::Endpoints;
 use kubectl_login_core::oauth::answer::ErrorAnswer;
 use kubectl_login_core::oauth::client::{Client, Failure, Granted};
@@ -284,7 +284,7 @@ const CANNOT_SIGN_IN: &str = "cannot sign in: ";
 /// The words for a request that brought no tokens.
 pub fn explain(failure: &Failure, what: &str) -> Error {
     match failure {
-        Failure::Trouble(trouble) => trouble.explain(what, Asked::Issuer),
+        Failure::Trouble(trouble) => trouble.explain(what, Peer::Issuer),
         Failure::Refused(answer) => refusals::explain(answer, what),
         Failure::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),

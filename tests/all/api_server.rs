@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::scripted::{Line, Scripted, json_answer};
 use crate::common::{HANG, Home, entra, now};
 use base64::Engine as _;
-use kubectl_login_core::http::Cause;
+use kubectl_login_core::http::TransportErrorKind;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network};
 use kubectl_login_core::kube::api::{Api, Failure};
 use kubectl_login_core::kube::kubeconfig::Cluster;
@@ -52,7 +52,7 @@ fn the_cluster_says_who_a_token_stands_for() {
 fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let world = World::start();
     let outcome = |cluster: &Cluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
-    let is_distrusted = |failure: &Failure| matches!(failure, Failure::Unreachable(trouble) if matches!(trouble.cause, Cause::Certificate(_)));
+    let is_distrusted = |failure: &Failure| matches!(failure, Failure::Unreachable(trouble) if matches!(trouble.kind, TransportErrorKind::Certificate(_)));
     let right = cluster(&world);
     assert!(matches!(outcome(&right), Failure::Unauthorized));
     let file = Cluster {

@@ -14,7 +14,7 @@ pub mod network;
 mod proxy;
 mod proxy_fault;
 mod roots;
-mod trouble;
+mod transport_error;
 mod verify;
 mod x509;
 
@@ -36,7 +36,7 @@ use crate::secret::Secret;
 use crate::text::printable;
 
 use client::{Client, Request};
-pub use connection::Link;
+pub use connection::ClusterRoute;
 use dial::{DialError, LookupError};
 pub use network::Network;
 use verify::Verifier;
@@ -45,7 +45,7 @@ pub use certificate::CertificateProblem;
 pub use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use proxy_fault::{ProxyFacts, ProxyFault};
-pub use trouble::{Asked, Cause, Trouble};
+pub use transport_error::{Peer, TransportError, TransportErrorKind};
 pub use verify::covers;
 
 /// The most that is read of an answer, unless its client says otherwise.
@@ -70,7 +70,7 @@ pub struct Http {
 }
 
 /// A complete answer.
-pub struct Answer {
+pub struct HttpResponse {
     /// HTTP status code.
     pub status: u16,
     /// Header fields.
@@ -81,7 +81,7 @@ pub struct Answer {
     pub received: DateTime<Utc>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one, and for an
     /// answer out of a cache (RFC 9111 5.1), whose date is of another day.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
@@ -96,11 +96,11 @@ impl Answer {
 
 /// Whether a request may be made again after its connection has broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
+pub enum RetryPolicy {
     /// Yes.
-    Freely,
+    Idempotent,
     /// Not if the server may have seen it: it holds something that can be used once.
-    UnlessSeen,
+    SingleUse,
 }
 
 /// Whether `url` may be asked or opened at all: https anywhere, http on this machine only.
@@ -167,9 +167,9 @@ impl Http {
     /// there are any, the only ones that count; its proxies are the environment's; its headers are not sent.
     ///
     /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
-    pub fn for_cluster(network: &Network, link: &Link) -> Result<Http> {
-        let (client, verifier) = connection::cluster_client(network, link)?;
-        let secrets = connection::secrets(network, link.proxy);
+    pub fn for_cluster(network: &Network, route: &ClusterRoute) -> Result<Http> {
+        let (client, verifier) = connection::cluster_client(network, route)?;
+        let secrets = connection::secrets(network, route.proxy);
         Ok(Http { client, verifier, own_headers: false, secrets, cap: ANSWER_CAP })
     }
 
@@ -210,7 +210,7 @@ impl Http {
         Error { what: hidden(&error.what), next: hidden(&error.next), ..error }
     }
 
-    /// Sends a POST with secrets in it. Trouble that passes is waited out within `limit`; a redirect is an error.
+    /// Sends a POST with secrets in it. Temporary failures are retried within `limit`; a redirect is an error.
     ///
     /// Errors: no usable HTTP answer, and why.
     pub async fn post(
@@ -219,10 +219,10 @@ impl Http {
         headers: HeaderMap,
         body: Vec<u8>,
         limit: Duration,
-        repeat: Repeat,
-    ) -> Result<Answer, Trouble> {
+        retry: RetryPolicy,
+    ) -> Result<HttpResponse, TransportError> {
         let request = Request::post(headers, body);
-        self.persistently(url, limit, repeat, &request).await.and_then(|answer| not_redirected(url, answer))
+        self.send_with_retries(url, limit, retry, &request).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Like [`Http::post`], but one try only, whose answer may have any status but a redirect's: for callers with a
@@ -235,23 +235,23 @@ impl Http {
         headers: HeaderMap,
         body: Vec<u8>,
         limit: Duration,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<HttpResponse, TransportError> {
         let request = Request::post(headers, body);
-        self.once(url, &request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
+        self.send_once(url, &request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
     }
 
     /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers of the user's
     /// own may be credentials, so with them only the same origin is followed.
     ///
     /// Errors: no usable HTTP answer, and why.
-    pub async fn get(&self, url: &Url, limit: Duration) -> Result<Answer, Trouble> {
+    pub async fn get(&self, url: &Url, limit: Duration) -> Result<HttpResponse, TransportError> {
         let deadline = Instant::now() + limit;
         let may_follow = |to: &Url| is_acceptable_from(url, to) && (!self.own_headers || to.origin() == url.origin());
         let request = Request::get(HeaderMap::new());
         let mut at = url.clone();
         for _ in 0..=REDIRECTS {
             let left = deadline.saturating_duration_since(Instant::now());
-            let answer = self.persistently(&at, left, Repeat::Freely, &request).await?;
+            let answer = self.send_with_retries(&at, left, RetryPolicy::Idempotent, &request).await?;
             if !(300..400).contains(&answer.status) {
                 return Ok(answer);
             }
@@ -261,88 +261,93 @@ impl Http {
                 None => break,
             }
         }
-        Err(Trouble::with(url, Cause::Redirect))
+        Err(TransportError::new(url, TransportErrorKind::Redirect))
     }
 
     /// Gets a document with `headers` that may hold a credential: no redirect is followed.
     ///
     /// Errors: no usable HTTP answer, and why.
-    pub async fn fetch(&self, url: &Url, headers: HeaderMap, limit: Duration) -> Result<Answer, Trouble> {
+    pub async fn fetch(&self, url: &Url, headers: HeaderMap, limit: Duration) -> Result<HttpResponse, TransportError> {
         let request = Request::get(headers);
-        self.persistently(url, limit, Repeat::Freely, &request).await.and_then(|answer| not_redirected(url, answer))
+        self.send_with_retries(url, limit, RetryPolicy::Idempotent, &request)
+            .await
+            .and_then(|answer| not_redirected(url, answer))
     }
 
     /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
-    async fn persistently(
+    async fn send_with_retries(
         &self,
         url: &Url,
         limit: Duration,
-        repeat: Repeat,
+        retry: RetryPolicy,
         request: &Request,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<HttpResponse, TransportError> {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let trouble = match self.once(url, request, deadline).await {
+            let error = match self.send_once(url, request, deadline).await {
                 Ok(answer) => match unavailable(url, &answer) {
-                    Some(trouble) => trouble,
+                    Some(error) => error,
                     None => return Ok(answer),
                 },
-                Err(trouble) if repeat == Repeat::UnlessSeen && matches!(trouble.cause, Cause::Broken(_)) => {
-                    return Err(trouble);
+                Err(error)
+                    if retry == RetryPolicy::SingleUse && matches!(error.kind, TransportErrorKind::Broken(_)) =>
+                {
+                    return Err(error);
                 }
-                Err(trouble) if trouble.passes() && !trouble.cause.is_timeout() => trouble,
-                Err(trouble) => return Err(trouble),
+                Err(error) if error.is_transient() && !error.kind.is_timeout() => error,
+                Err(error) => return Err(error),
             };
-            tries += usize::from(trouble.retry_after.is_none());
-            let wait = trouble.retry_after.unwrap_or_default().max(pause);
+            tries += usize::from(error.retry_after.is_none());
+            let wait = error.retry_after.unwrap_or_default().max(pause);
             if tries >= TRIES || clock::limit(wait) >= deadline.saturating_duration_since(Instant::now()) {
-                return Err(trouble);
+                return Err(error);
             }
-            tracing::debug!(origin = trouble.origin, cause = ?trouble.cause, ?wait, "trying again");
+            tracing::debug!(origin = error.origin, kind = ?error.kind, ?wait, "trying again");
             tokio::time::sleep(clock::wait(wait)).await;
             pause *= 2;
         }
     }
 
     /// One request, one answer, all of it before `deadline`.
-    async fn once(&self, url: &Url, request: &Request, deadline: Instant) -> Result<Answer, Trouble> {
+    async fn send_once(&self, url: &Url, request: &Request, deadline: Instant) -> Result<HttpResponse, TransportError> {
         if !is_acceptable(url) {
-            return Err(Trouble::with(url, Cause::Url));
+            return Err(TransportError::new(url, TransportErrorKind::Url));
         }
         tracing::debug!(origin = origin(url), path = printable(url.path(), 200), "request");
         let exchange = async {
-            let sent = self.client.send(url, request).await.ok_or(Cause::Url)?;
-            let sent = sent.map_err(|sent| cause_of(&*sent.error, sent.is_connect))?;
+            let sent = self.client.send(url, request).await.ok_or(TransportErrorKind::Url)?;
+            let sent = sent.map_err(|sent| error_kind_of(&*sent.error, sent.is_connect))?;
             let (head, mut incoming) = sent.into_parts();
             let mut body = Vec::new();
             while let Some(frame) = incoming.frame().await {
-                let Ok(chunk) = frame.map_err(|error| cause_of(&*error, false))?.into_data() else { continue };
+                let Ok(chunk) = frame.map_err(|error| error_kind_of(&*error, false))?.into_data() else { continue };
                 if body.len() + chunk.len() > self.cap {
-                    return Err(Cause::Oversized(self.cap >> 20));
+                    return Err(TransportErrorKind::Oversized(self.cap >> 20));
                 }
                 body.extend_from_slice(&chunk);
             }
             let body = encoding::unpacked(body, self.cap)?;
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, received: clock::now() })
+            Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body, received: clock::now() })
         };
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(status = answer.status, bytes = answer.body.len(), "answer");
                 Ok(answer)
             }
-            Ok(Err(cause)) => Err(Trouble { proxy: self.proxy_for(url), ..Trouble::with(url, cause) }),
+            Ok(Err(kind)) => Err(TransportError { proxy: self.proxy_for(url), ..TransportError::new(url, kind) }),
             Err(_) => Err(self.timed_out(url)),
         }
     }
 
-    /// The trouble that it is if a request to `url`, the last one, is given up now.
-    pub fn timed_out(&self, url: &Url) -> Trouble {
+    /// The error that it is if a request to `url`, the last one, is given up now.
+    pub fn timed_out(&self, url: &Url) -> TransportError {
         let proxy = self.proxy_for(url);
         let is_at_proxy = proxy.is_some() && self.client.is_at_proxy();
-        let cause = if is_at_proxy { Cause::Proxy(ProxyFault::Timeout) } else { Cause::Timeout };
-        Trouble { proxy, ..Trouble::with(url, cause) }
+        let kind =
+            if is_at_proxy { TransportErrorKind::Proxy(ProxyFault::Timeout) } else { TransportErrorKind::Timeout };
+        TransportError { proxy, ..TransportError::new(url, kind) }
     }
 
     fn proxy_for(&self, url: &Url) -> Option<Box<ProxyFacts>> {
@@ -350,22 +355,27 @@ impl Http {
     }
 }
 
-/// The trouble that 429 and 5xx are; `None` for every other status.
-pub fn unavailable(url: &Url, answer: &Answer) -> Option<Trouble> {
+/// The error that 429 and 5xx are; `None` for every other status.
+pub fn unavailable(url: &Url, answer: &HttpResponse) -> Option<TransportError> {
     match answer.status {
-        status @ (429 | 500..) => {
-            Some(Trouble { retry_after: retry_after(answer), ..Trouble::with(url, Cause::Unavailable(status)) })
-        }
+        status @ (429 | 500..) => Some(TransportError {
+            retry_after: retry_after(answer),
+            ..TransportError::new(url, TransportErrorKind::Unavailable(status))
+        }),
         _ => None,
     }
 }
 
-fn not_redirected(url: &Url, answer: Answer) -> Result<Answer, Trouble> {
-    if (300..400).contains(&answer.status) { Err(Trouble::with(url, Cause::Redirect)) } else { Ok(answer) }
+fn not_redirected(url: &Url, answer: HttpResponse) -> Result<HttpResponse, TransportError> {
+    if (300..400).contains(&answer.status) {
+        Err(TransportError::new(url, TransportErrorKind::Redirect))
+    } else {
+        Ok(answer)
+    }
 }
 
 /// How long the server asks to wait: `Retry-After` in seconds, or until a date.
-fn retry_after(answer: &Answer) -> Option<Duration> {
+fn retry_after(answer: &HttpResponse) -> Option<Duration> {
     let value = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
@@ -385,23 +395,23 @@ fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (d
 }
 
 /// What an error means; `is_connect` says that no connection could be made.
-fn cause_of(error: &(dyn StdError + 'static), is_connect: bool) -> Cause {
+fn error_kind_of(error: &(dyn StdError + 'static), is_connect: bool) -> TransportErrorKind {
     if let Some(DialError::Proxy(fault)) = chain(error).find_map(|error| error.downcast_ref()) {
-        return Cause::Proxy(fault.clone());
+        return TransportErrorKind::Proxy(fault.clone());
     }
     if let Some(problem) = chain(error).find_map(certificate_problem) {
-        return Cause::Certificate(problem);
+        return TransportErrorKind::Certificate(problem);
     }
     let detail = deepest(error);
     let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     if chain(error).any(|error| error.is::<LookupError>()) {
-        Cause::NameNotFound(detail)
+        TransportErrorKind::NameNotFound(detail)
     } else if chain(error).filter_map(|error| error.downcast_ref()).any(is_timeout) {
-        Cause::Timeout
+        TransportErrorKind::Timeout
     } else if is_connect {
-        Cause::Connection(detail)
+        TransportErrorKind::Connection(detail)
     } else {
-        Cause::Broken(detail)
+        TransportErrorKind::Broken(detail)
     }
 }
 

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
-use crate::http::{Answer, Asked, Http, Repeat, Trouble, bearer, origin};
+use crate::http::{Http, HttpResponse, Peer, RetryPolicy, TransportError, bearer, origin};
 use crate::masking::hide;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -283,7 +283,7 @@ impl<'a> Graph<'a> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let sent = body.to_string().into_bytes();
         // Both calls only read, however they are spelled.
-        let answer = self.http.post(url, headers, sent, self.left(), Repeat::Freely).await;
+        let answer = self.http.post(url, headers, sent, self.left(), RetryPolicy::Idempotent).await;
         self.read(answer, memory)
     }
 
@@ -294,11 +294,11 @@ impl<'a> Graph<'a> {
 
     fn read<T: DeserializeOwned>(
         &self,
-        answer: Result<Answer, Trouble>,
+        answer: Result<HttpResponse, TransportError>,
         memory: &Budget,
     ) -> Result<Result<T, NoSuccess>, GraphError> {
         let answer = answer.map_err(|trouble| {
-            GraphError::Failed(trouble.explain("read your groups", Asked::Service("Microsoft Graph")))
+            GraphError::Failed(trouble.explain("read your groups", Peer::Service("Microsoft Graph")))
         })?;
         let body = self.token.hidden_in(answer.body);
         if answer.status == 200 {

@@ -9,14 +9,14 @@ use url::Url;
 
 use super::refusals;
 use crate::error::{Error, Result};
-use crate::http::{Answer, origin};
+use crate::http::{HttpResponse, origin};
 use crate::oauth::answer::ErrorAnswer;
 
 /// The id of the tenant that the metadata in `answer` are of; `None` for those that stand for every tenant
 /// (`organizations`). They were asked of `authority`.
 ///
 /// Errors: there is no such tenant, or what answers is no Entra.
-pub fn id(answer: &Answer, authority: &Url) -> Result<Option<String>> {
+pub fn id(answer: &HttpResponse, authority: &Url) -> Result<Option<String>> {
     #[derive(Deserialize)]
     struct Metadata {
         issuer: String,
@@ -51,7 +51,7 @@ mod tests {
 
     fn read(status: u16, body: &str) -> Result<Option<String>> {
         let authority = Url::parse("https://login.example/").expect("a URL");
-        let answer = Answer {
+        let answer = HttpResponse {
             status,
             headers: hyper::header::HeaderMap::new(),
             body: body.as_bytes().to_vec(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::trouble::Asked;
+use super::transport_error::Peer;
 use crate::clock;
 use crate::text::printable;
 
@@ -79,11 +79,11 @@ impl CertificateProblem {
     }
 
     /// What to do next.
-    pub(super) fn next(&self, asked: Asked) -> String {
-        let (whom, address) = match asked {
-            Asked::Issuer => ("the issuer's administrator", "the issuer or authority URL"),
-            Asked::Service(_) => ("your administrator", "the proxy"),
-            Asked::ApiServer => ("the cluster's administrator", "the kubeconfig cluster's server"),
+    pub(super) fn next(&self, peer: Peer) -> String {
+        let (whom, address) = match peer {
+            Peer::Issuer => ("the issuer's administrator", "the issuer or authority URL"),
+            Peer::Service(_) => ("your administrator", "the proxy"),
+            Peer::ApiServer => ("the cluster's administrator", "the kubeconfig cluster's server"),
         };
         let clock = format!("this machine's date and time: it is {} here", shown(clock::now()));
         match self {
@@ -94,8 +94,8 @@ impl CertificateProblem {
                 format!("Check {clock}.\nIf that is right, ask {whom} for a certificate that is valid now.")
             }
             CertificateProblem::OtherName(_) => {
-                let other_name = match asked {
-                    Asked::ApiServer => {
+                let other_name = match peer {
+                    Peer::ApiServer => {
                         "\nIf the API server is reached by a name that is not in its certificate, set the kubeconfig cluster's tls-server-name."
                     }
                     _ => "",
@@ -109,8 +109,8 @@ impl CertificateProblem {
                     true => "",
                     false => "Correct SSL_CERT_FILE or SSL_CERT_DIR: the certificates it should name are missing.\n",
                 };
-                let authority = match asked {
-                    Asked::ApiServer => {
+                let authority = match peer {
+                    Peer::ApiServer => {
                         "Check the kubeconfig cluster's certificate-authority: a cluster that was created again has another one."
                     }
                     _ => {
@@ -167,7 +167,7 @@ mod tests {
             problem.sentence("https://h"),
             "the certificate of https://h is for another name: a.example, 10.0.0.1"
         );
-        let next = problem.next(Asked::Issuer);
+        let next = problem.next(Peer::Issuer);
         assert!(!next.contains("--certificate-authority") && !next.contains("insecure"), "{next}");
     }
 

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 /// What is read of an answer, piece by piece.
-pub(super) type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+pub(super) type ResponseStream = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// How long a connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(60);
@@ -120,7 +120,7 @@ impl Client {
     /// Sends a request and waits for the beginning of its answer; `None` if `url` cannot be written as HTTP wants it.
     ///
     /// Errors: there is no answer.
-    pub(super) async fn send(&self, url: &Url, request: &Request) -> Option<Result<Answer, SendError>> {
+    pub(super) async fn send(&self, url: &Url, request: &Request) -> Option<Result<ResponseStream, SendError>> {
         let uri: Uri = url.as_str().parse().ok()?;
         let mut headers = self.headers.clone();
         headers.extend(request.headers.clone());
@@ -155,7 +155,7 @@ impl Client {
     }
 }
 
-fn boxed<B>(answer: Response<B>) -> Answer
+fn boxed<B>(answer: Response<B>) -> ResponseStream
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,

@@ -44,27 +44,27 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc
 /// count, and a proxy of its own is used whatever the environment says.
 ///
 /// Errors: see [`super::Http::for_cluster`].
-pub(super) fn cluster_client(network: &Network, link: &Link) -> Result<(Client, Option<Arc<Verifier>>)> {
+pub(super) fn cluster_client(network: &Network, route: &ClusterRoute) -> Result<(Client, Option<Arc<Verifier>>)> {
     let besides = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
         Besides::None
-    } else if link.url.scheme() == "http" {
+    } else if route.url.scheme() == "http" {
         Besides::Environment
     } else {
         Besides::All
     };
     let verifier = verifier(network, besides, "the kubeconfig cluster's certificate-authority-data")?;
-    let rules = match link.proxy {
+    let rules = match route.proxy {
         Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
-        None => ProxyRules::for_server(&network.proxies, link.url)?,
+        None => ProxyRules::for_server(&network.proxies, route.url)?,
     };
-    let name = link.tls_server_name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| name));
+    let name = route.tls_server_name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| name));
     let name = name.transpose().map_err(|name| {
         Error::failed(
             format!("the cluster's tls-server-name {:?} is not a valid host name", printable(name, 100)),
             "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
         )
     })?;
-    let tls = tls(verifier.as_ref(), link.certificate)?;
+    let tls = tls(verifier.as_ref(), route.certificate)?;
     // To a proxy client-go shows and trusts the same.
     Ok((Client::new((rules, tls.clone()), tls, name, &user_agent(), HeaderMap::new())?, verifier))
 }
@@ -111,7 +111,7 @@ fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result
 }
 
 /// How an API server is reached, besides what a [`Network`] says.
-pub struct Link<'a> {
+pub struct ClusterRoute<'a> {
     /// The server's URL.
     pub url: &'a Url,
     /// The name that its certificate has to be for.
@@ -122,10 +122,10 @@ pub struct Link<'a> {
     pub certificate: Option<&'a Secret>,
 }
 
-impl Link<'_> {
+impl ClusterRoute<'_> {
     /// Whether what is sent would leave this machine as anybody may read it: http to this machine, by way of a proxy on
     /// another.
-    pub fn leaves_in_the_clear(&self) -> bool {
+    pub fn sends_token_in_clear(&self) -> bool {
         let is_elsewhere = |proxy: &str| !Url::parse(proxy).is_ok_and(|proxy| is_loopback(&proxy));
         self.url.scheme() == "http" && self.proxy.is_some_and(is_elsewhere)
     }
@@ -191,23 +191,23 @@ mod tests {
         Url::parse(text).expect("a URL")
     }
 
-    fn failure(link: &Link) -> String {
-        cluster_client(&Network::default(), link).map(|_| ()).expect_err("it is refused").what
+    fn failure(route: &ClusterRoute) -> String {
+        cluster_client(&Network::default(), route).map(|_| ()).expect_err("it is refused").what
     }
 
     #[test]
     fn cluster_settings_that_cannot_be_used_are_named_without_a_password() {
         let server = url("https://api.example:6443");
-        let link = Link { url: &server, tls_server_name: None, proxy: None, certificate: None };
-        let proxy = |address| Link { proxy: Some(address), ..link };
+        let route = ClusterRoute { url: &server, tls_server_name: None, proxy: None, certificate: None };
+        let proxy = |address| ClusterRoute { proxy: Some(address), ..route };
         assert_eq!(
             failure(&proxy("socks4://u:PASSWORD@p:1")),
             "the kubeconfig cluster's proxy-url names a socks4 proxy, which is not supported"
         );
         assert!(!failure(&proxy("PASSWORD")).contains("PASSWORD"));
-        assert!(failure(&Link { tls_server_name: Some("no name"), ..link }).contains("not a valid host name"));
+        assert!(failure(&ClusterRoute { tls_server_name: Some("no name"), ..route }).contains("not a valid host name"));
         for address in ["http://u:p@p:1", "socks5://u:p@p:1"] {
-            let both = Link { tls_server_name: Some("other.example"), ..proxy(address) };
+            let both = ClusterRoute { tls_server_name: Some("other.example"), ..proxy(address) };
             assert!(cluster_client(&Network::default(), &both).is_ok(), "{address}");
         }
     }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use flate2::read::MultiGzDecoder;
 
-use super::Cause;
+use super::TransportErrorKind;
 
 /// How gzip begins (RFC 1952 2.3.1). No JSON, JWT or web page begins like that, so the body tells by itself, whatever
 /// the headers say: some proxies unpack it and leave the header, others pack it and set none.
@@ -13,14 +13,14 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 /// `body`, unpacked if it is gzip. What is damaged comes back as it is.
 ///
 /// Errors: there is more in it than `cap` bytes.
-pub(super) fn unpacked(body: Vec<u8>, cap: usize) -> Result<Vec<u8>, Cause> {
+pub(super) fn unpacked(body: Vec<u8>, cap: usize) -> Result<Vec<u8>, TransportErrorKind> {
     if !body.starts_with(&GZIP) {
         return Ok(body);
     }
     let mut plain = Vec::new();
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
     match MultiGzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain) {
-        Ok(_) if plain.len() > cap => Err(Cause::Oversized(cap >> 20)),
+        Ok(_) if plain.len() > cap => Err(TransportErrorKind::Oversized(cap >> 20)),
         Ok(_) => Ok(plain),
         Err(_) => Ok(body),
     }
@@ -45,10 +45,10 @@ mod tests {
     fn gzip_is_unpacked_up_to_the_cap() {
         assert_eq!(unpacked(packed(b"{}"), 2), Ok(b"{}".to_vec()));
         assert_eq!(unpacked(b"{}".to_vec(), 2), Ok(b"{}".to_vec()));
-        assert_eq!(unpacked(packed(b"{ }"), 2), Err(Cause::Oversized(0)));
+        assert_eq!(unpacked(packed(b"{ }"), 2), Err(TransportErrorKind::Oversized(0)));
         let bomb = packed(&vec![b' '; 64 << 20]);
         assert!(bomb.len() < 1 << 20);
-        assert_eq!(unpacked(bomb, 1 << 20), Err(Cause::Oversized(1)));
+        assert_eq!(unpacked(bomb, 1 << 20), Err(TransportErrorKind::Oversized(1)));
     }
 
     #[test]

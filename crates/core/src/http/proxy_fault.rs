@@ -54,7 +54,7 @@ pub enum ProxyFault {
 
 impl ProxyFault {
     /// Whether another try may end better. One with the same password never does.
-    pub(super) fn passes(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         matches!(self, ProxyFault::Unreachable(_) | ProxyFault::Timeout | ProxyFault::Status(500..))
     }
 

@@ -19,7 +19,7 @@ use url::Url;
 use crate::budget::{Budget, ParseError};
 use crate::error::{Error, Result};
 use crate::http::network::Network;
-use crate::http::{self, Answer, Http, Link, Repeat, Trouble};
+use crate::http::{self, ClusterRoute, Http, HttpResponse, RetryPolicy, TransportError};
 use crate::kube::api_credentials::ApiCredentials;
 use crate::kube::kubeconfig::Cluster;
 use crate::secret::Secret;
@@ -101,14 +101,14 @@ impl Api {
             proxies: network.proxies.clone(),
             ..Network::default()
         };
-        let link = Link {
+        let route = ClusterRoute {
             url: &url,
             tls_server_name: cluster.tls_server_name.as_deref(),
             proxy: cluster.proxy_url.as_deref(),
             certificate: credentials.certificate.as_ref(),
         };
-        let http = Http::for_cluster(&network, &link)?.with_cap(ANSWER_CAP);
-        if link.leaves_in_the_clear() {
+        let http = Http::for_cluster(&network, &route)?.with_cap(ANSWER_CAP);
+        if route.sends_token_in_clear() {
             return Err(Error::failed(
                 format!(
                     "the API server {} is refused: its proxy-url leads off this machine, and http would show the token on the way",
@@ -140,7 +140,7 @@ impl Api {
     /// What `asking` comes to, if it does before `deadline`. After that nothing is asked any more.
     ///
     /// # Errors
-    /// [`Failure`], a late one being [`crate::http::Cause::Timeout`].
+    /// [`Failure`], a late one being [`crate::http::TransportErrorKind::Timeout`].
     pub async fn before<T>(
         &self,
         deadline: Instant,
@@ -216,7 +216,7 @@ impl Api {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is asked here is serialized from types of this program, which cannot fail.
         let body = serde_json::to_vec(body).unwrap_or_default();
-        let answer = self.http.post(&self.at(segments), headers, body, self.limit, Repeat::Freely).await;
+        let answer = self.http.post(&self.at(segments), headers, body, self.limit, RetryPolicy::Idempotent).await;
         parsed(&self.read(answer)?, &Budget::new(REVIEW_MEMORY))
     }
 
@@ -226,7 +226,7 @@ impl Api {
     /// [`Failure`]
     pub async fn glance(&self) -> Result<Glance, Failure> {
         let answer = self.http.fetch(&self.at(&["version"]), self.headers.clone(), self.limit).await;
-        let clock_ahead = answer.as_ref().ok().and_then(Answer::clock_ahead);
+        let clock_ahead = answer.as_ref().ok().and_then(HttpResponse::clock_ahead);
         if answer.as_ref().is_ok_and(|answer| failure::is_page(&answer.body)) {
             return Err(Failure::NotKubernetes);
         }
@@ -258,9 +258,9 @@ impl Api {
     }
 
     /// The body of a good answer.
-    fn read(&self, answer: Result<Answer, Trouble>) -> Result<Vec<u8>, Failure> {
+    fn read(&self, answer: Result<HttpResponse, TransportError>) -> Result<Vec<u8>, Failure> {
         let answer = answer.map_err(Failure::Unreachable)?;
-        let Answer { status, body, .. } = answer;
+        let HttpResponse { status, body, .. } = answer;
         let body = self.credentials.hidden_in(body);
         let secrets = self.credentials.secrets().chain(self.http.secrets()).map(Secret::expose);
         failure::of_status(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)

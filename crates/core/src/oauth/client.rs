@@ -24,7 +24,7 @@ use super::challenge::Challenge;
 use super::discovery::Discovery;
 use super::transport::{Transport, smooth};
 use super::{ClientAuthentication, Endpoints};
-use crate::http::{Http, Repeat, Trouble, unavailable};
+use crate::http::{Http, RetryPolicy, TransportError, unavailable};
 use crate::secret::Secret;
 pub use attempts::Moves;
 
@@ -44,7 +44,7 @@ pub(super) type ProtocolClient = oauth2::Client<
     EndpointSet,
 >;
 
-type ProtocolFailure = RequestTokenError<Trouble, ErrorAnswer>;
+type ProtocolFailure = RequestTokenError<TransportError, ErrorAnswer>;
 
 /// A client of one issuer.
 pub struct Client {
@@ -71,7 +71,7 @@ pub struct Client {
 #[derive(Debug)]
 pub enum Failure {
     /// There is no answer.
-    Trouble(Trouble),
+    Trouble(TransportError),
     /// The answer is an error object.
     Refused(Box<ErrorAnswer>),
     /// The answer is something else, such as a web page: whatever stands before the server may have sent it.
@@ -176,7 +176,7 @@ impl Client {
                         .add_extra_param("code_challenge", challenge.as_str())
                         .add_extra_param("code_challenge_method", challenge.method().as_str());
                 }
-                let transport = Transport::new(&self.http, limit, Repeat::Freely);
+                let transport = Transport::new(&self.http, limit, RetryPolicy::Idempotent);
                 let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
                     request.request_async(&transport).await;
                 answer.map_err(|error| self.failure(endpoint, error, Grant::DeviceCode, transport.status(), &[]))
@@ -250,7 +250,7 @@ impl Client {
     ) -> Result<Granted, Failure> {
         let secrets = [code.secret().as_str(), verifier.map_or("", |verifier| verifier.secret())];
         // A code that is seen twice is taken for stolen (RFC 6749 4.1.2).
-        self.tokens(Grant::AuthorizationCode, &secrets, limit, Repeat::UnlessSeen, async |client, transport| {
+        self.tokens(Grant::AuthorizationCode, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
             let mut request = client.exchange_code(code.clone());
             if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
                 request = request.set_redirect_uri(Cow::Owned(url));
@@ -271,14 +271,20 @@ impl Client {
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
     pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
-        self.tokens(Grant::RefreshToken, &[token.expose()], limit, Repeat::Freely, async |client, transport| {
-            let scopes = scopes.iter().cloned().map(Scope::new);
-            let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
-            if let Some(claims) = self.claims() {
-                request = request.add_extra_param("claims", claims);
-            }
-            request.request_async(transport).await
-        })
+        self.tokens(
+            Grant::RefreshToken,
+            &[token.expose()],
+            limit,
+            RetryPolicy::Idempotent,
+            async |client, transport| {
+                let scopes = scopes.iter().cloned().map(Scope::new);
+                let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(scopes);
+                if let Some(claims) = self.claims() {
+                    request = request.add_extra_param("claims", claims);
+                }
+                request.request_async(transport).await
+            },
+        )
         .await
     }
 
@@ -296,7 +302,7 @@ impl Client {
         let secrets = [password.expose()];
         let password = ResourceOwnerPassword::new(password.expose().to_owned());
         // Issuers count wrong passwords, and lock accounts.
-        self.tokens(Grant::Password, &secrets, limit, Repeat::UnlessSeen, async |client, transport| {
+        self.tokens(Grant::Password, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             let mut request = client.exchange_password(&username, &password).add_scopes(scopes);
             if let Some(claims) = self.claims() {
@@ -313,7 +319,7 @@ impl Client {
         grant: Grant,
         secrets: &[&str],
         limit: Duration,
-        repeat: Repeat,
+        repeat: RetryPolicy,
         request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
     ) -> Result<Granted, Failure> {
         self.request(
@@ -347,7 +353,7 @@ impl Client {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
                 form.append_pair("token", token.expose()).append_pair("token_type_hint", "refresh_token");
                 let (headers, body) = self.authenticated(form);
-                let answer = self.http.post(endpoint, headers, body, limit, Repeat::Freely).await;
+                let answer = self.http.post(endpoint, headers, body, limit, RetryPolicy::Idempotent).await;
                 let answer = answer.map_err(Failure::Trouble)?;
                 if (200..300).contains(&answer.status) {
                     return Ok(());

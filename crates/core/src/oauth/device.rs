@@ -146,7 +146,7 @@ impl Pending {
                     _ => return Err(Ending::Failed(failure)),
                 },
                 Failure::Malformed(_) => return Err(Ending::Failed(failure)),
-                Failure::Trouble(trouble) if !trouble.passes() => return Err(Ending::Failed(failure)),
+                Failure::Trouble(trouble) if !trouble.is_transient() => return Err(Ending::Failed(failure)),
                 Failure::Trouble(trouble) => {
                     let asked_for = trouble.retry_after.unwrap_or_default().saturating_sub(interval);
                     (extra, last_trouble) = (longer(extra).max(asked_for.min(LONGEST_LIFE)), Some(failure));

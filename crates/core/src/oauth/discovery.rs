@@ -11,7 +11,7 @@ use super::jwks::Jwks;
 use super::site::foreign;
 use super::{ClientAuthentication, Endpoints};
 use crate::error::{Error, Result};
-use crate::http::{Answer, Asked, Http, is_acceptable, is_acceptable_from, origin};
+use crate::http::{Http, HttpResponse, Peer, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
@@ -82,9 +82,9 @@ pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discove
 /// Asks for the discovery document of `issuer`, whatever comes.
 ///
 /// Errors: there is no answer.
-pub async fn ask(http: &Http, issuer: &str, limit: Duration) -> Result<Answer> {
+pub async fn ask(http: &Http, issuer: &str, limit: Duration) -> Result<HttpResponse> {
     let answer = http.get(&address(issuer)?, limit).await;
-    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document", Asked::Issuer))
+    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document", Peer::Issuer))
 }
 
 /// Where the discovery document of `issuer` is.
@@ -97,7 +97,7 @@ fn address(issuer: &str) -> Result<Url> {
 /// The discovery document of `issuer` in an answer to [`ask`], checked.
 ///
 /// Errors: it is none, names another issuer, or names endpoints that are not https.
-pub fn read(answer: &Answer, issuer: &str) -> Result<Discovery> {
+pub fn read(answer: &HttpResponse, issuer: &str) -> Result<Discovery> {
     let url = address(issuer)?;
     let next = format!(
         "Check --oidc-issuer-url. This address should answer with a JSON document: {}",
@@ -192,7 +192,7 @@ impl Discovery {
 /// Errors: the keys cannot be had, or are none.
 pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks> {
     let answer =
-        http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys", Asked::Issuer))?;
+        http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys", Peer::Issuer))?;
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
         Error::failed(
             format!("{} does not answer with the issuer's keys (HTTP {})", origin(url), answer.status),

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use hyper::header::CONTENT_TYPE;
-use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, HttpRequest};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::http::{Answer, Cause, Http, Repeat, Trouble};
+use crate::http::{Http, HttpResponse, RetryPolicy, TransportError, TransportErrorKind};
 
 /// One request's way to the server and back.
 pub(super) struct Transport<'a> {
     http: &'a Http,
     limit: Duration,
-    repeat: Repeat,
+    repeat: RetryPolicy,
     /// How far this machine's clock is ahead, as the last answer told.
     clock_ahead: Cell<Option<TimeDelta>>,
     /// The HTTP status of the last answer.
@@ -26,7 +26,7 @@ pub(super) struct Transport<'a> {
 }
 
 impl<'a> Transport<'a> {
-    pub(super) fn new(http: &'a Http, limit: Duration, repeat: Repeat) -> Self {
+    pub(super) fn new(http: &'a Http, limit: Duration, repeat: RetryPolicy) -> Self {
         Transport { http, limit, repeat, clock_ahead: Cell::new(None), status: Cell::default() }
     }
 
@@ -41,15 +41,15 @@ impl<'a> Transport<'a> {
 }
 
 impl<'c> AsyncHttpClient<'c> for Transport<'_> {
-    type Error = Trouble;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + 'c>>;
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, TransportError>> + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let url = Url::parse(&parts.uri.to_string()).map_err(|_| Trouble {
+            let url = Url::parse(&parts.uri.to_string()).map_err(|_| TransportError {
                 origin: "the endpoint".to_owned(),
-                cause: Cause::Url,
+                kind: TransportErrorKind::Url,
                 retry_after: None,
                 proxy: None,
             })?;
@@ -67,7 +67,7 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
 /// - what a body is, JSON or not, is told by itself and not by its content type;
 /// - numbers in strings (Entra v1, AD FS) become numbers; an interval of 0 or null becomes the default of 5 s
 ///   (RFC 8628 3.2); a missing token type becomes Bearer; Google's `verification_url` gives way to the RFC's name.
-pub(super) fn smooth(answer: Answer) -> HttpResponse {
+pub(super) fn smooth(answer: HttpResponse) -> oauth2::HttpResponse {
     let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
     let mut body = answer.body;
     let mut headers = answer.headers;
@@ -88,7 +88,7 @@ pub(super) fn smooth(answer: Answer) -> HttpResponse {
             body = bytes;
         }
     }
-    let mut response = HttpResponse::new(body);
+    let mut response = oauth2::HttpResponse::new(body);
     *response.status_mut() = status.try_into().unwrap_or(hyper::StatusCode::BAD_GATEWAY);
     *response.headers_mut() = headers;
     response
@@ -139,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn smoothed(status: u16, body: &str) -> (u16, Value) {
-        let answer = Answer {
+        let answer = HttpResponse {
             status,
             headers: Default::default(),
             body: body.as_bytes().to_vec(),
@@ -169,7 +169,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_bytes_never_panic(status in 100u16..1000, body in any::<Vec<u8>>()) {
-            let answer = Answer { status, headers: Default::default(), body, received: chrono::Utc::now() };
+            let answer = HttpResponse { status, headers: Default::default(), body, received: chrono::Utc::now() };
             let _ = smooth(answer);
         }
     }

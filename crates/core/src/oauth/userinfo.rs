@@ -8,7 +8,7 @@ use url::Url;
 use super::jwt::Claims;
 use super::subject::GroupsClaim;
 use crate::error::{Error, Result};
-use crate::http::{Asked, Http, Trouble, bearer, origin};
+use crate::http::{Http, Peer, TransportError, bearer, origin};
 use crate::secret::Secret;
 
 /// The step for an answer that is of no use.
@@ -29,7 +29,7 @@ pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Du
     let accept = (ACCEPT, HeaderValue::from_static("application/json, application/jwt"));
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
     let explained =
-        |trouble: Trouble| trouble.explain("read the issuer's UserInfo", Asked::Service("the issuer's UserInfo"));
+        |trouble: TransportError| trouble.explain("read the issuer's UserInfo", Peer::Service("the issuer's UserInfo"));
     let answer = http.fetch(endpoint, headers, limit).await.map_err(explained)?;
     let from = origin(endpoint);
     if answer.status != 200 {

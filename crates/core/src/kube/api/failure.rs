@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::null_as_default;
 use crate::error::Error;
-use crate::http::{Asked, Trouble};
+use crate::http::{Peer, TransportError};
 use crate::masking::hide;
 use crate::text::printable;
 
@@ -17,7 +17,7 @@ const MESSAGE: usize = 500;
 #[derive(Clone, Debug)]
 pub enum Failure {
     /// There is no usable HTTP answer.
-    Unreachable(Trouble),
+    Unreachable(TransportError),
     /// HTTP 401: the token is not accepted.
     Unauthorized,
     /// HTTP 403: the user may not do this. Holds the server's own words.
@@ -62,7 +62,7 @@ impl Failure {
     /// The error for a user who wanted `what` ("ask the cluster who you are") of `server`.
     pub(super) fn explain(&self, what: &str, server: &str) -> Error {
         let (cause, next) = match self {
-            Failure::Unreachable(trouble) => return trouble.explain(what, Asked::ApiServer),
+            Failure::Unreachable(trouble) => return trouble.explain(what, Peer::ApiServer),
             Failure::Unauthorized => (
                 format!("{server} does not accept the token (HTTP 401)"),
                 "Check that the kubeconfig user asks for a token that this cluster takes: --server-id and tenant (Entra), or issuer and client id (OpenID Connect).\nTo sign in again: kubectl login --force",

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{Client, Failure};
-use crate::http::{Cause, ProxyFault};
+use crate::http::{ProxyFault, TransportErrorKind};
 use crate::oauth::discovery::{self, Discovery};
 use crate::oauth::{ClientAuthentication, Endpoints, site};
 
@@ -20,12 +20,12 @@ impl Failure {
     fn may_have_moved(&self) -> bool {
         match self {
             Failure::Trouble(trouble) => matches!(
-                trouble.cause,
-                Cause::NameNotFound(_)
-                    | Cause::Connection(_)
-                    | Cause::Proxy(ProxyFault::Status(_) | ProxyFault::Reply(_))
-                    | Cause::Certificate(_)
-                    | Cause::Redirect
+                trouble.kind,
+                TransportErrorKind::NameNotFound(_)
+                    | TransportErrorKind::Connection(_)
+                    | TransportErrorKind::Proxy(ProxyFault::Status(_) | ProxyFault::Reply(_))
+                    | TransportErrorKind::Certificate(_)
+                    | TransportErrorKind::Redirect
             ),
             Failure::Refused(answer) => answer.is_about_the_endpoint(),
             Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_a_refusal(),
@@ -161,15 +161,17 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Trouble;
+    use crate::http::TransportError;
 
     #[test]
     fn host_that_is_not_found_may_have_moved() {
         let url = Url::parse("https://login.example/token").expect("a URL");
-        let moved = |cause| Failure::Trouble(Trouble::with(&url, cause)).may_have_moved();
-        assert!(moved(Cause::NameNotFound("no such host".to_owned())));
-        assert!(moved(Cause::Proxy(ProxyFault::Status(502))));
-        assert!(!moved(Cause::Timeout) && !moved(Cause::Broken(String::new())));
-        assert!(!moved(Cause::Proxy(ProxyFault::Credentials)) && !moved(Cause::Unavailable(503)));
+        let moved = |cause| Failure::Trouble(TransportError::new(&url, cause)).may_have_moved();
+        assert!(moved(TransportErrorKind::NameNotFound("no such host".to_owned())));
+        assert!(moved(TransportErrorKind::Proxy(ProxyFault::Status(502))));
+        assert!(!moved(TransportErrorKind::Timeout) && !moved(TransportErrorKind::Broken(String::new())));
+        assert!(
+            !moved(TransportErrorKind::Proxy(ProxyFault::Credentials)) && !moved(TransportErrorKind::Unavailable(503))
+        );
     }
 }
