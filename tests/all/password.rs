@@ -168,6 +168,7 @@ fn whoami_and_doctor_need_nobody_either() {
 #[test]
 fn a_lost_connection_sends_no_password_twice() {
     let (world, home) = (World::start_with(&[Behaviour::ConnectionLostAtExchange]), Home::new());
+    home.let_failures_be_quick();
     home.run(&by_password(&world, &ALICES)).assert_failed(1, &["connection", "\nNext:"]);
     assert_eq!(sent(&world).len(), 1);
     world.clear_all();

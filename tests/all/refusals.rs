@@ -187,6 +187,7 @@ fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
         ("call-back-busy", "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", 1),
     ] {
         let (world, home) = (World::start(), Home::new());
+        home.let_failures_be_quick();
         let sign_in = Issuer::Entra.start(&world, &home, &[]);
         let call_back = with(&with(&sign_in.call_back(), "code", None), "error", Some(error));
         get(&with(&call_back, "error_description", Some(&text(words))));

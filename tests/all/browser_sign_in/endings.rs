@@ -30,6 +30,7 @@ fn exchange_ends(issuer: Issuer, behaviour: Behaviour) -> Run {
 #[track_caller]
 fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
     let (world, home) = (World::start(), Home::new());
+    home.let_failures_be_quick();
     let sign_in = issuer.start(&world, &home, &[]);
     let back = sign_in.call_back();
     world.set(behaviour);

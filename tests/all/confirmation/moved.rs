@@ -50,6 +50,7 @@ fn endpoint_read_later(honest: &World) -> Scripted {
 #[test]
 fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
     let (honest, home) = (World::start(), Home::new());
+    home.let_failures_be_quick();
     let evil = endpoint_read_later(&honest);
     // The first sign-in caches the document; with the second it fits no longer.
     for _ in 0..2 {

@@ -25,8 +25,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
         ],
         |(behaviour, word)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
-            // What fails at once is not kept from being tried again, and a busy machine may take its time.
-            home.lengthen_limits(60);
+            home.let_failures_be_quick();
             let run = home.sign_in(&oidc(&world, &[]));
             run.assert_failed(1, &["Error: ", word, "\nNext: "]);
             assert!(!run.stderr.contains("enter this code"), "{run}");
