@@ -44,6 +44,7 @@ mod screens;
 mod smoke;
 mod status;
 mod store;
+mod tidy;
 mod trust;
 mod warm_path;
 mod whoami;
