@@ -1,6 +1,9 @@
-//! Runs one command in the demonstration's own home, with a time limit.
+//! Runs one command in the demo's own home directory, with a time limit.
 
+use std::env::JoinPathsError;
+use std::fs::File;
 use std::io::Read;
+use std::iter;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -8,6 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::page;
+#[cfg(unix)]
+use super::pty;
 
 const TICK: Duration = Duration::from_millis(20);
 
@@ -16,9 +21,11 @@ pub(crate) struct Child {
     command: Command,
     name: String,
     args: Vec<String>,
+    /// The end to read stdout from, if it is a terminal.
+    terminal: Option<File>,
 }
 
-/// What came of it.
+/// The result of a finished command.
 pub(crate) struct Outcome {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -31,27 +38,51 @@ impl Outcome {
     pub(crate) fn succeeded(&self) -> Result<(), String> {
         match self.code {
             Some(0) => Ok(()),
-            Some(code) => Err(format!("{} ended with exit code {code}", self.name)),
-            None => Err(format!("{} was ended by a signal", self.name)),
+            Some(code) => Err(format!("{} failed with exit code {code}", self.name)),
+            None => Err(format!("{} was stopped by a signal", self.name)),
         }
     }
 }
 
 impl Child {
-    pub(crate) fn new(program: &Path, args: &[impl AsRef<str>], home: &Path) -> Self {
+    /// A program under the name that it is shown by.
+    pub(crate) fn new(
+        program: &Path,
+        name: &str,
+        args: &[impl AsRef<str>],
+        home: &Path,
+    ) -> Result<Self, JoinPathsError> {
         let args: Vec<String> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
         let mut command = Command::new(program);
-        command.args(&args).current_dir(home);
+        command.args(&args).current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         sim::isolate(&mut command, home);
-        // The prompt goes to a pipe here, where it would otherwise see that nobody reads.
+        // Prompts go to a pipe, which the plugin would otherwise not take for a user.
         command.env("KUBECTL_LOGIN_PROMPT", "always");
-        let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Self { command, name, args }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", std::env::join_paths(iter::once(home.join("bin")).chain(std::env::split_paths(&path)))?);
+        Ok(Self { command, name: name.to_owned(), args, terminal: None })
     }
 
     pub(crate) fn kubeconfig(mut self, path: &Path) -> Self {
         self.command.env("KUBECONFIG", path);
         self
+    }
+
+    /// Gives it a terminal for stdout, as wide as the page has room, so that its tables fit. Pipes where the platform
+    /// has no such terminals.
+    pub(crate) fn on_terminal(self) -> Result<Self, String> {
+        #[cfg(unix)]
+        {
+            let mut child = self;
+            let (ours, childs) =
+                pty::of_width(page::room()).map_err(|error| format!("cannot open a pseudo-terminal: {error}"))?;
+            child.command.stdout(childs);
+            child.command.env("TERM", if page::is_coloured() { "xterm" } else { "dumb" });
+            child.terminal = Some(ours);
+            Ok(child)
+        }
+        #[cfg(not(unix))]
+        Ok(self)
     }
 
     /// Prints the command line first.
@@ -64,18 +95,15 @@ impl Child {
         self.run_watching(limit, |_| ())
     }
 
-    /// Runs it, and shows everything that stderr has held so far to a watcher, again and again until it ends.
+    /// Runs it, and repeatedly calls `watch` with everything that stderr has held so far.
     pub(crate) fn run_watching(mut self, limit: Duration, watch: impl Fn(&str)) -> Result<Outcome, String> {
         let name = self.name;
-        let mut child = self
-            .command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let mut child = self.command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
+        // It holds the child's end of the terminal, which has to be closed for reading to end.
+        drop(self.command);
         let (sender, pieces) = mpsc::channel();
         forward(child.stdout.take(), false, sender.clone());
+        forward(self.terminal, false, sender.clone());
         forward(child.stderr.take(), true, sender);
         let until = Instant::now() + limit;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -87,11 +115,11 @@ impl Child {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if Instant::now() > until {
-                // The error that counts is the time limit, whatever becomes of the kill.
+                // The time limit is the error to report, even if the kill fails.
                 let _ = child.kill();
                 let _ = child.wait();
                 let said = String::from_utf8_lossy(&stderr);
-                return Err(format!("{name} did not end within {} s; it had said:\n{said}", limit.as_secs()));
+                return Err(format!("{name} did not finish within {} s; its stderr:\n{said}", limit.as_secs()));
             }
         }
         let status = child.wait().map_err(|error| format!("{name}: {error}"))?;
@@ -100,7 +128,7 @@ impl Child {
     }
 }
 
-/// Sends what a pipe holds, piece by piece, marked as stderr or not.
+/// Sends what arrives through a pipe or a terminal, piece by piece, marked as stderr or not.
 fn forward(pipe: Option<impl Read + Send + 'static>, is_stderr: bool, pieces: Sender<(bool, Vec<u8>)>) {
     let Some(mut pipe) = pipe else { return };
     thread::spawn(move || {

@@ -1,5 +1,7 @@
-//! How the demonstration looks: numbered steps, plain text, no whole token, no more than 80 columns but for tables.
+//! How the demo looks: numbered steps in at most 80 columns, no whole token, colours on a terminal only.
 
+use std::env;
+use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -10,21 +12,49 @@ const COLUMNS: usize = 80;
 const TOKEN_SHOWN: usize = 12;
 static STEPS: AtomicUsize = AtomicUsize::new(0);
 
+/// What stands before each line of a command's stdout; as wide as that for stderr.
+const STDOUT: &str = "   > ";
+const STDERR: &str = "   ! ";
+
+/// Parameters of escape sequences (ECMA-48, SGR).
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const STEP: &str = "1;36";
+
+/// Columns beside the prefix of a command's output.
+#[cfg(unix)]
+pub(crate) fn room() -> u16 {
+    u16::try_from(COLUMNS - STDOUT.len()).unwrap_or(u16::MAX)
+}
+
+/// Colours only on a terminal that knows them, and not if `NO_COLOR` is set.
+pub(crate) fn is_coloured() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal()
+        && is_set("TERM")
+        && env::var_os("TERM").is_some_and(|term| term != "dumb")
+        && !is_set("NO_COLOR")
+}
+
+fn paint(style: &str, text: &str) -> String {
+    if is_coloured() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
 pub(crate) fn title(text: &str) {
-    println!("{text}");
+    println!("{}", paint(BOLD, text));
 }
 
 pub(crate) fn step(text: &str) {
     let number = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
-    println!("\n{number}. {text}");
+    println!("\n{}", paint(STEP, &format!("{number}. {text}")));
 }
 
 pub(crate) fn note(text: &str) {
-    println!("   ({text})");
+    println!("   {}", paint(DIM, &format!("({text})")));
 }
 
 pub(crate) fn end(text: &str) {
-    println!("\n{text}");
+    println!("\n{}", paint(BOLD, text));
 }
 
 /// A command line, continued with backslashes where it is too long.
@@ -40,48 +70,52 @@ pub(crate) fn command(name: &str, args: &[String]) {
             word = format!("{arg} {value}");
         }
         if line.len() + word.len() + 3 > COLUMNS {
-            println!("{line} \\");
+            println!("{} \\", paint(BOLD, &line));
             line = format!("       {word}");
         } else {
             line = format!("{line} {word}");
         }
     }
-    println!("{line}");
+    println!("{}", paint(BOLD, &line));
 }
 
-/// The plugin's command line once more.
-pub(crate) fn again() {
-    println!("   $ kubectl-login get-token …   (the same arguments)");
-}
-
-/// What a command said: stderr behind `!`, stdout behind `>`.
+/// What a command printed: stderr after `!`, stdout after `>`.
 pub(crate) fn output(outcome: &Outcome) {
     for line in outcome.stderr.lines() {
-        wrapped("   ! ", line);
+        wrapped(STDERR, line);
     }
     for line in outcome.stdout.lines() {
         match shortened(line) {
-            Some(credential) => wrapped("   > ", &credential),
-            // A table would be no table any more.
-            None => println!("   > {line}"),
+            Some(credential) => wrapped(STDOUT, &credential),
+            // Not wrapped: it may be a row of a table, or be laid out for this width already.
+            None => println!("{}", format!("{STDOUT}{line}").trim_end()),
         }
     }
 }
 
-/// Breaks a line behind the last space or comma that fits, as people would.
+/// Breaks a line after the last space or comma that fits, but not within the command that it may end with.
 fn wrapped(prefix: &str, line: &str) {
     let room = COLUMNS - prefix.len();
-    let mut rest: Vec<char> = line.chars().collect();
+    let command = line.find(": kubectl ").map_or(line.len(), |at| at + 2);
+    let mut rest: Vec<char> = line[..command].chars().chain(line[command..].replace(' ', NO_BREAK).chars()).collect();
     while rest.len() > room {
         let fits = rest[..room].iter().rposition(|letter| matches!(letter, ' ' | ','));
         let tail = rest.split_off(fits.map_or(room, |last| last + 1));
-        println!("{}", format!("{prefix}{}", rest.iter().collect::<String>()).trim_end());
+        print_line(prefix, &rest);
         rest = tail;
     }
-    println!("{}", format!("{prefix}{}", rest.iter().collect::<String>()).trim_end());
+    print_line(prefix, &rest);
 }
 
-/// An ExecCredential with the first characters of its token only; nothing for any other line.
+/// A space at which nothing is broken.
+const NO_BREAK: &str = "\u{a0}";
+
+fn print_line(prefix: &str, letters: &[char]) {
+    let text = letters.iter().collect::<String>().replace(NO_BREAK, " ");
+    println!("{}", format!("{prefix}{text}").trim_end());
+}
+
+/// An ExecCredential with only the first characters of its token; `None` for any other line.
 fn shortened(line: &str) -> Option<String> {
     let mut credential: Value = serde_json::from_str(line).ok()?;
     let start: String = credential["status"]["token"].as_str()?.chars().take(TOKEN_SHOWN).collect();
