@@ -342,6 +342,7 @@ fn without_a_complete_address_the_plain_one_is_opened() {
 fn a_desktop_without_a_terminal_will_do_where_the_address_holds_the_code() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
+    home.shorten_limits(4);
     let args = oidc(&world, &["--browser-command", browser.program()]);
     let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
     run.token();

@@ -255,6 +255,7 @@ fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     home.leave(120);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
+    home.shorten_limits(2);
     let leader = Running::plugin(&home, &entra(&world, &[]));
     assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
     leader.signal(Signal::STOP);

@@ -355,6 +355,7 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
         let refreshing = home.start(&args);
         assert!(world.wait_for(HANG, |log| log.count("/token") == 1));
+        home.shorten_limits(3);
         assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
         world.clear(Behaviour::DelayToken);
         let run = Run::wait(refreshing);

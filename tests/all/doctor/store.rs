@@ -100,7 +100,9 @@ fn a_keyring_that_is_locked_or_frozen_or_gone() {
     report.only(&[]);
     report.says("keyring", "OK", "has the key");
     keyring.freeze();
+    setup.home.shorten_limits(4);
     look().only(&[("keyring", "FAIL", "the keyring does not answer")]);
+    setup.home.shorten_limits(1);
     keyring.thaw();
     keyring.lock();
     let report = look();

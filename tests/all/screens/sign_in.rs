@@ -71,6 +71,7 @@ fn another_process_asks_already() {
     everywhere(|case| {
         let first = case.home.start(&case.args(&["--prompt", "always"]));
         assert_eq!(case.world.wait_for_device_request(1, HANG).len(), 1);
+        case.home.shorten_limits(4);
         let screen = case.get_token();
         screen.wait_for("Waiting for process");
         case.assert_screen("waiting", &screen);
