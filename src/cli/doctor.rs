@@ -16,9 +16,9 @@ use kubectl_login::environment::Environment;
 use kubectl_login::runtime;
 use kubectl_login::session::Failed;
 use kubectl_login::session::sessions;
+use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::oauth::subject::Subject;
 use serde::Serialize;
 
 use self::cluster::Token;

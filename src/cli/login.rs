@@ -5,7 +5,7 @@ use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, How, Insist, Road, sessions};
 use kubectl_login_core::error::Error;
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::text::printable;
 
 use super::args::LoginArgs;
@@ -69,8 +69,8 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
 }
 
 /// What was typed behind `--claims`.
-fn challenge(text: &str) -> Result<Challenge, Error> {
-    Challenge::from_copy(text).map_err(|why| {
+fn challenge(text: &str) -> Result<ClaimsChallenge, Error> {
+    ClaimsChallenge::from_copy(text).map_err(|why| {
         Error::usage(
             format!("--claims is no claims challenge: {why}"),
             "Copy all of the value of claims from the WWW-Authenticate header or the error, in single quotes.",

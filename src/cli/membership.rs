@@ -9,9 +9,9 @@ use kubectl_login::session::{How, Obtained, sessions};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
 use kubectl_login_core::entra::refusals;
+use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};

@@ -16,13 +16,13 @@ use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, Source};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{Explanation, Question};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::kube::rbac::Holder;
 use kubectl_login_core::kube::review::Review;
-use kubectl_login_core::oauth::subject::Subject;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
 

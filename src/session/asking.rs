@@ -22,7 +22,7 @@ use crate::store::records::Keeper;
 use crate::store::{SessionFacts, SessionRecord, TokenRecord, files, remedy};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Kind};
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 
 impl Work<'_, '_> {
     /// Has a person sign in, for `reason`; `challenge` is what the issuer asked for just now.
@@ -30,7 +30,7 @@ impl Work<'_, '_> {
         self,
         reason: Option<Error>,
         scopes: Vec<String>,
-        challenge: Option<Challenge>,
+        challenge: Option<ClaimsChallenge>,
     ) -> Result<Obtained, WorkFailure> {
         let Road { profile, store, person, .. } = *self.road;
         self.check_reach(reason.as_ref())?;

@@ -8,15 +8,16 @@
 use chrono::TimeDelta;
 
 use super::Road;
-use kubectl_login_core::oauth::answer::{Class, ErrorAnswer};
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
+use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
 /// How long a challenge is remembered that no sign-in has answered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 
 impl Road<'_> {
     /// What a sign-in has to answer: what was given by hand, together with what the issuer asked for, `just_now` or before.
-    pub(super) fn open_challenge(&self, just_now: Option<Challenge>) -> Option<Challenge> {
+    pub(super) fn open_challenge(&self, just_now: Option<ClaimsChallenge>) -> Option<ClaimsChallenge> {
         let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.challenges, REMEMBERED));
         match (self.challenge.clone(), asked_for) {
             (Some(given), Some(asked_for)) => Some(given.and(asked_for)),
@@ -25,21 +26,27 @@ impl Road<'_> {
     }
 
     /// What a refresh has to answer.
-    pub(super) fn challenge_of_refresh(&self) -> Option<Challenge> {
+    pub(super) fn challenge_of_refresh(&self) -> Option<ClaimsChallenge> {
         if self.insist.typed { self.open_challenge(None) } else { self.challenge.clone() }
     }
 
     /// Remembers what the next sign-in has to bring.
-    pub(super) fn note_challenge(&self, challenge: &Challenge) {
+    pub(super) fn note_challenge(&self, challenge: &ClaimsChallenge) {
         self.store.keep_challenge(&self.identity.challenges, challenge);
     }
 
     /// Draws the lesson from the refusal of a sign-in for the next one.
-    pub(super) fn note_refusal(&self, refusal: &ErrorAnswer) {
-        match Challenge::in_refusal(refusal) {
+    pub(super) fn note_refusal(&self, refusal: &OAuthErrorResponse) {
+        match EntraErrorDetails(refusal).claims_challenge() {
             Some(challenge) => self.note_challenge(&challenge),
             // It may be the challenge that the issuer does not understand. The next sign-in does without.
-            None if matches!(refusal.class(), Class::SetUp | Class::Unknown) => self.forget_challenge(),
+            None if matches!(
+                EntraErrorDetails(refusal).class(),
+                OAuthErrorClass::Misconfigured | OAuthErrorClass::Unknown
+            ) =>
+            {
+                self.forget_challenge();
+            }
             None => {}
         }
     }

@@ -13,9 +13,9 @@ use kubectl_login_core::clock;
 use kubectl_login_core::entra::audience;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::exec_credential;
-use kubectl_login_core::oauth::client::Granted;
 use kubectl_login_core::oauth::jwks::VerifyError;
 use kubectl_login_core::oauth::jwt::{Claims, JwtError};
+use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
 
 /// For how long an opaque access token is trusted that nothing is said about.
@@ -74,8 +74,8 @@ impl Who {
 }
 
 /// Who signed in, by the ID token first and the access token else.
-pub(super) fn who(granted: &Granted) -> Who {
-    let id_token = granted.answer.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
+pub(super) fn who(granted: &GrantedTokens) -> Who {
+    let id_token = granted.body.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
     let access_token = access_token(granted).and_then(|token| Claims::read(token).ok());
     let id_claims = id_token.as_ref().and_then(|claims| claims.as_ref().ok());
     let subject = id_claims.and_then(|claims| claims.string("sub")).map(str::to_owned);
@@ -109,26 +109,26 @@ fn no_access_token(provider: &Provider) -> Error {
 }
 
 /// The refresh token of an answer: looked at before anything else, so that it can be kept before anything else.
-pub(super) fn refresh_token(granted: &Granted) -> Option<Secret> {
-    granted.answer.refresh_token().map(|token| Secret::new(token.secret().to_owned()))
+pub(super) fn refresh_token(granted: &GrantedTokens) -> Option<Secret> {
+    granted.body.refresh_token().map(|token| Secret::new(token.secret().to_owned()))
 }
 
 /// The access token of an answer. Where only an ID token was asked for (scope `openid`), an issuer such as Azure AD B2C
 /// gives none.
-fn access_token(granted: &Granted) -> Option<&str> {
-    let is_alone = granted.answer.extra_fields().id_token.is_some();
-    Some(granted.answer.access_token().secret().as_str()).filter(|token| !token.is_empty() || !is_alone)
+fn access_token(granted: &GrantedTokens) -> Option<&str> {
+    let is_alone = granted.body.extra_fields().id_token.is_some();
+    Some(granted.body.access_token().secret().as_str()).filter(|token| !token.is_empty() || !is_alone)
 }
 
 /// Picks and checks the token for the cluster.
 pub(super) async fn read(
     issuer: &Issuer<'_>,
     profile: &Profile,
-    granted: &Granted,
+    granted: &GrantedTokens,
     deadline: Instant,
 ) -> Result<Grant, Unusable> {
     let obtained_at = clock::now();
-    let answer = &granted.answer;
+    let answer = &granted.body;
     let access_token = access_token(granted).ok_or_else(|| Unusable::Other(no_access_token(&profile.provider)));
     let access_claims = access_token.as_ref().ok().and_then(|token| Claims::read(token).ok());
     let id_token = answer.extra_fields().id_token.as_ref();

@@ -24,11 +24,11 @@ use crate::signin::Person;
 use crate::store::Store;
 use crate::store::groups::{Group, Groups, GroupsRecord, Source};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::subject::{self, GroupsClaim, Subject};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::Http;
 use kubectl_login_core::oauth::Endpoints;
 use kubectl_login_core::oauth::client::Moves;
-use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login_core::oauth::userinfo::{self, UserInfo};
 use kubectl_login_core::secret::Secret;
 
@@ -288,7 +288,8 @@ async fn userinfo_of(
         UserInfo::Claims(claims) => claims,
         UserInfo::Signed(jwt) => issuer.verified_userinfo(jwt.expose(), end).await?,
     };
-    userinfo::groups(&claims, endpoint, subject, &issuer.profile.groups.claim)
+    userinfo::check_subject(&claims, endpoint, subject)?;
+    Ok(subject::groups(&claims, &issuer.profile.groups.claim))
 }
 
 impl Known {

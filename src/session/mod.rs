@@ -39,7 +39,7 @@ use grant::Grant;
 use identity::Identity;
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 pub use obtained::{How, Obtained, in_units, local_time};
 use outcome::Verdict;
 use repeats::{Attempt, Repeats};
@@ -118,7 +118,7 @@ pub struct Road<'a> {
     person: &'a dyn Person,
     insist: Insist,
     /// What was given by hand: a token that answers it is wanted, so none that is remembered will do.
-    challenge: Option<Challenge>,
+    challenge: Option<ClaimsChallenge>,
     repeats: Option<Repeats<'a>>,
     identity: Identity,
 }
@@ -165,7 +165,7 @@ impl<'a> Road<'a> {
     }
 
     /// The same road to a token that answers `challenge`.
-    pub fn answering(self, challenge: Option<Challenge>) -> Road<'a> {
+    pub fn answering(self, challenge: Option<ClaimsChallenge>) -> Road<'a> {
         Road { challenge, ..self }
     }
 

@@ -5,11 +5,12 @@ use crate::profile::{Method, Provider, TokenKind};
 use crate::signin;
 use crate::store::{RefusedRefresh, SessionFacts, SessionRecord};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals::{self, Refusal};
 use kubectl_login_core::error::{Error, Kind};
-use kubectl_login_core::oauth::answer::{Class, ErrorAnswer};
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
 impl Work<'_, '_> {
     /// What comes of a refresh that failed; `needed_withheld_roots` if the connection would have needed an authority that the
@@ -26,7 +27,7 @@ impl Work<'_, '_> {
         }
         let challenge = match failure {
             Failure::Refused(answer) => self.learn(session, Some(answer), &error),
-            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_a_refusal() => {
+            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_refusal() => {
                 self.learn(session, None, &error)
             }
             _ => None,
@@ -59,9 +60,14 @@ impl Work<'_, '_> {
 
     /// Draws the lessons from the refusal of a refresh: what is never to be presented again, whether a sign-in is the
     /// remedy, and what that has to bring, which comes back. `answer` is `None` if the issuer gives no reason.
-    fn learn(&self, session: OpenSession<'_>, answer: Option<&ErrorAnswer>, error: &Error) -> Option<Challenge> {
+    fn learn(
+        &self,
+        session: OpenSession<'_>,
+        answer: Option<&OAuthErrorResponse>,
+        error: &Error,
+    ) -> Option<ClaimsChallenge> {
         let OpenSession { named, facts, record, keeper } = session;
-        let challenge = answer.and_then(Challenge::in_refusal);
+        let challenge = answer.and_then(|answer| EntraErrorDetails(answer).claims_challenge());
         if !self.road.is_wanted(named) {
             return challenge;
         }
@@ -98,7 +104,7 @@ impl Work<'_, '_> {
         let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
         let answer = match failure {
             Failure::Refused(answer) => answer,
-            Failure::NotOAuth(found) | Failure::Malformed(found) if found.is_a_refusal() => {
+            Failure::NotOAuth(found) | Failure::Malformed(found) if found.is_refusal() => {
                 return Error::sign_in_needed(
                     format!("cannot refresh the token: the issuer refuses it without a reason ({found})"),
                     Refusal::SignInAgain.next(),
@@ -122,16 +128,16 @@ impl Work<'_, '_> {
     fn leads_to_a_sign_in(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
-            Failure::Refused(answer) => match answer.class() {
-                Class::GrantDead | Class::PersonNeeded => true,
+            Failure::Refused(answer) => match EntraErrorDetails(answer).class() {
+                OAuthErrorClass::GrantRevoked | OAuthErrorClass::InteractionRequired => true,
                 // A number may say that it passes; nobody is disturbed for that.
-                Class::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
-                Class::Policy | Class::Transient => false,
-                Class::SetUp if answer.error == "invalid_request" => true,
+                OAuthErrorClass::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
+                OAuthErrorClass::Policy | OAuthErrorClass::Transient => false,
+                OAuthErrorClass::Misconfigured if answer.error == "invalid_request" => true,
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
                 _ => self.road.insist.typed,
             },
-            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_a_refusal() => true,
+            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_refusal() => true,
             Failure::Malformed(_) => self.road.insist.typed,
             Failure::Trouble(_) | Failure::NotOAuth(_) => false,
         }

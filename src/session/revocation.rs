@@ -13,6 +13,7 @@ use crate::profile::Profile;
 use crate::runtime;
 use crate::store::Store;
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::Error;
 use kubectl_login_core::oauth::client::Failure;
 use kubectl_login_core::secret::Secret;
@@ -94,7 +95,9 @@ async fn revoke_one(profile: &Profile, sign_in: &SignIn, nowhere: &Store) -> Res
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, &sign_in.token, left).await.map(|()| true).map_err(|failure| match failure {
         Failure::Trouble(trouble) => Unrevoked::Unreachable(trouble.to_string()),
-        Failure::Refused(answer) => Unrevoked::Refused(format!("the issuer refuses it: {answer}")),
+        Failure::Refused(answer) => {
+            Unrevoked::Refused(format!("the issuer refuses it: {}", EntraErrorDetails(&answer)))
+        }
         Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found.to_string()),
     })
 }

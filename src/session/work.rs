@@ -19,7 +19,7 @@ use crate::store::records::Keeper;
 use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Kind, Result};
-use kubectl_login_core::oauth::challenge::Challenge;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::secret::Secret;
 
 /// An early refresh is a courtesy; nobody waits long for it.
@@ -85,7 +85,7 @@ pub(super) enum Refreshed {
     Done(Obtained),
     /// A person has to sign in, and why: in words of ours, or the refusal; and what that has to bring, where the issuer
     /// has said so.
-    SignIn(Option<Error>, Option<Challenge>),
+    SignIn(Option<Error>, Option<ClaimsChallenge>),
     /// Nothing was sent: the connection needs a certificate authority that the session was signed in without.
     NotHere(Error),
 }

@@ -21,10 +21,12 @@ use self::page::Page;
 use super::{CANNOT_SIGN_IN, Desk, Lines, NoTokens, PagePrompt, Shown, SignedIn, Way, WayBack, ended, explain_for};
 use crate::profile::{Pkce, Provider};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::oauth::answer::Class;
 use kubectl_login_core::oauth::authorization::{Answer, Found, Request, Wish};
-use kubectl_login_core::oauth::client::{Failure, Granted};
+use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::error_response::OAuthErrorClass;
+use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
 
 pub use self::listener::Visitor;
@@ -142,7 +144,7 @@ impl From<NotRedeemed> for NoTokens {
 
 impl Wait<'_> {
     /// Waits for the answer that brings tokens, and the browser that brought it. `server` keeps that one's connection.
-    async fn wait(mut self, server: Option<Server>) -> Result<(Granted, Option<Visitor>), NoTokens> {
+    async fn wait(mut self, server: Option<Server>) -> Result<(GrantedTokens, Option<Visitor>), NoTokens> {
         loop {
             match self.arrival().await {
                 Arrival::Visit(Visit { answer, visitor }) => {
@@ -207,7 +209,7 @@ impl Wait<'_> {
     }
 
     /// The tokens for an answer.
-    async fn redeemed(&self, Found { answer, is_bare }: Found) -> Result<Granted, NotRedeemed> {
+    async fn redeemed(&self, Found { answer, is_bare }: Found) -> Result<GrantedTokens, NotRedeemed> {
         let Wait { desk, request, .. } = self;
         let code = match answer {
             Answer::Code(code) => code,
@@ -228,8 +230,10 @@ impl Wait<'_> {
             let refused = match &failure {
                 Failure::Refused(answer) => {
                     // Dex says invalid_request of a code that it does not know.
-                    matches!(answer.class(), Class::GrantRefused | Class::GrantDead)
-                        || answer.error == "invalid_request"
+                    matches!(
+                        EntraErrorDetails(answer).class(),
+                        OAuthErrorClass::GrantRefused | OAuthErrorClass::GrantRevoked
+                    ) || answer.error == "invalid_request"
                 }
                 _ => false,
             };
@@ -240,7 +244,7 @@ impl Wait<'_> {
                 passing: refused,
             }
         })?;
-        if is_bare && request.verifier.is_none() && granted.answer.extra_fields().id_token.is_none() {
+        if is_bare && request.verifier.is_none() && granted.body.extra_fields().id_token.is_none() {
             let error = Error::failed(
                 "nothing tells whose code that is: PKCE is not used, and the issuer gave no ID token",
                 "Paste the whole address of the page that the browser ends on.",

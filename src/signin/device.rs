@@ -7,13 +7,14 @@ use url::Url;
 
 use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain, explain_for};
 use crate::profile::{Pkce, Profile, Provider};
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::{cloud, refusals};
 use kubectl_login_core::error::Error;
 use kubectl_login_core::http::{is_acceptable_from, origin};
 use kubectl_login_core::oauth::Endpoints;
-use kubectl_login_core::oauth::answer::ErrorAnswer;
 use kubectl_login_core::oauth::client::{Failure, Moves};
 use kubectl_login_core::oauth::device::{self, Ending, Pending};
+use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::oauth::site;
 use kubectl_login_core::text::printable;
 
@@ -146,18 +147,18 @@ fn foreign_page(desk: &Desk<'_>, page: &Url) -> Option<String> {
 fn words(trouble: &Failure) -> String {
     match trouble {
         Failure::Trouble(trouble) => trouble.to_string(),
-        Failure::Refused(answer) => format!("the issuer answers: {answer}"),
+        Failure::Refused(answer) => format!("the issuer answers: {}", EntraErrorDetails(answer)),
         Failure::NotOAuth(found) | Failure::Malformed(found) => found.to_string(),
     }
 }
 
 /// Whether the client may have no codes: RFC 6749 5.2, in the words of those who have switched the grant off for it. Google
 /// says of clients that are made for browsers that they are of the wrong type, and others say the same word of a wrong secret.
-fn has_no_codes(answer: &ErrorAnswer) -> bool {
+fn has_no_codes(answer: &OAuthErrorResponse) -> bool {
     match answer.error.as_str() {
         "unauthorized_client" | "unsupported_grant_type" => true,
         "invalid_client" => {
-            let words = answer.description().to_lowercase();
+            let words = EntraErrorDetails(answer).description().to_lowercase();
             words.contains("client type") || words.contains("clients of type")
         }
         _ => false,

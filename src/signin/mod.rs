@@ -20,12 +20,14 @@ use authcode::AuthCode;
 pub use authcode::Visitor;
 use confirmation::Confirmation;
 use device::DeviceCode;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::{Error, Kind, Result};
 use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::Endpoints;
-use kubectl_login_core::oauth::answer::ErrorAnswer;
-use kubectl_login_core::oauth::client::{Client, Failure, Granted};
+use kubectl_login_core::oauth::client::{Client, Failure};
+use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
+use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
 use password::Password;
 
@@ -174,7 +176,7 @@ pub struct Desk<'a> {
 /// How a sign-in ended with tokens.
 pub struct SignedIn {
     /// The tokens.
-    pub granted: Granted,
+    pub granted: GrantedTokens,
     /// What the ID token has to repeat, where something was sent that it has to.
     pub nonce: Option<String>,
     /// The browser that waits to be told how it ended.
@@ -318,15 +320,15 @@ pub fn explain_for(profile: &Profile, failure: &Failure, what: &str) -> Error {
 
 /// Whether the issuer refuses the client as such (RFC 6749 5.2) while the entry has no client secret. Keycloak says
 /// `unauthorized_client`, and speaks of credentials; Google refuses a type of client, which a secret does not change.
-fn lacks_a_secret(profile: &Profile, answer: &ErrorAnswer) -> bool {
-    let words = answer.description().to_lowercase();
+fn lacks_a_secret(profile: &Profile, answer: &OAuthErrorResponse) -> bool {
+    let words = EntraErrorDetails(answer).description().to_lowercase();
     let is_about_the_client = match answer.error.as_str() {
         "invalid_client" => !words.contains("client type") && !words.contains("clients of type"),
         "unauthorized_client" => words.contains("credential") || words.contains("secret"),
         _ => false,
     };
     let is_oidc = matches!(profile.provider, Provider::Oidc { .. });
-    is_oidc && profile.client_secret.is_none() && is_about_the_client && answer.numbers().is_empty()
+    is_oidc && profile.client_secret.is_none() && is_about_the_client && EntraErrorDetails(answer).numbers().is_empty()
 }
 
 /// What an error after the person was (or could have been) asked means for the next try.

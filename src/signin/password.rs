@@ -8,9 +8,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Desk, MORE_TIME, NoTokens, Question, Shown, SignedIn, Way, ended, explain_for};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::{Error, Kind};
-use kubectl_login_core::oauth::answer::Class;
 use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::error_response::OAuthErrorClass;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::in_words;
 
@@ -97,10 +98,12 @@ impl Form<'_> {
 /// The issuer's words, if it takes the request and not what the user has to know. Dex says that the sign-in was declined.
 fn mistyped(failure: &Failure) -> Option<String> {
     let Failure::Refused(answer) = failure else { return None };
-    let numbers = answer.numbers();
-    let is_wrong = matches!(answer.class(), Class::GrantRefused | Class::GrantDead | Class::Declined)
-        && (numbers.is_empty() || numbers.contains(&WRONG_PASSWORD));
-    is_wrong.then(|| answer.with_number())
+    let numbers = EntraErrorDetails(answer).numbers();
+    let is_wrong = matches!(
+        EntraErrorDetails(answer).class(),
+        OAuthErrorClass::GrantRefused | OAuthErrorClass::GrantRevoked | OAuthErrorClass::Declined
+    ) && (numbers.is_empty() || numbers.contains(&WRONG_PASSWORD));
+    is_wrong.then(|| EntraErrorDetails(answer).with_number())
 }
 
 /// The error for a name and a password that the issuer does not know.
@@ -117,7 +120,7 @@ fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
     let mut error = explain_for(desk.profile, failure, "sign in");
     if let Failure::Refused(answer) = failure
         && (matches!(answer.error.as_str(), "unsupported_grant_type" | "unauthorized_client")
-            || answer.class() == Class::PersonNeeded)
+            || EntraErrorDetails(answer).class() == OAuthErrorClass::InteractionRequired)
     {
         let otherwise = "Sign in on the issuer's own page instead: kubectl login --grant-type authcode";
         error.next = format!("{otherwise}\n{}", error.next);

@@ -2,9 +2,9 @@
 
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::store::groups::Group;
+use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::kube::api::Failure;
 use kubectl_login_core::kube::review::Review;
-use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login_core::text::printable;
 
 use super::super::cluster::ClusterView;

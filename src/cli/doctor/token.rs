@@ -5,9 +5,9 @@ use kubectl_login::profile::{Profile, Provider, TokenKind};
 use kubectl_login::session::{Failed, Insist, Road, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};
 use kubectl_login_core::clock;
+use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::entra::tenant;
 use kubectl_login_core::http::network::Network;
-use kubectl_login_core::oauth::subject::{GroupsClaim, Subject};
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 

@@ -12,12 +12,11 @@ use crate::runtime;
 use crate::session::identity::issuer_document;
 use crate::store::groups::Group;
 use kubectl_login_core::clock;
-use kubectl_login_core::entra::cloud;
 use kubectl_login_core::entra::graph::{self, Found, Graph, GraphError, Member};
+use kubectl_login_core::entra::subject::Subject;
+use kubectl_login_core::entra::{cloud, tenant};
 use kubectl_login_core::error::{Error, Kind, Refusal, Result};
 use kubectl_login_core::http::Http;
-use kubectl_login_core::oauth::discovery;
-use kubectl_login_core::oauth::subject::Subject;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
@@ -133,7 +132,7 @@ impl<'a> Directory<'a> {
             Some(named) => Some(named),
             None => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
-                let asked = discovery::graph_host(&http, &issuer, profile.network.needed());
+                let asked = tenant::graph_host(&http, &issuer, profile.network.needed());
                 let named = runtime::run_until_interrupted(asked)?;
                 named.inspect(|named| store.keep_public(&id, named))
             }

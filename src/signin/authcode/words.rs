@@ -4,9 +4,9 @@ use super::super::{Desk, MORE_TIME, explain_for};
 use crate::profile::{Authorization, Provider};
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::Error;
-use kubectl_login_core::oauth::answer::ErrorAnswer;
 use kubectl_login_core::oauth::authorization::{NotOurs, Request};
 use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::text::{in_words, printable};
 
 /// Why what was pasted is not the answer, and what to paste instead.
@@ -34,7 +34,7 @@ pub(super) fn nothing_brought(useless: Option<String>) -> Error {
 }
 
 /// The error for a refusal that the browser brought.
-pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: ErrorAnswer) -> Error {
+pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: OAuthErrorResponse) -> Error {
     let unsure_about_pkce = desk.client.endpoints().offers_s256.is_none() && request.verifier.is_some();
     let is_about_request = refusal.error == "invalid_request";
     let mut error = explain_for(desk.profile, &Failure::Refused(Box::new(refusal)), "sign in");

@@ -3,6 +3,8 @@
 
 pub mod audience;
 pub mod cloud;
+pub mod error_details;
 pub mod graph;
 pub mod refusals;
+pub mod subject;
 pub mod tenant;

@@ -1,6 +1,6 @@
 //! What an error of a token endpoint means to the person who sees it, in two halves.
 //!
-//! What is done about it follows from `error`, `suberror` and `claims` (see [`ErrorAnswer::class`]). AADSTS numbers pick
+//! What is done about it follows from `error`, `suberror` and `claims` (see [`EntraErrorDetails::class`]). AADSTS numbers pick
 //! the words within that, and decide only where nothing else tells: Microsoft may change them at any time.
 
 pub mod catalogue;
@@ -8,9 +8,10 @@ pub mod catalogue;
 use url::Url;
 
 use self::catalogue::Row;
+use super::error_details::EntraErrorDetails;
 pub use crate::error::Refusal;
 use crate::error::{Error, Kind};
-use crate::oauth::answer::{Class, ErrorAnswer, Grant};
+use crate::oauth::error_response::{GrantType, OAuthErrorClass, OAuthErrorResponse};
 
 impl Refusal {
     /// All of them, in the order in which they are explained.
@@ -101,60 +102,74 @@ const MICROSOFTS_CLIENTS: [&str; 3] = [
 const NOT_CONSENTED: u64 = 65004;
 
 /// The kind of a refusal: by `error`, `suberror` and `claims`; by the number where these leave it open.
-pub fn class_of(answer: &ErrorAnswer) -> Refusal {
+pub fn class_of(answer: &OAuthErrorResponse) -> Refusal {
     fitting_row(answer).map_or(usual(answer), |row| row.class)
 }
 
 /// The words of the first number that has any, if they are of a kind that the rest of the answer allows.
-fn fitting_row(answer: &ErrorAnswer) -> Option<&'static Row> {
-    let mut rows = answer.numbers().into_iter().filter_map(catalogue::find);
+fn fitting_row(answer: &OAuthErrorResponse) -> Option<&'static Row> {
+    let mut rows = EntraErrorDetails(answer).numbers().into_iter().filter_map(catalogue::find);
     rows.find(|row| row.numbers.contains(&TRACKED) || is_allowed(answer, row.class))
 }
 
 /// What it is where the number says nothing, or something else than the rest of the answer.
-fn usual(answer: &ErrorAnswer) -> Refusal {
-    match answer.class() {
-        Class::Declined | Class::CodeExpired | Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
-            Refusal::SignInAgain
-        }
-        Class::Policy => match answer.suberror.as_deref() {
+fn usual(answer: &OAuthErrorResponse) -> Refusal {
+    match EntraErrorDetails(answer).class() {
+        OAuthErrorClass::Declined
+        | OAuthErrorClass::CodeExpired
+        | OAuthErrorClass::GrantRevoked
+        | OAuthErrorClass::GrantRefused
+        | OAuthErrorClass::InteractionRequired => Refusal::SignInAgain,
+        OAuthErrorClass::Policy => match EntraErrorDetails(answer).suberror() {
             Some("additional_action" | "device_authentication_failed" | "protection_policy_required") => {
                 Refusal::Device
             }
             Some("message_only") => Refusal::AskAdmin,
             _ => Refusal::Consent,
         },
-        Class::SetUp | Class::Unknown => Refusal::SetUp,
-        Class::Transient | Class::Pending | Class::SlowDown => Refusal::Transient,
+        OAuthErrorClass::Misconfigured | OAuthErrorClass::Unknown => Refusal::SetUp,
+        OAuthErrorClass::Transient | OAuthErrorClass::AuthorizationPending | OAuthErrorClass::SlowDown => {
+            Refusal::Transient
+        }
     }
 }
 
 /// Whether a number of kind `class` says more of this answer, and nothing else than it does.
-fn is_allowed(answer: &ErrorAnswer, class: Refusal) -> bool {
+fn is_allowed(answer: &OAuthErrorResponse, class: Refusal) -> bool {
     use Refusal::{AskAdmin, Consent, Device, WrongAccount};
     class == usual(answer)
-        || match (answer.class(), answer.suberror.as_deref()) {
-            (Class::Declined | Class::GrantRefused | Class::SetUp | Class::Unknown, _) => true,
-            (Class::PersonNeeded, None) => matches!(class, Consent | WrongAccount),
-            (Class::Policy, Some("additional_action" | "message_only")) => matches!(class, AskAdmin | Consent | Device),
+        || match (EntraErrorDetails(answer).class(), EntraErrorDetails(answer).suberror()) {
+            (
+                OAuthErrorClass::Declined
+                | OAuthErrorClass::GrantRefused
+                | OAuthErrorClass::Misconfigured
+                | OAuthErrorClass::Unknown,
+                _,
+            ) => true,
+            (OAuthErrorClass::InteractionRequired, None) => matches!(class, Consent | WrongAccount),
+            (OAuthErrorClass::Policy, Some("additional_action" | "message_only")) => {
+                matches!(class, AskAdmin | Consent | Device)
+            }
             _ => false,
         }
 }
 
 /// The error for a user who wanted `what` ("sign in", "refresh the token").
-pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
+pub fn explain(answer: &OAuthErrorResponse, what: &str) -> Error {
     let row = fitting_row(answer);
     let class = class_of(answer);
     let kind = kind_of(answer, class);
-    let next = match (answer.class(), row.and_then(|row| row.own_next(answer.grant))) {
-        (Class::CodeExpired, _) => EXPIRED,
+    let next = match (EntraErrorDetails(answer).class(), row.and_then(|row| row.own_next(answer.grant))) {
+        (OAuthErrorClass::CodeExpired, _) => EXPIRED,
         (_, Some(next)) => next,
-        (Class::Declined, None) if kind == Kind::SignInNeeded => "Run the command again, and approve the sign-in.",
-        (Class::SetUp, None) => match answer.error.as_str() {
+        (OAuthErrorClass::Declined, None) if kind == Kind::SignInNeeded => {
+            "Run the command again, and approve the sign-in."
+        }
+        (OAuthErrorClass::Misconfigured, None) => match answer.error.as_str() {
             "bad_verification_code" => {
                 "Sign in again, with a new code, since the server does not know the one that it gave out: kubectl login"
             }
-            "unauthorized_client" if answer.grant == Grant::RefreshToken => {
+            "unauthorized_client" if answer.grant == GrantType::RefreshToken => {
                 "Sign in again: kubectl login\nAsk the owner of the client registration to allow it the refresh_token grant."
             }
             "unauthorized_client" => "Ask whoever registered the client to allow this way of signing in for it.",
@@ -164,7 +179,7 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
         },
         _ => class.next(),
     };
-    let reference = answer.reference();
+    let reference = EntraErrorDetails(answer).reference();
     let show = reference.is_some() && next.contains("administrator");
     let next = if show { format!("{next}\n{SHOW}") } else { next.to_owned() };
     let error = Error::new(kind, happened(answer, what, kind), next).with_reference(reference);
@@ -173,44 +188,52 @@ pub fn explain(answer: &ErrorAnswer, what: &str) -> Error {
 
 /// What happened: in words of ours for numbers that have any, and where the server has none, with what it sent behind;
 /// else in the server's.
-fn happened(answer: &ErrorAnswer, what: &str, kind: Kind) -> String {
-    let is_known = answer.numbers().into_iter().any(|number| catalogue::find(number).is_some())
-        || (answer.suberror.is_some() && answer.description().is_empty());
-    match answer.class() {
-        Class::Declined if kind == Kind::SignInNeeded => match answer.description() {
+fn happened(answer: &OAuthErrorResponse, what: &str, kind: Kind) -> String {
+    let is_known = EntraErrorDetails(answer).numbers().into_iter().any(|number| catalogue::find(number).is_some())
+        || (EntraErrorDetails(answer).suberror().is_some() && EntraErrorDetails(answer).description().is_empty());
+    match EntraErrorDetails(answer).class() {
+        OAuthErrorClass::Declined if kind == Kind::SignInNeeded => match EntraErrorDetails(answer).description() {
             text if text.is_empty() => "the sign-in was declined".to_owned(),
             // Issuers use this for policy too, and say so.
             text => format!("the sign-in was declined: {text}"),
         },
-        Class::CodeExpired => "the code ended before it was used".to_owned(),
+        OAuthErrorClass::CodeExpired => "the code ended before it was used".to_owned(),
         _ if is_known => {
             let row = fitting_row(answer);
             let words = row.map_or(class_of(answer).happened(), |row| row.happened_to(answer.grant));
-            format!("cannot {what}: {words} ({})", answer.with_number())
+            format!("cannot {what}: {words} ({})", EntraErrorDetails(answer).with_number())
         }
-        _ => format!("cannot {what}: {answer}"),
+        _ => format!("cannot {what}: {}", EntraErrorDetails(answer)),
     }
 }
 
-fn kind_of(answer: &ErrorAnswer, class: Refusal) -> Kind {
+fn kind_of(answer: &OAuthErrorResponse, class: Refusal) -> Kind {
     let is_policy = matches!(class, Refusal::AskAdmin | Refusal::Consent | Refusal::Device)
-        && !answer.numbers().contains(&NOT_CONSENTED);
-    match answer.class() {
-        Class::Policy => Kind::Refused,
-        Class::Declined | Class::GrantRefused if is_policy || is_tracked(answer) => Kind::Refused,
-        Class::GrantRefused if matches!(class, Refusal::SetUp | Refusal::FederatedCredential | Refusal::Transient) => {
+        && !EntraErrorDetails(answer).numbers().contains(&NOT_CONSENTED);
+    match EntraErrorDetails(answer).class() {
+        OAuthErrorClass::Policy => Kind::Refused,
+        OAuthErrorClass::Declined | OAuthErrorClass::GrantRefused if is_policy || is_tracked(answer) => Kind::Refused,
+        OAuthErrorClass::GrantRefused
+            if matches!(class, Refusal::SetUp | Refusal::FederatedCredential | Refusal::Transient) =>
+        {
             Kind::Failed
         }
-        Class::Declined | Class::CodeExpired | Class::GrantDead | Class::GrantRefused | Class::PersonNeeded => {
-            Kind::SignInNeeded
-        }
-        Class::SetUp | Class::Unknown | Class::Transient | Class::Pending | Class::SlowDown => Kind::Failed,
+        OAuthErrorClass::Declined
+        | OAuthErrorClass::CodeExpired
+        | OAuthErrorClass::GrantRevoked
+        | OAuthErrorClass::GrantRefused
+        | OAuthErrorClass::InteractionRequired => Kind::SignInNeeded,
+        OAuthErrorClass::Misconfigured
+        | OAuthErrorClass::Unknown
+        | OAuthErrorClass::Transient
+        | OAuthErrorClass::AuthorizationPending
+        | OAuthErrorClass::SlowDown => Kind::Failed,
     }
 }
 
 /// Whether a sign-in in the browser may succeed where this refusal of a device code was the answer: codes as such are
 /// blocked, the device has to prove itself, or a page has something to ask.
-pub fn is_about_codes(answer: &ErrorAnswer) -> bool {
+pub fn is_about_codes(answer: &OAuthErrorResponse) -> bool {
     let names = |number: &u64| {
         matches!(number, 50199 | 53003 | 53004 | 65001 | 530_032 | 530_034 | 530_035) || *number == TRACKED
     };
@@ -220,8 +243,9 @@ pub fn is_about_codes(answer: &ErrorAnswer) -> bool {
 /// Where an administrator of `tenant` consents to an application, if that is what `answer` is about and may be of use:
 /// nobody can consent to applications of Microsoft's own in this way
 /// (<https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>).
-pub fn consent_address(answer: &ErrorAnswer, authority: &Url, tenant: &str, client: &str) -> Option<String> {
-    let helps = class_of(answer) == Refusal::Consent && !answer.numbers().contains(&NEVER_FOR_THIS_CLIENT);
+pub fn consent_address(answer: &OAuthErrorResponse, authority: &Url, tenant: &str, client: &str) -> Option<String> {
+    let helps =
+        class_of(answer) == Refusal::Consent && !EntraErrorDetails(answer).numbers().contains(&NEVER_FOR_THIS_CLIENT);
     if !helps || is_microsofts(client) {
         return None;
     }
@@ -236,14 +260,14 @@ pub fn is_microsofts(client: &str) -> bool {
 }
 
 /// Whether the refresh token is never to be presented again.
-pub fn ends_the_session(answer: &ErrorAnswer) -> bool {
-    answer.class() == Class::GrantDead || is_tracked(answer)
+pub fn ends_the_session(answer: &OAuthErrorResponse) -> bool {
+    EntraErrorDetails(answer).class() == OAuthErrorClass::GrantRevoked || is_tracked(answer)
 }
 
 /// Whether the session is refused because it began with a device code, so that another one is of no use. The one number
 /// that decides something: Entra says by nothing else that the token "will never be usable".
-pub fn is_tracked(answer: &ErrorAnswer) -> bool {
-    answer.numbers().contains(&TRACKED)
+pub fn is_tracked(answer: &OAuthErrorResponse) -> bool {
+    EntraErrorDetails(answer).numbers().contains(&TRACKED)
 }
 
 #[cfg(test)]
@@ -254,8 +278,8 @@ mod tests {
         explain(&answer(text), "sign in")
     }
 
-    fn answer(text: &str) -> ErrorAnswer {
-        serde_json::from_str(text).expect("an error object")
+    fn answer(text: &str) -> OAuthErrorResponse {
+        OAuthErrorResponse::from_json(text.as_bytes(), GrantType::DeviceCode, 0).expect("an error object")
     }
 
     #[test]

@@ -4,13 +4,16 @@
 //!
 //! Source: <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use url::Url;
 
 use super::refusals;
 use crate::error::{Error, Result};
-use crate::http::{HttpResponse, origin};
-use crate::oauth::answer::ErrorAnswer;
+use crate::http::{Http, HttpResponse, origin};
+use crate::oauth::discovery;
+use crate::oauth::error_response::{GrantType, OAuthErrorResponse};
 
 /// The id of the tenant that the metadata in `answer` are of; `None` for those that stand for every tenant
 /// (`organizations`). They were asked of `authority`.
@@ -27,13 +30,24 @@ pub fn id(answer: &HttpResponse, authority: &Url) -> Result<Option<String>> {
         let mut segments = issuer.split("://").nth(1).unwrap_or_default().split('/').skip(1);
         return Ok(segments.find(|segment| is_id(segment)).map(str::to_owned));
     }
-    if let Ok(refusal) = serde_json::from_slice::<ErrorAnswer>(&answer.body) {
+    if let Some(refusal) = OAuthErrorResponse::from_json(&answer.body, GrantType::default(), answer.status) {
         return Err(refusals::explain(&refusal, "find the tenant"));
     }
     Err(Error::failed(
         format!("{} does not answer as Entra ID does (HTTP {})", origin(authority), answer.status),
         "Check --environment and --authority-host, and whether a captive portal or a proxy stands in between.",
     ))
+}
+
+/// The host of Microsoft Graph that a tenant's metadata names (`msgraph_host`); `issuer` is the tenant's own, version 2.0.
+/// `None` if the metadata cannot be read, or name none.
+pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        msgraph_host: String,
+    }
+    let answer = discovery::ask(http, issuer, limit).await.ok().filter(|answer| answer.status == 200)?;
+    serde_json::from_slice::<Metadata>(&answer.body).ok().map(|metadata| metadata.msgraph_host)
 }
 
 /// Whether `text` is a tenant's id, and not one of its domains or a word for several.

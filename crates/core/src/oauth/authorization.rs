@@ -9,8 +9,8 @@ use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeV
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::answer::ErrorAnswer;
 use super::client::Client;
+use super::error_response::OAuthErrorResponse;
 
 /// Bytes of chance in `state` and `nonce`.
 const RANDOM_BYTES: u32 = 32;
@@ -74,7 +74,7 @@ pub enum Answer {
     /// What the token endpoint gives tokens for.
     Code(AuthorizationCode),
     /// The issuer, or the person, said no (RFC 6749 4.1.2.1).
-    Refused(Box<ErrorAnswer>),
+    Refused(Box<OAuthErrorResponse>),
 }
 
 /// An answer in something that a person copied.
@@ -203,7 +203,9 @@ impl Expected {
             return Err(NotOurs::Issuer);
         }
         Ok(match (error, code) {
-            (Some(error), _) => Answer::Refused(Box::new(ErrorAnswer::in_parameters(error, one("error_description")?))),
+            (Some(error), _) => {
+                Answer::Refused(Box::new(OAuthErrorResponse::from_parameters(error, one("error_description")?)))
+            }
             (None, code) => Answer::Code(AuthorizationCode::new(code.unwrap_or_default().to_owned())),
         })
     }

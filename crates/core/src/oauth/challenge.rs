@@ -7,19 +7,17 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::answer::{Class, ErrorAnswer};
-
 /// Bytes of JSON. It has to fit into the address of a page; those seen have a few hundred.
 const LONGEST: usize = 8 * 1024;
 
 /// A claims challenge: a JSON object that asks for something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Challenge(Map<String, Value>);
+pub struct ClaimsChallenge(Map<String, Value>);
 
 /// Why a text is no claims challenge. Nothing of the text is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAChallenge {
+pub enum ClaimsChallengeError {
     /// There is more of it than anybody asks for.
     #[error("it is longer than 8 KiB")]
     TooLong,
@@ -31,26 +29,26 @@ pub enum NotAChallenge {
     Empty,
 }
 
-impl Challenge {
+impl ClaimsChallenge {
     /// The challenge in a JSON text.
     ///
-    /// Errors: see [`NotAChallenge`].
-    pub fn from_json(text: &str) -> Result<Challenge, NotAChallenge> {
+    /// Errors: see [`ClaimsChallengeError`].
+    pub fn from_json(text: &str) -> Result<ClaimsChallenge, ClaimsChallengeError> {
         if text.len() > LONGEST {
-            return Err(NotAChallenge::TooLong);
+            return Err(ClaimsChallengeError::TooLong);
         }
-        let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| NotAChallenge::NotAnObject)?;
-        if object.is_empty() { Err(NotAChallenge::Empty) } else { Ok(Challenge(object)) }
+        let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| ClaimsChallengeError::NotAnObject)?;
+        if object.is_empty() { Err(ClaimsChallengeError::Empty) } else { Ok(ClaimsChallenge(object)) }
     }
 
     /// The challenge in what somebody copied: JSON as in an error, or the base64 of it as in a `WWW-Authenticate` header,
     /// which may be of either alphabet, padded or not, and broken into lines or in quotes by whatever it was copied from.
     ///
-    /// Errors: see [`NotAChallenge`].
-    pub fn from_copy(text: &str) -> Result<Challenge, NotAChallenge> {
+    /// Errors: see [`ClaimsChallengeError`].
+    pub fn from_copy(text: &str) -> Result<ClaimsChallenge, ClaimsChallengeError> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"');
         if text.starts_with('{') {
-            return Challenge::from_json(text);
+            return ClaimsChallenge::from_json(text);
         }
         let letters = text.trim_end_matches('=').chars().filter(|c| !c.is_whitespace());
         let standard: String = letters
@@ -65,19 +63,11 @@ impl Challenge {
             })
             .collect();
         let json = STANDARD_NO_PAD.decode(standard).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        Challenge::from_json(&json.ok_or(NotAChallenge::NotAnObject)?)
-    }
-
-    /// What a sign-in has to bring so that a request that ended in `refusal` can succeed. A refusal that no sign-in helps
-    /// against has none, whatever stands in it: repeating what policy forbids would never end.
-    pub fn in_refusal(refusal: &ErrorAnswer) -> Option<Challenge> {
-        let helps = matches!(refusal.class(), Class::PersonNeeded | Class::GrantDead);
-        let text = refusal.claims.as_deref().filter(|_| helps)?;
-        Challenge::from_json(text).inspect_err(|why| tracing::debug!(%why, "no claims challenge")).ok()
+        ClaimsChallenge::from_json(&json.ok_or(ClaimsChallengeError::NotAnObject)?)
     }
 
     /// This one and what `other` asks for besides; where they disagree, this one counts.
-    pub fn and(mut self, other: Challenge) -> Challenge {
+    pub fn and(mut self, other: ClaimsChallenge) -> ClaimsChallenge {
         join(&mut self.0, other.0);
         self
     }
@@ -105,10 +95,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TEXT: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
-
-    fn json(text: &str) -> Challenge {
-        Challenge::from_json(text).expect("a challenge")
+    fn json(text: &str) -> ClaimsChallenge {
+        ClaimsChallenge::from_json(text).expect("a challenge")
     }
 
     #[test]
@@ -123,7 +111,7 @@ mod tests {
         for copy in
             [text.to_owned(), format!(" {text}\n"), format!("\"{standard}\""), in_lines, standard, url_safe, bare]
         {
-            assert_eq!(Challenge::from_copy(&copy), Ok(json(text)), "{copy}");
+            assert_eq!(ClaimsChallenge::from_copy(&copy), Ok(json(text)), "{copy}");
         }
     }
 
@@ -131,33 +119,18 @@ mod tests {
     fn anything_else_is_none() {
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(LONGEST));
         for (text, why) in [
-            ("", NotAChallenge::NotAnObject),
-            ("{", NotAChallenge::NotAnObject),
-            ("[1]", NotAChallenge::NotAnObject),
-            ("WzFd", NotAChallenge::NotAnObject),
-            ("null", NotAChallenge::NotAnObject),
-            ("not base64!", NotAChallenge::NotAnObject),
-            ("{}", NotAChallenge::Empty),
-            ("e30=", NotAChallenge::Empty),
-            (&long, NotAChallenge::TooLong),
+            ("", ClaimsChallengeError::NotAnObject),
+            ("{", ClaimsChallengeError::NotAnObject),
+            ("[1]", ClaimsChallengeError::NotAnObject),
+            ("WzFd", ClaimsChallengeError::NotAnObject),
+            ("null", ClaimsChallengeError::NotAnObject),
+            ("not base64!", ClaimsChallengeError::NotAnObject),
+            ("{}", ClaimsChallengeError::Empty),
+            ("e30=", ClaimsChallengeError::Empty),
+            (&long, ClaimsChallengeError::TooLong),
         ] {
-            assert_eq!(Challenge::from_copy(text), Err(why), "{text}");
+            assert_eq!(ClaimsChallenge::from_copy(text), Err(why), "{text}");
         }
-    }
-
-    #[test]
-    fn only_a_refusal_that_a_sign_in_helps_against_has_one() {
-        let found = |suberror: &str, claims: &str| {
-            let refusal = serde_json::json!({ "error": "invalid_grant", "suberror": suberror, "claims": claims });
-            Challenge::in_refusal(&serde_json::from_value(refusal).expect("an error object"))
-        };
-        for helps in ["basic_action", "bad_token", ""] {
-            assert_eq!(found(helps, TEXT), Some(json(TEXT)), "{helps}");
-        }
-        for of_no_use in ["message_only", "additional_action", "consent_required"] {
-            assert_eq!(found(of_no_use, TEXT), None, "{of_no_use}");
-        }
-        assert_eq!(found("basic_action", "[hidden]"), None);
     }
 
     #[test]
@@ -172,8 +145,8 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_text_never_panics(text in any::<String>()) {
-            if let Ok(challenge) = Challenge::from_copy(&text) {
-                prop_assert_eq!(Challenge::from_json(&challenge.text()), Ok(challenge));
+            if let Ok(challenge) = ClaimsChallenge::from_copy(&text) {
+                prop_assert_eq!(ClaimsChallenge::from_json(&challenge.text()), Ok(challenge));
             }
         }
     }

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use chrono::TimeDelta;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
@@ -19,10 +18,12 @@ use oauth2::{
 };
 use url::Url;
 
-use super::answer::{Class, ErrorAnswer, Grant, TokenAnswer, Unreadable};
-use super::challenge::Challenge;
+use super::challenge::ClaimsChallenge;
 use super::discovery::Discovery;
+use super::error_response::{ErrorObject, GrantType, OAuthErrorClass, OAuthErrorResponse};
+use super::token_response::{GrantedTokens, TokenResponseBody};
 use super::transport::{Transport, smooth};
+use super::unusable_response::UnusableResponse;
 use super::{ClientAuthentication, Endpoints};
 use crate::http::{Http, RetryPolicy, TransportError, unavailable};
 use crate::secret::Secret;
@@ -32,8 +33,8 @@ pub use attempts::Moves;
 pub type DeviceAuthorization = StandardDeviceAuthorizationResponse;
 
 pub(super) type ProtocolClient = oauth2::Client<
-    ErrorAnswer,
-    TokenAnswer,
+    ErrorObject,
+    TokenResponseBody,
     StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -44,14 +45,14 @@ pub(super) type ProtocolClient = oauth2::Client<
     EndpointSet,
 >;
 
-type ProtocolFailure = RequestTokenError<TransportError, ErrorAnswer>;
+type ProtocolFailure = RequestTokenError<TransportError, ErrorObject>;
 
 /// A client of one issuer.
 pub struct Client {
     /// How it is reached.
     pub http: Http,
     /// The claims challenge that its requests answer: each that leads to a token carries it.
-    pub challenge: Option<Challenge>,
+    pub challenge: Option<ClaimsChallenge>,
     endpoints: RefCell<Rc<Endpoints>>,
     /// The cached discovery document that the endpoints come from, until it is read again.
     cached: RefCell<Option<Discovery>>,
@@ -64,7 +65,7 @@ pub struct Client {
     /// How it may still be sent if the issuer refuses the client.
     alternative: Cell<Option<ClientAuthentication>>,
     /// How the last request that was refused was.
-    refusal: RefCell<Option<ErrorAnswer>>,
+    refusal: RefCell<Option<OAuthErrorResponse>>,
 }
 
 /// Why a request brought no tokens.
@@ -73,19 +74,11 @@ pub enum Failure {
     /// There is no answer.
     Trouble(TransportError),
     /// The answer is an error object.
-    Refused(Box<ErrorAnswer>),
+    Refused(Box<OAuthErrorResponse>),
     /// The answer is something else, such as a web page: whatever stands before the server may have sent it.
-    NotOAuth(Unreadable),
+    NotOAuth(UnusableResponse),
     /// The server itself answered, and neither with what was asked for nor with an error.
-    Malformed(Unreadable),
-}
-
-/// Tokens, and how far this machine's clock is ahead of the server that gave them.
-pub struct Granted {
-    /// The answer.
-    pub answer: TokenAnswer,
-    /// Positive when this machine is ahead; `None` when the server does not tell.
-    pub clock_ahead: Option<TimeDelta>,
+    Malformed(UnusableResponse),
 }
 
 impl Client {
@@ -114,13 +107,13 @@ impl Client {
     }
 
     /// How the issuer refused, the last time it did since this was asked for, secrets taken out.
-    pub fn take_refusal(&self) -> Option<ErrorAnswer> {
+    pub fn take_refusal(&self) -> Option<OAuthErrorResponse> {
         self.refusal.take()
     }
 
     /// A refusal, maybe one that a browser brought, without the secrets of its request: those `sent`, the client's own,
     /// and those of every request. A server may repeat them. It is also noted for [`Client::take_refusal`].
-    pub fn note_refusal(&self, mut refusal: ErrorAnswer, sent: &[&str]) -> ErrorAnswer {
+    pub fn note_refusal(&self, mut refusal: OAuthErrorResponse, sent: &[&str]) -> OAuthErrorResponse {
         let own = self.secret.iter().chain(self.http.secrets()).map(Secret::expose);
         refusal.mask(&sent.iter().copied().chain(own).collect::<Vec<_>>());
         *self.refusal.borrow_mut() = Some(refusal.clone());
@@ -129,7 +122,7 @@ impl Client {
 
     /// The parameter that answers the challenge.
     pub fn claims(&self) -> Option<String> {
-        self.challenge.as_ref().map(Challenge::text)
+        self.challenge.as_ref().map(ClaimsChallenge::text)
     }
 
     pub(super) fn protocol(&self, token_endpoint: &Url) -> ProtocolClient {
@@ -179,7 +172,7 @@ impl Client {
                 let transport = Transport::new(&self.http, limit, RetryPolicy::Idempotent);
                 let answer: Result<oauth2::DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
                     request.request_async(&transport).await;
-                answer.map_err(|error| self.failure(endpoint, error, Grant::DeviceCode, transport.status(), &[]))
+                answer.map_err(|error| self.failure(endpoint, error, GrantType::DeviceCode, transport.status(), &[]))
             },
         )
         .await
@@ -196,7 +189,7 @@ impl Client {
         device_code: &DeviceCode,
         verifier: Option<&PkceCodeVerifier>,
         limit: Duration,
-    ) -> Result<Granted, Failure> {
+    ) -> Result<GrantedTokens, Failure> {
         self.request(
             &self.endpoints().token,
             |known| Some(&known.token),
@@ -219,19 +212,19 @@ impl Client {
                 let response = smooth(answer);
                 let body = response.body();
                 if response.status() == 200 {
-                    let answer = serde_json::from_slice(body).map_err(|_| unreadable(url, status, body))?;
-                    return Ok(Granted { answer, clock_ahead });
+                    let body = serde_json::from_slice(body).map_err(|_| unreadable(url, status, body))?;
+                    return Ok(GrantedTokens { body, clock_ahead });
                 }
                 // The error object decides and not the status: some servers send `slow_down` with 429.
-                let error = serde_json::from_slice::<ErrorAnswer>(body).ok();
-                match (error.filter(|error| error.class() != Class::Transient), trouble) {
+                let error = OAuthErrorResponse::from_json(body, GrantType::DeviceCode, status);
+                match (error.filter(|error| error.class() != OAuthErrorClass::Transient), trouble) {
                     (Some(error), _) => {
                         let verifier = verifier.map_or("", |verifier| verifier.secret());
-                        Err(self.refused(error, Grant::DeviceCode, status, &[device_code.secret(), verifier]))
+                        Err(self.refused(error, &[device_code.secret(), verifier]))
                     }
                     (None, Some(trouble)) => Err(Failure::Trouble(trouble)),
                     // Whatever stands before the server may answer in JSON of its own.
-                    (None, None) => Err(Failure::NotOAuth(Unreadable::new(url, status, body))),
+                    (None, None) => Err(Failure::NotOAuth(UnusableResponse::new(url, status, body))),
                 }
             },
         )
@@ -247,10 +240,10 @@ impl Client {
         redirect_uri: Option<&str>,
         verifier: Option<&PkceCodeVerifier>,
         limit: Duration,
-    ) -> Result<Granted, Failure> {
+    ) -> Result<GrantedTokens, Failure> {
         let secrets = [code.secret().as_str(), verifier.map_or("", |verifier| verifier.secret())];
         // A code that is seen twice is taken for stolen (RFC 6749 4.1.2).
-        self.tokens(Grant::AuthorizationCode, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
+        self.tokens(GrantType::AuthorizationCode, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
             let mut request = client.exchange_code(code.clone());
             if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
                 request = request.set_redirect_uri(Cow::Owned(url));
@@ -269,10 +262,10 @@ impl Client {
     /// Trades a refresh token for new tokens (RFC 6749 6), with the scopes given.
     ///
     /// Errors: see [`Failure`]; trouble that passes is waited out within `limit`.
-    pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<Granted, Failure> {
+    pub async fn refresh(&self, token: &Secret, scopes: &[String], limit: Duration) -> Result<GrantedTokens, Failure> {
         let refresh_token = RefreshToken::new(token.expose().to_owned());
         self.tokens(
-            Grant::RefreshToken,
+            GrantType::RefreshToken,
             &[token.expose()],
             limit,
             RetryPolicy::Idempotent,
@@ -297,12 +290,12 @@ impl Client {
         password: &Secret,
         scopes: &[String],
         limit: Duration,
-    ) -> Result<Granted, Failure> {
+    ) -> Result<GrantedTokens, Failure> {
         let username = ResourceOwnerUsername::new(username.to_owned());
         let secrets = [password.expose()];
         let password = ResourceOwnerPassword::new(password.expose().to_owned());
         // Issuers count wrong passwords, and lock accounts.
-        self.tokens(Grant::Password, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
+        self.tokens(GrantType::Password, &secrets, limit, RetryPolicy::SingleUse, async |client, transport| {
             let scopes = scopes.iter().cloned().map(Scope::new);
             let mut request = client.exchange_password(&username, &password).add_scopes(scopes);
             if let Some(claims) = self.claims() {
@@ -316,12 +309,12 @@ impl Client {
     /// Makes a request of the token endpoint in which `secrets` are sent, `grant` among them.
     async fn tokens(
         &self,
-        grant: Grant,
+        grant: GrantType,
         secrets: &[&str],
         limit: Duration,
         repeat: RetryPolicy,
-        request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenAnswer, ProtocolFailure>,
-    ) -> Result<Granted, Failure> {
+        request: impl AsyncFn(&ProtocolClient, &Transport<'_>) -> Result<TokenResponseBody, ProtocolFailure>,
+    ) -> Result<GrantedTokens, Failure> {
         self.request(
             &self.endpoints().token,
             |known| Some(&known.token),
@@ -330,9 +323,8 @@ impl Client {
             async |endpoint, limit| {
                 let transport = Transport::new(&self.http, limit, repeat);
                 let answer = request(&self.protocol(endpoint), &transport).await;
-                let answer =
-                    answer.map_err(|error| self.failure(endpoint, error, grant, transport.status(), secrets))?;
-                Ok(Granted { answer, clock_ahead: transport.clock_ahead() })
+                let body = answer.map_err(|error| self.failure(endpoint, error, grant, transport.status(), secrets))?;
+                Ok(GrantedTokens { body, clock_ahead: transport.clock_ahead() })
             },
         )
         .await
@@ -358,9 +350,9 @@ impl Client {
                 if (200..300).contains(&answer.status) {
                     return Ok(());
                 }
-                Err(match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
-                    Ok(error) => self.refused(error, Grant::RefreshToken, answer.status, &[token.expose()]),
-                    Err(_) => Failure::NotOAuth(Unreadable::new(endpoint, answer.status, &answer.body)),
+                Err(match OAuthErrorResponse::from_json(&answer.body, GrantType::RefreshToken, answer.status) {
+                    Some(error) => self.refused(error, &[token.expose()]),
+                    None => Failure::NotOAuth(UnusableResponse::new(endpoint, answer.status, &answer.body)),
                 })
             },
         )
@@ -394,21 +386,21 @@ impl Client {
         (headers, form.finish().into_bytes())
     }
 
-    fn failure(&self, url: &Url, error: ProtocolFailure, grant: Grant, status: u16, sent: &[&str]) -> Failure {
+    fn failure(&self, url: &Url, error: ProtocolFailure, grant: GrantType, status: u16, sent: &[&str]) -> Failure {
         match error {
-            RequestTokenError::ServerResponse(answer) => self.refused(answer, grant, status, sent),
+            RequestTokenError::ServerResponse(object) => self.refused(object.answering(grant, status), sent),
             RequestTokenError::Request(trouble) => Failure::Trouble(trouble),
             RequestTokenError::Parse(_, body) => unreadable(url, status, &body),
             RequestTokenError::Other(_) => unreadable(url, status, b""),
         }
     }
 
-    fn refused(&self, answer: ErrorAnswer, grant: Grant, status: u16, sent: &[&str]) -> Failure {
-        Failure::Refused(Box::new(self.note_refusal(ErrorAnswer { grant, status, ..answer }, sent)))
+    fn refused(&self, response: OAuthErrorResponse, sent: &[&str]) -> Failure {
+        Failure::Refused(Box::new(self.note_refusal(response, sent)))
     }
 }
 
 fn unreadable(url: &Url, status: u16, body: &[u8]) -> Failure {
-    let answer = Unreadable::new(url, status, body);
-    if answer.is_an_object() { Failure::Malformed(answer) } else { Failure::NotOAuth(answer) }
+    let answer = UnusableResponse::new(url, status, body);
+    if answer.is_object() { Failure::Malformed(answer) } else { Failure::NotOAuth(answer) }
 }

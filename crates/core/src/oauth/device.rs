@@ -6,8 +6,9 @@ use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-use super::answer::Class;
-use super::client::{Client, DeviceAuthorization, Failure, Granted};
+use super::client::{Client, DeviceAuthorization, Failure};
+use super::error_response::OAuthErrorClass;
+use super::token_response::GrantedTokens;
 use crate::clock;
 use crate::http::is_acceptable_from;
 
@@ -114,7 +115,7 @@ impl Pending {
         client: &Client,
         limit: Duration,
         on_trouble: &dyn Fn(&Failure),
-    ) -> Result<Granted, Ending> {
+    ) -> Result<GrantedTokens, Ending> {
         let end = self.issued + clock::life(self.life);
         let mut interval = self.interval;
         let mut extra = Duration::ZERO;
@@ -136,13 +137,13 @@ impl Pending {
             };
             match &failure {
                 Failure::Refused(answer) => match answer.class() {
-                    Class::Pending => (extra, last_trouble) = (Duration::ZERO, None),
-                    Class::SlowDown => {
+                    OAuthErrorClass::AuthorizationPending => (extra, last_trouble) = (Duration::ZERO, None),
+                    OAuthErrorClass::SlowDown => {
                         interval += SLOW_DOWN;
                         (extra, last_trouble) = (Duration::ZERO, None);
                     }
-                    Class::CodeExpired => return Err(Ending::Expired(None)),
-                    Class::Transient => (extra, last_trouble) = (longer(extra), Some(failure)),
+                    OAuthErrorClass::CodeExpired => return Err(Ending::Expired(None)),
+                    OAuthErrorClass::Transient => (extra, last_trouble) = (longer(extra), Some(failure)),
                     _ => return Err(Ending::Failed(failure)),
                 },
                 Failure::Malformed(_) => return Err(Ending::Failed(failure)),

@@ -119,17 +119,6 @@ pub fn read(answer: &HttpResponse, issuer: &str) -> Result<Discovery> {
     Ok(document)
 }
 
-/// The host of Microsoft Graph that the metadata of an Entra tenant name (`msgraph_host`); `issuer` is the tenant's own,
-/// version 2.0. `None` where they cannot be had, or name none.
-pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        msgraph_host: String,
-    }
-    let answer = ask(http, issuer, limit).await.ok().filter(|answer| answer.status == 200)?;
-    serde_json::from_slice::<Metadata>(&answer.body).ok().map(|metadata| metadata.msgraph_host)
-}
-
 impl Discovery {
     /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
     ///

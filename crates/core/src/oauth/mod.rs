@@ -1,17 +1,18 @@
 //! The protocol: OAuth 2.0 (RFC 6749), device authorization (RFC 8628), authorization code with PKCE (RFC 7636), OpenID
 //! Connect discovery and ID tokens. It must not know which vendor answers, what is kept, or who is shown what.
 
-pub mod answer;
 pub mod authorization;
 pub mod challenge;
 pub mod client;
 pub mod device;
 pub mod discovery;
+pub mod error_response;
 pub mod jwks;
 pub mod jwt;
 pub mod site;
-pub mod subject;
+pub mod token_response;
 mod transport;
+pub mod unusable_response;
 pub mod userinfo;
 
 use serde::{Deserialize, Serialize};

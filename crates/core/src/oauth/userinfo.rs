@@ -6,7 +6,6 @@ use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::jwt::Claims;
-use super::subject::GroupsClaim;
 use crate::error::{Error, Result};
 use crate::http::{Http, Peer, TransportError, bearer, origin};
 use crate::secret::Secret;
@@ -49,13 +48,12 @@ pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Du
     }
 }
 
-/// The groups in `claims`, an answer of `endpoint`, by the claim called `claim`. `subject` is the `sub` of the user's ID
-/// token.
+/// Checks that `claims`, an answer of `endpoint`, are about the user whose ID token has `subject` as its `sub`.
 ///
-/// Errors: the answer is about another user, so that it must not be used (5.3.2).
-pub fn groups(claims: &Claims, endpoint: &Url, subject: &str, claim: &str) -> Result<GroupsClaim> {
-    if claims.string("sub") != Some(subject) {
-        return Err(Error::failed(format!("{} answers with the UserInfo of another user", origin(endpoint)), ASK));
+/// Errors: they are about another user, so they must not be used (OIDC Core 5.3.2).
+pub fn check_subject(claims: &Claims, endpoint: &Url, subject: &str) -> Result<()> {
+    if claims.string("sub") == Some(subject) {
+        return Ok(());
     }
-    Ok(super::subject::groups(claims, claim))
+    Err(Error::failed(format!("{} answers with the UserInfo of another user", origin(endpoint)), ASK))
 }

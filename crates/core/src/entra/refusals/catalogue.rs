@@ -6,7 +6,7 @@
 //! has those of its class. The words do not decide anything: see [`super::class_of`].
 
 use super::{REGISTER_REDIRECT, Refusal, WITHOUT_A_CODE};
-use crate::oauth::answer::Grant;
+use crate::oauth::error_response::GrantType;
 use Refusal::{AskAdmin, Consent, Device, FederatedCredential, SetUp, SignInAgain, Transient, WrongAccount};
 
 /// Some numbers that mean the same to whoever reads them.
@@ -50,13 +50,13 @@ impl Row {
     }
 
     /// The same where `grant` was refused.
-    pub(super) fn happened_to(&self, grant: Grant) -> &'static str {
-        self.at_refresh.filter(|_| grant == Grant::RefreshToken).unwrap_or(self.happened())
+    pub(super) fn happened_to(&self, grant: GrantType) -> &'static str {
+        self.at_refresh.filter(|_| grant == GrantType::RefreshToken).unwrap_or(self.happened())
     }
 
     /// What to do next where `grant` was refused, if these numbers say more than their class.
-    pub(super) fn own_next(&self, grant: Grant) -> Option<&'static str> {
-        self.next.filter(|_| grant != Grant::RefreshToken || self.at_refresh.is_none())
+    pub(super) fn own_next(&self, grant: GrantType) -> Option<&'static str> {
+        self.next.filter(|_| grant != GrantType::RefreshToken || self.at_refresh.is_none())
     }
 }
 

@@ -27,8 +27,8 @@ impl Failure {
                     | TransportErrorKind::Certificate(_)
                     | TransportErrorKind::Redirect
             ),
-            Failure::Refused(answer) => answer.is_about_the_endpoint(),
-            Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_a_refusal(),
+            Failure::Refused(answer) => answer.is_about_endpoint(),
+            Failure::NotOAuth(answer) | Failure::Malformed(answer) => !answer.is_refusal(),
         }
     }
 }

@@ -10,7 +10,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::jwt::{Claims, JwtError};
+use crate::oauth::jwt::{Claims, JwtError};
 
 /// So many groups can a token of Entra's list
 /// (<https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>).
@@ -127,7 +127,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
 }
 
 /// The groups in the claim called `name`.
-pub(super) fn groups(claims: &Claims, name: &str) -> GroupsClaim {
+pub fn groups(claims: &Claims, name: &str) -> GroupsClaim {
     let all = claims.as_map();
     match all.get(name) {
         claim @ Some(Value::Array(_) | Value::String(_)) => GroupsClaim::Listed(texts(claim)),
