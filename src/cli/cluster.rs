@@ -5,12 +5,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::Profile;
 use kubectl_login::runtime;
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::api::{Api, ApiError};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::kube::review::{Review, who_am_i};
 use kubectl_login_core::secret::Secret;
@@ -52,6 +53,7 @@ impl<'a> Cluster<'a> {
     /// Errors: the kubeconfig does not say how to reach it.
     pub(super) fn api(&self) -> Result<Api> {
         Api::new(&self.entry.api_server, &self.profile.network, self.token, clock::limit(LIMIT))
+            .map_err(|error| messages::api_client_error(&error))
     }
 
     /// Whom it takes the bearer of the token for.
@@ -76,8 +78,8 @@ impl<'a> Cluster<'a> {
         let ask = || {
             let api = self.api()?;
             runtime::run_until_interrupted(who_am_i(&api))?.map_err(|failure| Unsaid {
-                error: api.explain("ask the cluster who you are", &failure),
-                is_too_old: matches!(failure, Failure::NotFound),
+                error: messages::api_error(&failure, &api, "ask the cluster who you are"),
+                is_too_old: matches!(failure, ApiError::NotFound),
             })
         };
         self.review.get_or_init(ask).as_ref()

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
+use kubectl_login::messages::kube as messages;
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
@@ -48,20 +49,20 @@ pub(super) fn entry_of(args: &EntryArgs, environment: &Environment) -> Result<En
 /// Why there is no entry for what was named.
 pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
     let next = match error {
-        KubeconfigError::NoSuchUser { name, known, .. } => with_meant(known, name, error.next()),
+        KubeconfigError::NoSuchUser { name, known, .. } => with_meant(known, name, messages::kubeconfig_next(error)),
         // A word that is not a command is taken for a context.
         KubeconfigError::NoSuchContext { name, known } => {
             let command = args.command_or_context().and_then(meant_command);
             let next = match command {
-                Some(_) => error.next(),
-                None => with_meant(known, name, error.next()),
+                Some(_) => messages::kubeconfig_next(error),
+                None => with_meant(known, name, messages::kubeconfig_next(error)),
             };
             with_commands(args, command, next)
         }
         KubeconfigError::Empty { .. } => {
-            with_commands(args, args.command_or_context().and_then(meant_command), error.next())
+            with_commands(args, args.command_or_context().and_then(meant_command), messages::kubeconfig_next(error))
         }
-        _ => error.next(),
+        _ => messages::kubeconfig_next(error),
     };
     Error::failed(error.to_string(), next)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubectl_login::messages::kube as messages;
 use kubectl_login_core::error::Result;
 use kubectl_login_core::kube::access::{self, Explanation, Grant, NearMiss, Question, Unread};
-use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::api::{Api, ApiError};
 use kubectl_login_core::kube::rbac::{Holder, RoleRef, Subject};
 use kubectl_login_core::kube::review::{Access, Resource, Target};
 use kubectl_login_core::text::{printable, without_controls};
@@ -73,7 +74,7 @@ pub(super) struct Explained<'a> {
 pub(super) async fn run(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation> {
     access::explain(api, question, holder)
         .await
-        .map_err(|failure| api.explain("ask the cluster whether this is allowed", &failure))
+        .map_err(|failure| messages::api_error(&failure, api, "ask the cluster whether this is allowed"))
 }
 
 /// The record for programs.
@@ -94,12 +95,12 @@ pub(super) struct Record<'a> {
     by: &'a [Grant],
     near_misses: &'a [NearMiss],
     not_held: &'a [Grant],
-    unread: Vec<UnreadRecord<'a>>,
+    unread: Vec<UnreadRecord>,
 }
 
 #[derive(Serialize)]
-struct UnreadRecord<'a> {
-    what: &'a str,
+struct UnreadRecord {
+    what: String,
     why: String,
 }
 
@@ -128,7 +129,10 @@ impl Explained<'_> {
             by,
             near_misses: near,
             not_held,
-            unread: unread.iter().map(|Unread { what, why }| UnreadRecord { what, why: why.to_string() }).collect(),
+            unread: unread
+                .iter()
+                .map(|Unread { what, why }| UnreadRecord { what: what.to_string(), why: why.to_string() })
+                .collect(),
         }
     }
 
@@ -361,7 +365,7 @@ impl Explained<'_> {
     /// What could not be read, and what that means.
     fn gaps(&self) -> Vec<String> {
         let (forbidden, others): (Vec<_>, Vec<_>) =
-            self.explanation.unread.iter().partition(|unread| matches!(unread.why, Failure::Forbidden(_)));
+            self.explanation.unread.iter().partition(|unread| matches!(unread.why, ApiError::Forbidden(_)));
         let mut lines = Vec::new();
         if self.who.is_of_token {
             lines.push(
@@ -370,14 +374,15 @@ impl Explained<'_> {
             );
         }
         if !forbidden.is_empty() {
-            let what: Vec<_> = forbidden.iter().take(SHOWN).map(|unread| printable(&unread.what, NAME)).collect();
+            let what: Vec<_> =
+                forbidden.iter().take(SHOWN).map(|unread| printable(&unread.what.to_string(), NAME)).collect();
             let more = if forbidden.len() > SHOWN { " and more" } else { "" };
             lines.push(format!("There may be more to it: you may not read {}{more}.", what.join(" and ")));
         }
         for Unread { what, why } in others.into_iter().take(SHOWN) {
-            let what = printable(what, 2 * NAME);
+            let what = printable(&what.to_string(), 2 * NAME);
             lines.push(match why {
-                Failure::NotFound => format!("{} is not there, so it gives nothing.", what.replacen("the ", "The ", 1)),
+                ApiError::NotFound => format!("{} is not there, so it gives nothing.", capitalized(&what)),
                 _ => format!("There may be more to it: {what} cannot be read: {why}"),
             });
         }
@@ -386,7 +391,7 @@ impl Explained<'_> {
 
     /// Whether nothing was kept back: what is not there gives nothing.
     fn all_is_read(&self) -> bool {
-        self.explanation.unread.iter().all(|unread| matches!(unread.why, Failure::NotFound))
+        self.explanation.unread.iter().all(|unread| matches!(unread.why, ApiError::NotFound))
     }
 
     /// Whether a binding would count, if the cluster saw all groups.
@@ -419,6 +424,12 @@ impl Explained<'_> {
             _ => format!("user {name}"),
         }
     }
+}
+
+/// `text` with its first letter in upper case, for the beginning of a sentence.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The namespace that is meant, where one is.

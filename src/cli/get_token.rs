@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use kubectl_login::environment::{self, Environment};
+use kubectl_login::messages::kube as messages;
 use kubectl_login::session::repeats::Repeats;
 use kubectl_login::session::{Failed, How, Insist, Road, caller};
-use kubectl_login_core::error::Error;
 use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
 use super::answer::Answer;
@@ -24,8 +24,7 @@ pub(super) fn run(
     let answer = Answer::take_stdout()?;
     // Before anybody signs in: a version that cannot be answered would make the sign-in worthless.
     let request = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
-    let request =
-        ExecInfo::parse(request.as_deref()).map_err(|error| Error::failed(error.to_string(), error.next()))?;
+    let request = ExecInfo::parse(request.as_deref()).map_err(|error| messages::exec_info_error(&error))?;
     let settings = profile::settings(args, typed, environment, None)?;
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
@@ -40,7 +39,7 @@ pub(super) fn run(
     })?;
     let api_version = request.api_version.unwrap_or_else(|| entry::own_api_version(environment));
     let line = credential_line(api_version, obtained.token.expose(), Some(obtained.expires_at))
-        .map_err(|error| Error::failed(error.to_string(), error.next()))?;
+        .map_err(|error| messages::invalid_token(&error))?;
     answer.write(&line)?;
     if obtained.how == How::SignedIn && settings.profile.needs_a_person() {
         let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());

@@ -1,10 +1,11 @@
 //! What kubectl makes of a kubeconfig user that holds more than this plugin, or something else: whether it runs the
 //! plugin, and what it sends to the API server.
 
+use kubectl_login::messages::kube as messages;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::kube::api::Failure;
+use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::api_credentials::ApiCredentials;
-use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, Key};
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, SetField};
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
@@ -15,8 +16,8 @@ pub(super) fn overrides(entry: &Entry) -> Vec<Error> {
     let user = printable(&entry.user, 100);
     let instead = credentials.instead_of_plugin();
     let acts_as = credentials.impersonating();
-    if let Some(reason) = credentials.refused_because(entry.exec.is_some()) {
-        let keys = if entry.exec.is_some() { [instead, acts_as].concat() } else { credentials.keys.iter().collect() };
+    if let Some(reason) = credentials.conflict(entry.exec.is_some()) {
+        let keys = if entry.exec.is_some() { [instead, acts_as].concat() } else { credentials.fields.clone() };
         let next = if entry.exec.is_some() {
             delete(entry, &keys)
         } else {
@@ -58,12 +59,13 @@ pub(super) fn sends_plugins_token_as_it_is(entry: &Entry) -> bool {
 /// Errors: a file that cannot be read or does not hold what it should.
 pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Option<ApiCredentials>> {
     let is_known = match entry.credentials.kind() {
-        _ if entry.exec.is_some() && entry.credentials.refused_because(true).is_some() => false,
+        _ if entry.exec.is_some() && entry.credentials.conflict(true).is_some() => false,
         CredentialKind::None => token.is_some() && entry.exec.is_some(),
         CredentialKind::AuthProvider => false,
         _ => true,
     };
-    is_known.then(|| ApiCredentials::of_user(&entry.credentials, token)).transpose()
+    let credentials = is_known.then(|| ApiCredentials::of_user(&entry.credentials, token)).transpose();
+    credentials.map_err(|error| messages::credential_error(&error))
 }
 
 /// What kubectl sends, for `… by …`.
@@ -77,18 +79,18 @@ pub(super) fn sent(entry: &Entry) -> &'static str {
 }
 
 /// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
-pub(super) fn refusal(entry: &Entry, failure: &Failure) -> Option<Error> {
+pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<Error> {
     const NEW_ONE: &str = "Ask whoever runs the cluster for a new kubeconfig";
     let instead = entry.credentials.instead_of_plugin();
     let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
-        (Failure::Unauthorized, ..) if entry.exec.is_some() && !instead.is_empty() => delete(entry, &instead),
-        (Failure::Unauthorized, CredentialKind::Certificate, _) => format!(
+        (ApiError::Unauthorized, ..) if entry.exec.is_some() && !instead.is_empty() => delete(entry, &instead),
+        (ApiError::Unauthorized, CredentialKind::Certificate, _) => format!(
             "{NEW_ONE}: the certificate may have expired, or been replaced.\n\
              AKS accepts none while local accounts are disabled. To sign in with Entra ID there: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"
         ),
-        (Failure::Unauthorized, ..) if sends_plugins_token(entry) => return None,
-        (Failure::Unauthorized, ..) => format!("{NEW_ONE}."),
-        (Failure::Forbidden(said), _, Some(other)) => {
+        (ApiError::Unauthorized, ..) if sends_plugins_token(entry) => return None,
+        (ApiError::Unauthorized, ..) => format!("{NEW_ONE}."),
+        (ApiError::Forbidden(said), _, Some(other)) => {
             return Some(Error::failed(
                 format!("the cluster does not let kubectl act as {:?}: {said}", printable(other, 100)),
                 format!(
@@ -109,15 +111,15 @@ pub(super) fn described(entry: &Entry) -> String {
     if keys.is_empty() { kind.noun().to_owned() } else { format!("{}: {}", kind.noun(), named(&keys)) }
 }
 
-fn delete(entry: &Entry, keys: &[&Key]) -> String {
+fn delete(entry: &Entry, keys: &[SetField]) -> String {
     format!("Delete {} from the user {:?} in {}.", named(keys), printable(&entry.user, 100), file(entry))
 }
 
 /// Keys with their lines: `token (line 9) and as (line 10)`.
-fn named(keys: &[&Key]) -> String {
-    let one = |key: &&Key| match key.line {
-        Some(line) => format!("{} (line {line})", key.name),
-        None => key.name.to_owned(),
+fn named(keys: &[SetField]) -> String {
+    let one = |set: &SetField| match set.line {
+        Some(line) => format!("{} (line {line})", set.field),
+        None => set.field.to_string(),
     };
     let names: Vec<String> = keys.iter().map(one).collect();
     match names.split_last() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
@@ -177,7 +178,7 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
         (false, None) => "default",
     };
     let subresource = args.subresource.as_deref().filter(|name| !name.is_empty());
-    Question::parse(verb, resource, subresource, namespace).map(Some)
+    Question::parse(verb, resource, subresource, namespace).map(Some).map_err(|error| messages::question_error(&error))
 }
 
 /// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not. Of

@@ -3,6 +3,7 @@
 //! Errors of other modules are typed and carry facts. [`Explain`] makes of them what users read: what happened, and what to
 //! do next. One file for each module whose errors it explains.
 
+pub mod kube;
 pub mod step;
 
 use kubectl_login_core::error::Error;

@@ -163,7 +163,7 @@ pub(super) async fn read(
     };
     // What could not be handed out later must not be kept.
     exec_credential::check_token(token)
-        .map_err(|error| Unusable::Other(Error::failed(error.to_string(), error.next())))?;
+        .map_err(|error| Unusable::Other(crate::messages::kube::invalid_token(&error)))?;
     let expires_at =
         expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
     Ok(Grant {

@@ -7,7 +7,7 @@ use crate::common::scripted::{Line, Scripted, json_answer, silence};
 use crate::common::{HANG, now};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{Explanation, Question, explain};
-use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::api::{Api, ApiError};
 use kubectl_login_core::kube::kubeconfig::Cluster;
 use kubectl_login_core::kube::rbac::Holder;
 use kubectl_login_core::kube::review::{Resource, Target};
@@ -50,7 +50,7 @@ fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
 }
 
 /// Alice asks a server that answers line by line; its requests, as method and path without a query.
-fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, Failure>, Vec<String>) {
+fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, ApiError>, Vec<String>) {
     asked_within(HANG, script, verb, resource)
 }
 
@@ -60,7 +60,7 @@ fn asked_within(
     script: Vec<Line>,
     verb: &str,
     resource: &str,
-) -> (Result<Explanation, Failure>, Vec<String>) {
+) -> (Result<Explanation, ApiError>, Vec<String>) {
     let server = Scripted::start(|_| script);
     let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
     let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
@@ -104,7 +104,7 @@ fn what_is_allowed_is_traced_to_its_bindings_with_as_few_questions_as_it_takes()
     assert_eq!(explanation.by[0].subjects[0].name, "developers");
     assert_eq!(explanation.by[0].rule, "get, list on pods");
     assert!(explanation.not_held.is_empty() && explanation.bindable.is_none());
-    assert_eq!(explanation.unread[0].what, "the Role gone of the RoleBinding gone");
+    assert_eq!(explanation.unread[0].what.to_string(), "the Role gone of the RoleBinding gone");
     let expected = [
         REVIEW.to_owned(),
         format!("{RBAC}/clusterrolebindings"),
@@ -152,10 +152,10 @@ fn what_may_not_be_read_is_said_and_the_rest_is_still_told() {
     );
     let explanation = explanation.unwrap();
     assert_eq!(explanation.by.len(), 1);
-    assert_eq!(explanation.unread[0].what, "ClusterRoleBindings");
-    assert!(matches!(&explanation.unread[0].why, Failure::Forbidden(why) if why == "you cannot list that"));
+    assert_eq!(explanation.unread[0].what.to_string(), "ClusterRoleBindings");
+    assert!(matches!(&explanation.unread[0].why, ApiError::Forbidden(why) if why == "you cannot list that"));
     let (explanation, asked) = asked(vec![forbidden()], "list", "pods");
-    assert!(matches!(explanation, Err(Failure::Forbidden(_))), "without a decision there is nothing to tell");
+    assert!(matches!(explanation, Err(ApiError::Forbidden(_))), "without a decision there is nothing to tell");
     assert_eq!(asked, [REVIEW]);
 }
 
@@ -164,7 +164,7 @@ fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
     let round = ok(json!({ "metadata": { "continue": "again" }, "items": [] }));
     let (explanation, asked) = asked(vec![decided(true), round.clone(), round, list(json!([]))], "list", "pods");
     let [unread] = &explanation.unwrap().unread[..] else { panic!("not one is unread") };
-    assert_eq!(unread.what, "ClusterRoleBindings");
+    assert_eq!(unread.what.to_string(), "ClusterRoleBindings");
     assert_eq!(unread.why.to_string(), "the API server's list does not end");
     assert_eq!(asked.len(), 4, "{asked:?}");
 }
@@ -175,7 +175,7 @@ fn a_decision_is_told_when_its_reasons_take_too_long() {
     let (explanation, asked) = asked_within(limit, vec![decided(false), silence()], "list", "pods");
     let explanation = explanation.unwrap();
     assert!(!explanation.decision.allowed && explanation.is_known);
-    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
     assert_eq!(unread, ["ClusterRoleBindings", "RoleBindings in namespace dev"]);
     for unread in &explanation.unread {
         assert!(unread.why.to_string().ends_with(" did not answer in time"), "{}", unread.why);
@@ -188,7 +188,7 @@ fn a_decision_is_told_when_its_reasons_take_too_long() {
     let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), silence()];
     let (explanation, _) = asked_within(limit, script, "list", "pods");
     let explanation = explanation.unwrap();
-    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.as_str()).collect();
+    let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
     assert_eq!(unread, ["the ClusterRole view of the ClusterRoleBinding ours", "the roles in bindings of others"]);
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::common::scripted::{Line, Scripted, json_answer};
 use crate::common::{HANG, Home, entra, now};
 use base64::Engine as _;
+use kubectl_login::messages::kube::api_error;
 use kubectl_login_core::http::TransportErrorKind;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network};
-use kubectl_login_core::kube::api::{Api, Failure};
+use kubectl_login_core::kube::api::{Api, ApiError};
 use kubectl_login_core::kube::kubeconfig::Cluster;
 use kubectl_login_core::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
 use kubectl_login_core::secret::Secret;
@@ -52,15 +53,15 @@ fn the_cluster_says_who_a_token_stands_for() {
 fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let world = World::start();
     let outcome = |cluster: &Cluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
-    let is_distrusted = |failure: &Failure| matches!(failure, Failure::Unreachable(trouble) if matches!(trouble.kind, TransportErrorKind::Certificate(_)));
+    let is_distrusted = |failure: &ApiError| matches!(failure, ApiError::Unreachable(error) if matches!(error.kind, TransportErrorKind::Certificate(_)));
     let right = cluster(&world);
-    assert!(matches!(outcome(&right), Failure::Unauthorized));
+    assert!(matches!(outcome(&right), ApiError::Unauthorized));
     let file = Cluster {
         certificate_authority: Some(world.ca_file().to_owned()),
         certificate_authority_data: None,
         ..right.clone()
     };
-    assert!(matches!(outcome(&file), Failure::Unauthorized));
+    assert!(matches!(outcome(&file), ApiError::Unauthorized));
 
     let other = World::start();
     let wrong = Cluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
@@ -74,13 +75,13 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
         let api = Api::new(cluster, &network, &Secret::new("t"), HANG).unwrap();
         let failure = now(who_am_i(&api)).unwrap_err();
         assert!(is_distrusted(&failure), "{failure}");
-        assert!(api.explain("ask", &failure).what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
+        assert!(api_error(&failure, &api, "ask").what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
     }
     let none = Cluster { certificate_authority_data: None, ..right };
     assert!(is_distrusted(&outcome(&none)));
     let api = Api::new(&none, &network, &Secret::new("t"), HANG).unwrap();
-    assert!(matches!(now(who_am_i(&api)).unwrap_err(), Failure::Unauthorized), "SSL_CERT_FILE counts without one");
-    assert!(matches!(outcome(&Cluster { insecure_skip_tls_verify: true, ..none }), Failure::Unauthorized));
+    assert!(matches!(now(who_am_i(&api)).unwrap_err(), ApiError::Unauthorized), "SSL_CERT_FILE counts without one");
+    assert!(matches!(outcome(&Cluster { insecure_skip_tls_verify: true, ..none }), ApiError::Unauthorized));
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_certificate_for_another_name_needs_tls_server_name() {
     let named = |name: &str| Cluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
     // The certificate is for localhost and 127.0.0.1, and nobody has to look either up.
     let failure = now(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
-    assert!(matches!(failure, Failure::Unauthorized), "{failure}");
+    assert!(matches!(failure, ApiError::Unauthorized), "{failure}");
     let failure = now(who_am_i(&api(&named("api.example.invalid"), "t"))).unwrap_err();
     assert!(failure.to_string().starts_with("the certificate of https://127.0.0.1:"), "{failure}");
 }
@@ -104,7 +105,7 @@ fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
     };
     let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
     let failure = now(who_am_i(&api)).unwrap_err();
-    assert!(matches!(failure, Failure::Unreachable(_)), "{failure}");
+    assert!(matches!(failure, ApiError::Unreachable(_)), "{failure}");
     let asked = &proxy.asked()[0].text;
     assert!(asked.starts_with("CONNECT 127.0.0.1:1 ") && asked.contains("proxy-authorization: "), "{asked}");
     assert!(!asked.contains("TOKEN"));
@@ -123,7 +124,7 @@ fn older_servers_are_asked_in_their_own_version() {
     assert_eq!(first_lines(&server), versions);
     assert!(server.asked()[2].text.contains("authentication.k8s.io/v1alpha1\""));
     let (_server, api) = scripted(vec![absent]);
-    assert!(matches!(now(who_am_i(&api)), Err(Failure::NotFound)));
+    assert!(matches!(now(who_am_i(&api)), Err(ApiError::NotFound)));
 }
 
 #[test]
@@ -173,11 +174,11 @@ fn lists_are_read_page_by_page() {
     assert_eq!(first_lines(&server), asked);
 
     let (server, api) = scripted(vec![page(json!([1]), "again")]);
-    assert!(matches!(list(&api), Err(Failure::Endless)), "a server that goes round in circles is left");
+    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "a server that goes round in circles is left");
     assert_eq!(server.asked().len(), 2);
     let many = |count: usize| Value::from(vec![0; count]);
     let (server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "b"), page(many(1), "")]);
-    assert!(matches!(list(&api), Err(Failure::Endless)), "more than any cluster has");
+    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "more than any cluster has");
     assert_eq!(server.asked().len(), 2);
     let (_server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "")]);
     assert_eq!(numbers(&api).len(), 120_000, "what is there is all");
@@ -193,14 +194,14 @@ fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
     let page = ("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in</html>".to_owned());
     let (_server, api) = scripted(vec![page]);
     let failure = now(who_am_i(&api)).unwrap_err();
-    assert!(matches!(failure, Failure::NotKubernetes), "{failure}");
-    assert!(api.explain("ask", &failure).next.contains("captive portal"));
+    assert!(matches!(failure, ApiError::NotKubernetes), "{failure}");
+    assert!(api_error(&failure, &api, "ask").next.contains("captive portal"));
 
     let elsewhere = Scripted::start(|_| vec![("200 OK", Vec::new(), "{}".to_owned())]);
     let location = format!("location: {}/", elsewhere.url());
     let (_server, api) = scripted(vec![("307 Temporary Redirect", vec![location], String::new())]);
     for failure in [now(who_am_i(&api)).unwrap_err(), now(api.get::<Value>(&["version"])).unwrap_err()] {
-        assert!(api.explain("ask", &failure).what.ends_with("carries secrets"), "{failure}");
+        assert!(api_error(&failure, &api, "ask").what.ends_with("carries secrets"), "{failure}");
     }
     assert!(elsewhere.asked().is_empty());
 }

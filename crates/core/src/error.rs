@@ -4,6 +4,7 @@
 //! know how it is printed.
 
 use std::fmt;
+use std::io;
 
 /// What a failure means for whoever called; the number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -127,3 +128,24 @@ impl std::error::Error for Error {}
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An [`io::Error`] as a value that can be cloned, compared and stored: its kind, and the system's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("{text}")]
+pub struct IoFailure {
+    /// The kind; not stored, so that it is [`io::ErrorKind::Other`] after deserialization.
+    #[serde(skip, default = "other_kind")]
+    pub kind: io::ErrorKind,
+    /// What the system says, such as `No such file or directory (os error 2)`.
+    pub text: String,
+}
+
+fn other_kind() -> io::ErrorKind {
+    io::ErrorKind::Other
+}
+
+impl From<io::Error> for IoFailure {
+    fn from(error: io::Error) -> IoFailure {
+        IoFailure { kind: error.kind(), text: error.to_string() }
+    }
+}

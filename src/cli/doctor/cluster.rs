@@ -3,7 +3,7 @@
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
-use kubectl_login_core::kube::api::Failure;
+use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::review::Review;
 use kubectl_login_core::text::printable;
 
@@ -26,11 +26,11 @@ pub(super) fn cluster(review: &Result<Review, Unreviewed>, token: &Token<'_>) ->
     match review {
         Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
         Err(Unreviewed::NotAsked(error)) => Finding::from(error),
-        Err(Unreviewed::Answered(Failure::Unauthorized, _)) => not_accepted(token),
-        Err(Unreviewed::Answered(Failure::Forbidden(_), _)) => {
+        Err(Unreviewed::Answered(ApiError::Unauthorized, _)) => not_accepted(token),
+        Err(Unreviewed::Answered(ApiError::Forbidden(_), _)) => {
             Finding::ok("knows you, and its rules do not let you ask for more")
         }
-        Err(Unreviewed::Answered(Failure::NotFound, _)) => too_old(),
+        Err(Unreviewed::Answered(ApiError::NotFound, _)) => too_old(),
         Err(Unreviewed::Answered(_, error)) => Finding::from(error),
     }
 }

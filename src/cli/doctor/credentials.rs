@@ -1,6 +1,7 @@
 //! A kubeconfig user that has something else to sign in with than a plugin, or besides it.
 
-use kubectl_login_core::kube::api::Failure;
+use kubectl_login::messages::kube as messages;
+use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry};
 use kubectl_login_core::kube::review::Review;
 use kubectl_login_core::text::printable;
@@ -16,7 +17,7 @@ pub(super) fn alone(found: &Entry) -> Finding {
         return Finding::from(error);
     }
     match found.plugin() {
-        Err(error) if credentials.kind() == CredentialKind::None => Finding::fail(error.to_string(), error.next()),
+        Err(error) if credentials.kind() == CredentialKind::None => Finding::from(messages::kubeconfig_error(&error)),
         _ => Finding::ok(format!(
             "the user {:?} signs in without a plugin, by {}",
             printable(&found.user, 100),
@@ -32,10 +33,10 @@ pub(super) fn cluster(review: &Result<Review, Unreviewed>, found: &Entry) -> Fin
         Ok(review) => Finding::ok(format!("takes kubectl for {}, by {sent}", printable(&review.username, 200))),
         Err(Unreviewed::Answered(failure, error)) => match (kubectl_user::refusal(found, failure), failure) {
             (Some(refusal), _) => Finding::from(refusal),
-            (None, Failure::Forbidden(_)) => {
+            (None, ApiError::Forbidden(_)) => {
                 Finding::ok(format!("knows who kubectl is, by {sent}, and does not say more"))
             }
-            (None, Failure::NotFound) => super::cluster::too_old(),
+            (None, ApiError::NotFound) => super::cluster::too_old(),
             (None, _) => Finding::from(error),
         },
         Err(Unreviewed::NotAsked(error)) => Finding::from(error),

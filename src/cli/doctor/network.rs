@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::in_units;
 use kubectl_login_core::clock;
@@ -12,7 +13,7 @@ use kubectl_login_core::entra::{cloud, tenant};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::http::{self, Http};
-use kubectl_login_core::kube::api::{Api, Failure, Glance};
+use kubectl_login_core::kube::api::{Api, ApiError, Glance};
 use kubectl_login_core::kube::api_credentials::ApiCredentials;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::kube::review::{Review, who_am_i};
@@ -42,7 +43,7 @@ pub(super) struct Answers {
 /// Why the API server does not say who somebody is.
 pub(super) enum Unreviewed {
     /// It answers so.
-    Answered(Failure, Error),
+    Answered(ApiError, Error),
     /// It could not be asked.
     NotAsked(Error),
 }
@@ -121,19 +122,25 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
 }
 
 async fn glance(entry: &Entry, network: &Network) -> Result<Glance> {
-    let api = Api::anonymous(&entry.api_server, network, clock::limit(LIMIT))?;
-    api.glance().await.map_err(|failure| api.explain("ask the API server", &failure))
+    let api = Api::anonymous(&entry.api_server, network, clock::limit(LIMIT))
+        .map_err(|error| messages::api_client_error(&error))?;
+    api.glance().await.map_err(|error| messages::api_error(&error, &api, "ask the API server"))
 }
 
 async fn review(entry: &Entry, network: &Network, credentials: Result<ApiCredentials>) -> Result<Review, Unreviewed> {
     let api = credentials
-        .and_then(|credentials| Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT)))
+        .and_then(|credentials| {
+            Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
+                .map_err(|error| messages::api_client_error(&error))
+        })
         .map_err(Unreviewed::NotAsked)?;
     let said = who_am_i(&api).await;
     said.map_err(|failure| match failure {
-        Failure::Unreachable(_) => Unreviewed::NotAsked(api.explain("ask the cluster who you are", &failure)),
+        ApiError::Unreachable(_) => {
+            Unreviewed::NotAsked(messages::api_error(&failure, &api, "ask the cluster who you are"))
+        }
         _ => {
-            let error = api.explain("ask the cluster who you are", &failure);
+            let error = messages::api_error(&failure, &api, "ask the cluster who you are");
             Unreviewed::Answered(failure, error)
         }
     })

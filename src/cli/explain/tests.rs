@@ -1,6 +1,6 @@
 //! Whole texts, so that they are read as people will read them.
 
-use kubectl_login_core::kube::access::Named;
+use kubectl_login_core::kube::access::{Named, UnreadObjects};
 use kubectl_login_core::kube::rbac::Metadata;
 use kubectl_login_core::kube::review::{Access, Decision};
 
@@ -77,13 +77,17 @@ fn assert_says(explanation: Explanation, who: &Who, lines: &[&str]) {
 
 #[test]
 fn what_is_allowed_names_the_binding_and_the_rule() {
+    let old_role = UnreadObjects::Role {
+        role: RoleRef { kind: "ClusterRole".into(), name: "old".into() },
+        binding: Named { kind: "RoleBinding", metadata: Metadata { name: "stale".into(), namespace: "dev".into() } },
+    };
     let explanation = Explanation {
         decision: decided(true, false, "RBAC: allowed by …"),
         by: vec![
             grant("developers", "", "edit", &[("Group", "1f2e")]),
             grant("alice", "dev", "view", &[("User", "alice@contoso.example")]),
         ],
-        unread: vec![Unread { what: "the ClusterRole old of the RoleBinding stale".into(), why: Failure::NotFound }],
+        unread: vec![Unread { what: old_role, why: ApiError::NotFound }],
         ..explanation("list", "pods", "dev")
     };
     assert_says(
@@ -122,9 +126,12 @@ fn what_others_may_comes_with_the_way_to_get_it() {
 
 #[test]
 fn a_role_is_made_where_none_is_there() {
-    let forbidden = |what: &str| Unread { what: what.into(), why: Failure::Forbidden("no".into()) };
+    let forbidden = |what| Unread { what, why: ApiError::Forbidden("no".into()) };
     let explanation = Explanation {
-        unread: vec![forbidden("ClusterRoleBindings"), forbidden("RoleBindings in namespace dev")],
+        unread: vec![
+            forbidden(UnreadObjects::ClusterRoleBindings),
+            forbidden(UnreadObjects::RoleBindings { namespace: "dev".into() }),
+        ],
         ..explanation("list", "nodes", "")
     };
     assert_says(
@@ -313,7 +320,7 @@ fn admission_is_mentioned_where_it_can_refuse() {
 fn the_record_has_all_of_it() {
     let explanation = Explanation {
         not_held: vec![grant("b", "dev", "admin", &[("Group", "g")])],
-        unread: vec![Unread { what: "ClusterRoleBindings".into(), why: Failure::Forbidden("no".into()) }],
+        unread: vec![Unread { what: UnreadObjects::ClusterRoleBindings, why: ApiError::Forbidden("no".into()) }],
         ..explanation("list", "pods", "dev")
     };
     let record = serde_json::to_value(Explained { explanation, place: PLACE, who: &who() }.record()).expect("JSON");

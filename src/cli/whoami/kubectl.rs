@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use kubectl_login::messages::kube as messages;
 use kubectl_login::runtime;
 use kubectl_login_core::clock;
 use kubectl_login_core::error::Result;
@@ -51,11 +52,12 @@ impl KubectlView {
             return Err(reason);
         }
         let Some(credentials) = kubectl_user::credentials(entry, token)? else { return Ok(None) };
-        let api = Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))?;
+        let api = Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
+            .map_err(|error| messages::api_client_error(&error))?;
         let said = runtime::run_until_interrupted(who_am_i(&api))?;
         let Review { username, groups, .. } = said.map_err(|failure| {
             let refusal = kubectl_user::refusal(entry, &failure);
-            refusal.unwrap_or_else(|| api.explain("ask the cluster who kubectl is", &failure))
+            refusal.unwrap_or_else(|| messages::api_error(&failure, &api, "ask the cluster who kubectl is"))
         })?;
         Ok(Some(KubectlView { username, groups, credential: kubectl_user::described(entry) }))
     }

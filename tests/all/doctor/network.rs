@@ -176,7 +176,7 @@ fn an_api_server_that_says_nothing_of_use() {
     for (behaviour, words) in [
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeDown, "is not available (HTTP 503)"),
-        (Behaviour::KubeHtml, "is no Kubernetes API server"),
+        (Behaviour::KubeHtml, "is not a Kubernetes API server"),
     ] {
         let setup = Setup::aks();
         setup.home.shorten_limits(4);

@@ -11,7 +11,7 @@ fn without_the_cluster_there_is_no_explanation() {
     for (behaviour, words) in [
         (Behaviour::KubeDown, "HTTP 503"),
         (Behaviour::KubeStalls, "did not answer in time"),
-        (Behaviour::KubeHtml, "is no Kubernetes API server"),
+        (Behaviour::KubeHtml, "is not a Kubernetes API server"),
         (Behaviour::KubeUnauthorized, "does not accept the token (HTTP 401)"),
     ] {
         let case = Case::of_aks(&[behaviour]);
@@ -55,10 +55,10 @@ fn what_makes_no_sense_is_a_usage_error_and_nobody_is_asked() {
     case.world.reset_requests();
     for (words, said) in [
         (&["--explain", "list"][..], "--explain"),
-        (&["--explain", "", "pods"], "\"\" is no verb"),
-        (&["--explain", "list pods", "pods"], "\"list pods\" is no verb"),
-        (&["--explain", "list", ""], "\"\" is no resource"),
-        (&["--explain", "list", "pods/a/b/c"], "\"pods/a/b/c\" is no resource"),
+        (&["--explain", "", "pods"], "\"\" is not a valid verb"),
+        (&["--explain", "list pods", "pods"], "\"list pods\" is not a valid verb"),
+        (&["--explain", "list", ""], "\"\" is not a valid resource"),
+        (&["--explain", "list", "pods/a/b/c"], "\"pods/a/b/c\" is not a valid resource"),
         (&["-n", "dev"], "--explain"),
         (&["-A"], "--explain"),
         (&["--explain", "list", "pods", "-A", "-n", "dev"], "--namespace"),

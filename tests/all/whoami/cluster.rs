@@ -26,7 +26,7 @@ fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
     let behaviours = [
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeDown, "not available (HTTP 503)"),
-        (Behaviour::KubeHtml, "no Kubernetes API server"),
+        (Behaviour::KubeHtml, "is not a Kubernetes API server"),
         (Behaviour::KubeUnauthorized, "does not accept the token (HTTP 401)"),
         (Behaviour::KubeOtherAudience, "--server-id"),
         (Behaviour::KubeNoReviews, "too old"),

@@ -4,16 +4,16 @@
 //! Must not know how it is said to a person.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::api::{Api, Failure};
+use super::api::{Api, ApiError};
 use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Rule, Subject};
-use super::resource::Typed;
+use super::resource::{QuestionError, Typed};
 use super::review::{Access, Decision, Resource, Target, may};
-use crate::error::Error;
 use crate::text::printable;
 
 /// Where the objects of RBAC are.
@@ -40,12 +40,14 @@ impl Question {
     ///
     /// # Errors
     /// The verb or the resource is not valid.
-    pub fn parse(verb: &str, resource: &str, subresource: Option<&str>, namespace: &str) -> Result<Question, Error> {
+    pub fn parse(
+        verb: &str,
+        resource: &str,
+        subresource: Option<&str>,
+        namespace: &str,
+    ) -> Result<Question, QuestionError> {
         if verb.is_empty() || verb.contains(|c: char| c.is_whitespace() || c == '/') {
-            return Err(Error::usage(
-                format!("{:?} is no verb", printable(verb, 60)),
-                "Name what is to be done and to what, such as: kubectl login whoami --explain list pods",
-            ));
+            return Err(QuestionError::Verb(printable(verb, 60)));
         }
         let target = Typed::parse(resource, subresource)?;
         Ok(Question { verb: verb.to_owned(), target, namespace: namespace.to_owned() })
@@ -113,10 +115,44 @@ pub struct Named {
 /// Something that could not be read.
 #[derive(Clone, Debug)]
 pub struct Unread {
-    /// Such as `ClusterRoleBindings`, or one role.
-    pub what: String,
+    /// The objects.
+    pub what: UnreadObjects,
     /// Why.
-    pub why: Failure,
+    pub why: ApiError,
+}
+
+/// Which objects could not be read. Displayed with the names that the API server gave, as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnreadObjects {
+    /// All ClusterRoleBindings.
+    ClusterRoleBindings,
+    /// The RoleBindings in a namespace.
+    RoleBindings {
+        /// The namespace.
+        namespace: String,
+    },
+    /// The role of one binding, whose subject asks.
+    Role {
+        /// The role.
+        role: RoleRef,
+        /// The binding.
+        binding: Named,
+    },
+    /// Roles in bindings of other users and groups.
+    OtherRoles,
+}
+
+impl fmt::Display for UnreadObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClusterRoleBindings => f.write_str("ClusterRoleBindings"),
+            Self::RoleBindings { namespace } => write!(f, "RoleBindings in namespace {namespace}"),
+            Self::Role { role: RoleRef { kind, name }, binding } => {
+                write!(f, "the {kind} {name} of the {} {}", binding.kind, binding.metadata.name)
+            }
+            Self::OtherRoles => f.write_str("the roles in bindings of others"),
+        }
+    }
 }
 
 /// Asks the API server whether `holder`, whose token `api` shows, may do what `question` says, and looks for the reasons.
@@ -124,8 +160,8 @@ pub struct Unread {
 /// decision is told, however many bindings and roles there are to be read.
 ///
 /// # Errors
-/// [`Failure`]: the API server does not decide. Whatever else cannot be read is part of the answer.
-pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation, Failure> {
+/// [`ApiError`]: the API server does not decide. Whatever else cannot be read is part of the answer.
+pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation, ApiError> {
     let resolved = question.target.resolve(api, &question.namespace).await;
     let access = Access { verb: question.verb.clone(), target: resolved.target };
     let decision = may(api, &access).await?;
@@ -149,12 +185,9 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
         if subjects.is_empty() {
             continue;
         }
-        let grant = |rule: &Rule| Grant {
-            binding: Named { kind: binding.kind(), metadata: binding.metadata.clone() },
-            role: binding.role_ref.clone(),
-            subjects,
-            rule: rule.in_words(),
-        };
+        let named = || Named { kind: binding.kind(), metadata: binding.metadata.clone() };
+        let grant =
+            |rule: &Rule| Grant { binding: named(), role: binding.role_ref.clone(), subjects, rule: rule.in_words() };
         match roles.get(binding).await {
             Ok(role) => match (role.rule_for(&access), role.near_miss(&access)) {
                 (Some(rule), _) if held.is_some() => by.push(grant(rule)),
@@ -165,16 +198,15 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
                 _ => {}
             },
             Err(why) if held.is_some() => {
-                let RoleRef { kind, name } = &binding.role_ref;
-                let what = format!("the {kind} {name} of the {} {}", binding.kind(), binding.metadata.name);
+                let what = UnreadObjects::Role { role: binding.role_ref.clone(), binding: named() };
                 unread.push(Unread { what, why: why.clone() });
             }
-            Err(why @ Failure::Unreachable(_)) => cut_off = Some(why.clone()),
+            Err(why @ ApiError::Unreachable(_)) => cut_off = Some(why.clone()),
             // Of somebody else's bindings it matters little.
             Err(_) => {}
         }
     }
-    unread.extend(cut_off.map(|why| Unread { what: "the roles in bindings of others".to_owned(), why }));
+    unread.extend(cut_off.map(|why| Unread { what: UnreadObjects::OtherRoles, why }));
     let bindable = if decision.allowed { None } else { roles.bindable(&access) };
     let (is_namespaced, is_known) = (resolved.is_namespaced, resolved.is_known);
     Ok(Explanation { access, is_namespaced, is_known, decision, by, near, not_held, bindable, unread })
@@ -188,12 +220,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// All objects at the path of these segments below [`RBAC`].
-    async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, Failure> {
+    async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, ApiError> {
         self.api.before(self.deadline, self.api.list(&[&RBAC, segments].concat())).await
     }
 
     /// The object there.
-    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ApiError> {
         self.api.before(self.deadline, self.api.get(&[&RBAC, segments].concat())).await
     }
 }
@@ -203,14 +235,16 @@ async fn bindings(reader: &Reader<'_>, access: &Access, unread: &mut Vec<Unread>
     let mut found = match reader.list::<Binding>(&["clusterrolebindings"]).await {
         Ok(found) => found,
         Err(why) => {
-            unread.push(Unread { what: "ClusterRoleBindings".to_owned(), why });
+            unread.push(Unread { what: UnreadObjects::ClusterRoleBindings, why });
             Vec::new()
         }
     };
     if let Some(namespace) = namespace(access) {
         match reader.list::<Binding>(&["namespaces", namespace, "rolebindings"]).await {
             Ok(more) => found.extend(more),
-            Err(why) => unread.push(Unread { what: format!("RoleBindings in namespace {namespace}"), why }),
+            Err(why) => {
+                unread.push(Unread { what: UnreadObjects::RoleBindings { namespace: namespace.to_owned() }, why });
+            }
         }
     }
     found.retain(|binding| binding.reaches(access));
@@ -228,7 +262,7 @@ fn namespace(access: &Access) -> Option<&str> {
 /// Roles, each read once. A ClusterRole has no namespace.
 struct Roles<'a> {
     reader: Reader<'a>,
-    known: HashMap<(String, String), Result<Role, Failure>>,
+    known: HashMap<(String, String), Result<Role, ApiError>>,
     asked: usize,
 }
 
@@ -245,7 +279,7 @@ impl Roles<'_> {
     }
 
     /// The role of a binding.
-    async fn get(&mut self, binding: &Binding) -> Result<&Role, &Failure> {
+    async fn get(&mut self, binding: &Binding) -> Result<&Role, &ApiError> {
         let RoleRef { kind, name } = &binding.role_ref;
         let namespace = if kind == "Role" { binding.metadata.namespace.as_str() } else { "" };
         let key = (namespace.to_owned(), name.clone());
@@ -256,9 +290,9 @@ impl Roles<'_> {
         self.known[&key].as_ref()
     }
 
-    async fn read(&mut self, namespace: &str, name: &str) -> Result<Role, Failure> {
+    async fn read(&mut self, namespace: &str, name: &str) -> Result<Role, ApiError> {
         if self.asked >= ROLES_ASKED {
-            return Err(Failure::Forbidden(format!("no more than {ROLES_ASKED} roles are asked for one by one")));
+            return Err(ApiError::NotRequested { limit: ROLES_ASKED });
         }
         self.asked += 1;
         if namespace.is_empty() {

@@ -17,7 +17,6 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::budget::{Budget, ParseError};
-use crate::error::{Error, Result};
 use crate::http::network::Network;
 use crate::http::{self, ClusterRoute, Http, HttpResponse, RetryPolicy, TransportError};
 use crate::kube::api_credentials::ApiCredentials;
@@ -25,9 +24,9 @@ use crate::kube::kubeconfig::Cluster;
 use crate::secret::Secret;
 use crate::text::printable;
 
-mod failure;
+mod error;
 
-pub use failure::Failure;
+pub use error::{ApiClientError, ApiError};
 
 /// The most that is read of an answer, in bytes. A page of large roles is far below it.
 const ANSWER_CAP: usize = 16 * 1024 * 1024;
@@ -62,7 +61,7 @@ impl Api {
     /// # Errors
     /// No URL, or one that is neither https nor on this machine; http by way of a proxy that is elsewhere; a certificate
     /// authority that cannot be read; a proxy that cannot be used.
-    pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api> {
+    pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api, ApiClientError> {
         Api::with_credentials(cluster, network, &ApiCredentials::bearer(token), limit)
     }
 
@@ -70,7 +69,7 @@ impl Api {
     ///
     /// # Errors
     /// Those of [`Api::new`].
-    pub fn anonymous(cluster: &Cluster, network: &Network, limit: Duration) -> Result<Api> {
+    pub fn anonymous(cluster: &Cluster, network: &Network, limit: Duration) -> Result<Api, ApiClientError> {
         Api::with_credentials(cluster, network, &ApiCredentials::default(), limit)
     }
 
@@ -83,7 +82,7 @@ impl Api {
         network: &Network,
         credentials: &ApiCredentials,
         limit: Duration,
-    ) -> Result<Api> {
+    ) -> Result<Api, ApiClientError> {
         let mut url = server_url(cluster)?;
         // Somebody's password has no business beside the token.
         let _ = (url.set_username(""), url.set_password(None));
@@ -107,15 +106,9 @@ impl Api {
             proxy: cluster.proxy_url.as_deref(),
             certificate: credentials.certificate.as_ref(),
         };
-        let http = Http::for_cluster(&network, &route)?.with_cap(ANSWER_CAP);
+        let http = Http::for_cluster(&network, &route).map_err(ApiClientError::Connection)?.with_cap(ANSWER_CAP);
         if route.sends_token_in_clear() {
-            return Err(Error::failed(
-                format!(
-                    "the API server {} is refused: its proxy-url leads off this machine, and http would show the token on the way",
-                    http::origin(&url)
-                ),
-                "Set an https URL in the kubeconfig cluster's server, or take its proxy-url away.",
-            ));
+            return Err(ApiClientError::ExposedByProxy { server: http::origin(&url) });
         }
         let headers = credentials.headers()?;
         let (server, credentials, memory) = (http::origin(&url), credentials.clone(), Budget::new(MEMORY));
@@ -140,13 +133,13 @@ impl Api {
     /// What `asking` comes to, if it does before `deadline`. After that nothing is asked any more.
     ///
     /// # Errors
-    /// [`Failure`], a late one being [`crate::http::TransportErrorKind::Timeout`].
+    /// [`ApiError`], a late one being [`crate::http::TransportErrorKind::Timeout`].
     pub async fn before<T>(
         &self,
         deadline: Instant,
-        asking: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let late = || Err(Failure::Unreachable(self.http.timed_out(&self.base)));
+        asking: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let late = || Err(ApiError::Unreachable(self.http.timed_out(&self.base)));
         // One that has run out would still let it begin.
         if Instant::now() >= deadline {
             return late();
@@ -157,8 +150,8 @@ impl Api {
     /// Gets the object at the path of these `segments`.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+    /// [`ApiError`]
+    pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ApiError> {
         self.get_as(segments, "application/json").await
     }
 
@@ -166,16 +159,16 @@ impl Api {
     /// another.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn get_as<T: DeserializeOwned>(&self, segments: &[&str], accept: &'static str) -> Result<T, Failure> {
+    /// [`ApiError`]
+    pub async fn get_as<T: DeserializeOwned>(&self, segments: &[&str], accept: &'static str) -> Result<T, ApiError> {
         parsed(&self.fetch(&self.at(segments), accept).await?, &self.memory)
     }
 
     /// All objects of the list at the path of these `segments`, page by page.
     ///
     /// # Errors
-    /// [`Failure`]; [`Failure::Endless`] where these would not be all.
-    pub async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, Failure> {
+    /// [`ApiError`]; [`ApiError::EndlessList`] where these would not be all.
+    pub async fn list<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>, ApiError> {
         let mut found = Vec::new();
         let mut token = String::new();
         let mut seen = HashSet::new();
@@ -187,7 +180,7 @@ impl Api {
             }
             let page: Page<T> = match self.fetch(&url, "application/json").await {
                 // The rest of the list has expired while it was read: all of it at once then, as client-go does.
-                Err(Failure::Other { status: 410, .. }) if !token.is_empty() => {
+                Err(ApiError::Status { status: 410, .. }) if !token.is_empty() => {
                     let whole = self.fetch(&self.at(segments), "application/json").await?;
                     let whole: Page<T> = parsed(&whole, &self.memory)?;
                     return Ok(whole.items);
@@ -203,14 +196,14 @@ impl Api {
                 break;
             }
         }
-        Err(Failure::Endless)
+        Err(ApiError::EndlessList)
     }
 
     /// Sends `body` to the path of these `segments` and reads the object that comes back.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn post<T: DeserializeOwned>(&self, segments: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+    /// [`ApiError`]
+    pub async fn post<T: DeserializeOwned>(&self, segments: &[&str], body: &impl Serialize) -> Result<T, ApiError> {
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -223,24 +216,19 @@ impl Api {
     /// What is seen of the server from outside, whoever asks. One that wants to know who that is, is there all the same.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn glance(&self) -> Result<Glance, Failure> {
+    /// [`ApiError`]
+    pub async fn glance(&self) -> Result<Glance, ApiError> {
         let answer = self.http.fetch(&self.at(&["version"]), self.headers.clone(), self.limit).await;
         let clock_ahead = answer.as_ref().ok().and_then(HttpResponse::clock_ahead);
-        if answer.as_ref().is_ok_and(|answer| failure::is_page(&answer.body)) {
-            return Err(Failure::NotKubernetes);
+        if answer.as_ref().is_ok_and(|answer| error::is_page(&answer.body)) {
+            return Err(ApiError::NotKubernetes);
         }
         let version = match self.read(answer) {
             Ok(body) => Some(printable(&parsed::<Version>(&body, &self.memory)?.git_version, 60)),
-            Err(Failure::Unauthorized | Failure::Forbidden(_) | Failure::NotFound) => None,
-            Err(failure) => return Err(failure),
+            Err(ApiError::Unauthorized | ApiError::Forbidden(_) | ApiError::NotFound) => None,
+            Err(error) => return Err(error),
         };
         Ok(Glance { version, clock_ahead })
-    }
-
-    /// The error for a user who wanted `what` ("ask the cluster who you are").
-    pub fn explain(&self, what: &str, failure: &Failure) -> Error {
-        failure.explain(what, &self.server)
     }
 
     fn at(&self, segments: &[&str]) -> Url {
@@ -251,19 +239,19 @@ impl Api {
         url
     }
 
-    async fn fetch(&self, url: &Url, accept: &'static str) -> Result<Vec<u8>, Failure> {
+    async fn fetch(&self, url: &Url, accept: &'static str) -> Result<Vec<u8>, ApiError> {
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         self.read(self.http.fetch(url, headers, self.limit).await)
     }
 
     /// The body of a good answer.
-    fn read(&self, answer: Result<HttpResponse, TransportError>) -> Result<Vec<u8>, Failure> {
-        let answer = answer.map_err(Failure::Unreachable)?;
+    fn read(&self, answer: Result<HttpResponse, TransportError>) -> Result<Vec<u8>, ApiError> {
+        let answer = answer.map_err(ApiError::Unreachable)?;
         let HttpResponse { status, body, .. } = answer;
         let body = self.credentials.hidden_in(body);
         let secrets = self.credentials.secrets().chain(self.http.secrets()).map(Secret::expose);
-        failure::of_status(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
+        error::status_error(status, &body, &secrets.collect::<Vec<_>>()).map_or(Ok(body), Err)
     }
 }
 
@@ -276,26 +264,21 @@ pub struct Glance {
     pub clock_ahead: Option<TimeDelta>,
 }
 
-fn server_url(cluster: &Cluster) -> Result<Url> {
-    let next = "Set it in the kubeconfig: kubectl config set-cluster CLUSTER --server=https://HOST:PORT";
-    let Some(server) = &cluster.server else {
-        return Err(Error::failed("your kubeconfig names no API server for this context", next));
-    };
+fn server_url(cluster: &Cluster) -> Result<Url, ApiClientError> {
+    let server = cluster.server.as_ref().ok_or(ApiClientError::NoServer)?;
     match Url::parse(server) {
         Ok(url) if http::is_acceptable(&url) => Ok(url),
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
-            let what = "is refused: only https is allowed (http only on this machine)";
-            Err(Error::failed(format!("the API server {} {what}", http::origin(&url)), next))
+            Err(ApiClientError::InsecureUrl { server: http::origin(&url) })
         }
-        // It may hold a password.
-        _ => Err(Error::failed("the API server's address in your kubeconfig is no URL", next)),
+        _ => Err(ApiClientError::InvalidUrl),
     }
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, Failure> {
+fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, ApiError> {
     memory.parse(body).map_err(|error| match error {
-        ParseError::TooLarge => Failure::TooLarge,
-        ParseError::Malformed => Failure::NotKubernetes,
+        ParseError::TooLarge => ApiError::TooLarge,
+        ParseError::Malformed => ApiError::NotKubernetes,
     })
 }
 
@@ -332,7 +315,7 @@ pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + D
 mod tests {
     use super::*;
 
-    fn api(cluster: &Cluster) -> Result<Api> {
+    fn api(cluster: &Cluster) -> Result<Api, ApiClientError> {
         Api::new(cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1))
     }
 
@@ -341,30 +324,29 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_trusted_with_a_token_is_asked() {
-        let what = |server: &str| api(&cluster(server)).map(|_| ()).expect_err("it is refused").what;
-        assert!(
-            what("http://user:PASSWORD@api.example:8080/x").starts_with("the API server http://api.example:8080 is")
+    fn insecure_and_invalid_server_urls_are_refused() {
+        let error = |server: &str| api(&cluster(server)).map(|_| ()).expect_err("it is refused");
+        assert_eq!(
+            error("http://user:PASSWORD@api.example:8080/x"),
+            ApiClientError::InsecureUrl { server: "http://api.example:8080".to_owned() }
         );
-        assert_eq!(what("PASSWORD@api"), "the API server's address in your kubeconfig is no URL");
-        assert!(api(&Cluster::default()).is_err());
+        assert_eq!(error("PASSWORD@api"), ApiClientError::InvalidUrl);
+        assert_eq!(api(&Cluster::default()).map(|_| ()), Err(ApiClientError::NoServer));
         assert!(api(&cluster("http://127.0.0.1:1")).is_ok() && api(&cluster("https://api.example")).is_ok());
     }
 
     #[test]
-    fn a_proxy_elsewhere_is_not_shown_the_token() {
-        let by_way_of = |server: &str, proxy: &str| {
-            api(&Cluster { proxy_url: Some(proxy.to_owned()), ..cluster(server) })
-                .map(|_| ())
-                .map_err(|error| error.what)
+    fn http_through_a_proxy_on_another_machine_is_refused() {
+        let through = |server: &str, proxy: &str| {
+            api(&Cluster { proxy_url: Some(proxy.to_owned()), ..cluster(server) }).map(|_| ())
         };
         for proxy in ["http://proxy.example:3128", "https://u:PASSWORD@10.0.0.1"] {
-            let what = by_way_of("http://127.0.0.1:8080", proxy).expect_err(proxy);
-            assert!(what.starts_with("the API server http://127.0.0.1:8080 is refused: its proxy-url"), "{what}");
-            assert_eq!(by_way_of("https://127.0.0.1:6443", proxy), Ok(()));
+            let server = "http://127.0.0.1:8080".to_owned();
+            assert_eq!(through(&server.clone(), proxy), Err(ApiClientError::ExposedByProxy { server }));
+            assert_eq!(through("https://127.0.0.1:6443", proxy), Ok(()));
         }
         for proxy in ["http://localhost:3128", "http://[::1]:3128"] {
-            assert_eq!(by_way_of("http://127.0.0.1:8080", proxy), Ok(()), "{proxy}");
+            assert_eq!(through("http://127.0.0.1:8080", proxy), Ok(()), "{proxy}");
         }
     }
 

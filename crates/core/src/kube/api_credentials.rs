@@ -11,13 +11,63 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::IoFailure;
 use crate::http;
-use crate::kube::kubeconfig::{CredentialKind, Impersonation, UserCredentials};
+use crate::kube::kubeconfig::{CredentialKind, Impersonation, UserCredentials, UserField};
 use crate::named_file;
 use crate::secret::Secret;
 use crate::text::printable;
+
+/// The keys of a client certificate and of its private key: as a file, and as data.
+const CERTIFICATE: [UserField; 2] = [UserField::ClientCertificate, UserField::ClientCertificateData];
+const KEY: [UserField; 2] = [UserField::ClientKey, UserField::ClientKeyData];
+
+/// Why the credentials of a kubeconfig user cannot be used. No variant repeats a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialError {
+    /// A named file cannot be read.
+    #[error("{field} of the kubeconfig user cannot be used: {file} cannot be read: {reason}")]
+    Unreadable {
+        /// The key that names the file.
+        field: UserField,
+        /// The file, fit to be shown.
+        file: String,
+        /// What the system says.
+        #[source]
+        reason: IoFailure,
+    },
+    /// A named file is not UTF-8 text.
+    #[error("{field} of the kubeconfig user cannot be used: {file} is not a text file")]
+    NotText {
+        /// The key that names the file.
+        field: UserField,
+        /// The file, fit to be shown.
+        file: String,
+    },
+    /// A token file is empty.
+    #[error("{field} of the kubeconfig user cannot be used: {file} is empty")]
+    Empty {
+        /// The key that names the file.
+        field: UserField,
+        /// The file, fit to be shown.
+        file: String,
+    },
+    /// Data that should be base64 of a PEM file is something else.
+    #[error("{0} of the kubeconfig user cannot be used: it is not base64 of a PEM file")]
+    NotBase64(UserField),
+    /// Half of a client certificate and its key is missing.
+    #[error("{0} of the kubeconfig user cannot be used: it is missing")]
+    Missing(UserField),
+    /// A value that no header field can hold (RFC 9110 section 5.5). It is shortened and printable.
+    #[error("{0:?} in the kubeconfig user cannot be sent in a header")]
+    InvalidHeader(String),
+    /// A token that no header field can hold.
+    #[error("the token cannot be sent: it contains control characters")]
+    InvalidToken,
+}
 
 /// Credentials for an API server. Several may be sent at once; the server looks at a certificate first.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +92,7 @@ impl ApiCredentials {
     ///
     /// # Errors
     /// A file that cannot be read or does not hold what it should; data that is not base64; a certificate without a key.
-    pub fn of_user(user: &UserCredentials, token: Option<&Secret>) -> Result<ApiCredentials> {
+    pub fn of_user(user: &UserCredentials, token: Option<&Secret>) -> Result<ApiCredentials, CredentialError> {
         let is_alone = user.kind() == CredentialKind::None;
         let bearer = match &user.token_file {
             Some(file) => Some(token_in(file)?),
@@ -50,8 +100,8 @@ impl ApiCredentials {
         };
         let certificate = match user.kind() {
             CredentialKind::Certificate => {
-                let chain = pem("client-certificate", user.certificate.as_deref(), user.certificate_data.as_ref())?;
-                let key = pem("client-key", user.key.as_deref(), user.key_data.as_ref())?;
+                let chain = pem(CERTIFICATE, user.certificate.as_deref(), user.certificate_data.as_ref())?;
+                let key = pem(KEY, user.key.as_deref(), user.key_data.as_ref())?;
                 Some(Secret::new(format!("{}\n{}", chain.expose(), key.expose())))
             }
             _ => None,
@@ -69,10 +119,10 @@ impl ApiCredentials {
     ///
     /// # Errors
     /// A value that no header field can hold.
-    pub(crate) fn headers(&self) -> Result<HeaderMap> {
+    pub(crate) fn headers(&self) -> Result<HeaderMap, CredentialError> {
         let mut headers = HeaderMap::new();
         if let Some(token) = &self.bearer {
-            headers.insert(AUTHORIZATION, http::bearer(token)?);
+            headers.insert(AUTHORIZATION, http::bearer(token).map_err(|_| CredentialError::InvalidToken)?);
         } else if let Some((name, password)) = &self.basic {
             let pair = Secret::new(format!("{name}:{}", password.expose()));
             let pair = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
@@ -109,15 +159,12 @@ impl ApiCredentials {
     }
 }
 
-fn value(text: &str) -> Result<HeaderValue> {
+fn value(text: &str) -> Result<HeaderValue, CredentialError> {
     HeaderValue::from_str(text).map_err(|_| no_header(text))
 }
 
-fn no_header(text: &str) -> Error {
-    Error::failed(
-        format!("{:?} in the kubeconfig user cannot be sent in a header", printable(text, 60)),
-        "Correct the kubeconfig user: it may hold visible characters only.",
-    )
+fn no_header(text: &str) -> CredentialError {
+    CredentialError::InvalidHeader(printable(text, 60))
 }
 
 /// A key of `as-user-extra` as a part of a header's name, percent-encoded as client-go does it.
@@ -127,46 +174,43 @@ fn escaped(key: &str) -> String {
 }
 
 /// The token in a file, without white space around it.
-fn token_in(file: &Path) -> Result<Secret> {
-    let text = text_of("tokenFile", file)?;
+fn token_in(file: &Path) -> Result<Secret, CredentialError> {
+    let text = text_of(UserField::TokenFile, file)?;
     match text.expose().trim() {
-        "" => Err(unusable("tokenFile", &format!("{} is empty", shown(file)))),
+        "" => Err(CredentialError::Empty { field: UserField::TokenFile, file: shown(file) }),
         token => Ok(Secret::new(token)),
     }
 }
 
-/// The PEM of `key` in a kubeconfig: from `key-data` if it is there, else from the file.
-fn pem(key: &str, file: Option<&Path>, data: Option<&Secret>) -> Result<Secret> {
+/// The PEM of a kubeconfig user: from the second of `fields` (base64) if there is `data`, else from the `file` that the
+/// first one names.
+fn pem(fields: [UserField; 2], file: Option<&Path>, data: Option<&Secret>) -> Result<Secret, CredentialError> {
+    let [file_field, data_field] = fields;
     match (data, file) {
         (Some(data), _) => {
-            // Line breaks within base64 count for nothing (Go's decoder).
+            // Go's decoder ignores line breaks within base64.
             let packed = Secret::new(data.expose().split_ascii_whitespace().collect::<String>());
             let bytes = STANDARD.decode(packed.expose()).ok();
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            let key = format!("{key}-data");
-            text.map(Secret::new).ok_or_else(|| unusable(&key, "it is not base64 of a PEM file"))
+            text.map(Secret::new).ok_or(CredentialError::NotBase64(data_field))
         }
-        (None, Some(file)) => text_of(key, file),
-        (None, None) => Err(unusable(key, "it is missing")),
+        (None, Some(file)) => text_of(file_field, file),
+        (None, None) => Err(CredentialError::Missing(file_field)),
     }
 }
 
-fn text_of(key: &str, file: &Path) -> Result<Secret> {
-    let bytes = named_file::read_named(file)
-        .map_err(|error| unusable(key, &format!("{} cannot be read: {error}", shown(file))))?;
-    let text = String::from_utf8(bytes).map_err(|_| unusable(key, &format!("{} is not a text file", shown(file))))?;
+fn text_of(field: UserField, file: &Path) -> Result<Secret, CredentialError> {
+    let bytes = named_file::read_named(file).map_err(|error| CredentialError::Unreadable {
+        field,
+        file: shown(file),
+        reason: error.into(),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| CredentialError::NotText { field, file: shown(file) })?;
     Ok(Secret::new(text))
 }
 
 fn shown(file: &Path) -> String {
     printable(&file.to_string_lossy(), 200)
-}
-
-fn unusable(key: &str, why: &str) -> Error {
-    Error::failed(
-        format!("{key} of the kubeconfig user cannot be used: {why}"),
-        format!("Correct {key} of the kubeconfig user, or ask a cluster administrator for a new kubeconfig."),
-    )
 }
 
 #[cfg(test)]
@@ -226,7 +270,8 @@ mod tests {
             ("client-certificate: /proc/self", "client-certificate of the kubeconfig user"),
         ] {
             let error = ApiCredentials::of_user(&user(yaml), None).expect_err(yaml);
-            assert!(error.what.starts_with(words) && !error.what.contains("SECRET"), "{error:?}");
+            let said = error.to_string();
+            assert!(said.starts_with(words) && !format!("{said} {error:?}").contains("SECRET"), "{error:?}");
         }
         let token = ApiCredentials::bearer(&Secret::new("a-long-secret"));
         assert_eq!(token.hidden_in(b"no a-long-secret".to_vec()), b"no [hidden]");

@@ -57,33 +57,18 @@ pub struct ExecInfo {
     pub interactive: Option<bool>,
 }
 
-/// Why a `KUBERNETES_EXEC_INFO` is refused. No message repeats the value, which may carry whole certificates.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// Why the value of `KUBERNETES_EXEC_INFO` is refused. No variant repeats it, because it may hold whole certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Error, serde::Serialize, serde::Deserialize)]
 pub enum ExecInfoError {
-    /// The text is no JSON at all.
-    #[error("KUBERNETES_EXEC_INFO is set, but it is not JSON")]
+    /// The text is not JSON.
+    #[error("the exec info is not JSON")]
     NotJson,
     /// The text is JSON, but a list, a string, a number or the like.
-    #[error("KUBERNETES_EXEC_INFO is set, but it is not a JSON object")]
+    #[error("the exec info is not a JSON object")]
     NotAnObject,
     /// The client asks for a version this program does not speak. Holds that version, shortened and made printable.
     #[error("the client asks for the exec-credential version \"{0}\", which is not supported")]
     UnsupportedVersion(String),
-}
-
-impl ExecInfoError {
-    /// What to do about it, as a sentence.
-    pub fn next(&self) -> &str {
-        match self {
-            Self::NotJson | Self::NotAnObject => {
-                "Unset KUBERNETES_EXEC_INFO if you set it yourself; otherwise report this to the makers of the program \
-                 that started this plugin."
-            }
-            Self::UnsupportedVersion(_) => {
-                "Set the user's exec.apiVersion to client.authentication.k8s.io/v1 in your kubeconfig."
-            }
-        }
-    }
 }
 
 impl ExecInfo {
@@ -94,7 +79,7 @@ impl ExecInfo {
     /// as absent.
     ///
     /// # Errors
-    /// [`ExecInfoError`]: no JSON, no JSON object, or a version that is neither `v1` nor `v1beta1`.
+    /// [`ExecInfoError`]: not JSON, not a JSON object, or a version that is neither `v1` nor `v1beta1`.
     pub fn parse(text: Option<&str>) -> Result<Self, ExecInfoError> {
         let text = text.unwrap_or_default().trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -204,24 +189,17 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
 /// The token is empty or holds white space or control characters, so no client could put it into an `Authorization`
 /// header (RFC 6750 section 2.1). Nothing of the token is kept in here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the token that was issued is empty or holds spaces or control characters, so no HTTP header can carry it")]
-pub struct TokenNotPrintable;
-
-impl TokenNotPrintable {
-    /// What to do about it, as a sentence.
-    pub fn next(&self) -> &str {
-        "Check the issuer: what it sent as a token is none."
-    }
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, serde::Serialize, serde::Deserialize)]
+#[error("the token that was issued is empty or contains spaces or control characters, so no HTTP header can carry it")]
+pub struct InvalidToken;
 
 /// Whether `token` can be a bearer token (RFC 6750 section 2.1).
 ///
 /// # Errors
-/// [`TokenNotPrintable`] when it cannot.
-pub fn check_token(token: &str) -> Result<(), TokenNotPrintable> {
+/// [`InvalidToken`] when it cannot.
+pub fn check_token(token: &str) -> Result<(), InvalidToken> {
     if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(TokenNotPrintable);
+        return Err(InvalidToken);
     }
     Ok(())
 }
@@ -232,12 +210,12 @@ pub fn check_token(token: &str) -> Result<(), TokenNotPrintable> {
 /// token until the server answers 401). The text is wiped when dropped, and no unwiped copy is made on the way.
 ///
 /// # Errors
-/// [`TokenNotPrintable`] when the token cannot be a bearer token.
+/// [`InvalidToken`] when the token cannot be a bearer token.
 pub fn credential_line(
     api_version: ApiVersion,
     token: &str,
     expires_at: Option<DateTime<Utc>>,
-) -> Result<Zeroizing<String>, TokenNotPrintable> {
+) -> Result<Zeroizing<String>, InvalidToken> {
     check_token(token)?;
     // Room for the token with every character escaped: a String that grows would leave the old copy behind.
     let mut line = Zeroizing::new(String::with_capacity(2 * token.len() + 256));
@@ -349,7 +327,6 @@ mod tests {
         }
         let old = parse(r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#).unwrap_err();
         assert!(old.to_string().contains("\"client.authentication.k8s.io/v1alpha1\""), "{old}");
-        assert!(old.next().contains("client.authentication.k8s.io/v1 "));
         let long = parse(&format!(r#"{{"apiVersion":"\u001b[2J{}"}}"#, "x".repeat(500))).unwrap_err().to_string();
         assert!(long.len() < 200 && !long.contains('\u{1b}'), "{long}");
     }

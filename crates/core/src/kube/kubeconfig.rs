@@ -9,11 +9,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::error::IoFailure;
 use crate::text::printable;
 
 mod cluster;
@@ -24,7 +27,7 @@ mod file;
 mod tests;
 
 pub use cluster::Cluster;
-pub use credentials::{CredentialKind, Impersonation, Key, UserCredentials};
+pub use credentials::{CredentialConflict, CredentialKind, Impersonation, SetField, UserCredentials, UserField};
 pub use exec::{Exec, Likeness};
 pub use file::BadLine;
 
@@ -94,9 +97,31 @@ impl Entry {
     }
 }
 
-/// Why there is no kubeconfig, or no entry in it. Messages name files, contexts and users, never what a file holds.
-#[derive(Debug, Error)]
-#[non_exhaustive]
+/// The lists of named entries in a kubeconfig.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    /// `clusters`
+    Cluster,
+    /// `contexts`
+    Context,
+    /// `users`
+    User,
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "cluster",
+            Self::Context => "context",
+            Self::User => "user",
+        })
+    }
+}
+
+/// Why there is no kubeconfig, or no entry in it. Errors name files, contexts and users, and never repeat other content of
+/// a file. Names are shortened and printable.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum KubeconfigError {
     /// A file is not there although it was named explicitly, or cannot be read.
     #[error("cannot read the kubeconfig {}: {reason}", file.display())]
@@ -105,7 +130,7 @@ pub enum KubeconfigError {
         file: PathBuf,
         /// What the system says.
         #[source]
-        reason: io::Error,
+        reason: IoFailure,
     },
     /// A file is larger than 16 MiB.
     #[error("the kubeconfig {} is larger than 16 MiB", file.display())]
@@ -113,7 +138,7 @@ pub enum KubeconfigError {
         /// The file.
         file: PathBuf,
     },
-    /// A file is no YAML or JSON, or not in the shape of a kubeconfig.
+    /// A file is not valid YAML or JSON, or does not have the structure of a kubeconfig.
     #[error("the kubeconfig {} cannot be understood{}", file.display(), at_line(*at))]
     Malformed {
         /// The file.
@@ -126,8 +151,8 @@ pub enum KubeconfigError {
     Duplicate {
         /// The file.
         file: PathBuf,
-        /// `cluster`, `context` or `user`.
-        kind: &'static str,
+        /// The list that has the name twice.
+        kind: EntryKind,
         /// The name.
         name: String,
     },
@@ -177,29 +202,6 @@ pub enum KubeconfigError {
         /// What it has instead.
         instead: CredentialKind,
     },
-}
-
-impl KubeconfigError {
-    /// What to do about it, as a sentence.
-    pub fn next(&self) -> String {
-        let text = match self {
-            Self::Unreadable { .. } => "Check the path (--kubeconfig, KUBECONFIG) and who may read the file.",
-            Self::TooLarge { .. } => "Check that this is a kubeconfig, or split it and list the parts in KUBECONFIG.",
-            Self::Malformed { .. } => "Repair the file. To see what kubectl makes of it: kubectl config view",
-            Self::Duplicate { kind, .. } => return format!("Remove or rename one of the two {kind} entries."),
-            Self::Empty { .. } => {
-                "Get a kubeconfig from whoever runs your cluster, and name it with --kubeconfig or KUBECONFIG."
-            }
-            Self::NoCurrentContext { .. } => "Pass --context NAME, or choose one: kubectl config use-context NAME",
-            Self::NoSuchContext { .. } => "Choose another. To list them: kubectl config get-contexts",
-            Self::NoUserInContext { .. } => {
-                "Pass --user NAME, or set one: kubectl config set-context CONTEXT --user=NAME"
-            }
-            Self::NoSuchUser { .. } => "Choose another. To list them: kubectl config get-users",
-            Self::NoExec { .. } => "Choose another with --context or --user, or give this user an exec plugin.",
-        };
-        text.to_owned()
-    }
 }
 
 fn named_by(context: Option<&str>) -> String {
@@ -254,7 +256,7 @@ impl Kubeconfig {
             match file::read(path) {
                 Ok(bytes) => merged.add(path, &bytes)?,
                 Err(KubeconfigError::Unreadable { reason, .. })
-                    if explicit.is_none() && reason.kind() == io::ErrorKind::NotFound =>
+                    if explicit.is_none() && reason.kind == io::ErrorKind::NotFound =>
                 {
                     continue;
                 }
@@ -365,9 +367,9 @@ impl Kubeconfig {
         let duplicate =
             |kind| move |name: String| KubeconfigError::Duplicate { file: path.to_owned(), kind, name: shown(&name) };
         let clusters = parsed.clusters.unwrap_or_default().into_iter().map(|cluster| cluster.named(path));
-        file::merge(&mut self.clusters, clusters).map_err(duplicate("cluster"))?;
+        file::merge(&mut self.clusters, clusters).map_err(duplicate(EntryKind::Cluster))?;
         let contexts = parsed.contexts.unwrap_or_default().into_iter().map(file::NamedContext::named);
-        file::merge(&mut self.contexts, contexts).map_err(duplicate("context"))?;
+        file::merge(&mut self.contexts, contexts).map_err(duplicate(EntryKind::Context))?;
         let users: Vec<_> = parsed.users.unwrap_or_default().into_iter().map(|user| user.named(path)).collect();
         for (name, _) in &users {
             if let Some(known) = self.users.get_mut(name) {
@@ -375,7 +377,7 @@ impl Kubeconfig {
             }
         }
         let users = users.into_iter();
-        file::merge(&mut self.users, users).map_err(duplicate("user"))?;
+        file::merge(&mut self.users, users).map_err(duplicate(EntryKind::User))?;
         if self.current_context.is_none() {
             self.current_context = parsed.current_context.filter(|name| !name.is_empty());
         }

@@ -4,11 +4,10 @@
 //!
 //! Source: `kubectl auth can-i --help`; <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::api::{Api, Failure, null_as_default};
+use super::api::{Api, ApiError, null_as_default};
 use super::review::{Resource, Target};
-use crate::error::{Error, Result};
 use crate::text::printable;
 
 /// Types that every cluster has: group, whether namespaced, and plural, singular and short names. The table spares most
@@ -95,6 +94,21 @@ const GROUPS_ASKED: usize = 150;
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
                           application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
+/// Why a verb or a resource that a user typed is refused. Holds that text, shortened and printable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuestionError {
+    /// The verb is empty, or has white space or a slash in it.
+    #[error("{0:?} is not a valid verb")]
+    Verb(String),
+    /// The resource is neither a resource type nor a path.
+    #[error("{0:?} is not a valid resource")]
+    Resource(String),
+    /// A path with a subresource beside it.
+    #[error("the path {0:?} has no subresources")]
+    PathWithSubresource(String),
+}
+
 /// What somebody typed for a resource, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
@@ -130,14 +144,11 @@ impl Typed {
     ///
     /// # Errors
     /// It is neither.
-    pub fn parse(text: &str, subresource: Option<&str>) -> Result<Typed> {
+    pub fn parse(text: &str, subresource: Option<&str>) -> Result<Typed, QuestionError> {
         if text.starts_with('/') {
             return match subresource {
                 None => Ok(Typed::Path(text.to_owned())),
-                Some(_) => Err(Error::usage(
-                    format!("the path {:?} has no subresources", printable(text, 60)),
-                    "Leave out --subresource, or name a resource type such as pods.",
-                )),
+                Some(_) => Err(QuestionError::PathWithSubresource(printable(text, 60))),
             };
         }
         let parts: Vec<&str> = text.split('/').collect();
@@ -167,11 +178,8 @@ impl Typed {
         })
     }
 
-    fn unreadable(text: &str) -> Error {
-        Error::usage(
-            format!("{:?} is no resource", printable(text, 60)),
-            "Write it as TYPE, TYPE.GROUP, TYPE/NAME or TYPE/SUBRESOURCE, such as deployments.apps or pods/log, or as a path such as /healthz.",
-        )
+    fn unreadable(text: &str) -> QuestionError {
+        QuestionError::Resource(printable(text, 60))
     }
 
     /// Finds the type: in the table, else at the server within the limit that `api` has for one call, else as typed. `namespace` is where its objects are meant, if
@@ -277,7 +285,7 @@ async fn discovered(api: &Api, word: &str, group: Option<&str>) -> Option<Found>
 
 /// The type in one version of one group.
 async fn in_version(api: &Api, path: &[&str], group: &str, word: &str) -> Option<Found> {
-    let list: Result<Types, Failure> = api.get(path).await;
+    let list: Result<Types, ApiError> = api.get(path).await;
     list.ok()?.resources.iter().find(|found| found.is_called(word)).map(|found| found.found(group))
 }
 

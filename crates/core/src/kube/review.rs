@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::api::{Api, Failure, null_as_default};
+use super::api::{Api, ApiError, null_as_default};
 use crate::text::printable;
 
 /// How much is kept of a reason.
@@ -32,9 +32,9 @@ pub struct Review {
 /// Asks the API server who it takes the bearer of the token for, within the limit that `api` has for one call.
 ///
 /// # Errors
-/// [`Failure`]; [`Failure::NotFound`] from a server that does not have this API (before Kubernetes 1.26).
-pub async fn who_am_i(api: &Api) -> Result<Review, Failure> {
-    let (deadline, mut answer) = (api.deadline(), Err(Failure::NotFound));
+/// [`ApiError`]; [`ApiError::NotFound`] from a server that does not have this API (before Kubernetes 1.26).
+pub async fn who_am_i(api: &Api) -> Result<Review, ApiError> {
+    let (deadline, mut answer) = (api.deadline(), Err(ApiError::NotFound));
     // v1 is in Kubernetes from 1.28 on; the others had to be switched on before.
     for version in ["v1", "v1beta1", "v1alpha1"] {
         let group_version = format!("authentication.k8s.io/{version}");
@@ -42,7 +42,7 @@ pub async fn who_am_i(api: &Api) -> Result<Review, Failure> {
         let path = ["apis", "authentication.k8s.io", version, "selfsubjectreviews"];
         let reviewed = api.before(deadline, api.post::<Reviewed>(&path, &body)).await;
         answer = reviewed.map(|reviewed| reviewed.status.user_info);
-        if !matches!(answer, Err(Failure::NotFound)) {
+        if !matches!(answer, Err(ApiError::NotFound)) {
             break;
         }
     }
@@ -104,8 +104,8 @@ pub struct Decision {
 /// Asks the API server whether the bearer of the token may do this.
 ///
 /// # Errors
-/// [`Failure`]
-pub async fn may(api: &Api, access: &Access) -> Result<Decision, Failure> {
+/// [`ApiError`]
+pub async fn may(api: &Api, access: &Access) -> Result<Decision, ApiError> {
     let verb = &access.verb;
     let spec = match &access.target {
         Target::Resource(Resource { group, resource, subresource, namespace, name }) => json!({

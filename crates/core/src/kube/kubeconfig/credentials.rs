@@ -9,18 +9,76 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
 use super::file::{self, RawExec};
 use crate::secret::Secret;
 
+/// The keys of a kubeconfig user besides `exec`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserField {
+    /// `token`
+    Token,
+    /// `tokenFile`
+    TokenFile,
+    /// `client-certificate`
+    ClientCertificate,
+    /// `client-certificate-data`
+    ClientCertificateData,
+    /// `client-key`
+    ClientKey,
+    /// `client-key-data`
+    ClientKeyData,
+    /// `username`
+    Username,
+    /// `password`
+    Password,
+    /// `as`
+    As,
+    /// `as-uid`
+    AsUid,
+    /// `as-groups`
+    AsGroups,
+    /// `as-user-extra`
+    AsUserExtra,
+    /// `auth-provider`
+    AuthProvider,
+}
+
+impl UserField {
+    /// The key as a kubeconfig has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::TokenFile => "tokenFile",
+            Self::ClientCertificate => "client-certificate",
+            Self::ClientCertificateData => "client-certificate-data",
+            Self::ClientKey => "client-key",
+            Self::ClientKeyData => "client-key-data",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::As => "as",
+            Self::AsUid => "as-uid",
+            Self::AsGroups => "as-groups",
+            Self::AsUserExtra => "as-user-extra",
+            Self::AuthProvider => "auth-provider",
+        }
+    }
+}
+
+impl fmt::Display for UserField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A key of a kubeconfig user that has a value, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// As it is written, such as `client-certificate-data`.
-    pub name: &'static str,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetField {
+    /// The key.
+    pub field: UserField,
     /// Its line in the file, counted from 1.
     pub line: Option<u64>,
 }
@@ -29,8 +87,8 @@ pub struct Key {
 /// kubectl. Debug shows only which keys there are.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UserCredentials {
-    /// The keys that have a value, in the order of the file.
-    pub keys: Vec<Key>,
+    /// The keys that have a value, in the order of the file, and where they are.
+    pub fields: Vec<SetField>,
     /// A bearer token.
     pub token: Option<Secret>,
     /// A file with a bearer token, which wins over `token`.
@@ -68,7 +126,8 @@ pub struct Impersonation {
 }
 
 /// The kind of credential that kubectl presents for a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CredentialKind {
     /// What the exec plugin prints.
     Plugin,
@@ -98,6 +157,30 @@ impl CredentialKind {
     }
 }
 
+/// Why kubectl refuses a user's credentials (client-go's `tools/clientcmd/validation.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialConflict {
+    /// An exec plugin and an auth-provider.
+    #[error("it has both exec and auth-provider")]
+    ExecAndAuthProvider,
+    /// A token, and a user name or password.
+    #[error("it has both a token and a user name or password")]
+    TokenAndPassword,
+    /// A client certificate as a file and as data.
+    #[error("it has both client-certificate and client-certificate-data")]
+    TwoCertificates,
+    /// The key of the client certificate as a file and as data.
+    #[error("it has both client-key and client-key-data")]
+    TwoKeys,
+    /// A client certificate without its key.
+    #[error("it has a client certificate and neither client-key nor client-key-data")]
+    CertificateWithoutKey,
+    /// Impersonation of groups, an id or extra fields without a user.
+    #[error("it has as-uid, as-groups or as-user-extra, and no as")]
+    ImpersonationWithoutUser,
+}
+
 impl UserCredentials {
     /// What kubectl presents if the user has no exec plugin, and in place of what the plugin would print if there is one:
     /// anything but [`CredentialKind::None`] keeps kubectl from running the plugin, or from accepting the entry.
@@ -116,22 +199,22 @@ impl UserCredentials {
     }
 
     /// Why kubectl refuses the entry, with `has_plugin` beside these credentials, if it does.
-    pub fn refused_because(&self, has_plugin: bool) -> Option<&'static str> {
+    pub fn conflict(&self, has_plugin: bool) -> Option<CredentialConflict> {
         let has_token = self.token.is_some() || self.token_file.is_some();
         let has_certificate = self.kind() == CredentialKind::Certificate;
         let Impersonation { user, uid, groups, extra } = &self.impersonation;
         if has_plugin && self.auth_provider.is_some() {
-            Some("it has both exec and auth-provider")
+            Some(CredentialConflict::ExecAndAuthProvider)
         } else if (has_token && self.username.is_some()) || (self.token.is_some() && self.password.is_some()) {
-            Some("it has both a token and a user name or password")
+            Some(CredentialConflict::TokenAndPassword)
         } else if self.certificate.is_some() && self.certificate_data.is_some() {
-            Some("it has both client-certificate and client-certificate-data")
+            Some(CredentialConflict::TwoCertificates)
         } else if has_certificate && self.key.is_some() && self.key_data.is_some() {
-            Some("it has both client-key and client-key-data")
+            Some(CredentialConflict::TwoKeys)
         } else if has_certificate && self.key.is_none() && self.key_data.is_none() {
-            Some("it has a client certificate and neither client-key nor client-key-data")
+            Some(CredentialConflict::CertificateWithoutKey)
         } else if user.is_none() && (uid.is_some() || !groups.is_empty() || !extra.is_empty()) {
-            Some("it has as-uid, as-groups or as-user-extra, and no as")
+            Some(CredentialConflict::ImpersonationWithoutUser)
         } else {
             None
         }
@@ -139,19 +222,25 @@ impl UserCredentials {
 
     /// The keys that keep kubectl from running an exec plugin beside them. A key file without its certificate and a
     /// password without its name do not.
-    pub fn instead_of_plugin(&self) -> Vec<&Key> {
+    pub fn instead_of_plugin(&self) -> Vec<SetField> {
         let with_certificate = self.certificate.is_some() || self.certificate_data.is_some();
-        let counts = |key: &&Key| match key.name {
-            "token" | "tokenFile" | "auth-provider" | "username" => true,
-            "password" => self.username.is_some(),
-            name => name.starts_with("client-") && with_certificate,
+        let counts = |set: &&SetField| match set.field {
+            UserField::Token | UserField::TokenFile | UserField::AuthProvider | UserField::Username => true,
+            UserField::Password => self.username.is_some(),
+            UserField::ClientCertificate
+            | UserField::ClientCertificateData
+            | UserField::ClientKey
+            | UserField::ClientKeyData => with_certificate,
+            UserField::As | UserField::AsUid | UserField::AsGroups | UserField::AsUserExtra => false,
         };
-        self.keys.iter().filter(counts).collect()
+        self.fields.iter().filter(counts).copied().collect()
     }
 
     /// The keys by which kubectl acts as another user.
-    pub fn impersonating(&self) -> Vec<&Key> {
-        self.keys.iter().filter(|key| key.name == "as" || key.name.starts_with("as-")).collect()
+    pub fn impersonating(&self) -> Vec<SetField> {
+        use UserField::{As, AsGroups, AsUid, AsUserExtra};
+        let counts = |set: &&SetField| matches!(set.field, As | AsUid | AsGroups | AsUserExtra);
+        self.fields.iter().filter(counts).copied().collect()
     }
 
     /// With relative paths made absolute: they count from the folder of `file`.
@@ -174,29 +263,29 @@ impl UserCredentials {
             Ok(map.next_value::<Option<Secret>>()?.filter(|secret| !secret.is_empty()))
         }
         macro_rules! set {
-            ($name:literal, $field:expr, $value:expr) => {{
+            ($name:ident, $field:expr, $value:expr) => {{
                 $field = $value;
-                ($name, $field.is_some())
+                (UserField::$name, $field.is_some())
             }};
         }
-        let (name, is_set) = match key.value.as_str() {
-            "token" => set!("token", self.token, secret(map)?),
-            "tokenFile" => set!("tokenFile", self.token_file, text(map)?.map(PathBuf::from)),
-            "client-certificate" => set!("client-certificate", self.certificate, text(map)?.map(PathBuf::from)),
-            "client-certificate-data" => set!("client-certificate-data", self.certificate_data, secret(map)?),
-            "client-key" => set!("client-key", self.key, text(map)?.map(PathBuf::from)),
-            "client-key-data" => set!("client-key-data", self.key_data, secret(map)?),
-            "username" => set!("username", self.username, text(map)?),
-            "password" => set!("password", self.password, secret(map)?),
-            "as" => set!("as", self.impersonation.user, text(map)?),
-            "as-uid" => set!("as-uid", self.impersonation.uid, text(map)?),
+        let (field, is_set) = match key.value.as_str() {
+            "token" => set!(Token, self.token, secret(map)?),
+            "tokenFile" => set!(TokenFile, self.token_file, text(map)?.map(PathBuf::from)),
+            "client-certificate" => set!(ClientCertificate, self.certificate, text(map)?.map(PathBuf::from)),
+            "client-certificate-data" => set!(ClientCertificateData, self.certificate_data, secret(map)?),
+            "client-key" => set!(ClientKey, self.key, text(map)?.map(PathBuf::from)),
+            "client-key-data" => set!(ClientKeyData, self.key_data, secret(map)?),
+            "username" => set!(Username, self.username, text(map)?),
+            "password" => set!(Password, self.password, secret(map)?),
+            "as" => set!(As, self.impersonation.user, text(map)?),
+            "as-uid" => set!(AsUid, self.impersonation.uid, text(map)?),
             "as-groups" => {
                 self.impersonation.groups = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default();
-                ("as-groups", !self.impersonation.groups.is_empty())
+                (UserField::AsGroups, !self.impersonation.groups.is_empty())
             }
             "as-user-extra" => {
                 self.impersonation.extra = map.next_value::<Option<_>>()?.unwrap_or_default();
-                ("as-user-extra", !self.impersonation.extra.is_empty())
+                (UserField::AsUserExtra, !self.impersonation.extra.is_empty())
             }
             "auth-provider" => {
                 #[derive(Deserialize)]
@@ -205,14 +294,14 @@ impl UserCredentials {
                     name: Option<String>,
                 }
                 let provider = map.next_value::<Option<Provider>>()?;
-                set!("auth-provider", self.auth_provider, provider.map(|provider| provider.name.unwrap_or_default()))
+                set!(AuthProvider, self.auth_provider, provider.map(|provider| provider.name.unwrap_or_default()))
             }
             _ => return Ok(false),
         };
-        // Of a repeated key the last counts.
-        self.keys.retain(|known| known.name != name);
+        // Of a repeated key the last one counts.
+        self.fields.retain(|known| known.field != field);
         if is_set {
-            self.keys.push(Key { name, line: Some(key.referenced.line()).filter(|line| *line > 0) });
+            self.fields.push(SetField { field, line: Some(key.referenced.line()).filter(|line| *line > 0) });
         }
         Ok(true)
     }
@@ -220,7 +309,7 @@ impl UserCredentials {
 
 impl fmt::Debug for UserCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserCredentials").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("UserCredentials").field("fields", &self.fields).finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{self, Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
@@ -156,7 +156,7 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
 
 /// The bytes of a file, wiped when dropped. Pipes are fine (`--kubeconfig <(…)`), as long as something comes out of them.
 pub(super) fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, KubeconfigError> {
-    let unreadable = |reason| KubeconfigError::Unreadable { file: file.to_owned(), reason };
+    let unreadable = |error: io::Error| KubeconfigError::Unreadable { file: file.to_owned(), reason: error.into() };
     let opened = named_file::open_named(file).map_err(unreadable)?;
     let metadata = opened.metadata().map_err(unreadable)?;
     // Room for all of it at once, as far as the system tells: a growing buffer leaves copies of secrets behind.
@@ -218,7 +218,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, BadLine> {
 }
 
 /// A line that cannot be understood, counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadLine {
     /// Where the fault is, if the parser knows it.
     pub line: Option<u64>,

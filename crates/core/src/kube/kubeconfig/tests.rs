@@ -136,8 +136,6 @@ fn what_is_missing_is_named() {
     let said = |context, user| {
         let entry = config.entry(context, user);
         let error = entry.and_then(|entry| entry.plugin().cloned()).unwrap_err();
-        // A sentence, or a command at the end with nothing after it.
-        assert!(error.next().ends_with('.') != error.next().contains(": kubectl "), "{}", error.next());
         error.to_string()
     };
     assert_eq!(
@@ -184,7 +182,9 @@ fn user_with_credentials_beside_exec_names_their_lines() {
     .unwrap();
     let entry = config.entry(None, Some("u")).unwrap();
     assert_eq!(entry.plugin().unwrap().command, "kubelogin");
-    let lines = |keys: Vec<&Key>| keys.into_iter().map(|key| (key.name, key.line.unwrap())).collect::<Vec<_>>();
+    let lines = |fields: Vec<SetField>| {
+        fields.into_iter().map(|set| (set.field.as_str(), set.line.unwrap())).collect::<Vec<_>>()
+    };
     let credentials = &entry.credentials;
     assert_eq!(credentials.kind(), CredentialKind::Token);
     assert_eq!(lines(credentials.instead_of_plugin()), [("token", 4), ("tokenFile", 5)]);
