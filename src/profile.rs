@@ -14,7 +14,7 @@ use kubectl_login_core::http::Network;
 use kubectl_login_core::secret::Secret;
 
 /// One wish for one token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Who issues it.
     pub provider: Provider,
@@ -129,7 +129,7 @@ impl Profile {
 }
 
 /// Who issues the token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// Microsoft Entra ID: the endpoints follow from authority and tenant.
     Entra {
@@ -199,7 +199,7 @@ impl Method {
 }
 
 /// What [`Method::Password`] sends. Whatever is missing, a person is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// The user's name at the issuer, which need not be the account's name in tokens.
     pub username: Option<String>,

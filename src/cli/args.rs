@@ -10,7 +10,7 @@ use kubectl_login::profile::Profile;
 
 pub(super) use self::get_token::{CacheStorage, GetTokenArgs};
 use self::values::level;
-pub(super) use self::values::{go_bool, go_duration};
+pub(super) use self::values::{go_bool, go_duration, go_duration_text};
 use crate::ui::Prompt;
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).

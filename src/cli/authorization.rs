@@ -41,15 +41,14 @@ pub(super) fn elsewhere(
     let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
     let given = [("--oidc-redirect-url", args.oidc_redirect_url.as_deref()), (REDIRECT_BY_HAND, by_hand)];
     let given = given.into_iter().find_map(|(flag, url)| Some((flag, url.filter(|url| !url.is_empty())?)));
-    let redirect = given.map(|(flag, text)| redirect(flag, text, method, everywhere.certificate.is_some()));
-    let redirect = redirect.transpose()?.flatten();
-    let own_port = redirect.filter(is_loopback).and_then(|_| port_in(given?.1));
+    if let Some((flag, text)) = given {
+        check_redirect(flag, text, method, everywhere.certificate.is_some())?;
+    }
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
     let scopes = extra_parameters.iter().position(|(name, _)| name == "scope");
     let scopes = scopes.map(|at| extra_parameters.remove(at).1);
-    let ports = || own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]);
     let authorization = Authorization {
-        listen: listen(args)?.unwrap_or_else(|| ports().into_iter().map(on).collect()),
+        listen: listen(args)?.unwrap_or_else(|| usual_listen(given.map(|(_, text)| text))),
         redirect_url: given.map(|(_, text)| text.to_owned()),
         redirect_host: args.oidc_redirect_url_hostname.clone().filter(|name| !name.is_empty()),
         extra_parameters,
@@ -58,9 +57,15 @@ pub(super) fn elsewhere(
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
 }
 
-/// What the redirect address leads to; nothing where a person carries the code over and it is a mere name
-/// (`urn:ietf:wg:oauth:2.0:oob`).
-fn redirect(flag: &str, text: &str, method: Method, listener_is_https: bool) -> Result<Option<Url>> {
+/// Where to listen for the answer of an OpenID Connect issuer if no flag says so: the port that the redirect address names on
+/// this machine, else the usual ones.
+pub(super) fn usual_listen(redirect_url: Option<&str>) -> Vec<Listen> {
+    let own_port = redirect_url.filter(|text| Url::parse(text).is_ok_and(|url| is_loopback(&url))).and_then(port_in);
+    own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]).into_iter().map(on).collect()
+}
+
+/// Checks a redirect address. Where a person carries the code over, it may be a mere name (`urn:ietf:wg:oauth:2.0:oob`).
+fn check_redirect(flag: &str, text: &str, method: Method, listener_is_https: bool) -> Result<()> {
     let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
     let url = if is_a_name { None } else { Some(url(flag, text)?) };
     // RFC 9700 2.1: the code is not sent over a network in the open.
@@ -75,7 +80,7 @@ fn redirect(flag: &str, text: &str, method: Method, listener_is_https: bool) -> 
         let flaw = "is http, and with --local-server-cert the browser comes back by https";
         return Err(wrong(flag, text, flaw, AS_REGISTERED));
     }
-    Ok(url)
+    Ok(())
 }
 
 fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> Error {

@@ -10,6 +10,7 @@ mod cluster;
 mod completion;
 mod doctor;
 mod entry;
+mod exec_args;
 mod explain;
 mod get_token;
 mod headers;

@@ -24,6 +24,18 @@ pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NoPair> {
     Ok(pairs)
 }
 
+/// A pair as [`pairs`] reads it from a value of its own. A name that cannot be one is not checked.
+pub(super) fn written(name: &str, value: &str) -> String {
+    let pair = format!("{name}={value}");
+    let as_field = || format!("\"{}\"", pair.replace('"', "\"\""));
+    match pair.matches('=').count() {
+        1 if pair.trim_matches('"') == pair => pair,
+        // A single pair would lose the quotes at its ends, and a line of CSV is only read as such if it holds two.
+        1 => format!("{0},{0}", as_field()),
+        _ => as_field(),
+    }
+}
+
 /// Something that is not `NAME=VALUE`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoPair;
@@ -54,6 +66,14 @@ mod tests {
 
     fn pair(name: &str, value: &str) -> (String, String) {
         (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn written_pair_is_read_as_it_was() {
+        for (name, value) in [("a", "1,2"), ("a", ""), ("a", "x=\"y\",z="), ("a", "\"q\""), ("\"a", "b"), ("a", "\"")] {
+            assert_eq!(read(&[&written(name, value)]), Ok(vec![pair(name, value)]), "{name}={value}");
+        }
+        assert_eq!(written("acr_values", "urn:a,urn:b"), "acr_values=urn:a,urn:b");
     }
 
     #[test]

@@ -29,10 +29,18 @@ pub(super) const METHODS: &[&str] = &["devicecode", "interactive", "auto"];
 pub(super) const LATER_METHODS: &[&str] =
     &["spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
 /// Methods with a human in front: there a flag wins over the environment.
-const HUMAN_METHODS: &[(&str, Method)] =
+pub(super) const HUMAN_METHODS: &[(&str, Method)] =
     &[("devicecode", Method::DeviceCode), ("interactive", Method::Browser), ("auto", Method::Auto)];
 /// Grants of int128/kubelogin that are there.
 pub(super) const GRANTS: &[&str] = &["auto", "authcode", "authcode-keyboard", "password", "device-code"];
+/// The methods that they mean.
+pub(super) const GRANT_METHODS: &[(&str, Method)] = &[
+    ("auto", Method::Auto),
+    ("authcode", Method::Browser),
+    ("authcode-keyboard", Method::Keyboard),
+    ("password", Method::Password),
+    ("device-code", Method::DeviceCode),
+];
 /// Those that are known by name, and not supported yet.
 pub(super) const LATER_GRANTS: &[&str] = &["client-credentials"];
 
@@ -261,14 +269,11 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
     let issuer_url = discovery::issuer_url(&issuer)?;
-    let method = match (grant, &args.username) {
-        ("auto", Some(name)) if !name.is_empty() => Method::Password,
-        ("auto", _) => Method::Auto,
-        ("authcode", _) => Method::Browser,
-        ("authcode-keyboard", _) => Method::Keyboard,
-        ("device-code", _) => Method::DeviceCode,
-        ("password", _) => Method::Password,
-        _ => return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code")),
+    let by_grant = GRANT_METHODS.iter().find(|(name, _)| *name == grant).map(|(_, method)| *method);
+    let method = match (by_grant, &args.username) {
+        (Some(Method::Auto), Some(name)) if !name.is_empty() => Method::Password,
+        (Some(method), _) => method,
+        (None, _) => return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code")),
     };
     let (authorization, other_scopes) = authorization::elsewhere(args, method, environment)?;
     let extra_scopes = other_scopes.unwrap_or_else(|| args.oidc_extra_scope.clone());

@@ -57,6 +57,17 @@ pub(in super::super) fn go_duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err("Write a duration longer than 0.".to_owned()) } else { Ok(total) }
 }
 
+/// A duration as [`go_duration`] reads it.
+pub(in super::super) fn go_duration_text(duration: Duration) -> String {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+    let rest = match nanoseconds {
+        0 => String::new(),
+        whole if whole % 1_000_000 == 0 => format!("{}ms", whole / 1_000_000),
+        _ => format!("{nanoseconds}ns"),
+    };
+    if seconds == 0 && nanoseconds > 0 { rest } else { format!("{seconds}s{rest}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

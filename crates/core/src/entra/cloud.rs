@@ -166,6 +166,11 @@ fn is_stack(environment_name: &str) -> bool {
     environment_name.eq_ignore_ascii_case(STACK)
 }
 
+/// The name that `--environment` takes for the cloud whose own sign-in host is `authority`; `None` if it is not a cloud's own.
+pub fn environment_name(authority: &Url) -> Option<&'static str> {
+    CLOUDS.iter().find(|cloud| cloud.authority == authority.as_str()).map(|cloud| cloud.names[0])
+}
+
 /// The names `--environment` takes.
 pub fn names() -> Vec<&'static str> {
     CLOUDS.iter().map(|cloud| cloud.names[0]).chain([STACK]).collect()

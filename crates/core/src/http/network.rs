@@ -9,7 +9,7 @@ use crate::clock;
 use crate::secret::Secret;
 
 /// How the issuer is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// PEM files with certificate authorities that are trusted besides the system's.
     pub ca_files: Vec<PathBuf>,
@@ -65,7 +65,7 @@ impl Network {
 }
 
 /// Proxies as the environment names them, for https URLs and for http URLs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For https URLs.
     pub https: Option<ProxyVariable>,
@@ -76,7 +76,7 @@ pub struct Proxies {
 }
 
 /// A variable that names a proxy. The address may hold a password, so Debug does not show it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ProxyVariable {
     /// The variable's name, as it is set.
     pub name: &'static str,
