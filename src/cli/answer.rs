@@ -12,7 +12,7 @@ impl Answer {
     /// Takes stdout away from everybody else.
     #[cfg(unix)]
     pub(super) fn take_stdout() -> Result<Answer> {
-        // Closed in children: a browser that inherited it would keep whoever reads the answer waiting for its end.
+        // Closed in children: a browser that inherited it would keep the reader of the answer waiting for its end.
         let taken = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3).and_then(|real| {
             rustix::stdio::dup2_stdout(io::stderr())?;
             Ok(Answer(File::from(real)))

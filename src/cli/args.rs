@@ -82,7 +82,7 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Show who you are to the cluster, and all your groups
     #[command(before_help = "Who the token of the current context, or of CONTEXT, says you are, and whom the\n\
-                             cluster takes you for. It asks nobody to sign in.")]
+                             cluster takes you for. It never prompts.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login whoami\n  \
                             kubectl login whoami prod --groups --names\n  \
@@ -92,7 +92,7 @@ pub(super) enum Command {
     /// Check everything between you and the cluster
     #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster\n\
                              of the current context or of CONTEXT, and says what is wrong and what to do.\n\
-                             It asks nobody to sign in, and what it prints holds no secrets.")]
+                             It never prompts, and its output holds no secrets.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login doctor\n  \
                             kubectl login doctor prod\n  \
@@ -191,7 +191,7 @@ pub(super) struct LoginArgs {
     pub(super) browser: BrowserArgs,
     #[command(flatten)]
     pub(super) look_up: GroupsArgs,
-    /// Whether somebody may be asked: auto (not where $CI is set), always, never
+    /// Whether to prompt: auto (not if $CI is set), always, never
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<Prompt>,
 }

@@ -128,7 +128,7 @@ fn url(flag: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| {
         Error::usage(
-            format!("{flag} {:?} is no web address", printable(text, 100)),
+            format!("{flag} {:?} is not a web address", printable(text, 100)),
             "Give an address that begins with https:// or http://.",
         )
     })
@@ -160,7 +160,7 @@ fn address(text: &str) -> Result<Listen> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let address: IpAddr = match host {
         "" | "localhost" => Ipv4Addr::LOCALHOST.into(),
-        host => host.parse().map_err(|_| wrong("is no address"))?,
+        host => host.parse().map_err(|_| wrong("is not an IP address"))?,
     };
     match address {
         address if address.is_unspecified() => Ok(on(port)),

@@ -41,7 +41,7 @@ pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Resu
     remove_cache_dir(args, environment)
 }
 
-/// int128/kubelogin's `clean`, in its words. A keyring that does not do its part is no error.
+/// int128/kubelogin's `clean`, in its words. A keyring that fails is not an error.
 pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
     if args.cache_dir.is_none() && entry::has_context("clean", None, environment) {
         return Err(Error::usage(
@@ -89,7 +89,7 @@ pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment
     }
 }
 
-/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name unless it was somebody else's, and
+/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name unless it was another user's, and
 /// what became of the key in the keyring, which goes with the usual folder.
 fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>, Option<KeyringKey>)> {
     let folder = paths::state(args.cache_dir.as_deref(), environment);
@@ -106,7 +106,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     let failed = |error: std::io::Error| {
         Error::failed(format!("not everything could be deleted: {error}"), "Mend that, then run the command again.")
     };
-    // Whoever works on a sign-in just now would otherwise keep it again.
+    // A process that is signing in would otherwise store its session again.
     let locks = session::hold_all(&store);
     let is_ours = removal::clear(&root).map_err(failed)?;
     drop(locks);
@@ -121,7 +121,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     }
     if !left.held.is_empty() {
         report::warning(
-            &format!("{shown} stays, because somebody is signing in there just now"),
+            &format!("{shown} stays, because a sign-in is in progress there"),
             Some("Run the command again when that has ended."),
         );
     }

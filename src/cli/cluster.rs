@@ -30,7 +30,7 @@ pub(super) struct Cluster<'a> {
     review: OnceCell<Result<Review, Unsaid>>,
 }
 
-/// Why a cluster does not say whom it takes somebody for.
+/// Why a cluster does not say who the user is to it.
 struct Unsaid {
     error: Error,
     /// Nothing is amiss: it does not have the API for that.

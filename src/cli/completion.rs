@@ -2,10 +2,10 @@
 //!
 //! The format is that of Cobra, the library of kubectl and of both peers, because kubectl speaks nothing else with its
 //! plugins and the peers' scripts are in use: a candidate a line, with a description behind a tab, then `:` and a number
-//! that says what the shell may add. Whatever is in the way, the answer is an empty list: nobody wants an error message
+//! that says what the shell may add. If anything is in the way, the answer is an empty list: users do not want an error message
 //! in the middle of the line they are typing.
 //!
-//! Must not use the network, unlock anything or ask anybody.
+//! Must not use the network, unlock anything or prompt.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -85,7 +85,7 @@ impl<'a> Question<'a> {
                 None => format!("{word}\n"),
             })
             .collect();
-        // Nobody reads an error here.
+        // No user reads an error here.
         let _ = report::print(&format!("{lines}:{directive}\n"));
         ExitCode::SUCCESS
     }
@@ -189,7 +189,7 @@ impl Known {
     }
 
     fn kubeconfig(&self) -> Kubeconfig {
-        // Nobody can wait for a pipe while somebody types.
+        // A pipe cannot be waited for while the user types.
         let listed = self.environment.get_os(environment::KUBECONFIG).map(std::env::split_paths).into_iter().flatten();
         let mut files = self.kubeconfig.iter().cloned().chain(listed);
         if files.any(|file| file.exists() && !file.is_file()) {
@@ -243,7 +243,7 @@ fn plain(words: &[&'static str]) -> Vec<Candidate> {
     words.iter().map(|word| Candidate::new(*word)).collect()
 }
 
-/// A candidate from a file that somebody else may have written: none if it would not stay one harmless word on one line.
+/// A candidate from a file that another user may have written: none if it would not stay one harmless word on one line.
 fn foreign(word: &str, description: Option<String>) -> Option<Candidate> {
     let harmless = printable(word, word.len()) == word && !word.starts_with('-') && !word.contains(ACTIVE);
     harmless.then(|| Candidate::new(word).help(description.map(Into::into)))
@@ -266,7 +266,7 @@ mod tests {
             assert!(foreign(word, None).is_some(), "{word}");
         }
         for word in ["a\nb", "a\tb", "\u{1b}[31m", "a\u{202e}b", "$(id)", "`id`", "a;id", "a>b", "--force", ""] {
-            // An empty word is no name of anything; the kubeconfig has none.
+            // An empty word names nothing; the kubeconfig has no such name.
             assert!(word.is_empty() || foreign(word, None).is_none(), "{word:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! `doctor`: everything between you and the cluster, looked at one by one; what is wrong, and the next step.
 //!
-//! Nobody is asked, and nothing is changed but what a refresh changes. What is printed can be shown to anybody: no check
+//! It never prompts, and changes nothing but what a refresh changes. Its output can be shown to others: no check
 //! says more than the errors of the other commands do.
 
 mod cluster;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<(), Fa
 
 /// Looks at everything: at this machine, then for a token, then at the servers.
 ///
-/// Errors: somebody ended it.
+/// Errors: the user interrupted it.
 fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)>, Failed> {
     let configuration = Configuration::read(&args.entry, typed_in);
     let entry = configuration.found.as_ref();
@@ -87,7 +87,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     });
 
     let facts = profile.and_then(|profile| sessions::current_facts(profile, &kept.store));
-    // Before anything else on the network, because Ctrl-C ends a refresh only as long as nobody has listened for it.
+    // Before anything else on the network, because Ctrl-C ends a refresh only as long as nothing has listened for it.
     let (token_found, token) = match profile {
         Some(profile) => token::obtain(profile, &kept.store, environment, &session)?,
         None => (Finding::since(SESSION), None),

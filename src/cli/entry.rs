@@ -288,7 +288,7 @@ pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
 /// A kubeconfig context that leads to this plugin.
 pub(super) struct Context {
     pub(super) name: String,
-    /// It is used when nobody names one.
+    /// It is used when none is named.
     pub(super) is_current: bool,
     pub(super) profile: Profile,
     /// Where its sign-in is remembered; `None` if it is not.
@@ -343,8 +343,8 @@ pub(super) fn others(
     served.map(|context| printable(&context.name, 100)).collect()
 }
 
-/// Every context of the kubeconfig that is ours, by name. Whatever is not, or makes no sense, is passed over: nobody
-/// asked for it. Without a kubeconfig that can be read there are none.
+/// Every context of the kubeconfig that is ours, by name. Others, and entries that make no sense, are skipped: the user did not
+/// ask for them. Without a kubeconfig that can be read there are none.
 pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> Vec<Context> {
     let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
     let context = |name: &str| {

@@ -46,7 +46,7 @@ pub(super) struct Who {
     pub(super) group_prefix: String,
     /// They are in more groups than a token carries.
     pub(super) overage: bool,
-    /// There may be groups of theirs that nobody has told.
+    /// The user may be in groups that are not known.
     pub(super) may_be_in_others: bool,
     /// The names are those of the token: the cluster has not said its own.
     pub(super) is_of_token: bool,
@@ -401,14 +401,14 @@ impl Explained<'_> {
             && subjects.all(|subject| subject.kind == "Group" && self.who.unseen.contains(&subject.name))
     }
 
-    /// Whether one of the groups that it is given to may be theirs, and nobody has told.
+    /// Whether the user may be in one of the groups that it is given to, as their groups are not all known.
     fn may_hold(&self) -> bool {
         let mut others = self.explanation.not_held.iter().flat_map(|grant| &grant.subjects);
         self.who.may_be_in_others
             && others.any(|subject| subject.kind == "Group" && misnamed::meant(subject, self.who).is_none())
     }
 
-    /// Whoever asks, as a binding names them.
+    /// The user who asks, as a binding names them.
     fn held(&self, subject: &Subject) -> String {
         match subject.kind.as_str() {
             "Group" => format!("the {}, which you are in", self.other(subject)),

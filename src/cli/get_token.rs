@@ -22,7 +22,7 @@ pub(super) fn run(
     repeats: Repeats<'_>,
 ) -> Result<(), Failed> {
     let answer = Answer::take_stdout()?;
-    // Before anybody signs in: a version that cannot be answered would make the sign-in worthless.
+    // Before any sign-in: a version that cannot be answered would make it worthless.
     let request = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let request = ExecInfo::parse(request.as_deref()).map_err(|error| messages::exec_info_error(&error))?;
     let settings = profile::settings(args, typed, environment, None)?;

@@ -80,7 +80,7 @@ pub(super) fn sent(entry: &Entry) -> &'static str {
 
 /// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
 pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<Error> {
-    const NEW_ONE: &str = "Ask whoever runs the cluster for a new kubeconfig";
+    const NEW_ONE: &str = "Ask the cluster's administrator for a new kubeconfig";
     let instead = entry.credentials.instead_of_plugin();
     let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
         (ApiError::Unauthorized, ..) if entry.exec.is_some() && !instead.is_empty() => delete(entry, &instead),

@@ -25,7 +25,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     // says so means this as well.
     let prompt = match (args.prompt, profile::prompt(None, typed_in)?, environment.ci()) {
         (Some(prompt), ..) => prompt,
-        // Whoever types this is there, whatever stderr is connected to; only in CI nobody types.
+        // The user who types this is there, whatever stderr is connected to; only in CI no user types.
         (None, Prompt::Auto, None) => Prompt::Always,
         (None, Prompt::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
@@ -72,7 +72,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
 fn challenge(text: &str) -> Result<ClaimsChallenge, Error> {
     ClaimsChallenge::from_copy(text).map_err(|why| {
         Error::usage(
-            format!("--claims is no claims challenge: {why}"),
+            format!("--claims is not a claims challenge: {why}"),
             "Copy all of the value of claims from the WWW-Authenticate header or the error, in single quotes.",
         )
     })

@@ -1,6 +1,6 @@
 //! `logout`: forgets a context's sign-in and that for its groups, an account's, or everything, and has it revoked where the issuer can.
 //!
-//! Forgetting comes first and needs nobody: whatever the network does then, and whoever loses patience, it is done.
+//! Forgetting comes first and takes no network: whatever happens while sessions are revoked, Ctrl-C included, it is done.
 
 use std::cmp::Reverse;
 use std::io;
@@ -134,7 +134,7 @@ enum ForGroups {
 }
 
 /// Forgets the sign-in of the client that asks for the groups of `profile`, whose own is called `session`. It may read a
-/// directory, so nobody who signs out expects it to be left.
+/// directory, so users who sign out do not expect it to be left.
 ///
 /// Errors: a record is there and stays.
 fn forget_for_groups(profile: &Profile, session: &str, store: &Store, contexts: &[Context]) -> io::Result<ForGroups> {

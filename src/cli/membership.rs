@@ -41,7 +41,7 @@ pub(super) struct Before {
 impl SignIn<'_> {
     /// The groups of `subject`, with a line on a terminal that says how far it is.
     ///
-    /// Errors: somebody ended it.
+    /// Errors: the user interrupted it.
     pub(super) fn groups(&self, subject: &Subject, cluster: &Cluster<'_>, wish: Wish) -> Result<Known> {
         let progress = Progress::of("groups", self.environment);
         let of_cluster = || match cluster.review() {
@@ -62,7 +62,7 @@ impl SignIn<'_> {
             GroupsClaim::Listed(ids) => {
                 Some(by_token(ids.iter().map(|id| Group { id: id.clone(), name: None }).collect()))
             }
-            // Whoever is in no group has no claim there.
+            // A user in no group has no claim there.
             GroupsClaim::Absent if matches!(self.profile.provider, Provider::Entra { .. }) => {
                 Some(by_token(Vec::new()))
             }
@@ -76,7 +76,7 @@ impl SignIn<'_> {
     /// Looks the groups up where the token cannot list them, and says how many there are; against those from `before`, what
     /// has changed.
     ///
-    /// Errors: somebody ended it, or it cannot be printed.
+    /// Errors: the user interrupted it, or it cannot be printed.
     pub(super) fn tell(&self, obtained: &Obtained, wish: Wish, before: Option<Before>) -> Result<()> {
         let subject = Subject::read(obtained.token.expose(), &self.profile.groups.claim).unwrap_or_default();
         let overage = matches!(subject.groups, GroupsClaim::Overage { .. });
@@ -140,7 +140,7 @@ pub(super) fn warn(known: &Known, profile: &Profile, wanted: bool) {
     let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
     let is_expected = known.groups.source == Source::Cluster && refusals::is_microsofts(asks_graph);
     match (&known.reason, known.groups.complete) {
-        // In no group by the token, which nobody has asked about.
+        // In no group by the token, which was not asked for.
         (_, false) if !wanted && !known.overage => {}
         (None, false) => report::warning("not all of your groups are known", None),
         (Some(error), false) => {

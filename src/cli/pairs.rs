@@ -3,7 +3,7 @@
 
 /// The pairs of every value given, the last one of a name winning.
 ///
-/// Errors: something is no pair. It is not repeated: it may be a secret.
+/// Errors: something is not a pair. It is not repeated: it may be a secret.
 pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NoPair> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for value in given.iter().filter(|value| !value.is_empty()) {

@@ -120,7 +120,7 @@ fn read(args: &GetTokenArgs, typed: &Typed, environment: &Environment, sources: 
     })
 }
 
-/// Whether somebody may be asked: the flag, else the variable, else `auto`.
+/// Whether to prompt: the flag, else the variable, else `auto`.
 pub(super) fn prompt(flag: Option<Prompt>, environment: &Environment) -> Result<Prompt> {
     match (flag, environment.get(environment::KUBECTL_LOGIN_PROMPT)) {
         (Some(prompt), _) => Ok(prompt),

@@ -46,7 +46,7 @@ pub(super) fn note(text: &str) {
     complain(&format!("{text}\n"));
 }
 
-/// Help and version, which are no errors and go to stdout.
+/// Help and version, which are not errors and go to stdout.
 pub(super) fn help(text: &clap::builder::StyledStr) -> Result<()> {
     if colours(&io::stdout()) { print(&text.ansi().to_string()) } else { print(&text.to_string()) }
 }
@@ -102,7 +102,7 @@ fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
 }
 
 fn complain(text: &str) {
-    // With stderr gone there is nobody to tell; the exit code still does.
+    // With stderr closed nothing can be shown; the exit code still tells.
     let _ = write_within(clock::limit(AT_THE_END), Box::new(io::stderr()), text.to_owned());
 }
 
@@ -160,7 +160,7 @@ pub(super) fn line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Prints a command's result. A reader that has gone away is no error.
+/// Prints a command's result. A reader that has gone away is not an error.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))

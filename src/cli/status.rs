@@ -40,7 +40,7 @@ struct Session {
     access_tokens: Vec<AccessToken>,
     refreshable: bool,
     contexts: Vec<String>,
-    /// The one of them that is used when nobody names one.
+    /// The one of them that is used when none is named.
     #[serde(skip)]
     current_context: Option<String>,
 }

@@ -168,7 +168,7 @@ fn with_sign_in(
 
 /// What is to be explained, where something is.
 ///
-/// Errors: it is no verb, or no resource.
+/// Errors: it is not a verb, or not a resource.
 fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
     let [verb, resource] = args.explain.as_slice() else { return Ok(None) };
     let named = args.namespace.as_ref().filter(|name| !name.is_empty());
@@ -241,7 +241,7 @@ fn explanation(cluster: &Cluster<'_>, question: &Question, holder: &Holder) -> R
     runtime::run_until_interrupted(explain::run(&api, question, holder))?
 }
 
-/// The token that there is, refreshed where it has to be; nobody is asked.
+/// The cached token, refreshed if needed; never with a prompt.
 ///
 /// Errors: exit 3 where there is none.
 pub(super) fn signed_in(
@@ -283,7 +283,7 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
         }
         None => "Sign in: kubectl login CONTEXT".to_owned(),
     };
-    Error::sign_in_needed(format!("nobody is signed in for {whom}"), next)
+    Error::sign_in_needed(format!("not signed in for {whom}"), next)
 }
 
 /// Everything that is known, before it is printed.

@@ -135,7 +135,7 @@ fn what_is_no_challenge_is_a_usage_error_and_not_repeated() {
         (&long, "longer than 8 KiB"),
     ] {
         let run = home.run(&["--claims", text]);
-        run.assert_failed(2, &["Error: --claims is no claims challenge: it ", why, "\nNext: "]);
+        run.assert_failed(2, &["Error: --claims is not a claims challenge: it ", why, "\nNext: "]);
         assert!(!run.stderr.contains("gibberish") && !run.stderr.contains("xxx"), "{run}");
     }
     assert!(world.requests().is_empty());

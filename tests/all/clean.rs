@@ -121,7 +121,7 @@ fn a_lock_that_is_held_stays() {
     let child = home.start(&entra(&world, &ALWAYS));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     let run = home.run(&["remove-cache-dir"]);
-    assert!(run.code == Some(0) && run.stderr.contains("somebody is signing in"), "{run}");
+    assert!(run.code == Some(0) && run.stderr.contains("a sign-in is in progress"), "{run}");
     assert_eq!(home.files("locks").len(), 1);
     world.approve_pending();
     let run = Run::wait(child);

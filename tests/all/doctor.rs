@@ -30,7 +30,7 @@ fn an_aks_set_up_in_order() {
         ("proxy", " directly; https://127.0.0.1:"),
         ("issuer", sim::TENANT),
         ("session", "alice@contoso.example is signed in, by devicecode; it can be refreshed"),
-        ("token", "got without asking anybody, good for 59 min"),
+        ("token", "obtained without a prompt, good for 59 min"),
         ("audience", sim::SERVER),
         ("groups", "3, all of them in the token"),
         ("server", "trusted by the kubeconfig's certificate authority"),
@@ -150,7 +150,7 @@ fn nobody_is_asked_and_the_sign_in_is_left_as_it_was() {
     setup.home.leave(-60);
     setup.doctor().only(&[]);
     setup.run(&["logout", "--all"]);
-    setup.doctor().says("session", "FAIL", "nobody is signed in");
+    setup.doctor().says("session", "FAIL", "not signed in");
     assert_eq!(setup.world.device_requests().len(), requests);
     assert!(setup.world.authorize_requests().is_empty());
 }

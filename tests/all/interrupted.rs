@@ -124,7 +124,7 @@ fn a_wait_for_another_process_ends_after_a_sign_in_too() {
     let _lock = lock_of(&home, OWN_CLIENT);
     let mut child = home.start(&["--force"]);
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().starts_with("Signed in as ")), "nobody is signed in");
+    assert!(said.any(|line| line.unwrap().starts_with("Signed in as ")), "not signed in");
     // This process has the lock, and that one wants it.
     wait_at_the_lock(&home.state(), 2);
     let run = assert_ends(child, Signal::TERM);

@@ -159,7 +159,7 @@ fn whoami_and_doctor_need_nobody_either() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("own", by_password(&world, &ALICES))]);
     let doctor = home.run(&["doctor"]);
-    assert!(doctor.stdout.contains("nobody is signed in yet; that takes nobody"), "{doctor}");
+    assert!(doctor.stdout.contains("not signed in yet; the entry has the user name and password"), "{doctor}");
     home.run(&["logout"]);
     let whoami = home.run(&["whoami"]);
     assert!(whoami.stdout.contains(ALICE), "{whoami}");

@@ -25,10 +25,10 @@ pub(in super::super) enum CacheStorage {
 /// Print one ExecCredential: what a kubeconfig's exec entry runs
 #[derive(Parser)]
 #[command(name = "get-token", args_override_self = true)]
-#[command(before_help = "kubectl runs this. Its flags stand in the kubeconfig, in the user's exec.args:\n\
-                         those of Microsoft Entra ID or those of OpenID Connect, never both. A\n\
-                         remembered token is answered without the network; only a missing sign-in asks\n\
-                         somebody.")]
+#[command(before_help = "kubectl runs this. Its flags are in the kubeconfig, in the user's exec.args:\n\
+                         those for Microsoft Entra ID or those for OpenID Connect, never both. A cached\n\
+                         token is returned without the network; only if a sign-in is needed does it\n\
+                         prompt.")]
 #[command(after_help = "Examples:\n  \
                         kubectl login get-token --server-id 6dae42f8-4368-4678-94ff-3960e28e3630 \\\n    \
                         --client-id 80faf920-1908-4b52-b5ef-a8e7bedfc67a \\\n    \
@@ -115,7 +115,7 @@ pub(in super::super) struct GetTokenArgs {
     /// Get a new token even if the remembered one is good
     #[arg(long, help_heading = REMEMBERING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(in super::super) force_refresh: Option<bool>,
-    /// Whether somebody may be asked: auto, always, never (default: $KUBECTL_LOGIN_PROMPT, else auto)
+    /// Whether to prompt: auto, always, never (default: $KUBECTL_LOGIN_PROMPT, else auto)
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
     pub(in super::super) prompt: Option<Prompt>,
     #[command(flatten)]
@@ -135,7 +135,7 @@ pub(in super::super) struct GetTokenArgs {
     /// Port on 127.0.0.1 to listen on: the older spelling of --listen-address
     #[arg(long, help_heading = BROWSER, hide = true, value_name = "PORT", value_delimiter = ',')]
     pub(in super::super) listen_port: Vec<String>,
-    /// How long somebody may take to sign in (default: 180)
+    /// Seconds that a user has to sign in (default: 180)
     #[arg(long, help_heading = BROWSER, value_name = "SECONDS", value_parser = seconds)]
     pub(in super::super) authentication_timeout_sec: Option<Duration>,
     /// PEM file with a certificate: the browser comes back by https
@@ -162,7 +162,7 @@ pub(in super::super) struct GetTokenArgs {
     /// The same as base64 of PEM
     #[arg(long, help_heading = NETWORK, value_name = "BASE64")]
     pub(in super::super) certificate_authority_data: Vec<String>,
-    /// Accept any certificate: whoever is on the way can read the tokens
+    /// Accept any certificate: an attacker on the way can read the tokens
     #[arg(long, help_heading = NETWORK, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(in super::super) insecure_skip_tls_verify: Option<bool>,
 }

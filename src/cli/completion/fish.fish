@@ -3,7 +3,7 @@
 function __kubectl_login_complete
     set -l words (commandline -opc)
     set -l typed (commandline -ct)
-    # The word as it was meant. A quote that is still open is no part of it.
+    # The word as it was meant. A quote that is still open does not belong to it.
     set -l word (string unescape -- "$typed")
     or set word (string trim --left --chars "\"'" -- "$typed")
     set -l program (string replace -r '^~/' "$HOME/" -- $words[1])

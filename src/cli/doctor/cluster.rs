@@ -49,7 +49,7 @@ fn not_accepted(token: &Token<'_>) -> Finding {
             return Finding::fail(format!("{what}, as was to be expected: {}", odd.message), next);
         }
     }
-    let said = |claim: fn(&Subject) -> Option<&str>| printable(token.subject.and_then(claim).unwrap_or("nobody"), 200);
+    let said = |claim: fn(&Subject) -> Option<&str>| printable(token.subject.and_then(claim).unwrap_or("no user"), 200);
     let audience = said(|subject| subject.audience.as_deref());
     match &token.profile.provider {
         Provider::Entra { server_id, .. } => {
@@ -71,7 +71,7 @@ fn not_accepted(token: &Token<'_>) -> Finding {
             let issuer = said(|subject| subject.issuer.as_deref());
             Finding::fail(
                 format!("{what}: it is good, and for {audience} from {issuer}, which is not what this cluster takes"),
-                "Ask whoever runs the cluster which issuer and which client its API server takes (--oidc-issuer-url, --oidc-client-id).",
+                "Ask the cluster's administrator which issuer and which client its API server takes (--oidc-issuer-url, --oidc-client-id).",
             )
         }
     }
@@ -86,7 +86,7 @@ pub(super) fn identity(review: Option<&Review>, subject: Option<&Subject>) -> Fi
         Some(GroupsClaim::Overage { .. }) if seen == 0 => {
             return Finding::warn(
                 "the cluster sees none of your groups: the token does not list them, and it does not look them up",
-                "Bind your user, or ask whoever runs the cluster to have groups past 200 looked up.",
+                "Bind your user, or ask the cluster's administrator to have groups above 200 looked up.",
             );
         }
         Some(GroupsClaim::Overage { .. }) => {
@@ -108,6 +108,6 @@ pub(super) fn identity(review: Option<&Review>, subject: Option<&Subject>) -> Fi
             groups.len(),
             names.join(", ")
         ),
-        "Ask whoever runs the cluster which claim it reads groups from, and what it puts before their names (--oidc-groups-claim, --oidc-groups-prefix).",
+        "Ask the cluster's administrator which claim it reads groups from, and what it puts before their names (--oidc-groups-claim, --oidc-groups-prefix).",
     )
 }

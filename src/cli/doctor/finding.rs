@@ -32,7 +32,7 @@ macro_rules! parts {
 
 parts! {
     VERSION "version" "Which version this is, and whether its names on the `PATH` lead to it.",
-    KUBECONFIG "kubeconfig" "The files are there, can be read and understood, have the context, and are nobody else's to read.",
+    KUBECONFIG "kubeconfig" "The files exist, can be read and parsed, have the context, and are not readable by other users.",
     ENTRY "entry" "What the context's user signs in with, that kubectl runs the plugin for it, and that this plugin understands its arguments.",
     COMMAND "command" "kubectl finds the entry's command and may run it, and it is this program where it should be.",
     API_VERSION "api-version" "kubectl takes the entry's `apiVersion` and `interactiveMode`.",
@@ -41,8 +41,8 @@ parts! {
     CLOCK "clock" "This machine's clock agrees with the issuer's and the API server's.",
     PROXY "proxy" "Which proxy stands before the issuer and before the API server, and whether it answers.",
     ISSUER "issuer" "The issuer answers and is trusted, its document is right, and the tenant exists.",
-    SESSION "session" "Somebody is signed in, and the sign-in can be refreshed.",
-    TOKEN "token" "A new token can be had without asking anybody.",
+    SESSION "session" "A user is signed in, and the session can be refreshed.",
+    TOKEN "token" "A new token can be obtained without a prompt.",
     AUDIENCE "audience" "The token is for this server, of this tenant or issuer, and of the account that was named.",
     GROUPS "groups" "The token lists your groups, or there are more than it carries.",
     SERVER "server" "The API server can be reached and is trusted.",
@@ -298,11 +298,11 @@ mod tests {
 
     #[test]
     fn steps_stand_below_what_they_are_for() {
-        let check = Check::of((SESSION, Finding::fail("nobody is signed in", "Sign in: kubectl login\nOr ask.")));
+        let check = Check::of((SESSION, Finding::fail("not signed in", "Sign in: kubectl login\nOr ask.")));
         let text = lines(&check, (false, None));
         assert_eq!(
             text,
-            "FAIL  session      nobody is signed in\n      Next:        Sign in: kubectl login\n                   Or ask.\n"
+            "FAIL  session      not signed in\n      Next:        Sign in: kubectl login\n                   Or ask.\n"
         );
         let narrow = lines(
             &Check::of((SESSION, Finding::ok("a few words that do not fit into one line of this terminal"))),

@@ -145,7 +145,7 @@ fn shown(path: &Path) -> String {
 #[cfg(unix)]
 fn is_open_to_others(file: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // A pipe has the rights of whoever made it.
+    // A pipe has the mode that the program that made it chose.
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0)
 }
 
@@ -187,11 +187,11 @@ pub(super) fn api_version(found: Option<&Entry>) -> Finding {
         None => Finding::ok(version),
         Some("IfAvailable") => Finding::ok(format!("{version}, interactiveMode IfAvailable")),
         Some("Never") => Finding::warn(
-            "interactiveMode is Never: some clients then keep the terminal to themselves, and nobody can be asked",
+            "interactiveMode is Never: some clients then keep the terminal to themselves, and the plugin cannot prompt",
             format!("{set_mode}\nElse sign in before: kubectl login"),
         ),
         Some("Always") => Finding::warn(
-            "interactiveMode is Always: a client without a terminal refuses, though nobody might have to be asked",
+            "interactiveMode is Always: a client without a terminal refuses, even if no prompt is needed",
             set_mode,
         ),
         Some(other) => {

@@ -24,9 +24,9 @@ use url::Url;
 
 use super::finding::{ENTRY, Finding, PROXY};
 
-/// How long everything may take that is asked here. Somebody waits for it, and a server that needs longer is not well.
+/// How long each request may take. A user waits for it, and a server that needs longer has a problem.
 pub(super) const LIMIT: Duration = Duration::from_secs(4);
-/// A clock that is off by less disturbs nobody.
+/// A clock that is off by less does no harm.
 const ODD: TimeDelta = TimeDelta::seconds(60);
 /// What servers bear at most.
 const WRONG: TimeDelta = TimeDelta::minutes(5);
@@ -40,7 +40,7 @@ pub(super) struct Answers {
     hops: Vec<Hop>,
 }
 
-/// Why the API server does not say who somebody is.
+/// Why the API server does not say who the user is.
 pub(super) enum Unreviewed {
     /// It answers so.
     Answered(ApiError, Error),
@@ -181,7 +181,7 @@ async fn hop(target: Target, url: Url, proxy: Option<(String, &'static str)>) ->
     Hop { target, origin: http::origin(&url), proxy }
 }
 
-/// Whether somebody is there at the address of a proxy.
+/// Whether a server listens at the address of a proxy.
 async fn knock(address: &str, setting: &'static str) -> Proxy {
     // Without a scheme it is one for http.
     let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
@@ -235,7 +235,7 @@ impl Answers {
             Err(error) => Finding::from(error),
             Ok(_) if profile.network.insecure => Finding::warn(
                 format!(
-                    "{origin} answers, and whoever is on the way could answer for it: certificates are not checked"
+                    "{origin} answers, but certificates are not checked: another server on the way could answer for it"
                 ),
                 "Remove --insecure-skip-tls-verify from the kubeconfig user's exec.args; to trust an authority of your own, name it with --certificate-authority FILE.",
             ),
@@ -270,7 +270,7 @@ impl Answers {
                 "Use an https address in the kubeconfig cluster's server, unless a proxy that signs in for you answers there.",
             ),
             Ok(_) if cluster.insecure_skip_tls_verify && !has_own => Finding::warn(
-                "the API server answers, and whoever is on the way could answer for it: its certificate is not checked",
+                "the API server answers, but its certificate is not checked: another server on the way could answer for it",
                 "Set certificate-authority in the kubeconfig's cluster, and remove insecure-skip-tls-verify.",
             ),
             Ok(Glance { version, .. }) => {
@@ -310,7 +310,7 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
     };
     let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
     let what = format!("this machine's clock is {span} {direction} that of {origin}");
-    let next = "Set this machine's date and time. If they are right, tell whoever runs that server.";
+    let next = "Set this machine's date and time. If they are right, tell the administrator of that server.";
     if off < WRONG { Finding::warn(what, next) } else { Finding::fail(what, next) }
 }
 

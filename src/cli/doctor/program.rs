@@ -86,7 +86,7 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Findi
     let found = match plugin {
         None => Finding::fail(format!("{runs} runs a plugin that is not on the PATH"), write),
         Some(plugin) if is_wrapper(&plugin) => Finding::ok(format!("{runs}, a script that mentions this plugin")),
-        // Another plugin is no concern of ours: the entry is not, either.
+        // Another plugin: neither it nor the entry is this program's to check.
         Some(plugin) if is_meant && !is_this_program(&plugin) => Finding::warn(
             format!("{runs} is another program than this one, which does not know its sign-ins"),
             format!("If kubectl is to use this one: {}", lower(&write)),

@@ -117,14 +117,15 @@ impl Kept {
         folder: &Finding,
     ) -> Finding {
         if self.storage == Storage::None {
-            return Finding::skip("nothing is to be remembered, so every command asks somebody");
+            return Finding::skip("nothing is cached (token-cache-storage none), so every command signs in");
         }
         if self.store.root().is_none() && folder.has_failed() {
             return Finding::since(FILES);
         }
         let id = sessions::current(profile, &self.store).id;
         let sign_in = whoami::no_sign_in(entry, profile, environment);
-        let account = |name: Option<&str>| name.map_or_else(|| "somebody".to_owned(), |name| printable(name, 200));
+        let account =
+            |name: Option<&str>| name.map_or_else(|| "an unnamed user".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {
             Recall::Found((facts, record, _)) => {
                 let who = account(facts.account.as_deref());
@@ -160,7 +161,7 @@ impl Kept {
                 Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
             }
             Recall::Absent if !profile.needs_a_person() => {
-                Finding::ok("nobody is signed in yet; that takes nobody, with what the entry says")
+                Finding::ok("not signed in yet; the entry has the user name and password, so no prompt is needed")
             }
             Recall::Absent => match last_failed_sign_in(profile, &self.store, environment) {
                 Some((at, error)) => {

@@ -19,9 +19,9 @@ use crate::ui::{Prompt, Terminal};
 /// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>).
 pub(super) const AKS: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
-/// A new token, as far as nobody has to be asked for it; else the one at hand, while it is good.
+/// A new token if that takes no prompt; otherwise the cached one while it is valid.
 ///
-/// Errors: somebody ended it.
+/// Errors: the user interrupted it.
 pub(super) fn obtain(
     profile: &Profile,
     store: &Store,
@@ -32,7 +32,7 @@ pub(super) fn obtain(
     if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
         return Ok((Finding::since(SESSION), None));
     }
-    // Nobody waits for a server that does not answer; the entry's own limit may be longer.
+    // A check does not wait long for a server that does not answer; the entry's own limit may be longer.
     let timeout = profile.network.needed_at_most().min(LIMIT);
     let network = Network { timeout: Some(timeout), ..profile.network.clone() };
     let profile = Profile { network, ..profile.clone() };
@@ -42,7 +42,7 @@ pub(super) fn obtain(
     match Road::new(&profile, store, environment, &person, insist).token() {
         Ok(obtained) => {
             let left = in_units(obtained.expires_at - clock::now());
-            let how = if insist.on_refresh { "got without asking anybody" } else { "at hand" };
+            let how = if insist.on_refresh { "obtained without a prompt" } else { "at hand" };
             Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
         }
         Err(failed) if failed.error.kind.is_an_end() => Err(failed),
@@ -71,7 +71,7 @@ pub(super) fn audience(
         return Finding::skip("the token is opaque: only the issuer can read it");
     };
     let shown =
-        |text: &Option<String>| text.as_deref().map_or_else(|| "nobody".to_owned(), |text| printable(text, 200));
+        |text: &Option<String>| text.as_deref().map_or_else(|| "no user".to_owned(), |text| printable(text, 200));
     let mut all = vec![Finding::ok(format!("for {}, from {}", shown(&subject.audience), shown(&subject.issuer)))];
     match &profile.provider {
         Provider::Entra { tenant: named, server_id, .. } => {

@@ -104,7 +104,7 @@ pub(in super::super) fn by(source: Source) -> &'static str {
         Source::Graph => "from Microsoft Graph",
         Source::Cluster => "as the cluster sees them",
         Source::Userinfo => "from the issuer's UserInfo",
-        Source::None => "from nobody",
+        Source::None => "not looked up",
     }
 }
 

@@ -58,7 +58,7 @@ fn where_the_browser_cannot_come_back_it_is_said() {
 fn a_wrong_redirect_address_is_told_by_the_flag_that_has_it() {
     let more = ["--grant-type", "authcode-keyboard", "--oidc-redirect-url-authcode-keyboard", "nothing"];
     refused(Issuer::Oidc, &World::start(), &more)
-        .assert_failed(2, &["--oidc-redirect-url-authcode-keyboard \"nothing\" is no web address"]);
+        .assert_failed(2, &["--oidc-redirect-url-authcode-keyboard \"nothing\" is not a web address"]);
 }
 
 #[test]

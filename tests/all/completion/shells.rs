@@ -202,7 +202,7 @@ fn fish_completes() {
     }
     assert_eq!(offered("kubectl-login --kubeconfig=a"), "--kubeconfig=a file\n--kubeconfig=a folder/\n");
     assert_eq!(offered("kubectl-login status --cache-dir ~/a"), "~/a folder/\n");
-    assert_eq!(offered("kubectl-login logout --account "), "", "nobody is signed in, and no file is an account");
+    assert_eq!(offered("kubectl-login logout --account "), "", "not signed in, and no file is an account");
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn v1_without_interactive_mode() {
 fn interactive_modes_that_keep_people_out() {
     let setup = Setup::oidc();
     for (mode, result, words) in [
-        ("Never", "WARN", "nobody can be asked"),
+        ("Never", "WARN", "the plugin cannot prompt"),
         ("Always", "WARN", "a client without a terminal refuses"),
         ("Sometimes", "FAIL", "\"Sometimes\""),
     ] {
@@ -228,7 +228,7 @@ fn flags_with_values_before_get_token_are_understood() {
         "- \"get-token\"\n",
         "- \"--login-hint\"\n      - \"alice@contoso.example\"\n      - \"-v\"\n      - \"1\"\n      - \"get-token\"\n",
     );
-    setup.doctor().only(&[("session", "FAIL", "nobody is signed in")]);
+    setup.doctor().only(&[("session", "FAIL", "not signed in")]);
     let login = setup.run(&["--prompt=always"]);
     assert_eq!(login.code, Some(0), "{login}");
     setup.doctor().only(&[]);

@@ -213,7 +213,7 @@ fn wrapper_script_is_no_failure() {
     // The script may pass on other arguments: what follows from these is a guess.
     setup.run(&["logout", "--all"]);
     let report = setup.doctor();
-    report.says("session", "WARN", "nobody is signed in");
+    report.says("session", "WARN", "not signed in");
     assert_eq!(setup.run(&["doctor"]).code, Some(0));
 }
 

@@ -62,8 +62,8 @@ fn a_captive_portal_before_the_issuer() {
     let setup = Setup::aks_without_sign_in(World::start());
     let authority = setup.world.authority();
     setup.rewrite(|text| text.replace(&authority, &format!("{}/", portal.url())));
-    let nobody = ("session", "FAIL", "nobody is signed in");
-    setup.doctor().only(&[nobody, ("issuer", "FAIL", "captive portal")]);
+    let signed_out = ("session", "FAIL", "not signed in");
+    setup.doctor().only(&[signed_out, ("issuer", "FAIL", "captive portal")]);
 
     let setup = Setup::oidc();
     setup.world.set(Behaviour::NotJsonDiscovery);
@@ -75,17 +75,17 @@ fn an_issuer_whose_certificate_nobody_knows() {
     let setup = Setup::aks_without_sign_in(World::start());
     let (plain, secure) = (setup.world.authority(), setup.world.tls_authority());
     setup.rewrite(|text| text.replace(&plain, &secure));
-    let nobody = ("session", "FAIL", "nobody is signed in");
+    let signed_out = ("session", "FAIL", "not signed in");
     setup.doctor().only(&[
-        nobody,
+        signed_out,
         ("issuer", "FAIL", "--certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE"),
     ]);
     let ca = setup.world.ca_file().display().to_string();
     let report = setup.doctor_in(&[("SSL_CERT_FILE", &ca)]);
-    report.only(&[nobody]);
+    report.only(&[signed_out]);
     report.says("issuer", "OK", &format!("trusted besides the system: {ca} (SSL_CERT_FILE)"));
     setup.replace("\"--login\"", "\"--insecure-skip-tls-verify\"\n      - \"--login\"");
-    setup.doctor().only(&[nobody, ("issuer", "WARN", "certificates are not checked")]);
+    setup.doctor().only(&[signed_out, ("issuer", "WARN", "certificates are not checked")]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_proxy_that_is_dead() {
     setup.rewrite(|text| text.replace(&authority, "https://login.example.invalid/"));
     let report = setup.doctor_in(&[("HTTPS_PROXY", "127.0.0.1:1")]);
     report.only(&[
-        ("session", "FAIL", "nobody is signed in"),
+        ("session", "FAIL", "not signed in"),
         ("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://login.example.invalid is of no use"),
     ]);
     report.skips(&["issuer"]);

@@ -13,7 +13,7 @@ const AFTERWARDS: [&str; 5] = ["token", "audience", "groups", "cluster", "identi
 fn nobody_is_signed_in() {
     let setup = Setup::aks_without_sign_in(World::start());
     let report = setup.doctor();
-    report.only(&[("session", "FAIL", "nobody is signed in for the context \"sim\"\nSign in: kubectl login sim")]);
+    report.only(&[("session", "FAIL", "not signed in for the context \"sim\"\nSign in: kubectl login sim")]);
     report.skips(&AFTERWARDS);
     report.says("server", "OK", "answers");
 }
@@ -40,7 +40,7 @@ fn nobody_is_signed_in_as_another_user_of_the_kubeconfig() {
         )
     });
     let report = setup.doctor_with(&["--user", "bob"], |_| {});
-    report.only(&[("session", "FAIL", "nobody is signed in for the user \"bob\"\nSign in: kubectl login --user bob")]);
+    report.only(&[("session", "FAIL", "not signed in for the user \"bob\"\nSign in: kubectl login --user bob")]);
     setup.doctor().only(&[]);
 }
 
@@ -145,7 +145,7 @@ fn another_tenant_is_another_sign_in() {
     let setup = Setup::aks();
     setup.replace(sim::TENANT, sim::OTHER_TENANT);
     let report = setup.doctor();
-    report.only(&[("session", "FAIL", "nobody is signed in")]);
+    report.only(&[("session", "FAIL", "not signed in")]);
     report.says("issuer", "OK", sim::OTHER_TENANT);
 }
 
@@ -202,7 +202,7 @@ fn refused_sign_in_is_shown_with_its_own_next_step() {
     let setup = Setup::aks_without_sign_in(World::start_with(&[Behaviour::AuthorizationDeclined]));
     let declined = setup.home.run(&crate::common::entra(&setup.world, &["--prompt=always"]));
     assert_eq!(declined.code, Some(3), "{declined}");
-    let words = "nobody is signed in for the context \"sim\"; the last try failed at 20";
+    let words = "not signed in for the context \"sim\"; the last try failed at 20";
     let report = setup.doctor();
     report.only(&[("session", "FAIL", words)]);
     report.says("session", "FAIL", "the sign-in was declined");

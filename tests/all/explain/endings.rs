@@ -45,7 +45,7 @@ fn an_api_server_that_is_gone_is_named() {
 fn nobody_is_signed_in() {
     let case = Case::new(World::start(), sim::CLIENT);
     let run = case.run(&["list", "pods"]);
-    run.assert_failed(3, &["Error: nobody is signed in for the context \"sim\"", "Next:  Sign in: kubectl login sim"]);
+    run.assert_failed(3, &["Error: not signed in for the context \"sim\"", "Next:  Sign in: kubectl login sim"]);
     assert!(case.world.requests().is_empty(), "nothing was asked: {:?}", case.world.requests());
 }
 

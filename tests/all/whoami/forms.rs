@@ -79,7 +79,7 @@ fn at_a_plain_issuer_what_only_entra_has_is_null() {
 fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
     for case in [Case::entra(&[]), Case::oidc(&[])] {
         for more in [&[][..], &["--groups"], &["--refresh"], &JSON] {
-            case.whoami(more).assert_failed(3, &["nobody is signed in", "\"sim\"", "\nNext: ", "kubectl login sim"]);
+            case.whoami(more).assert_failed(3, &["not signed in", "\"sim\"", "\nNext: ", "kubectl login sim"]);
         }
         let by_user = case.whoami(&["--user", "sim-user"]);
         by_user.assert_failed(3, &["\"sim-user\"", "kubectl login --user sim-user"]);
