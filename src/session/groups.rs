@@ -29,7 +29,7 @@ use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::Http;
 use kubectl_login_core::oauth::Endpoints;
 use kubectl_login_core::oauth::client::Moves;
-use kubectl_login_core::oauth::userinfo::{self, UserInfo};
+use kubectl_login_core::oauth::userinfo::{self, UserInfoResponse};
 use kubectl_login_core::secret::Secret;
 
 /// How long groups are remembered.
@@ -285,8 +285,8 @@ async fn userinfo_of(
     let http = Http::new(&issuer.profile.network, endpoint)?;
     let left = end.saturating_duration_since(Instant::now());
     let claims = match userinfo::fetch(&http, endpoint, token, left).await? {
-        UserInfo::Claims(claims) => claims,
-        UserInfo::Signed(jwt) => issuer.verified_userinfo(jwt.expose(), end).await?,
+        UserInfoResponse::Claims(claims) => claims,
+        UserInfoResponse::Signed(jwt) => issuer.verified_userinfo(jwt.expose(), end).await?,
     };
     userinfo::check_subject(&claims, endpoint, subject)?;
     Ok(subject::groups(&claims, &issuer.profile.groups.claim))

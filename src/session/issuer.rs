@@ -16,11 +16,11 @@ use kubectl_login_core::clock;
 use kubectl_login_core::entra::cloud;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::Http;
-use kubectl_login_core::oauth::client::{Client, Moves};
-use kubectl_login_core::oauth::discovery::{self, Discovery};
-use kubectl_login_core::oauth::jwks::{self, Expected, Jwks, VerifyError};
+use kubectl_login_core::oauth::client::{ClientAuth, Moves, OAuthClient};
+use kubectl_login_core::oauth::discovery::{self, DiscoveryDocument};
+use kubectl_login_core::oauth::jwks::{self, Jwks, TokenExpectations, VerifyError};
 use kubectl_login_core::oauth::jwt::Claims;
-use kubectl_login_core::oauth::{ClientAuthentication, Endpoints, site};
+use kubectl_login_core::oauth::{ClientSecretMethod, Endpoints, site};
 
 /// How long discovery documents and keys are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
@@ -30,13 +30,13 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 /// The issuer of one profile.
 pub struct Issuer<'a> {
     /// The protocol's client.
-    pub client: Client,
+    pub client: OAuthClient,
     pub(super) profile: &'a Profile,
     store: &'a Store,
     /// The anchors of the documents that came from the store.
     anchors: RefCell<BTreeSet<String>>,
     /// How this client sent its secret when that worked the last time.
-    known_authentication: Option<ClientAuthentication>,
+    known_authentication: Option<ClientSecretMethod>,
 }
 
 /// A document of an issuer, and the authorities of the environment that it came under.
@@ -105,10 +105,10 @@ impl<'a> Issuer<'a> {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
-                    Freshness::Remembered => store.public::<Anchored<Discovery>>(&id, REMEMBERED),
+                    Freshness::Remembered => store.public::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
                     Freshness::Now => None,
                 };
-                let usable = |known: Anchored<Discovery>| Some((known.document.endpoints(issuer).ok()?, known));
+                let usable = |known: Anchored<DiscoveryDocument>| Some((known.document.endpoints(issuer).ok()?, known));
                 let endpoints = match remembered.and_then(usable) {
                     Some((endpoints, known)) => {
                         anchors.extend(known.anchors);
@@ -128,17 +128,18 @@ impl<'a> Issuer<'a> {
                 (http, endpoints)
             }
         };
-        let mut client = Client::new(http, endpoints, &profile.client_id, profile.client_secret.clone());
+        let auth = profile.client_secret.clone().map_or(ClientAuth::None, ClientAuth::Secret);
+        let mut client = OAuthClient::new(http, endpoints, &profile.client_id, auth);
         if let Some(document) = cached {
             client = client.with_cached_document(document);
         }
         let anchors = RefCell::new(anchors);
         let mut issuer = Issuer { client, profile, store, anchors, known_authentication: None };
-        if issuer.client.authentication().is_some() {
+        if issuer.client.secret_method().is_some() {
             issuer.known_authentication = store.public(&issuer.authentication_document(), REMEMBERED);
         }
         if let Some(known) = issuer.known_authentication {
-            issuer.client = issuer.client.with_authentication(known);
+            issuer.client = issuer.client.with_secret_method(known);
         }
         Ok(issuer)
     }
@@ -150,9 +151,9 @@ impl<'a> Issuer<'a> {
             let id = discovery_document(&self.client.http, &self.client.endpoints().issuer, self.profile);
             self.store.keep_public(&id, Anchored { anchors: self.anchors(), document: &document });
         }
-        let usual = self.client.endpoints().client_authentication.first().copied().unwrap_or_default();
+        let usual = self.client.endpoints().client_secret_methods.first().copied().unwrap_or_default();
         let before = self.known_authentication.unwrap_or(usual);
-        if let Some(found) = self.client.authentication().filter(|found| *found != before) {
+        if let Some(found) = self.client.secret_method().filter(|found| *found != before) {
             self.store.keep_public(&self.authentication_document(), found);
         }
     }
@@ -241,9 +242,14 @@ impl<'a> Issuer<'a> {
         })
     }
 
-    fn expected<'e>(&'e self, endpoints: &'e Endpoints, algorithms: &'e [String], now: DateTime<Utc>) -> Expected<'e> {
+    fn expected<'e>(
+        &'e self,
+        endpoints: &'e Endpoints,
+        algorithms: &'e [String],
+        now: DateTime<Utc>,
+    ) -> TokenExpectations<'e> {
         let client_id = Some(self.profile.client_id.as_str());
-        Expected { issuer: &endpoints.issuer, client_id, nonce: None, now, leeway: LEEWAY, algorithms }
+        TokenExpectations { issuer: &endpoints.issuer, client_id, nonce: None, now, leeway: LEEWAY, algorithms }
     }
 
     /// What `verify` says with the issuer's keys: with the cached ones first, then with fresh ones, and last with those

@@ -9,7 +9,7 @@ use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals::{self, Refusal};
 use kubectl_login_core::error::{Error, Kind};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
-use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
 impl Work<'_, '_> {
@@ -17,7 +17,7 @@ impl Work<'_, '_> {
     /// session was signed in without.
     pub(super) fn not_refreshed(
         &self,
-        failure: &Failure,
+        failure: &TokenRequestError,
         session: OpenSession<'_>,
         needed_withheld_roots: bool,
     ) -> Result<Refreshed, WorkFailure> {
@@ -26,8 +26,8 @@ impl Work<'_, '_> {
             return Ok(Refreshed::NotHere(not_here(error)));
         }
         let challenge = match failure {
-            Failure::Refused(answer) => self.learn(session, Some(answer), &error),
-            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_refusal() => {
+            TokenRequestError::Refused(answer) => self.learn(session, Some(answer), &error),
+            TokenRequestError::NotOAuth(answer) | TokenRequestError::Malformed(answer) if answer.is_refusal() => {
                 self.learn(session, None, &error)
             }
             _ => None,
@@ -99,12 +99,12 @@ impl Work<'_, '_> {
     }
 
     /// The words for a refresh that brought nothing. Where a sign-in is the remedy, their kind says so.
-    fn words(&self, failure: &Failure, facts: &SessionFacts) -> Error {
+    fn words(&self, failure: &TokenRequestError, facts: &SessionFacts) -> Error {
         let provider = &self.road.profile.provider;
         let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
         let answer = match failure {
-            Failure::Refused(answer) => answer,
-            Failure::NotOAuth(found) | Failure::Malformed(found) if found.is_refusal() => {
+            TokenRequestError::Refused(answer) => answer,
+            TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) if found.is_refusal() => {
                 return Error::sign_in_needed(
                     format!("cannot refresh the token: the issuer refuses it without a reason ({found})"),
                     Refusal::SignInAgain.next(),
@@ -125,10 +125,10 @@ impl Work<'_, '_> {
     }
 
     /// Whether somebody is asked after a refresh that brought nothing.
-    fn leads_to_a_sign_in(&self, failure: &Failure) -> bool {
+    fn leads_to_a_sign_in(&self, failure: &TokenRequestError) -> bool {
         match failure {
-            Failure::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
-            Failure::Refused(answer) => match EntraErrorDetails(answer).class() {
+            TokenRequestError::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
+            TokenRequestError::Refused(answer) => match EntraErrorDetails(answer).class() {
                 OAuthErrorClass::GrantRevoked | OAuthErrorClass::InteractionRequired => true,
                 // A number may say that it passes; nobody is disturbed for that.
                 OAuthErrorClass::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
@@ -137,9 +137,9 @@ impl Work<'_, '_> {
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
                 _ => self.road.insist.typed,
             },
-            Failure::NotOAuth(answer) | Failure::Malformed(answer) if answer.is_refusal() => true,
-            Failure::Malformed(_) => self.road.insist.typed,
-            Failure::Trouble(_) | Failure::NotOAuth(_) => false,
+            TokenRequestError::NotOAuth(answer) | TokenRequestError::Malformed(answer) if answer.is_refusal() => true,
+            TokenRequestError::Malformed(_) => self.road.insist.typed,
+            TokenRequestError::Transport(_) | TokenRequestError::NotOAuth(_) => false,
         }
     }
 

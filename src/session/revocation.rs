@@ -15,7 +15,7 @@ use crate::store::Store;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::Error;
-use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::secret::Secret;
 
 /// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
@@ -94,10 +94,12 @@ async fn revoke_one(profile: &Profile, sign_in: &SignIn, nowhere: &Store) -> Res
     let Some(endpoint) = &endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, &sign_in.token, left).await.map(|()| true).map_err(|failure| match failure {
-        Failure::Trouble(trouble) => Unrevoked::Unreachable(trouble.to_string()),
-        Failure::Refused(answer) => {
+        TokenRequestError::Transport(trouble) => Unrevoked::Unreachable(trouble.to_string()),
+        TokenRequestError::Refused(answer) => {
             Unrevoked::Refused(format!("the issuer refuses it: {}", EntraErrorDetails(&answer)))
         }
-        Failure::NotOAuth(found) | Failure::Malformed(found) => Unrevoked::Refused(found.to_string()),
+        TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) => {
+            Unrevoked::Refused(found.to_string())
+        }
     })
 }

@@ -23,8 +23,10 @@ use crate::profile::{Pkce, Provider};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::oauth::authorization::{Answer, Found, Request, Wish};
-use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::authorization::{
+    AuthorizationParams, AuthorizationRequest, AuthorizationResponse, PastedResponse,
+};
+use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::OAuthErrorClass;
 use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
@@ -80,14 +82,14 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
         true => redirect::listener(desk.profile, desk.person.is_at_a_terminal()).map_err(NoTokens::Failed)?,
         false => None,
     };
-    let request = Request::new(
+    let request = AuthorizationRequest::new(
         desk.client,
-        Wish {
+        AuthorizationParams {
             endpoint,
             redirect_uri: redirect::redirect_uri(settings, listener.as_ref().map(|listener| listener.port), listens),
             scopes: desk.scopes,
             pkce: match desk.profile.pkce() {
-                Pkce::Auto => endpoints.offers_s256 != Some(false),
+                Pkce::Auto => endpoints.supports_s256 != Some(false),
                 Pkce::Always => true,
                 Pkce::Never => false,
             },
@@ -119,7 +121,7 @@ async fn sign_in(desk: &Desk<'_>, listens: bool) -> Result<SignedIn, NoTokens> {
 /// The wait for an answer, by the browser or by hand.
 struct Wait<'a> {
     desk: &'a Desk<'a>,
-    request: &'a Request,
+    request: &'a AuthorizationRequest,
     visits: Option<mpsc::Receiver<Visit>>,
     lines: Option<Lines>,
     end: Instant,
@@ -149,7 +151,7 @@ impl Wait<'_> {
             match self.arrival().await {
                 Arrival::Visit(Visit { answer, visitor }) => {
                     let visitor = visitor.kept_by(server);
-                    return match self.redeemed(Found { answer, is_bare: false }).await {
+                    return match self.redeemed(PastedResponse { answer, is_bare: false }).await {
                         Ok(granted) => Ok((granted, Some(visitor))),
                         Err(failed) => {
                             visitor.tell(Err(&failed.error), None).await;
@@ -157,7 +159,7 @@ impl Wait<'_> {
                         }
                     };
                 }
-                Arrival::Text(text) => match self.request.read_text(text.expose(), self.visits.is_none()) {
+                Arrival::Text(text) => match self.request.read_pasted(text.expose(), self.visits.is_none()) {
                     Err(not_ours) => {
                         self.desk.person.say(&words::of_no_use(not_ours));
                         self.useless = Some(not_ours.to_string());
@@ -209,11 +211,11 @@ impl Wait<'_> {
     }
 
     /// The tokens for an answer.
-    async fn redeemed(&self, Found { answer, is_bare }: Found) -> Result<GrantedTokens, NotRedeemed> {
+    async fn redeemed(&self, PastedResponse { answer, is_bare }: PastedResponse) -> Result<GrantedTokens, NotRedeemed> {
         let Wait { desk, request, .. } = self;
         let code = match answer {
-            Answer::Code(code) => code,
-            Answer::Refused(refusal) => {
+            AuthorizationResponse::Code(code) => code,
+            AuthorizationResponse::Refused(refusal) => {
                 let verifier = request.verifier.as_ref().map_or("", |verifier| verifier.secret());
                 let refusal = desk.client.note_refusal(*refusal, &[verifier]);
                 let error = words::refused(desk, request, refusal);
@@ -228,7 +230,7 @@ impl Wait<'_> {
         let granted = desk.client.exchange(&code, uri, request.verifier.as_ref(), limit).await;
         let granted = granted.map_err(|failure| {
             let refused = match &failure {
-                Failure::Refused(answer) => {
+                TokenRequestError::Refused(answer) => {
                     // Dex says invalid_request of a code that it does not know.
                     matches!(
                         EntraErrorDetails(answer).class(),
@@ -237,7 +239,7 @@ impl Wait<'_> {
                 }
                 _ => false,
             };
-            let trouble = matches!(failure, Failure::Trouble(_) | Failure::NotOAuth(_));
+            let trouble = matches!(failure, TokenRequestError::Transport(_) | TokenRequestError::NotOAuth(_));
             NotRedeemed {
                 error: explain_for(desk.profile, &failure, "sign in"),
                 again: is_bare && (refused || trouble),

@@ -12,8 +12,8 @@ use kubectl_login_core::entra::{cloud, refusals};
 use kubectl_login_core::error::Error;
 use kubectl_login_core::http::{is_acceptable_from, origin};
 use kubectl_login_core::oauth::Endpoints;
-use kubectl_login_core::oauth::client::{Failure, Moves};
-use kubectl_login_core::oauth::device::{self, Ending, Pending};
+use kubectl_login_core::oauth::client::{Moves, TokenRequestError};
+use kubectl_login_core::oauth::device::{self, DeviceCodeError, PendingDeviceCode};
 use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::oauth::site;
 use kubectl_login_core::text::printable;
@@ -39,13 +39,15 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
         )));
     };
     let with_pkce = match desk.profile.pkce() {
-        Pkce::Auto => client.endpoints().offers_s256 == Some(true),
+        Pkce::Auto => client.endpoints().supports_s256 == Some(true),
         Pkce::Always => true,
         Pkce::Never => false,
     };
     let pending =
         device::start(client, &endpoint, desk.scopes, with_pkce, limit).await.map_err(|failure| match &failure {
-            Failure::Refused(answer) if has_no_codes(answer) => NoTokens::NotForThisClient(refused(desk, &failure)),
+            TokenRequestError::Refused(answer) if has_no_codes(answer) => {
+                NoTokens::NotForThisClient(refused(desk, &failure))
+            }
             _ => ended(refused(desk, &failure)),
         })?;
     let endpoints = client.endpoints();
@@ -76,7 +78,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     (desk.on_wait)(pending.life());
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
-    let on_trouble = |trouble: &Failure| {
+    let on_trouble = |trouble: &TokenRequestError| {
         let next = explain(trouble, "ask whether the code was used").next;
         desk.person.say(&format!("Still waiting for the sign-in, but {}.\n{next}", words(trouble)));
     };
@@ -84,13 +86,15 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     (desk.on_answer)();
     match outcome {
         Ok(granted) => Ok(SignedIn { granted, nonce: None, visitor: None }),
-        Err(Ending::Failed(failure)) => Err(ended(refused(desk, &failure))),
-        Err(Ending::Expired(trouble)) => Err(NoTokens::Unanswered(expired(desk, &endpoints, trouble.as_ref()))),
+        Err(DeviceCodeError::Failed(failure)) => Err(ended(refused(desk, &failure))),
+        Err(DeviceCodeError::Expired(trouble)) => {
+            Err(NoTokens::Unanswered(expired(desk, &endpoints, trouble.as_ref())))
+        }
     }
 }
 
 /// The error for a code that expired unused, maybe because of `trouble`.
-fn expired(desk: &Desk<'_>, endpoints: &Endpoints, trouble: Option<&Failure>) -> Error {
+fn expired(desk: &Desk<'_>, endpoints: &Endpoints, trouble: Option<&TokenRequestError>) -> Error {
     let next = match without_a_code(desk.profile, endpoints) {
         Some(step) => format!("{}\n{step}", refusals::EXPIRED),
         None => refusals::EXPIRED.to_owned(),
@@ -119,7 +123,7 @@ pub(super) fn without_a_code(profile: &Profile, endpoints: &Endpoints) -> Option
 
 /// The error for an address that no one should be sent to. Of one that could be taken for another, only the host is shown,
 /// as it was parsed.
-fn not_a_page(pending: &Pending, server: &Url) -> Error {
+fn not_a_page(pending: &PendingDeviceCode, server: &Url) -> Error {
     let text = pending.verification_uri();
     match Url::parse(text).ok().filter(|url| is_acceptable_from(server, url)) {
         Some(url) => Error::failed(
@@ -144,11 +148,11 @@ fn foreign_page(desk: &Desk<'_>, page: &Url) -> Option<String> {
 }
 
 /// What came instead of a usable answer.
-fn words(trouble: &Failure) -> String {
+fn words(trouble: &TokenRequestError) -> String {
     match trouble {
-        Failure::Trouble(trouble) => trouble.to_string(),
-        Failure::Refused(answer) => format!("the issuer answers: {}", EntraErrorDetails(answer)),
-        Failure::NotOAuth(found) | Failure::Malformed(found) => found.to_string(),
+        TokenRequestError::Transport(trouble) => trouble.to_string(),
+        TokenRequestError::Refused(answer) => format!("the issuer answers: {}", EntraErrorDetails(answer)),
+        TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) => found.to_string(),
     }
 }
 
@@ -166,16 +170,16 @@ fn has_no_codes(answer: &OAuthErrorResponse) -> bool {
 }
 
 /// The words for a refusal, with the way around it where there is one.
-fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
+fn refused(desk: &Desk<'_>, failure: &TokenRequestError) -> Error {
     let mut error = explain_for(desk.profile, failure, "sign in");
-    if let Failure::Refused(answer) = failure
+    if let TokenRequestError::Refused(answer) = failure
         && matches!(desk.profile.provider, Provider::Entra { .. })
         && refusals::is_about_codes(answer)
         && !error.next.contains("--login interactive")
     {
         error.next = format!("{}\n{}", refusals::WITHOUT_A_CODE, error.next);
     }
-    if let Failure::Refused(answer) = failure
+    if let TokenRequestError::Refused(answer) = failure
         && answer.error == "unauthorized_client"
         && matches!(desk.profile.provider, Provider::Oidc { .. })
     {

@@ -25,7 +25,7 @@ use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::{Error, Kind, Result};
 use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::Endpoints;
-use kubectl_login_core::oauth::client::{Client, Failure};
+use kubectl_login_core::oauth::client::{OAuthClient, TokenRequestError};
 use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
@@ -158,7 +158,7 @@ pub struct Desk<'a> {
     /// What is wanted.
     pub profile: &'a Profile,
     /// From whom.
-    pub client: &'a Client,
+    pub client: &'a OAuthClient,
     /// The scopes to ask for.
     pub scopes: &'a [String],
     /// Who is asked.
@@ -284,15 +284,15 @@ const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kube
 const CANNOT_SIGN_IN: &str = "cannot sign in: ";
 
 /// The words for a request that brought no tokens.
-pub fn explain(failure: &Failure, what: &str) -> Error {
+pub fn explain(failure: &TokenRequestError, what: &str) -> Error {
     match failure {
-        Failure::Trouble(trouble) => trouble.explain(what, Peer::Issuer),
-        Failure::Refused(answer) => refusals::explain(answer, what),
-        Failure::NotOAuth(found) => Error::failed(
+        TokenRequestError::Transport(trouble) => trouble.explain(what, Peer::Issuer),
+        TokenRequestError::Refused(answer) => refusals::explain(answer, what),
+        TokenRequestError::NotOAuth(found) => Error::failed(
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",
         ),
-        Failure::Malformed(found) => Error::failed(
+        TokenRequestError::Malformed(found) => Error::failed(
             format!("cannot {what}: {found}"),
             "Check the issuer or authority URL.\nAsk whoever runs the server: its answer is not as the standard has it.",
         ),
@@ -300,9 +300,9 @@ pub fn explain(failure: &Failure, what: &str) -> Error {
 }
 
 /// The same for whoever uses `profile`: with what can be filled in from it.
-pub fn explain_for(profile: &Profile, failure: &Failure, what: &str) -> Error {
+pub fn explain_for(profile: &Profile, failure: &TokenRequestError, what: &str) -> Error {
     let mut error = explain(failure, what);
-    if let Failure::Refused(answer) = failure
+    if let TokenRequestError::Refused(answer) = failure
         && lacks_a_secret(profile, answer)
     {
         error.next =
@@ -310,7 +310,8 @@ pub fn explain_for(profile: &Profile, failure: &Failure, what: &str) -> Error {
                       Otherwise check --oidc-client-id."
                 .to_owned();
     }
-    if let (Failure::Refused(answer), Provider::Entra { authority, tenant, .. }) = (failure, &profile.provider)
+    if let (TokenRequestError::Refused(answer), Provider::Entra { authority, tenant, .. }) =
+        (failure, &profile.provider)
         && let Some(address) = refusals::consent_address(answer, authority, tenant, &profile.client_id)
     {
         error.next = format!("{}\nAn administrator consents here: {address}", error.next);

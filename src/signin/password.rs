@@ -10,7 +10,7 @@ use super::{Desk, MORE_TIME, NoTokens, Question, Shown, SignedIn, Way, ended, ex
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::error::{Error, Kind};
-use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::OAuthErrorClass;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::in_words;
@@ -96,8 +96,8 @@ impl Form<'_> {
 }
 
 /// The issuer's words, if it takes the request and not what the user has to know. Dex says that the sign-in was declined.
-fn mistyped(failure: &Failure) -> Option<String> {
-    let Failure::Refused(answer) = failure else { return None };
+fn mistyped(failure: &TokenRequestError) -> Option<String> {
+    let TokenRequestError::Refused(answer) = failure else { return None };
     let numbers = EntraErrorDetails(answer).numbers();
     let is_wrong = matches!(
         EntraErrorDetails(answer).class(),
@@ -107,7 +107,7 @@ fn mistyped(failure: &Failure) -> Option<String> {
 }
 
 /// The error for a name and a password that the issuer does not know.
-fn wrong(desk: &Desk<'_>, failure: &Failure, words: &str, is_typed: bool) -> Error {
+fn wrong(desk: &Desk<'_>, failure: &TokenRequestError, words: &str, is_typed: bool) -> Error {
     let (kind, next) = match is_typed {
         true => (Kind::SignInNeeded, "Try again: kubectl login"),
         false => (Kind::Failed, "Check --username and --password in the kubeconfig user's exec.args."),
@@ -116,9 +116,9 @@ fn wrong(desk: &Desk<'_>, failure: &Failure, words: &str, is_typed: bool) -> Err
     Error { kind, what, next: next.to_owned(), ..explain_for(desk.profile, failure, "sign in") }
 }
 
-fn refused(desk: &Desk<'_>, failure: &Failure) -> Error {
+fn refused(desk: &Desk<'_>, failure: &TokenRequestError) -> Error {
     let mut error = explain_for(desk.profile, failure, "sign in");
-    if let Failure::Refused(answer) = failure
+    if let TokenRequestError::Refused(answer) = failure
         && (matches!(answer.error.as_str(), "unsupported_grant_type" | "unauthorized_client")
             || EntraErrorDetails(answer).class() == OAuthErrorClass::InteractionRequired)
     {

@@ -21,3 +21,36 @@ pub mod named_file;
 pub mod oauth;
 pub mod secret;
 pub mod text;
+
+/// A server shares clients between threads: the compiler checks that it can.
+#[cfg(test)]
+mod send_sync {
+    use std::time::Duration;
+
+    use url::Url;
+
+    use crate::oauth::client::{Moves, OAuthClient};
+    use crate::oauth::device::{self, PendingDeviceCode};
+    use crate::secret::Secret;
+
+    fn assert_send_sync<T: Send + Sync>() {}
+
+    fn assert_send<T: Send>(_: T) {}
+
+    #[test]
+    fn oauth_clients_can_be_shared() {
+        assert_send_sync::<OAuthClient>();
+        assert_send_sync::<PendingDeviceCode>();
+        // Compiled and never run.
+        let _ = |client: &OAuthClient, pending: &PendingDeviceCode, url: &Url, secret: &Secret| {
+            let limit = Duration::ZERO;
+            assert_send(client.refresh(secret, &[], limit));
+            assert_send(client.password("", secret, &[], limit));
+            assert_send(client.revoke(url, secret, limit));
+            assert_send(client.read_discovery_again(Moves::Anywhere, limit));
+            assert_send(client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), Moves::Anywhere, limit));
+            assert_send(device::start(client, url, &[], true, limit));
+            assert_send(pending.wait(client, limit, |_| {}));
+        };
+    }
+}

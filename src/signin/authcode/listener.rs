@@ -29,7 +29,7 @@ use url::form_urlencoded;
 use super::page::Page;
 use crate::profile::Listen;
 use kubectl_login_core::clock;
-use kubectl_login_core::oauth::authorization::{Answer, Expected};
+use kubectl_login_core::oauth::authorization::{AuthorizationResponse, CallbackValidator};
 
 /// Ports that are tried where any will do: one may be taken on one address and free on the other.
 const RANDOM_PORTS: usize = 10;
@@ -73,14 +73,14 @@ pub(super) struct Door {
     /// Host names with port that the browser may have been told to go to.
     pub(super) hosts: Vec<String>,
     /// How an answer is recognised.
-    pub(super) expected: Expected,
+    pub(super) expected: CallbackValidator,
     /// Certificate and key, where it speaks https.
     pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// An answer, and the browser that brought it.
 pub(super) struct Visit {
-    pub(super) answer: Answer,
+    pub(super) answer: AuthorizationResponse,
     pub(super) visitor: Visitor,
 }
 

@@ -11,7 +11,7 @@ use super::listener::{Door, Listener, Server, Unbound, Visit};
 use crate::profile::{Authorization, Profile, Provider};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::is_loopback;
-use kubectl_login_core::oauth::authorization::Request;
+use kubectl_login_core::oauth::authorization::AuthorizationRequest;
 use kubectl_login_core::text::printable;
 
 /// The listener; none where nothing can listen and somebody is there to bring the answer.
@@ -113,7 +113,7 @@ pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens:
 pub(super) fn open(
     listener: Listener,
     settings: &Authorization,
-    request: &Request,
+    request: &AuthorizationRequest,
 ) -> Result<(Server, mpsc::Receiver<Visit>)> {
     let certificate = settings.certificate.as_ref();
     let tls = certificate.map(|(certificate, key)| certificate::acceptor(certificate, key)).transpose()?;
@@ -122,7 +122,7 @@ pub(super) fn open(
 }
 
 /// What lets the browser in at `port`: the redirect address, and this machine's own names.
-fn door(port: u16, request: &Request, tls: Option<TlsAcceptor>) -> Door {
+fn door(port: u16, request: &AuthorizationRequest, tls: Option<TlsAcceptor>) -> Door {
     let url = request.redirect_uri.as_deref().and_then(|url| Url::parse(url).ok());
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")).to_vec();
     if let Some(url) = &url

@@ -4,20 +4,20 @@ use super::super::{Desk, MORE_TIME, explain_for};
 use crate::profile::{Authorization, Provider};
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::Error;
-use kubectl_login_core::oauth::authorization::{NotOurs, Request};
-use kubectl_login_core::oauth::client::Failure;
+use kubectl_login_core::oauth::authorization::{AuthorizationRequest, CallbackError};
+use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::text::{in_words, printable};
 
 /// Why what was pasted is not the answer, and what to paste instead.
-pub(super) fn of_no_use(why: NotOurs) -> String {
+pub(super) fn of_no_use(why: CallbackError) -> String {
     let next = match why {
         // Nothing of it is shown, so it is easily pasted once more.
-        NotOurs::Ambiguous => "Paste the address once, and press Enter.",
-        NotOurs::Unproven | NotOurs::Short | NotOurs::Torn => {
+        CallbackError::RepeatedParameter => "Paste the address once, and press Enter.",
+        CallbackError::Unproven | CallbackError::TooShort | CallbackError::NoState => {
             "Copy the whole address of the page that the browser ends on."
         }
-        NotOurs::Nothing | NotOurs::State | NotOurs::Issuer => {
+        CallbackError::NoCode | CallbackError::WrongState | CallbackError::WrongIssuer => {
             "Sign in at the address above, then copy the whole address of the page that the browser ends on."
         }
     };
@@ -34,10 +34,10 @@ pub(super) fn nothing_brought(useless: Option<String>) -> Error {
 }
 
 /// The error for a refusal that the browser brought.
-pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: OAuthErrorResponse) -> Error {
-    let unsure_about_pkce = desk.client.endpoints().offers_s256.is_none() && request.verifier.is_some();
+pub(super) fn refused(desk: &Desk<'_>, request: &AuthorizationRequest, refusal: OAuthErrorResponse) -> Error {
+    let unsure_about_pkce = desk.client.endpoints().supports_s256.is_none() && request.verifier.is_some();
     let is_about_request = refusal.error == "invalid_request";
-    let mut error = explain_for(desk.profile, &Failure::Refused(Box::new(refusal)), "sign in");
+    let mut error = explain_for(desk.profile, &TokenRequestError::Refused(Box::new(refusal)), "sign in");
     if is_about_request && unsure_about_pkce && matches!(desk.profile.provider, Provider::Oidc { .. }) {
         error.next = format!("{}\nIf the issuer knows no PKCE, add --oidc-pkce-method=no.", error.next);
     }
@@ -45,7 +45,7 @@ pub(super) fn refused(desk: &Desk<'_>, request: &Request, refusal: OAuthErrorRes
 }
 
 /// The error where nothing came back in time. What the browser shows nobody here gets to know, so all of it is named.
-pub(super) fn unanswered(desk: &Desk<'_>, request: &Request) -> Error {
+pub(super) fn unanswered(desk: &Desk<'_>, request: &AuthorizationRequest) -> Error {
     let settings = &desk.profile.authorization;
     let what = format!("nobody finished the sign-in in the browser within {}", in_words(settings.human_time));
     let next = format!("Run the command again, and finish the sign-in in the browser.\n{MORE_TIME}");

@@ -46,7 +46,7 @@ fn another_sign_in_s_answer_is_not_taken_and_ends_nothing() {
     sign_in.screen.wait_for("it belongs to another sign-in (state). Sign in at the address above");
     let (before, _) = answer.split_once("state=").unwrap();
     sign_in.screen.paste_line(before.trim_end_matches('&'));
-    sign_in.screen.wait_for("it is not whole (there is no state in it). Copy the whole address");
+    sign_in.screen.wait_for("the address is incomplete: the state parameter is missing. Copy the whole address");
     assert_eq!(sign_in.exchanges(), 0);
     sign_in.screen.paste_line(&answer);
     sign_in.assert_succeeds(&[&parameter(&answer, "code"), "another-state"]);

@@ -12,7 +12,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::http::{is_acceptable, is_acceptable_from};
 use crate::named_file;
-use crate::oauth::{ClientAuthentication, Endpoints, site};
+use crate::oauth::{ClientSecretMethod, Endpoints, site};
 use crate::text::printable;
 
 /// A cloud with a fixed sign-in host.
@@ -206,12 +206,12 @@ pub fn endpoints(authority: &Url, tenant: &str) -> Result<Endpoints> {
         revocation: None,
         userinfo: None,
         keys: None,
-        offers_s256: None,
-        names_itself: false,
+        supports_s256: None,
+        requires_iss: false,
         is_issuer,
         signing_algorithms: Vec::new(),
         userinfo_algorithms: Vec::new(),
-        client_authentication: vec![ClientAuthentication::Post],
+        client_secret_methods: vec![ClientSecretMethod::Post],
     })
 }
 

@@ -9,7 +9,7 @@ use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeV
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::client::Client;
+use super::client::OAuthClient;
 use super::error_response::OAuthErrorResponse;
 
 /// Bytes of chance in `state` and `nonce`.
@@ -32,7 +32,7 @@ pub const OWN_PARAMETERS: &[&str] = &[
 ];
 
 /// What an authorization request asks for.
-pub struct Wish<'a> {
+pub struct AuthorizationParams<'a> {
     /// The authorization endpoint.
     pub endpoint: &'a Url,
     /// Where the answer is to go, byte for byte; left out where the issuer knows.
@@ -46,7 +46,7 @@ pub struct Wish<'a> {
 }
 
 /// One authorization request, and what its answer is recognised by.
-pub struct Request {
+pub struct AuthorizationRequest {
     /// Where somebody signs in.
     pub url: Url,
     /// Where the answer goes, if the request says so.
@@ -56,21 +56,21 @@ pub struct Request {
     /// What proves to the token endpoint that the code is ours.
     pub verifier: Option<PkceCodeVerifier>,
     /// How its answer is told from others.
-    pub expected: Expected,
+    pub expected: CallbackValidator,
 }
 
 /// How the answer to a request is told from others.
 #[derive(Clone)]
-pub struct Expected {
+pub struct CallbackValidator {
     /// A hash, so that comparing takes the same time whatever was sent.
     state: [u8; 32],
     issuer: String,
-    names_itself: bool,
+    requires_iss: bool,
     is_issuer: fn(&str, &str) -> bool,
 }
 
 /// An answer to our request.
-pub enum Answer {
+pub enum AuthorizationResponse {
     /// What the token endpoint gives tokens for.
     Code(AuthorizationCode),
     /// The issuer, or the person, said no (RFC 6749 4.1.2.1).
@@ -78,49 +78,49 @@ pub enum Answer {
 }
 
 /// An answer in something that a person copied.
-pub struct Found {
+pub struct PastedResponse {
     /// The answer.
-    pub answer: Answer,
+    pub answer: AuthorizationResponse,
     /// Whether it was a code by itself, without anything that shows that it is one.
     pub is_bare: bool,
 }
 
-/// Why what came back is not taken for the answer. Nothing that was sent is repeated.
+/// Why a callback or a pasted text is not accepted as the response. Nothing that was sent is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotOurs {
-    /// There is no code in it, and no error.
+pub enum CallbackError {
+    /// It has neither a code nor an error.
     #[error("there is no code in it")]
-    Nothing,
-    /// A word that is shorter than codes are. Whatever it is, it is not sent to anybody.
+    NoCode,
+    /// A word that is shorter than codes are. Whatever it is, it is not sent anywhere.
     #[error("a code is longer than that")]
-    Short,
-    /// A code and nothing else, and no PKCE that would prove whose it is.
+    TooShort,
+    /// Only a code, and no PKCE that would prove whose it is.
     #[error("a code by itself proves nothing where PKCE is not used")]
     Unproven,
-    /// A parameter is there more than once (RFC 6749 3.1).
+    /// A parameter occurs more than once (RFC 6749 3.1).
     #[error("it says the same thing twice")]
-    Ambiguous,
-    /// No `state`: the end of an address is missing, or nobody who was asked has sent it.
-    #[error("it is not whole (there is no state in it)")]
-    Torn,
-    /// Not our `state`: forged, or another sign-in's.
+    RepeatedParameter,
+    /// No `state`: the end of an address is missing, or it does not come from the sign-in page.
+    #[error("the address is incomplete: the state parameter is missing")]
+    NoState,
+    /// Not our `state`: forged, or from another sign-in.
     #[error("it belongs to another sign-in (state)")]
-    State,
-    /// It names another issuer, or none where it should (RFC 9207).
+    WrongState,
+    /// It names another issuer, or none although it has to (RFC 9207).
     #[error("it comes from another issuer (iss)")]
-    Issuer,
+    WrongIssuer,
 }
 
-impl Request {
+impl AuthorizationRequest {
     /// A request of `client`'s, with fresh secrets.
-    pub fn new(client: &Client, wish: Wish<'_>) -> Request {
+    pub fn new(client: &OAuthClient, wish: AuthorizationParams<'_>) -> AuthorizationRequest {
         let state = CsrfToken::new_random_len(RANDOM_BYTES);
         let nonce = CsrfToken::new_random_len(RANDOM_BYTES).into_secret();
         let endpoints = client.endpoints();
-        let expected = Expected {
+        let expected = CallbackValidator {
             state: Sha256::digest(state.secret()).into(),
             issuer: endpoints.issuer.clone(),
-            names_itself: endpoints.names_itself,
+            requires_iss: endpoints.requires_iss,
             is_issuer: endpoints.is_issuer,
         };
         let (challenge, verifier) = wish.pkce.then(PkceCodeChallenge::new_random_sha256).unzip();
@@ -139,30 +139,33 @@ impl Request {
             request = request.set_redirect_uri(Cow::Owned(url));
         }
         let (url, _) = request.url();
-        Request { url, redirect_uri: wish.redirect_uri, nonce, verifier, expected }
+        AuthorizationRequest { url, redirect_uri: wish.redirect_uri, nonce, verifier, expected }
     }
 
     /// The answer in what a person copied: an address with the answer in it, its query alone, or the bare code where it
     /// is `expected` (the issuer shows it) or PKCE proves whose it is.
     ///
-    /// Errors: see [`NotOurs`].
-    pub fn read_text(&self, text: &str, code_is_expected: bool) -> Result<Found, NotOurs> {
+    /// Errors: see [`CallbackError`].
+    pub fn read_pasted(&self, text: &str, code_is_expected: bool) -> Result<PastedResponse, CallbackError> {
         // Mail and chat programs put addresses in brackets and quotes.
         let text = text.trim_matches(|c: char| c.is_whitespace() || "\"'<>".contains(c));
         let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
         let is_address = ["://", "?", "code=", "state=", "error="].iter().any(|mark| text.contains(mark));
         if is_word && !is_address {
             return match text.len() {
-                ..SHORTEST_CODE if !code_is_expected => Err(NotOurs::Short),
-                _ if self.verifier.is_none() && !code_is_expected => Err(NotOurs::Unproven),
-                _ => Ok(Found { answer: Answer::Code(AuthorizationCode::new(text.to_owned())), is_bare: true }),
+                ..SHORTEST_CODE if !code_is_expected => Err(CallbackError::TooShort),
+                _ if self.verifier.is_none() && !code_is_expected => Err(CallbackError::Unproven),
+                _ => Ok(PastedResponse {
+                    answer: AuthorizationResponse::Code(AuthorizationCode::new(text.to_owned())),
+                    is_bare: true,
+                }),
             };
         }
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         // Issuers and browsers append fragments of their own (`#`, `#_=_`).
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Ok(Found { answer: self.expected.read(&parameters)?, is_bare: false })
+        Ok(PastedResponse { answer: self.expected.read(&parameters)?, is_bare: false })
     }
 }
 
@@ -178,35 +181,36 @@ fn bare(endpoint: &Url) -> Url {
     url
 }
 
-impl Expected {
+impl CallbackValidator {
     /// The answer in the parameters of a call-back.
     ///
-    /// Errors: see [`NotOurs`].
-    pub fn read(&self, parameters: &[(String, String)]) -> Result<Answer, NotOurs> {
+    /// Errors: see [`CallbackError`].
+    pub fn read(&self, parameters: &[(String, String)]) -> Result<AuthorizationResponse, CallbackError> {
         let one = |name: &str| {
             let mut values = parameters.iter().filter(|(key, value)| key == name && !value.is_empty());
             match (values.next(), values.next()) {
-                (_, Some(_)) => Err(NotOurs::Ambiguous),
+                (_, Some(_)) => Err(CallbackError::RepeatedParameter),
                 (found, None) => Ok(found.map(|(_, value)| value.as_str())),
             }
         };
         let (code, error, state, issuer) = (one("code")?, one("error")?, one("state")?, one("iss")?);
         if code.is_none() && error.is_none() {
-            return Err(NotOurs::Nothing);
+            return Err(CallbackError::NoCode);
         }
         match state {
-            None => return Err(NotOurs::Torn),
-            Some(state) if Sha256::digest(state)[..] != self.state => return Err(NotOurs::State),
+            None => return Err(CallbackError::NoState),
+            Some(state) if Sha256::digest(state)[..] != self.state => return Err(CallbackError::WrongState),
             Some(_) => {}
         }
-        if !issuer.map_or(!self.names_itself, |named| (self.is_issuer)(&self.issuer, named)) {
-            return Err(NotOurs::Issuer);
+        if !issuer.map_or(!self.requires_iss, |named| (self.is_issuer)(&self.issuer, named)) {
+            return Err(CallbackError::WrongIssuer);
         }
         Ok(match (error, code) {
-            (Some(error), _) => {
-                Answer::Refused(Box::new(OAuthErrorResponse::from_parameters(error, one("error_description")?)))
-            }
-            (None, code) => Answer::Code(AuthorizationCode::new(code.unwrap_or_default().to_owned())),
+            (Some(error), _) => AuthorizationResponse::Refused(Box::new(OAuthErrorResponse::from_parameters(
+                error,
+                one("error_description")?,
+            ))),
+            (None, code) => AuthorizationResponse::Code(AuthorizationCode::new(code.unwrap_or_default().to_owned())),
         })
     }
 }
@@ -216,26 +220,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn request(pkce: bool, names_itself: bool) -> Request {
+    fn request(pkce: bool, requires_iss: bool) -> AuthorizationRequest {
         let state: [u8; 32] = Sha256::digest("ours").into();
-        Request {
+        AuthorizationRequest {
             url: Url::parse("https://issuer/authorize").expect("a URL"),
             redirect_uri: None,
             nonce: "n".to_owned(),
             verifier: pkce.then(|| PkceCodeVerifier::new("v".repeat(43))),
-            expected: Expected {
+            expected: CallbackValidator {
                 state,
                 issuer: "https://issuer".to_owned(),
-                names_itself,
+                requires_iss,
                 is_issuer: |issuer, named| issuer == named,
             },
         }
     }
 
-    fn code(request: &Request, text: &str) -> Result<String, NotOurs> {
-        request.read_text(text, false).map(|found| match found.answer {
-            Answer::Code(code) => code.into_secret(),
-            Answer::Refused(error) => format!("refused: {}", error.error),
+    fn code(request: &AuthorizationRequest, text: &str) -> Result<String, CallbackError> {
+        request.read_pasted(text, false).map(|found| match found.answer {
+            AuthorizationResponse::Code(code) => code.into_secret(),
+            AuthorizationResponse::Refused(error) => format!("refused: {}", error.error),
         })
     }
 
@@ -267,36 +271,36 @@ mod tests {
     #[test]
     fn anything_else_is_not() {
         for (text, why) in [
-            ("http://localhost/?code=c&state=theirs", NotOurs::State),
-            ("http://localhost/?code=c", NotOurs::Torn),
-            ("http://localhost/?error=access_denied", NotOurs::Torn),
-            ("hunter2", NotOurs::Short),
-            ("http://localhost/?code=c&code=d&state=ours", NotOurs::Ambiguous),
-            ("https://issuer/authorize?client_id=x&state=ours", NotOurs::Nothing),
-            ("http://localhost/", NotOurs::Nothing),
-            ("two words", NotOurs::Nothing),
-            ("", NotOurs::Nothing),
-            ("http://localhost/?code=c&state=ours&iss=https://elsewhere", NotOurs::Issuer),
+            ("http://localhost/?code=c&state=theirs", CallbackError::WrongState),
+            ("http://localhost/?code=c", CallbackError::NoState),
+            ("http://localhost/?error=access_denied", CallbackError::NoState),
+            ("hunter2", CallbackError::TooShort),
+            ("http://localhost/?code=c&code=d&state=ours", CallbackError::RepeatedParameter),
+            ("https://issuer/authorize?client_id=x&state=ours", CallbackError::NoCode),
+            ("http://localhost/", CallbackError::NoCode),
+            ("two words", CallbackError::NoCode),
+            ("", CallbackError::NoCode),
+            ("http://localhost/?code=c&state=ours&iss=https://elsewhere", CallbackError::WrongIssuer),
         ] {
             assert_eq!(code(&request(true, false), text), Err(why), "{text}");
         }
         // Nothing but PKCE tells that a bare code is ours.
-        assert_eq!(code(&request(false, false), "a-code-of-a-code"), Err(NotOurs::Unproven));
-        assert!(request(false, false).read_text("a-code-of-a-code", true).is_ok_and(|found| found.is_bare));
+        assert_eq!(code(&request(false, false), "a-code-of-a-code"), Err(CallbackError::Unproven));
+        assert!(request(false, false).read_pasted("a-code-of-a-code", true).is_ok_and(|found| found.is_bare));
     }
 
     #[test]
     fn an_issuer_that_promised_its_name_has_to_give_it() {
         let text = "http://localhost/?code=c&state=ours";
-        assert_eq!(code(&request(true, true), text), Err(NotOurs::Issuer));
+        assert_eq!(code(&request(true, true), text), Err(CallbackError::WrongIssuer));
         assert_eq!(code(&request(true, true), &format!("{text}&iss=https://issuer")).as_deref(), Ok("c"));
-        assert_eq!(code(&request(true, false), &format!("{text}&iss=https://other")), Err(NotOurs::Issuer));
+        assert_eq!(code(&request(true, false), &format!("{text}&iss=https://other")), Err(CallbackError::WrongIssuer));
     }
 
     proptest! {
         #[test]
         fn foreign_text_never_panics(text in any::<String>(), pairs in any::<Vec<(String, String)>>()) {
-            let _ = request(true, true).read_text(&text, true);
+            let _ = request(true, true).read_pasted(&text, true);
             prop_assert!(request(true, false).expected.read(&pairs).is_err());
         }
     }

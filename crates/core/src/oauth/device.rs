@@ -6,7 +6,7 @@ use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-use super::client::{Client, DeviceAuthorization, Failure};
+use super::client::{DeviceAuthorization, OAuthClient, TokenRequestError};
 use super::error_response::OAuthErrorClass;
 use super::token_response::GrantedTokens;
 use crate::clock;
@@ -29,7 +29,7 @@ const LONGEST_PAGE: usize = 300;
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 
 /// A code that waits for its person.
-pub struct Pending {
+pub struct PendingDeviceCode {
     authorization: DeviceAuthorization,
     verifier: Option<PkceCodeVerifier>,
     interval: Duration,
@@ -39,23 +39,23 @@ pub struct Pending {
 
 /// How a wait ended without tokens.
 #[derive(Debug)]
-pub enum Ending {
+pub enum DeviceCodeError {
     /// Nobody used the code in time; with the last trouble on the line, where there was any.
-    Expired(Option<Failure>),
+    Expired(Option<TokenRequestError>),
     /// The server said no for good.
-    Failed(Failure),
+    Failed(TokenRequestError),
 }
 
 /// Asks for a code; with PKCE where `with_pkce`.
 ///
-/// Errors: see [`Failure`].
+/// Errors: see [`TokenRequestError`].
 pub async fn start(
-    client: &Client,
+    client: &OAuthClient,
     endpoint: &Url,
     scopes: &[String],
     with_pkce: bool,
     limit: Duration,
-) -> Result<Pending, Failure> {
+) -> Result<PendingDeviceCode, TokenRequestError> {
     let pkce = with_pkce.then(PkceCodeChallenge::new_random_sha256);
     let authorization =
         client.device_authorization(endpoint, scopes, pkce.as_ref().map(|(challenge, _)| challenge), limit).await?;
@@ -63,7 +63,7 @@ pub async fn start(
         Duration::ZERO => DEFAULT_INTERVAL,
         interval => interval.min(LONGEST_LIFE),
     };
-    Ok(Pending {
+    Ok(PendingDeviceCode {
         interval,
         issued: Instant::now(),
         life: authorization.expires_in().min(LONGEST_LIFE),
@@ -72,7 +72,7 @@ pub async fn start(
     })
 }
 
-impl Pending {
+impl PendingDeviceCode {
     /// What the user types. It may be spoken, so it is not a secret as a token is. `None` if the server sent what is
     /// not a code (RFC 8628 6.1): it is shown, and goes to the clipboard, so it has no room for a message.
     pub fn user_code(&self) -> Option<&str> {
@@ -112,10 +112,10 @@ impl Pending {
     /// once, if that goes on for some polls: the user may be able to mend it while the code is good.
     pub async fn wait(
         &self,
-        client: &Client,
+        client: &OAuthClient,
         limit: Duration,
-        on_trouble: &dyn Fn(&Failure),
-    ) -> Result<GrantedTokens, Ending> {
+        on_trouble: impl Fn(&TokenRequestError),
+    ) -> Result<GrantedTokens, DeviceCodeError> {
         let end = self.issued + clock::life(self.life);
         let mut interval = self.interval;
         let mut extra = Duration::ZERO;
@@ -125,7 +125,7 @@ impl Pending {
             let now = Instant::now();
             if now + clock::life(interval) >= end {
                 sleep_until(end).await;
-                return Err(Ending::Expired(last_trouble));
+                return Err(DeviceCodeError::Expired(last_trouble));
             }
             // However long the pause should be, one poll belongs to the code's last moments.
             let (soonest, wanted) = (now + clock::wait(interval), now + clock::wait(interval + extra));
@@ -136,23 +136,25 @@ impl Pending {
                 Err(failure) => failure,
             };
             match &failure {
-                Failure::Refused(answer) => match answer.class() {
+                TokenRequestError::Refused(answer) => match answer.class() {
                     OAuthErrorClass::AuthorizationPending => (extra, last_trouble) = (Duration::ZERO, None),
                     OAuthErrorClass::SlowDown => {
                         interval += SLOW_DOWN;
                         (extra, last_trouble) = (Duration::ZERO, None);
                     }
-                    OAuthErrorClass::CodeExpired => return Err(Ending::Expired(None)),
+                    OAuthErrorClass::CodeExpired => return Err(DeviceCodeError::Expired(None)),
                     OAuthErrorClass::Transient => (extra, last_trouble) = (longer(extra), Some(failure)),
-                    _ => return Err(Ending::Failed(failure)),
+                    _ => return Err(DeviceCodeError::Failed(failure)),
                 },
-                Failure::Malformed(_) => return Err(Ending::Failed(failure)),
-                Failure::Trouble(trouble) if !trouble.is_transient() => return Err(Ending::Failed(failure)),
-                Failure::Trouble(trouble) => {
+                TokenRequestError::Malformed(_) => return Err(DeviceCodeError::Failed(failure)),
+                TokenRequestError::Transport(trouble) if !trouble.is_transient() => {
+                    return Err(DeviceCodeError::Failed(failure));
+                }
+                TokenRequestError::Transport(trouble) => {
                     let asked_for = trouble.retry_after.unwrap_or_default().saturating_sub(interval);
                     (extra, last_trouble) = (longer(extra).max(asked_for.min(LONGEST_LIFE)), Some(failure));
                 }
-                Failure::NotOAuth(_) => (extra, last_trouble) = (longer(extra), Some(failure)),
+                TokenRequestError::NotOAuth(_) => (extra, last_trouble) = (longer(extra), Some(failure)),
             }
             match &last_trouble {
                 Some(trouble) => {

@@ -1,6 +1,6 @@
 //! OpenID Connect discovery and the issuer's keys.
 //!
-//! OpenID Connect Discovery 1.0, 3 and 4.3: the document's `issuer` must equal the one asked for, byte for byte.
+//! OpenID Connect DiscoveryDocument 1.0, 3 and 4.3: the document's `issuer` must equal the one asked for, byte for byte.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use url::Url;
 
 use super::jwks::Jwks;
 use super::site::foreign;
-use super::{ClientAuthentication, Endpoints};
+use super::{ClientSecretMethod, Endpoints};
 use crate::error::{Error, Result};
 use crate::http::{Http, HttpResponse, Peer, is_acceptable, is_acceptable_from, origin};
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Discovery {
+pub struct DiscoveryDocument {
     issuer: String,
     token_endpoint: String,
     #[serde(default)]
@@ -74,7 +74,7 @@ pub fn issuer_url(issuer: &str) -> Result<Url> {
 /// Fetches and checks the discovery document of `issuer`.
 ///
 /// Errors: the document cannot be had, is none, names another issuer, or names endpoints that are not https.
-pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<Discovery> {
+pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<DiscoveryDocument> {
     let answer = ask(http, issuer, limit).await?;
     read(&answer, issuer).map_err(|error| http.without_secrets(error))
 }
@@ -97,7 +97,7 @@ fn address(issuer: &str) -> Result<Url> {
 /// The discovery document of `issuer` in an answer to [`ask`], checked.
 ///
 /// Errors: it is none, names another issuer, or names endpoints that are not https.
-pub fn read(answer: &HttpResponse, issuer: &str) -> Result<Discovery> {
+pub fn read(answer: &HttpResponse, issuer: &str) -> Result<DiscoveryDocument> {
     let url = address(issuer)?;
     let next = format!(
         "Check --oidc-issuer-url. This address should answer with a JSON document: {}",
@@ -109,7 +109,7 @@ pub fn read(answer: &HttpResponse, issuer: &str) -> Result<Discovery> {
             next,
         ));
     }
-    let document: Discovery = serde_json::from_slice(&answer.body).map_err(|_| {
+    let document: DiscoveryDocument = serde_json::from_slice(&answer.body).map_err(|_| {
         Error::failed(
             format!("{} answered discovery with something else than an OpenID Connect document", origin(&url)),
             next,
@@ -119,7 +119,7 @@ pub fn read(answer: &HttpResponse, issuer: &str) -> Result<Discovery> {
     Ok(document)
 }
 
-impl Discovery {
+impl DiscoveryDocument {
     /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
     ///
     /// Errors: the document is another issuer's, or names an endpoint that must not be asked.
@@ -151,8 +151,8 @@ impl Discovery {
             userinfo: for_tokens("userinfo_endpoint", &self.userinfo_endpoint),
             keys: optional("jwks_uri", &self.jwks_uri)?,
             token: token.clone(),
-            offers_s256: s256.as_ref().map(|_| offers(s256, "S256")),
-            names_itself: self.authorization_response_iss_parameter_supported.unwrap_or(false),
+            supports_s256: s256.as_ref().map(|_| offers(s256, "S256")),
+            requires_iss: self.authorization_response_iss_parameter_supported.unwrap_or(false),
             is_issuer: |issuer, named| issuer == named,
             signing_algorithms: self.id_token_signing_alg_values_supported.clone().unwrap_or_default(),
             // An issuer that does not say signs it as it signs ID tokens.
@@ -165,12 +165,12 @@ impl Discovery {
             .next()
             .cloned()
             .unwrap_or_default(),
-            client_authentication: match ["client_secret_basic", "client_secret_post"].map(|name| offers(methods, name))
+            client_secret_methods: match ["client_secret_basic", "client_secret_post"].map(|name| offers(methods, name))
             {
-                [true, false] => vec![ClientAuthentication::Basic],
-                [false, true] => vec![ClientAuthentication::Post],
+                [true, false] => vec![ClientSecretMethod::Basic],
+                [false, true] => vec![ClientSecretMethod::Post],
                 // An issuer may offer both and still take one only from a given client, as Authelia, Hydra and Okta do.
-                _ => vec![ClientAuthentication::Basic, ClientAuthentication::Post],
+                _ => vec![ClientSecretMethod::Basic, ClientSecretMethod::Post],
             },
         })
     }
@@ -204,7 +204,7 @@ fn endpoint(issuer: &Url, name: &str, text: &str) -> Result<Url> {
 mod tests {
     use super::*;
 
-    fn document(text: &str) -> Discovery {
+    fn document(text: &str) -> DiscoveryDocument {
         serde_json::from_str(text).expect("a document")
     }
 

@@ -63,7 +63,7 @@ pub enum OAuthErrorClass {
     Policy,
     /// The server is temporarily unavailable.
     Transient,
-    /// Client, scope or request are misconfigured.
+    /// OAuthClient, scope or request are misconfigured.
     Misconfigured,
     /// A code that is not in any standard.
     Unknown,

@@ -50,7 +50,7 @@ fn usable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Err
 
 /// What a token has to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
+pub struct TokenExpectations<'a> {
     /// The issuer, as its discovery document names itself.
     pub issuer: &'a str,
     /// Who the token has to be for. `None` checks no audience: only for access tokens that are used in place of ID
@@ -158,7 +158,7 @@ impl VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`], of which [`VerifyError::may_be_outdated`] tells what is worth one more try with fresh keys.
-pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claims, VerifyError> {
+pub fn verify(token: &str, keys: &Jwks, expected: &TokenExpectations<'_>) -> Result<Claims, VerifyError> {
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;
     check_issuer(&claims, expected.issuer)?;
@@ -187,7 +187,7 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claim
 ///
 /// # Errors
 /// See [`verify`].
-pub fn verify_userinfo(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Claims, VerifyError> {
+pub fn verify_userinfo(token: &str, keys: &Jwks, expected: &TokenExpectations<'_>) -> Result<Claims, VerifyError> {
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;
     if claims.as_map().contains_key("iss") {
@@ -202,12 +202,12 @@ pub fn verify_userinfo(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Res
 
 /// Whether `moment` is further in the future than two clocks may disagree. (A difference, because a moment plus a leeway
 /// may leave the calendar.)
-fn is_ahead(moment: DateTime<Utc>, expected: &Expected<'_>) -> bool {
+fn is_ahead(moment: DateTime<Utc>, expected: &TokenExpectations<'_>) -> bool {
     moment.signed_duration_since(expected.now) > expected.leeway
 }
 
 /// `exp` and `nbf`, as far as they are there.
-fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), VerifyError> {
+fn check_times(claims: &Claims, expected: &TokenExpectations<'_>) -> Result<(), VerifyError> {
     let has_expired = |end: DateTime<Utc>| expected.now.signed_duration_since(end) >= expected.leeway;
     if claims.expires_at().is_some_and(has_expired) {
         return Err(VerifyError::Expired);

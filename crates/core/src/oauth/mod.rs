@@ -18,17 +18,17 @@ pub mod userinfo;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// How a client sends its secret (OpenID Connect Core 9).
+/// How a client sends its secret to the token endpoint (OpenID Connect Core 9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClientAuthentication {
-    /// `client_secret_basic`: in the Authorization header (RFC 6749 2.3.1). What is meant where nothing is said.
+pub enum ClientSecretMethod {
+    /// `client_secret_basic`: in the Authorization header (RFC 6749 2.3.1). The default.
     #[default]
     Basic,
     /// `client_secret_post`: in the body.
     Post,
 }
 
-/// Where an issuer's endpoints are, however that was found out.
+/// An issuer's endpoints and what it supports, from its discovery document or computed.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// The issuer, as its tokens name it.
@@ -46,15 +46,15 @@ pub struct Endpoints {
     /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
     pub keys: Option<Url>,
     /// Whether the issuer offers PKCE with S256; `None` where it does not say.
-    pub offers_s256: Option<bool>,
+    pub supports_s256: Option<bool>,
     /// Whether what comes back from the authorization endpoint has to name the issuer (RFC 9207).
-    pub names_itself: bool,
+    pub requires_iss: bool,
     /// Whether a name there (the second) is that of [`Endpoints::issuer`] (the first).
     pub is_issuer: fn(&str, &str) -> bool,
-    /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
+    /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect DiscoveryDocument 3).
     pub signing_algorithms: Vec<String>,
     /// The same for UserInfo that comes as a JWT.
     pub userinfo_algorithms: Vec<String>,
     /// How a client secret may be sent, in the order in which that is tried; never empty.
-    pub client_authentication: Vec<ClientAuthentication>,
+    pub client_secret_methods: Vec<ClientSecretMethod>,
 }

@@ -1,9 +1,8 @@
-//! Carries the oauth2 crate's requests over our own HTTP policy, and irons out what servers send that its parsers
-//! would trip over.
+//! Carries the oauth2 crate's requests over our own HTTP policy, and normalizes responses that its parsers would reject.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,35 +13,44 @@ use url::Url;
 
 use crate::http::{Http, HttpResponse, RetryPolicy, TransportError, TransportErrorKind};
 
-/// One request's way to the server and back.
-pub(super) struct Transport<'a> {
+/// Sends the requests of one attempt, and records what their responses tell besides their bodies.
+pub(super) struct OAuthTransport<'a> {
     http: &'a Http,
     limit: Duration,
     repeat: RetryPolicy,
-    /// How far this machine's clock is ahead, as the last answer told.
-    clock_ahead: Cell<Option<TimeDelta>>,
-    /// The HTTP status of the last answer.
-    status: Cell<u16>,
+    last: Mutex<LastResponse>,
 }
 
-impl<'a> Transport<'a> {
+#[derive(Clone, Copy, Default)]
+struct LastResponse {
+    /// How far this machine's clock is ahead.
+    clock_ahead: Option<TimeDelta>,
+    /// The HTTP status; 0 before there is a response.
+    status: u16,
+}
+
+impl<'a> OAuthTransport<'a> {
     pub(super) fn new(http: &'a Http, limit: Duration, repeat: RetryPolicy) -> Self {
-        Transport { http, limit, repeat, clock_ahead: Cell::new(None), status: Cell::default() }
+        OAuthTransport { http, limit, repeat, last: Mutex::default() }
     }
 
     pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.clock_ahead.get()
+        self.last().clock_ahead
     }
 
     /// 0 before there is an answer.
     pub(super) fn status(&self) -> u16 {
-        self.status.get()
+        self.last().status
+    }
+
+    fn last(&self) -> LastResponse {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Transport<'_> {
+impl<'c> AsyncHttpClient<'c> for OAuthTransport<'_> {
     type Error = TransportError;
-    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, TransportError>> + 'c>>;
+    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, TransportError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
@@ -54,9 +62,9 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
                 proxy: None,
             })?;
             let answer = self.http.post(&url, parts.headers, body, self.limit, self.repeat).await?;
-            self.clock_ahead.set(answer.clock_ahead());
-            self.status.set(answer.status);
-            Ok(smooth(answer))
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+                LastResponse { clock_ahead: answer.clock_ahead(), status: answer.status };
+            Ok(normalize_response(answer))
         })
     }
 }
@@ -67,7 +75,7 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
 /// - what a body is, JSON or not, is told by itself and not by its content type;
 /// - numbers in strings (Entra v1, AD FS) become numbers; an interval of 0 or null becomes the default of 5 s
 ///   (RFC 8628 3.2); a missing token type becomes Bearer; Google's `verification_url` gives way to the RFC's name.
-pub(super) fn smooth(answer: HttpResponse) -> oauth2::HttpResponse {
+pub(super) fn normalize_response(answer: HttpResponse) -> oauth2::HttpResponse {
     let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
     let mut body = answer.body;
     let mut headers = answer.headers;
@@ -81,7 +89,7 @@ pub(super) fn smooth(answer: HttpResponse) -> oauth2::HttpResponse {
                 status = 400;
             }
         } else {
-            smooth_object(&mut object);
+            normalize_object(&mut object);
         }
         // Serializing a map of JSON values cannot fail; if it ever did, the untouched body is still there.
         if let Ok(bytes) = serde_json::to_vec(&object) {
@@ -94,7 +102,7 @@ pub(super) fn smooth(answer: HttpResponse) -> oauth2::HttpResponse {
     response
 }
 
-fn smooth_object(object: &mut Map<String, Value>) {
+fn normalize_object(object: &mut Map<String, Value>) {
     for name in ["expires_in", "interval", "ext_expires_in", "refresh_in"] {
         let Some(value) = object.get_mut(name) else { continue };
         match value.as_str().map(str::trim).map(str::parse::<u64>) {
@@ -138,31 +146,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn smoothed(status: u16, body: &str) -> (u16, Value) {
+    fn normalized(status: u16, body: &str) -> (u16, Value) {
         let answer = HttpResponse {
             status,
             headers: Default::default(),
             body: body.as_bytes().to_vec(),
             received: chrono::Utc::now(),
         };
-        let response = smooth(answer);
+        let response = normalize_response(answer);
         (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null))
     }
 
     #[test]
     fn numbers_in_strings_become_numbers() {
-        let (_, body) = smoothed(200, r#"{"access_token":"a","expires_in":"3599","interval":"0"}"#);
+        let (_, body) = normalized(200, r#"{"access_token":"a","expires_in":"3599","interval":"0"}"#);
         assert_eq!(body, serde_json::json!({"access_token": "a", "expires_in": 3599, "token_type": "Bearer"}));
     }
 
     #[test]
     fn an_error_is_an_error_whatever_the_status() {
-        assert_eq!(smoothed(200, r#"{"error":"authorization_pending"}"#).0, 400);
+        assert_eq!(normalized(200, r#"{"error":"authorization_pending"}"#).0, 400);
     }
 
     #[test]
     fn both_spellings_of_the_address_are_one() {
-        let (_, body) = smoothed(201, r#"{"verification_uri":"https://a/","verification_url":"https://b/"}"#);
+        let (_, body) = normalized(201, r#"{"verification_uri":"https://a/","verification_url":"https://b/"}"#);
         assert_eq!(body, serde_json::json!({"verification_uri": "https://a/"}));
     }
 
@@ -170,7 +178,7 @@ mod tests {
         #[test]
         fn foreign_bytes_never_panic(status in 100u16..1000, body in any::<Vec<u8>>()) {
             let answer = HttpResponse { status, headers: Default::default(), body, received: chrono::Utc::now() };
-            let _ = smooth(answer);
+            let _ = normalize_response(answer);
         }
     }
 }

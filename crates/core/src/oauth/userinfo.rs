@@ -14,7 +14,7 @@ use crate::secret::Secret;
 const ASK: &str = "Ask the issuer's administrator.";
 
 /// What a UserInfo endpoint answers with.
-pub enum UserInfo {
+pub enum UserInfoResponse {
     /// Claims in JSON, which TLS vouches for.
     Claims(Claims),
     /// A signed JWT, which is to be verified before anything in it counts (5.3.2).
@@ -24,7 +24,7 @@ pub enum UserInfo {
 /// Asks for the UserInfo of the user whom `access_token` was issued to.
 ///
 /// Errors: there is no answer, or it is neither JSON nor a signed JWT.
-pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Duration) -> Result<UserInfo> {
+pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Duration) -> Result<UserInfoResponse> {
     let accept = (ACCEPT, HeaderValue::from_static("application/json, application/jwt"));
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
     let explained =
@@ -35,11 +35,11 @@ pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Du
         return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ASK));
     }
     if let Ok(claims) = serde_json::from_slice(&answer.body) {
-        return Ok(UserInfo::Claims(claims));
+        return Ok(UserInfoResponse::Claims(claims));
     }
     let text = String::from_utf8(answer.body).unwrap_or_default();
     match text.trim().split('.').count() {
-        3 => Ok(UserInfo::Signed(Secret::new(text.trim()))),
+        3 => Ok(UserInfoResponse::Signed(Secret::new(text.trim()))),
         5 => Err(Error::failed(
             format!("{from} answers with encrypted UserInfo"),
             "Ask the issuer's administrator to send this client its UserInfo signed or plain.",

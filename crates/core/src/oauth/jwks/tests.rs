@@ -143,8 +143,8 @@ fn all() -> Vec<String> {
     names.map(str::to_owned).into()
 }
 
-fn expected(algorithms: &[String]) -> Expected<'_> {
-    Expected {
+fn expected(algorithms: &[String]) -> TokenExpectations<'_> {
+    TokenExpectations {
         issuer: "https://issuer.test",
         client_id: Some("kubernetes"),
         nonce: Some("n-1"),
@@ -251,8 +251,12 @@ fn access_tokens_go_without_audience_and_nonce() {
     });
     let token = signer.token(&json!({"alg": "EdDSA"}), &claims);
     let algorithms = all();
-    let lenient =
-        Expected { issuer: "https://accounts.google.com", client_id: None, nonce: None, ..expected(&algorithms) };
+    let lenient = TokenExpectations {
+        issuer: "https://accounts.google.com",
+        client_id: None,
+        nonce: None,
+        ..expected(&algorithms)
+    };
     assert!(verify(&token, &jwks(&[key]), &lenient).is_ok());
 }
 
