@@ -33,6 +33,7 @@ mod layout;
 mod logout;
 mod network;
 mod oidc;
+mod old_state;
 mod password;
 mod paste;
 mod places;

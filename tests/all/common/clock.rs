@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sim::World;
 use tempfile::TempPath;
 
@@ -72,6 +73,11 @@ impl Home {
     pub fn pass(&self, world: &World, seconds: u32) {
         self.clock.set(|time| time.shift += i64::from(seconds));
         world.advance(Duration::from_secs(seconds.into()));
+    }
+
+    /// Makes it `time` for them, whatever the time really is.
+    pub fn set_time(&self, time: DateTime<Utc>) {
+        self.clock.set(|clock| clock.shift = (time - Utc::now()).num_seconds());
     }
 
     /// Has the world's device codes end within a second, in which they are asked for once: that has time for its answer.
