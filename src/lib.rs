@@ -4,7 +4,7 @@
 //!
 //! - [`session`]: the one road to a token: remembered, refreshed, signed in; locks and shared outcomes.
 //! - [`signin`]: one file per way of signing in, behind one trait.
-//! - [`store`]: what is remembered: key homes, sealed files, locks.
+//! - [`store`]: the state folder: sealed records, the key and its backends, locks.
 //! - [`messages`]: errors and advice as sentences.
 //! - the shared ground: [`environment`], [`children`], [`paths`], [`profile`], [`runtime`], [`resources`].
 //! - below all of it: [`kubectl_login_core`], which a server can use too.

@@ -1,93 +1,130 @@
-//! The async runtime: made where the network is needed and not before, since a warm call needs none.
+//! The async runtime: one per process, made when the network is first needed. A warm call never makes one.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
 use crate::resources;
-use kubectl_login_core::error::{Error, Kind, Result};
+use kubectl_login_core::error::{IoFailure, Kind};
+
+/// Why async work was not done, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeError {
+    /// The system has no file descriptors or threads left.
+    #[error("the system gives no resources")]
+    NoResources(#[source] IoFailure),
+    /// The process was interrupted or terminated.
+    #[error("interrupted")]
+    Stopped(Kind),
+}
+
+/// The runtime of this process. It is never dropped: that would wait for a name look-up that hangs on a thread, beyond
+/// every deadline.
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// What has told this process to stop, once it listens for that.
+static STOPPED_BY: OnceLock<watch::Receiver<Option<Kind>>> = OnceLock::new();
+
+fn runtime() -> Result<&'static Runtime, RuntimeError> {
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let failed = |error: std::io::Error| RuntimeError::NoResources(error.into());
+    // Building a runtime panics if its signal handler gets no descriptor.
+    resources::check().map_err(failed)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    Ok(RUNTIME.get_or_init(|| runtime))
+}
 
 /// Runs `work` to its end on this thread.
 ///
-/// Errors: the system gives no resources for it.
-pub fn run<T>(work: impl Future<Output = T>) -> Result<T> {
-    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-    // Building one panics without descriptors for its signal handler, and a name look-up without a thread.
-    let runtime = resources::check().and_then(|()| build()).map_err(|error| {
-        Error::failed(
-            format!("the system gives no resources: {error}"),
-            "Close other programs, or raise the limits of this shell (ulimit -n, ulimit -u), then try again.",
-        )
-    })?;
-    let outcome = runtime.block_on(work);
-    // A name look-up that hangs runs on a thread; dropping the runtime would wait for it beyond every deadline.
-    runtime.shutdown_background();
-    Ok(outcome)
+/// Errors: the system is out of file descriptors or threads.
+pub fn run<T>(work: impl Future<Output = T>) -> Result<T, RuntimeError> {
+    let runtime = runtime()?;
+    // A name look-up panics if it cannot start a thread.
+    resources::check().map_err(|error| RuntimeError::NoResources(error.into()))?;
+    Ok(runtime.block_on(async {
+        let outcome = work.await;
+        // Runs the tasks that were aborted a last time, so that their sockets close now and not when the process ends.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        outcome
+    }))
 }
 
-/// Like [`run`], for work that may be left where it is when somebody presses Ctrl-C. (Once this process has listened for
-/// signals, they end nothing by themselves any more.)
+/// Like [`run`], for work that may be abandoned when the process is interrupted or terminated. (Once a process has listened
+/// for signals, they no longer end it by themselves.)
 ///
-/// Errors: the system gives no resources, or somebody has ended it.
-pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T> {
+/// Errors: the system is out of file descriptors or threads, or the process was interrupted or terminated.
+pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, RuntimeError> {
     run(async {
         let interrupted = interrupted();
         tokio::select! {
             biased;
-            // An answer that has come is taken in before anything else: there may be a new refresh token in it.
+            // A response that has arrived is processed first: it may contain a new refresh token.
             outcome = work => Ok(outcome),
-            kind = interrupted => Err(ended(kind)),
+            kind = interrupted => Err(RuntimeError::Stopped(kind)),
         }
     })?
 }
 
-/// Whether somebody has ended this process where it does not run anything async: between two tries at a lock, say. From the
-/// first call on, signals end nothing by themselves any more.
+/// Whether this process was interrupted or terminated, for code that is not async: between two tries at a lock, say. From
+/// the first call on, signals no longer end the process by themselves.
 ///
-/// Errors: they have.
-pub fn check_interrupted() -> Result<()> {
-    run(async {
-        let interrupted = interrupted();
-        // A signal waits in the system's hands until a runtime asks for it.
-        tokio::time::timeout(Duration::from_millis(1), interrupted).await
-    })?
-    .map_or(Ok(()), |kind| Err(ended(kind)))
+/// Errors: it was, or the system is out of file descriptors or threads.
+pub fn check_interrupted() -> Result<(), RuntimeError> {
+    // A signal is only noticed while the runtime runs.
+    let look = async { tokio::time::timeout(Duration::from_millis(1), interrupted()).await };
+    runtime()?.block_on(look).map_or(Ok(()), |kind| Err(RuntimeError::Stopped(kind)))
 }
 
-fn ended(kind: Kind) -> Error {
-    Error::new(kind, "interrupted", "Run the command again.")
-}
-
-/// Ends when somebody presses Ctrl-C or ends this process politely: with what that means. From the call on, no signal is
-/// missed; it has to be made within [`run`].
-#[cfg(unix)]
+/// Completes when this process is interrupted (Ctrl-C) or terminated, with which of the two; at once if it was already. It
+/// has to be called within [`run`]. From the first call on, no signal is missed.
 pub fn interrupted() -> impl Future<Output = Kind> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let mut stopped_by = STOPPED_BY.get_or_init(listen).clone();
     async move {
-        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
-            // Without handlers the signals end the process by themselves.
-            return std::future::pending().await;
-        };
+        match stopped_by.wait_for(Option::is_some).await.map(|kind| *kind) {
+            Ok(Some(kind)) => kind,
+            // Without handlers, signals end the process by themselves.
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// Installs the signal handlers, and a task that waits for the first signal.
+fn listen() -> watch::Receiver<Option<Kind>> {
+    let (sender, receiver) = watch::channel(None);
+    if let Some(signal) = first_signal() {
+        tokio::spawn(async move { sender.send(Some(signal.await)) });
+    }
+    receiver
+}
+
+/// The first of the signals that mean the end of this process; `None` if they cannot be handled.
+#[cfg(unix)]
+fn first_signal() -> Option<impl Future<Output = Kind>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
+    let mut terminate = signal(SignalKind::terminate()).ok()?;
+    let mut hangup = signal(SignalKind::hangup()).ok()?;
+    Some(async move {
         tokio::select! {
             _ = interrupt.recv() => Kind::Interrupted,
             _ = terminate.recv() => Kind::Terminated,
             _ = hangup.recv() => Kind::Terminated,
         }
-    }
+    })
 }
 
-/// Ends when somebody presses Ctrl-C: with what that means. From the call on, none is missed; it has to be made within
-/// [`run`].
+/// Ctrl-C; `None` if it cannot be handled.
 #[cfg(not(unix))]
-pub fn interrupted() -> impl Future<Output = Kind> {
-    let ctrl_c = tokio::signal::windows::ctrl_c();
-    async move {
-        match ctrl_c {
-            Ok(mut ctrl_c) => {
-                ctrl_c.recv().await;
-                Kind::Interrupted
-            }
-            Err(_) => std::future::pending().await,
-        }
-    }
+fn first_signal() -> Option<impl Future<Output = Kind>> {
+    let mut ctrl_c = tokio::signal::windows::ctrl_c().ok()?;
+    Some(async move {
+        ctrl_c.recv().await;
+        Kind::Interrupted
+    })
 }

@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages;
 use kubectl_login::paths;
 use kubectl_login::session;
 use kubectl_login::store::Store;
-use kubectl_login::store::homes::{self, Home};
-use kubectl_login::store::key::HomeError;
-use kubectl_login::store::remedy;
-use kubectl_login::store::removal::{self, Left};
+use kubectl_login::store::key_backends::{self, KeyBackend};
+use kubectl_login::store::removal::{self, Leftovers};
+use kubectl_login::store::{KeyError, StoreError};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::printable;
 
@@ -26,9 +26,9 @@ const SHOWN: usize = 5;
 pub(super) fn remove_cache_dir(args: &CleanArgs, environment: &Environment) -> Result<()> {
     let (_, key) = remove(args, environment)?;
     // Where there is no keyring there is no key in it.
-    if let Some(KeyringKey::Left(error @ (HomeError::Locked | HomeError::Frozen))) = key {
+    if let Some(KeyringKey::Left(error @ (KeyError::Locked | KeyError::Frozen))) = key {
         report::warning(
-            &format!("the key is left in the keyring: {error}"),
+            &format!("the key is left in the keyring: {}", messages::store::key_reason(&error)),
             Some("Unlock or start the keyring, then run the command again."),
         );
     }
@@ -60,7 +60,10 @@ pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
             report::note(&format!("The key stays in the keyring: {} needs it", printable(&by.to_string_lossy(), 200)));
         }
         Some(KeyringKey::Left(error)) => {
-            report::note(&format!("Could not delete the token cache from the keyring: {error}"));
+            report::note(&format!(
+                "Could not delete the token cache from the keyring: {}",
+                messages::store::key_reason(&error)
+            ));
         }
     }
     Ok(())
@@ -72,7 +75,7 @@ pub(super) enum KeyringKey {
     /// This folder has records that only it opens.
     Needed(PathBuf),
     /// It is there still, or may be.
-    Left(HomeError),
+    Left(KeyError),
 }
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
@@ -82,10 +85,11 @@ pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment
     let usual = entry::folders(None, &entry::contexts(None, environment), environment);
     let named = entry::folders(None, contexts, environment);
     let mut known = named.into_iter().chain(usual).chain(paths::default_state(environment));
-    let needs_it = |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_at(Home::Keyring);
+    let needs_it =
+        |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_of(KeyBackend::Keyring);
     match known.find(needs_it) {
         Some(folder) => KeyringKey::Needed(folder),
-        None => homes::forget_keyring().map_or_else(KeyringKey::Left, |()| KeyringKey::Forgotten),
+        None => key_backends::delete_keyring_key().map_or_else(KeyringKey::Left, |()| KeyringKey::Forgotten),
     }
 }
 
@@ -95,16 +99,18 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     let folder = paths::state(args.cache_dir.as_deref(), environment);
     let store = Store::open(folder.clone(), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
+        let problem = store.problem();
         return Err(Error::failed(
-            format!("nothing can be deleted: {}", store.trouble().unwrap_or_default()),
+            format!("nothing can be deleted: {}", problem.map(messages::store::problem).unwrap_or_default()),
             match folder {
-                Some(folder) => format!("{}\nThen run the command again.", remedy::mending(&folder)),
-                None => store.remedy().unwrap_or_default().to_owned(),
+                Some(folder) => format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
+                None => problem.map(messages::store::problem_steps).unwrap_or_default(),
             },
         ));
     };
-    let failed = |error: std::io::Error| {
-        Error::failed(format!("not everything could be deleted: {error}"), "Mend that, then run the command again.")
+    let failed = |error: StoreError| {
+        let reason = messages::store::reason(&error);
+        Error::failed(format!("not everything could be deleted: {reason}"), "Mend that, then run the command again.")
     };
     // A process that is signing in would otherwise store its session again.
     let locks = session::hold_all(&store);
@@ -112,7 +118,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     drop(locks);
     let left = match is_ours {
         true => removal::remove(&root).map_err(failed)?,
-        false => Left { foreign: removal::entries(&root), ..Left::default() },
+        false => Leftovers { foreign: removal::entries(&root), ..Leftovers::default() },
     };
     let shown = printable(&root.to_string_lossy(), 200);
     if !left.foreign.is_empty() {

@@ -77,7 +77,7 @@ impl<'a> Cluster<'a> {
     fn asked(&self) -> Result<&Review, &Unsaid> {
         let ask = || {
             let api = self.api()?;
-            runtime::run_until_interrupted(who_am_i(&api))?.map_err(|failure| Unsaid {
+            runtime::run_until_interrupted(who_am_i(&api)).map_err(Error::from)?.map_err(|failure| Unsaid {
                 error: messages::api_error(&failure, &api, "ask the cluster who you are"),
                 is_too_old: matches!(failure, ApiError::NotFound),
             })

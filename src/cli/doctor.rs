@@ -95,7 +95,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
 
     let network = profile.map_or_else(|| of_environment(environment), |profile| profile.network.clone());
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
-    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
+    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent)).map_err(Error::from)?;
     let (server, clock) = (answers.server(entry), answers.clock());
 
     let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();

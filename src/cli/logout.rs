@@ -3,16 +3,14 @@
 //! Forgetting comes first and takes no network: whatever happens while sessions are revoked, Ctrl-C included, it is done.
 
 use std::cmp::Reverse;
-use std::io;
 use std::path::PathBuf;
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages;
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::{self, identity::Identity, revocation, sessions};
-use kubectl_login::store::homes::Home;
-use kubectl_login::store::key::HomeError;
-use kubectl_login::store::{Recall, SessionFacts, Store, remedy};
+use kubectl_login::store::{KeyBackend, KeyError, Lookup, SessionFacts, Store, StoreError};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::printable;
 
@@ -89,7 +87,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Re
         let profiles = |_: &SessionFacts| vec![settings.profile.clone()];
         forgotten.extend(forget(&store, &id, facts, profiles).map_err(|error| failed(&error))?);
     }
-    store.forget_challenge(&identity.challenges);
+    store.delete_challenge(&identity.challenges);
 
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
@@ -137,7 +135,12 @@ enum ForGroups {
 /// directory, so users who sign out do not expect it to be left.
 ///
 /// Errors: a record is there and stays.
-fn forget_for_groups(profile: &Profile, session: &str, store: &Store, contexts: &[Context]) -> io::Result<ForGroups> {
+fn forget_for_groups(
+    profile: &Profile,
+    session: &str,
+    store: &Store,
+    contexts: &[Context],
+) -> Result<ForGroups, StoreError> {
     let (Some(id), Some(folder)) = (Identity::session_for_groups(profile), store.root()) else {
         return Ok(ForGroups::Nothing);
     };
@@ -187,7 +190,7 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     .partition(Result::is_ok);
     failures.extend(unusable.into_iter().filter_map(Result::err));
     let stores: Vec<Store> = stores.into_iter().flatten().collect();
-    let was_in_keyring = stores.iter().any(|store| store.has_records_at(Home::Keyring));
+    let was_in_keyring = stores.iter().any(|store| store.has_records_of(KeyBackend::Keyring));
     for store in &stores {
         for (id, _, facts) in store.sessions().into_iter().filter(|(.., facts)| is_meant(facts)) {
             let profiles = |facts: &SessionFacts| profiles_of(&id, facts, contexts, environment);
@@ -200,11 +203,11 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
     if account.is_none() {
         // Only now: the keys were needed until everything to be revoked had been read.
         for store in &stores {
-            failures.extend(store.forget_all().err().map(|error| failed(&error)));
+            failures.extend(store.delete_all().err().map(|error| failed(&error)));
         }
         if args.cache_dir.is_none()
             && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment)
-            && (was_in_keyring || error != HomeError::Absent)
+            && (was_in_keyring || error != KeyError::NoKeyring)
         {
             failures.push(Error::failed(
                 format!("the key may be left in the keyring: {error}"),
@@ -242,14 +245,14 @@ fn forget(
     session: &str,
     facts: Option<SessionFacts>,
     profiles: impl Fn(&SessionFacts) -> Vec<Profile>,
-) -> io::Result<Option<Forgotten>> {
+) -> Result<Option<Forgotten>, StoreError> {
     let may_be_revoked = facts.as_ref().is_some_and(|facts| facts.refreshable && facts.tenant.is_none());
     let base = facts.as_ref().map_or(session, |facts| facts.base(session));
     let known = session::forget(store, session, base, may_be_revoked)?;
     let Some(facts) = facts else { return Ok(None) };
     let none = if facts.tenant.is_some() { Unrevoked::AtEntra } else { Unrevoked::NoRefreshToken };
     let ending = match known.map(|(_, record)| (record.refresh_token, record.token_endpoint)) {
-        Recall::Found((Some(token), token_endpoint)) => {
+        Lookup::Found((Some(token), token_endpoint)) => {
             let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
@@ -257,9 +260,9 @@ fn forget(
                 true => Ending::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
             }
         }
-        Recall::Absent if may_be_revoked => Ending::Unknown("what is kept of it cannot be opened any more".to_owned()),
-        Recall::Found((None, _)) | Recall::Absent => Ending::None(none),
-        Recall::Unreadable(error) => Ending::Unknown(error.to_string()),
+        Lookup::Absent if may_be_revoked => Ending::Unknown("what is kept of it cannot be opened any more".to_owned()),
+        Lookup::Found((None, _)) | Lookup::Absent => Ending::None(none),
+        Lookup::Unreadable(error) => Ending::Unknown(messages::store::key_reason(&error)),
     };
     Ok(Some(Forgotten { facts, ending }))
 }
@@ -352,16 +355,19 @@ fn shown(issuer: &str) -> String {
 /// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
 fn open(folder: Option<PathBuf>, environment: &Environment) -> Result<Store> {
     let store = Store::open(folder.clone(), environment);
-    match (store.trouble(), folder) {
-        (Some(trouble), Some(folder)) => Err(Error::failed(
-            format!("{trouble}; nothing in it can be forgotten"),
-            format!("{}\nThen run the command again.", remedy::mending(&folder)),
+    match (store.problem(), folder) {
+        (Some(problem), Some(folder)) => Err(Error::failed(
+            format!("{}; nothing in it can be forgotten", messages::store::problem(problem)),
+            format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
         )),
-        (Some(trouble), None) => Err(Error::failed(trouble, store.remedy().unwrap_or_default())),
+        (Some(problem), None) => {
+            Err(Error::failed(messages::store::problem(problem), messages::store::problem_steps(problem)))
+        }
         (None, _) => Ok(store),
     }
 }
 
-fn failed(error: &io::Error) -> Error {
-    Error::failed(format!("not everything could be forgotten: {error}"), "Mend that, then run the command again.")
+fn failed(error: &StoreError) -> Error {
+    let reason = messages::store::reason(error);
+    Error::failed(format!("not everything could be forgotten: {reason}"), "Mend that, then run the command again.")
 }

@@ -7,7 +7,7 @@ use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
 use kubectl_login::session::identity;
 use kubectl_login::session::{How, Obtained, sessions};
 use kubectl_login::store::Store;
-use kubectl_login::store::groups::{Group, Source};
+use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::error::{Error, Result};
@@ -34,7 +34,7 @@ pub(super) struct SignIn<'a> {
 /// Groups as they were, of whom, and who said so.
 pub(super) struct Before {
     of: Option<String>,
-    source: Source,
+    source: GroupSource,
     items: Vec<Group>,
 }
 
@@ -57,7 +57,7 @@ impl SignIn<'_> {
         let token = sessions::newest_token(self.profile, self.store).found()?;
         let subject = Subject::read(token.token.expose(), &self.profile.groups.claim).ok()?;
         let of = subject.key().map(str::to_owned);
-        let by_token = |items| Before { of: of.clone(), source: Source::Token, items };
+        let by_token = |items| Before { of: of.clone(), source: GroupSource::Token, items };
         match &subject.groups {
             GroupsClaim::Listed(ids) => {
                 Some(by_token(ids.iter().map(|id| Group { id: id.clone(), name: None }).collect()))
@@ -126,10 +126,10 @@ impl SignIn<'_> {
 
 impl Before {
     /// Whether groups of `subject` that come from `source` go by the same names as these, and are the same person's.
-    fn compares(&self, subject: &Subject, source: Source) -> bool {
+    fn compares(&self, subject: &Subject, source: GroupSource) -> bool {
         // A cluster may have names of its own.
-        let is_alike = self.source == source || ![self.source, source].contains(&Source::Cluster);
-        is_alike && source != Source::None && self.of.as_deref() == subject.key()
+        let is_alike = self.source == source || ![self.source, source].contains(&GroupSource::Cluster);
+        is_alike && source != GroupSource::None && self.of.as_deref() == subject.key()
     }
 }
 
@@ -138,7 +138,7 @@ impl Before {
 /// cluster knows all groups, it is not said.
 pub(super) fn warn(known: &Known, profile: &Profile, wanted: bool) {
     let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
-    let is_expected = known.groups.source == Source::Cluster && refusals::is_microsofts(asks_graph);
+    let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsofts(asks_graph);
     match (&known.reason, known.groups.complete) {
         // In no group by the token, which was not asked for.
         (_, false) if !wanted && !known.overage => {}

@@ -40,13 +40,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
+use kubectl_login::resources;
 use kubectl_login::session::Failed;
 use kubectl_login::session::repeats::Repeats;
+use kubectl_login_core::error::Error;
 
 use args::{Cli, Command};
 use typed::Typed;
-
-use crate::hardening;
 
 const GET_TOKEN: &str = "get-token";
 
@@ -59,7 +59,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     let environment = Environment::of_process();
     let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
     let words = words::help_last(words);
-    let clock = hardening::read_clock();
+    let clock = resources::read_clock();
     let repeats = Repeats::new(&words, &environment, clock.as_ref().copied().unwrap_or_default());
     let parsed = grammar
         .try_get_matches_from_mut(&words)
@@ -70,7 +70,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     };
     let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
     if let (true, Err(error)) = (needs_a_clock, clock) {
-        return report::failure(&error.into());
+        return report::failure(&Error::from(error).into());
     }
     report::start_logging(cli.verbosity);
     let outcome = match &cli.command {

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages;
 use kubectl_login::session::in_units;
-use kubectl_login::store::homes::Home;
-use kubectl_login::store::{Store, remedy};
+use kubectl_login::store::{KeyBackend, Store};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::Result;
 use kubectl_login_core::text::printable;
@@ -60,11 +60,11 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     let mut read = Vec::new();
     for folder in &folders {
         let store = Store::open(Some(folder.clone()), environment);
-        let trouble = store.trouble().map(str::to_owned).or_else(|| {
-            store.check_readable().err().map(|error| format!("{} cannot be read: {error}", folder.display()))
-        });
-        match trouble {
-            Some(trouble) => report::warning(&printable(&trouble, 300), Some(&remedy::mending(folder))),
+        match store.problem().cloned().or_else(|| store.check_readable().err()) {
+            Some(problem) => {
+                let problem = messages::store::problem(&problem);
+                report::warning(&printable(&problem, 300), Some(&messages::store::repair_step(folder)));
+            }
             None => {
                 sessions.extend(sessions_in(&store, folder, &contexts));
                 read.push(printable(&folder.to_string_lossy(), 200));
@@ -90,7 +90,7 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
 
 fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Session> {
     let tokens = store.tokens();
-    let session = |(id, home, facts): (String, Home, kubectl_login::store::SessionFacts)| {
+    let session = |(id, backend, facts): (String, KeyBackend, kubectl_login::store::SessionFacts)| {
         let mut access_tokens: Vec<AccessToken> = tokens
             .iter()
             .filter(|(_, _, token)| token.session == id)
@@ -108,7 +108,7 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
             client: facts.client,
             account: facts.account,
             method: facts.method,
-            storage: home.name(),
+            storage: backend.name(),
             cache_dir: folder.to_string_lossy().into_owned(),
             access_tokens,
             refreshable,
@@ -144,7 +144,7 @@ impl Session {
     }
 
     fn kept_in(&self) -> &'static str {
-        if self.storage == Home::File.name() { "key file" } else { self.storage }
+        if self.storage == KeyBackend::File.name() { "key file" } else { self.storage }
     }
 
     fn contexts(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ use kubectl_login::session::groups::{Known, Wish};
 use kubectl_login::session::{Failed, Insist, Obtained, Road, sessions};
 use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
-use kubectl_login::store::groups::{Group, Source};
+use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::error::{Error, Result};
@@ -67,7 +67,7 @@ struct WhoAmI<'a> {
 #[serde(rename_all = "camelCase")]
 struct GroupsShown<'a> {
     count: usize,
-    source: Source,
+    source: GroupSource,
     complete: bool,
     overage: bool,
     items: Vec<GroupShown<'a>>,

@@ -4,7 +4,10 @@
 //! do next. One file for each module whose errors it explains.
 
 pub mod kube;
+mod resources;
+mod runtime;
 pub mod step;
+pub mod store;
 
 use kubectl_login_core::error::Error;
 

@@ -12,14 +12,15 @@ use super::issuer::{self, Issuer};
 use super::sessions::Named;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road, sessions};
+use crate::messages;
 use crate::paths;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
 use crate::signin::confirmation::{self, Confirmation};
 use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
-use crate::store::key::HomeError;
-use crate::store::records::Keeper;
-use crate::store::{SessionFacts, SessionRecord, TokenRecord, files, remedy};
+use crate::store::KeyError;
+use crate::store::SealingKey;
+use crate::store::{SessionFacts, SessionRecord, StoreError, TokenRecord, files};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Kind};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
@@ -43,7 +44,7 @@ impl Work<'_, '_> {
             return Err(WorkFailure::nobody(Confirmation::Audience(audience).missing()));
         }
         (self.may_ask)().map_err(WorkFailure::Told)?;
-        let (keeper, trouble) = self.keeper()?;
+        let (sealing_key, trouble) = self.sealing_key()?;
         self.lock.announce_network();
         let opened = Issuer::open(profile, store, self.freshness(), profile.network.needed()).await;
         let mut issuer = opened.map_err(|unopened| WorkFailure::passing(unopened.into()))?;
@@ -65,7 +66,7 @@ impl Work<'_, '_> {
         };
         let (mut signed_in, method, page) = asking.signed_in().await?;
         let visitor = signed_in.visitor.take();
-        let kept_as = KeptAs { method, scopes: scopes.clone(), page, keeper: keeper.as_ref() };
+        let kept_as = KeptAs { method, scopes: scopes.clone(), page, sealing_key: sealing_key.as_ref() };
         let outcome = take_in(self.road, &issuer, signed_in, kept_as).await;
         if let Some(visitor) = visitor {
             let page_afterwards = profile.authorization.page_afterwards.as_ref();
@@ -83,7 +84,7 @@ impl Work<'_, '_> {
         self.road.forget_challenge();
         tracing::info!("signed in");
         if prints {
-            say_how_it_is_kept(self.road, keeper.as_ref(), trouble, kept.as_ref().err());
+            say_how_it_is_kept(self.road, sealing_key.as_ref(), trouble, kept.as_ref().err());
         }
         Ok(obtained)
     }
@@ -97,20 +98,20 @@ impl Work<'_, '_> {
             return Err(WorkFailure::nobody(error.clone()));
         }
         let way_on = match self.unreadable {
-            Some(HomeError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
+            Some(KeyError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
             _ => way_on,
         };
         Err(WorkFailure::nobody(nobody(profile, reason.cloned(), &why, &way_on)))
     }
 
     /// The key for what the sign-in brings, if there is one, and what is to be said about where it is kept.
-    fn keeper(&self) -> Result<(Option<Keeper>, Option<HomeError>), WorkFailure> {
+    fn sealing_key(&self) -> Result<(Option<SealingKey>, Option<KeyError>), WorkFailure> {
         let storage = self.road.profile.storage;
         if storage == Storage::None {
             return Ok((None, None));
         }
-        match self.road.store.keeper(storage) {
-            Ok((keeper, reason)) => Ok((Some(keeper), reason)),
+        match self.road.store.sealing_key(storage) {
+            Ok((sealing_key, reason)) => Ok((Some(sealing_key), reason)),
             // Asked for by name, so it is said before a person's time is spent.
             Err(error) if storage == Storage::Keyring => Err(WorkFailure::Told(no_keyring(&error).into())),
             Err(error) => Ok((None, Some(error))),
@@ -230,7 +231,7 @@ struct KeptAs<'a> {
     scopes: Vec<String>,
     /// A sign-in page that the user has confirmed.
     page: Option<String>,
-    keeper: Option<&'a Keeper>,
+    sealing_key: Option<&'a SealingKey>,
 }
 
 /// Looks at what a sign-in brought and keeps it. The token in hand comes out even where it could not be kept; whether it
@@ -239,8 +240,8 @@ async fn take_in(
     road: &Road<'_>,
     issuer: &Issuer<'_>,
     signed_in: SignedIn,
-    KeptAs { method, scopes, page, keeper }: KeptAs<'_>,
-) -> Result<(Obtained, std::io::Result<()>), WorkFailure> {
+    KeptAs { method, scopes, page, sealing_key }: KeptAs<'_>,
+) -> Result<(Obtained, Result<(), StoreError>), WorkFailure> {
     let profile = road.profile;
     let granted = signed_in.granted;
     let who = grant::who(&granted);
@@ -289,20 +290,23 @@ async fn take_in(
         token_endpoint,
     };
     // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
-    let kept = match (&grant, keeper) {
+    let kept = match (&grant, sealing_key) {
         (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
         // What somebody else obtained goes first: no crash leaves it with this sign-in.
-        (_, Some(keeper)) => {
-            let forgotten = if before.is_some() { Ok(()) } else { road.store.forget_tokens(&session.id) };
-            forgotten.and_then(|()| road.store.keep_session(keeper, &session.id, &facts, &record))
+        (_, Some(sealing_key)) => {
+            let forgotten = if before.is_some() { Ok(()) } else { road.store.delete_tokens(&session.id) };
+            forgotten.and_then(|()| road.store.save_session(sealing_key, &session.id, &facts, &record))
         }
     };
     let grant = grant.map_err(unusable)?;
-    let keep_token = |keeper| road.keep_token(keeper, &session, &grant);
-    let kept = kept.and_then(|()| keeper.filter(|_| road.is_wanted(&session)).map_or(Ok(()), keep_token));
-    let home = keeper.filter(|_| kept.is_ok()).map(|keeper| keeper.home);
+    let keep_token = |sealing_key| road.keep_token(sealing_key, &session, &grant);
+    let kept = kept.and_then(|()| sealing_key.filter(|_| road.is_wanted(&session)).map_or(Ok(()), keep_token));
+    let key_backend = sealing_key.filter(|_| kept.is_ok()).map(|sealing_key| sealing_key.backend);
     let TokenRecord { token, expires_at, .. } = grant.token;
-    Ok((Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), home, anchors: session.anchors }, kept))
+    Ok((
+        Obtained { token, expires_at, how: How::SignedIn, facts: Some(facts), key_backend, anchors: session.anchors },
+        kept,
+    ))
 }
 
 /// The failure of a sign-in whose answer has no usable token for the cluster.
@@ -354,9 +358,9 @@ fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> 
     .with_reference(reference)
 }
 
-fn no_keyring(error: &HomeError) -> Error {
+fn no_keyring(error: &KeyError) -> Error {
     Error::failed(
-        format!("the keyring was asked for and cannot be used: {error}"),
+        format!("the keyring was asked for and cannot be used: {}", messages::store::key_reason(error)),
         "Unlock or start the keyring, or use --token-cache-storage auto (or file).",
     )
 }
@@ -364,31 +368,33 @@ fn no_keyring(error: &HomeError) -> Error {
 /// One plain sentence after a sign-in, where there is something to know about where it is kept.
 fn say_how_it_is_kept(
     road: &Road<'_>,
-    keeper: Option<&Keeper>,
-    trouble: Option<HomeError>,
-    write_error: Option<&std::io::Error>,
+    sealing_key: Option<&SealingKey>,
+    trouble: Option<KeyError>,
+    write_error: Option<&StoreError>,
 ) {
     let root = road.store.root();
     let folder = root.map(|root| root.display().to_string()).unwrap_or_default();
     let other_home =
         paths::home_of_another_user(road.environment).map(|home| home.display().to_string()).unwrap_or_default();
-    let sentence = match (keeper, trouble, write_error) {
+    let sentence = match (sealing_key, trouble, write_error) {
         (Some(_), _, Some(error)) => {
-            let next = root.map(|root| remedy::next(root, error)).unwrap_or_default();
-            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", remedy::reason(error))
+            let next = root.map(|root| messages::store::next_steps(root, error)).unwrap_or_default();
+            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", messages::store::reason(error))
         }
         (Some(_), _, None) if !other_home.is_empty() => format!(
             "This runs as root, and {other_home} is another user's home. The sign-in is kept in {folder}, for root alone."
         ),
         (Some(_), Some(trouble), None) => format!(
-            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({trouble}).\nThat protects stray copies and backups of the records, not against programs that run as you."
+            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
+            messages::store::key_reason(&trouble)
         ),
         (None, Some(trouble), _) => {
             let check = |root| files::check_folder(root, true).and_then(|()| files::check_writable(root));
             let failed = root.and_then(|root| Some((root, check(root).err()?)));
-            let next = failed.map(|(root, error)| remedy::next(root, &error));
-            let next = next.as_deref().or(road.store.remedy()).unwrap_or_default();
-            format!("The sign-in is not remembered: {trouble}.\n{next}").trim_end().to_owned()
+            let next = failed.map(|(root, error)| messages::store::file_steps(root, &error));
+            let next = next.or_else(|| road.store.problem().map(messages::store::problem_steps)).unwrap_or_default();
+            let reason = messages::store::key_reason(&trouble);
+            format!("The sign-in is not remembered: {reason}.\n{next}").trim_end().to_owned()
         }
         _ => return,
     };

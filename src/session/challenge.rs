@@ -32,7 +32,7 @@ impl Road<'_> {
 
     /// Remembers what the next sign-in has to bring.
     pub(super) fn note_challenge(&self, challenge: &ClaimsChallenge) {
-        self.store.keep_challenge(&self.identity.challenges, challenge);
+        self.store.save_challenge(&self.identity.challenges, challenge);
     }
 
     /// Draws the lesson from the refusal of a sign-in for the next one.
@@ -53,6 +53,6 @@ impl Road<'_> {
 
     /// Forgets what was remembered: a sign-in has answered it.
     pub(super) fn forget_challenge(&self) {
-        self.store.forget_challenge(&self.identity.challenges);
+        self.store.delete_challenge(&self.identity.challenges);
     }
 }

@@ -50,9 +50,9 @@ impl Work<'_, '_> {
         let audiences = self.road.confirmed_audiences(Some(&session.record));
         if audiences != session.record.audiences {
             session.record.audiences = audiences;
-            let OpenSession { named, facts, record, keeper } = session;
+            let OpenSession { named, facts, record, sealing_key } = session;
             if self.road.is_wanted(named)
-                && let Err(error) = self.road.store.keep_session(keeper, &named.id, facts, record)
+                && let Err(error) = self.road.store.save_session(sealing_key, &named.id, facts, record)
             {
                 // The next request asks again.
                 tracing::info!(%error, "confirmation not kept");

@@ -15,7 +15,7 @@ use crate::runtime;
 use crate::store::Store;
 use crate::store::files;
 use crate::store::layout::LOCKS;
-use crate::store::lock::{self, Holder, Lock, LockError, Patience};
+use crate::store::lock::{self, Lock, LockError, LockHolder, WaitDecision};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::Error;
 
@@ -71,7 +71,7 @@ impl Coordination {
         &self,
         can_ask: bool,
         has_good_token: bool,
-        on_wait: &dyn Fn(Option<&Holder>),
+        on_wait: &dyn Fn(Option<&LockHolder>),
     ) -> Result<Held, Error> {
         let Some(folder) = &self.folder else { return Ok(Held(None)) };
         let mut patience = LockPatience {
@@ -85,10 +85,11 @@ impl Coordination {
         let taken = lock::acquire(&folder.join(LOCKS).join(&self.session), |holder, waited| {
             ended = runtime::check_interrupted();
             if ended.is_err() {
-                return Patience::GiveUp;
+                return WaitDecision::GiveUp;
             }
             let decision = patience.decide(holder, waited, clock::now().timestamp());
-            let explain = waited >= clock::limit(TELL_AFTER) && !has_good_token && matches!(decision, Patience::Wait);
+            let explain =
+                waited >= clock::limit(TELL_AFTER) && !has_good_token && matches!(decision, WaitDecision::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
             let is_news = match (patience.told, reason) {
                 // Whoever has been told of a process sees it come to its end soon.
@@ -162,7 +163,7 @@ impl Held {
 
     fn announce(&mut self, asks_until: Option<i64>) {
         if let Held(Some(lock)) = self {
-            lock.announce(&Holder { pid: std::process::id(), noted_at: clock::now().timestamp(), asks_until });
+            lock.announce(&LockHolder { pid: std::process::id(), noted_at: clock::now().timestamp(), asks_until });
         }
     }
 }
@@ -173,14 +174,14 @@ struct LockPatience {
     has_good_token: bool,
     network: Duration,
     /// The last note that was there (or none), and since when.
-    shown: (Option<Holder>, Duration),
+    shown: (Option<LockHolder>, Duration),
     /// Whom a person was last told of: process, and whether it asks somebody.
     told: Option<Option<(u32, bool)>>,
 }
 
 impl LockPatience {
     /// Decides on a holder's note, after `waited` in all, at `now` (Unix time in seconds).
-    fn decide(&mut self, holder: Option<&Holder>, waited: Duration, now: i64) -> Patience {
+    fn decide(&mut self, holder: Option<&LockHolder>, waited: Duration, now: i64) -> WaitDecision {
         // Time with another holder, or with another step of this one, does not count against it.
         if self.shown.0.as_ref() != holder {
             self.shown = (holder.cloned(), waited);
@@ -192,11 +193,11 @@ impl LockPatience {
             Some(until) => now > until.saturating_add(GRACE.num_seconds()),
             None => waited - self.shown.1 > self.network,
         };
-        if enough { Patience::GiveUp } else { Patience::Wait }
+        if enough { WaitDecision::GiveUp } else { WaitDecision::Wait }
     }
 }
 
-fn gave_up(holder: Option<Holder>, can_ask: bool) -> Error {
+fn gave_up(holder: Option<LockHolder>, can_ask: bool) -> Error {
     let who = holder.as_ref().map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
     match holder {
         Some(holder) if holder.asks_until.is_some() && !can_ask => Error::sign_in_needed(
@@ -219,11 +220,11 @@ mod tests {
         LockPatience { can_ask, has_good_token, network, shown: (None, Duration::ZERO), told: None }
     }
 
-    fn gives_up(patience: &mut LockPatience, holder: Option<&Holder>, waited: u64) -> bool {
-        matches!(patience.decide(holder, Duration::from_secs(waited), 1000), Patience::GiveUp)
+    fn gives_up(patience: &mut LockPatience, holder: Option<&LockHolder>, waited: u64) -> bool {
+        matches!(patience.decide(holder, Duration::from_secs(waited), 1000), WaitDecision::GiveUp)
     }
 
-    const PROMPTING: Holder = Holder { pid: 1, noted_at: 900, asks_until: Some(1800) };
+    const PROMPTING: LockHolder = LockHolder { pid: 1, noted_at: 900, asks_until: Some(1800) };
 
     #[test]
     fn a_slow_person_does_not_use_up_the_patience_with_those_who_follow() {
@@ -238,7 +239,7 @@ mod tests {
     fn a_good_token_and_nobody_to_ask_do_not_wait_for_a_person() {
         assert!(gives_up(&mut patience(true, true), Some(&PROMPTING), 0));
         assert!(gives_up(&mut patience(false, false), Some(&PROMPTING), 0));
-        let other = Holder { pid: 2, noted_at: 901, asks_until: None };
+        let other = LockHolder { pid: 2, noted_at: 901, asks_until: None };
         let mut patience = patience(true, true);
         assert!(!gives_up(&mut patience, None, 4));
         assert!(gives_up(&mut patience, Some(&other), 6));

@@ -22,7 +22,7 @@ use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
 use crate::signin::Person;
 use crate::store::Store;
-use crate::store::groups::{Group, Groups, GroupsRecord, Source};
+use crate::store::groups::{Group, GroupList, GroupSource, GroupsRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::{self, GroupsClaim, Subject};
 use kubectl_login_core::error::{Error, Result};
@@ -75,7 +75,7 @@ pub struct Wish {
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The groups.
-    pub groups: Groups,
+    pub groups: GroupList,
     /// There are more than the token can carry.
     pub overage: bool,
     /// When they were looked up, where that was before.
@@ -94,7 +94,7 @@ impl LookUp<'_> {
         let is_entra = matches!(self.profile.provider, Provider::Entra { .. });
         let directory = Directory::new(self, subject);
         let mut known = match &subject.groups {
-            GroupsClaim::Listed(ids) => Known::of(listed(ids.clone()), Source::Token),
+            GroupsClaim::Listed(ids) => Known::of(listed(ids.clone()), GroupSource::Token),
             GroupsClaim::Absent if is_entra => Known::nothing(true, None),
             _ => match self.remembered(subject) {
                 Some(known) => known,
@@ -134,8 +134,9 @@ impl LookUp<'_> {
         let known = self.remembered_ever(subject).filter(|_| !self.wish.fresh)?;
         let age = clock::now() - known.at?;
         // The client that was named for Graph may only have been waiting for somebody to sign in.
-        let could_ask =
-            self.wish.may_ask && self.profile.groups.graph_client.is_some() && known.groups.source == Source::Cluster;
+        let could_ask = self.wish.may_ask
+            && self.profile.groups.graph_client.is_some()
+            && known.groups.source == GroupSource::Cluster;
         (age >= TimeDelta::zero() && age < REMEMBERED && !could_ask).then_some(known)
     }
 
@@ -146,20 +147,20 @@ impl LookUp<'_> {
         let _lock = coordination::lock_briefly(self.store, &Identity::of(self.profile).session);
         let groups = Cow::Borrowed(&known.groups);
         let record = GroupsRecord { of, at: known.at.unwrap_or_else(clock::now), groups, reason: known.reason.clone() };
-        if let Err(error) = self.store.keep_groups(&session, &record) {
+        if let Err(error) = self.store.save_groups(&session, &record) {
             tracing::info!(%error, "groups not remembered");
         }
     }
 
     /// Whose groups a record from `source` holds, and what decided where they came from.
-    fn key(&self, subject: &Subject, source: Source) -> Option<String> {
+    fn key(&self, subject: &Subject, source: GroupSource) -> Option<String> {
         let graph_client = self.profile.groups.graph_client.as_deref().unwrap_or_default();
         let audience = subject.audience.as_deref().unwrap_or_default();
         let besides = match source {
-            Source::Graph => graph_client.to_owned(),
-            Source::Cluster => format!("{graph_client} {audience} {}", self.cluster_key),
-            Source::Userinfo => self.profile.groups.claim.clone(),
-            Source::Token | Source::None => return None,
+            GroupSource::Graph => graph_client.to_owned(),
+            GroupSource::Cluster => format!("{graph_client} {audience} {}", self.cluster_key),
+            GroupSource::Userinfo => self.profile.groups.claim.clone(),
+            GroupSource::Token | GroupSource::None => return None,
         };
         Some(format!("{} {besides}", subject.key()?))
     }
@@ -170,7 +171,7 @@ impl LookUp<'_> {
                 Ok(Known::nothing(false, found.cut_short))
             }
             Ok(found) => {
-                let mut known = Known::of(found.groups, Source::Graph);
+                let mut known = Known::of(found.groups, GroupSource::Graph);
                 known.groups.complete = found.cut_short.is_none();
                 known.reason = found.cut_short;
                 Ok(known)
@@ -182,7 +183,7 @@ impl LookUp<'_> {
 
     fn at_the_issuer(&self, subject: &Subject) -> Result<Known> {
         match self.userinfo(subject) {
-            Ok(GroupsClaim::Listed(ids)) => Ok(Known::of(listed(ids), Source::Userinfo)),
+            Ok(GroupsClaim::Listed(ids)) => Ok(Known::of(listed(ids), GroupSource::Userinfo)),
             Ok(_) if subject.groups == GroupsClaim::Absent => Ok(Known::nothing(true, None)),
             Ok(_) => Ok(Known::nothing(
                 false,
@@ -207,7 +208,7 @@ impl LookUp<'_> {
         if of_cluster.len() <= found.groups.items.len() {
             return Ok(found);
         }
-        let mut known = Known { reason: found.reason, ..Known::of(listed(of_cluster), Source::Cluster) };
+        let mut known = Known { reason: found.reason, ..Known::of(listed(of_cluster), GroupSource::Cluster) };
         if let GroupsClaim::Overage { more_than } = subject.groups {
             // A cluster that has not looked them up may still know a few of its own.
             known.groups.complete = known.groups.items.len() > more_than;
@@ -294,12 +295,12 @@ async fn userinfo_of(
 
 impl Known {
     /// All groups, as `source` says.
-    fn of(items: Vec<Group>, source: Source) -> Known {
-        Known { groups: Groups { items, source, complete: true }, ..Known::nothing(true, None) }
+    fn of(items: Vec<Group>, source: GroupSource) -> Known {
+        Known { groups: GroupList { items, source, complete: true }, ..Known::nothing(true, None) }
     }
 
     fn nothing(complete: bool, reason: Option<Error>) -> Known {
-        let groups = Groups { items: Vec::new(), source: Source::None, complete };
+        let groups = GroupList { items: Vec::new(), source: GroupSource::None, complete };
         Known { groups, overage: false, at: None, reason, nameless: None }
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Issuer<'a> {
                 let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
-                    Freshness::Remembered => store.public::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
+                    Freshness::Remembered => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
                     Freshness::Now => None,
                 };
                 let usable = |known: Anchored<DiscoveryDocument>| Some((known.document.endpoints(issuer).ok()?, known));
@@ -121,7 +121,7 @@ impl<'a> Issuer<'a> {
                             true => Unopened::NotOfSession(error),
                             false => Unopened::Other(error),
                         })?;
-                        store.keep_public(&id, Anchored { anchors: http.anchors(), document: &document });
+                        store.cache_document(&id, Anchored { anchors: http.anchors(), document: &document });
                         document.endpoints(issuer)?
                     }
                 };
@@ -136,7 +136,7 @@ impl<'a> Issuer<'a> {
         let anchors = RefCell::new(anchors);
         let mut issuer = Issuer { client, profile, store, anchors, known_authentication: None };
         if issuer.client.secret_method().is_some() {
-            issuer.known_authentication = store.public(&issuer.authentication_document(), REMEMBERED);
+            issuer.known_authentication = store.cached_document(&issuer.authentication_document(), REMEMBERED);
         }
         if let Some(known) = issuer.known_authentication {
             issuer.client = issuer.client.with_secret_method(known);
@@ -149,12 +149,12 @@ impl<'a> Issuer<'a> {
     pub(super) fn keep_what_was_learnt(&self) {
         if let Some(document) = self.client.take_reread_document() {
             let id = discovery_document(&self.client.http, &self.client.endpoints().issuer, self.profile);
-            self.store.keep_public(&id, Anchored { anchors: self.anchors(), document: &document });
+            self.store.cache_document(&id, Anchored { anchors: self.anchors(), document: &document });
         }
         let usual = self.client.endpoints().client_secret_methods.first().copied().unwrap_or_default();
         let before = self.known_authentication.unwrap_or(usual);
         if let Some(found) = self.client.secret_method().filter(|found| *found != before) {
-            self.store.keep_public(&self.authentication_document(), found);
+            self.store.cache_document(&self.authentication_document(), found);
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> Issuer<'a> {
             Ok(verified) => verified.as_ref().is_err_and(VerifyError::may_be_outdated),
             Err(_) => false,
         };
-        let mut outcome = match self.store.public::<Anchored<Jwks>>(&self.keys_document(), REMEMBERED) {
+        let mut outcome = match self.store.cached_document::<Anchored<Jwks>>(&self.keys_document(), REMEMBERED) {
             Some(known) => {
                 self.anchors.borrow_mut().extend(known.anchors);
                 Ok(verify(&known.document, &self.client.endpoints()))
@@ -298,7 +298,7 @@ impl<'a> Issuer<'a> {
             return Err(unusable("the discovery document names no jwks_uri", "Ask whoever runs the issuer."));
         };
         let keys = discovery::fetch_keys(&self.client.http, &url, left()).await?;
-        self.store.keep_public(&self.keys_document(), Anchored { anchors: self.anchors(), document: &keys });
+        self.store.cache_document(&self.keys_document(), Anchored { anchors: self.anchors(), document: &keys });
         Ok(keys)
     }
 

@@ -28,10 +28,10 @@ use chrono::TimeDelta;
 use crate::environment::Environment;
 use crate::profile::Profile;
 use crate::signin::{Person, Reach};
-use crate::store::key::HomeError;
-use crate::store::lock::{Holder, Lock};
-use crate::store::records::Keeper;
-use crate::store::{Recall, SessionFacts, SessionRecord, Store, TokenFacts, TokenRecord};
+use crate::store::KeyError;
+use crate::store::SealingKey;
+use crate::store::lock::{Lock, LockHolder};
+use crate::store::{Lookup, SessionFacts, SessionRecord, Store, StoreError, TokenFacts, TokenRecord};
 use caller::Caller;
 use coordination::Coordination;
 pub use coordination::last_failed_sign_in;
@@ -76,14 +76,14 @@ pub fn forget(
     session: &str,
     base: &str,
     read: bool,
-) -> std::io::Result<Recall<(SessionFacts, SessionRecord)>> {
+) -> Result<Lookup<(SessionFacts, SessionRecord)>, StoreError> {
     // No folder is made to find nothing in it.
     if !store.root().is_some_and(std::path::Path::exists) {
-        return Ok(Recall::Absent);
+        return Ok(Lookup::Absent);
     }
     let _lock = coordination::lock_briefly(store, base);
-    let known = if read { store.session(session) } else { Recall::Absent };
-    store.forget_session(session)?;
+    let known = if read { store.session(session) } else { Lookup::Absent };
+    store.delete_session(session)?;
     Ok(known.map(|(facts, record, _)| (facts, record)))
 }
 
@@ -130,7 +130,7 @@ enum Memory {
     /// A token that is good, but should be refreshed.
     Ending(TokenRecord),
     /// Nothing of use; with the reason if something is there but cannot be read now.
-    Nothing(Option<HomeError>),
+    Nothing(Option<KeyError>),
 }
 
 impl Memory {
@@ -143,7 +143,7 @@ impl Memory {
     }
 
     /// Why something that is there cannot be read.
-    fn unreadable(&self) -> Option<HomeError> {
+    fn unreadable(&self) -> Option<KeyError> {
         match self {
             Memory::Nothing(reason) => reason.clone(),
             _ => None,
@@ -194,9 +194,9 @@ impl<'a> Road<'a> {
     /// What the store has, judged by the clock.
     fn remembered(&self) -> Memory {
         let token = match sessions::newest(&self.identity, self.store) {
-            Recall::Found(token) => token,
-            Recall::Absent => return Memory::Nothing(None),
-            Recall::Unreadable(error) => return Memory::Nothing(Some(error)),
+            Lookup::Found(token) => token,
+            Lookup::Absent => return Memory::Nothing(None),
+            Lookup::Unreadable(error) => return Memory::Nothing(Some(error)),
         };
         let now = clock::now();
         let left = token.expires_at - now;
@@ -216,7 +216,7 @@ impl<'a> Road<'a> {
             expires_at: token.expires_at,
             how: How::Remembered,
             facts: None,
-            home: None,
+            key_backend: None,
             anchors: token.anchors.clone(),
         }
     }
@@ -268,12 +268,12 @@ impl<'a> Road<'a> {
     fn work(&self, place: &Coordination, memory: &mut Memory, can_ask: bool) -> Result<Obtained, Failed> {
         let caller = Caller::of_process();
         let known = place.outcomes.read();
-        let on_wait = |holder: Option<&Holder>| {
+        let on_wait = |holder: Option<&LockHolder>| {
             self.person.mention(&match holder {
-                Some(Holder { pid, asks_until: Some(_), .. }) => {
+                Some(LockHolder { pid, asks_until: Some(_), .. }) => {
                     format!("Waiting for process {pid}, which asks somebody to sign in.\nFinish that, or end it to be asked here.")
                 }
-                Some(Holder { pid, .. }) => format!("Waiting for process {pid}, which gets a token."),
+                Some(LockHolder { pid, .. }) => format!("Waiting for process {pid}, which gets a token."),
                 None => "Waiting for another process, which gets a token.".to_owned(),
             });
         };
@@ -359,14 +359,14 @@ impl<'a> Road<'a> {
         is_same.then_some(record)
     }
 
-    fn keep_token(&self, keeper: &Keeper, session: &Named, grant: &Grant) -> std::io::Result<()> {
+    fn keep_token(&self, sealing_key: &SealingKey, session: &Named, grant: &Grant) -> Result<(), StoreError> {
         let facts = TokenFacts {
             session: session.id.clone(),
             audience: grant.audience.clone(),
             expires_at: grant.token.expires_at,
         };
         let record = TokenRecord { anchors: session.anchors.clone(), ..grant.token.clone() };
-        self.store.keep_token(keeper, self.identity.token_under(&session.anchors), &facts, &record)
+        self.store.save_token(sealing_key, self.identity.token_under(&session.anchors), &facts, &record)
     }
 
     /// Whether the issuer has said that somebody has to sign in, and nothing has settled that since.

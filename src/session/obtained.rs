@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
 
+use crate::store::KeyBackend;
 use crate::store::SessionFacts;
-use crate::store::homes::Home;
 use kubectl_login_core::clock;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
@@ -31,7 +31,7 @@ pub struct Obtained {
     /// What is known of the session; `None` for a remembered token, which is answered without looking.
     pub facts: Option<SessionFacts>,
     /// Where the key of what was kept now lives; `None` where nothing was, or it could not be kept.
-    pub home: Option<Home>,
+    pub key_backend: Option<KeyBackend>,
     /// The authorities of the environment that its session was signed in under: no others of an environment may hear it.
     pub anchors: Vec<String>,
 }

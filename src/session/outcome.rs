@@ -13,8 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use crate::store::files;
 use crate::store::layout::OUTCOMES;
+use crate::store::{FileError, files};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Kind};
 
@@ -150,14 +150,14 @@ impl Outcomes {
     /// Forgets everything: there is a token.
     pub fn clear(&self) {
         if let Some(path) = &self.path {
-            let _ = files::remove(path);
+            let _ = files::delete(path);
         }
     }
 
     fn write(&self, notes: &Notes) {
         let Some(path) = &self.path else { return };
         let written = serde_json::to_vec(notes)
-            .map_err(std::io::Error::other)
+            .map_err(|error| FileError::from(std::io::Error::other(error)))
             .and_then(|bytes| files::write_private(path, &bytes));
         if let Err(error) = written {
             tracing::debug!(%error, "outcome not noted down");
@@ -169,7 +169,7 @@ impl Outcomes {
 pub fn clear_all(folder: &Path) {
     let folder = folder.join(OUTCOMES);
     for id in files::list(&folder) {
-        let _ = files::remove(&folder.join(id));
+        let _ = files::delete(&folder.join(id));
     }
 }
 

@@ -43,17 +43,17 @@ impl Work<'_, '_> {
     /// Ends a session whose refresh brought tokens of another account (OIDC Core 12.2: a refresh never changes whose session
     /// it is). What stays of it is the reason, which comes back.
     pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) -> Error {
-        let OpenSession { named, facts, record, keeper } = session;
+        let OpenSession { named, facts, record, sealing_key } = session;
         let error = sign_in("the issuer answered for another account");
         let refusal = Box::new(RefusedRefresh { at: clock::now(), error: error.clone() });
         let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
         let store = self.road.store;
-        let kept = store.forget_tokens(&named.id);
+        let kept = store.delete_tokens(&named.id);
         if self.road.is_wanted(named)
-            && !note_down(kept.and_then(|()| store.keep_session(&keeper, &named.id, &facts, &record)))
+            && !note_down(kept.and_then(|()| store.save_session(&sealing_key, &named.id, &facts, &record)))
         {
-            note_down(store.forget_session(&named.id));
+            note_down(store.delete_session(&named.id));
         }
         error
     }
@@ -66,7 +66,7 @@ impl Work<'_, '_> {
         answer: Option<&OAuthErrorResponse>,
         error: &Error,
     ) -> Option<ClaimsChallenge> {
-        let OpenSession { named, facts, record, keeper } = session;
+        let OpenSession { named, facts, record, sealing_key } = session;
         let challenge = answer.and_then(|answer| EntraErrorDetails(answer).claims_challenge());
         if !self.road.is_wanted(named) {
             return challenge;
@@ -90,7 +90,7 @@ impl Work<'_, '_> {
                 without_codes: answer.is_some_and(refusals::is_tracked),
                 ..record
             };
-            note_down(self.road.store.keep_session(&keeper, &named.id, &facts, &record));
+            note_down(self.road.store.save_session(&sealing_key, &named.id, &facts, &record));
         }
         if let Some(challenge) = &challenge {
             self.road.note_challenge(challenge);

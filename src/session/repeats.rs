@@ -103,7 +103,7 @@ impl<'a> Repeats<'a> {
     /// Forgets the failure: the request has succeeded.
     pub(super) fn forget(&self) {
         for path in self.paths() {
-            let _ = files::remove(&path);
+            let _ = files::delete(&path);
         }
     }
 
@@ -171,7 +171,7 @@ pub(super) fn forget_all(environment: &Environment) {
     for folder in folders(environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
         let folder = folder.join(FAILURES);
         for name in files::list(&folder) {
-            let _ = files::remove(&folder.join(name));
+            let _ = files::delete(&folder.join(name));
         }
     }
 }
@@ -191,7 +191,7 @@ fn remove_expired(folder: &Path) {
     for path in files::list(folder).into_iter().map(|name| folder.join(name)) {
         let written = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
         if written.is_ok_and(|at| clock::system().duration_since(at).is_ok_and(|age| age > life)) {
-            let _ = files::remove(&path);
+            let _ = files::delete(&path);
         }
     }
 }

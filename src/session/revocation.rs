@@ -65,7 +65,7 @@ pub fn revoke(sign_ins: &[&SignIn], environment: &Environment) -> Vec<Result<boo
         }
         outcomes
     });
-    outcomes.unwrap_or_else(|error| vec![Err(error.what); sign_ins.len()])
+    outcomes.unwrap_or_else(|error| vec![Err(Error::from(error).what); sign_ins.len()])
 }
 
 /// Why a sign-in was not revoked.

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 
 use super::identity::Identity;
 use crate::profile::Profile;
-use crate::store::{Recall, SessionFacts, Store, TokenRecord};
+use crate::store::{Lookup, SessionFacts, Store, TokenRecord};
 use kubectl_login_core::http;
 use kubectl_login_core::http::network::Network;
 
@@ -53,19 +53,19 @@ pub fn current_facts(profile: &Profile, store: &Store) -> Option<SessionFacts> {
 }
 
 /// The token that was obtained last for `profile` in this environment, however long it is good for.
-pub fn newest_token(profile: &Profile, store: &Store) -> Recall<TokenRecord> {
+pub fn newest_token(profile: &Profile, store: &Store) -> Lookup<TokenRecord> {
     newest(&Identity::of(profile), store)
 }
 
 /// The same for its `identity`. No certificates are read, nor is a second file where the environment adds none.
-pub(super) fn newest(identity: &Identity, store: &Store) -> Recall<TokenRecord> {
+pub(super) fn newest(identity: &Identity, store: &Store) -> Lookup<TokenRecord> {
     let own = store.token(&identity.token);
     let Some(here) = &identity.token_here else { return own };
     match (store.token(here), own) {
-        (Recall::Found(here), Recall::Found(own)) => {
-            Recall::Found(if here.obtained_at > own.obtained_at { here } else { own })
+        (Lookup::Found(here), Lookup::Found(own)) => {
+            Lookup::Found(if here.obtained_at > own.obtained_at { here } else { own })
         }
-        (Recall::Absent, own) => own,
+        (Lookup::Absent, own) => own,
         (here, _) => here,
     }
 }

@@ -11,12 +11,13 @@ use super::issuer::{Freshness, Issuer, Unopened};
 use super::outcome::Stickiness;
 use super::sessions::Named;
 use super::{Failed, How, Obtained, Road, sessions};
+use crate::messages;
 use crate::profile::{Profile, Provider, TokenKind};
-use crate::runtime;
+use crate::runtime::{self, RuntimeError};
 use crate::signin::{NoTokens, Reach};
-use crate::store::key::HomeError;
-use crate::store::records::Keeper;
-use crate::store::{Recall, SessionFacts, SessionRecord, TokenRecord};
+use crate::store::KeyError;
+use crate::store::SealingKey;
+use crate::store::{Lookup, SessionFacts, SessionRecord, StoreError, TokenRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Kind, Result};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
@@ -34,7 +35,7 @@ pub(super) struct Work<'a, 'r> {
     /// A token that is still good: what comes out of a failed refresh.
     pub(super) good: Option<&'a TokenRecord>,
     /// Why what is remembered cannot be read.
-    pub(super) unreadable: Option<HomeError>,
+    pub(super) unreadable: Option<KeyError>,
     /// Whether a person may be asked again after how it ended the last time. A refresh asks nobody and needs no leave.
     pub(super) may_ask: &'a dyn Fn() -> Result<(), Failed>,
 }
@@ -77,7 +78,7 @@ pub(super) struct OpenSession<'s> {
     pub(super) named: &'s Named,
     pub(super) facts: SessionFacts,
     pub(super) record: SessionRecord,
-    pub(super) keeper: Keeper,
+    pub(super) sealing_key: SealingKey,
 }
 
 /// What comes of a try to refresh.
@@ -92,10 +93,10 @@ pub(super) enum Refreshed {
 
 impl Work<'_, '_> {
     pub(super) fn run(self) -> Result<Obtained, WorkFailure> {
-        // Whoever ends this process ends it for nobody who waits.
-        runtime::run_until_interrupted(self.work()).map_err(|error| match error.kind.is_an_end() {
-            true => WorkFailure::Told(error.into()),
-            false => WorkFailure::passing(error),
+        // A signal ends this process, and not those that wait for its outcome.
+        runtime::run_until_interrupted(self.work()).map_err(|error| match error {
+            RuntimeError::Stopped(_) => WorkFailure::Told(Error::from(error).into()),
+            RuntimeError::NoResources(_) => WorkFailure::passing(error.into()),
         })?
     }
 
@@ -111,8 +112,8 @@ impl Work<'_, '_> {
         let (mut whose, mut not_here) = (None, false);
         for session in &sessions {
             let renewed = match self.road.store.session(&session.id) {
-                Recall::Found((facts, record, keeper)) => {
-                    let session = OpenSession { named: session, facts, record, keeper };
+                Lookup::Found((facts, record, sealing_key)) => {
+                    let session = OpenSession { named: session, facts, record, sealing_key };
                     let who = (session.facts.account.clone(), session.record.subject.clone());
                     if whose.get_or_insert_with(|| who.clone()) != &who {
                         // An older sign-in is not a substitute for one with another account.
@@ -126,11 +127,17 @@ impl Work<'_, '_> {
                     }
                     self.renew(session).await?
                 }
-                Recall::Unreadable(error) => {
-                    Refreshed::SignIn(Some(sign_in(format!("the remembered sign-in cannot be read: {error}"))), None)
-                }
-                Recall::Absent => {
-                    let unreadable = |error| sign_in(format!("the remembered token cannot be read: {error}"));
+                Lookup::Unreadable(error) => Refreshed::SignIn(
+                    Some(sign_in(format!(
+                        "the remembered sign-in cannot be read: {}",
+                        messages::store::key_reason(&error)
+                    ))),
+                    None,
+                ),
+                Lookup::Absent => {
+                    let unreadable = |error: &KeyError| {
+                        sign_in(format!("the remembered token cannot be read: {}", messages::store::key_reason(error)))
+                    };
                     Refreshed::SignIn(self.unreadable.as_ref().map(unreadable), None)
                 }
             };
@@ -265,15 +272,15 @@ impl Work<'_, '_> {
             }
             Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(WorkFailure::passing(error)),
         };
-        let keeper = &session.keeper;
-        let kept = self.road.is_wanted(named) && note_down(self.road.keep_token(keeper, named, &grant)) && rotated;
+        let sealing_key = &session.sealing_key;
+        let kept = self.road.is_wanted(named) && note_down(self.road.keep_token(sealing_key, named, &grant)) && rotated;
         tracing::info!("token refreshed");
         Ok(Refreshed::Done(Obtained {
             token: grant.token.token,
             expires_at: grant.token.expires_at,
             how: How::Refreshed,
             facts: Some(session.facts),
-            home: kept.then_some(keeper.home),
+            key_backend: kept.then_some(sealing_key.backend),
             anchors: named.anchors.clone(),
         }))
     }
@@ -288,7 +295,7 @@ impl Work<'_, '_> {
         new: Option<Secret>,
         issuer: &Issuer<'_>,
     ) -> bool {
-        let OpenSession { named, facts, record, keeper } = session;
+        let OpenSession { named, facts, record, sealing_key } = session;
         let was_refused = facts.refused || facts.refusal.is_some();
         // What this program was given for itself does not say that the cluster's tokens are to be had again.
         let is_own = self.road.profile.token_kind == TokenKind::Own;
@@ -297,7 +304,7 @@ impl Work<'_, '_> {
         let is_refused = facts.refused || facts.refusal.is_some();
         let kept = (new.is_none() && is_refused == was_refused) || {
             record.refresh_token = Some(new.unwrap_or(token));
-            self.road.is_wanted(named) && note_down(self.road.store.keep_session(keeper, &named.id, facts, record))
+            self.road.is_wanted(named) && note_down(self.road.store.save_session(sealing_key, &named.id, facts, record))
         };
         if issuer.client.challenge.is_some() || is_refused != was_refused {
             self.road.forget_challenge();
@@ -322,9 +329,9 @@ pub(super) fn not_here(error: Error) -> Error {
 }
 
 /// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)
-pub(super) fn note_down(kept: std::io::Result<()>) -> bool {
+pub(super) fn note_down(kept: Result<(), StoreError>) -> bool {
     if let Err(error) = &kept {
-        tracing::info!(%error, "not remembered");
+        tracing::info!(reason = messages::store::reason(error), "not remembered");
     }
     kept.is_ok()
 }

@@ -1,4 +1,4 @@
-//! What is recorded of sessions and tokens: facts that are readable without the key, and the part that is sealed.
+//! The records of sessions and tokens: facts that can be read without the key, and the sealed part.
 //!
 //! Later versions add fields with a default, so that records of earlier ones stay readable.
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use kubectl_login_core::error::Error;
 use kubectl_login_core::secret::Secret;
 
-/// What may be known of a session without its key.
+/// The facts of a session that can be read without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionFacts {
     /// Issuer, as its tokens name it.
@@ -17,16 +17,16 @@ pub struct SessionFacts {
     pub tenant: Option<String>,
     /// Client id.
     pub client: String,
-    /// Who signed in, where the tokens tell.
+    /// The account, if the tokens name it.
     pub account: Option<String>,
-    /// How they signed in.
+    /// The sign-in method.
     pub method: String,
     /// Whether there is a refresh token.
     pub refreshable: bool,
-    /// Whether a refresh was refused, a sign-in is the remedy, and neither has worked since.
+    /// Whether a refresh was refused, a sign-in would help, and neither has succeeded since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-    /// Why a refresh was refused, if none has worked since: what every later failure and `doctor` give as the reason.
+    /// Why a refresh was refused, if none has succeeded since: the reason that every later failure and `doctor` give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Box<RefusedRefresh>>,
     /// When the user signed in.
@@ -35,19 +35,19 @@ pub struct SessionFacts {
     /// The session's name without `anchors`, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// The certificate authorities of the environment that it was signed in under, by the SHA-256 of their DER. Its tokens
-    /// are sent over no connection that trusts others of an environment.
+    /// The certificate authorities of the environment at sign-in, by the SHA-256 of their DER. Its tokens are not sent over
+    /// connections that trust other ones of an environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
 }
 
 impl SessionFacts {
-    /// The name that the session called `id` has without its anchors.
+    /// The name that session `id` has without its anchors.
     pub fn base<'a>(&'a self, id: &'a str) -> &'a str {
         self.base.as_deref().unwrap_or(id)
     }
 
-    /// Whether a refresh can be expected to work.
+    /// Whether a refresh can be expected to succeed.
     pub fn is_renewable(&self) -> bool {
         self.refreshable && !self.refused && self.refusal.is_none()
     }
@@ -58,28 +58,28 @@ impl SessionFacts {
 pub struct RefusedRefresh {
     /// When, by this machine's clock.
     pub at: DateTime<Utc>,
-    /// What the issuer said, and what to do about it.
+    /// What the issuer answered, and what to do about it.
     pub error: Error,
 }
 
 /// The sealed part of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionRecord {
-    /// The refresh token, where the issuer gave one.
+    /// The refresh token, if the issuer sent one.
     pub refresh_token: Option<Secret>,
-    /// The scopes the person was asked for.
+    /// The scopes that were requested.
     pub scopes: Vec<String>,
-    /// The ID token's `sub` at sign-in, where there was one.
+    /// The ID token's `sub` at sign-in, if there was an ID token.
     #[serde(default)]
     pub subject: Option<String>,
-    /// Whether the session was refused because it began with a device code: another one would be of no use.
+    /// Whether the session was refused because it began with a device code: another one would not help.
     #[serde(default)]
     pub without_codes: bool,
-    /// The audiences that the user has confirmed for this session, in their normal form; those of clusters that everyone has
-    /// are not among them.
+    /// The audiences that the user has confirmed for this session, in their normal form, without the well-known ones of
+    /// clusters.
     #[serde(default)]
     pub audiences: Vec<String>,
-    /// The hosts of sign-in pages that are another site's than the issuer's, as the user has confirmed them.
+    /// The hosts of sign-in pages outside the issuer's site that the user has confirmed.
     #[serde(default)]
     pub pages: Vec<String>,
     /// The token endpoint that its tokens came from. `None` for Entra, whose endpoints follow from the session's name.
@@ -87,14 +87,14 @@ pub struct SessionRecord {
     pub token_endpoint: Option<String>,
 }
 
-/// What may be known of a token without its key.
+/// The facts of a token that can be read without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {
     /// Id of the session it was obtained in.
     pub session: String,
-    /// Whom it is for.
+    /// Its audience.
     pub audience: String,
-    /// When it ends, by this machine's clock.
+    /// When it expires, by this machine's clock.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -105,9 +105,9 @@ pub struct TokenRecord {
     pub token: Secret,
     /// When it was obtained, by this machine's clock.
     pub obtained_at: DateTime<Utc>,
-    /// When it ends, by this machine's clock.
+    /// When it expires, by this machine's clock.
     pub expires_at: DateTime<Utc>,
-    /// Those of its session.
+    /// The anchors of its session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
 }

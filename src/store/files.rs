@@ -1,10 +1,11 @@
 //! Private files: owner and mode checked before a read, written beside the target and renamed over it.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use super::error::FileError;
 use kubectl_login_core::clock;
 
 /// The most that is read of a file of ours, in bytes.
@@ -14,25 +15,25 @@ const TEMPORARY: &str = ".kubectl-login-";
 /// After this long a temporary file belongs to no writer any more.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// Whether `folder` is a place to keep things in: ours, and not open to the world for writing. (A group may write where
-/// the umask is 002; files are checked one by one, so it could only delete them.) A missing folder is fine when `create`
-/// makes it (0700, parents included).
+/// Checks that files can be kept in `folder`: this user owns it, and not everyone may write to it. (A group may write if
+/// the umask is 002; files are checked one by one, so it could only delete them.) A missing folder is created (0700, parents
+/// included) if `create` says so.
 ///
-/// Errors: it cannot be made, it is not a folder, it belongs to another user, others may write to it, or another user
+/// Errors: it cannot be created, is not a folder, belongs to another user, all users may write to it, or another user
 /// made the link that leads to it.
-pub fn check_folder(folder: &Path, create: bool) -> io::Result<()> {
+pub fn check_folder(folder: &Path, create: bool) -> Result<(), FileError> {
     let metadata = match fs::metadata(folder) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
             create_private(folder)?;
             fs::metadata(folder)?
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     if !metadata.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
+        return Err(FileError::NotAFolder);
     }
-    // Only now: until the folder is there, another user could still put a link in its place.
+    // Only now: until the folder exists, another user could still put a link in its place.
     platform::check_link(&fs::symlink_metadata(folder)?)?;
     platform::check_owner(&metadata)?;
     platform::check_not_shared(&metadata)
@@ -49,10 +50,9 @@ fn create_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Reads a private file: a regular one, ours, closed to everybody else, not reached through a symbolic link.
+/// Reads a private file: a regular one that this user owns and no other may read, not reached through a symbolic link.
 ///
-/// Anything else is `None`, as is a file beyond 1 MiB: what cannot be trusted is treated as absent, and so is what
-/// cannot be read.
+/// Anything else is `None`, as is a file beyond 1 MiB: files that cannot be trusted or read are treated as absent.
 pub fn read_private(path: &Path) -> Option<Vec<u8>> {
     read_private_within(path, FILE_CAP)
 }
@@ -64,15 +64,15 @@ pub fn read_private_within(path: &Path, cap: u64) -> Option<Vec<u8>> {
 
 /// Like [`read_private`], for files whose absence has consequences.
 ///
-/// Errors: it may well be there and cannot be read just now (too many open files, a stale network mount).
-pub fn try_read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// Errors: it may exist and cannot be read at the moment (too many open files, a stale network mount).
+pub fn try_read_private(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     try_read_within(path, FILE_CAP)
 }
 
-fn try_read_within(path: &Path, cap: u64) -> io::Result<Option<Vec<u8>>> {
+fn try_read_within(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, FileError> {
     let file = match platform::open_no_follow(path) {
         Ok(file) => file,
-        Err(error) if platform::is_transient(&error) => return Err(error),
+        Err(error) if platform::is_transient(&error) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
     let metadata = file.metadata()?;
@@ -90,36 +90,36 @@ fn try_read_within(path: &Path, cap: u64) -> io::Result<Option<Vec<u8>>> {
 
 /// Whether [`read_private`] would read the file at `path`, as far as its kind, owner and mode go.
 ///
-/// Errors: it is not there, or why it counts as absent.
-pub fn check_private(path: &Path) -> io::Result<()> {
+/// Errors: it does not exist, or why it is treated as absent.
+pub fn check_private(path: &Path) -> Result<(), FileError> {
     check_trusted(&fs::symlink_metadata(path)?)
 }
 
-fn check_trusted(metadata: &fs::Metadata) -> io::Result<()> {
+fn check_trusted(metadata: &fs::Metadata) -> Result<(), FileError> {
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        return Err(FileError::NotAFile);
     }
     platform::check_owner(metadata).and_then(|()| platform::check_private(metadata))
 }
 
-/// Whether something can be written in `folder`, tried out with a file without a name.
+/// Checks that files can be written in `folder`, with one that has no name.
 ///
-/// Errors: it cannot, and why: a read-only file system, no rights, no room.
-pub fn check_writable(folder: &Path) -> io::Result<()> {
+/// Errors: they cannot: a read-only file system, no permission, no space left.
+pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     let mut file = tempfile::tempfile_in(folder)?;
     file.write_all(&[0; 4096])?;
-    file.sync_all()
+    Ok(file.sync_all()?)
 }
 
 /// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,
 /// synced, renamed over it, and the folder synced. The folder is made if it is missing.
 ///
-/// Errors: the folder is not ours, or the file cannot be written; the old one is then untouched.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
+/// Errors: the folder is not trusted, or the file cannot be written; the old one is then untouched.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().ok_or(FileError::WithoutFolder)?;
     check_folder(folder, true)?;
     let opened = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
-    // Its words would name the temporary file, which means nothing to a reader.
+    // Its text would name the temporary file, which means nothing to a reader.
     let mut file = opened.map_err(|error| match error.kind() {
         kind @ io::ErrorKind::PermissionDenied => kind.into(),
         _ => error,
@@ -131,12 +131,12 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file; one that is not there is removed already.
+/// Deletes a file, if it exists.
 ///
-/// Errors: it is there and stays.
-pub fn remove(path: &Path) -> io::Result<()> {
+/// Errors: it exists and cannot be deleted.
+pub fn delete(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
@@ -154,29 +154,29 @@ pub fn list(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Whether `name` is one of the ids that files here are named by.
+/// Whether `name` is an id that files here are named by.
 pub fn is_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Removes temporary files that a killed writer left in `folder`, or that a living one has there just now when `all`.
+/// Deletes temporary files that a killed writer left in `folder`; with `all` also those of a writer at work.
 pub fn sweep(folder: &Path, all: bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(TEMPORARY)).is_some_and(is_random);
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         let stale = modified.is_ok_and(|at| clock::system().duration_since(at).is_ok_and(|age| age > STALE));
         if ours && (all || stale) {
-            let _ = remove(&entry.path());
+            let _ = delete(&entry.path());
         }
     }
 }
 
-/// Whether there is a regular file of this user's at `path`, not reached through a symbolic link.
+/// Whether this user has a regular file at `path`, not reached through a symbolic link.
 pub fn is_own_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && platform::check_owner(&found).is_ok())
 }
 
-/// Whether there is a folder of this user's at `path`, not reached through a symbolic link.
+/// Whether this user has a folder at `path`, not reached through a symbolic link.
 pub fn is_own_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && platform::check_owner(&found).is_ok())
 }
@@ -186,18 +186,18 @@ fn is_random(end: &str) -> bool {
     end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Opens (or makes) a lock file of ours for reading and writing. Its holder writes to it, so it has to be a regular file
-/// that has no other name.
+/// Opens (or creates) a lock file for reading and writing. Its holder writes to it, so it has to be a regular file that has
+/// no other name.
 ///
-/// Errors: it cannot be made, is of another kind, has a second name, or belongs to another user.
-pub fn open_lock(path: &Path) -> io::Result<File> {
+/// Errors: it cannot be created, is of another kind, has a second name, or belongs to another user.
+pub fn open_lock(path: &Path) -> Result<File, FileError> {
     if let Some(folder) = path.parent() {
         check_folder(folder, true)?;
     }
     let file = platform::open_or_create(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        return Err(FileError::NotAFile);
     }
     platform::check_owner(&metadata)?;
     platform::check_only_name(&metadata)?;
@@ -237,57 +237,41 @@ mod platform {
             .open(path)
     }
 
-    pub(super) fn check_owner(metadata: &fs::Metadata) -> io::Result<()> {
-        if metadata.uid() == rustix::process::geteuid().as_raw() {
-            Ok(())
-        } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
-        }
+    pub(super) fn check_owner(metadata: &fs::Metadata) -> Result<(), FileError> {
+        if metadata.uid() == rustix::process::geteuid().as_raw() { Ok(()) } else { Err(FileError::OtherOwner) }
     }
 
     /// A link that another user made can be pointed anywhere. Root's are an administrator's.
-    pub(super) fn check_link(metadata: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_link(metadata: &fs::Metadata) -> Result<(), FileError> {
         if metadata.is_symlink() && metadata.uid() != 0 {
-            check_owner(metadata).map_err(|error| io::Error::new(error.kind(), "another user made the link to it"))
+            check_owner(metadata).map_err(|_| FileError::LinkOfOtherOwner)
         } else {
             Ok(())
         }
     }
 
     /// One without a name was deleted after it was opened, which is safe.
-    pub(super) fn check_only_name(metadata: &fs::Metadata) -> io::Result<()> {
-        if metadata.nlink() <= 1 {
-            Ok(())
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a file with a second name (a hard link)"))
-        }
+    pub(super) fn check_only_name(metadata: &fs::Metadata) -> Result<(), FileError> {
+        if metadata.nlink() <= 1 { Ok(()) } else { Err(FileError::HardLink) }
     }
 
-    pub(super) fn check_not_shared(metadata: &fs::Metadata) -> io::Result<()> {
-        if metadata.mode() & 0o002 == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "everybody may write to it"))
-        }
+    pub(super) fn check_not_shared(metadata: &fs::Metadata) -> Result<(), FileError> {
+        if metadata.mode() & 0o002 == 0 { Ok(()) } else { Err(FileError::WorldWritable) }
     }
 
-    pub(super) fn check_private(metadata: &fs::Metadata) -> io::Result<()> {
-        if metadata.mode() & 0o077 == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users may read it"))
-        }
+    pub(super) fn check_private(metadata: &fs::Metadata) -> Result<(), FileError> {
+        if metadata.mode() & 0o077 == 0 { Ok(()) } else { Err(FileError::NotPrivate) }
     }
 
     pub(super) fn sync_folder(folder: &Path) {
-        // The rename is done; a folder that cannot be synced only makes it less durable.
+        // The rename is done; without the sync it is only less durable.
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 
 #[cfg(not(unix))]
 mod platform {
-    //! Elsewhere the profile folder's own access list keeps others out.
+    //! On other systems the access list of the profile folder keeps other users out.
     use super::*;
 
     pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
@@ -302,23 +286,23 @@ mod platform {
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
     }
 
-    pub(super) fn check_owner(_: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_owner(_: &fs::Metadata) -> Result<(), FileError> {
         Ok(())
     }
 
-    pub(super) fn check_link(_: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_link(_: &fs::Metadata) -> Result<(), FileError> {
         Ok(())
     }
 
-    pub(super) fn check_only_name(_: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_only_name(_: &fs::Metadata) -> Result<(), FileError> {
         Ok(())
     }
 
-    pub(super) fn check_not_shared(_: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_not_shared(_: &fs::Metadata) -> Result<(), FileError> {
         Ok(())
     }
 
-    pub(super) fn check_private(_: &fs::Metadata) -> io::Result<()> {
+    pub(super) fn check_private(_: &fs::Metadata) -> Result<(), FileError> {
         Ok(())
     }
 
@@ -331,7 +315,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
-    fn a_file_is_private_and_whole() {
+    fn written_file_is_private_and_whole() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a/b");
         write_private(&path, b"one").expect("written");
@@ -342,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_read_or_point_elsewhere_is_absent() {
+    fn file_that_others_can_read_or_redirect_is_treated_as_absent() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         write_private(&path, b"one").expect("written");
@@ -374,9 +358,9 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_open_to_others_is_refused() {
+    fn folder_that_all_users_can_write_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("changed");
-        assert!(check_folder(folder.path(), true).is_err());
+        assert_eq!(check_folder(folder.path(), true), Err(FileError::WorldWritable));
     }
 }

@@ -1,4 +1,4 @@
-//! The groups of whoever signed in, as they were looked up.
+//! The user's groups, as they were looked up.
 
 use std::borrow::Cow;
 
@@ -9,42 +9,42 @@ use kubectl_login_core::error::Error;
 
 pub use kubectl_login_core::entra::graph::Group;
 
-/// Who said which groups these are.
+/// Where groups come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum GroupSource {
     /// The token.
     Token,
     /// Microsoft Graph.
     Graph,
     /// The cluster's API server.
     Cluster,
-    /// The issuer's UserInfo.
+    /// The issuer's UserInfo endpoint.
     Userinfo,
-    /// Nobody.
+    /// Nowhere: they are not known.
     None,
 }
 
-/// Groups, and what is to be known about them.
+/// Groups, their source, and whether they are complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Groups {
+pub struct GroupList {
     /// The groups, each once.
     pub items: Vec<Group>,
-    /// Who said so.
-    pub source: Source,
+    /// Where they come from.
+    pub source: GroupSource,
     /// Whether these are all of them, as far as the source can tell.
     pub complete: bool,
 }
 
-/// Groups as they are remembered.
+/// Groups as they are cached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupsRecord<'a> {
-    /// Whose they are, and in whose eyes: the subject of the token, and whatever else decides where they come from.
+    /// Whose they are: the subject of the token, and everything else that decides where they come from.
     pub of: String,
     /// When they were looked up, by this machine's clock.
     pub at: DateTime<Utc>,
     /// The groups.
-    pub groups: Cow<'a, Groups>,
+    pub groups: Cow<'a, GroupList>,
     /// Why they do not come from a better source.
     pub reason: Option<Error>,
 }

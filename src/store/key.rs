@@ -1,30 +1,43 @@
-//! The key that records are sealed with (32 random bytes, written as base64 because some keyrings take only text), and
-//! why there may be none to be had.
+//! The key that records are sealed with: 32 random bytes, written as base64 because some keyrings take only text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use kubectl_login_core::text::{hex, printable};
+use super::error::KeyError;
+use super::key_backends::KeyBackend;
+use kubectl_login_core::text::hex;
 
-/// A sealing key. Nothing shows its bytes, and they are wiped on drop.
+/// The bytes of a key. Nothing shows them, and they are wiped on drop.
 #[derive(Clone)]
-pub struct Key(Zeroizing<[u8; 32]>);
+pub struct KeyBytes(Zeroizing<[u8; 32]>);
 
-impl Key {
+/// The key that new records are sealed with, and the backend that stores it.
+#[derive(Clone)]
+pub struct SealingKey {
+    /// The backend.
+    pub backend: KeyBackend,
+    pub(super) bytes: KeyBytes,
+    /// The backend was chosen in this process; the choice is recorded when the first record has been written.
+    pub(super) is_new_choice: bool,
+}
+
+impl KeyBytes {
     /// A new key from the system's random source.
-    pub fn generate() -> Result<Key, getrandom::Error> {
+    ///
+    /// Errors: [`KeyError::NoRandomBytes`].
+    pub fn generate() -> Result<KeyBytes, KeyError> {
         let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Key(bytes))
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyError::NoRandomBytes)?;
+        Ok(KeyBytes(bytes))
     }
 
-    /// Reads a key as [`Key::to_text`] wrote it; `None` when it is not one.
-    pub fn from_text(text: &str) -> Option<Key> {
+    /// Reads a key as [`KeyBytes::to_text`] wrote it; `None` if it is not one.
+    pub fn from_text(text: &str) -> Option<KeyBytes> {
         let mut bytes = Zeroizing::new([0; 32]);
         let length = STANDARD.decode_slice(text.trim_end(), bytes.as_mut_slice()).ok()?;
-        (length == 32).then_some(Key(bytes))
+        (length == 32).then_some(KeyBytes(bytes))
     }
 
     /// 44 characters of base64.
@@ -32,40 +45,15 @@ impl Key {
         Zeroizing::new(STANDARD.encode(self.0.as_slice()))
     }
 
-    /// What records name the key by: 16 hexadecimal digits that tell nothing about it.
+    /// The id that records name the key by: 16 hexadecimal digits that reveal nothing about it.
     pub fn id(&self) -> String {
         let digest = Sha256::new().chain_update(b"kubectl-login key id v1").chain_update(self.0.as_slice()).finalize();
         hex(&digest[..8])
     }
 
     /// The bytes, for the cipher.
-    pub(super) fn bytes(&self) -> &[u8; 32] {
+    pub(super) fn expose(&self) -> &[u8; 32] {
         &self.0
-    }
-}
-
-/// Why a home gives no key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HomeError {
-    /// The keyring is locked.
-    #[error("the keyring is locked")]
-    Locked,
-    /// The keyring does not answer.
-    #[error("the keyring does not answer")]
-    Frozen,
-    /// There is no keyring, or it does not work. (Why is in the log: it is in the words of libraries.)
-    #[error("there is no working keyring")]
-    Absent,
-    /// There is no place for a key file; the text says why.
-    #[error("{0}")]
-    File(String),
-}
-
-impl HomeError {
-    /// A keyring that does not work, with the library's reason in the log.
-    pub(super) fn absent(reason: impl std::fmt::Display) -> HomeError {
-        tracing::debug!(reason = printable(&reason.to_string(), 300), "no keyring");
-        HomeError::Absent
     }
 }
 
@@ -74,11 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_survives_its_text() {
-        let key = Key::generate().expect("random bytes");
+    fn key_is_read_back_from_its_text() {
+        let key = KeyBytes::generate().expect("random bytes");
         assert_eq!(key.to_text().len(), 44);
-        let again = Key::from_text(&format!("{}\n", key.to_text().as_str())).expect("a key");
+        let again = KeyBytes::from_text(&format!("{}\n", key.to_text().as_str())).expect("a key");
         assert_eq!(again.id(), key.id());
-        assert!(Key::from_text("short").is_none() && Key::from_text("").is_none());
+        assert!(KeyBytes::from_text("short").is_none() && KeyBytes::from_text("").is_none());
     }
 }

@@ -1,6 +1,6 @@
-//! Locks between processes: one file each, locked with the system's advisory lock, which ends with its holder however
-//! that ends. Lock files are never unlinked (two processes could otherwise hold "the" lock), unless somebody wants the whole
-//! folder gone ([`super::removal`]), and no wait is for ever.
+//! Locks between processes: one file each, locked with the system's advisory lock, which the system releases when its
+//! holder ends, however that happens. Lock files are never deleted (two processes could otherwise hold "the" lock) except
+//! together with the whole folder ([`super::removal`]), and every wait has a limit.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -9,52 +9,57 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::FileError;
 use super::files;
 
 /// First pause between tries; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A held lock; dropping it lets the next one in.
+/// A held lock; dropping it releases it.
+#[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
-/// What the holder tells those who wait. No secrets: any process of this user can read it.
+/// The note that a holder leaves for waiting processes. No secrets: any process of this user can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     /// The holder's process id.
     pub pid: u32,
-    /// Unix time in seconds of this note: it is written anew for each step that takes its time.
+    /// Unix time in seconds of this note: each slow step writes a new one.
     pub noted_at: i64,
-    /// Unix time in seconds until which a person may take, where one is being asked.
+    /// Unix time in seconds until which a user has time to sign in, if one is being prompted.
     pub asks_until: Option<i64>,
 }
 
 /// What a waiter decides each time it finds the lock taken.
-pub enum Patience {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitDecision {
     /// Try again.
     Wait,
     /// Stop waiting.
     GiveUp,
 }
 
-/// Why there is no lock.
-#[derive(Debug)]
+/// Why a lock was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
-    /// No lock file can be made there.
-    Unusable(std::io::Error),
-    /// The waiter gave up; with what the holder said about itself.
-    GaveUp(Option<Holder>),
+    /// The lock file cannot be created or locked.
+    #[error("the lock file cannot be used")]
+    Unusable(#[source] FileError),
+    /// The waiter gave up; with the holder's note.
+    #[error("another process holds the lock")]
+    GaveUp(Option<LockHolder>),
 }
 
-/// Takes the lock at `path`. Whenever it is taken, `patience` is asked with what the holder says and how long this wait
-/// has been going on.
+/// Takes the lock at `path`. Each time another process holds it, `decide` is called with the holder's note and the time
+/// waited so far.
 ///
-/// Errors: no lock can be had there, or `patience` gave up.
+/// Errors: the lock file cannot be used, or `decide` gave up.
 pub fn acquire(
     path: &Path,
-    mut patience: impl FnMut(Option<&Holder>, Duration) -> Patience,
+    mut decide: impl FnMut(Option<&LockHolder>, Duration) -> WaitDecision,
 ) -> Result<Lock, LockError> {
     let mut file = files::open_lock(path).map_err(LockError::Unusable)?;
     let started = Instant::now();
@@ -63,14 +68,14 @@ pub fn acquire(
         match file.try_lock() {
             Ok(()) => {
                 let mut lock = Lock { file };
-                // Whatever the last holder said is not true of this one.
+                // The note of the last holder does not hold for this one.
                 lock.note(b"");
                 return Ok(lock);
             }
-            Err(TryLockError::Error(error)) => return Err(LockError::Unusable(error)),
+            Err(TryLockError::Error(error)) => return Err(LockError::Unusable(error.into())),
             Err(TryLockError::WouldBlock) => {
                 let holder = read_holder(&mut file);
-                if let Patience::GiveUp = patience(holder.as_ref(), started.elapsed()) {
+                if decide(holder.as_ref(), started.elapsed()) == WaitDecision::GiveUp {
                     return Err(LockError::GaveUp(holder));
                 }
             }
@@ -80,14 +85,14 @@ pub fn acquire(
     }
 }
 
-/// Takes the lock at `path` if it can be had within `limit`; `None` where it cannot, for whatever reason.
+/// Takes the lock at `path` within `limit`; `None` if it cannot, for any reason.
 pub fn acquire_within(path: &Path, limit: Duration) -> Option<Lock> {
-    acquire(path, |_, waited| if waited < limit { Patience::Wait } else { Patience::GiveUp }).ok()
+    acquire(path, |_, waited| if waited < limit { WaitDecision::Wait } else { WaitDecision::GiveUp }).ok()
 }
 
 impl Lock {
-    /// Tells those who wait what this process is about. A failure is of no consequence: they wait with less knowledge.
-    pub fn announce(&mut self, holder: &Holder) {
+    /// Leaves a note for waiting processes. If that fails, they only know less.
+    pub fn announce(&mut self, holder: &LockHolder) {
         if let Ok(bytes) = serde_json::to_vec(holder) {
             self.note(&bytes);
         }
@@ -96,7 +101,7 @@ impl Lock {
     fn note(&mut self, bytes: &[u8]) {
         let written = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(bytes));
         if let Err(error) = written {
-            tracing::debug!(%error, "the lock file takes no note");
+            tracing::debug!(%error, "the note in the lock file cannot be written");
         }
     }
 }
@@ -107,13 +112,13 @@ impl Drop for Lock {
     }
 }
 
-/// The holder's note. One by a process that is gone is not believed: between its end and the moment the next holder
-/// wipes it, it would speak for the wrong one.
-fn read_holder(file: &mut File) -> Option<Holder> {
+/// The holder's note. One by a process that has ended is ignored: until the next holder clears it, it would speak for the
+/// wrong one.
+fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok().filter(|holder: &Holder| is_alive(holder.pid))
+    serde_json::from_str(&text).ok().filter(|holder: &LockHolder| is_alive(holder.pid))
 }
 
 #[cfg(unix)]
@@ -132,23 +137,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_waiter_learns_who_holds_it_and_may_give_up() {
+    fn waiter_reads_the_note_of_the_holder_and_may_give_up() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
-        let holder = Holder { pid: std::process::id(), noted_at: 1, asks_until: Some(9) };
-        let mut lock = acquire(&path, |_, _| Patience::GiveUp).expect("free");
+        let holder = LockHolder { pid: std::process::id(), noted_at: 1, asks_until: Some(9) };
+        let mut lock = acquire(&path, |_, _| WaitDecision::GiveUp).expect("free");
         lock.announce(&holder);
-        match acquire(&path, |_, _| Patience::GiveUp) {
+        match acquire(&path, |_, _| WaitDecision::GiveUp) {
             Err(LockError::GaveUp(seen)) => assert_eq!(seen, Some(holder.clone())),
             _ => panic!("the lock is held"),
         }
-        lock.announce(&Holder { pid: u32::MAX, ..holder });
-        match acquire(&path, |_, _| Patience::GiveUp) {
-            Err(LockError::GaveUp(seen)) => assert_eq!(seen, None, "a process that is gone has no say"),
+        lock.announce(&LockHolder { pid: u32::MAX, ..holder });
+        match acquire(&path, |_, _| WaitDecision::GiveUp) {
+            Err(LockError::GaveUp(seen)) => assert_eq!(seen, None, "the note of a process that has ended is ignored"),
             _ => panic!("the lock is held"),
         }
         drop(lock);
-        assert_eq!(std::fs::read(&path).expect("there"), b"");
-        assert!(acquire(&path, |_, _| Patience::GiveUp).is_ok());
+        assert_eq!(std::fs::read(&path).expect("the lock file"), b"");
+        assert!(acquire(&path, |_, _| WaitDecision::GiveUp).is_ok());
     }
 }

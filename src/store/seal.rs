@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The header line and the file's own name are authenticated with the body, so that neither can be changed and no file
-//! can take another's place. Facts are what `status` shows without unlocking anything; nothing secret goes there.
+//! can take another's place. Facts are what `status` shows without unlocking anything; they contain no secrets. `home` names
+//! the key's backend.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,8 +17,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::homes::Home;
-use super::key::Key;
+use super::error::StoreError;
+use super::key::KeyBytes;
+use super::key_backends::KeyBackend;
 
 /// The version of the format that this program writes; others are treated as absent.
 const VERSION: u32 = 1;
@@ -25,54 +27,59 @@ const VERSION: u32 = 1;
 const NONCE: usize = 24;
 /// Bytes of a Poly1305 tag.
 const TAG: usize = 16;
-/// A header beyond this is not ours.
+/// A longer header was not written by this program.
 const HEADER_CAP: usize = 64 * 1024;
 
 /// The readable first line of a sealed file.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Header<F> {
+pub struct RecordHeader<F> {
     v: u32,
-    /// Where the key lives.
-    pub home: Home,
-    /// Which key it is.
+    /// The backend that stores the key.
+    #[serde(rename = "home")]
+    pub backend: KeyBackend,
+    /// The id of the key.
     pub key: String,
     nonce: String,
-    /// What may be known without the key.
+    /// What can be read without the key.
     pub facts: F,
 }
 
-/// Why nothing can be sealed: no random bytes, or facts that are no JSON. Neither happens on a healthy machine.
-#[derive(Debug, thiserror::Error)]
-#[error("the record cannot be sealed")]
-pub struct SealError;
-
-/// Seals `body` for the file called `name`.
-pub fn seal<F: Serialize>(key: &Key, home: Home, name: &str, facts: F, body: &[u8]) -> Result<Vec<u8>, SealError> {
+/// Seals `body` for the file called `name`, such as `tokens/<id>`.
+///
+/// Errors: [`StoreError::Seal`].
+pub fn seal<F: Serialize>(
+    key: &KeyBytes,
+    backend: KeyBackend,
+    name: &str,
+    facts: F,
+    body: &[u8],
+) -> Result<Vec<u8>, StoreError> {
     let mut nonce = [0; NONCE];
-    getrandom::fill(&mut nonce).map_err(|_| SealError)?;
-    let header = Header { v: VERSION, home, key: key.id(), nonce: STANDARD.encode(nonce), facts };
-    let mut file = serde_json::to_vec(&header).map_err(|_| SealError)?;
+    getrandom::fill(&mut nonce).map_err(|_| StoreError::Seal)?;
+    let header = RecordHeader { v: VERSION, backend, key: key.id(), nonce: STANDARD.encode(nonce), facts };
+    let mut file = serde_json::to_vec(&header).map_err(|_| StoreError::Seal)?;
     file.push(b'\n');
     let associated = associated(&file, name);
-    // In place: a record of groups has some MiB, and need not be there three times.
+    // In place: a record of groups has some MiB, and need not be in memory three times.
     let start = file.len();
     file.reserve_exact(body.len() + TAG);
     file.extend_from_slice(body);
     let sealed = (&mut file[start..]).into();
-    let tag = cipher(key).encrypt_inout_detached(&XNonce::from(nonce), &associated, sealed).map_err(|_| SealError)?;
+    let tag =
+        cipher(key).encrypt_inout_detached(&XNonce::from(nonce), &associated, sealed).map_err(|_| StoreError::Seal)?;
     file.extend_from_slice(&tag);
     Ok(file)
 }
 
-/// Reads the header line; `None` when it is none of ours.
-pub fn header<F: DeserializeOwned>(file: &[u8]) -> Option<Header<F>> {
+/// Reads the header line; `None` if this program did not write it.
+pub fn header<F: DeserializeOwned>(file: &[u8]) -> Option<RecordHeader<F>> {
     let (line, _) = split(file)?;
-    serde_json::from_slice(line).ok().filter(|header: &Header<F>| header.v == VERSION)
+    serde_json::from_slice(line).ok().filter(|header: &RecordHeader<F>| header.v == VERSION)
 }
 
-impl<F> Header<F> {
-    /// Opens `file`, called `name`, whose header this is; `None` when key, header, name or body do not belong together.
-    pub fn open(&self, file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+impl<F> RecordHeader<F> {
+    /// Opens `file`, called `name`, which has this header; `None` if key, header, name and body do not belong together.
+    pub fn open(&self, file: &[u8], name: &str, key: &KeyBytes) -> Option<Zeroizing<Vec<u8>>> {
         if self.key != key.id() {
             return None;
         }
@@ -83,8 +90,8 @@ impl<F> Header<F> {
     }
 }
 
-fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&(*key.bytes()).into())
+fn cipher(key: &KeyBytes) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&(*key.expose()).into())
 }
 
 /// The header line (its newline included) and what comes after it.
@@ -93,7 +100,7 @@ fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(file.split_at(end + 1))
 }
 
-/// What is authenticated but not hidden. The line ends in a newline, so line and name cannot run into each other.
+/// The data that is authenticated and not encrypted. The line ends in a newline, so line and name cannot run into each other.
 fn associated(line: &[u8], name: &str) -> Vec<u8> {
     [line, name.as_bytes()].concat()
 }
@@ -103,31 +110,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sealed(name: &str) -> (Key, Vec<u8>) {
-        let key = Key::generate().expect("random bytes");
-        let file = seal(&key, Home::File, name, "facts", b"body").expect("sealed");
+    fn sealed(name: &str) -> (KeyBytes, Vec<u8>) {
+        let key = KeyBytes::generate().expect("random bytes");
+        let file = seal(&key, KeyBackend::File, name, "facts", b"body").expect("sealed");
         (key, file)
     }
 
-    fn open(file: &[u8], name: &str, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+    fn open(file: &[u8], name: &str, key: &KeyBytes) -> Option<Zeroizing<Vec<u8>>> {
         header::<serde::de::IgnoredAny>(file)?.open(file, name, key)
     }
 
     #[test]
-    fn what_is_sealed_opens_again_and_only_under_its_name() {
+    fn sealed_file_opens_only_with_its_key_and_name() {
         let (key, file) = sealed("tokens/a");
         assert_eq!(open(&file, "tokens/a", &key).as_deref(), Some(&b"body".to_vec()));
         assert!(open(&file, "tokens/b", &key).is_none());
-        assert!(open(&file, "tokens/a", &Key::generate().expect("random bytes")).is_none());
+        assert!(open(&file, "tokens/a", &KeyBytes::generate().expect("random bytes")).is_none());
         assert_eq!(header::<String>(&file).expect("a header").facts, "facts");
     }
 
     #[test]
-    fn the_header_cannot_be_changed() {
+    fn changed_header_is_noticed() {
         let (key, file) = sealed("n");
         let text = String::from_utf8_lossy(&file);
         assert!(text.starts_with(r#"{"v":1,"home":"file","key":""#), "{text}");
-        let at = file.windows(5).position(|window| window == b"facts").expect("there");
+        let at = file.windows(5).position(|window| window == b"facts").expect("in the header");
         let mut changed = file.clone();
         changed[at + 9] ^= 1;
         assert!(open(&changed, "n", &key).is_none());
@@ -145,7 +152,7 @@ mod tests {
 
         #[test]
         fn foreign_bytes_never_panic(file in any::<Vec<u8>>()) {
-            let key = Key::generate().expect("random bytes");
+            let key = KeyBytes::generate().expect("random bytes");
             prop_assert!(open(&file, "n", &key).is_none());
             prop_assert!(header::<serde_json::Value>(&file).is_none());
         }

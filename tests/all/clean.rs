@@ -139,7 +139,7 @@ fn a_folder_that_is_none_or_open_to_all_is_an_error() {
     let open = home.path().join("open-to-all");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    home.run(&["clean", "--cache-dir", text(&open)]).assert_failed(1, &["everybody may write to it"]);
+    home.run(&["clean", "--cache-dir", text(&open)]).assert_failed(1, &["it is writable by everyone"]);
     assert!(open.exists());
 }
 

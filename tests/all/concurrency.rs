@@ -11,7 +11,7 @@ use crate::common::waiting::{wait_at_the_lock, wait_until};
 use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, claims, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
-use kubectl_login::store::lock::{self, Holder, Patience};
+use kubectl_login::store::lock::{self, LockHolder, WaitDecision};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ARC_SERVER, Behaviour, OTHER_TENANT, OWN_CLIENT, SERVER, World};
 
@@ -385,9 +385,9 @@ fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
     fs::remove_file(home.state().join("tokens").join(graphs)).unwrap();
     fs::remove_file(&home.files("groups")[0]).unwrap();
     let (session, ..) = store.sessions().remove(0);
-    let mut lock = lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap();
+    let mut lock = lock::acquire(&home.state().join("locks").join(session), |_, _| WaitDecision::GiveUp).unwrap();
     let now = chrono::Utc::now().timestamp();
-    lock.announce(&Holder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 60) });
+    lock.announce(&LockHolder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 60) });
     let run = home.run::<&str>(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
     // Whoever has waited to the end says something else.

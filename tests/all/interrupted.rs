@@ -8,7 +8,7 @@ use crate::common::waiting::wait_at_the_lock;
 use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
-use kubectl_login::store::lock::{self, Lock, Patience};
+use kubectl_login::store::lock::{self, Lock, WaitDecision};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, OWN_CLIENT, World};
 
@@ -33,7 +33,7 @@ fn assert_ends(child: Child, signal: Signal) -> Run {
 fn lock_of(home: &Home, client: &str) -> Lock {
     let store = Store::open(Some(home.state()), &Environment::default());
     let (session, ..) = store.sessions().into_iter().find(|(_, _, facts)| facts.client == client).unwrap();
-    lock::acquire(&home.state().join("locks").join(session), |_, _| Patience::GiveUp).unwrap()
+    lock::acquire(&home.state().join("locks").join(session), |_, _| WaitDecision::GiveUp).unwrap()
 }
 
 #[test]

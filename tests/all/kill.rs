@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::common::waiting::wait_until;
 use crate::common::{ALWAYS, Home, Run, oidc};
 use kubectl_login::environment::Environment;
-use kubectl_login::store::{Recall, Store};
+use kubectl_login::store::{Lookup, Store};
 use sim::World;
 
 const FORCE: [&str; 3] = ["--force-refresh", "--prompt", "always"];
@@ -86,10 +86,10 @@ fn assert_nothing_torn(home: &Home) {
     // What was being written when the kill came is left beside the file it was for.
     let whole = |folder| home.files(folder).into_iter().filter(|path| !name(path).starts_with(".kubectl-login-"));
     for path in whole("sessions") {
-        assert!(matches!(store.session(&name(&path)), Recall::Found(_)), "{} is torn", path.display());
+        assert!(matches!(store.session(&name(&path)), Lookup::Found(_)), "{} is torn", path.display());
     }
     for path in whole("tokens") {
-        assert!(matches!(store.token(&name(&path)), Recall::Found(_)), "{} is torn", path.display());
+        assert!(matches!(store.token(&name(&path)), Lookup::Found(_)), "{} is torn", path.display());
     }
     for path in whole("issuers").chain(whole("outcomes")) {
         let text = fs::read(&path).unwrap();

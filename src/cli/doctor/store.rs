@@ -1,16 +1,16 @@
 //! What is remembered, and whether it can be: the key, the folder, the session.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::session::{last_failed_sign_in, local_time, sessions};
-use kubectl_login::store::homes::{self, Home};
-use kubectl_login::store::key::HomeError;
+use kubectl_login::store::KeyBackend;
+use kubectl_login::store::KeyError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
-use kubectl_login::store::{Recall, Store, files, remedy};
+use kubectl_login::store::{Lookup, Store, files};
 use kubectl_login_core::clock;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::printable;
@@ -40,9 +40,15 @@ impl Kept {
         if self.storage == Storage::None {
             return Finding::ok("nothing is to be remembered (--token-cache-storage none)");
         }
-        let (Some(folder), None) = (&self.folder, self.store.trouble()) else {
-            let trouble = printable(self.store.trouble().unwrap_or_default(), 300);
-            return Finding::fail(trouble, self.store.remedy().unwrap_or_default());
+        let folder = match (&self.folder, self.store.problem()) {
+            (Some(folder), None) => folder,
+            (_, problem) => {
+                let what = problem.map(messages::store::problem).unwrap_or_default();
+                return Finding::fail(
+                    printable(&what, 300),
+                    problem.map(messages::store::problem_steps).unwrap_or_default(),
+                );
+            }
         };
         let is_there = folder.exists();
         // One that is not there yet is made by the first sign-in, in the first folder above that is there.
@@ -50,8 +56,8 @@ impl Kept {
         let name = shown(folder);
         match files::check_writable(place) {
             Err(error) => Finding::fail(
-                format!("{name} cannot be written: {}", remedy::reason(&error)),
-                remedy::next(folder, &error),
+                format!("{name} cannot be written: {}", messages::store::file_reason(&error)),
+                messages::store::file_steps(folder, &error),
             ),
             Ok(()) if is_there => Finding::ok(name),
             Ok(()) => Finding::ok(format!("{name}, which the first sign-in makes")),
@@ -63,14 +69,14 @@ impl Kept {
         let root = self.store.root().filter(|_| !key.has_failed())?;
         if let Err(error) = self.store.check_readable() {
             return Some(Finding::fail(
-                format!("{} cannot be read: {}", shown(root), remedy::reason(&error)),
-                remedy::next(root, &error),
+                format!("{} cannot be read: {}", shown(root), messages::store::reason(&error)),
+                messages::store::next_steps(root, &error),
             ));
         }
         let store = &self.store;
         let is_damaged = |folder: &str, id: &str| match folder {
-            SESSIONS => matches!(store.session(id), Recall::Absent),
-            _ => matches!(store.token(id), Recall::Absent),
+            SESSIONS => matches!(store.session(id), Lookup::Absent),
+            _ => matches!(store.token(id), Lookup::Absent),
         };
         let listed = [SESSIONS, TOKENS].map(|folder| (folder, files::list(&root.join(folder))));
         let count = listed.iter().map(|(_, ids)| ids.len()).sum::<usize>();
@@ -92,14 +98,16 @@ impl Kept {
             return Finding::ok("none is needed: nothing is to be remembered");
         }
         let Some(root) = self.store.root() else { return Finding::since(FILES) };
-        let used: Vec<Home> =
-            [Home::Keyring, Home::File].into_iter().filter(|home| self.store.has_records_at(*home)).collect();
+        let used: Vec<KeyBackend> = [KeyBackend::Keyring, KeyBackend::File]
+            .into_iter()
+            .filter(|home| self.store.has_records_of(*home))
+            .collect();
         let wanted = match self.storage {
-            Storage::Keyring => Home::Keyring,
-            Storage::File => Home::File,
-            _ => self.store.chosen_home().or(used.first().copied()).unwrap_or(Home::Keyring),
+            Storage::Keyring => KeyBackend::Keyring,
+            Storage::File => KeyBackend::File,
+            _ => self.store.chosen_backend().or(used.first().copied()).unwrap_or(KeyBackend::Keyring),
         };
-        let is_open_yet = self.storage == Storage::Auto && self.store.chosen_home().is_none() && used.is_empty();
+        let is_open_yet = self.storage == Storage::Auto && self.store.chosen_backend().is_none() && used.is_empty();
         let mut homes = used.clone();
         if !homes.contains(&wanted) {
             homes.push(wanted);
@@ -127,7 +135,7 @@ impl Kept {
         let account =
             |name: Option<&str>| name.map_or_else(|| "an unnamed user".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {
-            Recall::Found((facts, record, _)) => {
+            Lookup::Found((facts, record, _)) => {
                 let who = account(facts.account.as_deref());
                 let method = printable(&facts.method, 40);
                 if record.refresh_token.is_some() {
@@ -155,15 +163,15 @@ impl Kept {
                     )
                 }
             }
-            Recall::Unreadable(_) => Finding::since(KEYRING),
-            Recall::Absent if self.store.has_session(&id) && key.has_failed() => Finding::since(KEYRING),
-            Recall::Absent if self.store.has_session(&id) => {
+            Lookup::Unreadable(_) => Finding::since(KEYRING),
+            Lookup::Absent if self.store.has_session(&id) && key.has_failed() => Finding::since(KEYRING),
+            Lookup::Absent if self.store.has_session(&id) => {
                 Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
             }
-            Recall::Absent if !profile.needs_a_person() => {
+            Lookup::Absent if !profile.needs_a_person() => {
                 Finding::ok("not signed in yet; the entry has the user name and password, so no prompt is needed")
             }
-            Recall::Absent => match last_failed_sign_in(profile, &self.store, environment) {
+            Lookup::Absent => match last_failed_sign_in(profile, &self.store, environment) {
                 Some((at, error)) => {
                     let Finding { message, next, .. } = Finding::from(error);
                     let message = format!("{}; the last try failed at {}: {message}", sign_in.what, local_time(at));
@@ -177,32 +185,34 @@ impl Kept {
 
 /// What one home says when it is asked for the key. `is_used`: there are records that need it. `is_open_yet`: a key file
 /// would do as well.
-fn key_at(home: Home, root: &Path, is_used: bool, is_open_yet: bool) -> Finding {
-    let found = homes::open(home, root).read();
+fn key_at(home: KeyBackend, root: &Path, is_used: bool, is_open_yet: bool) -> Finding {
+    let found = home.read_key(root);
     let anew = "Sign in again: kubectl login";
     match (home, found) {
-        (Home::Keyring, Ok(Some(_))) => Finding::ok("the keyring answers, and has the key"),
-        (Home::Keyring, Ok(None)) if is_used => {
+        (KeyBackend::Keyring, Ok(Some(_))) => Finding::ok("the keyring answers, and has the key"),
+        (KeyBackend::Keyring, Ok(None)) if is_used => {
             Finding::fail("the keyring answers, and the key of what is kept is not in it", anew)
         }
-        (Home::Keyring, Ok(None)) => Finding::ok("the keyring answers; it has no key yet"),
-        (_, Err(HomeError::Absent)) if is_open_yet => {
+        (KeyBackend::Keyring, Ok(None)) => Finding::ok("the keyring answers; it has no key yet"),
+        (_, Err(KeyError::NoKeyring)) if is_open_yet => {
             Finding::ok("there is no working keyring; the first sign-in makes a key file")
         }
         (_, Err(error)) => {
             let next = match error {
-                HomeError::Locked => "Unlock the keyring: sign in to the desktop, or open its password manager.",
-                HomeError::Frozen => "Start the keyring's daemon anew: sign out of the desktop and in again.",
-                HomeError::Absent => {
+                KeyError::Locked => "Unlock the keyring: sign in to the desktop, or open its password manager.",
+                KeyError::Frozen => "Start the keyring's daemon anew: sign out of the desktop and in again.",
+                KeyError::NoKeyring => {
                     "Start the keyring's daemon (gnome-keyring, KWallet) in this session, and check $DBUS_SESSION_BUS_ADDRESS.\nTo do without a keyring, add --token-cache-storage=file to the kubeconfig user's exec.args."
                 }
-                HomeError::File(_) => &remedy::mending(root),
+                KeyError::File { .. } | KeyError::Store(_) | KeyError::NoRandomBytes | KeyError::SwitchedOff => {
+                    &messages::store::repair_step(root)
+                }
             };
-            let finding = Finding::fail(printable(&error.to_string(), 300), next);
+            let finding = Finding::fail(printable(&messages::store::key_reason(&error), 300), next);
             if is_used { finding } else { finding.softened() }
         }
-        (Home::File, Ok(Some(_))) => Finding::ok(format!("the key file {}", shown(&root.join(KEY_FILE)))),
-        (Home::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, anew),
+        (KeyBackend::File, Ok(Some(_))) => Finding::ok(format!("the key file {}", shown(&root.join(KEY_FILE)))),
+        (KeyBackend::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, anew),
     }
 }
 
@@ -210,15 +220,15 @@ fn key_at(home: Home, root: &Path, is_used: bool, is_open_yet: bool) -> Finding 
 fn no_key_file(path: &Path, is_used: bool, anew: &str) -> Finding {
     let name = shown(path);
     match files::check_private(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound && !is_used => {
+        Err(error) if error.is_not_found() && !is_used => {
             Finding::ok(format!("the first sign-in makes the key file {name}"))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+        Err(error) if error.is_not_found() => {
             Finding::fail(format!("the key file {name} is gone, and with it what was kept"), anew)
         }
         Err(error) => Finding::fail(
             format!("the key file {name} is not used: {error}"),
-            match remedy::mend_file(path) {
+            match messages::store::repair_file_command(path) {
                 Some(command) => format!(
                     "If no one else can have read it, mend it: {command}\nElse sign in again, which makes a new key: kubectl login"
                 ),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::session::in_units;
-use kubectl_login::store::groups::{Group, Source};
+use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::clock;
 use kubectl_login_core::error::Result;
 use kubectl_login_core::text::printable;
@@ -85,8 +85,8 @@ fn groups(answer: &Answer<'_>) -> String {
     let beyond = if known.overage { "; more than a token carries" } else { "" };
     let all = if known.groups.complete { "" } else { " that are known, and there are more" };
     match known.groups.source {
-        Source::None if known.groups.complete => "none in the token".to_owned(),
-        Source::None => "not known".to_owned() + beyond,
+        GroupSource::None if known.groups.complete => "none in the token".to_owned(),
+        GroupSource::None => "not known".to_owned() + beyond,
         source => format!("{count}{all}, {}{}{beyond}", by(source), ago(known.at)),
     }
 }
@@ -98,13 +98,13 @@ fn ago(at: Option<DateTime<Utc>>) -> String {
 }
 
 /// Who says so.
-pub(in super::super) fn by(source: Source) -> &'static str {
+pub(in super::super) fn by(source: GroupSource) -> &'static str {
     match source {
-        Source::Token => "in the token",
-        Source::Graph => "from Microsoft Graph",
-        Source::Cluster => "as the cluster sees them",
-        Source::Userinfo => "from the issuer's UserInfo",
-        Source::None => "not looked up",
+        GroupSource::Token => "in the token",
+        GroupSource::Graph => "from Microsoft Graph",
+        GroupSource::Cluster => "as the cluster sees them",
+        GroupSource::Userinfo => "from the issuer's UserInfo",
+        GroupSource::None => "not looked up",
     }
 }
 

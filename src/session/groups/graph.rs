@@ -128,13 +128,13 @@ impl<'a> Directory<'a> {
         }
         let http = Http::new(&profile.network, authority)?;
         let id = issuer_document(&format!("{authority}{tenant}"), &profile.network, &http.extra_roots(), "graph");
-        let named = match store.public::<String>(&id, METADATA) {
+        let named = match store.cached_document::<String>(&id, METADATA) {
             Some(named) => Some(named),
             None => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
                 let asked = tenant::graph_host(&http, &issuer, profile.network.needed());
                 let named = runtime::run_until_interrupted(asked)?;
-                named.inspect(|named| store.keep_public(&id, named))
+                named.inspect(|named| store.cache_document(&id, named))
             }
         };
         cloud::graph(authority, named.as_deref()).ok_or_else(|| {

@@ -105,12 +105,12 @@ impl Home {
     /// Makes the remembered tokens older, as if time had gone by: `seconds` are left of their hour.
     pub fn leave(&self, seconds: i64) {
         let store = Store::open(Some(self.state()), &Environment::default());
-        let (keeper, _) = store.keeper(Storage::File).unwrap();
+        let (sealing_key, _) = store.sealing_key(Storage::File).unwrap();
         let expires_at = Utc::now() + TimeDelta::seconds(seconds);
         for (id, _, facts) in store.tokens() {
             let token = store.token(&id).found().unwrap();
             let record = TokenRecord { obtained_at: expires_at - TimeDelta::hours(1), expires_at, ..token };
-            store.keep_token(&keeper, &id, &TokenFacts { expires_at, ..facts }, &record).unwrap();
+            store.save_token(&sealing_key, &id, &TokenFacts { expires_at, ..facts }, &record).unwrap();
         }
     }
 

@@ -192,9 +192,9 @@ fn session_of_an_earlier_version_keeps_the_audiences_it_was_used_for() {
     home.run(&for_audience(&world, OTHER, &ALWAYS)).token();
     let store = Store::open(Some(home.state()), &Environment::default());
     let (id, _, facts) = store.sessions().remove(0);
-    let (_, record, keeper) = store.session(&id).found().unwrap();
+    let (_, record, sealing_key) = store.session(&id).found().unwrap();
     let old = SessionRecord { audiences: Vec::new(), ..record };
-    store.keep_session(&keeper, &id, &facts, &old).unwrap();
+    store.save_session(&sealing_key, &id, &facts, &old).unwrap();
     assert_silent(&home.run(&for_audience(&world, OTHER, &["--force-refresh"])), OTHER);
     world.reset_requests();
     assert_not_given(&world, &home.run(&for_audience(&world, "api://other", &ALWAYS)), "api://other");

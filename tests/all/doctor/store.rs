@@ -14,7 +14,7 @@ fn a_folder_that_everybody_may_write_to() {
     let setup = Setup::aks();
     setup.chmod(&setup.home.state(), 0o777);
     let report = setup.doctor();
-    report.only(&[("files", "FAIL", "everybody may write to it")]);
+    report.only(&[("files", "FAIL", "it is writable by everyone")]);
     report.skips(&["keyring", "session"]);
     report.skips(&AFTERWARDS);
 }

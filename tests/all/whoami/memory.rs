@@ -17,7 +17,7 @@ fn age(case: &Case, minutes: i64) {
     for (id, ..) in store.sessions() {
         let mut record = store.groups(&id).expect("groups beside the session");
         record.at -= TimeDelta::minutes(minutes);
-        store.keep_groups(&id, &record).unwrap();
+        store.save_groups(&id, &record).unwrap();
     }
 }
 
