@@ -51,7 +51,7 @@ pub fn api_error(error: &ApiError, api: &Api, purpose: &str) -> Error {
 pub fn api_client_error(error: &ApiClientError) -> Error {
     let next = match error {
         ApiClientError::Credentials(error) => return credential_error(error),
-        ApiClientError::Connection(error) => return error.clone(),
+        ApiClientError::Connection(error) => return error.clone().into(),
         ApiClientError::NoServer | ApiClientError::InvalidUrl | ApiClientError::InsecureUrl { .. } => SET_SERVER,
         ApiClientError::ExposedByProxy { .. } => {
             "Set an https URL in the kubeconfig cluster's server, or remove its proxy-url."

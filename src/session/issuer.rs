@@ -99,10 +99,10 @@ impl<'a> Issuer<'a> {
         let mut cached = None;
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => {
-                (Http::new(&profile.network, authority)?, cloud::endpoints(authority, tenant)?)
+                (Http::new(&profile.network, authority).map_err(Error::from)?, cloud::endpoints(authority, tenant)?)
             }
             Provider::Oidc { issuer, .. } => {
-                let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?)?;
+                let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?).map_err(Error::from)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
                     Freshness::Remembered => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),

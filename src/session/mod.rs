@@ -377,8 +377,8 @@ impl<'a> Road<'a> {
 
     /// Warns of certificate authorities that were skipped.
     fn warn_of_skipped(&self, issuer: &issuer::Issuer<'_>) {
-        for sentence in issuer.client.http.skipped() {
-            self.person.say(&format!("Warning: {sentence}"));
+        for problem in issuer.client.http.skipped() {
+            self.person.say(&format!("Warning: {problem}."));
         }
     }
 

@@ -14,8 +14,10 @@ pub mod network;
 mod proxy;
 mod proxy_fault;
 mod roots;
+mod setup_error;
 mod transport_error;
 mod verify;
+mod words;
 mod x509;
 
 use std::error::Error as StdError;
@@ -30,7 +32,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::masking::hide;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -44,7 +46,8 @@ use verify::Verifier;
 pub use certificate::CertificateProblem;
 pub use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
-pub use proxy_fault::{ProxyFacts, ProxyFault};
+pub use proxy_fault::{ProxyFacts, ProxyFault, SocksRefusal};
+pub use setup_error::{HttpSetupError, RootsProblem, RootsProblemKind, RootsSource, UnsendableToken};
 pub use transport_error::{Peer, TransportError, TransportErrorKind};
 pub use verify::covers;
 
@@ -137,13 +140,8 @@ pub fn is_loopback(url: &Url) -> bool {
 /// The value of an Authorization header with a bearer token (RFC 6750 2.1).
 ///
 /// Errors: the token holds what no header can.
-pub fn bearer(token: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-        Error::failed(
-            "the token cannot be sent: it holds control characters",
-            "Check the issuer: what it sent is none.",
-        )
-    })?;
+pub fn bearer(token: &Secret) -> Result<HeaderValue, UnsendableToken> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| UnsendableToken)?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -157,7 +155,7 @@ impl Http {
     /// A client for the issuer at `url`, and for what belongs to it.
     ///
     /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
-    pub fn new(network: &Network, url: &Url) -> Result<Http> {
+    pub fn new(network: &Network, url: &Url) -> Result<Http, HttpSetupError> {
         let (client, verifier) = connection::client(network, url)?;
         let secrets = connection::secrets(network, None);
         Ok(Http { client, verifier, own_headers: !network.headers.is_empty(), secrets, cap: ANSWER_CAP })
@@ -167,7 +165,7 @@ impl Http {
     /// there are any, the only ones that count; its proxies are the environment's; its headers are not sent.
     ///
     /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
-    pub fn for_cluster(network: &Network, route: &ClusterRoute) -> Result<Http> {
+    pub fn for_cluster(network: &Network, route: &ClusterRoute) -> Result<Http, HttpSetupError> {
         let (client, verifier) = connection::cluster_client(network, route)?;
         let secrets = connection::secrets(network, route.proxy);
         Ok(Http { client, verifier, own_headers: false, secrets, cap: ANSWER_CAP })
@@ -189,8 +187,8 @@ impl Http {
         self.verifier.as_ref().is_some_and(|verifier| verifier.anchors.needed_withheld())
     }
 
-    /// What was skipped while certificate authorities were read, a sentence each.
-    pub fn skipped(&self) -> &[String] {
+    /// What was skipped while certificate authorities were read.
+    pub fn skipped(&self) -> &[RootsProblem] {
         self.verifier.as_ref().map_or(&[], |verifier| &verifier.skipped)
     }
 

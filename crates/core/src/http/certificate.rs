@@ -1,10 +1,11 @@
-//! Why a server's certificate is refused, by kind, and what to do about each.
+//! Why a server's certificate is refused.
 
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::transport_error::Peer;
+use super::setup_error::{RootsProblem, listed};
 use crate::clock;
 use crate::text::printable;
 
@@ -12,7 +13,8 @@ use crate::text::printable;
 const NAMES_SHOWN: usize = 3;
 
 /// Why a server's certificate is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertificateProblem {
     /// It, or one that it depends on, was valid until then.
     Expired(Option<DateTime<Utc>>),
@@ -24,8 +26,8 @@ pub enum CertificateProblem {
     UnknownSigner {
         /// Who has; `None` if it is signed by itself.
         signer: Option<String>,
-        /// What is wrong with the variables that name authorities, a sentence each.
-        useless: Vec<String>,
+        /// What is wrong with the variables that name authorities.
+        useless: Vec<RootsProblem>,
     },
     /// An authority has signed it that the environment adds, and that the session was signed in without.
     NotOfSession {
@@ -48,7 +50,7 @@ impl CertificateProblem {
 
     /// The problem with the certificate of the server at `origin`, as a sentence.
     pub(super) fn sentence(&self, origin: &str) -> String {
-        let at = |date: &Option<DateTime<Utc>>| date.map_or_else(|| "a date that is not known".to_owned(), shown);
+        let at = |date: &Option<DateTime<Utc>>| date.map_or_else(|| "an unknown date".to_owned(), written_out);
         match self {
             CertificateProblem::Expired(until) => {
                 let ago = until.map(|until| format!(", {} ago", in_days(clock::now() - until))).unwrap_or_default();
@@ -67,62 +69,17 @@ impl CertificateProblem {
                 format!("the certificate of {origin} is for another name: {more}")
             }
             CertificateProblem::UnknownSigner { signer, useless } => {
-                let besides: String = useless.iter().map(|sentence| format!("; {sentence}")).collect();
-                format!("the certificate of {origin} is not trusted: it is signed by {}{besides}", named(signer))
+                format!(
+                    "the certificate of {origin} is not trusted: it is signed by {}{}",
+                    named(signer),
+                    listed(useless)
+                )
             }
             CertificateProblem::NotOfSession { signer } => format!(
                 "the certificate of {origin} is signed by {}, which SSL_CERT_FILE or SSL_CERT_DIR adds and the last sign-in was made without",
                 named(signer)
             ),
             CertificateProblem::Other(detail) => format!("the certificate of {origin} is not accepted: {detail}"),
-        }
-    }
-
-    /// What to do next.
-    pub(super) fn next(&self, peer: Peer) -> String {
-        let (whom, address) = match peer {
-            Peer::Issuer => ("the issuer's administrator", "the issuer or authority URL"),
-            Peer::Service(_) => ("your administrator", "the proxy"),
-            Peer::ApiServer => ("the cluster's administrator", "the kubeconfig cluster's server"),
-        };
-        let clock = format!("this machine's date and time: it is {} here", shown(clock::now()));
-        match self {
-            CertificateProblem::Expired(_) => {
-                format!("Ask {whom} to renew the certificate.\nCheck {clock}.")
-            }
-            CertificateProblem::NotYetValid(_) => {
-                format!("Check {clock}.\nIf that is right, ask {whom} for a certificate that is valid now.")
-            }
-            CertificateProblem::OtherName(_) => {
-                let other_name = match peer {
-                    Peer::ApiServer => {
-                        "\nIf the API server is reached by a name that is not in its certificate, set the kubeconfig cluster's tls-server-name."
-                    }
-                    _ => "",
-                };
-                format!(
-                    "Something else may be answering, such as a captive portal: open any page in a browser and sign in to the network.\nCheck {address}.{other_name}"
-                )
-            }
-            CertificateProblem::UnknownSigner { useless, .. } => {
-                let correct = match useless.is_empty() {
-                    true => "",
-                    false => "Correct SSL_CERT_FILE or SSL_CERT_DIR: the certificates it should name are missing.\n",
-                };
-                let authority = match peer {
-                    Peer::ApiServer => {
-                        "Check the kubeconfig cluster's certificate-authority: a cluster that was created again has another one."
-                    }
-                    _ => {
-                        "If that is your company's, such as a proxy that inspects TLS, name its certificate authority with --certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE.\nIf you do not know it, do not trust it: ask your administrator."
-                    }
-                };
-                format!("{correct}{authority}")
-            }
-            CertificateProblem::NotOfSession { .. } => {
-                "If that is your company's authority, sign in: kubectl login\nIf you do not know it, do not sign in: remove SSL_CERT_FILE and SSL_CERT_DIR from the kubeconfig user's exec.env.".to_owned()
-            }
-            CertificateProblem::Other(_) => format!("Check {address}, and {clock}."),
         }
     }
 }
@@ -142,8 +99,8 @@ fn named(signer: &Option<String>) -> String {
     }
 }
 
-/// A date as people read it.
-fn shown(at: DateTime<Utc>) -> String {
+/// A date and time, written out.
+pub(super) fn written_out(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
@@ -167,8 +124,6 @@ mod tests {
             problem.sentence("https://h"),
             "the certificate of https://h is for another name: a.example, 10.0.0.1"
         );
-        let next = problem.next(Peer::Issuer);
-        assert!(!next.contains("--certificate-authority") && !next.contains("insecure"), "{next}");
     }
 
     #[test]

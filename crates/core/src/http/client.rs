@@ -23,11 +23,10 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::connection::NO_CONNECTION;
 use super::deepest;
 use super::dial::{Dialer, Resolver};
 use super::proxy::{Proxy, ProxyRules};
-use crate::error::{Error, Result};
+use super::setup_error::HttpSetupError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 /// What is read of an answer, piece by piece.
@@ -86,7 +85,7 @@ impl Client {
         server_name: Option<ServerName<'static>>,
         user_agent: &str,
         mut headers: HeaderMap,
-    ) -> Result<Client> {
+    ) -> Result<Client, HttpSetupError> {
         let direct = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .dns_resolver(Resolver)
@@ -94,10 +93,7 @@ impl Client {
             .no_proxy()
             .pool_idle_timeout(IDLE)
             .build()
-            .map_err(|error| {
-                let what = format!("no secure connection can be made: {}", deepest(&error));
-                Error::failed(what, NO_CONNECTION)
-            })?;
+            .map_err(|error| HttpSetupError::Client(deepest(&error)))?;
         let rules = Arc::new(rules);
         let dialer = Dialer::new(Arc::clone(&rules), tls_to_proxy, user_agent);
         let has_server_name = server_name.is_some();

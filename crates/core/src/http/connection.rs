@@ -11,10 +11,10 @@ use url::Url;
 
 use super::client::Client;
 use super::is_loopback;
+use super::network::Network;
 use super::proxy::{Proxy, ProxyRules};
+use super::setup_error::{HttpSetupError, RootsSource};
 use super::verify::{Besides, Unchecked, Verifier};
-use crate::error::{Error, Result};
-use crate::http::network::Network;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -29,10 +29,10 @@ pub fn install_crypto_provider() {
 /// A client for the server at `url`, and what verifies its certificates; without checks, nothing does.
 ///
 /// Errors: see [`super::Http::new`].
-pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc<Verifier>>)> {
+pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc<Verifier>>), HttpSetupError> {
     // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
     let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
-    let verifier = verifier(network, besides, "--certificate-authority-data")?;
+    let verifier = verifier(network, besides, &RootsSource::Data)?;
     let rules = ProxyRules::for_server(&network.proxies, url)?;
     let for_proxy = verifier.as_ref().map(|verifier| Arc::new(verifier.for_proxy()));
     let proxies = (rules, tls(for_proxy.as_ref(), None)?);
@@ -44,7 +44,10 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc
 /// count, and a proxy of its own is used whatever the environment says.
 ///
 /// Errors: see [`super::Http::for_cluster`].
-pub(super) fn cluster_client(network: &Network, route: &ClusterRoute) -> Result<(Client, Option<Arc<Verifier>>)> {
+pub(super) fn cluster_client(
+    network: &Network,
+    route: &ClusterRoute,
+) -> Result<(Client, Option<Arc<Verifier>>), HttpSetupError> {
     let besides = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
         Besides::None
     } else if route.url.scheme() == "http" {
@@ -52,18 +55,13 @@ pub(super) fn cluster_client(network: &Network, route: &ClusterRoute) -> Result<
     } else {
         Besides::All
     };
-    let verifier = verifier(network, besides, "the kubeconfig cluster's certificate-authority-data")?;
+    let verifier = verifier(network, besides, &RootsSource::ClusterData)?;
     let rules = match route.proxy {
         Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
         None => ProxyRules::for_server(&network.proxies, route.url)?,
     };
     let name = route.tls_server_name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| name));
-    let name = name.transpose().map_err(|name| {
-        Error::failed(
-            format!("the cluster's tls-server-name {:?} is not a valid host name", printable(name, 100)),
-            "Set the name that the API server's certificate is for, in the kubeconfig cluster's tls-server-name.",
-        )
-    })?;
+    let name = name.transpose().map_err(|name| HttpSetupError::InvalidServerName(printable(name, 100)))?;
     let tls = tls(verifier.as_ref(), route.certificate)?;
     // To a proxy client-go shows and trusts the same.
     Ok((Client::new((rules, tls.clone()), tls, name, &user_agent(), HeaderMap::new())?, verifier))
@@ -72,10 +70,14 @@ pub(super) fn cluster_client(network: &Network, route: &ClusterRoute) -> Result<
 /// What verifies certificates for `network`; `None` where they are not to be checked.
 ///
 /// Errors: see [`Verifier::new`].
-fn verifier(network: &Network, besides: Besides, data_name: &str) -> Result<Option<Arc<Verifier>>> {
+fn verifier(
+    network: &Network,
+    besides: Besides,
+    data_place: &RootsSource,
+) -> Result<Option<Arc<Verifier>>, HttpSetupError> {
     match network.insecure {
         true => Ok(None),
-        false => Verifier::new(network, besides, data_name).map(|verifier| Some(Arc::new(verifier))),
+        false => Verifier::new(network, besides, data_place).map(|verifier| Some(Arc::new(verifier))),
     }
 }
 
@@ -83,20 +85,15 @@ fn verifier(network: &Network, besides: Besides, data_name: &str) -> Result<Opti
 /// a server that asks for it.
 ///
 /// Errors: that PEM cannot be used.
-fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result<ClientConfig> {
-    let unusable = || {
-        Error::failed(
-            "the client certificate of the kubeconfig user cannot be used: certificate and key are not PEM",
-            "Get a new kubeconfig from the cluster's administrator.",
-        )
-    };
+fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result<ClientConfig, HttpSetupError> {
+    let unusable = || HttpSetupError::UnusableClientCertificate;
     let verifier: Arc<dyn ServerCertVerifier> = match verifier {
         Some(verifier) => Arc::clone(verifier) as _,
         None => Arc::new(Unchecked),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Error::failed(format!("TLS cannot be set up: {error}"), NO_CONNECTION))?;
+    let config = config.map_err(|error| HttpSetupError::Tls(error.to_string()))?;
     let config = config.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match certificate.map(|pem| pem.expose().as_bytes()) {
         Some(pem) => {
@@ -123,8 +120,7 @@ pub struct ClusterRoute<'a> {
 }
 
 impl ClusterRoute<'_> {
-    /// Whether what is sent would leave this machine as anybody may read it: http to this machine, by way of a proxy on
-    /// another.
+    /// Whether the token would leave this machine unencrypted: http to this machine, through a proxy on another.
     pub fn sends_token_in_clear(&self) -> bool {
         let is_elsewhere = |proxy: &str| !Url::parse(proxy).is_ok_and(|proxy| is_loopback(&proxy));
         self.url.scheme() == "http" && self.proxy.is_some_and(is_elsewhere)
@@ -136,9 +132,6 @@ fn user_agent() -> String {
     format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH)
 }
 
-/// What to do about a client that cannot be made, which no setting is known to cause.
-pub(super) const NO_CONNECTION: &str = "Check the settings of proxies and certificates, then try again.";
-
 /// The platform's name as browsers spell it: what policies that read the User-Agent look for.
 fn platform() -> &'static str {
     match std::env::consts::OS {
@@ -149,15 +142,12 @@ fn platform() -> &'static str {
     }
 }
 
-fn header_map(network: &Network) -> Result<HeaderMap> {
+fn header_map(network: &Network) -> Result<HeaderMap, HttpSetupError> {
     let mut map = HeaderMap::new();
     for (name, value) in &network.headers {
         let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value.expose()).ok());
         let Some((name, mut value)) = parsed else {
-            return Err(Error::usage(
-                format!("the request header {:?} is no valid HTTP header", printable(name, 60)),
-                "Write it as --oidc-request-header=NAME=VALUE, with visible characters only.",
-            ));
+            return Err(HttpSetupError::InvalidHeader(printable(name, 60)));
         };
         value.set_sensitive(true);
         map.insert(name, value);
@@ -192,7 +182,7 @@ mod tests {
     }
 
     fn failure(route: &ClusterRoute) -> String {
-        cluster_client(&Network::default(), route).map(|_| ()).expect_err("it is refused").what
+        cluster_client(&Network::default(), route).map(|_| ()).expect_err("it is refused").to_string()
     }
 
     #[test]

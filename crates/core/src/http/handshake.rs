@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 use super::proxy::Proxy;
-use super::proxy_fault::ProxyFault;
+use super::proxy_fault::{ProxyFault, SocksRefusal};
 
 /// The most that is read of a proxy's answer to CONNECT, in bytes.
 const HEAD: u64 = 16 * 1024;
@@ -122,7 +122,7 @@ async fn socks(
             request.extend_from_slice(&address.octets());
         }
         Err(_) => {
-            let length = u8::try_from(host.len()).map_err(|_| ProxyFault::Reply("the name is too long"))?;
+            let length = u8::try_from(host.len()).map_err(|_| ProxyFault::Reply(SocksRefusal::NameTooLong))?;
             request.extend_from_slice(&[3, length]);
             request.extend_from_slice(host.as_bytes());
         }
@@ -131,7 +131,7 @@ async fn socks(
     stream.write_all(&request).await.map_err(broken)?;
     let [_, reply, _, kind] = answer::<4>(stream).await?;
     if reply != 0 {
-        return Err(ProxyFault::Reply(reply_in_words(reply)));
+        return Err(ProxyFault::Reply(SocksRefusal::from_code(reply)));
     }
     // The address that it connects from, which nothing is done with.
     let rest = match kind {
@@ -147,18 +147,6 @@ async fn answer<const LENGTH: usize>(stream: &mut (impl AsyncRead + Unpin)) -> R
     let mut bytes = [0; LENGTH];
     stream.read_exact(&mut bytes).await.map_err(broken)?;
     Ok(bytes)
-}
-
-fn reply_in_words(reply: u8) -> &'static str {
-    match reply {
-        2 => "its rules do not allow it",
-        3 => "the network cannot be reached",
-        4 => "the host cannot be reached",
-        5 => "the connection is refused",
-        6 => "the host is too far away",
-        7 | 8 => "it does not support this kind of connection",
-        _ => "it does not say why",
-    }
 }
 
 #[cfg(test)]
@@ -214,7 +202,7 @@ mod tests {
         let outcome = |script: &[u8]| asked("socks5://u:p@p", "a", script).0;
         assert_eq!(outcome(&[5, 0xff]), Err(ProxyFault::Credentials));
         assert_eq!(outcome(&[5, 2, 1, 1]), Err(ProxyFault::Credentials));
-        assert_eq!(outcome(&[5, 0, 5, 2, 0, 1]), Err(ProxyFault::Reply("its rules do not allow it")));
+        assert_eq!(outcome(&[5, 0, 5, 2, 0, 1]), Err(ProxyFault::Reply(SocksRefusal::NotAllowed)));
         assert!(matches!(outcome(b"HTTP/1.1 400"), Err(ProxyFault::NotAProxy(_))));
         assert!(matches!(outcome(&[5, 0, 5]), Err(ProxyFault::NotAProxy(_))));
     }

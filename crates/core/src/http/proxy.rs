@@ -3,14 +3,16 @@
 //! The rules are those of Go's `golang.org/x/net/http/httpproxy`, because kubectl beside this program follows them. Must not
 //! know how a proxy is spoken to.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::is_loopback;
-use crate::error::{Error, Result};
-use crate::http::network::{Network, Proxies, ProxyVariable};
+use super::network::{Network, Proxies, ProxyVariable};
+use super::setup_error::HttpSetupError;
 use crate::text::printable;
 
 /// Port of a SOCKS proxy whose address names none (RFC 1928 section 3).
@@ -26,10 +28,11 @@ pub struct Proxy {
 }
 
 /// Where a proxy is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProxySource {
     /// In this variable.
-    Variable(&'static str),
+    Variable(Cow<'static, str>),
     /// In the kubeconfig cluster's `proxy-url`.
     Cluster,
 }
@@ -38,15 +41,12 @@ impl Proxy {
     /// Reads the address of a proxy; a variable's without a scheme is for http.
     ///
     /// Errors: it is not a URL, or of a kind that is not supported. The address may hold a password and is not repeated.
-    fn parse(address: &str, source: ProxySource) -> Result<Proxy> {
+    fn parse(address: &str, source: ProxySource) -> Result<Proxy, HttpSetupError> {
         // kubectl wants a scheme in a cluster's proxy-url.
         let is_complete = address.contains("://") || source == ProxySource::Cluster;
         let with_scheme = if is_complete { address.to_owned() } else { format!("http://{address}") };
         let parsed = Url::parse(&with_scheme).ok().filter(Url::has_host);
-        let next = format!("Correct {source}: an http, https or socks5 address, such as http://proxy.example:3128.");
-        let Some(mut url) = parsed else {
-            return Err(Error::failed(format!("the proxy address in {source} is not a valid URL"), next));
-        };
+        let Some(mut url) = parsed else { return Err(HttpSetupError::InvalidProxy(source)) };
         let done = match url.scheme() {
             "http" | "https" => Ok(()),
             // To Go both are the same: the proxy looks names up.
@@ -55,18 +55,19 @@ impl Proxy {
                 url.set_scheme("socks5h").and_then(|()| url.set_port(Some(port)))
             }
             other => {
-                let scheme = printable(other, 20);
-                return Err(Error::failed(format!("{source} names a {scheme} proxy, which is not supported"), next));
+                return Err(HttpSetupError::UnsupportedProxy { setting: source, scheme: printable(other, 20) });
             }
         };
-        done.map_err(|()| Error::failed(format!("the proxy address in {source} is not a valid URL"), next))?;
-        Ok(Proxy { url, source })
+        match done {
+            Ok(()) => Ok(Proxy { url, source }),
+            Err(()) => Err(HttpSetupError::InvalidProxy(source)),
+        }
     }
 
     /// The proxy that a kubeconfig's cluster names.
     ///
     /// Errors: it is not a URL, or of a kind that is not supported.
-    pub(super) fn of_cluster(address: &str) -> Result<Proxy> {
+    pub(super) fn of_cluster(address: &str) -> Result<Proxy, HttpSetupError> {
         Proxy::parse(address, ProxySource::Cluster)
     }
 
@@ -125,9 +126,9 @@ impl ProxyRules {
     /// The rules of the environment.
     ///
     /// Errors: a proxy's address that cannot be used.
-    fn of_environment(settings: &Proxies) -> Result<ProxyRules> {
+    fn of_environment(settings: &Proxies) -> Result<ProxyRules, HttpSetupError> {
         let proxy = |variable: &Option<ProxyVariable>| {
-            let parse = |found: &ProxyVariable| Proxy::parse(&found.address, ProxySource::Variable(found.name));
+            let parse = |found: &ProxyVariable| Proxy::parse(&found.address, ProxySource::Variable(found.name.into()));
             variable.as_ref().map(parse).transpose()
         };
         let exceptions = Some(Exceptions::parse(settings.none_for.as_deref().unwrap_or_default()));
@@ -137,7 +138,7 @@ impl ProxyRules {
     /// The rules for a client of the server at `url`. An address that cannot be used does not matter on this machine.
     ///
     /// Errors: a proxy's address that cannot be used.
-    pub(super) fn for_server(settings: &Proxies, url: &Url) -> Result<ProxyRules> {
+    pub(super) fn for_server(settings: &Proxies, url: &Url) -> Result<ProxyRules, HttpSetupError> {
         match ProxyRules::of_environment(settings) {
             Err(_) if is_loopback(url) => Ok(ProxyRules::default()),
             rules => rules,
@@ -339,7 +340,7 @@ mod tests {
 
     #[test]
     fn proxy_address_is_read_as_go_reads_it() {
-        let parsed = |address: &str| Proxy::parse(address, ProxySource::Variable("HTTPS_PROXY"));
+        let parsed = |address: &str| Proxy::parse(address, ProxySource::Variable("HTTPS_PROXY".into()));
         for (address, origin) in [
             ("proxy.example", "http://proxy.example:80"),
             ("proxy.example:3128", "http://proxy.example:3128"),
@@ -355,8 +356,8 @@ mod tests {
             assert!(!format!("{proxy:?}").contains("PASSWORD"));
         }
         for address in ["http://u:PASSWORD@:bad port", "socks4://u:PASSWORD@p:1", "", "u:PASSWORD@"] {
-            let error = parsed(address).expect_err(address);
-            assert!(!error.what.contains("PASSWORD") && error.what.contains("HTTPS_PROXY"), "{error}");
+            let error = parsed(address).expect_err(address).to_string();
+            assert!(!error.contains("PASSWORD") && error.contains("HTTPS_PROXY"), "{error}");
         }
     }
 

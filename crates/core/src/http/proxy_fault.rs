@@ -1,9 +1,11 @@
-//! What can go wrong at a proxy, and what to do about it: it is at fault then, and not the server behind it.
+//! What can go wrong at a proxy: then the proxy is at fault, and not the server behind it.
+
+use serde::{Deserialize, Serialize};
 
 use super::proxy::{Proxy, ProxySource};
 
-/// What a message may say of a proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a message may say about a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProxyFacts {
     /// Scheme, host and port.
     pub origin: String,
@@ -13,24 +15,15 @@ pub struct ProxyFacts {
     pub has_credentials: bool,
 }
 
-impl ProxyFacts {
-    /// The step for a server at `host` that is not to be behind this proxy.
-    pub(super) fn directly(&self, host: &str) -> String {
-        match self.source {
-            ProxySource::Variable(_) => format!("If {host} is to be reached without a proxy, add it to NO_PROXY."),
-            ProxySource::Cluster => "If the API server is to be reached without a proxy, remove proxy-url.".to_owned(),
-        }
-    }
-}
-
 impl From<&Proxy> for ProxyFacts {
     fn from(proxy: &Proxy) -> Self {
-        ProxyFacts { origin: proxy.origin(), source: proxy.source, has_credentials: proxy.has_credentials() }
+        ProxyFacts { origin: proxy.origin(), source: proxy.source.clone(), has_credentials: proxy.has_credentials() }
     }
 }
 
-/// What went wrong at a proxy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// What went wrong at a proxy. The clauses have the proxy as their subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProxyFault {
     /// No connection to it can be made.
     #[error("cannot be reached: {0}")]
@@ -47,13 +40,58 @@ pub enum ProxyFault {
     /// It does not connect to the server, with this status (RFC 9110 section 9.3.6).
     #[error("does not connect to the server (HTTP {0})")]
     Status(u16),
-    /// It does not connect to the server, for this reason (RFC 1928 section 6).
+    /// A SOCKS proxy does not connect to the server, for this reason.
     #[error("does not connect to the server ({0})")]
-    Reply(&'static str),
+    Reply(SocksRefusal),
+}
+
+/// Why a SOCKS proxy does not connect to a server (RFC 1928 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum SocksRefusal {
+    /// Reply 2.
+    #[error("its rules do not allow it")]
+    NotAllowed,
+    /// Reply 3.
+    #[error("the network cannot be reached")]
+    NetworkUnreachable,
+    /// Reply 4.
+    #[error("the host cannot be reached")]
+    HostUnreachable,
+    /// Reply 5.
+    #[error("the connection is refused")]
+    ConnectionRefused,
+    /// Reply 6.
+    #[error("the host is too far away")]
+    TtlExpired,
+    /// Reply 7 or 8.
+    #[error("it does not support this kind of connection")]
+    NotSupported,
+    /// The server's name is longer than the 255 bytes that the protocol allows; the proxy was not asked.
+    #[error("the name is too long")]
+    NameTooLong,
+    /// Any other reply.
+    #[error("it does not say why")]
+    Unspecified,
+}
+
+impl SocksRefusal {
+    /// The meaning of a reply's number.
+    pub(super) fn from_code(code: u8) -> SocksRefusal {
+        match code {
+            2 => SocksRefusal::NotAllowed,
+            3 => SocksRefusal::NetworkUnreachable,
+            4 => SocksRefusal::HostUnreachable,
+            5 => SocksRefusal::ConnectionRefused,
+            6 => SocksRefusal::TtlExpired,
+            7 | 8 => SocksRefusal::NotSupported,
+            _ => SocksRefusal::Unspecified,
+        }
+    }
 }
 
 impl ProxyFault {
-    /// Whether another try may end better. One with the same password never does.
+    /// Whether a retry may succeed. One with the same password never does.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, ProxyFault::Unreachable(_) | ProxyFault::Timeout | ProxyFault::Status(500..))
     }
@@ -72,27 +110,6 @@ impl ProxyFault {
             fault => format!("the proxy {name} {fault}"),
         }
     }
-
-    /// What to do next about the fault of `proxy`.
-    pub(super) fn next(&self, proxy: &ProxyFacts) -> String {
-        let source = proxy.source;
-        match self {
-            ProxyFault::Unreachable(_) | ProxyFault::Timeout => {
-                format!("Check {source}, and the network or VPN that the proxy is in.")
-            }
-            ProxyFault::NotAProxy(_) => format!("Check {source}: scheme, host and port."),
-            ProxyFault::Credentials if proxy.has_credentials => {
-                format!("Correct the user name and password in {source}; special characters are percent-encoded there.")
-            }
-            ProxyFault::Credentials => {
-                format!("Set user name and password in {source}, such as http://USER:PASSWORD@proxy.example:3128.")
-            }
-            ProxyFault::Status(500..) => "Check the server's name, then try again in a moment.".to_owned(),
-            ProxyFault::Status(_) | ProxyFault::Reply(_) => {
-                "Ask the proxy's administrator to allow this connection.".to_owned()
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -100,17 +117,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn next_step_names_where_the_proxy_is_set() {
-        let facts = |source, has_credentials| ProxyFacts { origin: "http://p:1".to_owned(), source, has_credentials };
-        let environment = facts(ProxySource::Variable("https_proxy"), true);
-        let next = ProxyFault::Credentials.next(&environment);
-        assert!(next.starts_with("Correct the user name and password in https_proxy;"), "{next}");
-        assert_eq!(environment.directly("host"), "If host is to be reached without a proxy, add it to NO_PROXY.");
-        let cluster = facts(ProxySource::Cluster, false);
-        let next = ProxyFault::Credentials.next(&cluster);
-        assert!(next.starts_with("Set user name and password in the kubeconfig cluster's proxy-url,"), "{next}");
-        assert!(!cluster.directly("host").contains("NO_PROXY"));
-        let said = ProxyFault::Status(403).sentence(&cluster, "https://host");
+    fn refusal_names_proxy_and_server() {
+        let proxy = |origin: &str, has_credentials| ProxyFacts {
+            origin: origin.to_owned(),
+            source: ProxySource::Cluster,
+            has_credentials,
+        };
+        let said = ProxyFault::Status(403).sentence(&proxy("http://p:1", false), "https://host");
         assert_eq!(said, "the proxy http://p:1 does not connect to https://host (HTTP 403)");
+        let said = ProxyFault::Reply(SocksRefusal::NotAllowed).sentence(&proxy("socks5://p:1", false), "https://host");
+        assert_eq!(said, "the proxy socks5://p:1 does not connect to https://host (its rules do not allow it)");
+        let said = ProxyFault::Credentials.sentence(&proxy("http://p:1", true), "https://host");
+        assert_eq!(said, "the proxy http://p:1 does not accept the user name and password (HTTP 407)");
     }
 }

@@ -11,15 +11,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, Result};
-use crate::http::network::{EnvironmentRoots, Network};
+use super::network::{EnvironmentRoots, Network};
+use super::setup_error::{RootsProblem, RootsProblemKind, RootsSource, shown};
 use crate::named_file;
 use crate::text::hex;
-use crate::text::printable;
 
-/// Variables that name further authorities, for messages.
-const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
-const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 /// The most files that are read in one folder of `SSL_CERT_DIR`; systems have a few hundred.
 const FILES_CAP: usize = 2_000;
 /// The most that is read in all folders of `SSL_CERT_DIR` together, in bytes, but for the end of one file; systems have less
@@ -32,29 +28,24 @@ const CERTIFICATES_CAP: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Roots {
     pub(super) certificates: Vec<CertificateDer<'static>>,
-    /// What was skipped, one sentence each.
-    pub(super) skipped: Vec<String>,
+    /// What was skipped.
+    pub(super) skipped: Vec<RootsProblem>,
 }
 
 impl Roots {
     /// Takes the certificates of a PEM file. One that cannot be read is skipped.
-    fn add(&mut self, pem: &[u8], name: &str) {
-        let mut unreadable = 0;
+    fn add(&mut self, pem: &[u8], place: &RootsSource) {
+        let mut damaged = 0;
         for certificate in CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_CAP) {
             match certificate {
                 Ok(certificate) if RootCertStore::empty().add(certificate.clone()).is_ok() => {
                     self.certificates.push(certificate);
                 }
-                _ => unreadable += 1,
+                _ => damaged += 1,
             }
         }
-        if unreadable > 0 {
-            let what = if unreadable == 1 {
-                "a certificate that cannot be read: it is"
-            } else {
-                "certificates that cannot be read: they are"
-            };
-            self.skipped.push(format!("{name} holds {what} skipped."));
+        if damaged > 0 {
+            self.skipped.push(RootsProblem::new(place.clone(), RootsProblemKind::Damaged(damaged)));
         }
     }
 }
@@ -64,75 +55,70 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     hex(&Sha256::digest(certificate))
 }
 
-/// The authorities that settings name; `data_name` is what the setting is called that holds them itself.
+/// The authorities that settings name; `data_place` is the setting that holds them itself.
 ///
 /// Errors: one of the settings has none.
-pub(super) fn of_settings(network: &Network, data_name: &str) -> Result<Roots> {
+pub(super) fn of_settings(network: &Network, data_place: &RootsSource) -> Result<Roots, RootsProblem> {
     let mut roots = Roots::default();
-    let mut add = |pem: &[u8], name: &str| {
+    let mut add = |pem: &[u8], place: &RootsSource| {
         let before = roots.certificates.len();
-        roots.add(pem, name);
+        roots.add(pem, place);
         match roots.certificates.len() > before {
             true => Ok(()),
-            false => Err(Error::failed(
-                format!("there is no certificate in {name}"),
-                "Give a PEM file (or base64 of one) that holds at least one certificate.",
-            )),
+            false => Err(RootsProblem::new(place.clone(), RootsProblemKind::NoCertificate)),
         }
     };
     for file in &network.ca_files {
-        let name = format!("the certificate authority file {}", shown(file));
-        let pem = named_file::read_named(file).map_err(|error| {
-            Error::failed(format!("{name} cannot be read: {error}"), "Check the path and its permissions.")
-        })?;
-        add(&pem, &name)?;
+        let place = RootsSource::File(shown(file));
+        let pem = named_file::read_named(file)
+            .map_err(|error| RootsProblem::new(place.clone(), RootsProblemKind::Unreadable(error.into())))?;
+        add(&pem, &place)?;
     }
     for data in &network.ca_data {
         // `base64` breaks its lines unless told otherwise.
         let data: String = data.split_ascii_whitespace().collect();
         let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
-        add(&pem, data_name)?;
+        add(&pem, data_place)?;
     }
     Ok(roots)
 }
 
-/// The authorities that the environment names, and a sentence about each variable that names none.
-pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<String>) {
+/// The authorities that the environment names, and what is wrong with each variable that names none.
+pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<RootsProblem>) {
     let mut roots = Roots::default();
     let mut useless = Vec::new();
     if let Some(file) = &named.file {
-        let name = format!("the file of {SSL_CERT_FILE}, {},", shown(file));
-        match named_file::read_named(file) {
-            Err(error) => useless.push(format!("{name} cannot be read: {error}")),
-            Ok(pem) if pem.is_empty() => useless.push(format!("{name} is empty")),
+        let place = RootsSource::EnvironmentFile(shown(file));
+        let problem = match named_file::read_named(file) {
+            Err(error) => Some(RootsProblemKind::Unreadable(error.into())),
+            Ok(pem) if pem.is_empty() => Some(RootsProblemKind::Empty),
             Ok(pem) => {
-                roots.add(&pem, &name);
-                if roots.certificates.is_empty() {
-                    useless.push(format!("{name} holds no certificate"));
-                }
+                roots.add(&pem, &place);
+                roots.certificates.is_empty().then_some(RootsProblemKind::NoCertificate)
             }
-        }
+        };
+        useless.extend(problem.map(|kind| RootsProblem::new(place, kind)));
     }
     let mut left = FOLDERS_CAP;
     for folder in &named.folders {
-        let name = format!("the folder of {SSL_CERT_DIR}, {},", shown(folder));
+        let place = RootsSource::EnvironmentFolder(shown(folder));
         let before = roots.certificates.len();
         match files_in(folder) {
-            Err(error) => useless.push(format!("{name} cannot be read: {error}")),
+            Err(error) => useless.push(RootsProblem::new(place, RootsProblemKind::Unreadable(error.into()))),
             Ok(files) => {
                 for file in files {
                     if left == 0 {
-                        roots.skipped.push(format!("{name} holds too much: the rest of it is skipped."));
+                        roots.skipped.push(RootsProblem::new(place.clone(), RootsProblemKind::TooLarge));
                         break;
                     }
-                    // Other things may lie there too.
+                    // Other files may be there too.
                     if let Ok(pem) = named_file::read_named(&file) {
                         left = left.saturating_sub(pem.len());
-                        roots.add(&pem, &shown(&file));
+                        roots.add(&pem, &RootsSource::FileInFolder(shown(&file)));
                     }
                 }
                 if roots.certificates.len() == before && left > 0 {
-                    useless.push(format!("{name} holds no certificate"));
+                    useless.push(RootsProblem::new(place, RootsProblemKind::NoCertificate));
                 }
             }
         }
@@ -180,10 +166,6 @@ pub(super) fn of_system() -> Vec<CertificateDer<'static>> {
     certificates
 }
 
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy(), 200)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,11 +177,13 @@ mod tests {
         for broken in [block("bm9uZQ=="), block("%%%%"), "-----BEGIN CERTIFICATE-----\nAAAA\n".to_owned()] {
             for bundle in [format!("{broken}{}", made.cert.pem()), format!("{}{broken}", made.cert.pem())] {
                 let mut roots = Roots::default();
-                roots.add(bundle.as_bytes(), "it");
+                roots.add(bundle.as_bytes(), &RootsSource::Data);
                 // A block without an end takes the next one with it.
                 let swallowed = broken.ends_with("AAAA\n") && bundle.starts_with(&broken);
                 assert_eq!(roots.certificates.len(), usize::from(!swallowed), "{bundle}");
-                assert_eq!(roots.skipped, ["it holds a certificate that cannot be read: it is skipped."], "{bundle}");
+                let skipped: Vec<String> = roots.skipped.iter().map(RootsProblem::to_string).collect();
+                let expected = "the certificate authority data holds a certificate that cannot be read: it is skipped";
+                assert_eq!(skipped, [expected], "{bundle}");
             }
         }
     }

@@ -17,9 +17,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore, SignatureScheme};
 
 use super::certificate::CertificateProblem;
+use super::network::Network;
+use super::setup_error::{HttpSetupError, RootsProblem, RootsSource};
 use super::{roots, x509};
-use crate::error::{Error, Result};
-use crate::http::network::Network;
 
 /// Which authorities of the environment the connections of one client have needed so far, by fingerprint.
 #[derive(Debug, Default)]
@@ -64,9 +64,9 @@ pub(super) struct Verifier {
     withheld: Vec<Extra>,
     pub(super) anchors: Arc<Anchors>,
     /// What is wrong with the variables that name authorities.
-    useless: Vec<String>,
+    useless: Vec<RootsProblem>,
     /// What was skipped while authorities were read.
-    pub(super) skipped: Vec<String>,
+    pub(super) skipped: Vec<RootsProblem>,
 }
 
 /// Which authorities count besides those that settings name.
@@ -81,12 +81,16 @@ pub(super) enum Besides {
 }
 
 impl Verifier {
-    /// A verifier for what `network` says; `data_name` is what the setting is called that holds authorities itself.
+    /// A verifier for what `network` says; `data_place` is the setting that holds authorities itself.
     ///
     /// Errors: a setting without a certificate; no authority at all where the platform's count.
-    pub(super) fn new(network: &Network, besides: Besides, data_name: &str) -> Result<Verifier> {
+    pub(super) fn new(
+        network: &Network,
+        besides: Besides,
+        data_place: &RootsSource,
+    ) -> Result<Verifier, HttpSetupError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let named = roots::of_settings(network, data_name)?;
+        let named = roots::of_settings(network, data_place)?;
         let mut skipped = named.skipped;
         let (found, useless) = match besides {
             Besides::None => Default::default(),
@@ -104,7 +108,7 @@ impl Verifier {
             _ => webpki(named.certificates.iter().cloned(), &provider).map(|base| base as Arc<dyn ServerCertVerifier>),
         };
         if besides == Besides::All && base.is_none() && extra.is_empty() && withheld.is_empty() {
-            return Err(no_authorities(&useless));
+            return Err(HttpSetupError::NoRoots(useless));
         }
         let (named, anchors) = (named.certificates, Arc::default());
         Ok(Verifier { provider, base, named, extra, withheld, anchors, useless, skipped })
@@ -370,14 +374,6 @@ fn is_unknown_issuer(error: &TlsError) -> bool {
     matches!(error, TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
 }
 
-fn no_authorities(useless: &[String]) -> Error {
-    let besides: String = useless.iter().map(|sentence| format!("; {sentence}")).collect();
-    Error::failed(
-        format!("no secure connection can be made: this system has no certificate authorities{besides}"),
-        "Install the system's certificate authorities. On Debian: apt-get install ca-certificates\nOr name a file of them with SSL_CERT_FILE or --certificate-authority.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,7 +395,7 @@ mod tests {
 
         let roots = EnvironmentRoots { file: Some(file.path().to_owned()), folders: Vec::new() };
         let network = Network { environment_roots: roots, pinned: Some(Vec::new()), ..Network::default() };
-        let verifier = Verifier::new(&network, Besides::Environment, "data").expect("a verifier");
+        let verifier = Verifier::new(&network, Besides::Environment, &RootsSource::Data).expect("a verifier");
         let name = ServerName::try_from("host.example").expect("a name");
         let judge = |verifier: &Verifier| {
             let (end_entity, now) = (leaf.der(), UnixTime::now());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::null_as_default;
-use crate::http::TransportError;
+use crate::http::{HttpSetupError, TransportError};
 use crate::kube::api_credentials::CredentialError;
 use crate::masking::hide;
 use crate::text::printable;
@@ -78,7 +78,7 @@ pub enum ApiClientError {
     Credentials(#[from] CredentialError),
     /// The connection's settings cannot be used: a certificate authority, a client certificate or a proxy.
     #[error(transparent)]
-    Connection(crate::error::Error),
+    Connection(HttpSetupError),
 }
 
 /// What a bad status means; `None` for a good one. Kubernetes answers with a `Status` object, except that a path without
