@@ -317,7 +317,7 @@ impl Context {
     }
 
     fn trusts(&self, anchors: &[String]) -> bool {
-        anchors.is_empty() || http::covers(&self.profile.network, anchors)
+        anchors.is_empty() || http::trusts_anchors(&self.profile.network, anchors)
     }
 
     fn is_kept_in(&self, folder: &Path) -> bool {

@@ -47,7 +47,7 @@ fn proxies(environment: &Environment) -> Proxies {
         https: first(&[environment::HTTPS_PROXY, "https_proxy", environment::ALL_PROXY, "all_proxy"]),
         // In a CGI program, HTTP_PROXY is what a stranger sent as the header `Proxy` (CVE-2016-5385).
         http: if environment.get(environment::REQUEST_METHOD).is_none() { http() } else { None },
-        none_for: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
+        no_proxy: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
     }
 }
 
@@ -58,10 +58,10 @@ mod tests {
     #[test]
     fn proxy_variables_are_looked_up_as_go_does() {
         let found = |variables: &[(&str, &str)]| {
-            let Proxies { https, http, none_for } = proxies(&Environment::from_iter(variables.iter().copied()));
+            let Proxies { https, http, no_proxy } = proxies(&Environment::from_iter(variables.iter().copied()));
             let shown =
                 |variable: Option<ProxyVariable>| variable.map(|found| format!("{}={}", found.name, found.address));
-            (shown(https), shown(http), none_for)
+            (shown(https), shown(http), no_proxy)
         };
         let some = |text: &str| Some(text.to_owned());
         let both = [("HTTPS_PROXY", "a"), ("https_proxy", "b"), ("no_proxy", "x"), ("NO_PROXY", "")];

@@ -404,7 +404,7 @@ mod tests {
         }
         let direct = route(|network| {
             through(network, "http://a:1");
-            network.proxies.none_for = Some("issuer".to_owned());
+            network.proxies.no_proxy = Some("issuer".to_owned());
         });
         assert_eq!(direct, different[0]);
     }

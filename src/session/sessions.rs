@@ -31,7 +31,7 @@ pub fn of_entry(store: &Store, base: &str) -> Vec<(String, SessionFacts)> {
 /// The sessions that an entry with this `identity` may use over `network`, the newest sign-in first.
 pub(super) fn usable(identity: &Identity, network: &Network, store: &Store) -> Vec<Named> {
     let mut found = of_entry(store, &identity.session);
-    found.retain(|(_, facts)| facts.anchors.is_empty() || http::covers(network, &facts.anchors));
+    found.retain(|(_, facts)| facts.anchors.is_empty() || http::trusts_anchors(network, &facts.anchors));
     found.sort_by_key(|(_, facts)| Reverse(facts.signed_in_at));
     found.into_iter().map(|(id, facts)| Named { id, anchors: facts.anchors }).collect()
 }

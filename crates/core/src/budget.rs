@@ -1,7 +1,7 @@
 //! A limit for the memory that a server's JSON may take up once it is parsed.
 //!
-//! A limit on bytes is not enough: `{},{},…` becomes objects of a hundred bytes each. So an answer is weighed before it is
-//! parsed, and several answers that make up one list share a limit.
+//! A limit on bytes is not enough: `{},{},…` becomes objects of a hundred bytes each. So the memory of a response is
+//! estimated before it is parsed, and several responses that make up one list share a limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,16 +11,18 @@ use serde::de::DeserializeOwned;
 const OBJECT: usize = 128;
 const STRING: usize = 64;
 
-/// How much may still be parsed.
+/// The memory that parsed responses may still take up.
 #[derive(Debug)]
 pub struct Budget(AtomicUsize);
 
-/// Why an answer is not parsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a response is not parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// It would take up more memory than is left.
+    #[error("the response is too large")]
     TooLarge,
-    /// It is not the JSON that is expected.
+    /// It is not the expected JSON.
+    #[error("the response is not the expected JSON")]
     Malformed,
 }
 

@@ -1,10 +1,10 @@
-//! The time, and how long this program waits: the one place that asks the system for the time of day.
+//! The time of day, and how long the program waits: the only place that reads the system's clock.
 //!
-//! Debug builds have a hook for tests, so that no test waits for real seconds to pass. The variable
-//! `KUBECTL_LOGIN_TEST_CLOCK` names a file like `shift=3600,waits=0.05,limits=0.25,lives=0.1`: seconds to add to the time
-//! of day, and what pauses, limits and the time that people have are multiplied with. What is left out is as it is without
-//! the file, which is read once. It is a file and not a value so that time can go by for callers whose environment stays
-//! the same. Release builds have nothing of it.
+//! Debug builds have a hook for tests, so that tests do not wait for real seconds. The variable `KUBECTL_LOGIN_TEST_CLOCK`
+//! names a file like `shift=3600,waits=0.05,limits=0.25,lives=0.1`: seconds to add to the time of day, and factors for
+//! pauses, limits and the time that users have. Missing values change nothing. The file is read once per process. It is a
+//! file and not a value, so that a test can move the clock for callers whose environment stays the same. Release builds do
+//! not contain the hook.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ pub fn now() -> DateTime<Utc> {
     system().into()
 }
 
-/// The same, for comparisons with files' times and before it is known that calendars reach that far.
+/// The time of day as the system's type, for comparisons with the times of files.
 pub fn system() -> SystemTime {
     let now = SystemTime::now();
     #[cfg(debug_assertions)]
@@ -23,21 +23,21 @@ pub fn system() -> SystemTime {
     now
 }
 
-/// How long a pause lasts that this program makes on purpose: between polls, before another try.
+/// The length of a deliberate pause, such as between polls or before a retry.
 pub fn wait(time: Duration) -> Duration {
     #[cfg(debug_assertions)]
     let time = test::times(test::clock().waits, time);
     time
 }
 
-/// How long a limit for machines lasts: networks, keyrings, locks, terminals.
+/// The length of a timeout for machines: networks, keyrings, locks, terminals.
 pub fn limit(time: Duration) -> Duration {
     #[cfg(debug_assertions)]
     let time = test::times(test::clock().limits, time);
     time
 }
 
-/// How long a user has: the life of a code, or until a page or a question is not waited for any more.
+/// The time that a user has: the lifetime of a code, or how long a page or a prompt waits.
 pub fn life(time: Duration) -> Duration {
     #[cfg(debug_assertions)]
     let time = test::times(test::clock().lives, time);
@@ -60,14 +60,14 @@ mod test {
         pub(super) lives: f64,
     }
 
-    /// As it is without the file.
+    /// The clock without the file.
     pub(super) const REAL: Clock = Clock { shift: 0, waits: 1.0, limits: 1.0, lives: 1.0 };
 
-    /// What the variable says.
+    /// The clock that the variable describes.
     ///
     /// # Panics
     ///
-    /// If the file cannot be read or is not like that: a test would go on with another clock than it means.
+    /// If the file cannot be read or is malformed: the test would run with the wrong clock.
     pub(super) fn clock() -> &'static Clock {
         static CLOCK: OnceLock<Clock> = OnceLock::new();
         CLOCK.get_or_init(|| {
@@ -78,7 +78,7 @@ mod test {
     }
 
     pub(super) fn times(factor: f64, time: Duration) -> Duration {
-        // Times without measure stay as they are.
+        // Durations that are too long to be multiplied stay as they are.
         if factor == 1.0 { time } else { Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(time) }
     }
 
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hook_takes_what_it_understands_and_nothing_else() {
+    fn malformed_hook_is_rejected() {
         assert_eq!(Clock::read(""), Some(REAL));
         assert_eq!(Clock::read("limits=10,shift=-5"), Some(Clock { shift: -5, limits: 10.0, ..REAL }));
         assert_eq!(Clock::read("waits=0.05,lives=0.5"), Some(Clock { waits: 0.05, lives: 0.5, ..REAL }));

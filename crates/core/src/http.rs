@@ -1,7 +1,7 @@
-//! HTTP policy: what is asked of whom, how long, how much of an answer is read, and what is tried again.
+//! HTTP policy: which servers are contacted, deadlines, limits on responses, and retries.
 //!
-//! https only, loopback apart; no redirect on a POST; answers capped; every request has a deadline; 429, 5xx and
-//! broken connections are tried again with back-off within it. It must not know what the answers mean.
+//! https only, except on loopback; no redirect on a POST; responses are capped; every request has a deadline; 429, 5xx and
+//! broken connections are retried with back-off within it. It must not know what the responses mean.
 
 mod aks;
 mod certificate;
@@ -49,30 +49,30 @@ pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use proxy_fault::{ProxyFacts, ProxyFault, SocksRefusal};
 pub use setup_error::{HttpSetupError, RootsProblem, RootsProblemKind, RootsSource, UnsendableToken};
 pub use transport_error::{Peer, TransportError, TransportErrorKind};
-pub use verify::covers;
+pub use verify::trusts_anchors;
 
-/// The most that is read of an answer, unless its client says otherwise.
-const ANSWER_CAP: usize = 1024 * 1024;
-/// Tries for one request. A server that says when to come back is asked as often as the deadline allows.
+/// The largest response that is read, in bytes, unless a client sets another cap.
+const RESPONSE_CAP: usize = 1024 * 1024;
+/// Tries for one request. Retries that the server asks for with `Retry-After` do not count.
 const TRIES: usize = 4;
 /// Redirects followed on a GET.
 const REDIRECTS: usize = 5;
 
-/// A client for one issuer. Built only when something has to be asked: loading the system's certificates costs more
-/// than a whole warm call.
+/// A client for one issuer. Build it only when a request is needed: loading the system's certificates takes longer than a
+/// whole call that is answered from the cache.
 pub struct Http {
     client: Client,
-    /// What checks certificates; `None` where nothing does.
+    /// Checks certificates; `None` if verification is off.
     verifier: Option<Arc<Verifier>>,
-    /// Whether requests carry headers of the user's own.
+    /// Whether requests carry headers that the user has set.
     own_headers: bool,
-    /// What every request carries that a server must not be heard repeating.
+    /// Secrets that every request carries, to be removed from what a server says.
     secrets: Vec<Secret>,
-    /// The most that is read of any answer, in bytes.
+    /// The largest response that is read, in bytes.
     cap: usize,
 }
 
-/// A complete answer.
+/// A complete response.
 pub struct HttpResponse {
     /// HTTP status code.
     pub status: u16,
@@ -80,13 +80,13 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// When it was complete.
+    /// When the response was complete, by this machine's clock.
     pub received: DateTime<Utc>,
 }
 
 impl HttpResponse {
-    /// By how much this machine's clock is ahead of the server's, as its `Date` field tells; `None` without one, and for an
-    /// answer out of a cache (RFC 9111 5.1), whose date is of another day.
+    /// By how much this machine's clock is ahead of the server's, from the `Date` field; `None` without one, and for a
+    /// response from a cache (RFC 9111 section 5.1), whose date may be old.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
         if self.headers.contains_key(hyper::header::AGE) {
             return None;
@@ -97,16 +97,16 @@ impl HttpResponse {
     }
 }
 
-/// Whether a request may be made again after its connection has broken.
+/// Whether a request may be sent again after its connection broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryPolicy {
-    /// Yes.
+    /// It may: sending it twice does no harm.
     Idempotent,
-    /// Not if the server may have seen it: it holds something that can be used once.
+    /// Not if the server may have received it: it contains something that can be used once, such as a code.
     SingleUse,
 }
 
-/// Whether `url` may be asked or opened at all: https anywhere, http on this machine only.
+/// Whether requests to `url` are allowed: https anywhere, http on this machine only.
 pub fn is_acceptable(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.has_host(),
@@ -115,13 +115,13 @@ pub fn is_acceptable(url: &Url) -> bool {
     }
 }
 
-/// Whether an issuer at `issuer` may send us, or a person, to `url`: an issuer elsewhere has no business with plain http
-/// on this machine.
+/// Whether an issuer at `issuer` may send this program, or the user, to `url`. Only an issuer on this machine may name plain
+/// http.
 pub fn is_acceptable_from(issuer: &Url, url: &Url) -> bool {
     is_acceptable(url) && (url.scheme() == "https" || is_loopback(issuer))
 }
 
-/// Whether `name` is `localhost` or below it: this machine, whatever name servers say (RFC 6761 section 6.3).
+/// Whether `name` is `localhost` or a subdomain: this machine, without asking a name server (RFC 6761 section 6.3).
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
@@ -137,9 +137,9 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The value of an Authorization header with a bearer token (RFC 6750 2.1).
+/// The value of an Authorization header with a bearer token (RFC 6750 section 2.1).
 ///
-/// Errors: the token holds what no header can.
+/// Errors: the token contains characters that a header cannot.
 pub fn bearer(token: &Secret) -> Result<HeaderValue, UnsendableToken> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| UnsendableToken)?;
     value.set_sensitive(true);
@@ -152,37 +152,37 @@ pub fn origin(url: &Url) -> String {
 }
 
 impl Http {
-    /// A client for the issuer at `url`, and for what belongs to it.
+    /// A client for the issuer at `url` and its endpoints.
     ///
-    /// Errors: a certificate authority that cannot be read, a header that is none, no system certificates at all.
+    /// Errors: see [`HttpSetupError`].
     pub fn new(network: &Network, url: &Url) -> Result<Http, HttpSetupError> {
         let (client, verifier) = connection::client(network, url)?;
         let secrets = connection::secrets(network, None);
-        Ok(Http { client, verifier, own_headers: !network.headers.is_empty(), secrets, cap: ANSWER_CAP })
+        Ok(Http { client, verifier, own_headers: !network.headers.is_empty(), secrets, cap: RESPONSE_CAP })
     }
 
-    /// A client for the API server of a cluster. The certificate authorities of `network` are the cluster's and, where
-    /// there are any, the only ones that count; its proxies are the environment's; its headers are not sent.
+    /// A client for the API server of a cluster. The certificate authorities of `network` are the cluster's: if there are
+    /// any, no others are trusted. Its proxies are the environment's; its headers are not sent.
     ///
-    /// Errors: a certificate authority that cannot be read, a proxy or a name that cannot be used.
+    /// Errors: see [`HttpSetupError`].
     pub fn for_cluster(network: &Network, route: &ClusterRoute) -> Result<Http, HttpSetupError> {
         let (client, verifier) = connection::cluster_client(network, route)?;
         let secrets = connection::secrets(network, route.proxy);
-        Ok(Http { client, verifier, own_headers: false, secrets, cap: ANSWER_CAP })
+        Ok(Http { client, verifier, own_headers: false, secrets, cap: RESPONSE_CAP })
     }
 
-    /// Which authorities of the environment the connections so far have needed, by the SHA-256 of their DER: the
-    /// holder of one of them could have answered in the server's place. None of the platform's, and none that flags name.
+    /// The authorities of the environment that connections have needed so far, as the SHA-256 of their DER: the owner of
+    /// one of them could have impersonated the server. Authorities of the platform and of settings are not listed.
     pub fn anchors(&self) -> Vec<String> {
         self.verifier.as_ref().map(|verifier| verifier.anchors.noted()).unwrap_or_default()
     }
 
-    /// All authorities of the environment that connections may need, in the same form.
+    /// All authorities of the environment that connections may need, as the SHA-256 of their DER.
     pub fn extra_roots(&self) -> Vec<String> {
         self.verifier.as_ref().map(|verifier| verifier.extra()).unwrap_or_default()
     }
 
-    /// Whether a connection failed that would have needed an authority of the environment which is not to be trusted here.
+    /// Whether a connection failed because it needed an authority of the environment that is not trusted here.
     pub fn needed_withheld_roots(&self) -> bool {
         self.verifier.as_ref().is_some_and(|verifier| verifier.anchors.needed_withheld())
     }
@@ -192,17 +192,17 @@ impl Http {
         self.verifier.as_ref().map_or(&[], |verifier| &verifier.skipped)
     }
 
-    /// The same with answers of up to `cap` bytes.
+    /// The same client with responses of up to `cap` bytes.
     pub fn with_cap(self, cap: usize) -> Http {
         Http { cap, ..self }
     }
 
-    /// What every request carries besides its own secrets: values of headers, passwords of proxies.
+    /// The secrets that every request carries besides its own: values of headers, passwords of proxies.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.secrets.iter()
     }
 
-    /// `error` without those secrets, for one that repeats words of the server.
+    /// `error` without those secrets, in case it quotes the server.
     pub fn without_secrets(&self, error: Error) -> Error {
         let hidden = |text: &str| hide(text, self.secrets().map(Secret::expose));
         Error { what: hidden(&error.what), next: hidden(&error.next), ..error }
@@ -210,7 +210,7 @@ impl Http {
 
     /// Sends a POST with secrets in it. Temporary failures are retried within `limit`; a redirect is an error.
     ///
-    /// Errors: no usable HTTP answer, and why.
+    /// Errors: there is no usable response.
     pub async fn post(
         &self,
         url: &Url,
@@ -223,10 +223,9 @@ impl Http {
         self.send_with_retries(url, limit, retry, &request).await.and_then(|answer| not_redirected(url, answer))
     }
 
-    /// Like [`Http::post`], but one try only, whose answer may have any status but a redirect's: for callers with a
-    /// rhythm of their own.
+    /// Like [`Http::post`] without retries, for callers that poll. The response may have any status but a redirect's.
     ///
-    /// Errors: no usable HTTP answer, and why.
+    /// Errors: there is no usable response.
     pub async fn post_once(
         &self,
         url: &Url,
@@ -238,10 +237,10 @@ impl Http {
         self.send_once(url, &request, Instant::now() + limit).await.and_then(|answer| not_redirected(url, answer))
     }
 
-    /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers of the user's
-    /// own may be credentials, so with them only the same origin is followed.
+    /// Gets a public document, following redirects to addresses that are acceptable from `url`. Headers that the user has
+    /// set may be credentials, so with them only redirects to the same origin are followed.
     ///
-    /// Errors: no usable HTTP answer, and why.
+    /// Errors: there is no usable response.
     pub async fn get(&self, url: &Url, limit: Duration) -> Result<HttpResponse, TransportError> {
         let deadline = Instant::now() + limit;
         let may_follow = |to: &Url| is_acceptable_from(url, to) && (!self.own_headers || to.origin() == url.origin());
@@ -264,7 +263,7 @@ impl Http {
 
     /// Gets a document with `headers` that may hold a credential: no redirect is followed.
     ///
-    /// Errors: no usable HTTP answer, and why.
+    /// Errors: there is no usable response.
     pub async fn fetch(&self, url: &Url, headers: HeaderMap, limit: Duration) -> Result<HttpResponse, TransportError> {
         let request = Request::get(headers);
         self.send_with_retries(url, limit, RetryPolicy::Idempotent, &request)
@@ -272,7 +271,7 @@ impl Http {
             .and_then(|answer| not_redirected(url, answer))
     }
 
-    /// Tries until there is an answer that is neither 429 nor 5xx, a few times at most, and never beyond `limit`.
+    /// Retries until there is a response that is neither 429 nor 5xx, a few times at most, and within `limit`.
     async fn send_with_retries(
         &self,
         url: &Url,
@@ -308,7 +307,7 @@ impl Http {
         }
     }
 
-    /// One request, one answer, all of it before `deadline`.
+    /// Sends one request and reads the whole response before `deadline`.
     async fn send_once(&self, url: &Url, request: &Request, deadline: Instant) -> Result<HttpResponse, TransportError> {
         if !is_acceptable(url) {
             return Err(TransportError::new(url, TransportErrorKind::Url));
@@ -339,7 +338,7 @@ impl Http {
         }
     }
 
-    /// The error that it is if a request to `url`, the last one, is given up now.
+    /// The error for the last request, which was to `url`, if the caller stops waiting for it now.
     pub fn timed_out(&self, url: &Url) -> TransportError {
         let proxy = self.proxy_for(url);
         let is_at_proxy = proxy.is_some() && self.client.is_at_proxy();
@@ -353,7 +352,7 @@ impl Http {
     }
 }
 
-/// The error that 429 and 5xx are; `None` for every other status.
+/// The error for a response with status 429 or 5xx; `None` for every other status.
 pub fn unavailable(url: &Url, answer: &HttpResponse) -> Option<TransportError> {
     match answer.status {
         status @ (429 | 500..) => Some(TransportError {
@@ -372,7 +371,7 @@ fn not_redirected(url: &Url, answer: HttpResponse) -> Result<HttpResponse, Trans
     }
 }
 
-/// How long the server asks to wait: `Retry-After` in seconds, or until a date.
+/// How long the server asks to wait: `Retry-After` in seconds, or until a date (RFC 9110 section 10.2.3).
 fn retry_after(answer: &HttpResponse) -> Option<Duration> {
     let value = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
@@ -383,8 +382,7 @@ fn retry_after(answer: &HttpResponse) -> Option<Duration> {
     at.duration_since(clock::system()).ok()
 }
 
-/// An error and what it comes from, as far as that is known. An `io::Error` passes over what it wraps when it is asked for
-/// its source.
+/// An error and its sources. `io::Error::source` skips the error that it wraps, so that is added.
 fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -392,7 +390,7 @@ fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (d
     })
 }
 
-/// What an error means; `is_connect` says that no connection could be made.
+/// The kind of an error; `is_connect` says that no connection could be made.
 fn error_kind_of(error: &(dyn StdError + 'static), is_connect: bool) -> TransportErrorKind {
     if let Some(DialError::Proxy(fault)) = chain(error).find_map(|error| error.downcast_ref()) {
         return TransportErrorKind::Proxy(fault.clone());
@@ -413,7 +411,7 @@ fn error_kind_of(error: &(dyn StdError + 'static), is_connect: bool) -> Transpor
     }
 }
 
-/// What was wrong with the server's certificate, if this error says so.
+/// The problem with the server's certificate, if that is what this error is about.
 fn certificate_problem(error: &(dyn StdError + 'static)) -> Option<CertificateProblem> {
     if let Some(problem) = error.downcast_ref::<CertificateProblem>() {
         return Some(problem.clone());
@@ -430,7 +428,7 @@ fn certificate_problem(error: &(dyn StdError + 'static)) -> Option<CertificatePr
     }
 }
 
-/// The innermost cause: "connection refused" says more than "client error (Connect)".
+/// The innermost source: "connection refused" says more than "client error (Connect)".
 fn deepest(error: &(dyn StdError + 'static)) -> String {
     printable(&chain(error).last().unwrap_or(error).to_string(), 200)
 }
@@ -456,5 +454,22 @@ mod tests {
     fn an_origin_has_no_secrets() {
         let url = Url::parse("https://user:pw@host:444/path?code=x#y").expect("a URL");
         assert_eq!(origin(&url), "https://host:444");
+    }
+
+    #[test]
+    fn client_can_be_shared_by_the_threads_of_a_server() {
+        fn assert_send_sync<T: Send + Sync>() {}
+        fn assert_send<T: Send>(_: T) {}
+        assert_send_sync::<Http>();
+        assert_send_sync::<Network>();
+        assert_send_sync::<TransportError>();
+        assert_send_sync::<HttpSetupError>();
+        // Never run: the compiler decides.
+        let _ = |http: &Http, url: &Url, limit: Duration| {
+            assert_send(http.get(url, limit));
+            assert_send(http.fetch(url, HeaderMap::new(), limit));
+            assert_send(http.post(url, HeaderMap::new(), Vec::new(), limit, RetryPolicy::Idempotent));
+            assert_send(http.post_once(url, HeaderMap::new(), Vec::new(), limit));
+        };
     }
 }

@@ -1,21 +1,20 @@
-//! Takes secrets out of what a server says, should it repeat what it was sent.
+//! Removes secrets from the text of a server, in case it repeats what it was sent.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const HIDDEN: &str = "[hidden]";
-/// A text of a few letters is not a secret and would tear up words.
+/// The shortest text that is replaced, in bytes: replacing a few letters would damage other words.
 const SHORTEST: usize = 8;
 /// How many times over a server may encode what it repeats.
 const DEPTH: usize = 2;
-/// The most that is looked at, in bytes. Much less than that is shown of an error.
+/// How much is searched at most, in bytes. Messages show much less.
 const CAP: usize = 64 * 1024;
 
-/// `text` without `secrets`: as they are, percent-encoded (once or twice), as form fields, with the escapes of JSON or
-/// HTML, and in base64 together with whatever stands around them there, as in `Authorization: Basic`. What is left is at
-/// most 64 KiB.
+/// `text` without `secrets`: unencoded, percent-encoded (once or twice), as form fields, with escapes of JSON or HTML, and
+/// in base64, also of a longer text as in `Authorization: Basic`. The result comes from the first 64 KiB of `text`.
 pub fn hide<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
     let mut end = text.len().min(CAP);
     while !text.is_char_boundary(end) {
@@ -116,8 +115,8 @@ fn entity(text: &str, c: char) -> Option<usize> {
     (html_escape::decode_html_entities(&text[..end]) == *c.encode_utf8(&mut bytes)).then_some(end)
 }
 
-/// What every base64 text has in it that encodes `bytes` among others, in both alphabets: three times, for the three
-/// places at which `bytes` may begin.
+/// The part that every base64 text has in common that encodes `bytes` among others, in both alphabets: one for each of the
+/// three offsets at which `bytes` may begin.
 fn in_base64(bytes: &[u8]) -> impl Iterator<Item = String> {
     let runs = [(0, 0), (1, 2), (2, 3)].map(|(before, start)| {
         let padded = [&vec![0; before][..], bytes].concat();
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_is_hidden_in_base64_whatever_stands_around_it() {
+    fn secret_is_hidden_within_a_longer_base64_text() {
         use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
         for around in ["", "a", "ab", "abc", "client:"] {
             let pair = format!("{around}{SECRET}{around}");

@@ -1,26 +1,26 @@
-//! Reads files that settings name. They may be anything, `/dev/zero` and pipes included.
+//! Reads files that settings name. They may be devices or pipes, such as `/dev/zero`.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The most that is read of a file which settings name.
+/// How much of a file is read at most, in bytes.
 const NAMED_FILE_CAP: u64 = 16 * 1024 * 1024;
 
-/// The content of a regular file that settings name, of 16 MiB at most. What counts is how much is read: files of `/proc`
-/// have no length, and go on for as long as they are read.
+/// The content of a regular file of 16 MiB at most. The limit is on what is read: files of `/proc` report no length and may
+/// have no end.
 ///
-/// Errors: it is something else, larger, or cannot be read.
+/// Errors: it is not a regular file, it is larger, or it cannot be read.
 pub fn read_named(path: &Path) -> io::Result<Vec<u8>> {
     let check = |metadata: Metadata| match metadata.is_file() {
         true => Ok(usize::try_from(metadata.len().min(NAMED_FILE_CAP)).unwrap_or_default()),
         false => Err(io::Error::other("it is not a regular file")),
     };
-    // Before it is opened, because opening some devices does something.
+    // Checked before it is opened, because opening some devices has effects.
     check(std::fs::metadata(path)?)?;
     let file = open_named(path)?;
     let mut content = Vec::with_capacity(check(file.metadata()?)?);
-    // Whole blocks: some files of `/proc` refuse to be read in odd pieces.
+    // Whole blocks, because some files of `/proc` refuse other sizes.
     file.take(NAMED_FILE_CAP + 4096).read_to_end(&mut content)?;
     if content.len() as u64 > NAMED_FILE_CAP {
         return Err(io::Error::other("it is larger than 16 MiB"));

@@ -1,27 +1,27 @@
-//! Tokens, codes, secrets and passwords: types that show nothing and are wiped when dropped.
+//! Tokens, codes, secrets and passwords: a type that does not show its text and wipes it when dropped.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A text that must not be seen: `Debug` shows nothing, there is no `Display`, and the memory is wiped on drop.
+/// A secret text: `Debug` does not show it, there is no `Display`, and the memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text into care.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(Zeroizing::new(text.into()))
     }
 
-    /// The text itself; whoever calls this answers for where it goes.
+    /// The text itself. The caller must not let it reach logs, messages or arguments of other programs.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// `body` without this text in it, should a server repeat what it was sent. (A text of a few letters is no secret, and
-    /// would tear up words.)
+    /// `body` with this text replaced, in case a server repeats what it was sent. A text of fewer than eight bytes is left
+    /// in, since replacing it would damage other words.
     pub fn hidden_in(&self, body: Vec<u8>) -> Vec<u8> {
         match std::str::from_utf8(&body) {
             Ok(text) if self.0.len() >= 8 && text.contains(self.expose()) => {
@@ -31,7 +31,7 @@ impl Secret {
         }
     }
 
-    /// Whether there is no text at all.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_not_repeated() {
+    fn repeated_secret_is_hidden() {
         let hidden = |secret: &str| Secret::new(secret).hidden_in(b"no such token: hunter2-hunter2!".to_vec());
         assert_eq!(hidden("hunter2-hunter2"), b"no such token: [hidden]!");
         assert_eq!(hidden("no"), b"no such token: hunter2-hunter2!");

@@ -1,4 +1,4 @@
-//! Text that came from somewhere else, made fit for a terminal; and times in words.
+//! Makes text from other programs safe for a terminal; writes durations in words.
 
 use std::time::Duration;
 
@@ -30,14 +30,14 @@ pub fn printable(text: &str, limit: usize) -> String {
     out
 }
 
-/// `text`, which may have several lines, without anything that a terminal would act on. For whole messages, at the edge:
-/// whatever a path or a library brought with it.
+/// `text`, which may have several lines, without anything that a terminal would act on. For whole messages, which may quote
+/// paths and libraries.
 pub fn without_controls(text: &str) -> String {
     text.chars().filter(|c| *c == '\n' || !(c.is_control() || is_invisible(*c))).collect()
 }
 
-/// `text` for JSON that may be looked at on a terminal: control and invisible characters, which may only stand within its
-/// strings, are written as JSON's escapes of four hexadecimal digits.
+/// The JSON in `text`, made safe for a terminal: control and invisible characters, which can occur only within its strings,
+/// are written as JSON escapes of four hexadecimal digits.
 pub fn json_without_controls(text: &str) -> String {
     let mut units = [0; 2];
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
@@ -57,7 +57,7 @@ pub fn shell_word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(is_safe) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A time in words: minutes, unless it is short and there are seconds besides.
+/// A duration in words: minutes, or seconds if it is shorter than ten minutes and not a whole number of minutes.
 pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     let (number, unit) = match seconds {
@@ -68,7 +68,7 @@ pub fn in_words(time: Duration) -> String {
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Characters that change how their neighbours are shown without being seen themselves: the tools of look-alike text.
+/// Whether `c` is invisible and changes how its neighbours are shown, as in look-alike text.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_said_as_people_do() {
+    fn durations_are_written_in_words() {
         let words = |seconds| in_words(Duration::from_secs(seconds));
         let said = [1, 3, 60, 90, 180, 899, 900].map(words);
         let expected = ["1 second", "3 seconds", "1 minute", "90 seconds", "3 minutes", "15 minutes", "15 minutes"];
@@ -127,7 +127,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_a_terminal_would_act_on_is_left(text in any::<String>(), limit in 0usize..200) {
+        fn control_characters_are_removed(text in any::<String>(), limit in 0usize..200) {
             let shown = printable(&text, limit);
             prop_assert!(shown.chars().all(|c| !c.is_control() && !is_invisible(c)));
             prop_assert!(shown.chars().count() <= limit + 1);

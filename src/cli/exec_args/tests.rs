@@ -87,7 +87,7 @@ fn other_spellings_are_written_as_the_usual_ones() {
 fn what_the_environment_adds_is_left_out() {
     let mut profile = entra_profile();
     profile.network.environment_roots.file = Some("/bundle.pem".into());
-    profile.network.proxies.none_for = Some("*".to_owned());
+    profile.network.proxies.no_proxy = Some("*".to_owned());
     assert_eq!(words_of(&profile), words_of(&entra_profile()));
 }
 

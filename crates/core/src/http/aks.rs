@@ -1,4 +1,4 @@
-//! What the address of an API server tells about its cluster, for the words after a failure: AKS, and private networks.
+//! What the address of an API server tells about its cluster after a failure: AKS, and private networks.
 //!
 //! Sources: <https://learn.microsoft.com/azure/aks/private-clusters>,
 //! <https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges>; a stopped cluster's public name is not resolved.
@@ -13,15 +13,15 @@ const ZONES: [&str; 3] = [".azmk8s.io", ".cx.prod.service.azk8s.cn", ".cx.aks.co
 /// What is known about an API server by its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ServerFacts {
-    /// It is one of AKS'.
+    /// It belongs to AKS.
     pub(super) is_aks: bool,
     /// It can be reached only from a private network: a cluster behind Private Link, or an address of RFC 1918 or RFC 4193.
     pub(super) is_private: bool,
 }
 
 impl ServerFacts {
-    /// What `host`, a name or an address, tells.
-    pub(super) fn of_host(host: &str) -> ServerFacts {
+    /// Reads the facts from `host`, a name or an address.
+    pub(super) fn from_host(host: &str) -> ServerFacts {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_aks = ZONES.iter().any(|zone| host.ends_with(zone));
         let is_private = match Host::parse(&host) {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_tell_what_they_are() {
+    fn aks_and_private_hosts_are_recognised() {
         for (host, is_aks, is_private) in [
             ("prod-1a2b3c4d.hcp.westeurope.azmk8s.io", true, false),
             ("PROD-1a2b3c4d.hcp.westeurope.azmk8s.io.", true, false),
@@ -65,7 +65,7 @@ mod tests {
             ("[fd12::1]", false, true),
             ("20.1.2.3", false, false),
         ] {
-            assert_eq!(ServerFacts::of_host(host), ServerFacts { is_aks, is_private }, "{host}");
+            assert_eq!(ServerFacts::from_host(host), ServerFacts { is_aks, is_private }, "{host}");
         }
     }
 }

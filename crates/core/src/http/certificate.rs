@@ -9,37 +9,37 @@ use super::setup_error::{RootsProblem, listed};
 use crate::clock;
 use crate::text::printable;
 
-/// The most names of a certificate that a message repeats.
+/// How many names of a certificate are listed at most.
 const NAMES_SHOWN: usize = 3;
 
 /// Why a server's certificate is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CertificateProblem {
-    /// It, or one that it depends on, was valid until then.
+    /// It, or one of its chain, was valid until then.
     Expired(Option<DateTime<Utc>>),
     /// It is valid from then on.
     NotYetValid(Option<DateTime<Utc>>),
-    /// It is for these names, and the server's is another.
+    /// It is for these names, and not for the server's.
     OtherName(Vec<String>),
-    /// No authority that is trusted here has signed it.
+    /// It is not signed by a trusted authority.
     UnknownSigner {
-        /// Who has; `None` if it is signed by itself.
+        /// The authority that signed it; `None` if it is self-signed.
         signer: Option<String>,
         /// What is wrong with the variables that name authorities.
         useless: Vec<RootsProblem>,
     },
-    /// An authority has signed it that the environment adds, and that the session was signed in without.
+    /// It is signed by an authority that the environment adds, and that the session's sign-in did not need.
     NotOfSession {
-        /// Who has; `None` if it is signed by itself.
+        /// The authority that signed it; `None` if it is self-signed.
         signer: Option<String>,
     },
-    /// Something else, in the words of the TLS library.
+    /// Another problem, in the words of the TLS library.
     Other(String),
 }
 
 impl CertificateProblem {
-    /// It is for these names, which come as rustls writes them: `DnsName("host.example")`.
+    /// [`CertificateProblem::OtherName`] from names in the notation of rustls: `DnsName("host.example")`.
     pub(super) fn other_name(presented: Vec<String>) -> CertificateProblem {
         let bare = |name: String| {
             let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(&name);

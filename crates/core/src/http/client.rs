@@ -1,10 +1,10 @@
-//! The HTTP client: one request, its connection and its answer.
+//! The HTTP client: one request, its connection and its response.
 //!
-//! reqwest asks the servers that are reached directly. It does not tell the status with which a proxy refuses a connection,
-//! and it expects every certificate to be for the host in the URL. So requests through a proxy, and to a server with
-//! another name, go over connections that `dial` makes.
+//! reqwest handles servers that are reached directly. It does not report the status with which a proxy refuses a
+//! connection, and it expects every certificate to be for the host in the URL. So requests through a proxy, and to a server
+//! with another certificate name, use connections that `dial` makes.
 //!
-//! Must not know which requests are made, or whom TLS trusts.
+//! Must not know which requests are made, or which certificates TLS trusts.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -29,21 +29,21 @@ use super::proxy::{Proxy, ProxyRules};
 use super::setup_error::HttpSetupError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-/// What is read of an answer, piece by piece.
+/// A response whose body is read piece by piece.
 pub(super) type ResponseStream = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// How long a connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Why there is no answer.
+/// Why there is no response.
 pub(super) struct SendError {
-    /// What happened.
+    /// The error of the HTTP library.
     pub(super) error: BoxError,
     /// Whether no connection could be made.
     pub(super) is_connect: bool,
 }
 
-/// A request that can be made more than once.
+/// A request that can be sent more than once.
 pub(super) struct Request {
     method: Method,
     headers: HeaderMap,
@@ -60,7 +60,7 @@ impl Request {
     }
 }
 
-/// A client with connections that are used again.
+/// A client that reuses its connections.
 pub(super) struct Client {
     /// For servers that are reached directly.
     direct: reqwest::Client,
@@ -68,17 +68,17 @@ pub(super) struct Client {
     dialing: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
     dialer: Dialer,
     rules: Arc<ProxyRules>,
-    /// Whether certificates are expected for another name than the URL's host.
+    /// Whether certificates have to be for another name than the URL's host.
     has_server_name: bool,
-    /// What every request carries, unless it has its own.
+    /// Headers of every request that does not set them itself.
     headers: HeaderMap,
 }
 
 impl Client {
-    /// A client that goes through proxies by `rules`, with TLS of their own for those that are reached by https, and expects
-    /// certificates for `server_name` instead of the URL's host, if there is one.
+    /// A client that uses proxies by `rules`, with separate TLS settings for proxies that are reached by https. Certificates
+    /// have to be for `server_name` if there is one, otherwise for the URL's host.
     ///
-    /// Errors: no client can be made with `tls`.
+    /// Errors: the library refuses `tls`.
     pub(super) fn new(
         (rules, tls_to_proxy): (ProxyRules, ClientConfig),
         tls: ClientConfig,
@@ -106,16 +106,16 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .build(connector);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        // This program's own has only characters that a header can hold.
+        // The program's own User-Agent has only characters that a header can contain.
         if let Ok(own) = HeaderValue::from_str(user_agent) {
             headers.entry(USER_AGENT).or_insert(own);
         }
         Ok(Client { direct, dialing, dialer, rules, has_server_name, headers })
     }
 
-    /// Sends a request and waits for the beginning of its answer; `None` if `url` cannot be written as HTTP wants it.
+    /// Sends a request and waits for the head of its response; `None` if `url` cannot be written as a URI of HTTP.
     ///
-    /// Errors: there is no answer.
+    /// Errors: there is no response.
     pub(super) async fn send(&self, url: &Url, request: &Request) -> Option<Result<ResponseStream, SendError>> {
         let uri: Uri = url.as_str().parse().ok()?;
         let mut headers = self.headers.clone();
@@ -145,7 +145,7 @@ impl Client {
         self.rules.proxy_for(url)
     }
 
-    /// Whether the connection that was made last is still a matter between this program and a proxy.
+    /// Whether the last connection is still being set up with a proxy.
     pub(super) fn is_at_proxy(&self) -> bool {
         self.dialer.is_at_proxy().load(Ordering::Relaxed)
     }

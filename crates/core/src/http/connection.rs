@@ -1,4 +1,4 @@
-//! How connections are made: TLS and whom it trusts, the headers of every request.
+//! How connections are made: TLS, what it trusts, and the headers of every request.
 
 use std::sync::Arc;
 
@@ -14,25 +14,25 @@ use super::is_loopback;
 use super::network::Network;
 use super::proxy::{Proxy, ProxyRules};
 use super::setup_error::{HttpSetupError, RootsSource};
-use super::verify::{Besides, Unchecked, Verifier};
+use super::verify::{NoVerification, OtherRoots, Verifier};
 use crate::secret::Secret;
 use crate::text::printable;
 
-/// Entra's conditional access reads the platform from this; without it "unknown platform" policies bite.
+/// Entra's conditional access reads the platform from this; without it, policies for unknown platforms apply.
 const USER_AGENT: &str = concat!("kubectl-login/", env!("CARGO_PKG_VERSION"));
 
-/// Has TLS, of clients and of listeners, use ring. (A second call finds it installed already, which is as good.)
+/// Makes TLS of clients and of listeners use ring. A second call changes nothing.
 pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A client for the server at `url`, and what verifies its certificates; without checks, nothing does.
+/// A client for the server at `url`, and the verifier of its certificates, if they are verified.
 ///
 /// Errors: see [`super::Http::new`].
 pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc<Verifier>>), HttpSetupError> {
-    // Plain http on loopback needs no certificates, and a machine without any must not fail over that.
-    let besides = if url.scheme() == "http" { Besides::Environment } else { Besides::All };
-    let verifier = verifier(network, besides, &RootsSource::Data)?;
+    // Plain http on loopback needs no certificates, and must work on a machine that has none.
+    let others = if url.scheme() == "http" { OtherRoots::Environment } else { OtherRoots::All };
+    let verifier = verifier(network, others, &RootsSource::Data)?;
     let rules = ProxyRules::for_server(&network.proxies, url)?;
     let for_proxy = verifier.as_ref().map(|verifier| Arc::new(verifier.for_proxy()));
     let proxies = (rules, tls(for_proxy.as_ref(), None)?);
@@ -40,56 +40,56 @@ pub(super) fn client(network: &Network, url: &Url) -> Result<(Client, Option<Arc
     Ok((client, verifier))
 }
 
-/// A client for the API server of a cluster, by client-go's rules: with certificate authorities of its own no others
-/// count, and a proxy of its own is used whatever the environment says.
+/// A client for the API server of a cluster, by client-go's rules: if the cluster has certificate authorities, no others are
+/// trusted, and if it has a proxy, that of the environment is not used.
 ///
 /// Errors: see [`super::Http::for_cluster`].
 pub(super) fn cluster_client(
     network: &Network,
     route: &ClusterRoute,
 ) -> Result<(Client, Option<Arc<Verifier>>), HttpSetupError> {
-    let besides = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
-        Besides::None
+    let others = if !network.ca_files.is_empty() || !network.ca_data.is_empty() {
+        OtherRoots::None
     } else if route.url.scheme() == "http" {
-        Besides::Environment
+        OtherRoots::Environment
     } else {
-        Besides::All
+        OtherRoots::All
     };
-    let verifier = verifier(network, besides, &RootsSource::ClusterData)?;
+    let verifier = verifier(network, others, &RootsSource::ClusterData)?;
     let rules = match route.proxy {
-        Some(proxy) => ProxyRules::always(Proxy::of_cluster(proxy)?),
+        Some(proxy) => ProxyRules::always(Proxy::from_cluster(proxy)?),
         None => ProxyRules::for_server(&network.proxies, route.url)?,
     };
     let name = route.tls_server_name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| name));
     let name = name.transpose().map_err(|name| HttpSetupError::InvalidServerName(printable(name, 100)))?;
     let tls = tls(verifier.as_ref(), route.certificate)?;
-    // To a proxy client-go shows and trusts the same.
+    // client-go uses the same certificates and trust with a proxy.
     Ok((Client::new((rules, tls.clone()), tls, name, &user_agent(), HeaderMap::new())?, verifier))
 }
 
-/// What verifies certificates for `network`; `None` where they are not to be checked.
+/// The verifier of certificates for `network`; `None` if they are not verified.
 ///
 /// Errors: see [`Verifier::new`].
 fn verifier(
     network: &Network,
-    besides: Besides,
+    others: OtherRoots,
     data_place: &RootsSource,
 ) -> Result<Option<Arc<Verifier>>, HttpSetupError> {
     match network.insecure {
         true => Ok(None),
-        false => Verifier::new(network, besides, data_place).map(|verifier| Some(Arc::new(verifier))),
+        false => Verifier::new(network, others, data_place).map(|verifier| Some(Arc::new(verifier))),
     }
 }
 
-/// TLS that `verifier` checks; without checks if there is none. The PEM of a client's `certificate` and its key is shown to
-/// a server that asks for it.
+/// TLS whose certificates `verifier` checks, or nothing if there is none. `certificate` is the PEM of a client certificate
+/// and its key, for servers that ask for one.
 ///
 /// Errors: that PEM cannot be used.
 fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result<ClientConfig, HttpSetupError> {
     let unusable = || HttpSetupError::UnusableClientCertificate;
     let verifier: Arc<dyn ServerCertVerifier> = match verifier {
         Some(verifier) => Arc::clone(verifier) as _,
-        None => Arc::new(Unchecked),
+        None => Arc::new(NoVerification),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -111,11 +111,11 @@ fn tls(verifier: Option<&Arc<Verifier>>, certificate: Option<&Secret>) -> Result
 pub struct ClusterRoute<'a> {
     /// The server's URL.
     pub url: &'a Url,
-    /// The name that its certificate has to be for.
+    /// The name that its certificate has to be for, if it is not the URL's host.
     pub tls_server_name: Option<&'a str>,
     /// The URL of the proxy in front of it.
     pub proxy: Option<&'a str>,
-    /// A client certificate to show it, with its key, as PEM.
+    /// A client certificate for it, with its key, as PEM.
     pub certificate: Option<&'a Secret>,
 }
 
@@ -132,7 +132,7 @@ fn user_agent() -> String {
     format!("{USER_AGENT} ({}; {})", platform(), std::env::consts::ARCH)
 }
 
-/// The platform's name as browsers spell it: what policies that read the User-Agent look for.
+/// The platform's name as browsers spell it, which policies that read the User-Agent look for.
 fn platform() -> &'static str {
     match std::env::consts::OS {
         "linux" => "Linux",
@@ -155,8 +155,8 @@ fn header_map(network: &Network) -> Result<HeaderMap, HttpSetupError> {
     Ok(map)
 }
 
-/// What every request of `network` carries and no message may repeat: values of headers, and passwords of proxies,
-/// `proxy` included. A value with a scheme in front (`Bearer …`) may also come back without it.
+/// The secrets that requests of `network` carry: values of headers, and passwords of proxies, `proxy` included. A value with
+/// a scheme in front (`Bearer …`) is listed without it too, since a server may repeat it that way.
 pub(super) fn secrets(network: &Network, proxy: Option<&str>) -> Vec<Secret> {
     let values = network.headers.iter().map(|(_, value)| value.expose());
     let values = values.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, rest)| rest.trim())]);

@@ -35,7 +35,7 @@ pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[derive(Clone)]
 pub(super) struct Dialer {
     tcp: Tcp,
-    /// For proxies, some of which are reached by https.
+    /// For connections to proxies, by http or https.
     to_proxy: HttpsConnector<Tcp>,
     rules: Arc<ProxyRules>,
     user_agent: Arc<str>,
@@ -48,7 +48,7 @@ pub(super) enum DialError {
     /// The server cannot be reached.
     #[error("the server cannot be reached")]
     Direct(#[source] BoxError),
-    /// The fault is the proxy's.
+    /// The proxy is at fault.
     #[error("the proxy {0}")]
     Proxy(ProxyFault),
 }
@@ -59,18 +59,18 @@ pub(super) enum DialError {
 pub(super) struct LookupError(io::Error);
 
 impl Dialer {
-    /// Connections by these rules. `tls` is for proxies that are reached by https.
+    /// A dialer that uses proxies by these rules. `tls` is for proxies that are reached by https.
     pub(super) fn new(rules: Arc<ProxyRules>, mut tls: rustls::ClientConfig, user_agent: &str) -> Dialer {
         let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // CONNECT is spoken in HTTP/1.1.
+        // CONNECT is sent as HTTP/1.1.
         tls.alpn_protocols.clear();
         let to_proxy = HttpsConnector::from((tcp.clone(), tls));
         Dialer { tcp, to_proxy, rules, user_agent: user_agent.into(), is_at_proxy: Arc::default() }
     }
 
-    /// Whether the last connection is, or was when it was given up, still a matter between this program and a proxy.
+    /// Whether the last connection is, or was when it was abandoned, still being set up with a proxy.
     pub(super) fn is_at_proxy(&self) -> &Arc<AtomicBool> {
         &self.is_at_proxy
     }
@@ -84,7 +84,7 @@ impl Dialer {
         };
         self.is_at_proxy.store(true, Ordering::Relaxed);
         let stream = match proxy.has_credentials() {
-            true => once_refused_never_again(proxy, self.dial_through(proxy, &server)).await,
+            true => send_credentials_once(proxy, self.dial_through(proxy, &server)).await,
             false => self.dial_through(proxy, &server).await,
         };
         self.is_at_proxy.store(false, Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl Service<Uri> for Dialer {
     }
 }
 
-/// Looks up names. Those of this machine (RFC 6761 section 6.3) are never looked up elsewhere.
+/// Looks up host names. `localhost` and its subdomains are resolved without a name server (RFC 6761 section 6.3).
 #[derive(Clone)]
 pub(super) struct Resolver;
 
@@ -152,10 +152,10 @@ impl Service<Name> for Resolver {
 type Verdict = Arc<tokio::sync::Mutex<Option<Result<(), ProxyFault>>>>;
 
 /// The verdicts of this process, by a hash of the proxy's address. A wrong password may lock an account after a few tries, so
-/// it is sent once, however many servers are asked through the proxy at the same time.
+/// it is sent once, even if requests to several servers go through the proxy at the same time.
 static VERDICTS: LazyLock<Mutex<HashMap<u64, Verdict>>> = LazyLock::new(Mutex::default);
 
-async fn once_refused_never_again(
+async fn send_credentials_once(
     proxy: &Proxy,
     dial: impl Future<Output = Result<Stream, ProxyFault>>,
 ) -> Result<Stream, ProxyFault> {
@@ -178,7 +178,7 @@ async fn once_refused_never_again(
     match &outcome {
         Ok(_) => *verdict = Some(Ok(())),
         Err(ProxyFault::Credentials) => *verdict = Some(Err(ProxyFault::Credentials)),
-        // Nothing is known of the password.
+        // The proxy did not check the password.
         Err(_) => {}
     }
     outcome

@@ -1,4 +1,4 @@
-//! Bodies that come compressed although nothing asked for that, as some gateways and file servers send them.
+//! Bodies that some gateways and file servers compress although the request did not ask for it.
 
 use std::io::Read as _;
 
@@ -6,13 +6,13 @@ use flate2::read::MultiGzDecoder;
 
 use super::TransportErrorKind;
 
-/// How gzip begins (RFC 1952 2.3.1). No JSON, JWT or web page begins like that, so the body tells by itself, whatever
-/// the headers say: some proxies unpack it and leave the header, others pack it and set none.
+/// How gzip begins (RFC 1952 section 2.3.1). JSON, JWTs and web pages never begin like that, so the body decides and not
+/// the headers: some proxies unpack it and leave the header, others pack it and set none.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// `body`, unpacked if it is gzip. What is damaged comes back as it is.
+/// `body`, unpacked if it is gzip. A damaged body is returned unchanged.
 ///
-/// Errors: there is more in it than `cap` bytes.
+/// Errors: the unpacked body is larger than `cap` bytes.
 pub(super) fn unpacked(body: Vec<u8>, cap: usize) -> Result<Vec<u8>, TransportErrorKind> {
     if !body.starts_with(&GZIP) {
         return Ok(body);

@@ -1,5 +1,5 @@
-//! Asking a proxy for a connection to a server: HTTP's CONNECT (RFC 9110 section 9.3.6) and SOCKS5 (RFC 1928), with a user
-//! name and password if there are some (RFC 7617, RFC 1929).
+//! Requests a connection to a server from a proxy: HTTP's CONNECT (RFC 9110 section 9.3.6) and SOCKS5 (RFC 1928), with a
+//! user name and password if the proxy's address has them (RFC 7617, RFC 1929).
 //!
 //! Must not know how the proxy was reached.
 
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use super::proxy::Proxy;
 use super::proxy_fault::{ProxyFault, SocksRefusal};
 
-/// The most that is read of a proxy's answer to CONNECT, in bytes.
-const HEAD: u64 = 16 * 1024;
+/// The longest head of a proxy's response to CONNECT that is read, in bytes.
+const HEAD_CAP: u64 = 16 * 1024;
 
-/// Has `proxy`, at the other end of `stream`, connect to `host` and `port`.
+/// Makes `proxy`, at the other end of `stream`, connect to `host` and `port`.
 ///
 /// Errors: see [`ProxyFault`].
 pub(super) async fn ask(
@@ -31,7 +31,7 @@ pub(super) async fn ask(
     }
 }
 
-/// User name and password as they are meant.
+/// User name and password, percent-decoded.
 fn credentials(proxy: &Proxy) -> Option<(Zeroizing<String>, Zeroizing<String>)> {
     let decoded = |text: &str| Zeroizing::new(percent_decode_str(text).decode_utf8_lossy().into_owned());
     let password = proxy.url().password().unwrap_or_default();
@@ -70,10 +70,10 @@ async fn connect(
     }
 }
 
-/// The status of an answer, whose head is read to its end and no further: what follows is the server's.
+/// The status of a response, whose head is read to its end and no further: the bytes that follow come from the server.
 async fn status(stream: &mut (impl AsyncRead + Unpin)) -> Result<u16, ProxyFault> {
     let mut head = Vec::new();
-    let mut stream = stream.take(HEAD);
+    let mut stream = stream.take(HEAD_CAP);
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.map_err(broken)?);
     }
@@ -98,7 +98,7 @@ async fn socks(
         ([5, USER_NAME], Some((user, password))) => {
             let mut request = Zeroizing::new(vec![1]);
             for part in [&user, &password] {
-                // A longer one cannot be the right one.
+                // The protocol has no room for a longer one.
                 request.push(u8::try_from(part.len()).map_err(|_| ProxyFault::Credentials)?);
                 request.extend_from_slice(part.as_bytes());
             }
@@ -133,7 +133,7 @@ async fn socks(
     if reply != 0 {
         return Err(ProxyFault::Reply(SocksRefusal::from_code(reply)));
     }
-    // The address that it connects from, which nothing is done with.
+    // The address that the proxy connects from is not used.
     let rest = match kind {
         1 => 4,
         4 => 16,
@@ -154,11 +154,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of asking a proxy that sends `script`, and what it was sent.
-    fn asked(address: &str, host: &str, script: &[u8]) -> (Result<(), ProxyFault>, Vec<u8>) {
+    /// The outcome with a proxy that sends `script`, and what was sent to it.
+    fn exchange(address: &str, host: &str, script: &[u8]) -> (Result<(), ProxyFault>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let proxy = Proxy::of_cluster(address).expect("a proxy");
+            let proxy = Proxy::from_cluster(address).expect("a proxy");
             let (mut near, mut far) = tokio::io::duplex(1 << 20);
             far.write_all(script).await.expect("room for it");
             far.shutdown().await.expect("an end");
@@ -172,14 +172,14 @@ mod tests {
 
     #[test]
     fn connect_answers_are_told_apart() {
-        let outcome = |script: &str| asked("http://p", "host", script.as_bytes()).0;
+        let outcome = |script: &str| exchange("http://p", "host", script.as_bytes()).0;
         assert_eq!(outcome("HTTP/1.1 200 Connection established\r\nx: y\r\n\r\n"), Ok(()));
         assert_eq!(outcome("HTTP/1.0 403 Forbidden\r\n\r\n"), Err(ProxyFault::Status(403)));
         assert_eq!(outcome("HTTP/1.1 407\r\nproxy-authenticate: Basic\r\n\r\n"), Err(ProxyFault::Credentials));
         assert!(matches!(outcome("SSH-2.0-x\r\n\r\n"), Err(ProxyFault::NotAProxy(_))));
         assert!(matches!(outcome("HTTP/1.1 200 OK\r\n"), Err(ProxyFault::NotAProxy(_))));
         assert!(matches!(outcome(&"x".repeat(100_000)), Err(ProxyFault::NotAProxy(_))));
-        let (_, sent) = asked("http://u:p%20w@p", "[::1]", b"HTTP/1.1 200 OK\r\n\r\n");
+        let (_, sent) = exchange("http://u:p%20w@p", "[::1]", b"HTTP/1.1 200 OK\r\n\r\n");
         let sent = String::from_utf8(sent).expect("text");
         assert!(sent.starts_with("CONNECT [::1]:443 HTTP/1.1\r\nhost: [::1]:443\r\nuser-agent: agent\r\n"), "{sent}");
         // u:p w
@@ -189,17 +189,17 @@ mod tests {
     #[test]
     fn socks_proxy_may_do_without_the_credentials() {
         let done = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        let (outcome, sent) = asked("socks5://u:p@p", "[::1]", &[&[5, 0][..], &done].concat());
+        let (outcome, sent) = exchange("socks5://u:p@p", "[::1]", &[&[5, 0][..], &done].concat());
         assert_eq!(outcome, Ok(()));
         assert!(sent.starts_with(&[5, 2, 0, 2, 5, 1, 0, 4]), "{sent:?}");
-        let (outcome, sent) = asked("socks5h://u:p@p", "a.example", &[&[5, 2, 1, 0][..], &done].concat());
+        let (outcome, sent) = exchange("socks5h://u:p@p", "a.example", &[&[5, 2, 1, 0][..], &done].concat());
         assert_eq!((outcome, &sent[4..9]), (Ok(()), &[1, 1, b'u', 1, b'p'][..]));
         assert!(sent.ends_with(b"\x03\x09a.example\x01\xbb"), "{sent:?}");
     }
 
     #[test]
     fn socks_refusals_are_told_apart() {
-        let outcome = |script: &[u8]| asked("socks5://u:p@p", "a", script).0;
+        let outcome = |script: &[u8]| exchange("socks5://u:p@p", "a", script).0;
         assert_eq!(outcome(&[5, 0xff]), Err(ProxyFault::Credentials));
         assert_eq!(outcome(&[5, 2, 1, 1]), Err(ProxyFault::Credentials));
         assert_eq!(outcome(&[5, 0, 5, 2, 0, 1]), Err(ProxyFault::Reply(SocksRefusal::NotAllowed)));
@@ -210,7 +210,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_bytes_never_panic(script in any::<Vec<u8>>()) {
-            let _ = (asked("http://p", "h", &script), asked("socks5://u:p@p", "h", &script));
+            let _ = (exchange("http://p", "h", &script), exchange("socks5://u:p@p", "h", &script));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! How servers are reached: whom to trust, which proxies to use, and how long to wait.
+//! Network settings: trust, proxies, headers and timeouts.
 //!
-//! Settings only; the modules beside this one act on them.
+//! Data only; the modules beside this one use it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::secret::Secret;
 /// How the issuer is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
-    /// PEM files with certificate authorities that are trusted besides the system's.
+    /// PEM files with certificate authorities that are trusted in addition to the system's.
     pub ca_files: Vec<PathBuf>,
-    /// The same, as base64 of PEM.
+    /// More of them, as base64 of PEM.
     pub ca_data: Vec<String>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// Where the environment names more of them.
+    /// Where the environment names certificate authorities.
     pub environment_roots: EnvironmentRoots,
-    /// Which of those count, by the SHA-256 of their DER: those that a session was signed in under, for whatever carries
-    /// one of its tokens. All of them if it is `None`.
+    /// Which authorities of the environment are trusted, as the SHA-256 of their DER: requests that carry a session's
+    /// token trust only those that its sign-in needed. `None` for all of them.
     pub pinned: Option<Vec<String>>,
     /// Headers for every request to the issuer; a value may be a credential.
     pub headers: Vec<(String, Secret)>,
-    /// Limit for network work that is needed; 20 seconds unless said otherwise. Human time is never limited by it.
+    /// Timeout for network work that a command depends on; 20 seconds by default. It does not limit the user's time.
     pub timeout: Option<Duration>,
     /// Proxies, from the environment.
     pub proxies: Proxies,
 }
 
-/// Where the environment names certificate authorities. A kubeconfig entry can set it, so what is obtained under one of
-/// these is kept apart from what every environment trusts.
+/// Where the environment names certificate authorities. A kubeconfig entry can set it, so tokens that were obtained through
+/// one of these authorities are kept apart from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentRoots {
     /// The PEM file of `SSL_CERT_FILE`, as an absolute path.
@@ -41,24 +41,24 @@ pub struct EnvironmentRoots {
 }
 
 impl EnvironmentRoots {
-    /// Whether the environment names nothing.
+    /// Whether the environment names no authorities.
     pub fn is_empty(&self) -> bool {
         self.file.is_none() && self.folders.is_empty()
     }
 }
 
 impl Network {
-    /// The same, trusting of what the environment adds only `anchors`.
+    /// The same settings, trusting only `anchors` among the authorities of the environment.
     pub fn pinned_to(&self, anchors: &[String]) -> Network {
         Network { pinned: Some(anchors.to_vec()), ..self.clone() }
     }
 
-    /// The limit for network work that is needed.
+    /// The timeout for network work that a command depends on.
     pub fn needed(&self) -> Duration {
         clock::limit(self.needed_at_most())
     }
 
-    /// The same as it was asked for, for other networks to have.
+    /// The same as it was configured, to be copied to other settings.
     pub fn needed_at_most(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_secs(20))
     }
@@ -71,14 +71,14 @@ pub struct Proxies {
     pub https: Option<ProxyVariable>,
     /// For http URLs.
     pub http: Option<ProxyVariable>,
-    /// Hosts that are reached directly, as `NO_PROXY` lists them.
-    pub none_for: Option<String>,
+    /// Hosts that are reached directly: the value of `NO_PROXY`.
+    pub no_proxy: Option<String>,
 }
 
-/// A variable that names a proxy. The address may hold a password, so Debug does not show it.
+/// A variable that names a proxy. The address may contain a password, so Debug does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyVariable {
-    /// The variable's name, as it is set.
+    /// The variable's name, in the case in which it is set.
     pub name: &'static str,
     /// Its value, unchecked.
     pub address: String,

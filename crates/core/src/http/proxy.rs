@@ -1,7 +1,7 @@
-//! Proxies: which one stands in front of a server, and where it is set.
+//! Proxies: which one is used for a server, and where it is configured.
 //!
-//! The rules are those of Go's `golang.org/x/net/http/httpproxy`, because kubectl beside this program follows them. Must not
-//! know how a proxy is spoken to.
+//! The rules are those of Go's `golang.org/x/net/http/httpproxy`, because kubectl follows them. Must not know the protocols
+//! of proxies.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,13 +15,13 @@ use super::network::{Network, Proxies, ProxyVariable};
 use super::setup_error::HttpSetupError;
 use crate::text::printable;
 
-/// Port of a SOCKS proxy whose address names none (RFC 1928 section 3).
+/// The port of a SOCKS proxy whose address does not name one (RFC 1928 section 3).
 const SOCKS_PORT: u16 = 1080;
 
 /// A proxy in front of a server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Scheme `http`, `https` or `socks5h`, host and port; may hold a user name and password.
+    /// Scheme `http`, `https` or `socks5h`, host and port; may contain a user name and password.
     url: Url,
     /// Where it is set.
     pub source: ProxySource,
@@ -38,18 +38,18 @@ pub enum ProxySource {
 }
 
 impl Proxy {
-    /// Reads the address of a proxy; a variable's without a scheme is for http.
+    /// Reads the address of a proxy. Without a scheme, the address in a variable is one for http.
     ///
-    /// Errors: it is not a URL, or of a kind that is not supported. The address may hold a password and is not repeated.
+    /// Errors: it is not a URL, or of a kind that is not supported. The address may contain a password and is not repeated.
     fn parse(address: &str, source: ProxySource) -> Result<Proxy, HttpSetupError> {
-        // kubectl wants a scheme in a cluster's proxy-url.
+        // kubectl requires a scheme in a cluster's proxy-url.
         let is_complete = address.contains("://") || source == ProxySource::Cluster;
         let with_scheme = if is_complete { address.to_owned() } else { format!("http://{address}") };
         let parsed = Url::parse(&with_scheme).ok().filter(Url::has_host);
         let Some(mut url) = parsed else { return Err(HttpSetupError::InvalidProxy(source)) };
         let done = match url.scheme() {
             "http" | "https" => Ok(()),
-            // To Go both are the same: the proxy looks names up.
+            // Go treats both the same: the proxy looks names up.
             "socks5" | "socks5h" => {
                 let port = url.port().unwrap_or(SOCKS_PORT);
                 url.set_scheme("socks5h").and_then(|()| url.set_port(Some(port)))
@@ -67,7 +67,7 @@ impl Proxy {
     /// The proxy that a kubeconfig's cluster names.
     ///
     /// Errors: it is not a URL, or of a kind that is not supported.
-    pub(super) fn of_cluster(address: &str) -> Result<Proxy, HttpSetupError> {
+    pub(super) fn from_cluster(address: &str) -> Result<Proxy, HttpSetupError> {
         Proxy::parse(address, ProxySource::Cluster)
     }
 
@@ -78,7 +78,7 @@ impl Proxy {
         printable(&format!("{scheme}://{}:{port}", self.url.host_str().unwrap_or_default()), 200)
     }
 
-    /// Whether its address holds a user name or a password.
+    /// Whether its address contains a user name or a password.
     pub fn has_credentials(&self) -> bool {
         !self.url.username().is_empty() || self.url.password().is_some()
     }
@@ -88,12 +88,12 @@ impl Proxy {
         &self.url
     }
 
-    /// Where a connection to it is made: by https, or by plain TCP, which is written as http.
+    /// The address for connections to it: https, or http for plain TCP.
     pub(super) fn transport(&self) -> hyper::Uri {
         let scheme = if self.url.scheme() == "https" { "https" } else { "http" };
         let port = self.url.port_or_known_default().unwrap_or(SOCKS_PORT);
         let address = format!("{scheme}://{}:{port}/", self.url.host_str().unwrap_or_default());
-        // Host and port of a URL are those of a URI too.
+        // Host and port of a URL are valid in a URI.
         address.parse().unwrap_or_default()
     }
 }
@@ -118,7 +118,7 @@ impl fmt::Display for ProxySource {
 pub(super) struct ProxyRules {
     https: Option<Proxy>,
     http: Option<Proxy>,
-    /// Hosts that are reached directly; `None` if that is none at all, not even this machine.
+    /// Hosts that are reached directly; `None` if even this machine is reached through the proxy.
     exceptions: Option<Exceptions>,
 }
 
@@ -126,20 +126,20 @@ impl ProxyRules {
     /// The rules of the environment.
     ///
     /// Errors: a proxy's address that cannot be used.
-    fn of_environment(settings: &Proxies) -> Result<ProxyRules, HttpSetupError> {
+    fn from_environment(settings: &Proxies) -> Result<ProxyRules, HttpSetupError> {
         let proxy = |variable: &Option<ProxyVariable>| {
             let parse = |found: &ProxyVariable| Proxy::parse(&found.address, ProxySource::Variable(found.name.into()));
             variable.as_ref().map(parse).transpose()
         };
-        let exceptions = Some(Exceptions::parse(settings.none_for.as_deref().unwrap_or_default()));
+        let exceptions = Some(Exceptions::parse(settings.no_proxy.as_deref().unwrap_or_default()));
         Ok(ProxyRules { https: proxy(&settings.https)?, http: proxy(&settings.http)?, exceptions })
     }
 
-    /// The rules for a client of the server at `url`. An address that cannot be used does not matter on this machine.
+    /// The rules for a client of the server at `url`. For a server on this machine, an invalid address is ignored.
     ///
     /// Errors: a proxy's address that cannot be used.
     pub(super) fn for_server(settings: &Proxies, url: &Url) -> Result<ProxyRules, HttpSetupError> {
-        match ProxyRules::of_environment(settings) {
+        match ProxyRules::from_environment(settings) {
             Err(_) if is_loopback(url) => Ok(ProxyRules::default()),
             rules => rules,
         }
@@ -159,12 +159,11 @@ impl ProxyRules {
     }
 }
 
-/// The address of the environment's proxy that requests to `url` go through; `None` if they go directly. It may hold a
-/// password.
+/// The address of the environment's proxy for requests to `url`; `None` if they go directly. It may contain a password.
 pub fn environment_proxy<'a>(network: &'a Network, url: &Url) -> Option<&'a str> {
-    let Proxies { https, http, none_for } = &network.proxies;
+    let Proxies { https, http, no_proxy } = &network.proxies;
     let variable = if url.scheme() == "http" { http } else { https }.as_ref()?;
-    let is_direct = Exceptions::parse(none_for.as_deref().unwrap_or_default()).cover(url);
+    let is_direct = Exceptions::parse(no_proxy.as_deref().unwrap_or_default()).cover(url);
     (!is_direct).then_some(variable.address.as_str())
 }
 
@@ -180,7 +179,7 @@ enum Exception {
     Network(IpAddr, u32),
     /// `10.0.0.1`, `10.0.0.1:443`, `::1`, `[::1]:443`
     Address(IpAddr, String),
-    /// `example.com` with its subdomains, `.example.com` or `*.example.com` for those alone; `example.com:443`
+    /// `example.com` with its subdomains; `.example.com` or `*.example.com` for subdomains only; `example.com:443`
     Domain {
         /// With a dot in front.
         suffix: String,
@@ -190,7 +189,7 @@ enum Exception {
 }
 
 impl Exceptions {
-    /// Reads the value of `NO_PROXY`. Entries that make no sense are passed over, as in Go.
+    /// Reads the value of `NO_PROXY`. Invalid entries are ignored, as in Go.
     fn parse(list: &str) -> Exceptions {
         Exceptions(list.split(',').filter_map(|entry| Exception::parse(&entry.trim().to_lowercase())).collect())
     }
@@ -258,8 +257,8 @@ impl Exception {
     }
 }
 
-/// Host and port of `host:port` or `[host]:port`, as Go's `net.SplitHostPort` takes them apart; all of it is the host if it
-/// has another shape.
+/// Host and port of `host:port` or `[host]:port`, as Go's `net.SplitHostPort` splits them; an entry of another form is all
+/// host.
 fn split_port(entry: &str) -> (&str, &str) {
     let Some((host, port)) = entry.rsplit_once(':') else { return (entry, "") };
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_entries_cover_what_they_cover_in_go() {
+    fn no_proxy_entries_match_the_same_urls_as_in_go() {
         for (list, url, direct) in [
             ("", "https://example.com", false),
             ("example.com", "https://example.com", true),
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn proxy_address_is_read_as_go_reads_it() {
+    fn proxy_address_is_parsed_as_in_go() {
         let parsed = |address: &str| Proxy::parse(address, ProxySource::Variable("HTTPS_PROXY".into()));
         for (address, origin) in [
             ("proxy.example", "http://proxy.example:80"),
@@ -362,19 +361,19 @@ mod tests {
     }
 
     #[test]
-    fn https_and_http_have_proxies_of_their_own() {
+    fn https_and_http_use_separate_proxies() {
         let variable = |name, address: &str| Some(ProxyVariable { name, address: address.to_owned() });
         let settings = Proxies {
             https: variable("HTTPS_PROXY", "a"),
             http: variable("http_proxy", "b"),
-            none_for: Some("near.example".to_owned()),
+            no_proxy: Some("near.example".to_owned()),
         };
-        let rules = ProxyRules::of_environment(&settings).expect("rules");
+        let rules = ProxyRules::from_environment(&settings).expect("rules");
         let through = |url: &str| rules.proxy_for(&Url::parse(url).expect("a URL")).map(Proxy::origin);
         assert_eq!(through("https://far.example").as_deref(), Some("http://a:80"));
         assert_eq!(through("http://far.example").as_deref(), Some("http://b:80"));
         assert_eq!((through("https://near.example"), through("https://127.0.0.1")), (None, None));
-        let own = ProxyRules::always(Proxy::of_cluster("socks5://c").expect("a proxy"));
+        let own = ProxyRules::always(Proxy::from_cluster("socks5://c").expect("a proxy"));
         assert!(own.proxy_for(&Url::parse("https://127.0.0.1").expect("a URL")).is_some());
     }
 }

@@ -28,13 +28,13 @@ pub enum ProxyFault {
     /// No connection to it can be made.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
-    /// It did not answer, or not yet, when time was up.
+    /// It did not answer within the deadline.
     #[error("did not answer in time")]
     Timeout,
-    /// It does not answer as a proxy does.
+    /// Its response is not that of a proxy.
     #[error("does not answer as a proxy: {0}")]
     NotAProxy(String),
-    /// It wants a user name and a password, or does not accept those it got (HTTP 407, RFC 1929).
+    /// It requires a user name and password, or rejects those it got (HTTP 407, RFC 1929).
     #[error("does not accept the user name and password")]
     Credentials,
     /// It does not connect to the server, with this status (RFC 9110 section 9.3.6).

@@ -1,7 +1,7 @@
-//! Certificate authorities, from where they are named: the platform, settings, the environment.
+//! Certificate authorities of the platform, of settings and of the environment.
 //!
-//! Those of the environment are kept apart from the others. A kubeconfig entry can set `SSL_CERT_FILE` for itself, so what
-//! was obtained under one of these must not be mixed with what was obtained without (`session::identity`).
+//! Those of the environment are kept apart. A kubeconfig entry can set `SSL_CERT_FILE` for itself, so tokens that were
+//! obtained through one of these must not be mixed with others (`session::identity`).
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,15 @@ use super::setup_error::{RootsProblem, RootsProblemKind, RootsSource, shown};
 use crate::named_file;
 use crate::text::hex;
 
-/// The most files that are read in one folder of `SSL_CERT_DIR`; systems have a few hundred.
+/// How many files are read at most in one folder of `SSL_CERT_DIR`; systems have a few hundred.
 const FILES_CAP: usize = 2_000;
-/// The most that is read in all folders of `SSL_CERT_DIR` together, in bytes, but for the end of one file; systems have less
-/// than one MiB.
+/// How much is read at most in all folders of `SSL_CERT_DIR` together, in bytes; the file that reaches it is read to its
+/// end. Systems have less than one MiB.
 const FOLDERS_CAP: usize = 64 * 1024 * 1024;
-/// The most certificates that are taken from one file.
+/// How many certificates are read at most from one file.
 const CERTIFICATES_CAP: usize = 10_000;
 
-/// Certificates of one source, and what was wrong with it.
+/// Certificates of one source, and the problems with it.
 #[derive(Default)]
 pub(super) struct Roots {
     pub(super) certificates: Vec<CertificateDer<'static>>,
@@ -33,7 +33,7 @@ pub(super) struct Roots {
 }
 
 impl Roots {
-    /// Takes the certificates of a PEM file. One that cannot be read is skipped.
+    /// Adds the certificates of a PEM file. One that cannot be read is skipped.
     fn add(&mut self, pem: &[u8], place: &RootsSource) {
         let mut damaged = 0;
         for certificate in CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_CAP) {
@@ -50,7 +50,7 @@ impl Roots {
     }
 }
 
-/// What identifies a certificate: the SHA-256 of its DER.
+/// Identifies a certificate: the SHA-256 of its DER.
 pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     hex(&Sha256::digest(certificate))
 }
@@ -58,7 +58,7 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 /// The authorities that settings name; `data_place` is the setting that holds them itself.
 ///
 /// Errors: one of the settings has none.
-pub(super) fn of_settings(network: &Network, data_place: &RootsSource) -> Result<Roots, RootsProblem> {
+pub(super) fn configured(network: &Network, data_place: &RootsSource) -> Result<Roots, RootsProblem> {
     let mut roots = Roots::default();
     let mut add = |pem: &[u8], place: &RootsSource| {
         let before = roots.certificates.len();
@@ -84,7 +84,7 @@ pub(super) fn of_settings(network: &Network, data_place: &RootsSource) -> Result
 }
 
 /// The authorities that the environment names, and what is wrong with each variable that names none.
-pub(super) fn of_environment(named: &EnvironmentRoots) -> (Roots, Vec<RootsProblem>) {
+pub(super) fn from_environment(named: &EnvironmentRoots) -> (Roots, Vec<RootsProblem>) {
     let mut roots = Roots::default();
     let mut useless = Vec::new();
     if let Some(file) = &named.file {
@@ -135,11 +135,11 @@ fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The system's own authorities, where the system is a list of files: the usual places, whatever `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` say. (Every library reads those two from the process by itself unless it is given paths.)
+/// The system's own authorities, on systems that keep them in files: the usual places, ignoring `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`. (Libraries read those two variables themselves unless they are given paths.)
 #[cfg(all(unix, not(target_vendor = "apple")))]
-pub(super) fn of_system() -> Vec<CertificateDer<'static>> {
-    /// As Go has them (crypto/x509, `root_linux.go` and `root_bsd.go`), and with it kubectl.
+pub(super) fn system() -> Vec<CertificateDer<'static>> {
+    /// The same as in Go, and so in kubectl (crypto/x509, `root_linux.go` and `root_bsd.go`).
     const FILES: &[&str] = &[
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_read_up_to_a_limit_in_all() {
+    fn folders_share_one_limit() {
         let folder = tempfile::tempdir().expect("a folder");
         let large = folder.path().join("a");
         std::fs::File::create(&large).and_then(|file| file.set_len(16 << 20)).expect("a file");
@@ -198,8 +198,9 @@ mod tests {
         }
         let made = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).expect("a certificate");
         std::fs::write(folder.path().join("d"), made.cert.pem()).expect("a file");
-        let of =
-            |times| of_environment(&EnvironmentRoots { folders: vec![folder.path().to_owned(); times], file: None }).0;
+        let of = |times| {
+            from_environment(&EnvironmentRoots { folders: vec![folder.path().to_owned(); times], file: None }).0
+        };
         assert_eq!((of(1).certificates.len(), of(1).skipped.len()), (1, 0));
         assert_eq!((of(5).certificates.len(), of(5).skipped.len()), (1, 4));
     }

@@ -1,8 +1,8 @@
-//! Verifies the certificates of servers: first by the authorities that every environment has (the platform's and those
-//! that flags name), then by each that the environment adds, noting down which of these it took.
+//! Verifies the certificates of servers: first with the authorities of the platform and of settings, then with each that
+//! the environment adds, recording which of these was needed.
 //!
-//! Nothing is weakened here: chains, names, dates and signatures are rustls' to judge (or the platform's). What is added is
-//! the order, the note, and why a certificate is refused.
+//! Verification is not weakened: rustls (or the platform) checks chains, names, dates and signatures. This module adds the
+//! order, the record, and the reason why a certificate is refused.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use super::network::Network;
 use super::setup_error::{HttpSetupError, RootsProblem, RootsSource};
 use super::{roots, x509};
 
-/// Which authorities of the environment the connections of one client have needed so far, by fingerprint.
+/// The authorities of the environment that the connections of one client have needed so far, by fingerprint.
 #[derive(Debug, Default)]
 pub(super) struct Anchors {
     needed: Mutex<BTreeSet<String>>,
@@ -38,7 +38,7 @@ impl Anchors {
         self.needed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// Whether one was needed that this client must not trust.
+    /// Whether an authority was needed that this client must not trust.
     pub(super) fn needed_withheld(&self) -> bool {
         self.withheld.load(Ordering::Relaxed)
     }
@@ -55,26 +55,26 @@ struct Extra {
 /// A verifier for the connections of one client.
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// The platform's authorities and those that settings name; `None` where there are none.
+    /// The platform's authorities and those of settings; `None` if there are none.
     base: Option<Arc<dyn ServerCertVerifier>>,
-    /// Those that settings name: a server may show one of them itself.
+    /// The certificates of settings: a server may present one of them as its own.
     named: Vec<CertificateDer<'static>>,
     extra: Vec<Extra>,
-    /// What the environment adds and this client must not trust.
+    /// Authorities of the environment that this client must not trust.
     withheld: Vec<Extra>,
     pub(super) anchors: Arc<Anchors>,
-    /// What is wrong with the variables that name authorities.
+    /// Problems with the variables that name authorities.
     useless: Vec<RootsProblem>,
     /// What was skipped while authorities were read.
     pub(super) skipped: Vec<RootsProblem>,
 }
 
-/// Which authorities count besides those that settings name.
+/// Which authorities are trusted besides those of settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Besides {
+pub(super) enum OtherRoots {
     /// The platform's and the environment's.
     All,
-    /// The environment's: nothing of the platform is needed, be it that it has none.
+    /// The environment's only, so that a platform without authorities will do.
     Environment,
     /// No others.
     None,
@@ -83,18 +83,18 @@ pub(super) enum Besides {
 impl Verifier {
     /// A verifier for what `network` says; `data_place` is the setting that holds authorities itself.
     ///
-    /// Errors: a setting without a certificate; no authority at all where the platform's count.
+    /// Errors: a setting without a certificate; no authority at all although the platform's are used.
     pub(super) fn new(
         network: &Network,
-        besides: Besides,
+        others: OtherRoots,
         data_place: &RootsSource,
     ) -> Result<Verifier, HttpSetupError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let named = roots::of_settings(network, data_place)?;
+        let named = roots::configured(network, data_place)?;
         let mut skipped = named.skipped;
-        let (found, useless) = match besides {
-            Besides::None => Default::default(),
-            _ => roots::of_environment(&network.environment_roots),
+        let (found, useless) = match others {
+            OtherRoots::None => Default::default(),
+            _ => roots::from_environment(&network.environment_roots),
         };
         skipped.extend(found.skipped);
         let extra = found.certificates.into_iter().filter_map(|certificate| {
@@ -103,19 +103,19 @@ impl Verifier {
         });
         let counts = |extra: &Extra| network.pinned.as_ref().is_none_or(|list| list.contains(&extra.fingerprint));
         let (extra, withheld): (Vec<_>, Vec<_>) = extra.partition(counts);
-        let base = match besides {
-            Besides::All => of_platform(&named.certificates, &provider),
+        let base = match others {
+            OtherRoots::All => platform_verifier(&named.certificates, &provider),
             _ => webpki(named.certificates.iter().cloned(), &provider).map(|base| base as Arc<dyn ServerCertVerifier>),
         };
-        if besides == Besides::All && base.is_none() && extra.is_empty() && withheld.is_empty() {
+        if others == OtherRoots::All && base.is_none() && extra.is_empty() && withheld.is_empty() {
             return Err(HttpSetupError::NoRoots(useless));
         }
         let (named, anchors) = (named.certificates, Arc::default());
         Ok(Verifier { provider, base, named, extra, withheld, anchors, useless, skipped })
     }
 
-    /// The same for a proxy in front of the server, which only carries what is encrypted for that. So whatever the
-    /// environment adds counts for it, and none of that is noted: another proxy signs no user out.
+    /// A verifier for a proxy in front of the server, which only forwards encrypted data. So all authorities of the
+    /// environment are trusted and none is recorded: another proxy does not sign users out.
     pub(super) fn for_proxy(&self) -> Verifier {
         Verifier {
             provider: Arc::clone(&self.provider),
@@ -136,8 +136,8 @@ impl Verifier {
         extra
     }
 
-    /// What `shown` comes to under the authorities that count, in words where it is refused.
-    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, CertificateProblem> {
+    /// Verifies what a server has presented with the trusted authorities.
+    fn verify(&self, shown: &Presented<'_>) -> Result<ServerCertVerified, CertificateProblem> {
         let of_base = self.base.as_ref().map(|base| shown.under(base.as_ref()));
         let of_base = of_base.unwrap_or(Err(CertificateError::UnknownIssuer.into()));
         let of_base = of_base.or_else(|error| shown.itself_under(&self.named).ok_or(error));
@@ -148,7 +148,7 @@ impl Verifier {
                     self.anchors.note(&extra.fingerprint);
                     return Ok(ServerCertVerified::assertion());
                 }
-                // What is wrong besides the signer says more.
+                // Any other problem says more than an unknown signer.
                 Err(error) if is_unknown_issuer(&why) => why = error,
                 Err(_) => {}
             }
@@ -160,7 +160,7 @@ impl Verifier {
         Err(self.problem(&why, shown))
     }
 
-    fn problem(&self, error: &TlsError, shown: &Shown<'_>) -> CertificateProblem {
+    fn problem(&self, error: &TlsError, shown: &Presented<'_>) -> CertificateProblem {
         let TlsError::InvalidCertificate(error) = error else { return CertificateProblem::Other(error.to_string()) };
         let date = |at: &UnixTime| i64::try_from(at.as_secs()).ok().and_then(|at| DateTime::from_timestamp(at, 0));
         let other_name = || {
@@ -172,7 +172,7 @@ impl Verifier {
                 _ => None,
             }
         };
-        // One that is signed by itself is often marked as an authority, and refused for that before anything else.
+        // A self-signed certificate is often marked as an authority, and refused for that first.
         let is_unknown = matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature)
             || (x509::is_self_issued(shown.end_entity) && x509::is_authority(shown.end_entity));
         match error {
@@ -186,7 +186,7 @@ impl Verifier {
                 CertificateProblem::other_name(presented.clone())
             }
             CertificateError::NotValidForName => CertificateProblem::other_name(other_name().unwrap_or_default()),
-            // If the name is another one too, something else answers in the place of this server. That says more than the signer.
+            // If the name is wrong too, a different server answers. That says more than the signer.
             _ if is_unknown => match other_name() {
                 Some(presented) => CertificateProblem::other_name(presented),
                 None => CertificateProblem::UnknownSigner { signer: shown.signer(), useless: self.useless.clone() },
@@ -199,8 +199,8 @@ impl Verifier {
     }
 }
 
-/// What a server has shown.
-struct Shown<'a> {
+/// What a server has presented.
+struct Presented<'a> {
     end_entity: &'a CertificateDer<'a>,
     intermediates: &'a [CertificateDer<'a>],
     name: &'a ServerName<'a>,
@@ -208,7 +208,7 @@ struct Shown<'a> {
     now: UnixTime,
 }
 
-impl Shown<'_> {
+impl Presented<'_> {
     fn under(&self, verifier: &dyn ServerCertVerifier) -> Result<ServerCertVerified, TlsError> {
         verifier.verify_server_cert(self.end_entity, self.intermediates, self.name, self.ocsp, self.now)
     }
@@ -218,8 +218,8 @@ impl Shown<'_> {
         under.or_else(|error| self.itself_under(std::slice::from_ref(&extra.certificate)).ok_or(error))
     }
 
-    /// Accepts a server's own certificate where it is itself among `trusted`, as Go and so kubectl do (crypto/x509,
-    /// `Certificate.Verify`). rustls refuses one that is marked as an authority.
+    /// Accepts a server's own certificate if it is itself among `trusted`, like Go and so kubectl (crypto/x509,
+    /// `Certificate.Verify`). rustls refuses it if it is marked as an authority.
     fn itself_under(&self, trusted: &[CertificateDer<'_>]) -> Option<ServerCertVerified> {
         let is_trusted = trusted.iter().any(|known| known.as_ref() == self.end_entity.as_ref());
         let now = i64::try_from(self.now.as_secs()).ok().and_then(|now| DateTime::<Utc>::from_timestamp(now, 0))?;
@@ -229,7 +229,7 @@ impl Shown<'_> {
         ((from..=until).contains(&now) && x509::may_serve(self.end_entity)).then(ServerCertVerified::assertion)
     }
 
-    /// Who signed the last certificate of the chain.
+    /// The issuer of the last certificate of the chain; `None` if that is self-signed.
     fn signer(&self) -> Option<String> {
         let last = self.intermediates.last().unwrap_or(self.end_entity);
         match self.intermediates.is_empty() && x509::is_self_issued(last) {
@@ -248,7 +248,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        self.judge(&Shown { end_entity, intermediates, name, ocsp, now })
+        self.verify(&Presented { end_entity, intermediates, name, ocsp, now })
             .map_err(|problem| CertificateError::Other(OtherError(Arc::new(problem))).into())
     }
 
@@ -281,11 +281,11 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-/// Accepts every certificate, and signatures by whatever it shows: `--insecure-skip-tls-verify`.
+/// Accepts every certificate and every signature, for settings that turn verification off.
 #[derive(Debug, Default)]
-pub(super) struct Unchecked;
+pub(super) struct NoVerification;
 
-impl ServerCertVerifier for Unchecked {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -320,24 +320,24 @@ impl ServerCertVerifier for Unchecked {
     }
 }
 
-/// Whether every one of `anchors` is among the authorities that count for `network`: with those that the environment
-/// adds, or with the system's own, which they may have been moved to.
-pub fn covers(network: &Network, anchors: &[String]) -> bool {
-    let (found, _) = roots::of_environment(&network.environment_roots);
+/// Whether all `anchors` are trusted by `network`: as authorities of the environment, or as the system's own, where they may
+/// have been moved to.
+pub fn trusts_anchors(network: &Network, anchors: &[String]) -> bool {
+    let (found, _) = roots::from_environment(&network.environment_roots);
     let known: BTreeSet<String> = found.certificates.iter().map(roots::fingerprint).collect();
     let left: Vec<&String> = anchors.iter().filter(|anchor| !known.contains(*anchor)).collect();
-    left.is_empty() || is_of_system(&left)
+    left.is_empty() || are_system_roots(&left)
 }
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
-fn is_of_system(anchors: &[&String]) -> bool {
-    let known: BTreeSet<String> = roots::of_system().iter().map(roots::fingerprint).collect();
+fn are_system_roots(anchors: &[&String]) -> bool {
+    let known: BTreeSet<String> = roots::system().iter().map(roots::fingerprint).collect();
     anchors.iter().all(|anchor| known.contains(*anchor))
 }
 
-/// The platform does not list its authorities.
+/// This platform does not list its authorities.
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn is_of_system(_: &[&String]) -> bool {
+fn are_system_roots(_: &[&String]) -> bool {
     false
 }
 
@@ -351,16 +351,16 @@ fn webpki(
 }
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
-fn of_platform(
+fn platform_verifier(
     named: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ServerCertVerifier>> {
-    let all = roots::of_system().into_iter().chain(named.iter().cloned());
+    let all = roots::system().into_iter().chain(named.iter().cloned());
     webpki(all, provider).map(|base| base as Arc<dyn ServerCertVerifier>)
 }
 
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn of_platform(
+fn platform_verifier(
     named: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ServerCertVerifier>> {
@@ -368,8 +368,8 @@ fn of_platform(
     platform.ok().map(|base| Arc::new(base) as Arc<dyn ServerCertVerifier>)
 }
 
-/// Whether nothing that is trusted has signed a chain. An authority of the same name, such as that of a cluster which was
-/// created again, shows by its signature alone.
+/// Whether a chain is not signed by a trusted authority. An authority with the name of a trusted one, such as that of a
+/// cluster which was created again, is recognised by its signature only.
 fn is_unknown_issuer(error: &TlsError) -> bool {
     matches!(error, TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
 }
@@ -395,11 +395,11 @@ mod tests {
 
         let roots = EnvironmentRoots { file: Some(file.path().to_owned()), folders: Vec::new() };
         let network = Network { environment_roots: roots, pinned: Some(Vec::new()), ..Network::default() };
-        let verifier = Verifier::new(&network, Besides::Environment, &RootsSource::Data).expect("a verifier");
+        let verifier = Verifier::new(&network, OtherRoots::Environment, &RootsSource::Data).expect("a verifier");
         let name = ServerName::try_from("host.example").expect("a name");
         let judge = |verifier: &Verifier| {
             let (end_entity, now) = (leaf.der(), UnixTime::now());
-            verifier.judge(&Shown { end_entity, intermediates: &[], name: &name, ocsp: &[], now }).map(|_| ())
+            verifier.verify(&Presented { end_entity, intermediates: &[], name: &name, ocsp: &[], now }).map(|_| ())
         };
         assert!(matches!(judge(&verifier), Err(CertificateProblem::NotOfSession { .. })));
         assert!(verifier.anchors.needed_withheld());

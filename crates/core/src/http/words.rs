@@ -89,7 +89,7 @@ fn steps(error: &TransportError, peer: Peer) -> Vec<String> {
 
 /// What the address of an API server tells about the reason.
 fn api_server_steps(error: &TransportError, host: &str) -> Vec<String> {
-    let facts = ServerFacts::of_host(host);
+    let facts = ServerFacts::from_host(host);
     let mut steps = Vec::new();
     if let Some(ProxyFacts { origin, source: ProxySource::Variable(name), .. }) = error.proxy.as_deref()
         && facts.is_private

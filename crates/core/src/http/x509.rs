@@ -1,11 +1,11 @@
-//! The few fields of an X.509 certificate (RFC 5280 4.1) that messages name, and that a server's own certificate is held
-//! to where it is trusted by itself. Chains are verified by rustls; nothing here decides about one.
+//! The few fields of an X.509 certificate (RFC 5280 section 4.1) that messages name, and that are checked if a server's own
+//! certificate is trusted by itself. Chains are verified by rustls, not here.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::text::printable;
 
-/// Object identifiers, as DER has them: commonName, organizationName (X.520), basicConstraints, extKeyUsage, serverAuth
+/// Object identifiers in DER: commonName, organizationName (X.520), basicConstraints, extKeyUsage, serverAuth
 /// and anyExtendedKeyUsage (RFC 5280 4.2.1.9 and 4.2.1.12).
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
@@ -22,7 +22,7 @@ const UTC_TIME: u8 = 0x17;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
-/// Tag and content of each element in a row of DER elements; ends at the first that is malformed.
+/// Tag and content of each element in a sequence of DER elements; ends at the first malformed one.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {
@@ -74,8 +74,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The certificate's issuer in words: its common name, its organisation where it has none, both where they differ. Fit
-/// for a terminal. `None` for what is not a certificate, or has neither.
+/// The name of a certificate's issuer: its common name and, if that differs, its organisation. Fit for a terminal. `None`
+/// for anything but a certificate, and for one that has neither.
 pub(super) fn issuer(certificate: &[u8]) -> Option<String> {
     name(Parts::read(certificate)?.issuer)
 }
@@ -91,14 +91,14 @@ pub(super) fn validity(certificate: &[u8]) -> Option<(DateTime<Utc>, DateTime<Ut
     Some((times.next()??, times.next()??))
 }
 
-/// Whether a certificate may be a server's: it says so, or says nothing about its use.
+/// Whether a certificate may be used by a server: its extended key usage allows it or is absent.
 pub(super) fn may_serve(certificate: &[u8]) -> bool {
     let Some(parts) = Parts::read(certificate) else { return false };
     let Some(list) = parts.extension(EXTENDED_KEY_USAGE) else { return true };
     Elements(list).any(|(_, oid)| oid == SERVER_AUTH || oid == ANY_USAGE)
 }
 
-/// Whether a certificate is marked as that of an authority.
+/// Whether a certificate is marked as an authority's.
 pub(super) fn is_authority(certificate: &[u8]) -> bool {
     let constraints = Parts::read(certificate).and_then(|parts| parts.extension(BASIC_CONSTRAINTS));
     constraints.and_then(|list| Elements(list).next()).is_some_and(|(tag, value)| tag == BOOLEAN && value != [0])
@@ -129,7 +129,7 @@ fn string(tag: u8, text: &[u8]) -> String {
     }
 }
 
-/// UTCTime, whose years from 50 on are of the last century (RFC 5280 4.1.2.5.1), or GeneralizedTime.
+/// Reads UTCTime, whose years from 50 on are 19xx (RFC 5280 section 4.1.2.5.1), or GeneralizedTime.
 fn time(tag: u8, text: &[u8]) -> Option<DateTime<Utc>> {
     let text = std::str::from_utf8(text).ok()?;
     let century = match tag {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_are_told_from_servers() {
+    fn authorities_are_recognised() {
         use rcgen::{BasicConstraints, IsCa};
         let marked = |is_ca| is_authority(&certificate(|params| params.is_ca = is_ca));
         assert!(
