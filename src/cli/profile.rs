@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
+use kubectl_login::messages::Explain as _;
 use kubectl_login::paths;
 use kubectl_login::profile::{Browser, Credentials, GroupsLookUp, Method, Pkce, Profile, Provider, Storage, TokenKind};
 use kubectl_login::store::Store;
@@ -268,7 +269,7 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     };
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
-    let issuer_url = discovery::issuer_url(&issuer)?;
+    let issuer_url = discovery::issuer_url(&issuer).map_err(|error| error.explain(""))?;
     let by_grant = GRANT_METHODS.iter().find(|(name, _)| *name == grant).map(|(_, method)| *method);
     let method = match (by_grant, &args.username) {
         (Some(Method::Auto), Some(name)) if !name.is_empty() => Method::Password,

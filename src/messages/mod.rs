@@ -4,6 +4,7 @@
 //! do next. One file for each module whose errors it explains.
 
 pub mod kube;
+mod oauth;
 mod resources;
 mod runtime;
 pub mod step;

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::coordination::Held;
 use super::grant::{self, Unusable, Who};
-use super::issuer::{self, Issuer};
+use super::issuer::Issuer;
 use super::sessions::Named;
 use super::work::{Work, WorkFailure};
 use super::{Failed, How, Obtained, Road, sessions};
-use crate::messages;
+use crate::messages::{self, Explain as _};
 use crate::paths;
 use crate::profile::{Method, Profile, Provider, Storage};
 use crate::runtime;
@@ -326,7 +326,7 @@ fn check_who(who: &Who, nonce: Option<&str>, profile: &Profile) -> Result<(), Wo
         && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
     {
         // Nothing of it is kept: it may be another user's sign-in.
-        return Err(WorkFailure::passing(issuer::unusable(&error.to_string(), error.next())));
+        return Err(WorkFailure::passing(error.explain("ID token")));
     }
     match &profile.account_hint {
         Some(hint) if !who.answers_to(hint) => Err(WorkFailure::sticky(Error::sign_in_needed(

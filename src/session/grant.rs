@@ -7,6 +7,7 @@ use oauth2::TokenResponse as _;
 use tokio::time::Instant;
 
 use super::issuer::{Issuer, Unverified};
+use crate::messages::Explain as _;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::store::TokenRecord;
 use kubectl_login_core::clock;
@@ -147,7 +148,7 @@ pub(super) async fn read(
             let verified = issuer.verified_id_token(token, clock_ahead, deadline).await;
             let claims = verified.map_err(|unverified| match unverified {
                 Unverified::Keys(error) => Unusable::Other(error),
-                Unverified::Token(error) => Unusable::NotOurs(error),
+                Unverified::Token(error) => Unusable::NotOurs(error.explain("ID token")),
             })?;
             (token, Some(claims))
         }

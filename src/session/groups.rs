@@ -18,6 +18,7 @@ use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
 use super::{Insist, Obtained, Road, sessions};
 use crate::environment::Environment;
+use crate::messages::Explain as _;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::runtime;
 use crate::signin::Person;
@@ -285,11 +286,11 @@ async fn userinfo_of(
 ) -> Result<GroupsClaim> {
     let http = Http::new(&issuer.profile.network, endpoint)?;
     let left = end.saturating_duration_since(Instant::now());
-    let claims = match userinfo::fetch(&http, endpoint, token, left).await? {
+    let claims = match userinfo::fetch(&http, endpoint, token, left).await.map_err(|error| error.explain(""))? {
         UserInfoResponse::Claims(claims) => claims,
         UserInfoResponse::Signed(jwt) => issuer.verified_userinfo(jwt.expose(), end).await?,
     };
-    userinfo::check_subject(&claims, endpoint, subject)?;
+    userinfo::check_subject(&claims, endpoint, subject).map_err(|error| error.explain(""))?;
     Ok(subject::groups(&claims, &issuer.profile.groups.claim))
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::identity::issuer_document;
+use crate::messages::Explain as _;
 use crate::profile::{Profile, Provider};
 use crate::store::Store;
 use kubectl_login_core::clock;
@@ -73,7 +74,7 @@ pub enum Unverified {
     /// The keys cannot be had; it may be as good as any.
     Keys(Error),
     /// It is not what it should be.
-    Token(Error),
+    Token(VerifyError),
 }
 
 /// How fresh the discovery document must be.
@@ -102,7 +103,8 @@ impl<'a> Issuer<'a> {
                 (Http::new(&profile.network, authority).map_err(Error::from)?, cloud::endpoints(authority, tenant)?)
             }
             Provider::Oidc { issuer, .. } => {
-                let http = Http::new(&profile.network, &discovery::issuer_url(issuer)?).map_err(Error::from)?;
+                let url = discovery::issuer_url(issuer).map_err(|error| error.explain(""))?;
+                let http = Http::new(&profile.network, &url).map_err(Error::from)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
                     Freshness::Remembered => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
@@ -117,12 +119,14 @@ impl<'a> Issuer<'a> {
                     }
                     None => {
                         let fetched = discovery::fetch(&http, issuer, limit).await;
-                        let document = fetched.map_err(|error| match http.needed_withheld_roots() {
-                            true => Unopened::NotOfSession(error),
-                            false => Unopened::Other(error),
+                        let document = fetched.map_err(|error| error.explain("")).map_err(|error| {
+                            match http.needed_withheld_roots() {
+                                true => Unopened::NotOfSession(error),
+                                false => Unopened::Other(error),
+                            }
                         })?;
                         store.cache_document(&id, Anchored { anchors: http.anchors(), document: &document });
-                        document.endpoints(issuer)?
+                        document.endpoints(issuer).map_err(|error| error.explain(""))?
                     }
                 };
                 (http, endpoints)
@@ -199,7 +203,7 @@ impl<'a> Issuer<'a> {
     pub(super) fn check_issued(&self, id_token: &str) -> Result<()> {
         let Ok(claims) = Claims::read(id_token) else { return Ok(()) };
         let checked = jwks::check_issuer(&claims, &self.client.endpoints().issuer);
-        checked.map_err(|error| unusable(&error.to_string(), error.next()))
+        checked.map_err(|error| error.explain("ID token"))
     }
 
     /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
@@ -221,10 +225,7 @@ impl<'a> Issuer<'a> {
             let now = clock::now() - clock_ahead;
             jwks::verify(token, keys, &self.expected(endpoints, &endpoints.signing_algorithms, now))
         };
-        self.verified(verify, deadline).await.map_err(|unverified| match unverified {
-            Unverified::Token(error) => Unverified::Token(unusable(&error.what, error.next)),
-            keys => keys,
-        })
+        self.verified(verify, deadline).await
     }
 
     /// The claims of UserInfo that came as a signed JWT, verified (OIDC Core 5.3.2).
@@ -235,9 +236,7 @@ impl<'a> Issuer<'a> {
             jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, clock::now()))
         };
         self.verified(verify, deadline).await.map_err(|unverified| match unverified {
-            Unverified::Token(error) => {
-                Error::failed(format!("the issuer's UserInfo cannot be used: {}", error.what), error.next)
-            }
+            Unverified::Token(error) => error.explain("UserInfo"),
             Unverified::Keys(error) => error,
         })
     }
@@ -285,9 +284,7 @@ impl<'a> Issuer<'a> {
             self.keep_what_was_learnt();
             outcome = fresh().await;
         }
-        outcome
-            .map_err(Unverified::Keys)?
-            .map_err(|error| Unverified::Token(Error::failed(error.to_string(), error.next())))
+        outcome.map_err(Unverified::Keys)?.map_err(Unverified::Token)
     }
 
     async fn fetched_keys(&self, deadline: Instant) -> Result<Jwks> {
@@ -295,9 +292,9 @@ impl<'a> Issuer<'a> {
         let Some(url) =
             self.client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), Moves::WithinSite, left()).await
         else {
-            return Err(unusable("the discovery document names no jwks_uri", "Ask whoever runs the issuer."));
+            return Err(unusable("the discovery document names no jwks_uri", "Ask the issuer's administrator."));
         };
-        let keys = discovery::fetch_keys(&self.client.http, &url, left()).await?;
+        let keys = discovery::fetch_keys(&self.client.http, &url, left()).await.map_err(|error| error.explain(""))?;
         self.store.cache_document(&self.keys_document(), Anchored { anchors: self.anchors(), document: &keys });
         Ok(keys)
     }
@@ -317,7 +314,7 @@ fn document(http: &Http, issuer: &str, profile: &Profile, what: &str) -> String 
     issuer_document(issuer, &profile.network, &http.extra_roots(), what)
 }
 
-/// An ID token that is not taken, and why.
-pub(super) fn unusable(why: &str, next: impl Into<String>) -> Error {
+/// An ID token that is not accepted, and why.
+fn unusable(why: &str, next: impl Into<String>) -> Error {
     Error::failed(format!("the issuer's ID token cannot be used: {why}"), next)
 }

@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use url::Url;
 
-use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain, explain_for};
+use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain_for};
+use crate::messages::Explain as _;
 use crate::profile::{Pkce, Profile, Provider};
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::{cloud, refusals};
@@ -79,7 +80,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     desk.person.show_code(&prompt).map_err(NoTokens::NotShown)?;
     let _shown = Shown(desk.person);
     let on_trouble = |trouble: &TokenRequestError| {
-        let next = explain(trouble, "ask whether the code was used").next;
+        let next = trouble.explain("ask whether the code was used").next;
         desk.person.say(&format!("Still waiting for the sign-in, but {}.\n{next}", words(trouble)));
     };
     let outcome = pending.wait(client, limit, &on_trouble).await;
@@ -99,7 +100,7 @@ fn expired(desk: &Desk<'_>, endpoints: &Endpoints, trouble: Option<&TokenRequest
         Some(step) => format!("{}\n{step}", refusals::EXPIRED),
         None => refusals::EXPIRED.to_owned(),
     };
-    match trouble.map(|trouble| explain(trouble, "ask whether it was used")) {
+    match trouble.map(|trouble| trouble.explain("ask whether it was used")) {
         None => Error::sign_in_needed("the code ended before it was used", next),
         Some(Error { what, next: first, .. }) => {
             Error::sign_in_needed(format!("the code ended; {what}"), format!("{first}\n{next}"))

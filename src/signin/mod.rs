@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use url::Url;
 
+use crate::messages::Explain as _;
 use crate::profile::{Method, Profile, Provider};
 use authcode::AuthCode;
 pub use authcode::Visitor;
@@ -23,7 +24,6 @@ use device::DeviceCode;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::{Error, Kind, Result};
-use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::Endpoints;
 use kubectl_login_core::oauth::client::{OAuthClient, TokenRequestError};
 use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
@@ -283,25 +283,9 @@ const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kube
 /// How the words for a sign-in that brought no tokens begin.
 const CANNOT_SIGN_IN: &str = "cannot sign in: ";
 
-/// The words for a request that brought no tokens.
-pub fn explain(failure: &TokenRequestError, what: &str) -> Error {
-    match failure {
-        TokenRequestError::Transport(trouble) => trouble.explain(what, Peer::Issuer),
-        TokenRequestError::Refused(answer) => refusals::explain(answer, what),
-        TokenRequestError::NotOAuth(found) => Error::failed(
-            format!("cannot {what}: {found}"),
-            "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",
-        ),
-        TokenRequestError::Malformed(found) => Error::failed(
-            format!("cannot {what}: {found}"),
-            "Check the issuer or authority URL.\nAsk whoever runs the server: its answer is not as the standard has it.",
-        ),
-    }
-}
-
-/// The same for whoever uses `profile`: with what can be filled in from it.
+/// The words for a request that brought no tokens, for a user of `profile`: with what can be filled in from it.
 pub fn explain_for(profile: &Profile, failure: &TokenRequestError, what: &str) -> Error {
-    let mut error = explain(failure, what);
+    let mut error = failure.explain(what);
     if let TokenRequestError::Refused(answer) = failure
         && lacks_a_secret(profile, answer)
     {

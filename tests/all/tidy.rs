@@ -12,8 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("crates/core/src/kube", &["http"]),
     ("src/messages", &["profile", "environment", "store"]),
     ("src/store", &["profile"]),
-    ("src/signin", &["profile"]),
-    // "messages" only until the errors of the session are typed.
+    // "messages" only until the errors of signin and session are typed.
+    ("src/signin", &["profile", "messages"]),
     ("src/session", &["profile", "store", "signin", "messages"]),
     ("src/ui", &["profile", "signin", "ui"]),
 ];
@@ -23,6 +23,7 @@ const NAMED: &[&str] =
 /// Where what happened is told by a clause, and what to do next not at all.
 const WITHOUT_SENTENCES: &[&str] = &[
     "crates/core/src/kube",
+    "crates/core/src/oauth",
     "src/store",
     "src/runtime",
     "src/resources",
@@ -33,6 +34,7 @@ const WITHOUT_SENTENCES: &[&str] = &[
 /// Where no flag is known.
 const WITHOUT_FLAGS: &[&str] = &[
     "crates/core/src/kube",
+    "crates/core/src/oauth",
     "src/store",
     "src/runtime",
     "src/resources",
@@ -50,6 +52,7 @@ const WITHOUT_THOSE_WORDS: &[&str] = &[
     "crates/core/src/named_file",
     "crates/core/src/secret",
     "crates/core/src/text",
+    "crates/core/src/oauth",
     "src/hardening",
     "src/messages/runtime",
     "src/messages/store",

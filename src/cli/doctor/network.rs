@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use kubectl_login::messages::Explain as _;
 use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::in_units;
@@ -105,13 +106,15 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
         let http = Http::new(&profile.network, &base)?;
         match &profile.provider {
             Provider::Oidc { issuer, .. } => {
-                let answer = discovery::ask(&http, issuer, clock::limit(LIMIT)).await?;
+                let answer =
+                    discovery::request(&http, issuer, clock::limit(LIMIT)).await.map_err(|error| error.explain(""))?;
                 clock_ahead = answer.clock_ahead();
-                discovery::read(&answer, issuer).map(|_| None).map_err(|error| http.without_secrets(error))
+                discovery::parse(&answer, issuer).map(|_| None).map_err(|error| error.masked(&http).explain(""))
             }
             Provider::Entra { authority, tenant, .. } => {
                 let issuer = cloud::endpoints(authority, tenant)?.issuer;
-                let answer = discovery::ask(&http, &issuer, clock::limit(LIMIT)).await?;
+                let answer =
+                    discovery::request(&http, &issuer, clock::limit(LIMIT)).await.map_err(|error| error.explain(""))?;
                 clock_ahead = answer.clock_ahead();
                 tenant::id(&answer, authority)
             }
@@ -150,7 +153,7 @@ async fn review(entry: &Entry, network: &Network, credentials: Result<ApiCredent
 pub(super) fn issuer_url(profile: &Profile) -> Result<Url> {
     match &profile.provider {
         Provider::Entra { authority, .. } => Ok(authority.clone()),
-        Provider::Oidc { issuer, .. } => discovery::issuer_url(issuer),
+        Provider::Oidc { issuer, .. } => discovery::issuer_url(issuer).map_err(|error| error.explain("")),
     }
 }
 

@@ -18,7 +18,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
         [
             (Behaviour::Discovery404, "HTTP 404"),
             (Behaviour::WrongIssuer, "https://issuer.example.invalid"),
-            (Behaviour::DiscoveryHttpEndpoints, "no https URL"),
+            (Behaviour::DiscoveryHttpEndpoints, "not an https URL"),
             (Behaviour::OversizedDiscovery, "larger than 1 MiB"),
             (Behaviour::NotJsonDiscovery, "something else than an OpenID Connect document"),
             (Behaviour::NoDeviceEndpoint, "offers no device code sign-in"),

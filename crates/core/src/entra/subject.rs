@@ -18,7 +18,7 @@ const MOST: usize = 200;
 /// The same for tokens that travel in addresses.
 const MOST_IN_ADDRESSES: usize = 5;
 
-/// The role that Entra's tokens name for whoever is in the tenant, administrator or not.
+/// The role that Entra's tokens name for every user of the tenant, administrator or not.
 const EVERY_USER: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
 
 /// What a token says of its subject. Texts are as they came: not made fit for a terminal, but for `account`.
@@ -54,7 +54,7 @@ pub enum GroupsClaim {
     /// These are all of them. Entra lists 200 at most.
     Listed(Vec<String>),
     /// There are more than it can carry, and they have to be looked up. (Where, says the token too; that address is never
-    /// asked: anybody could have written it, and those that Entra writes lead to a service that has ended.)
+    /// asked: it is not proven, and those that Entra writes lead to a service that has ended.)
     Overage {
         /// As many as it could have carried.
         more_than: usize,
@@ -70,7 +70,7 @@ impl Subject {
     /// Reads a token; its groups stand in the claim called `groups_claim` (`groups` at Entra).
     ///
     /// # Errors
-    /// It is no JWT, so nothing can be said: an opaque token is its issuer's to understand.
+    /// It is not a JWT: only its issuer can read an opaque token.
     pub fn read(token: &str, groups_claim: &str) -> Result<Subject, JwtError> {
         Claims::read(token).map(|claims| Subject::of(&claims, groups_claim))
     }

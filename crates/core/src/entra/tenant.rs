@@ -46,7 +46,7 @@ pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<St
     struct Metadata {
         msgraph_host: String,
     }
-    let answer = discovery::ask(http, issuer, limit).await.ok().filter(|answer| answer.status == 200)?;
+    let answer = discovery::request(http, issuer, limit).await.ok().filter(|answer| answer.status == 200)?;
     serde_json::from_slice::<Metadata>(&answer.body).ok().map(|metadata| metadata.msgraph_host)
 }
 

@@ -1,7 +1,7 @@
-//! The authorization code grant (RFC 6749 4.1) with PKCE (RFC 7636) as far as the browser sees it: the address somebody
-//! signs in at, and what is to be thought of what comes back.
+//! The authorization code grant (RFC 6749 4.1) with PKCE (RFC 7636) as far as the browser sees it: the address
+//! to sign in at, and the check of the response.
 //!
-//! It must not know how anything comes back, by a listener or by hand, nor who is told about it.
+//! It must not know how the response arrives, through a listener or pasted, nor what the user is shown.
 
 use std::borrow::Cow;
 
@@ -12,11 +12,11 @@ use url::{Url, form_urlencoded};
 use super::client::OAuthClient;
 use super::error_response::OAuthErrorResponse;
 
-/// Bytes of chance in `state` and `nonce`.
+/// Random bytes in `state` and `nonce`.
 const RANDOM_BYTES: u32 = 32;
 /// Codes are not shorter: they cannot be guessed (RFC 6749 10.10).
 const SHORTEST_CODE: usize = 12;
-/// Parameters that make the sign-in what it is; nobody else has a say in them.
+/// Parameters that this program sets itself; endpoints and users cannot.
 pub const OWN_PARAMETERS: &[&str] = &[
     "client_id",
     "client_secret",
@@ -35,31 +35,31 @@ pub const OWN_PARAMETERS: &[&str] = &[
 pub struct AuthorizationParams<'a> {
     /// The authorization endpoint.
     pub endpoint: &'a Url,
-    /// Where the answer is to go, byte for byte; left out where the issuer knows.
+    /// The redirect URI, byte for byte; `None` if the issuer knows it.
     pub redirect_uri: Option<String>,
     /// The scopes.
     pub scopes: &'a [String],
-    /// Whether PKCE is used, with S256.
+    /// Whether to use PKCE, with S256.
     pub pkce: bool,
     /// Parameters besides these; none of [`OWN_PARAMETERS`].
     pub parameters: Vec<(String, String)>,
 }
 
-/// One authorization request, and what its answer is recognised by.
+/// One authorization request, and what its response is checked against.
 pub struct AuthorizationRequest {
-    /// Where somebody signs in.
+    /// The address to sign in at.
     pub url: Url,
-    /// Where the answer goes, if the request says so.
+    /// The redirect URI, if the request has one.
     pub redirect_uri: Option<String>,
-    /// What the ID token has to repeat.
+    /// The nonce that the ID token has to repeat.
     pub nonce: String,
-    /// What proves to the token endpoint that the code is ours.
+    /// The PKCE verifier, which proves to the token endpoint that the code is ours.
     pub verifier: Option<PkceCodeVerifier>,
-    /// How its answer is told from others.
+    /// Checks the response.
     pub expected: CallbackValidator,
 }
 
-/// How the answer to a request is told from others.
+/// Tells the response to a request from others.
 #[derive(Clone)]
 pub struct CallbackValidator {
     /// A hash, so that comparing takes the same time whatever was sent.
@@ -69,17 +69,17 @@ pub struct CallbackValidator {
     is_issuer: fn(&str, &str) -> bool,
 }
 
-/// An answer to our request.
+/// The response to our request.
 pub enum AuthorizationResponse {
-    /// What the token endpoint gives tokens for.
+    /// A code to exchange for tokens.
     Code(AuthorizationCode),
-    /// The issuer, or the person, said no (RFC 6749 4.1.2.1).
+    /// The issuer refused, or the user declined (RFC 6749 4.1.2.1).
     Refused(Box<OAuthErrorResponse>),
 }
 
-/// An answer in something that a person copied.
+/// A response in a text that the user pasted.
 pub struct PastedResponse {
-    /// The answer.
+    /// The response.
     pub answer: AuthorizationResponse,
     /// Whether it was a code by itself, without anything that shows that it is one.
     pub is_bare: bool,
@@ -142,7 +142,7 @@ impl AuthorizationRequest {
         AuthorizationRequest { url, redirect_uri: wish.redirect_uri, nonce, verifier, expected }
     }
 
-    /// The answer in what a person copied: an address with the answer in it, its query alone, or the bare code where it
+    /// The response in a pasted text: an address with the response in it, its query alone, or the bare code where it
     /// is `expected` (the issuer shows it) or PKCE proves whose it is.
     ///
     /// Errors: see [`CallbackError`].
@@ -182,7 +182,7 @@ fn bare(endpoint: &Url) -> Url {
 }
 
 impl CallbackValidator {
-    /// The answer in the parameters of a call-back.
+    /// The response in the parameters of a callback.
     ///
     /// Errors: see [`CallbackError`].
     pub fn read(&self, parameters: &[(String, String)]) -> Result<AuthorizationResponse, CallbackError> {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_recognised_however_it_was_copied() {
+    fn pasted_response_is_read_in_every_form() {
         let request = request(true, false);
         for text in [
             "http://localhost:8000/?code=c%2F1&state=ours",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_keeps_its_own_parameters_and_none_of_ours() {
+    fn endpoint_keeps_its_own_parameters_and_none_of_ours() {
         let url = |text| Url::parse(text).expect("a URL");
         let endpoint = url("https://a/auth?p=policy&state=evil&redirect_uri=http://evil#x");
         assert_eq!(bare(&endpoint), url("https://a/auth?p=policy"));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn other_text_is_rejected_with_reason() {
         for (text, why) in [
             ("http://localhost/?code=c&state=theirs", CallbackError::WrongState),
             ("http://localhost/?code=c", CallbackError::NoState),
@@ -284,13 +284,13 @@ mod tests {
         ] {
             assert_eq!(code(&request(true, false), text), Err(why), "{text}");
         }
-        // Nothing but PKCE tells that a bare code is ours.
+        // Only PKCE proves that a bare code is ours.
         assert_eq!(code(&request(false, false), "a-code-of-a-code"), Err(CallbackError::Unproven));
         assert!(request(false, false).read_pasted("a-code-of-a-code", true).is_ok_and(|found| found.is_bare));
     }
 
     #[test]
-    fn an_issuer_that_promised_its_name_has_to_give_it() {
+    fn response_without_promised_iss_is_rejected() {
         let text = "http://localhost/?code=c&state=ours";
         assert_eq!(code(&request(true, true), text), Err(CallbackError::WrongIssuer));
         assert_eq!(code(&request(true, true), &format!("{text}&iss=https://issuer")).as_deref(), Ok("c"));

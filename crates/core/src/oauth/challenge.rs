@@ -1,6 +1,6 @@
 //! A claims challenge: what a server wants to see in a token before it takes it, as the `claims` parameter of OpenID
 //! Connect Core 5.5. It comes in an error (<https://learn.microsoft.com/entra/identity-platform/claims-challenge>) or
-//! from somebody's hand, and goes back to the issuer in the requests of a sign-in. It holds no secret.
+//! from the user, and goes back to the issuer in the requests of a sign-in. It holds no secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -15,10 +15,10 @@ const LONGEST: usize = 8 * 1024;
 #[serde(transparent)]
 pub struct ClaimsChallenge(Map<String, Value>);
 
-/// Why a text is no claims challenge. Nothing of the text is repeated.
+/// Why a text is not a claims challenge. Nothing of the text is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimsChallengeError {
-    /// There is more of it than anybody asks for.
+    /// It is longer than any real one.
     #[error("it is longer than 8 KiB")]
     TooLong,
     /// It is something else.
@@ -41,7 +41,7 @@ impl ClaimsChallenge {
         if object.is_empty() { Err(ClaimsChallengeError::Empty) } else { Ok(ClaimsChallenge(object)) }
     }
 
-    /// The challenge in what somebody copied: JSON as in an error, or the base64 of it as in a `WWW-Authenticate` header,
+    /// The challenge in a pasted text: JSON as in an error, or the base64 of it as in a `WWW-Authenticate` header,
     /// which may be of either alphabet, padded or not, and broken into lines or in quotes by whatever it was copied from.
     ///
     /// Errors: see [`ClaimsChallengeError`].
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_read_however_it_was_made() {
+    fn pasted_challenge_is_read_in_every_form() {
         // Both letters that the alphabets differ in are in it.
         let text = r#"{"id_token":{"x":"??>~~~ÿ"}}"#;
         let standard = base64::engine::general_purpose::STANDARD.encode(text);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn other_text_is_rejected_with_reason() {
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(LONGEST));
         for (text, why) in [
             ("", ClaimsChallengeError::NotAnObject),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn two_are_one() {
+    fn challenges_are_merged() {
         let one = json(r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
         let other =
             json(r#"{"access_token":{"acrs":{"value":"c2"},"nbf":{"value":"1"}},"id_token":{"auth_time":null}}"#);

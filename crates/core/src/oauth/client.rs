@@ -63,7 +63,7 @@ pub struct OAuthClient {
 /// Why a request did not bring tokens.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenRequestError {
-    /// There is no response.
+    /// The server did not respond.
     #[error(transparent)]
     Transport(TransportError),
     /// The response is an error object.

@@ -1,4 +1,4 @@
-//! The device authorization grant (RFC 8628): one code, and the wait for somebody to use it.
+//! The device authorization grant (RFC 8628): one code, and the wait for the user to enter it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::http::is_acceptable_from;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// What every `slow_down` adds (RFC 8628 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// Before its end, a code is asked for once more.
+/// The last poll is made so long before the code expires.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// After so many polls in a row without a usable answer the user is told, once.
 const TOLD_AFTER: u32 = 3;
@@ -25,10 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest user code, and the longest address.
 const LONGEST_CODE: usize = 32;
 const LONGEST_PAGE: usize = 300;
-/// Lifetimes beyond this are cut: nobody sits before a code for longer.
+/// Longer lifetimes are cut.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 
-/// A code that waits for its person.
+/// A device code that the user has not entered yet.
 pub struct PendingDeviceCode {
     authorization: DeviceAuthorization,
     verifier: Option<PkceCodeVerifier>,
@@ -37,16 +37,16 @@ pub struct PendingDeviceCode {
     life: Duration,
 }
 
-/// How a wait ended without tokens.
+/// Why a wait brought no tokens.
 #[derive(Debug)]
 pub enum DeviceCodeError {
-    /// Nobody used the code in time; with the last trouble on the line, where there was any.
+    /// The code expired; with the last failure of a poll, if there was one.
     Expired(Option<TokenRequestError>),
-    /// The server said no for good.
+    /// The server refused for good.
     Failed(TokenRequestError),
 }
 
-/// Asks for a code; with PKCE where `with_pkce`.
+/// Requests a code; with PKCE if `with_pkce`.
 ///
 /// Errors: see [`TokenRequestError`].
 pub async fn start(
@@ -84,12 +84,12 @@ impl PendingDeviceCode {
         (code.len() <= LONGEST_CODE && is_even && code.split(['-', ' ']).all(is_group)).then_some(code)
     }
 
-    /// Where the person types it. As the server wrote it, and never to be shown so.
+    /// Where the user types it, as the server wrote it: it must not be shown like that.
     pub fn verification_uri(&self) -> &str {
         self.authorization.verification_uri().as_str()
     }
 
-    /// Where the person types it, as it is shown and opened: parsed, so that its host is in ASCII. `None` if the issuer at
+    /// Where the user types it, as it is shown and opened: parsed, so that its host is in ASCII. `None` if the issuer at
     /// `issuer` may not send users there, or if it could be taken for another address.
     pub fn page(&self, issuer: &Url) -> Option<Url> {
         page(self.verification_uri(), issuer)
@@ -107,9 +107,9 @@ impl PendingDeviceCode {
         self.life
     }
 
-    /// Polls until the code has been used or has ended. Connection loss, 429, 5xx and web pages from gateways are
-    /// waited out; the code's own life is the only limit of the whole, `limit` that of one poll. `on_trouble` is called
-    /// once, if that goes on for some polls: the user may be able to mend it while the code is good.
+    /// Polls until the code has been used or has expired. Connection loss, 429, 5xx and web pages from gateways are
+    /// retried; the code's own life is the only limit of the whole, `limit` that of one poll. `on_trouble` is called
+    /// once, if that goes on for some polls: the user may be able to fix it while the code is valid.
     pub async fn wait(
         &self,
         client: &OAuthClient,

@@ -10,8 +10,9 @@ use url::Url;
 use super::jwks::Jwks;
 use super::site::foreign;
 use super::{ClientSecretMethod, Endpoints};
-use crate::error::{Error, Result};
-use crate::http::{Http, HttpResponse, Peer, is_acceptable, is_acceptable_from, origin};
+use crate::http::{Http, HttpResponse, TransportError, is_acceptable, is_acceptable_from, origin};
+use crate::masking::hide;
+use crate::secret::Secret;
 use crate::text::printable;
 
 /// The part of a discovery document that is used. Kept for a day, so it is serialized too.
@@ -41,98 +42,169 @@ pub struct DiscoveryDocument {
     authorization_response_iss_parameter_supported: Option<bool>,
 }
 
+/// Why a text cannot be an issuer's URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum IssuerUrlError {
+    /// It cannot be parsed.
+    #[error("the issuer {issuer:?} is not a URL")]
+    NotAUrl {
+        /// The text, fit for a terminal.
+        issuer: String,
+    },
+    /// It is neither https nor on this machine.
+    #[error("the issuer {issuer:?} is not https")]
+    NotHttps {
+        /// The text, fit for a terminal.
+        issuer: String,
+    },
+    /// It could be mistaken for another address: it has a user name, a backslash, or other characters than ASCII's.
+    #[error("the issuer is not a plain URL (it leads to {origin})")]
+    NotPlain {
+        /// Scheme, host and port that it leads to.
+        origin: String,
+    },
+}
+
+/// Why an issuer's metadata or keys cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The issuer's URL is not one.
+    #[error(transparent)]
+    IssuerUrl(#[from] IssuerUrlError),
+    /// The request for the document failed.
+    #[error("the issuer's discovery document could not be read")]
+    Transport(#[source] TransportError),
+    /// The response for the document is not a success.
+    #[error("{issuer} has no discovery document (HTTP {status})")]
+    Status {
+        /// The issuer, fit for a terminal.
+        issuer: String,
+        /// The address of the document.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The response is something else.
+    #[error("{origin} answered discovery with something else than an OpenID Connect document")]
+    NotADocument {
+        /// Scheme, host and port that answered.
+        origin: String,
+        /// The address of the document.
+        address: String,
+    },
+    /// The document is another issuer's (OpenID Connect Discovery 4.3).
+    #[error("the issuer calls itself {found:?}, not {expected:?}")]
+    WrongIssuer {
+        /// The issuer that the document names, fit for a terminal.
+        found: String,
+        /// The issuer asked for, fit for a terminal.
+        expected: String,
+    },
+    /// An endpoint is not https.
+    #[error("the issuer's {name} {url:?} is not an https URL")]
+    Endpoint {
+        /// The name in the document.
+        name: &'static str,
+        /// What stands there, fit for a terminal.
+        url: String,
+    },
+    /// The request for the keys failed.
+    #[error("the issuer's keys could not be read")]
+    KeysTransport(#[source] TransportError),
+    /// The response for the keys is not a JSON Web Key Set.
+    #[error("{origin} does not answer with the issuer's keys (HTTP {status})")]
+    NotKeys {
+        /// Scheme, host and port that answered.
+        origin: String,
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+impl DiscoveryError {
+    /// The same error with the secrets of `http`'s requests masked: a document may repeat them.
+    pub fn masked(self, http: &Http) -> DiscoveryError {
+        let masked = |text: String| hide(&text, http.secrets().map(Secret::expose));
+        match self {
+            DiscoveryError::WrongIssuer { found, expected } => {
+                DiscoveryError::WrongIssuer { found: masked(found), expected }
+            }
+            DiscoveryError::Endpoint { name, url } => DiscoveryError::Endpoint { name, url: masked(url) },
+            other => other,
+        }
+    }
+}
+
 /// The issuer's URL, checked.
 ///
-/// Errors: it is not a URL, neither https nor on this machine, or written so that it could be taken for another.
-pub fn issuer_url(issuer: &str) -> Result<Url> {
-    let shown = printable(issuer, 200);
-    let url = Url::parse(issuer).map_err(|_| {
-        Error::usage(
-            format!("--oidc-issuer-url {shown:?} is no URL"),
-            "Give the issuer's URL exactly as it writes itself, https:// included.",
-        )
-    })?;
+/// Errors: see [`IssuerUrlError`].
+pub fn issuer_url(issuer: &str) -> Result<Url, IssuerUrlError> {
+    let shown = || printable(issuer, 200);
+    let url = Url::parse(issuer).map_err(|_| IssuerUrlError::NotAUrl { issuer: shown() })?;
     if !is_acceptable(&url) {
-        return Err(Error::usage(
-            format!("--oidc-issuer-url {shown:?} is not https"),
-            "Give an https URL (http is only for issuers on this machine).",
-        ));
+        return Err(IssuerUrlError::NotHttps { issuer: shown() });
     }
     // Prompts show it as it is written, so it must read as what it is.
     if !url.username().is_empty()
         || url.password().is_some()
         || issuer.contains(|c: char| c == '\\' || !c.is_ascii_graphic())
     {
-        return Err(Error::usage(
-            format!("--oidc-issuer-url is not a plain URL (it leads to {})", origin(&url)),
-            "Give the issuer's URL exactly as it writes itself, without a user name, spaces or backslashes, and with an international name in its ASCII form.",
-        ));
+        return Err(IssuerUrlError::NotPlain { origin: origin(&url) });
     }
     Ok(url)
 }
 
-/// Fetches and checks the discovery document of `issuer`.
+/// Fetches and checks the discovery document of `issuer`, within `limit`.
 ///
-/// Errors: the document cannot be had, is none, names another issuer, or names endpoints that are not https.
-pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<DiscoveryDocument> {
-    let answer = ask(http, issuer, limit).await?;
-    read(&answer, issuer).map_err(|error| http.without_secrets(error))
+/// Errors: it cannot be fetched, or see [`parse`].
+pub async fn fetch(http: &Http, issuer: &str, limit: Duration) -> Result<DiscoveryDocument, DiscoveryError> {
+    let response = request(http, issuer, limit).await?;
+    parse(&response, issuer).map_err(|error| error.masked(http))
 }
 
-/// Asks for the discovery document of `issuer`, whatever comes.
+/// Requests the discovery document of `issuer`, within `limit`. The response is not checked.
 ///
-/// Errors: there is no answer.
-pub async fn ask(http: &Http, issuer: &str, limit: Duration) -> Result<HttpResponse> {
-    let answer = http.get(&address(issuer)?, limit).await;
-    answer.map_err(|trouble| trouble.explain("read the issuer's discovery document", Peer::Issuer))
+/// Errors: the server did not respond.
+pub async fn request(http: &Http, issuer: &str, limit: Duration) -> Result<HttpResponse, DiscoveryError> {
+    http.get(&address(issuer)?, limit).await.map_err(DiscoveryError::Transport)
 }
 
-/// Where the discovery document of `issuer` is.
-fn address(issuer: &str) -> Result<Url> {
+/// The address of the discovery document of `issuer`.
+fn address(issuer: &str) -> Result<Url, IssuerUrlError> {
     issuer_url(issuer)?;
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
     issuer_url(&format!("{base}/.well-known/openid-configuration"))
 }
 
-/// The discovery document of `issuer` in an answer to [`ask`], checked.
+/// The discovery document of `issuer` in a response to [`request`], checked.
 ///
-/// Errors: it is none, names another issuer, or names endpoints that are not https.
-pub fn read(answer: &HttpResponse, issuer: &str) -> Result<DiscoveryDocument> {
+/// Errors: it is not a document, it is another issuer's, or it names endpoints that are not https.
+pub fn parse(response: &HttpResponse, issuer: &str) -> Result<DiscoveryDocument, DiscoveryError> {
     let url = address(issuer)?;
-    let next = format!(
-        "Check --oidc-issuer-url. This address should answer with a JSON document: {}",
-        printable(url.as_str(), 300)
-    );
-    if answer.status != 200 {
-        return Err(Error::failed(
-            format!("{} has no discovery document (HTTP {})", printable(issuer, 200), answer.status),
-            next,
-        ));
+    let address = printable(url.as_str(), 300);
+    if response.status != 200 {
+        return Err(DiscoveryError::Status { issuer: printable(issuer, 200), address, status: response.status });
     }
-    let document: DiscoveryDocument = serde_json::from_slice(&answer.body).map_err(|_| {
-        Error::failed(
-            format!("{} answered discovery with something else than an OpenID Connect document", origin(&url)),
-            next,
-        )
-    })?;
+    let document: DiscoveryDocument = serde_json::from_slice(&response.body)
+        .map_err(|_| DiscoveryError::NotADocument { origin: origin(&url), address })?;
     document.endpoints(issuer)?;
     Ok(document)
 }
 
 impl DiscoveryDocument {
-    /// The endpoints, provided that the document is `issuer`'s own and all of them may be asked.
+    /// The endpoints, if the document is `issuer`'s own and all of them may be asked.
     ///
     /// Errors: the document is another issuer's, or names an endpoint that must not be asked.
-    pub fn endpoints(&self, issuer: &str) -> Result<Endpoints> {
+    pub fn endpoints(&self, issuer: &str) -> Result<Endpoints, DiscoveryError> {
         if self.issuer != issuer {
-            return Err(Error::failed(
-                format!("the issuer calls itself {:?}, not {:?}", printable(&self.issuer, 200), printable(issuer, 200)),
-                "Write --oidc-issuer-url exactly as the issuer does (a trailing slash counts).\nIf the name is not the one you expect, do not sign in there.",
-            ));
+            return Err(DiscoveryError::WrongIssuer {
+                found: printable(&self.issuer, 200),
+                expected: printable(issuer, 200),
+            });
         }
         let base = issuer_url(issuer)?;
-        let endpoint = |name: &str, text: &str| endpoint(&base, name, text);
-        let optional = |name: &str, text: &Option<String>| {
+        let endpoint = |name: &'static str, text: &str| endpoint(&base, name, text);
+        let optional = |name: &'static str, text: &Option<String>| {
             text.as_deref().filter(|text| !text.is_empty()).map(|text| endpoint(name, text)).transpose()
         };
         let offers = |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|item| item == name);
@@ -146,7 +218,7 @@ impl DiscoveryDocument {
             issuer: self.issuer.clone(),
             authorization: optional("authorization_endpoint", &self.authorization_endpoint)?,
             device_authorization: optional("device_authorization_endpoint", &self.device_authorization_endpoint)?,
-            // Nobody is kept from signing in by an address that is of use only afterwards.
+            // An address that is used only after a sign-in must not prevent it.
             revocation: for_tokens("revocation_endpoint", &self.revocation_endpoint),
             userinfo: for_tokens("userinfo_endpoint", &self.userinfo_endpoint),
             keys: optional("jwks_uri", &self.jwks_uri)?,
@@ -176,28 +248,19 @@ impl DiscoveryDocument {
     }
 }
 
-/// Fetches the issuer's keys (RFC 7517).
+/// Fetches the issuer's keys (RFC 7517) from `url`, within `limit`.
 ///
-/// Errors: the keys cannot be had, or are none.
-pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks> {
-    let answer =
-        http.get(url, limit).await.map_err(|trouble| trouble.explain("read the issuer's keys", Peer::Issuer))?;
-    serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
-        Error::failed(
-            format!("{} does not answer with the issuer's keys (HTTP {})", origin(url), answer.status),
-            "Ask whoever runs the issuer: its jwks_uri should answer with a JSON Web Key Set.",
-        )
-    })
+/// Errors: they cannot be fetched, or the response is not a JSON Web Key Set.
+pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks, DiscoveryError> {
+    let response = http.get(url, limit).await.map_err(DiscoveryError::KeysTransport)?;
+    let keys = serde_json::from_slice(&response.body).ok().filter(|_| response.status == 200);
+    keys.ok_or_else(|| DiscoveryError::NotKeys { origin: origin(url), status: response.status })
 }
 
-fn endpoint(issuer: &Url, name: &str, text: &str) -> Result<Url> {
-    let anonymous = |url: &Url| url.username().is_empty() && url.password().is_none();
-    Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url) && anonymous(url)).ok_or_else(|| {
-        Error::failed(
-            format!("the issuer's {name} {:?} is no https URL", printable(text, 200)),
-            "Ask whoever runs the issuer: its discovery document is not safe to follow.",
-        )
-    })
+fn endpoint(issuer: &Url, name: &'static str, text: &str) -> Result<Url, DiscoveryError> {
+    let has_no_user = |url: &Url| url.username().is_empty() && url.password().is_none();
+    let url = Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url) && has_no_user(url));
+    url.ok_or_else(|| DiscoveryError::Endpoint { name, url: printable(text, 200) })
 }
 
 #[cfg(test)]

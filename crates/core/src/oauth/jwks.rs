@@ -1,6 +1,6 @@
 //! Verifying an ID token against the keys its issuer publishes.
 //!
-//! Must not know where keys or tokens come from, nor what time it is: the caller fetches, keeps and refreshes the keys,
+//! It must not know where keys or tokens come from, nor what time it is: the caller fetches, caches and refreshes the keys,
 //! and says what it expects.
 //!
 //! Source: OpenID Connect Core section 3.1.3.7 (what to check), RFC 7517 and RFC 7518 section 6 (keys), RFC 7515
@@ -53,7 +53,7 @@ fn usable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Err
 pub struct TokenExpectations<'a> {
     /// The issuer, as its discovery document names itself.
     pub issuer: &'a str,
-    /// Who the token has to be for. `None` checks no audience: only for access tokens that are used in place of ID
+    /// The client that the token has to be for. `None` checks no audience: only for access tokens that are used in place of ID
     /// tokens, whose audience is the issuer's choice.
     pub client_id: Option<&'a str>,
     /// The nonce that was sent with the authorization request, if one was.
@@ -90,7 +90,7 @@ pub enum VerifyError {
     /// The token demands extensions to be understood (RFC 7515 section 4.1.11), of which there are none here.
     #[error("the token demands extensions (crit) that are not supported")]
     Critical,
-    /// The token comes from somebody else.
+    /// The token is from another issuer.
     #[error("the token is from another issuer: expected \"{expected}\", got \"{found}\"")]
     Issuer {
         /// The issuer asked for.
@@ -98,22 +98,22 @@ pub enum VerifyError {
         /// The issuer the token names; empty if none.
         found: String,
     },
-    /// The token is for somebody else.
+    /// The token is for another client.
     #[error("the token is not for this client (aud, azp)")]
     Audience,
-    /// The token has ended.
+    /// The token has expired.
     #[error("the token has already expired")]
     Expired,
-    /// The token does not say, or not understandably, when it ends.
+    /// The token has no readable expiry.
     #[error("the token has no expiry (exp)")]
     NoExpiry,
-    /// The token's time has not come.
+    /// The token is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// The token does not say when it was issued, or was issued in the future.
     #[error("the token has no time of issue (iat), or one in the future")]
     IssuedAt,
-    /// The token does not say who it is about, or not in the way that OpenID Connect Core 2 demands.
+    /// The token has no subject as OpenID Connect Core 2 demands it.
     #[error("the token has no subject (sub) of 1 to 255 ASCII characters")]
     Subject,
     /// The token answers another sign-in than ours.
@@ -128,29 +128,6 @@ impl VerifyError {
     /// Whether newer keys, or a newer discovery document, may lead to another result.
     pub fn may_be_outdated(&self) -> bool {
         matches!(self, Self::UnknownKey { .. } | Self::BadSignature | Self::Algorithm(_))
-    }
-
-    /// What to do about it, as a sentence.
-    pub fn next(&self) -> &'static str {
-        match self {
-            Self::Expired | Self::NotYetValid | Self::IssuedAt => {
-                "Check this machine's date and time, then sign in again: kubectl login"
-            }
-            Self::Issuer { .. } => {
-                "Set --oidc-issuer-url to exactly what the issuer calls itself in its discovery document."
-            }
-            Self::Audience => "Check --oidc-client-id: it has to be the one this issuer issues the token for.",
-            Self::Nonce | Self::UnknownKey { .. } | Self::BadSignature => {
-                "Sign in again: kubectl login\nIf that does not help, ask whoever runs the issuer whether something stands in between."
-            }
-            Self::Subject => {
-                "Ask the issuer's administrator: an ID token needs a sub that fits OpenID Connect Core, section 2."
-            }
-            Self::Malformed(_) => "Ask whoever runs the issuer to issue JWTs for this client.",
-            Self::Algorithm(_) | Self::KeyMismatch(_) | Self::Critical | Self::NoExpiry => {
-                "Ask whoever runs the issuer to sign this client's tokens with RS256 or ES256, and to give them an exp."
-            }
-        }
     }
 }
 

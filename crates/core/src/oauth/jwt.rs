@@ -1,8 +1,7 @@
-//! Reading a JSON Web Token without trusting it: for showing who somebody is and until when, and as the first half of
-//! verifying it.
+//! Reading a JSON Web Token without trusting it: to show its user and expiry, and as the first half of verifying it.
 //!
-//! Must not know keys or signatures: nothing read here is proven. Whoever decides something by a claim goes through
-//! `jwks::verify`, or got the token straight from its issuer.
+//! Must not know keys or signatures: nothing read here is proven. Code that decides
+//! by a claim calls `jwks::verify`, or received the token directly from its issuer.
 //!
 //! Source: RFC 7519 (claims), RFC 7515 section 7.1 (compact serialization), OpenID Connect Core section 5.1.
 
@@ -32,7 +31,7 @@ const ACCOUNT_CLAIMS: [&str; 5] = ["preferred_username", "upn", "email", "unique
 /// The most characters of such a name: an e-mail address has at most 254.
 const ACCOUNT_LENGTH: usize = 256;
 
-/// Why a text is no readable JWT. Nothing of the text is kept in here.
+/// Why a text is not a readable JWT. It holds nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum JwtError {
     /// Longer than 1 MiB.
@@ -41,15 +40,15 @@ pub enum JwtError {
     /// Not three parts with dots between them: an opaque token, or an encrypted one.
     #[error("the token is not a signed JWT (three parts with dots between them)")]
     NotThreeParts,
-    /// A part is no base64url.
+    /// A part is not base64url.
     #[error("a part of the token is not base64url")]
     NotBase64,
-    /// The header or the claims are no JSON object.
+    /// The header or the claims are not a JSON object.
     #[error("a part of the token is not a JSON object")]
     NotAnObject,
 }
 
-/// The claims of a token. Debug shows none of them, because they say who somebody is.
+/// The claims of a token. Debug shows none of them, because they are personal data.
 #[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct Claims(Map<String, Value>);
 
@@ -79,7 +78,7 @@ impl Claims {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// `exp` (RFC 7519 section 4.1.4), in whole seconds. `None` also when it is no number or names no possible moment.
+    /// `exp` (RFC 7519 section 4.1.4), in whole seconds. `None` also if it is not a number or out of range.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.moment("exp")
     }

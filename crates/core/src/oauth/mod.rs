@@ -1,5 +1,5 @@
 //! The protocol: OAuth 2.0 (RFC 6749), device authorization (RFC 8628), authorization code with PKCE (RFC 7636), OpenID
-//! Connect discovery and ID tokens. It must not know which vendor answers, what is kept, or who is shown what.
+//! Connect discovery and ID tokens. It must not know vendors, what is stored, or what users are shown.
 
 pub mod authorization;
 pub mod challenge;

@@ -1,4 +1,4 @@
-//! Whose page a page is: the defence against mix-up (RFC 9700 4.4) as far as addresses tell.
+//! Which site a page belongs to: the defence against mix-up (RFC 9700 4.4) as far as addresses tell.
 //!
 //! The prompt names the issuer, since the kubeconfig does. An issuer of an attacker's can name the sign-in page of an
 //! honest one as its authorization endpoint and keep its own token endpoint: the user signs in at a page they trust, and

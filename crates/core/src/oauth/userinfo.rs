@@ -1,4 +1,4 @@
-//! What the issuer says of a person beyond their token: the UserInfo endpoint (OpenID Connect Core 5.3).
+//! What the issuer says about a user beyond their token: the UserInfo endpoint (OpenID Connect Core 5.3).
 
 use std::time::Duration;
 
@@ -6,12 +6,8 @@ use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::jwt::Claims;
-use crate::error::{Error, Result};
-use crate::http::{Http, Peer, TransportError, bearer, origin};
+use crate::http::{Http, TransportError, bearer, origin};
 use crate::secret::Secret;
-
-/// The step for an answer that is of no use.
-const ASK: &str = "Ask the issuer's administrator.";
 
 /// What a UserInfo endpoint answers with.
 pub enum UserInfoResponse {
@@ -21,39 +17,79 @@ pub enum UserInfoResponse {
     Signed(Secret),
 }
 
-/// Asks for the UserInfo of the user whom `access_token` was issued to.
+/// Why there is no usable UserInfo.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum UserInfoError {
+    /// The access token cannot be sent in a header.
+    #[error("the access token cannot be sent: it has control characters")]
+    UnsendableToken,
+    /// The server did not respond.
+    #[error("the issuer's UserInfo could not be read")]
+    Transport(#[source] TransportError),
+    /// The response is not a success.
+    #[error("{origin} gives no UserInfo (HTTP {status})")]
+    Status {
+        /// Scheme, host and port that answered.
+        origin: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The response is an encrypted JWT.
+    #[error("{origin} answers with encrypted UserInfo")]
+    Encrypted {
+        /// Scheme, host and port that answered.
+        origin: String,
+    },
+    /// The response is something else.
+    #[error("{origin} answers with something else than UserInfo in JSON")]
+    NotUserInfo {
+        /// Scheme, host and port that answered.
+        origin: String,
+    },
+    /// The response is about another user, so it must not be used (OIDC Core 5.3.2).
+    #[error("{origin} answers with the UserInfo of another user")]
+    OtherUser {
+        /// Scheme, host and port that answered.
+        origin: String,
+    },
+}
+
+/// Requests the UserInfo of the user whom `access_token` was issued to, within `limit`.
 ///
-/// Errors: there is no answer, or it is neither JSON nor a signed JWT.
-pub async fn fetch(http: &Http, endpoint: &Url, access_token: &Secret, limit: Duration) -> Result<UserInfoResponse> {
+/// Errors: the server did not respond, or it is neither JSON nor a signed JWT.
+pub async fn fetch(
+    http: &Http,
+    endpoint: &Url,
+    access_token: &Secret,
+    limit: Duration,
+) -> Result<UserInfoResponse, UserInfoError> {
     let accept = (ACCEPT, HeaderValue::from_static("application/json, application/jwt"));
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(access_token)?), accept]);
-    let explained =
-        |trouble: TransportError| trouble.explain("read the issuer's UserInfo", Peer::Service("the issuer's UserInfo"));
-    let answer = http.fetch(endpoint, headers, limit).await.map_err(explained)?;
-    let from = origin(endpoint);
-    if answer.status != 200 {
-        return Err(Error::failed(format!("{from} gives no UserInfo (HTTP {})", answer.status), ASK));
+    let headers = HeaderMap::from_iter([
+        (AUTHORIZATION, bearer(access_token).map_err(|_| UserInfoError::UnsendableToken)?),
+        accept,
+    ]);
+    let response = http.fetch(endpoint, headers, limit).await.map_err(UserInfoError::Transport)?;
+    let origin = origin(endpoint);
+    if response.status != 200 {
+        return Err(UserInfoError::Status { origin, status: response.status });
     }
-    if let Ok(claims) = serde_json::from_slice(&answer.body) {
+    if let Ok(claims) = serde_json::from_slice(&response.body) {
         return Ok(UserInfoResponse::Claims(claims));
     }
-    let text = String::from_utf8(answer.body).unwrap_or_default();
+    let text = String::from_utf8(response.body).unwrap_or_default();
     match text.trim().split('.').count() {
         3 => Ok(UserInfoResponse::Signed(Secret::new(text.trim()))),
-        5 => Err(Error::failed(
-            format!("{from} answers with encrypted UserInfo"),
-            "Ask the issuer's administrator to send this client its UserInfo signed or plain.",
-        )),
-        _ => Err(Error::failed(format!("{from} answers with something else than UserInfo in JSON"), ASK)),
+        5 => Err(UserInfoError::Encrypted { origin }),
+        _ => Err(UserInfoError::NotUserInfo { origin }),
     }
 }
 
-/// Checks that `claims`, an answer of `endpoint`, are about the user whose ID token has `subject` as its `sub`.
+/// Checks that `claims`, from `endpoint`, are about the user whose ID token has `subject` as its `sub`.
 ///
-/// Errors: they are about another user, so they must not be used (OIDC Core 5.3.2).
-pub fn check_subject(claims: &Claims, endpoint: &Url, subject: &str) -> Result<()> {
+/// Errors: [`UserInfoError::OtherUser`].
+pub fn check_subject(claims: &Claims, endpoint: &Url, subject: &str) -> Result<(), UserInfoError> {
     if claims.string("sub") == Some(subject) {
         return Ok(());
     }
-    Err(Error::failed(format!("{} answers with the UserInfo of another user", origin(endpoint)), ASK))
+    Err(UserInfoError::OtherUser { origin: origin(endpoint) })
 }
