@@ -150,14 +150,14 @@ fn a_foreign_kubectl_login_stops_it_before_anything_is_touched() {
     let bin = home.path().join("prefix/bin");
     program(&bin.join("kubectl-login"), "echo somebody else");
     let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN]);
-    run.assert_failed(1, &["kubectl-login is there already and is another program", "\nNext:  Move it away"]);
+    run.assert_failed(1, &["kubectl-login already exists and is another program", "\nNext:  Move it away"]);
     assert_eq!(names(&bin), ["kubectl-login"]);
     assert_eq!(fs::read_to_string(bin.join("kubectl-login")).unwrap(), "#!/bin/sh\necho somebody else\n");
 
     fs::remove_file(bin.join("kubectl-login")).unwrap();
     fs::create_dir(bin.join("kubectl-login")).unwrap();
     let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN]);
-    run.assert_failed(1, &["kubectl-login is a folder"]);
+    run.assert_failed(1, &["kubectl-login is a directory"]);
     assert!(names(&bin.join("kubectl-login")).is_empty());
 }
 
@@ -170,7 +170,7 @@ fn a_second_run_replaces_the_binary_in_one_step_and_keeps_the_links() {
     let (run, _) = installed(&home, &home.path().join("prefix"));
     assert_ne!(old.metadata().unwrap().ino(), fs::metadata(bin.join("kubectl-login")).unwrap().ino());
     assert_eq!(old.metadata().unwrap().len(), fs::metadata(PLUGIN).unwrap().len());
-    assert_eq!(run.stdout.matches("(it was already)").count(), 2, "{run}");
+    assert_eq!(run.stdout.matches("(already done)").count(), 2, "{run}");
     assert_eq!(names(&bin), ["kubectl-login", "kubectl-oidc_login", "kubelogin"]);
 }
 
@@ -214,7 +214,7 @@ fn a_binary_that_does_not_run_here_replaces_nothing() {
     for (binary, words) in [
         ("foreign", "does not run here as kubectl-login"),
         ("another", "does not run here as kubectl-login"),
-        ("missing", "there is no file missing"),
+        ("missing", "missing does not exist"),
     ] {
         let run = install(&home, &["--prefix", "prefix", "--binary", binary]);
         run.assert_failed(1, &["Error: ", words, "\nNext:  "]);
@@ -228,7 +228,7 @@ fn a_prefix_that_cannot_be_made_and_options_that_make_no_sense_are_said_in_two_h
     let home = Home::new();
     fs::write(home.path().join("file"), "").unwrap();
     let run = install(&home, &["--prefix", "file", "--binary", PLUGIN]);
-    run.assert_failed(1, &["/file/bin cannot be made", "\nNext:  Check its permissions"]);
+    run.assert_failed(1, &["/file/bin cannot be created", "\nNext:  Check its permissions"]);
     let wrong: [&[&str]; 9] = [
         &["--frobnicate"],
         &["--prefix"],

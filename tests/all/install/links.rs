@@ -17,7 +17,10 @@ fn a_foreign_kubelogin_is_left_alone_whatever_it_is() {
     symlink("/nowhere/oidc", bin.join("kubectl-oidc_login")).unwrap();
     for _ in 0..2 {
         let (run, _) = installed(&home, &home.path().join("prefix"));
-        assert!(run.stdout.contains(&format!("Left alone: {}/kubelogin is another program's", bin.display())), "{run}");
+        assert!(
+            run.stdout.contains(&format!("Left alone: {}/kubelogin belongs to another program", bin.display())),
+            "{run}"
+        );
         assert!(run.stdout.contains("kubectl-oidc_login is a link to /nowhere/oidc"), "{run}");
         assert_eq!(fs::read_to_string(bin.join("kubelogin")).unwrap(), "#!/bin/sh\necho somebody else\n");
         assert_eq!(fs::read_link(bin.join("kubectl-oidc_login")).unwrap(), Path::new("/nowhere/oidc"));
@@ -55,16 +58,13 @@ fn what_was_moved_aside_earlier_is_never_overwritten() {
     program(&bin.join("kubelogin"), "echo somebody else");
     fs::write(bin.join("kubelogin.before-kubectl-login"), "the first").unwrap();
     let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN, "--force-links"]);
-    run.assert_failed(
-        1,
-        &["Error: ", "kubelogin.before-kubectl-login has been moved aside before", "\nNext:  Move one"],
-    );
+    run.assert_failed(1, &["Error: ", "kubelogin.before-kubectl-login exists already", "\nNext:  Move one"]);
     assert_eq!(names(&bin), ["kubelogin", "kubelogin.before-kubectl-login"]);
 
     // Nor does uninstall put it in the place of what has come since.
     installed(&home, &home.path().join("prefix"));
     let run = well(&home, &["uninstall", "--prefix", "prefix", "--keep-sign-ins"]);
-    assert!(run.stdout.contains("kubelogin.before-kubectl-login, as there is another kubelogin by now"), "{run}");
+    assert!(run.stdout.contains("kubelogin.before-kubectl-login, because there is another kubelogin now"), "{run}");
     assert_eq!(names(&bin), ["kubelogin", "kubelogin.before-kubectl-login"]);
     assert_eq!(fs::read_to_string(bin.join("kubelogin")).unwrap(), FOREIGN);
     assert_eq!(fs::read_to_string(bin.join("kubelogin.before-kubectl-login")).unwrap(), "the first");

@@ -45,7 +45,10 @@ fn what_is_not_ours_stays_and_is_not_run() {
     let path = format!("{}:{}", home.path().join("elsewhere").display(), std::env::var("PATH").unwrap());
     let run = Run::of(script(&home, &["uninstall", "--prefix", "prefix"]).env("PATH", path));
     run.assert_well();
-    assert!(run.stdout.starts_with(&format!("Left alone: {}/kubectl-login is another", bin.display())), "{run}");
+    assert!(
+        run.stdout.starts_with(&format!("Left alone: {}/kubectl-login belongs to another program", bin.display())),
+        "{run}"
+    );
     assert_eq!(names(&bin), ["kubectl-login", "kubelogin"]);
     assert!(asked(&home).is_empty());
 }
@@ -119,9 +122,8 @@ fn what_cannot_be_forgotten_is_named_and_the_rest_goes() {
     fs::create_dir_all(home.state()).unwrap();
     let run = install(&home, &["uninstall", "--prefix", "prefix"]);
     assert_eq!(run.code, Some(0), "{run}");
-    let said = ["Error: no logout\n", "It is locked.\n", "Warning: not every sign-in could be ended\nNext: "];
-    for words in
-        said.into_iter().chain([format!("Warning: {} is still there\nNext: ", home.state().display()).as_str()])
+    let said = ["Error: no logout\n", "It is locked.\n", "Warning: some sessions could not be ended\nNext: "];
+    for words in said.into_iter().chain([format!("Warning: {} still exists\nNext: ", home.state().display()).as_str()])
     {
         assert!(run.stderr.contains(words), "{words}: {run}");
     }
