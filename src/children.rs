@@ -1,10 +1,10 @@
-//! What a child process is given of this process's environment.
+//! The part of this process's environment that child processes get.
 //!
-//! A kubeconfig's `exec.env` stands in that environment, and kubectl's plugin allowlist vouches for this program alone.
-//! So no child gets a variable that a shell, an interpreter, a loader or an opener would take code from: a browser's
-//! start script is a bash script as often as not, and bash runs what stands in `BASH_ENV`. `PATH` stays: with a program of
-//! one's own on this disk, `BROWSER` could name it directly. The folders of desktop files are those of the parent process,
-//! which kubectl's merged `exec.env` is not part of: a desktop file holds a command line and need not be executable.
+//! A kubeconfig's `exec.env` is part of that environment, and kubectl's plugin allowlist allows this program only. So no
+//! child gets a variable from which a shell, an interpreter, a loader or an opener would take code: the start script of a
+//! browser is often a bash script, and bash runs the file in `BASH_ENV`. `PATH` stays: an attacker with a program on this
+//! disk could name it in `BROWSER` directly. The folders of desktop files are those of the parent process, whose environment
+//! does not contain kubectl's merged `exec.env`: a desktop file contains a command line and need not be executable.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ use std::process::Command;
 
 use crate::environment::{BROWSER, NOT_FOR_CHILDREN};
 
-/// Variables whose value is run, or names what is run or loaded. `xdg-open` splits `BROWSER` into words.
+/// Variables whose value is run, or names a file that is run or loaded. `xdg-open` splits `BROWSER` into words.
 const CODE: &[&str] = &[
     BROWSER,
     "BASH_ENV",
@@ -31,35 +31,35 @@ const CODE: &[&str] = &[
     "RUBYLIB",
     "RUBYOPT",
     "SHELLOPTS",
-    // It hands variables on to Windows, whose runtimes load what some of them name.
+    // It passes variables on to Windows, whose runtimes load files that some of them name.
     "WSLENV",
     "ZDOTDIR",
     "_JAVA_OPTIONS",
 ];
-/// The same by their beginnings: functions for bash, loaders, Perl, Python, .NET.
+/// Prefixes of such variables: functions for bash, loaders, Perl, Python, .NET.
 const CODE_PREFIXES: &[&str] =
     &["BASH_FUNC_", "COMPLUS_", "COR_", "CORECLR_", "DOTNET_", "DYLD_", "LD_", "PERL", "PYTHON"];
 /// Addresses of a message bus.
 const BUSES: &[&str] = &["AT_SPI_BUS_ADDRESS", SESSION_BUS, "DBUS_STARTER_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS"];
-/// Folders in which openers find desktop files and which of them to use, each with its default below `HOME` (XDG base
-/// directories).
+/// Folders in which openers find desktop files and the user's choice among them, each with its default below `HOME` (XDG
+/// base directories).
 const DESKTOP_FOLDERS: &[(&str, Option<&str>)] = &[
     ("XDG_CONFIG_DIRS", None),
     ("XDG_CONFIG_HOME", Some(".config")),
     ("XDG_DATA_DIRS", None),
     ("XDG_DATA_HOME", Some(".local/share")),
 ];
-/// The address of the session's bus, which the keyring is asked over.
+/// The address of the session's bus, over which the keyring is reached.
 pub const SESSION_BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 
-/// Takes from `command` what no child of this program is given: secrets, kubectl's request, and code. What has been set
-/// for the command itself stays, where it is none of that.
-pub fn clean(command: &mut Command) {
+/// Removes from the environment of `command` what no child of this program gets: secrets, kubectl's request, and code.
+/// Other variables that were set for the command itself stay.
+pub fn clean_environment(command: &mut Command) {
     for name in NOT_FOR_CHILDREN {
         command.env_remove(name);
     }
     for (name, value) in std::env::vars_os() {
-        if holds_code(&name, &value) {
+        if contains_code(&name, &value) {
             command.env_remove(name);
         }
     }
@@ -68,7 +68,7 @@ pub fn clean(command: &mut Command) {
     }
 }
 
-/// Has `command` find desktop files where `parent` does.
+/// Sets the folders of desktop files to those of `parent`.
 fn use_desktop_folders(command: &mut Command, parent: &HashMap<OsString, OsString>) {
     let value = |name: &str| parent.get(OsStr::new(name)).filter(|value| !value.is_empty());
     for (name, below_home) in DESKTOP_FOLDERS {
@@ -80,12 +80,12 @@ fn use_desktop_folders(command: &mut Command, parent: &HashMap<OsString, OsStrin
     }
 }
 
-/// The environment of the process that started this one; `None` where the system does not tell.
+/// The environment of the parent process; `None` if the system does not tell.
 #[cfg(target_os = "linux")]
 fn environment_of_parent() -> Option<HashMap<OsString, OsString>> {
     use std::io::Read as _;
     use std::os::unix::ffi::OsStringExt as _;
-    /// More than the kernel takes of one variable, and enough for a shell's.
+    /// More than the kernel allows for one variable, and enough for a shell's environment.
     const CAP: u64 = 1024 * 1024;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(format!("/proc/{}/environ", std::os::unix::process::parent_id())).ok()?;
@@ -102,14 +102,14 @@ fn environment_of_parent() -> Option<HashMap<OsString, OsString>> {
     None
 }
 
-/// Whether a bus at `address` can only be a socket of this machine. With other transports connecting to it may start a
-/// program that the address names (`unixexec:`), or reach another machine (D-Bus Specification, "Server Addresses").
+/// Whether a bus at `address` can only be a socket of this machine. With other transports, connecting may start a program
+/// that the address names (`unixexec:`) or reach another machine (D-Bus Specification, "Server Addresses").
 pub fn is_local_bus(address: &OsStr) -> bool {
     let is_local = |one: &str| one.trim_start().starts_with("unix:");
     address.to_str().is_some_and(|text| text.split(';').filter(|one| !one.is_empty()).all(is_local))
 }
 
-fn holds_code(name: &OsStr, value: &OsStr) -> bool {
+fn contains_code(name: &OsStr, value: &OsStr) -> bool {
     let name = name.to_string_lossy().to_uppercase();
     CODE.contains(&name.as_str())
         || CODE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn variable_with_code_is_recognised() {
-        let found = |name: &str, value: &str| holds_code(name.as_ref(), value.as_ref());
+        let found = |name: &str, value: &str| contains_code(name.as_ref(), value.as_ref());
         for name in ["BROWSER", "BASH_ENV", "BASH_FUNC_echo%%", "LD_PRELOAD", "PERL5OPT", "Path_NODE_OPTIONS"] {
             assert_eq!(found(name, "x"), name != "Path_NODE_OPTIONS", "{name}");
         }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn desktop_files_are_found_where_the_parent_finds_them() {
+    fn desktop_files_are_found_in_the_folders_of_the_parent() {
         let of = |parent: &[(&str, &str)]| {
             let mut command = Command::new("opener");
             let parent = parent.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));

@@ -1,8 +1,8 @@
-//! Every environment variable this program decides by, in one place, and a snapshot of them.
+//! Every environment variable that this program reads, in one place, and a snapshot of them.
 //!
-//! A snapshot, and not the process's own environment, is what the rest of the program reads: `kubectl login` runs the
-//! settings of a kubeconfig entry, whose `exec.env` counts on top of what the shell has. (Programs are looked up in the
-//! process's own `PATH`.)
+//! The rest of the program reads the snapshot and not the environment of the process: `kubectl login` uses the settings of a
+//! kubeconfig entry, whose `exec.env` is added to the shell's environment. (Programs are looked up in the `PATH` of the
+//! process.)
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ variables! {
     KUBECTL_KUBERC;
     /// kubectl's cache folder; everything is kept in `kubectl-login` below it when it is set.
     KUBECACHEDIR;
-    /// `auto`, `always` or `never`: whether a person may be asked to sign in; `--prompt` wins.
+    /// `auto`, `always` or `never`: whether a user may be prompted to sign in; `--prompt` wins.
     KUBECTL_LOGIN_PROMPT;
     /// Sign-in method (Entra); wins over `--login`.
     AAD_LOGIN_METHOD;
@@ -49,7 +49,7 @@ variables! {
     XDG_STATE_HOME;
     /// Folder for locks when the state folder cannot be written (XDG base directories).
     XDG_RUNTIME_DIR;
-    /// Home folder; where it is unset the user database is asked.
+    /// Home folder; if unset, the one in the user database.
     HOME;
     /// PEM file with certificate authorities to trust.
     SSL_CERT_FILE;
@@ -65,9 +65,9 @@ variables! {
     NO_PROXY;
     /// Set in a CGI program: `HTTP_PROXY` does not count there.
     REQUEST_METHOD;
-    /// X11 display: a sign that somebody sits in front of a desktop.
+    /// X11 display: a sign that the user sits in front of a desktop.
     DISPLAY;
-    /// Wayland display: a sign that somebody sits in front of a desktop.
+    /// Wayland display: a sign that the user sits in front of a desktop.
     WAYLAND_DISPLAY;
     /// Set under WSL: pages are opened in Windows' browser.
     WSL_DISTRO_NAME;
@@ -93,32 +93,32 @@ variables! {
     LANG;
     /// Set by tmux, which passes the clipboard on whatever `TERM` is.
     TMUX;
-    /// Set by most build systems: nobody is asked to sign in there.
+    /// Set by most build systems: no sign-in prompts there.
     CI;
-    /// Set by GitHub Actions: nobody is asked to sign in there.
+    /// Set by GitHub Actions: no sign-in prompts there.
     GITHUB_ACTIONS;
-    /// Set by Azure Pipelines: nobody is asked to sign in there.
+    /// Set by Azure Pipelines: no sign-in prompts there.
     TF_BUILD;
-    /// Set by GitLab: nobody is asked to sign in there.
+    /// Set by GitLab: no sign-in prompts there.
     GITLAB_CI;
-    /// Set by Jenkins: nobody is asked to sign in there.
+    /// Set by Jenkins: no sign-in prompts there.
     JENKINS_URL;
-    /// Set by Buildkite: nobody is asked to sign in there.
+    /// Set by Buildkite: no sign-in prompts there.
     BUILDKITE;
-    /// Set by TeamCity: nobody is asked to sign in there.
+    /// Set by TeamCity: no sign-in prompts there.
     TEAMCITY_VERSION;
-    /// Set by AWS CodeBuild: nobody is asked to sign in there.
+    /// Set by AWS CodeBuild: no sign-in prompts there.
     CODEBUILD_BUILD_ID;
 }
 
-/// The variables whose presence means that a build system is at the keyboard, not a person.
+/// The variables that mean that a build system runs this program, not a user.
 pub const CI_VARIABLES: &[&str] =
     &[CI, GITHUB_ACTIONS, TF_BUILD, GITLAB_CI, JENKINS_URL, BUILDKITE, TEAMCITY_VERSION, CODEBUILD_BUILD_ID];
 
-/// What a kubeconfig entry may set with `exec.env` for the commands that read entries themselves (`kubectl login`,
-/// `doctor`, `whoami`, `status`, `logout`): which sign-in it is, how its issuer is reached, and where it is kept. The
-/// entry's author does not choose the user's browser, desktop, terminal, programs or folders.
-pub const OF_ENTRIES: &[&str] = &[
+/// The variables that a kubeconfig entry may set with `exec.env` for the commands that read entries themselves (`kubectl
+/// login`, `doctor`, `whoami`, `status`, `logout`): they choose the session, how its issuer is reached, and the state folder.
+/// The author of an entry must not choose the user's browser, desktop, terminal, programs or folders.
+pub const ALLOWED_IN_ENTRIES: &[&str] = &[
     KUBECACHEDIR,
     KUBECTL_LOGIN_PROMPT,
     AAD_LOGIN_METHOD,
@@ -138,7 +138,7 @@ pub const OF_ENTRIES: &[&str] = &[
     NO_PROXY,
 ];
 
-/// Variables that no child process is given: secrets that tools like this one are handed, and the request from kubectl.
+/// Variables that no child process gets: secrets for tools like this one, and the request from kubectl.
 pub const NOT_FOR_CHILDREN: &[&str] = &[
     KUBERNETES_EXEC_INFO,
     "AAD_SERVICE_PRINCIPAL_CLIENT_SECRET",
@@ -158,8 +158,8 @@ pub const NOT_FOR_CHILDREN: &[&str] = &[
 pub struct Environment(HashMap<OsString, OsString>);
 
 impl Environment {
-    /// What this process was started with.
-    pub fn of_process() -> Self {
+    /// The environment of this process.
+    pub fn from_process() -> Self {
         Environment(std::env::vars_os().collect())
     }
 
@@ -169,13 +169,17 @@ impl Environment {
         self
     }
 
-    /// This environment with the `exec.env` of a kubeconfig entry on top, as far as it may set it ([`OF_ENTRIES`]).
+    /// This environment with the `exec.env` of a kubeconfig entry on top, as far as an entry may set it ([`ALLOWED_IN_ENTRIES`]).
     pub fn with_entry(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         // Proxies have names in lower case too, and Windows has all names in any.
-        self.with(variables.into_iter().filter(|(name, _)| OF_ENTRIES.iter().any(|own| own.eq_ignore_ascii_case(name))))
+        self.with(
+            variables
+                .into_iter()
+                .filter(|(name, _)| ALLOWED_IN_ENTRIES.iter().any(|own| own.eq_ignore_ascii_case(name))),
+        )
     }
 
-    /// The value of `name` as text. An empty variable counts as unset, and so does one that is no Unicode.
+    /// The value of `name` as text. An empty variable counts as unset, and so does one that is not Unicode.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_os(name).and_then(|value| value.to_str())
     }
@@ -192,7 +196,7 @@ impl Environment {
         all
     }
 
-    /// The CI variable that is set, where one is. `CI=false` and `CI=0` say that this is none.
+    /// The CI variable that is set, if any. `CI=false` and `CI=0` count as unset.
     pub fn ci(&self) -> Option<&'static str> {
         CI_VARIABLES
             .iter()
@@ -212,14 +216,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_counts_as_unset() {
+    fn empty_variable_counts_as_unset() {
         let environment = Environment::from_iter([("AZURE_CLIENT_ID", ""), ("CI", "")]);
         assert_eq!(environment.get(AZURE_CLIENT_ID), None);
         assert_eq!(environment.ci(), None);
     }
 
     #[test]
-    fn entry_sets_only_what_is_its_own() {
+    fn entry_sets_only_allowed_variables() {
         let variables =
             ["BROWSER", "PATH", "LD_PRELOAD", "DISPLAY", "HOME", "CI", "SSH_TTY", "AZURE_CLIENT_ID", "https_proxy"];
         let environment = Environment::default().with_entry(variables.map(|name| (name.to_owned(), "x".to_owned())));
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn ci_can_be_denied() {
+    fn ci_set_to_false_counts_as_unset() {
         assert_eq!(Environment::from_iter([("CI", "false")]).ci(), None);
         assert_eq!(Environment::from_iter([("CI", "false"), ("TF_BUILD", "True")]).ci(), Some("TF_BUILD"));
     }

@@ -1,4 +1,4 @@
-//! Where things are kept.
+//! The folders that this program uses.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ const NAME: &str = "kubectl-login";
 /// The folder for state in a home folder.
 const STATE_IN_HOME: &str = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
 
-/// The home folder: `HOME` (an absolute one), else what the user database says.
+/// The home folder: `HOME` if it is absolute, else the one in the user database.
 pub fn home(environment: &Environment) -> Option<PathBuf> {
     environment
         .get_os(environment::HOME)
@@ -38,7 +38,7 @@ fn platform_state(environment: &Environment) -> Option<PathBuf> {
     Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned())
 }
 
-/// The state folder: the one asked for by flag, else `$KUBECACHEDIR/kubectl-login`, else [`default_state`].
+/// The state folder: `asked` (the flag), else `$KUBECACHEDIR/kubectl-login`, else [`default_state`].
 pub fn state(asked: Option<&str>, environment: &Environment) -> Option<PathBuf> {
     if let Some(asked) = asked.filter(|path| !path.is_empty()) {
         return Some(expand_home(asked, environment));
@@ -49,14 +49,14 @@ pub fn state(asked: Option<&str>, environment: &Environment) -> Option<PathBuf> 
     default_state(environment)
 }
 
-/// `folder`, unless this process runs as root and files there would be in another user's way, as under `sudo` with that
-/// user's `HOME` or kubeconfig. Root's own state folder takes its place.
+/// `folder`, unless this process runs as root and files of root there would be in another user's way, as under `sudo` with
+/// that user's `HOME` or kubeconfig. Then it is root's own state folder.
 pub fn for_this_user(folder: PathBuf, environment: &Environment) -> PathBuf {
-    // Every call comes by here, and looking at folders takes time.
+    // Every call does this, and looking at folders takes time.
     if !is_root() {
         return folder;
     }
-    // Outside of `sudo` a folder that exists is what was asked for. That it is another user's is then an error.
+    // Outside of `sudo` a folder that exists is the one that was meant; if another user owns it, that is an error later.
     let is_meant = folder.exists() && home_of_another_user(environment).is_none();
     if is_meant || !is_for_another_user(&folder) {
         return folder;
@@ -80,8 +80,8 @@ fn is_root() -> bool {
     false
 }
 
-/// Whether files that root makes in `folder` would be in another user's way. The owner of the folder decides. For one
-/// that does not exist any folder above it counts, since `sudo` may have left one of root's in between.
+/// Whether files that root creates in `folder` would be in another user's way: another user owns the folder. If it does not
+/// exist, any folder above it counts, since `sudo` may have left one of root's in between.
 #[cfg(unix)]
 fn is_for_another_user(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -97,7 +97,7 @@ fn is_for_another_user(_: &Path) -> bool {
     false
 }
 
-/// Root's home by the user database, whatever `HOME` says.
+/// Root's home folder in the user database, independent of `HOME`.
 #[cfg(unix)]
 fn root_home() -> Option<PathBuf> {
     nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(0)).ok().flatten().map(|root| root.dir)
@@ -108,8 +108,8 @@ fn root_home() -> Option<PathBuf> {
     None
 }
 
-/// The folder for locks where the state folder is of no use: `$XDG_RUNTIME_DIR/kubectl-login`, else one below the
-/// temporary folder that carries the user's id.
+/// The folder for locks if the state folder cannot be used: `$XDG_RUNTIME_DIR/kubectl-login`, else one in the temporary
+/// folder, with the user's id in its name.
 pub fn runtime(environment: &Environment) -> PathBuf {
     let named = environment.get_os(environment::XDG_RUNTIME_DIR).map(|folder| Path::new(folder).join(NAME));
     named
@@ -117,7 +117,7 @@ pub fn runtime(environment: &Environment) -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join(format!("{NAME}-{}", user_id())))
 }
 
-/// `path` with a leading `~` or `~/` replaced by the home folder. (`~bob` is left as it is.)
+/// `path` with a leading `~` or `~/` replaced by the home folder. (`~bob` stays as it is.)
 pub fn expand_home(path: &str, environment: &Environment) -> PathBuf {
     match (path.strip_prefix('~'), home(environment)) {
         (Some(""), Some(home)) => home,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_wins_then_kubecachedir_then_the_platform() {
+    fn flag_wins_over_kubecachedir_and_that_over_the_platform_folder() {
         let both = environment(&[("HOME", "/h"), ("KUBECACHEDIR", "/k"), ("XDG_STATE_HOME", "/x")]);
         assert_eq!(state(Some("~/c"), &both), Some("/h/c".into()));
         assert_eq!(state(None, &both), Some("/k/kubectl-login".into()));

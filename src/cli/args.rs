@@ -11,7 +11,7 @@ use kubectl_login::profile::Profile;
 pub(super) use self::get_token::{CacheStorage, GetTokenArgs};
 use self::values::level;
 pub(super) use self::values::{go_bool, go_duration, go_duration_text};
-use crate::ui::Prompt;
+use crate::ui::PromptMode;
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
@@ -193,7 +193,7 @@ pub(super) struct LoginArgs {
     pub(super) look_up: GroupsArgs,
     /// Whether to prompt: auto (not if $CI is set), always, never
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
-    pub(super) prompt: Option<Prompt>,
+    pub(super) prompt: Option<PromptMode>,
 }
 
 /// Another way of signing in than the entry's, for this once; the sign-in is the same.

@@ -13,7 +13,7 @@ use super::args::GetTokenArgs;
 use super::selection::Selection;
 use super::typed::Typed;
 use super::{entry, profile, report};
-use crate::ui::{Target, Terminal};
+use crate::ui::{SignInTarget, Terminal};
 
 pub(super) fn run(
     args: &GetTokenArgs,
@@ -29,8 +29,9 @@ pub(super) fn run(
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
     let words = || Selection::of_process(environment).needed_words();
-    let person = Terminal::new(settings.prompt, &settings.profile, request.server.map(Target::Server), environment)
-        .found_by(&words);
+    let person =
+        Terminal::new(settings.prompt, &settings.profile, request.server.map(SignInTarget::Server), environment)
+            .found_by(&words);
     let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
     let road = Road::new(&settings.profile, &store, environment, &person, insist).repeated_by(repeats);
     let obtained = road.token().map_err(|failed| {

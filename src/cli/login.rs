@@ -10,7 +10,7 @@ use kubectl_login_core::text::printable;
 
 use super::args::LoginArgs;
 use super::{entry, kubectl_user, membership, profile, report};
-use crate::ui::{Prompt, Target, Terminal};
+use crate::ui::{PromptMode, SignInTarget, Terminal};
 
 pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
     let challenge = args.claims.as_deref().map(challenge).transpose()?;
@@ -26,18 +26,18 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let prompt = match (args.prompt, profile::prompt(None, typed_in)?, environment.ci()) {
         (Some(prompt), ..) => prompt,
         // The user who types this is there, whatever stderr is connected to; only in CI no user types.
-        (None, Prompt::Auto, None) => Prompt::Always,
-        (None, Prompt::Auto, Some(_)) => settings.prompt,
+        (None, PromptMode::Auto, None) => PromptMode::Always,
+        (None, PromptMode::Auto, Some(_)) => settings.prompt,
         (None, prompt, _) => prompt,
     };
-    let server = || entry.api_server.server.clone().map(Target::Server);
-    let target = entry.context.clone().map(Target::Context).or_else(server);
+    let server = || entry.api_server.server.clone().map(SignInTarget::Server);
+    let target = entry.context.clone().map(SignInTarget::Context).or_else(server);
     let words = || settings.sources.selection().words();
     let person = Terminal::new(prompt, &settings.profile, target, &environment).found_by(&words);
     let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
     // A second client may have to be signed in for the groups.
     let for_groups =
-        Terminal::new(prompt, &settings.profile, Some(Target::Described(membership::FOR_GROUPS)), &environment);
+        Terminal::new(prompt, &settings.profile, Some(SignInTarget::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
     let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
     let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();

@@ -43,7 +43,7 @@ impl SignIn<'_> {
     ///
     /// Errors: the user interrupted it.
     pub(super) fn groups(&self, subject: &Subject, cluster: &Cluster<'_>, wish: Wish) -> Result<Known> {
-        let progress = Progress::of("groups", self.environment);
+        let progress = Progress::start("groups", self.environment);
         let of_cluster = || match cluster.review() {
             Ok(review) => Ok(Some(review.groups.clone())),
             Err(error) if error.kind.is_an_end() => Err(error),

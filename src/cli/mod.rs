@@ -53,10 +53,10 @@ const GET_TOKEN: &str = "get-token";
 /// Runs the command line; whatever goes wrong has been said when this returns.
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     if let Some(question) = completion::Question::of(&words) {
-        return question.answer(grammar(&[]), &Environment::of_process());
+        return question.answer(grammar(&[]), &Environment::from_process());
     }
     let mut grammar = grammar(&words);
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
     let words = words::help_last(words);
     let clock = resources::read_clock();

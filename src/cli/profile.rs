@@ -22,7 +22,7 @@ use super::network;
 use super::selection::Selection;
 use super::sources::Sources;
 use super::typed::Typed;
-use crate::ui::Prompt;
+use crate::ui::PromptMode;
 
 /// Sign-in methods of Azure/kubelogin that are there.
 pub(super) const METHODS: &[&str] = &["devicecode", "interactive", "auto"];
@@ -50,7 +50,7 @@ pub(super) struct Settings {
     pub(super) profile: Profile,
     pub(super) cache_dir: Option<String>,
     pub(super) force_refresh: bool,
-    pub(super) prompt: Prompt,
+    pub(super) prompt: PromptMode,
     /// Where the values come from.
     pub(super) sources: Sources,
 }
@@ -122,12 +122,12 @@ fn read(args: &GetTokenArgs, typed: &Typed, environment: &Environment, sources: 
 }
 
 /// Whether to prompt: the flag, else the variable, else `auto`.
-pub(super) fn prompt(flag: Option<Prompt>, environment: &Environment) -> Result<Prompt> {
+pub(super) fn prompt(flag: Option<PromptMode>, environment: &Environment) -> Result<PromptMode> {
     match (flag, environment.get(environment::KUBECTL_LOGIN_PROMPT)) {
         (Some(prompt), _) => Ok(prompt),
-        (None, None | Some("auto")) => Ok(Prompt::Auto),
-        (None, Some("always")) => Ok(Prompt::Always),
-        (None, Some("never")) => Ok(Prompt::Never),
+        (None, None | Some("auto")) => Ok(PromptMode::Auto),
+        (None, Some("always")) => Ok(PromptMode::Always),
+        (None, Some("never")) => Ok(PromptMode::Never),
         (None, Some(other)) => Err(Error::usage(
             format!("{} cannot be {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(other, 40)),
             "Set it to auto, always or never.",

@@ -12,8 +12,8 @@ use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::{json_without_controls, without_controls};
 use serde::Serialize;
 
-use crate::ui::briefly::{AT_THE_END, write_within};
-use crate::ui::style::{self, Style, paint};
+use crate::ui::style::{self, Emphasis, paint};
+use crate::ui::timed_write::{FINAL_WRITE_TIMEOUT, write_within};
 use crate::ui::wrap::{self, wrapped};
 
 /// Says an error in its halves, unless this caller has heard it before, and gives the exit code.
@@ -65,7 +65,7 @@ impl Look {
 }
 
 fn error_text(error: &Error, look: Look) -> String {
-    labelled("Error:", Style::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
+    labelled("Error:", Emphasis::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
 }
 
 fn repeated_text(error: &Error, repeat: Repeat, look: Look) -> String {
@@ -75,7 +75,7 @@ fn repeated_text(error: &Error, repeat: Repeat, look: Look) -> String {
         Some(left) => format!("{age} ago; not tried again for {}", in_units(left)),
         None => format!("the same as {age} ago"),
     };
-    labelled("Error:", Style::Error, &format!("{what} ({when})"), look)
+    labelled("Error:", Emphasis::Error, &format!("{what} ({when})"), look)
 }
 
 fn help_desk_text(error: &Error) -> String {
@@ -84,16 +84,16 @@ fn help_desk_text(error: &Error) -> String {
 
 fn warning_text(what: &str, next: Option<&str>, look: Look) -> String {
     let next = next.map(|next| next_text(next, look));
-    labelled("Warning:", Style::Warning, what, look) + &next.unwrap_or_default()
+    labelled("Warning:", Emphasis::Warning, what, look) + &next.unwrap_or_default()
 }
 
 /// One step a line, each below the first.
 fn next_text(next: &str, look: Look) -> String {
-    labelled("Next: ", Style::Next, next, look)
+    labelled("Next: ", Emphasis::Next, next, look)
 }
 
 /// A label, and lines that stand beside it and below.
-fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
+fn labelled(label: &str, style: Emphasis, text: &str, look: Look) -> String {
     let indent = label.len() + 1;
     let plain =
         format!("{label} {}", without_controls(text).trim_end().replace('\n', &format!("\n{}", " ".repeat(indent))));
@@ -103,12 +103,12 @@ fn labelled(label: &str, style: Style, text: &str, look: Look) -> String {
 
 fn complain(text: &str) {
     // With stderr closed nothing can be shown; the exit code still tells.
-    let _ = write_within(clock::limit(AT_THE_END), Box::new(io::stderr()), text.to_owned());
+    let _ = write_within(clock::limit(FINAL_WRITE_TIMEOUT), Box::new(io::stderr()), text.to_owned());
 }
 
 /// The process's own environment decides, not a kubeconfig entry's: the terminal is the process's.
 fn colours(stream: &impl io::IsTerminal) -> bool {
-    style::enabled(stream.is_terminal(), &Environment::of_process())
+    style::enabled(stream.is_terminal(), &Environment::from_process())
 }
 
 /// Prints what a command did, in words for people.
@@ -118,7 +118,7 @@ pub(super) fn sentence(text: &str) -> Result<()> {
 
 /// Prints that something went well, the beginning in its colour. Both parts have to be fit to be shown.
 pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
-    let beginning = paint(colours(&io::stdout()), Style::Good, beginning);
+    let beginning = paint(colours(&io::stdout()), Emphasis::Good, beginning);
     line(&wrapped(&format!("{beginning}{rest}"), 0, wrap::columns(&io::stdout())))
 }
 

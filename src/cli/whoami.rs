@@ -35,7 +35,7 @@ use super::membership::SignIn;
 use super::profile::Settings;
 use super::selection::Selection;
 use super::{entry, explain, kubectl_user, membership, network, report};
-use crate::ui::{Prompt, Terminal};
+use crate::ui::{PromptMode, Terminal};
 
 /// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
 const EXPLAIN_LIMIT: Duration = Duration::from_secs(15);
@@ -112,7 +112,7 @@ fn with_sign_in(
     let profile = &settings.profile;
     let question = question(args, entry)?;
     let store = settings.store(environment);
-    let person = Terminal::new(Prompt::Never, profile, None, environment);
+    let person = Terminal::new(PromptMode::Never, profile, None, environment);
     let signed_in = signed_in(profile, &store, environment, &person, entry, args.refresh);
     let overrides = kubectl_user::overrides(entry);
     overrides.iter().for_each(report::warn);

@@ -92,7 +92,9 @@ impl Work<'_, '_> {
     /// Checks that a user can be asked, if one is needed; `reason` is why.
     fn check_reach(&self, reason: Option<&Error>) -> Result<(), WorkFailure> {
         let Road { profile, person, .. } = *self.road;
-        let (true, Reach::Nobody { why, way_on }) = (profile.needs_a_person(), person.reach()) else { return Ok(()) };
+        let (true, Reach::Unavailable { why, way_on }) = (profile.needs_a_person(), person.reach()) else {
+            return Ok(());
+        };
         // A refusal whose own words lead further is not for a sign-in to settle.
         if let Some(error) = reason.filter(|error| error.kind != Kind::SignInNeeded) {
             return Err(WorkFailure::nobody(error.clone()));

@@ -231,7 +231,7 @@ impl<'a> Road<'a> {
         let place = Coordination::open(self.profile, self.store, self.environment, &self.identity);
         // Where nobody is needed it is as if they had answered already.
         let can_ask = !self.profile.needs_a_person()
-            || (!self.insist.on_silence && !matches!(self.person.reach(), Reach::Nobody { .. }));
+            || (!self.insist.on_silence && !matches!(self.person.reach(), Reach::Unavailable { .. }));
         let attempt =
             Attempt { token: self.identity.token.clone(), can_ask, has_good_token: self.good(&memory).is_some() };
         let outcome = match self.repeats.and_then(|repeats| repeats.failure(&attempt)) {

@@ -165,7 +165,7 @@ impl Work<'_, '_> {
         // Its own words say when not to sign in.
         if let Some(error) = reason.as_ref().filter(|_| not_here)
             && self.road.profile.needs_a_person()
-            && matches!(self.road.person.reach(), Reach::Nobody { .. })
+            && matches!(self.road.person.reach(), Reach::Unavailable { .. })
         {
             return Err(WorkFailure::nobody(error.clone()));
         }

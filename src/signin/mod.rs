@@ -39,7 +39,7 @@ pub enum Reach {
     /// There is a desktop but no terminal: a page can be opened, text cannot be shown.
     Desktop,
     /// Nobody.
-    Nobody {
+    Unavailable {
         /// Why: "CI is set".
         why: String,
         /// What somebody can do who wants to be asked all the same, as a sentence.

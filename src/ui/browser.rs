@@ -1,10 +1,10 @@
-//! Opening a page: started by absolute path, without our secrets, kept off our streams and our terminal, and never waited
-//! for.
+//! Opens a page in a browser: started by absolute path, without our secrets, with no access to our streams and terminal,
+//! and never waited for.
 //!
-//! A browser is one program that gets the address as its only argument: no shell, no other words. `BROWSER` may stand in
-//! a kubeconfig's `exec.env`, and an allowlist of kubectl's that names this plugin lets no command line of that file run.
-//! For the same reason a browser starts in the root folder: a program that saves what it is sent to (`wget`) would write
-//! into the folder that kubectl was started in.
+//! A browser is one program that gets the address as its only argument: no shell, no other arguments. `BROWSER` may be set
+//! in a kubeconfig's `exec.env`, and a kubectl allowlist that names this plugin must not let that file run a command line.
+//! For the same reason a browser starts in the root folder: a program that saves what it downloads (`wget`) would otherwise
+//! write into the folder that kubectl was started in.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,30 +19,29 @@ use kubectl_login_core::text::printable;
 use process_wrap::std::{CommandWrap, ProcessSession};
 use url::Url;
 
-/// Between two looks at a program that is watched.
+/// The interval between two checks of a program that was started.
 const LOOK: Duration = Duration::from_millis(20);
-/// The variables that Windows is given under WSL, and the one that the opener's address travels in.
+/// The list of variables that WSL passes on to Windows, and the one that contains the address for the opener.
 const WSLENV: &str = "WSLENV";
 const OPENER_ADDRESS: &str = "OPEN_RS_TARGET";
 
-/// What came of opening a page. Whether it is shown is not known: the address is on the terminal all the same, where
-/// there is one.
+/// The result of opening a page. Whether the page is displayed is not known; the terminal shows the address in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opened {
     /// A program was started.
     Yes,
-    /// There is none, or it would be of no use here.
+    /// None was found, or it would not help here.
     No,
-    /// The program that was asked for by name cannot be started.
+    /// The program that the user named cannot be started.
     Failed(String),
 }
 
-/// Why nobody would see a page that is opened here: over SSH (a forwarded display is far away too), in a pipeline, or
-/// without a display, as in most containers. Under WSL the display is Windows'.
+/// Why the user would not see a page that is opened here: over SSH (a forwarded display is remote too), in a pipeline, or
+/// without a display, as in most containers. Under WSL, Windows has the display.
 pub(super) fn headless_because(environment: &Environment) -> Option<String> {
     let set = |name: &str| environment.get_os(name).is_some();
-    let far_away = [environment::SSH_CONNECTION, environment::SSH_TTY].into_iter().find(|name| set(name));
-    if let Some(variable) = environment.ci().or(far_away) {
+    let remote = [environment::SSH_CONNECTION, environment::SSH_TTY].into_iter().find(|name| set(name));
+    if let Some(variable) = environment.ci().or(remote) {
         return Some(format!("{variable} is set"));
     }
     let displays = [environment::DISPLAY, environment::WAYLAND_DISPLAY, environment::WSL_DISTRO_NAME];
@@ -50,8 +49,7 @@ pub(super) fn headless_because(environment: &Environment) -> Option<String> {
     (!has_display).then(|| "there is no display".to_owned())
 }
 
-/// Why no page can be opened for the person here; `None` where one can, or where the person is going to do it on this
-/// machine's desktop.
+/// Why no page can be opened here; `None` if one can, or if the user is going to do it on this machine's desktop.
 pub(super) fn lacking_because(browser: &Browser, environment: &Environment) -> Option<String> {
     let is_there = |candidate: &Command| absolute(candidate.get_program().as_ref()).is_some();
     if *browser != Browser::Skip && candidates("", browser, environment).iter().any(is_there) {
@@ -66,7 +64,7 @@ pub(super) fn lacking_because(browser: &Browser, environment: &Environment) -> O
     }
 }
 
-/// Whether somebody may see a page that is opened here, though no terminal is there.
+/// Whether a user may see a page that is opened here, even without a terminal.
 pub(super) fn is_at_a_desktop(browser: &Browser, environment: &Environment) -> bool {
     match browser {
         Browser::Skip => false,
@@ -75,13 +73,13 @@ pub(super) fn is_at_a_desktop(browser: &Browser, environment: &Environment) -> b
     }
 }
 
-/// Whether an editor that works here and is shown elsewhere brings a `BROWSER` of its own, which opens pages there.
+/// Whether an editor that runs here and is displayed on another machine sets a `BROWSER` that opens pages there.
 fn is_named_by_a_remote_editor(environment: &Environment) -> bool {
     environment.get_os(environment::VSCODE_IPC_HOOK_CLI).is_some() && environment.get(environment::BROWSER).is_some()
 }
 
-/// Opens `url`, which has been checked to be https (or on this machine), with the first program that can be started. One
-/// that ends badly within `watch` has opened nothing.
+/// Opens `url`, which has been checked to be https (or on this machine), with the first program that can be started. A
+/// program that fails within `watch` has opened nothing.
 pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment, watch: Duration) -> Opened {
     let is_open = candidates(url.as_str(), browser, environment).iter().any(|candidate| started(candidate, watch));
     match browser {
@@ -91,7 +89,7 @@ pub(super) fn open(url: &Url, browser: &Browser, environment: &Environment, watc
     }
 }
 
-/// The commands that open `address`, the best first; they need not be there.
+/// The commands that open `address`, the best first; they may not exist.
 fn candidates(address: &str, browser: &Browser, environment: &Environment) -> Vec<Command> {
     match browser {
         Browser::Skip => Vec::new(),
@@ -116,8 +114,8 @@ fn with_address(program: &Path, address: &str) -> Command {
     command
 }
 
-/// The programs that `$BROWSER` lists, separated as in `PATH`. An entry that is not the name or the path of a program is
-/// passed over: a command line with options or `%s`, which other programs would split into words.
+/// The programs that `$BROWSER` lists, separated as in `PATH`. An entry that is not the name or path of a program is
+/// skipped: a command line with options or `%s`, which other programs would split into words.
 fn named_browsers(list: &str) -> Vec<PathBuf> {
     let entries = std::env::split_paths(list).filter(|entry| !entry.as_os_str().is_empty());
     let program = |entry: PathBuf| {
@@ -130,13 +128,14 @@ fn named_browsers(list: &str) -> Vec<PathBuf> {
     entries.filter_map(program).collect()
 }
 
-/// Starts `candidate`, in a session and with streams of its own, and leaves it alone, unless it ends badly within `watch`.
+/// Starts `candidate` in its own session with its own streams, and returns whether it runs or has not failed within
+/// `watch`.
 fn started(candidate: &Command, watch: Duration) -> bool {
     let Some(program) = absolute(candidate.get_program().as_ref()) else { return false };
     let mut command = Command::new(program);
     command.args(candidate.get_args());
-    children::clean(&mut command);
-    // Under Windows the address travels in a variable of the candidate's own.
+    children::clean_environment(&mut command);
+    // On Windows the address is in a variable that belongs to the candidate.
     command.envs(candidate.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if candidate.get_envs().any(|(name, _)| name == WSLENV) {
         command.env(WSLENV, OPENER_ADDRESS);
@@ -153,7 +152,7 @@ fn started(candidate: &Command, watch: Duration) -> bool {
     }
 }
 
-/// In a session of its own: Ctrl-C in the terminal is meant for us, and what is written to the terminal comes from us.
+/// In its own session: Ctrl-C in the terminal is meant for this process, and only this process writes to the terminal.
 #[cfg(unix)]
 fn spawn_apart(command: Command) -> io::Result<impl FnMut() -> io::Result<Option<ExitStatus>>> {
     let mut child = CommandWrap::from(command).wrap(ProcessSession).spawn()?;
@@ -166,7 +165,7 @@ fn spawn_apart(mut command: Command) -> io::Result<impl FnMut() -> io::Result<Op
     Ok(move || child.try_wait())
 }
 
-/// Whether a program comes to a bad end within `watch`.
+/// Whether a program fails within `watch`.
 fn fails_within(watch: Duration, mut status: impl FnMut() -> io::Result<Option<ExitStatus>>) -> bool {
     let started = Instant::now();
     while started.elapsed() < watch {
@@ -178,8 +177,8 @@ fn fails_within(watch: Duration, mut status: impl FnMut() -> io::Result<Option<E
     false
 }
 
-/// Where `program` is: itself if it is an absolute path, else looked up once in `PATH`, so that what is run is what was
-/// found. What a relative path leads to would depend on the folder that kubectl is started in.
+/// The path of `program`: itself if it is absolute, else looked up once in `PATH`, so that the file that was found is the
+/// one that is run. A relative path would depend on the folder that kubectl is started in.
 fn absolute(program: &Path) -> Option<PathBuf> {
     if program.is_absolute() {
         return Some(program.to_owned()).filter(|path| path.is_file());
@@ -204,7 +203,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_display_counts_unless_it_is_far_away() {
+    fn display_counts_unless_it_is_remote() {
         let headless = |variables: &[&str]| headless_because(&environment(variables)).is_some();
         assert!(headless(&[]));
         assert!(!headless(&["DISPLAY"]));
@@ -217,7 +216,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn command_line_in_browser_is_passed_over() {
+    fn command_line_in_browser_variable_is_skipped() {
         let programs = named_browsers("/bin/sh -c x:/bin/sh %s:sh -c:/bin/sh: :bin/sh:../bin/sh:/nowhere/sh:sh%s");
         assert_eq!(programs, [Path::new("/bin/sh")]);
     }

@@ -1,4 +1,4 @@
-//! The line that says how long a code lives, written over once a second.
+//! The line that shows how long a code is valid, rewritten every second.
 
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,19 +8,19 @@ use kubectl_login_core::clock;
 
 /// Puts the cursor at the beginning of an empty line.
 pub(super) const CLEAR_LINE: &str = "\r\x1b[2K";
-/// How long the line's end is waited for: a terminal that takes nothing (Ctrl-S) must not hold up what comes next.
+/// How long to wait for the line to be cleared: a stopped terminal (Ctrl-S) must not delay what comes next.
 pub(super) const TIDYING: Duration = Duration::from_millis(300);
 
-/// A countdown on a thread of its own, since nothing else in this process wakes up once a second. Dropping it stops it
-/// and leaves an empty line.
+/// A countdown on its own thread, since nothing else in this process wakes up every second. Dropping it stops it and
+/// leaves an empty line.
 pub(super) struct Countdown {
     stop: Option<Sender<()>>,
     stopped: Receiver<()>,
 }
 
 impl Countdown {
-    /// Counts down from `life` on `terminal` what is left `to` do something, in lines of less than `columns`, whenever
-    /// `is_ours`: in the background the line may be the shell's, with half a command on it.
+    /// Counts down from `life` on `terminal` the time left `to` do something, in lines shorter than `columns`, while `is_ours`
+    /// holds: in the background the line may belong to the shell, with half a command on it.
     pub(super) fn start(
         mut terminal: Box<dyn Write + Send>,
         is_ours: impl Fn() -> bool + Send + 'static,
@@ -36,7 +36,7 @@ impl Countdown {
                 let left = end.saturating_duration_since(Instant::now());
                 let line: String = line(left, to).chars().take(columns.saturating_sub(1)).collect();
                 if is_ours() {
-                    // A terminal that is gone is noticed by whoever has something to say.
+                    // If the terminal is gone, the next message fails.
                     let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
                 }
                 let to_next_second = Duration::from_nanos(left.subsec_nanos().into()) + Duration::from_millis(1);
@@ -50,7 +50,7 @@ impl Countdown {
             }
             let _ = done.send(());
         };
-        // Without a thread there is no countdown, and the sign-in goes on.
+        // If no thread can be started, the sign-in goes on without a countdown.
         let _ = std::thread::Builder::new().name("countdown".to_owned()).spawn(count);
         Countdown { stop: Some(stop), stopped }
     }
@@ -65,7 +65,7 @@ impl Drop for Countdown {
 
 fn line(left: Duration, to: &str) -> String {
     let seconds = left.as_secs() + u64::from(left.subsec_millis() > 0);
-    // The time first: it is what is left of the line in a narrow window.
+    // The time comes first: a narrow window cuts off the rest.
     format!("{}:{:02} left to {to}.", seconds / 60, seconds % 60)
 }
 
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn in_the_background_it_writes_nothing() {
+    fn countdown_in_the_background_writes_nothing() {
         let paper = Paper::default();
         drop(start(&paper, false));
         assert!(paper.0.lock().expect("no panic").is_empty());
     }
 
     #[test]
-    fn it_leaves_an_empty_line() {
+    fn dropped_countdown_leaves_an_empty_line() {
         let paper = Paper::default();
         let countdown = start(&paper, true);
         drop(countdown);

@@ -1,5 +1,5 @@
-//! What a person types or pastes while something else is waited for: read from the terminal this process belongs to.
-//! What is secret is not shown, and may be of any length.
+//! Reads what the user types or pastes while the process waits for something else, from the controlling terminal. Secret
+//! input is not displayed, and may have any length.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -23,19 +23,19 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use zeroize::Zeroizing;
 
-use super::Source;
+use super::InputSource;
 
-/// The longest line; what is longer is no answer of anybody's.
+/// The longest line in bytes; no valid answer is longer.
 const LINE: usize = 1024 * 1024;
-/// How long the reader's end is waited for.
+/// How long to wait for the reader to stop.
 const TIDYING: Duration = Duration::from_millis(300);
-/// A special character that there is none of (`_POSIX_VDISABLE`).
+/// The value that disables a special character (`_POSIX_VDISABLE`).
 const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
-/// How often a reader looks whether the terminal is still as it left it: no signal says that it was fetched back from the
-/// background, or that the shell has changed the terminal after that (zsh does, on `bg` and `fg`).
+/// How often a reader checks that the terminal is still as it left it: no signal tells that the process was brought back to
+/// the foreground, or that the shell has changed the terminal after that (zsh does, on `bg` and `fg`).
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
-/// A reader on a thread of its own. Dropping it stops it and leaves the terminal as it was.
+/// A reader on its own thread. Dropping it stops it and restores the terminal.
 pub(super) struct Keyboard {
     /// Closing it wakes the reader.
     stop: Option<OwnedFd>,
@@ -45,18 +45,18 @@ pub(super) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Reads lines from `source`. `None` where there is nothing to read from.
-    pub(super) fn listen(source: Source) -> Option<(Keyboard, Lines)> {
+    /// Reads lines from `source`; `None` if it cannot be read.
+    pub(super) fn listen(source: InputSource) -> Option<(Keyboard, Lines)> {
         let (lines, received) = unbounded_channel();
         let (wake, stop) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).ok()?;
         let (done, stopped) = mpsc::channel();
         let (mut reads, mut job_control) = (false, None);
-        if source == Source::UnseenOrStdin && !io::stdin().is_terminal() {
+        if source == InputSource::HiddenTerminalOrStdin && !io::stdin().is_terminal() {
             let lines = lines.clone();
-            // Nothing wakes this one: it ends with the process. The terminal is not touched by it.
+            // Nothing wakes this thread: it ends with the process. It does not touch the terminal.
             reads |= thread(move || read_lines(io::stdin(), &lines));
         }
-        if let Some(terminal) = ControllingTerminal::open(source != Source::Seen).map(Arc::new) {
+        if let Some(terminal) = ControllingTerminal::open(source != InputSource::VisibleTerminal).map(Arc::new) {
             job_control = follow_job_control(Arc::clone(&terminal));
             reads |= thread(move || {
                 read_terminal(&terminal, &wake, &lines);
@@ -70,7 +70,7 @@ impl Keyboard {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        // First, so that nobody takes the terminal again.
+        // First, so that the terminal is not taken over again.
         if let Some(job_control) = &self.job_control {
             job_control.abort();
         }
@@ -79,18 +79,18 @@ impl Drop for Keyboard {
     }
 }
 
-/// Whether stdin is a pipe or a file: somebody means it to be read.
-pub(super) fn is_fed() -> bool {
+/// Whether stdin is a pipe or a file, and therefore meant to be read.
+pub(super) fn is_stdin_piped() -> bool {
     matches!(kind(io::stdin()), Some(FileType::Fifo | FileType::RegularFile | FileType::Socket))
 }
 
-/// Whether somebody may read what is written to stderr when it is written: not what goes to a file, or nowhere.
-pub(super) fn is_followed() -> bool {
+/// Whether a user may read stderr as it is written: not if it goes to a file or is discarded.
+pub(super) fn is_stderr_read() -> bool {
     io::stderr().is_terminal() || matches!(kind(io::stderr()), Some(FileType::Fifo | FileType::Socket))
 }
 
-/// Whether a program with a screen of its own (k9s, an editor) has taken over this terminal: output is not processed there,
-/// so lines would run down the screen like stairs. (Emacs's shell alone leaves out the carriage return; it is not such a program.)
+/// Whether a full-screen program (k9s, an editor) has taken over this terminal: output is not processed there, so each line
+/// would start where the last one ended. (Emacs's shell only leaves out the carriage return; it is not such a program.)
 pub(super) fn is_raw(terminal: impl AsFd) -> bool {
     termios::tcgetattr(terminal).is_ok_and(|now| !now.output_modes.contains(OutputModes::OPOST))
 }
@@ -99,7 +99,7 @@ fn kind(stream: impl AsFd) -> Option<FileType> {
     rustix::fs::fstat(stream).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
 }
 
-/// Whether this process is the one that its terminal is for just now, as far as can be known.
+/// Whether this process is in the foreground of its terminal, as far as can be known.
 pub(super) fn is_in_front() -> bool {
     File::open("/dev/tty").map_or(true, |terminal| is_in_front_of(&terminal))
 }
@@ -112,25 +112,25 @@ fn thread(body: impl FnOnce() + Send + 'static) -> bool {
     std::thread::Builder::new().name("keyboard".to_owned()).spawn(body).is_ok()
 }
 
-/// The controlling terminal: as it is, or taken, with echo and line editing off (the kernel's own lines end after 4 KiB,
-/// which an address with a code in it may exceed). Ctrl-C stays what it is.
+/// The controlling terminal: as it is, or taken over, with echo and line editing off (lines edited by the kernel end after
+/// 4 KiB, which an address with a code in it may exceed). Ctrl-C works as usual.
 struct ControllingTerminal {
     terminal: File,
-    /// Whether it is taken at all.
+    /// Whether it is to be taken over at all.
     is_taken: bool,
     hold: Mutex<Hold>,
 }
 
 #[derive(Default)]
 struct Hold {
-    /// Whether it is to be ours; not while it has been given back.
+    /// Whether it is to be taken over now; not while it is given back.
     wanted: bool,
-    /// How it was before it was taken.
+    /// Its settings before it was taken over.
     before: Option<Termios>,
 }
 
 impl ControllingTerminal {
-    /// The terminal, if it can be read from now; taken, or left as it is.
+    /// The terminal, if it can be read now; taken over, or left as it is.
     fn open(is_taken: bool) -> Option<ControllingTerminal> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let terminal = ControllingTerminal { terminal, is_taken, hold: Mutex::default() };
@@ -141,8 +141,8 @@ impl ControllingTerminal {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the terminal, provided that this process is in its foreground and nobody else (a program with a screen of its
-    /// own, such as k9s) has switched its line editing off. Whether it can be read from now.
+    /// Takes over the terminal if this process is in its foreground and no other program (a full-screen program such as k9s)
+    /// has switched its line editing off. Returns whether it can be read now.
     fn take(&self) -> bool {
         if !self.is_taken {
             return self.free().is_some();
@@ -152,7 +152,7 @@ impl ControllingTerminal {
         self.take_for(&mut hold)
     }
 
-    /// Takes it again if somebody else has changed it meanwhile.
+    /// Takes it over again if another program has changed it meanwhile.
     fn keep(&self) {
         let mut hold = self.hold();
         if hold.wanted {
@@ -160,7 +160,7 @@ impl ControllingTerminal {
         }
     }
 
-    /// How the terminal is, if this process is in front and nobody has made it their own.
+    /// The settings of the terminal, if this process is in the foreground and no other program has taken it over.
     fn free(&self) -> Option<Termios> {
         let now = termios::tcgetattr(&self.terminal).ok().filter(|_| is_in_front_of(&self.terminal));
         now.filter(|now| now.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO))
@@ -172,7 +172,7 @@ impl ControllingTerminal {
             silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL;
             silent.special_codes[SpecialCodeIndex::VMIN] = 1;
             silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-            // Ctrl-\ would end this process with the terminal as it is.
+            // Ctrl-\ would end this process and leave the terminal without echo.
             silent.special_codes[SpecialCodeIndex::VQUIT] = DISABLED;
             if termios::tcsetattr(&self.terminal, OptionalActions::Now, &silent).is_ok() {
                 hold.before = Some(now);
@@ -181,10 +181,10 @@ impl ControllingTerminal {
         hold.before.is_some()
     }
 
-    /// Leaves the terminal as it was. Whoever has made it their own in the meantime is not disturbed.
+    /// Restores the terminal, unless another program has taken it over in the meantime.
     ///
-    /// Also from the background: kubectl may be gone by now, and the shell in front. Changing the terminal from there stops
-    /// a process that has not blocked the signal for it.
+    /// Also from the background: kubectl may have ended by now, and the shell be in the foreground. Changing the terminal from
+    /// the background stops a process that has not blocked the signal for it.
     fn give_back(&self) {
         let mut hold = self.hold();
         hold.wanted = false;
@@ -193,17 +193,17 @@ impl ControllingTerminal {
             .is_ok_and(|now| now.special_codes[SpecialCodeIndex::VQUIT] == DISABLED)
             && SigSet::from(SIGTTOU).thread_block().is_ok();
         if is_ours && let Some(before) = hold.before.take() {
-            // Without waiting for what is still to be shown: that may be held up (Ctrl-S).
+            // Without waiting for pending output: it may be stopped (Ctrl-S).
             let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &before);
-            // What was pasted and not read must not become the shell's next command.
+            // Pasted input that was not read must not become the shell's next command.
             let _ = termios::tcflush(&self.terminal, QueueSelector::IFlush);
         }
     }
 }
 
-/// Gives the terminal back on Ctrl-Z, and takes it again when this process goes on: not every shell sees to that.
+/// Restores the terminal on Ctrl-Z, and takes it over again when this process continues: not every shell does that.
 ///
-/// From then on Ctrl-Z does nothing without the task; by then there is little left to do.
+/// After the task has ended, Ctrl-Z does nothing; by then little is left to do.
 fn follow_job_control(terminal: Arc<ControllingTerminal>) -> Option<AbortHandle> {
     let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok()?;
     let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw())).ok()?;
@@ -212,7 +212,7 @@ fn follow_job_control(terminal: Arc<ControllingTerminal>) -> Option<AbortHandle>
             tokio::select! {
                 Some(()) = stop.recv() => {
                     terminal.give_back();
-                    // Stops where Ctrl-Z does, and only there: not where nobody could make it go on.
+                    // Stops if Ctrl-Z would, and only then: not if no shell could continue the process.
                     let _ = kill_process(getpid(), Signal::TTIN);
                     terminal.take();
                 }
@@ -226,12 +226,12 @@ fn follow_job_control(terminal: Arc<ControllingTerminal>) -> Option<AbortHandle>
     Some(tokio::spawn(follow).abort_handle())
 }
 
-/// Reads until the other end of `wake` is closed, the terminal is gone, or nobody listens.
+/// Reads until the other end of `wake` is closed, the terminal is gone, or the receiver is dropped.
 fn read_terminal(terminal: &ControllingTerminal, wake: &OwnedFd, lines: &UnboundedSender<Secret>) {
-    let mut line = Line::default();
+    let mut line = LineBuffer::default();
     let mut bytes = Zeroizing::new([0u8; 4096]);
     loop {
-        // Whoever reads from a terminal in the background is stopped.
+        // The system stops a process that reads from its terminal in the background.
         let in_front = is_in_front_of(&terminal.terminal);
         let mut ready =
             [PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN), PollFd::new(&terminal.terminal, PollFlags::IN)];
@@ -266,7 +266,7 @@ fn read_terminal(terminal: &ControllingTerminal, wake: &OwnedFd, lines: &Unbound
 
 /// Reads lines until they end; the last one need not.
 fn read_lines(mut input: impl io::Read, lines: &UnboundedSender<Secret>) {
-    let mut line = Line::default();
+    let mut line = LineBuffer::default();
     let mut bytes = Zeroizing::new([0u8; 4096]);
     loop {
         let count = input.read(&mut bytes[..]).unwrap_or(0);
@@ -282,18 +282,18 @@ fn read_lines(mut input: impl io::Read, lines: &UnboundedSender<Secret>) {
     }
 }
 
-/// A line that is being typed.
+/// The line being typed.
 #[derive(Default)]
-struct Line(Zeroizing<Vec<u8>>);
+struct LineBuffer(Zeroizing<Vec<u8>>);
 
-impl Line {
-    /// Takes one more byte; the line, if that was its end. Empty lines are none.
+impl LineBuffer {
+    /// Adds a byte; returns the line if that was its end. Empty lines are skipped.
     fn take(&mut self, byte: u8) -> Option<Secret> {
         match byte {
             b'\r' | b'\n' => {
                 let text = Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned());
                 self.0.clear();
-                // What a terminal puts around a paste, if it was told to (bracketed paste).
+                // A terminal may put these around a paste (bracketed paste).
                 let text = text.trim_start_matches("\x1b[200~").trim_end_matches("\x1b[201~");
                 (!text.trim().is_empty()).then(|| Secret::new(text))
             }
@@ -302,7 +302,7 @@ impl Line {
                 while self.0.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
                 None
             }
-            // Ctrl-D: a line has no end before its end.
+            // Ctrl-D does not end a line.
             0x04 => None,
             // Ctrl-U.
             0x15 => {
@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_taken_as_they_were_meant() {
+    fn editing_keys_and_pastes_are_applied_to_lines() {
         let (sender, mut received) = unbounded_channel();
         let typed = "\n  one \rtwü\x7fo\nwrong\x15three\n\x1b[200~fo\x04ur\x1b[201~\nfive";
         read_lines(typed.as_bytes(), &sender);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_be_long() {
+    fn long_line_is_read_whole() {
         let (sender, mut received) = unbounded_channel();
         read_lines("x".repeat(100_000).as_bytes(), &sender);
         assert_eq!(received.try_recv().map(|line| line.expose().len()), Ok(100_000));

@@ -1,6 +1,5 @@
-//! The terminal, prompts and the browser: the only place that talks to a person.
+//! The terminal, prompts and the browser: the only code that talks to a user.
 
-pub(crate) mod briefly;
 mod browser;
 mod countdown;
 #[cfg(unix)]
@@ -11,22 +10,23 @@ mod keyboard;
 pub(crate) mod progress;
 mod prompt;
 mod qr;
-mod screen;
 pub(crate) mod style;
 mod target;
 mod terminal;
+mod terminal_features;
+pub(crate) mod timed_write;
 pub(crate) mod wrap;
 
-pub(crate) use target::Target;
-pub(crate) use terminal::{Prompt, Terminal};
+pub(crate) use target::SignInTarget;
+pub(crate) use terminal::{PromptMode, Terminal};
 
-/// Where what somebody types or pastes comes from.
+/// Where the user's input is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// The terminal as it is: what is typed there can be seen, and edited.
-    Seen,
-    /// The terminal, which shows nothing of what is typed.
-    Unseen,
-    /// The same, and stdin where somebody else is at its other end.
-    UnseenOrStdin,
+enum InputSource {
+    /// The terminal as it is: input is displayed and can be edited.
+    VisibleTerminal,
+    /// The terminal without echo.
+    HiddenTerminal,
+    /// The same, and stdin if another program writes to it.
+    HiddenTerminalOrStdin,
 }

@@ -1,35 +1,35 @@
-//! Where terminals are no Unix terminals nothing is read by hand: the browser there runs on the same machine.
+//! Systems without Unix terminals: no input is read, since the browser runs on the same machine.
 
 use kubectl_login::signin::Lines;
 
-use super::Source;
+use super::InputSource;
 
-/// A reader that there is none of.
+/// A reader; none can be created.
 pub(super) enum Keyboard {}
 
 impl Keyboard {
-    /// Nothing to read from.
-    pub(super) fn listen(_source: Source) -> Option<(Keyboard, Lines)> {
+    /// Always `None`.
+    pub(super) fn listen(_source: InputSource) -> Option<(Keyboard, Lines)> {
         None
     }
 }
 
-/// Whether the terminal is for this process just now: there is no job control.
+/// Whether this process is in the foreground: always, without job control.
 pub(super) fn is_in_front() -> bool {
     true
 }
 
-/// Whether a program with a screen of its own has taken over this terminal; not known here.
+/// Whether a full-screen program has taken over this terminal; not known here.
 pub(super) fn is_raw<T>(_terminal: T) -> bool {
     false
 }
 
-/// Whether somebody may read what is written to stderr when it is written.
-pub(super) fn is_followed() -> bool {
+/// Whether a user may read stderr as it is written.
+pub(super) fn is_stderr_read() -> bool {
     true
 }
 
-/// Whether stdin is a pipe or a file that somebody means to be read: not read here.
-pub(super) fn is_fed() -> bool {
+/// Whether stdin is a pipe or a file; it is not read here.
+pub(super) fn is_stdin_piped() -> bool {
     false
 }

@@ -1,4 +1,4 @@
-//! A line that says how far something is, while somebody waits for it at a terminal.
+//! A line on the terminal that shows progress while the user waits.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -9,57 +9,57 @@ use kubectl_login_core::clock;
 
 use super::countdown::{CLEAR_LINE, TIDYING};
 use super::keyboard::is_in_front;
-use super::screen::Screen;
+use super::terminal_features::TerminalFeatures;
 
-/// How long nothing is said: most answers come sooner.
+/// How long nothing is shown: most requests are faster.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// A progress line on stderr; nothing where that is no terminal. A thread of its own writes it, so that a terminal that
-/// takes nothing (Ctrl-S) holds up nobody. Dropping it leaves an empty line.
-pub(crate) struct Progress(Option<Line>);
+/// A progress line on stderr, if that is a terminal. It is written on its own thread, so that a stopped terminal (Ctrl-S)
+/// does not delay the work. Dropping it leaves an empty line.
+pub(crate) struct Progress(Option<ProgressLine>);
 
-struct Line {
+struct ProgressLine {
     counts: Option<Sender<usize>>,
     stopped: Receiver<()>,
 }
 
 impl Progress {
-    /// Says how many of `what` Microsoft Graph has told.
-    pub(crate) fn of(what: &'static str, environment: &Environment) -> Progress {
+    /// Starts a line that shows how many of `what` Microsoft Graph has returned.
+    pub(crate) fn start(what: &'static str, environment: &Environment) -> Progress {
         let stderr = io::stderr();
         if !stderr.is_terminal() {
             return Progress(None);
         }
-        let screen = Screen::of(terminal_size::terminal_size_of(&stderr), environment);
-        let line = || Line::start(Box::new(stderr), is_in_front, what, screen.columns().unwrap_or(80));
+        let screen = TerminalFeatures::new(terminal_size::terminal_size_of(&stderr), environment);
+        let line = || ProgressLine::start(Box::new(stderr), is_in_front, what, screen.columns().unwrap_or(80));
         Progress(screen.counts_down.then(line))
     }
 
-    /// So many so far. None: Graph has been asked, which is said once that takes a while.
+    /// Shows the number so far. 0: the request was sent, which is shown if it takes a while.
     pub(crate) fn at(&self, count: usize) {
         if let Some(counts) = self.0.as_ref().and_then(|line| line.counts.as_ref()) {
-            // Without the thread there is no line, and the work goes on.
+            // Fails if the thread could not be started; the work goes on without a line.
             let _ = counts.send(count);
         }
     }
 }
 
-impl Line {
-    /// Writes to `terminal` in lines of less than `columns`, whenever `is_ours`: in the background the line may be the
-    /// shell's.
+impl ProgressLine {
+    /// Writes to `terminal` in lines shorter than `columns` while `is_ours` holds: in the background the line may belong to
+    /// the shell.
     fn start(
         mut terminal: Box<dyn Write + Send>,
         is_ours: impl Fn() -> bool + Send + 'static,
         what: &'static str,
         columns: usize,
-    ) -> Line {
+    ) -> ProgressLine {
         let (counts, told) = mpsc::channel();
         let (done, stopped) = mpsc::channel();
         let mut put = move |line: &str| {
             let line: String = line.chars().take(columns.saturating_sub(1)).collect();
             let may = is_ours();
             if may {
-                // A terminal that is gone is noticed by whoever has something to say.
+                // If the terminal is gone, the next message fails.
                 let _ = write!(terminal, "{CLEAR_LINE}{line}").and_then(|()| terminal.flush());
             }
             may
@@ -86,11 +86,11 @@ impl Line {
             let _ = done.send(());
         };
         let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(show);
-        Line { counts: Some(counts), stopped }
+        ProgressLine { counts: Some(counts), stopped }
     }
 }
 
-impl Drop for Line {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         drop(self.counts.take());
         let _ = self.stopped.recv_timeout(TIDYING);
@@ -100,11 +100,11 @@ impl Drop for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::briefly::tests::Stopped;
+    use crate::ui::timed_write::tests::Stopped;
 
     #[test]
-    fn a_terminal_that_takes_nothing_holds_up_nobody() {
-        let progress = Progress(Some(Line::start(Box::new(Stopped), || true, "groups", 80)));
+    fn stopped_terminal_does_not_delay_the_work() {
+        let progress = Progress(Some(ProgressLine::start(Box::new(Stopped), || true, "groups", 80)));
         (1..1000).for_each(|count| progress.at(count));
     }
 }

@@ -1,4 +1,4 @@
-//! What a person reads who has to sign in.
+//! The prompts for a user who has to sign in.
 
 use std::time::Duration;
 
@@ -10,23 +10,28 @@ use kubectl_login_core::text::{in_words, printable};
 
 use super::browser::Opened;
 use super::qr;
-use super::screen::{Screen, to_clipboard};
-use super::style::{Style, paint};
-use super::target::{Target, account};
+use super::style::{Emphasis, paint};
+use super::target::{SignInTarget, account};
+use super::terminal_features::{TerminalFeatures, to_clipboard};
 use super::wrap::wrapped;
 
-/// For whom somebody signs in, as far as prompts show it.
-pub(super) struct Subject<'a> {
-    /// Cluster or context, where it is known.
-    pub(super) target: Option<&'a Target>,
+/// What the user signs in to, as far as prompts show it.
+pub(super) struct PromptSubject<'a> {
+    /// Cluster or context, if known.
+    pub(super) target: Option<&'a SignInTarget>,
     pub(super) profile: &'a Profile,
-    /// What leads `kubectl login` to it, as words of a shell.
+    /// The arguments that lead `kubectl login` to it, quoted for a shell.
     pub(super) words: &'a dyn Fn() -> String,
 }
 
-/// The prompt for a code: for whom; address and code, each alone on its line so that a double click takes it whole; the QR
-/// code where there is room for all of it. How long the code lives is said at the end where no countdown says it.
-pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Opened, screen: &Screen) -> String {
+/// The prompt for a code: the target; address and code, each alone on its line so that a double click selects it; the QR
+/// code if all of it fits. The last line says how long the code is valid, unless a countdown does.
+pub(super) fn code(
+    prompt: &CodePrompt<'_>,
+    subject: &PromptSubject<'_>,
+    opened: &Opened,
+    screen: &TerminalFeatures,
+) -> String {
     let open = match opened {
         Opened::Yes => "Your browser should open this page; any other device will do too:".to_owned(),
         _ => to_be_opened(opened, ", on any device"),
@@ -36,7 +41,7 @@ pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Open
     let top = format!(
         "\n{}\n\n{}\n{}\n{}\n{}\n",
         sentences(&heading(&prompt.why, subject)),
-        sentences(&format!("{}{open}", elsewhere(prompt.foreign.as_deref()))),
+        sentences(&format!("{}{open}", foreign_site(prompt.foreign.as_deref()))),
         alone(prompt.address.as_str(), screen),
         sentences(&format!("and enter this code{copied}:")),
         alone(prompt.code, screen),
@@ -46,23 +51,22 @@ pub(super) fn code(prompt: &CodePrompt<'_>, subject: &Subject<'_>, opened: &Open
     let refused = if prompt.has_page { without_a_code(subject) } else { String::new() };
     let caution = format!("{life}Only enter a code that you asked for yourself.{refused}");
     let bottom = format!("{}\n\n", sentences(&caution));
-    // The countdown's line is one more.
+    // Plus the line of the countdown.
     let taken = rows(&top, screen) + rows(&bottom, screen) + 1;
     let scan = qr_code(prompt, screen, taken).unwrap_or_default();
     let clipboard = if screen.clipboard { to_clipboard(prompt.code) } else { String::new() };
     format!("{clipboard}{top}{scan}{bottom}")
 }
 
-/// The prompt for a page: for whom; its address, alone on its lines; and what to do where the browser cannot come back by
-/// itself, if anything can be taken by hand.
+/// The prompt for a page: the target; its address, alone on its lines; and what to paste if the browser cannot call back.
 pub(super) fn page(
     prompt: &PagePrompt<'_>,
-    subject: &Subject<'_>,
+    subject: &PromptSubject<'_>,
     opened: &Opened,
     takes_lines: bool,
-    screen: &Screen,
+    screen: &TerminalFeatures,
 ) -> String {
-    // Long addresses are hard to copy from a terminal. One that is open already is not worth somebody's clipboard.
+    // Long addresses are hard to copy from a terminal. If the page is open already, the clipboard is left alone.
     let clipboard = screen.clipboard && *opened != Opened::Yes;
     let copied = if clipboard { " (its address is on the clipboard, if your terminal allows it)" } else { "" };
     let open = match opened {
@@ -93,17 +97,17 @@ pub(super) fn page(
         "{}\n{}\n\n{}\n{}\n{bottom}",
         if clipboard { to_clipboard(prompt.address.as_str()) } else { String::new() },
         wrapped(&heading(&prompt.why, subject), 0, screen.columns()),
-        wrapped(&format!("{}{open}", elsewhere(prompt.foreign.as_deref())), 0, screen.columns()),
+        wrapped(&format!("{}{open}", foreign_site(prompt.foreign.as_deref())), 0, screen.columns()),
         alone(prompt.address.as_str(), screen),
     )
 }
 
-/// A question whose answer is typed on the line below; why, and the time there is, where that has not been said yet.
+/// A question whose answer is typed on the line below, after the reason and the time limit if these were not shown yet.
 pub(super) fn question(
     question: Question<'_>,
     why: Option<(&Why<'_>, Duration)>,
-    subject: &Subject<'_>,
-    screen: &Screen,
+    subject: &PromptSubject<'_>,
+    screen: &TerminalFeatures,
 ) -> String {
     let before = why.map(|(why, life)| format!("{} You have {}.\n", heading(why, subject), in_words(life)));
     let question = match question {
@@ -117,11 +121,11 @@ pub(super) fn question(
     format!("{text}{}\n", wrapped(&question, 0, screen.columns()))
 }
 
-/// Why, to what, as whom, at whom, and in which way.
-fn heading(why: &Why<'_>, subject: &Subject<'_>) -> String {
+/// Why, to what, with which account, at which issuer, and by which method.
+fn heading(why: &Why<'_>, subject: &PromptSubject<'_>) -> String {
     let reason = why.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
     let choice = why.choice.map(|choice| format!("\n{choice}")).unwrap_or_default();
-    let cluster = subject.target.map_or_else(|| "Kubernetes".to_owned(), Target::shown);
+    let cluster = subject.target.map_or_else(|| "Kubernetes".to_owned(), SignInTarget::shown);
     let account = subject.profile.account_hint.as_ref().map(|hint| format!(" as {}", account(hint)));
     let audience = subject.profile.audience_to_confirm();
     let audience = audience.map(|audience| format!("\nThe token is for the audience {:?}.", printable(audience, 200)));
@@ -133,8 +137,8 @@ fn heading(why: &Why<'_>, subject: &Subject<'_>) -> String {
     )
 }
 
-/// Who signs the user in: a tenant, with its sign-in host unless that is the one everyone expects, or an issuer.
-fn issuer(subject: &Subject<'_>) -> String {
+/// The issuer: a tenant, with its sign-in host unless that is the default, or an OIDC issuer.
+fn issuer(subject: &PromptSubject<'_>) -> String {
     match &subject.profile.provider {
         Provider::Entra { authority, tenant, .. } => {
             let host = cloud::named(authority).map(|host| format!(" at {host}")).unwrap_or_default();
@@ -144,21 +148,21 @@ fn issuer(subject: &Subject<'_>) -> String {
     }
 }
 
-/// What is to be confirmed, and who gets the token.
-fn confirm(confirmation: Confirmation<'_>, subject: &Subject<'_>, screen: &Screen) -> String {
+/// The question to confirm something, and who gets the token.
+fn confirm(confirmation: Confirmation<'_>, subject: &PromptSubject<'_>, screen: &TerminalFeatures) -> String {
     let what = format!("One thing has to be confirmed: {} ({}).", confirmation.what(), issuer(subject));
     let whom = subject.target.map(|target| format!("\nThe token goes to {}.", target.shown())).unwrap_or_default();
     let request = format!("Type yes if {}, and press Enter:", confirmation.trust());
     format!("\n{}\n", wrapped(&format!("{what}{whom}\n{request}"), 0, screen.columns()))
 }
 
-/// A page that is another site's, before the words that ask to open it.
-fn elsewhere(host: Option<&str>) -> String {
+/// A notice that the page belongs to another site.
+fn foreign_site(host: Option<&str>) -> String {
     host.map(|host| format!("The next page belongs to another site, {host}.\n")).unwrap_or_default()
 }
 
-/// What to do if a policy refuses the code: its page is seen in the browser alone.
-fn without_a_code(subject: &Subject<'_>) -> String {
+/// What to do if a policy refuses the code, which only the browser shows.
+fn without_a_code(subject: &PromptSubject<'_>) -> String {
     let flag = match subject.profile.provider {
         Provider::Entra { .. } => "--login interactive",
         Provider::Oidc { .. } => "--grant-type authcode",
@@ -167,7 +171,7 @@ fn without_a_code(subject: &Subject<'_>) -> String {
     format!("\nIf the browser refuses, press Ctrl-C, then: {}", command.trim_end())
 }
 
-/// What to do with an address that is not open already; `addition` goes with it.
+/// The request to open an address that is not open already, with `addition`.
 fn to_be_opened(opened: &Opened, addition: &str) -> String {
     let request = format!("Open this page in a browser{addition}:");
     match opened {
@@ -176,22 +180,23 @@ fn to_be_opened(opened: &Opened, addition: &str) -> String {
     }
 }
 
-/// What is to be copied. Colours begin and end on the empty lines around, so that the line itself is that and nothing else.
-fn alone(text: &str, screen: &Screen) -> String {
-    paint(screen.colour, Style::Strong, &format!("\n{text}\n"))
+/// Text to be copied, alone on its line. Colours begin and end on the empty lines around it, so that the line contains
+/// nothing else.
+fn alone(text: &str, screen: &TerminalFeatures) -> String {
+    paint(screen.colour, Emphasis::Strong, &format!("\n{text}\n"))
 }
 
-/// The address as a QR code, with a line above and an empty one below, if it fits beside `taken` rows.
-fn qr_code(prompt: &CodePrompt<'_>, screen: &Screen, taken: usize) -> Option<String> {
+/// The address as a QR code, with a line above and an empty one below, if it fits together with `taken` rows.
+fn qr_code(prompt: &CodePrompt<'_>, screen: &TerminalFeatures, taken: usize) -> Option<String> {
     let (columns, rows) = screen.size.filter(|_| screen.blocks)?;
     let lines = qr::lines(prompt.complete_address.unwrap_or(prompt.address).as_str(), screen.colour)?;
-    // A line has two modules' height, so there are nearly twice as many columns as lines.
+    // A line is two modules high, so the code has nearly twice as many columns as lines.
     let fits = 2 * lines.len() <= columns && taken + lines.len() + 2 <= rows;
     fits.then(|| format!("Or scan this with a telephone:\n{}\n\n", lines.join("\n")))
 }
 
-/// How many rows `text` takes on the screen.
-fn rows(text: &str, screen: &Screen) -> usize {
+/// The number of rows that `text` takes on the screen.
+fn rows(text: &str, screen: &TerminalFeatures) -> usize {
     let columns = screen.columns().unwrap_or(usize::MAX);
     text.lines().map(|line| line.chars().count().div_ceil(columns).max(1)).sum()
 }

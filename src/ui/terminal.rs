@@ -1,4 +1,4 @@
-//! Where a person can be reached, and what they are shown.
+//! Whether and how a user can be prompted, and what is shown.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
@@ -13,73 +13,73 @@ use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::without_controls;
 use url::Url;
 
-use super::Source;
-use super::briefly::{BRIEFLY, write_within};
+use super::InputSource;
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
 use super::keyboard::{self, Keyboard, is_in_front};
-use super::prompt::{self, Subject};
-use super::screen::Screen;
-use super::style::{Style, paint};
-use super::target::Target;
+use super::prompt::{self, PromptSubject};
+use super::style::{Emphasis, paint};
+use super::target::SignInTarget;
+use super::terminal_features::TerminalFeatures;
+use super::timed_write::{WRITE_TIMEOUT, write_within};
 use super::wrap::wrapped;
 
-/// Whether somebody may be asked.
+/// Whether a user may be prompted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Prompt {
-    /// Where somebody is there: a terminal and no CI
+pub(crate) enum PromptMode {
+    /// If there is a terminal and no CI variable is set
     Auto,
-    /// Yes, on stderr, whatever that is
+    /// Always, on stderr
     Always,
-    /// No
+    /// Never
     Never,
 }
 
-/// What somebody can do whom nothing keeps from being asked but a setting.
+/// The next step if only a setting prevents a prompt.
 const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
-/// What somebody can do who is not where they could be asked.
+/// The next step if no terminal is available.
 const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 
-/// What a user can do while another program has the terminal.
+/// The next step while another program uses the terminal.
 const GO_TO_ANOTHER_TERMINAL: &str = "In another terminal, sign in: kubectl login";
-/// What somebody can do whose desktop has no browser that can be started.
+/// The next step if no browser can be started on the desktop.
 const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
-/// How long the opening of a page is watched where it has to do by itself.
+/// How long a browser is watched if the page is the only prompt.
 const UNSEEN: Duration = Duration::from_secs(2);
 
-/// The person in front of this process, if there is one.
+/// The user of this process, if one can be prompted.
 pub(crate) struct Terminal<'a> {
-    prompt: Prompt,
+    prompt: PromptMode,
     profile: &'a Profile,
-    /// Cluster or context, where it is known.
-    target: Option<Target>,
-    /// What leads `kubectl login` to it.
+    /// Cluster or context, if known.
+    target: Option<SignInTarget>,
+    /// The arguments that lead `kubectl login` to it.
     words: &'a dyn Fn() -> String,
     environment: &'a Environment,
-    /// Found out when it is first needed: a warm call never asks.
+    /// Determined when it is first needed: a warm call never prompts.
     channel: OnceCell<Channel>,
-    /// Runs while somebody is asked.
+    /// Runs during a prompt.
     countdown: RefCell<Option<Countdown>>,
-    /// Reads while somebody is asked who may have something to bring.
+    /// Reads during a prompt that takes input.
     keyboard: RefCell<Option<Keyboard>>,
 }
 
-/// How text gets to the person.
+/// How text reaches the user.
 enum Channel {
     Stderr,
     /// The controlling terminal: stderr goes somewhere else.
     Controlling(File),
-    /// Not at all, but a browser can be opened.
+    /// Text does not, but a browser can be opened.
     DesktopOnly,
-    /// Not at all: why, and what can be done about it.
+    /// Not at all: the reason, and the next step.
     None(String, &'static str),
 }
 
 impl<'a> Terminal<'a> {
     pub(crate) fn new(
-        prompt: Prompt,
+        prompt: PromptMode,
         profile: &'a Profile,
-        target: Option<Target>,
+        target: Option<SignInTarget>,
         environment: &'a Environment,
     ) -> Self {
         Terminal {
@@ -94,19 +94,20 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    /// Says to somebody who was asked to sign in how it ended: well. The beginning may be coloured; both
-    /// parts have to be fit to be shown.
+    /// Confirms a sign-in to a user who was prompted. The beginning may be coloured; both parts have to be printable.
     pub(crate) fn confirm(&self, beginning: &str, rest: &str) {
         let colour = self.screen().is_some_and(|screen| screen.colour);
-        self.put(&format!("{}{rest}", paint(colour, Style::Good, beginning)));
+        self.put(&format!("{}{rest}", paint(colour, Emphasis::Good, beginning)));
     }
 
     fn channel(&self) -> &Channel {
         self.channel.get_or_init(|| match self.prompt {
-            Prompt::Always => Channel::Stderr,
-            Prompt::Never => Channel::None("prompts are switched off".to_owned(), ALLOW),
-            Prompt::Auto => match self.environment.ci() {
-                Some(variable) => Channel::None(format!("{variable} is set, so this is no person's terminal"), ALLOW),
+            PromptMode::Always => Channel::Stderr,
+            PromptMode::Never => Channel::None("prompts are switched off".to_owned(), ALLOW),
+            PromptMode::Auto => match self.environment.ci() {
+                Some(variable) => {
+                    Channel::None(format!("{variable} is set, so this terminal is not interactive"), ALLOW)
+                }
                 None if io::stderr().is_terminal() && !keyboard::is_raw(io::stderr()) => Channel::Stderr,
                 None => match controlling_terminal() {
                     Some(terminal) if !keyboard::is_raw(&terminal) => Channel::Controlling(terminal),
@@ -114,8 +115,8 @@ impl<'a> Terminal<'a> {
                         Channel::None("another program has taken over the terminal".to_owned(), GO_TO_ANOTHER_TERMINAL)
                     }
                     Some(_) => Channel::DesktopOnly,
-                    // A program at the other end brings what a person would.
-                    None if self.profile.method == Method::Keyboard && keyboard::is_fed() => Channel::Stderr,
+                    // A program at the other end types what a user would.
+                    None if self.profile.method == Method::Keyboard && keyboard::is_stdin_piped() => Channel::Stderr,
                     None if self.has_desktop() => match self.lacks_a_browser() {
                         None => Channel::DesktopOnly,
                         Some(why) => Channel::None(format!("there is no terminal, and {why}"), NAME_A_BROWSER),
@@ -130,41 +131,50 @@ impl<'a> Terminal<'a> {
         self.profile.page_may_do_alone() && browser::is_at_a_desktop(&self.profile.browser, self.environment)
     }
 
-    /// Somebody's keyboard, where they can be told what to type.
-    fn keyboard(&self, source: Source) -> Option<(Keyboard, Lines)> {
+    /// A keyboard, if the user can be told what to type.
+    fn keyboard(&self, source: InputSource) -> Option<(Keyboard, Lines)> {
         let is_told = match self.channel() {
-            Channel::Stderr => keyboard::is_followed() || (source == Source::UnseenOrStdin && keyboard::is_fed()),
+            Channel::Stderr => {
+                keyboard::is_stderr_read()
+                    || (source == InputSource::HiddenTerminalOrStdin && keyboard::is_stdin_piped())
+            }
             Channel::Controlling(_) => true,
             Channel::DesktopOnly | Channel::None(..) => false,
         };
         if is_told { Keyboard::listen(source) } else { None }
     }
 
-    /// The same, with `words` that lead `kubectl login` to what the user signs in to. They are asked for only to be shown.
+    /// The same, with the arguments that lead `kubectl login` to what the user signs in to. They are computed only to be shown.
     pub(crate) fn found_by(self, words: &'a dyn Fn() -> String) -> Self {
         Terminal { words, ..self }
     }
 
-    fn subject(&self) -> Subject<'_> {
-        Subject { target: self.target.as_ref(), profile: self.profile, words: self.words }
+    fn subject(&self) -> PromptSubject<'_> {
+        PromptSubject { target: self.target.as_ref(), profile: self.profile, words: self.words }
     }
 
     fn open(&self, page: &Url) -> Opened {
-        // Where nobody can be told the address, they are told at once that they have to sign in elsewhere.
+        // If the address cannot be shown, a failure to open it is reported at once.
         let watch = if self.reach() == Reach::Desktop { clock::limit(UNSEEN) } else { Duration::ZERO };
         browser::open(page, &self.profile.browser, self.environment, watch)
     }
 
-    /// Shows a prompt, and counts down what is left `to` do what it asks for. Where nobody can read, the page that was
-    /// opened has to do.
-    fn show(&self, text: &str, opened: &Opened, life: Duration, to: &'static str, screen: &Screen) -> Result<()> {
+    /// Shows a prompt, and counts down the time left `to` do what it asks for. Without a terminal, the opened page is the
+    /// prompt.
+    fn show(
+        &self,
+        text: &str,
+        opened: &Opened,
+        life: Duration,
+        to: &'static str,
+        screen: &TerminalFeatures,
+    ) -> Result<()> {
         if matches!(self.channel(), Channel::DesktopOnly) {
             return match opened {
                 Opened::Yes => Ok(()),
-                _ => Err(Error::sign_in_needed(
-                    "somebody has to sign in, and no browser could be started here",
-                    NAME_A_BROWSER,
-                )),
+                _ => {
+                    Err(Error::sign_in_needed("sign-in required, and no browser could be started here", NAME_A_BROWSER))
+                }
             };
         }
         self.write(text).map_err(not_shown)?;
@@ -177,17 +187,17 @@ impl<'a> Terminal<'a> {
         Ok(())
     }
 
-    /// What the terminal can do, where one is behind the channel.
-    fn screen(&self) -> Option<Screen> {
+    /// The features of the terminal behind the channel, if there is one.
+    fn screen(&self) -> Option<TerminalFeatures> {
         let size = match self.channel() {
             Channel::Stderr if io::stderr().is_terminal() => terminal_size::terminal_size_of(io::stderr()),
             Channel::Controlling(terminal) => terminal_size::terminal_size_of(terminal),
             _ => return None,
         };
-        Some(Screen::of(size, self.environment))
+        Some(TerminalFeatures::new(size, self.environment))
     }
 
-    /// Writes a sentence, broken between words. One that cannot be shown changes nothing.
+    /// Writes a sentence, wrapped between words. A failure is ignored.
     fn put(&self, sentence: &str) {
         let columns = self.screen().and_then(|screen| screen.columns());
         let _ = self.write(&format!("{}\n", wrapped(sentence, 0, columns)));
@@ -195,14 +205,14 @@ impl<'a> Terminal<'a> {
 
     fn write(&self, text: &str) -> io::Result<()> {
         match self.channel().writer()? {
-            Some(writer) => write_within(clock::limit(BRIEFLY), writer, text.to_owned()),
+            Some(writer) => write_within(clock::limit(WRITE_TIMEOUT), writer, text.to_owned()),
             None => Ok(()),
         }
     }
 }
 
 impl Channel {
-    /// What is written to; `None` where nothing can be.
+    /// The stream to write to; `None` if there is none.
     fn writer(&self) -> io::Result<Option<Box<dyn Write + Send>>> {
         Ok(match self {
             Channel::Stderr => Some(Box::new(io::stderr())),
@@ -217,7 +227,7 @@ impl Person for Terminal<'_> {
         match self.channel() {
             Channel::Stderr | Channel::Controlling(_) => Reach::Terminal,
             Channel::DesktopOnly => Reach::Desktop,
-            Channel::None(why, way_on) => Reach::Nobody { why: why.clone(), way_on: (*way_on).to_owned() },
+            Channel::None(why, way_on) => Reach::Unavailable { why: why.clone(), way_on: (*way_on).to_owned() },
         }
     }
 
@@ -240,8 +250,8 @@ impl Person for Terminal<'_> {
         let opened = self.open(page.address);
         let screen = self.screen().unwrap_or_default();
         let source = match page.way_back {
-            WayBack::PersonOrStdin => Source::UnseenOrStdin,
-            WayBack::Listener | WayBack::Person => Source::Unseen,
+            WayBack::PersonOrStdin => InputSource::HiddenTerminalOrStdin,
+            WayBack::Listener | WayBack::Person => InputSource::HiddenTerminal,
         };
         let (keyboard, lines) = self.keyboard(source).unzip();
         *self.keyboard.borrow_mut() = keyboard;
@@ -252,14 +262,11 @@ impl Person for Terminal<'_> {
 
     fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines> {
         let source = match question {
-            Question::Username | Question::Confirm(_) => Source::Seen,
-            Question::Password(_) => Source::Unseen,
+            Question::Username | Question::Confirm(_) => InputSource::VisibleTerminal,
+            Question::Password(_) => InputSource::HiddenTerminal,
         };
         let Some((keyboard, lines)) = self.keyboard(source) else {
-            return Err(Error::sign_in_needed(
-                "a password has to be typed, and there is no terminal to type it in",
-                GO_TO_A_TERMINAL,
-            ));
+            return Err(Error::sign_in_needed("a password has to be typed, which takes a terminal", GO_TO_A_TERMINAL));
         };
         *self.keyboard.borrow_mut() = Some(keyboard);
         let screen = self.screen().unwrap_or_default();
@@ -291,7 +298,7 @@ fn not_shown(error: io::Error) -> Error {
     Error::sign_in_needed(format!("what to do cannot be shown: {error}"), GO_TO_A_TERMINAL)
 }
 
-/// The terminal this process belongs to, wherever its streams go.
+/// The controlling terminal of this process, wherever its streams go.
 #[cfg(unix)]
 fn controlling_terminal() -> Option<File> {
     let terminal = File::options().write(true).open("/dev/tty").ok()?;

@@ -1,23 +1,23 @@
-//! Sentences on a terminal: broken between words, so that the terminal does not break them within.
+//! Wraps sentences between words, so that the terminal does not break them within words.
 
 use std::io::IsTerminal;
 
-/// How wide the terminal behind `stream` is; `None` where there is none, or it does not say.
+/// The width of the terminal behind `stream`; `None` if it is not a terminal, or its size is not known.
 #[cfg(unix)]
 pub(crate) fn columns(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
     let size = stream.is_terminal().then(|| terminal_size::terminal_size_of(stream)).flatten();
     size.map(|(width, _)| usize::from(width.0))
 }
 
-/// How wide the terminal behind `stream` is; `None` where there is none, or it does not say.
+/// The width of the terminal behind `stream`; `None` if it is not a terminal, or its size is not known.
 #[cfg(windows)]
 pub(crate) fn columns(stream: &(impl IsTerminal + std::os::windows::io::AsHandle)) -> Option<usize> {
     let size = stream.is_terminal().then(|| terminal_size::terminal_size_of(stream)).flatten();
     size.map(|(width, _)| usize::from(width.0))
 }
 
-/// `text` in lines of at most `columns`, those after the first of a paragraph `indent` blanks to the right. A word that is
-/// longer is left whole: it may be an address or a path. Without columns nothing is broken.
+/// `text` in lines of at most `columns`; those after the first of a paragraph are indented by `indent` spaces. A longer word
+/// is left whole: it may be an address or a path. Without columns nothing is wrapped.
 pub(crate) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns > 2 * indent + 20) else { return text.to_owned() };
     let blanks = " ".repeat(indent);
@@ -31,14 +31,14 @@ pub(crate) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Stri
     text.split('\n').map(broken).collect::<Vec<_>>().join("\n").replace(NO_BREAK, " ")
 }
 
-/// A blank at which nothing is broken.
+/// A space at which no line is wrapped.
 const NO_BREAK: &str = "\u{a0}";
 
-/// The programs whose commands messages end with.
+/// The programs of the commands at the end of messages.
 const PROGRAMS: [&str; 10] =
     ["kubectl", "kubectl-login", "./install.sh", "az", "chmod", "sudo", "df", "findmnt", "ulimit", "apt-get"];
 
-/// `line` with the command that it may end with as one word, so that it can be copied whole.
+/// `line` with the command at its end, if any, as one word, so that it can be copied whole.
 fn with_whole_command(line: &str) -> String {
     let is_command = |at: &usize| {
         let program = line[at + 2..].split(' ').next().unwrap_or_default();
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_whole_and_paragraphs_apart() {
+    fn words_stay_whole_and_paragraphs_separate() {
         let text =
             "Next:  Check the network, then try again.\nhttps://issuer.example/a/very/long/address/that/stays/whole";
         assert_eq!(
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn sentence_about_kubectl_behind_a_label_is_broken() {
+    fn sentence_about_kubectl_after_a_label_is_wrapped() {
         assert_eq!(
             wrapped("Warning: kubectl refuses the user \"alice\": it has both", 9, Some(40)),
             "Warning: kubectl refuses the user\n         \"alice\": it has both"

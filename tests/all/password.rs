@@ -203,7 +203,7 @@ fn where_nobody_can_be_asked_the_flags_are_named() {
     }
     // It may be shown, and still nobody can type it.
     home.run(&by_password(&world, &["--prompt", "always"]))
-        .assert_failed(3, &["there is no terminal to type it in", "\nNext:", "kubectl login"]);
+        .assert_failed(3, &["which takes a terminal", "\nNext:", "kubectl login"]);
     assert!(sent(&world).is_empty());
 }
 

@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 
 use super::values::{go_bool, go_duration, seconds};
 use super::{ASKING, BROWSER, BrowserArgs, ENTRA, NETWORK, OIDC, REMEMBERING};
-use crate::ui::Prompt;
+use crate::ui::PromptMode;
 
 /// Where the key of what is remembered is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,7 +117,7 @@ pub(in super::super) struct GetTokenArgs {
     pub(in super::super) force_refresh: Option<bool>,
     /// Whether to prompt: auto, always, never (default: $KUBECTL_LOGIN_PROMPT, else auto)
     #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
-    pub(in super::super) prompt: Option<Prompt>,
+    pub(in super::super) prompt: Option<PromptMode>,
     #[command(flatten)]
     pub(in super::super) browser: BrowserArgs,
     /// Account that has to sign in; another one is refused

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::report;
 use super::super::sources::Sources;
-use crate::ui::style::{self, Style, paint};
+use crate::ui::style::{self, Emphasis, paint};
 use crate::ui::wrap::{self, wrapped};
 use kubectl_login::environment::Environment;
 use kubectl_login_core::text::without_controls;
@@ -70,12 +70,12 @@ impl Outcome {
         }
     }
 
-    fn style(self) -> Option<Style> {
+    fn style(self) -> Option<Emphasis> {
         match self {
             Outcome::Skip => None,
-            Outcome::Ok => Some(Style::Good),
-            Outcome::Warn => Some(Style::Warning),
-            Outcome::Fail => Some(Style::Error),
+            Outcome::Ok => Some(Emphasis::Good),
+            Outcome::Warn => Some(Emphasis::Warning),
+            Outcome::Fail => Some(Emphasis::Error),
         }
     }
 }
@@ -234,8 +234,10 @@ fn summary(checks: &[Check]) -> String {
 /// to try them, each once; and one line that sums up.
 pub(super) fn print(checks: &[Check]) -> Result<()> {
     let stdout = std::io::stdout();
-    let look =
-        (style::enabled(std::io::IsTerminal::is_terminal(&stdout), &Environment::of_process()), wrap::columns(&stdout));
+    let look = (
+        style::enabled(std::io::IsTerminal::is_terminal(&stdout), &Environment::from_process()),
+        wrap::columns(&stdout),
+    );
     let mut text: String = checks.iter().map(|check| lines(check, look)).collect();
     let mut problems = with_result(checks, Outcome::Fail);
     // One cause fails several checks, with the same step.
@@ -256,7 +258,7 @@ fn lines(check: &Check, (colours, columns): (bool, Option<usize>)) -> String {
     if let Some(next) = &check.next {
         text += &labelled("", None, "Next:", next, (colours, columns)).replacen(
             "Next:",
-            &paint(colours, Style::Next, "Next:"),
+            &paint(colours, Emphasis::Next, "Next:"),
             1,
         );
     }
@@ -266,7 +268,7 @@ fn lines(check: &Check, (colours, columns): (bool, Option<usize>)) -> String {
 /// A result, a name, and lines that stand beside them and below.
 fn labelled(
     result: &str,
-    style: Option<Style>,
+    style: Option<Emphasis>,
     name: &str,
     text: &str,
     (colours, columns): (bool, Option<usize>),

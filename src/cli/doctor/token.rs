@@ -13,7 +13,7 @@ use kubectl_login_core::text::printable;
 
 use super::finding::{Finding, Outcome, SESSION, TOKEN};
 use super::network::LIMIT;
-use crate::ui::{Prompt, Terminal};
+use crate::ui::{PromptMode, Terminal};
 
 /// The application that AKS clusters are, in every tenant
 /// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>).
@@ -36,7 +36,7 @@ pub(super) fn obtain(
     let timeout = profile.network.needed_at_most().min(LIMIT);
     let network = Network { timeout: Some(timeout), ..profile.network.clone() };
     let profile = Profile { network, ..profile.clone() };
-    let person = Terminal::new(Prompt::Never, &profile, None, environment);
+    let person = Terminal::new(PromptMode::Never, &profile, None, environment);
     // A token may be good for an hour when its session has ended already; so a new one is asked for.
     let insist = Insist { on_silence: true, on_refresh: session.outcome == Outcome::Ok, ..Insist::default() };
     match Road::new(&profile, store, environment, &person, insist).token() {

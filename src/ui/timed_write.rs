@@ -1,18 +1,18 @@
-//! Writing to a terminal that may take nothing just now.
+//! Writes to a terminal with a time limit: it may be stopped.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-/// How long a terminal may take to accept a few lines while a token, or a lock that others wait for, is held. One that was
-/// stopped (Ctrl-S) shows them when it goes on.
-pub(crate) const BRIEFLY: Duration = Duration::from_secs(1);
-/// How long the last words of a process wait. Not for ever: signals may no longer end it.
-pub(crate) const AT_THE_END: Duration = Duration::from_secs(60);
+/// How long a terminal may take to accept a few lines while this process holds a token, or a lock that others wait for. A
+/// stopped terminal (Ctrl-S) shows them when it continues.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the last message of a process may take. Limited, because signals may no longer end the process.
+pub(crate) const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Writes `text` on a thread of its own and waits for it as long as `limit`: nobody else waits for a screen.
+/// Writes `text` on its own thread and waits for it as long as `limit`.
 ///
-/// Errors: what the writer says within that time.
+/// Errors: those of the writer within that time.
 pub(crate) fn write_within(limit: Duration, writer: Box<dyn Write + Send>, text: String) -> io::Result<()> {
     let writer = Arc::new(Mutex::new(writer));
     let write = |writer: &Mutex<Box<dyn Write + Send>>, text: &str| match writer.lock() {
@@ -22,12 +22,12 @@ pub(crate) fn write_within(limit: Duration, writer: Box<dyn Write + Send>, text:
     let (sender, receiver) = mpsc::channel();
     let (shared, line) = (Arc::clone(&writer), text.clone());
     let spawned = std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
-        // Nobody may be listening any more; then the answer is of no use.
+        // Fails if the receiver has given up; the result is then of no use.
         let _ = sender.send(write(&shared, &line));
     });
     match spawned {
         Ok(_) => receiver.recv_timeout(limit).unwrap_or(Ok(())),
-        // Better late than never.
+        // Without a thread, a late message is better than none.
         Err(_) => write(&writer, &text),
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn write_within(limit: Duration, writer: Box<dyn Write + Send>, text:
 pub(super) mod tests {
     use super::*;
 
-    /// A terminal that takes nothing.
+    /// A terminal that accepts nothing.
     pub(in crate::ui) struct Stopped;
 
     impl Write for Stopped {
@@ -52,8 +52,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn one_that_takes_nothing_is_not_waited_for() {
+    fn stopped_terminal_is_not_waited_for() {
         assert!(write_within(Duration::from_millis(10), Box::new(Stopped), "text".to_owned()).is_ok());
-        assert!(write_within(AT_THE_END, Box::new(io::sink()), "text".to_owned()).is_ok());
+        assert!(write_within(FINAL_WRITE_TIMEOUT, Box::new(io::sink()), "text".to_owned()).is_ok());
     }
 }
