@@ -22,7 +22,7 @@ fn a_token_that_no_header_can_hold_is_not_remembered() {
     at_once(["", "a\nb", "a b"], |unusable| {
         let server = Scripted::start(|url| vec![device(url), tokens(unusable), tokens("good")]);
         let home = Home::new();
-        get_token(&server, &home, &[]).assert_failed(1, &["empty or holds spaces", "\nNext: "]);
+        get_token(&server, &home, &[]).assert_failed(1, &["empty or contains spaces", "\nNext: "]);
         // The sign-in itself was good: the refresh token brings a token that can be used.
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
