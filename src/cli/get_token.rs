@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::messages::kube as messages;
 use kubectl_login::session::repeats::Repeats;
-use kubectl_login::session::{Failed, How, Insist, Road, caller};
+use kubectl_login::session::{Failed, RequestOptions, TokenOrigin, TokenRequest, caller};
 use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
 use super::answer::Answer;
@@ -23,26 +23,25 @@ pub(super) fn run(
 ) -> Result<(), Failed> {
     let answer = Answer::take_stdout()?;
     // Before any sign-in: a version that cannot be answered would make it worthless.
-    let request = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
-    let request = ExecInfo::parse(request.as_deref()).map_err(|error| messages::exec_info_error(&error))?;
+    let info = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
+    let info = ExecInfo::parse(info.as_deref()).map_err(|error| messages::exec_info_error(&error))?;
     let settings = profile::settings(args, typed, environment, None)?;
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
     let words = || Selection::of_process(environment).needed_words();
-    let person =
-        Terminal::new(settings.prompt, &settings.profile, request.server.map(SignInTarget::Server), environment)
-            .found_by(&words);
-    let insist = Insist { on_refresh: settings.force_refresh, ..Insist::default() };
-    let road = Road::new(&settings.profile, &store, environment, &person, insist).repeated_by(repeats);
-    let obtained = road.token().map_err(|failed| {
+    let person = Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
+        .found_by(&words);
+    let options = RequestOptions { force_refresh: settings.force_refresh, ..RequestOptions::default() };
+    let request = TokenRequest::new(&settings.profile, &store, environment, &person, options).repeated_by(repeats);
+    let obtained = request.obtain().map_err(|failed| {
         let sources = settings.sources.clone().selected_by(Selection::of_process(environment));
         sources.failed(failed)
     })?;
-    let api_version = request.api_version.unwrap_or_else(|| entry::own_api_version(environment));
+    let api_version = info.api_version.unwrap_or_else(|| entry::own_api_version(environment));
     let line = credential_line(api_version, obtained.token.expose(), Some(obtained.expires_at))
         .map_err(|error| messages::invalid_token(&error))?;
     answer.write(&line)?;
-    if obtained.how == How::SignedIn && settings.profile.needs_a_person() {
+    if obtained.origin == TokenOrigin::SignIn && settings.profile.needs_a_person() {
         let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
         person.confirm(&beginning, &rest);
     }

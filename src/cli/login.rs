@@ -3,7 +3,7 @@
 use kubectl_login::environment::Environment;
 use kubectl_login::session::groups::Wish;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, How, Insist, Road, sessions};
+use kubectl_login::session::{Failed, RequestOptions, TokenOrigin, TokenRequest, sessions};
 use kubectl_login_core::error::Error;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::text::printable;
@@ -34,14 +34,19 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let target = entry.context.clone().map(SignInTarget::Context).or_else(server);
     let words = || settings.sources.selection().words();
     let person = Terminal::new(prompt, &settings.profile, target, &environment).found_by(&words);
-    let insist = Insist { on_sign_in: args.force, on_refresh: args.refresh, typed: true, on_silence: false };
+    let options = RequestOptions {
+        force_sign_in: args.force,
+        force_refresh: args.refresh,
+        user_initiated: true,
+        non_interactive: false,
+    };
     // A second client may have to be signed in for the groups.
     let for_groups =
         Terminal::new(prompt, &settings.profile, Some(SignInTarget::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
     let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
     let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
-    let obtained = Road::new(profile, store, environment, &person, insist).answering(challenge).token();
+    let obtained = TokenRequest::new(profile, store, environment, &person, options).answering(challenge).obtain();
     let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
 
     let (base, session) = (Identity::of(profile).session, sessions::current(profile, store));
@@ -60,7 +65,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     if !others.is_empty() {
         report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;
     }
-    if obtained.how == How::Remembered {
+    if obtained.origin == TokenOrigin::Cache {
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
     let wish = Wish { may_ask: true, fresh: args.refresh, forced: args.force, names: false };

@@ -5,7 +5,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
 use kubectl_login::session::identity;
-use kubectl_login::session::{How, Obtained, sessions};
+use kubectl_login::session::{IssuedToken, TokenOrigin, sessions};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::entra::refusals;
@@ -77,14 +77,14 @@ impl SignIn<'_> {
     /// has changed.
     ///
     /// Errors: the user interrupted it, or it cannot be printed.
-    pub(super) fn tell(&self, obtained: &Obtained, wish: Wish, before: Option<Before>) -> Result<()> {
+    pub(super) fn tell(&self, obtained: &IssuedToken, wish: Wish, before: Option<Before>) -> Result<()> {
         let subject = Subject::read(obtained.token.expose(), &self.profile.groups.claim).unwrap_or_default();
         let overage = matches!(subject.groups, GroupsClaim::Overage { .. });
         if !overage && before.is_none() {
             return Ok(());
         }
         let cluster = Cluster::new(self.entry, self.profile, &obtained.token);
-        let fresh = wish.fresh || obtained.how == How::SignedIn;
+        let fresh = wish.fresh || obtained.origin == TokenOrigin::SignIn;
         let known = self.groups(&subject, &cluster, Wish { fresh, ..wish })?;
         let groups = &known.groups;
         if overage && !groups.items.is_empty() {

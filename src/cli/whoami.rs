@@ -12,7 +12,7 @@ use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
-use kubectl_login::session::{Failed, Insist, Obtained, Road, sessions};
+use kubectl_login::session::{Failed, IssuedToken, RequestOptions, TokenRequest, sessions};
 use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
@@ -251,13 +251,13 @@ pub(super) fn signed_in(
     person: &Terminal<'_>,
     entry: &Entry,
     fresh: bool,
-) -> Result<(Obtained, Option<SessionFacts>), Failed> {
+) -> Result<(IssuedToken, Option<SessionFacts>), Failed> {
     let facts = sessions::current_facts(profile, store);
     if facts.is_none() && profile.needs_a_person() {
         return Err(no_sign_in(entry, profile, environment).into());
     }
-    let insist = Insist { on_silence: true, on_refresh: fresh, ..Insist::default() };
-    let obtained = Road::new(profile, store, environment, person, insist).token()?;
+    let options = RequestOptions { non_interactive: true, force_refresh: fresh, ..RequestOptions::default() };
+    let obtained = TokenRequest::new(profile, store, environment, person, options).obtain()?;
     let facts = obtained.facts.clone().or(facts);
     Ok((obtained, facts))
 }
@@ -290,7 +290,7 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
 struct Answer<'a> {
     subject: &'a Subject,
     facts: Option<&'a SessionFacts>,
-    obtained: &'a Obtained,
+    obtained: &'a IssuedToken,
     known: &'a Known,
     cluster: Option<ClusterView<'a>>,
     /// Whom kubectl would be, where that is not what the cluster makes of the token.

@@ -7,7 +7,7 @@
 
 use chrono::TimeDelta;
 
-use super::Road;
+use super::request::TokenRequest;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
@@ -15,7 +15,7 @@ use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorRespo
 /// How long a challenge is remembered that no sign-in has answered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 
-impl Road<'_> {
+impl TokenRequest<'_> {
     /// What a sign-in has to answer: what was given by hand, together with what the issuer asked for, `just_now` or before.
     pub(super) fn open_challenge(&self, just_now: Option<ClaimsChallenge>) -> Option<ClaimsChallenge> {
         let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.challenges, REMEMBERED));
@@ -27,7 +27,7 @@ impl Road<'_> {
 
     /// What a refresh has to answer.
     pub(super) fn challenge_of_refresh(&self) -> Option<ClaimsChallenge> {
-        if self.insist.typed { self.open_challenge(None) } else { self.challenge.clone() }
+        if self.options.user_initiated { self.open_challenge(None) } else { self.challenge.clone() }
     }
 
     /// Remembers what the next sign-in has to bring.

@@ -4,15 +4,16 @@
 //! that is sent the token. So a session is used without a question only for the audiences of clusters that everyone has;
 //! any other is confirmed once and noted down in the sealed session record, where no kubeconfig can write.
 
-use super::Road;
-use super::work::{OpenSession, Work, WorkFailure};
+use super::attempt::{AttemptFailure, LockedRequest};
+use super::refresh::OpenSession;
+use super::request::TokenRequest;
 use crate::signin::confirmation::{self, Confirmation};
 use crate::store::SessionRecord;
 
-impl Road<'_> {
+impl TokenRequest<'_> {
     /// The audience of this request, if the user has to confirm it first; `record` is the session's.
     pub(super) fn unconfirmed_audience(&self, record: Option<&SessionRecord>) -> Option<&str> {
-        let audience = self.profile.audience_to_confirm().filter(|_| !self.insist.typed)?;
+        let audience = self.profile.audience_to_confirm().filter(|_| !self.options.user_initiated)?;
         let is_confirmed = record.is_some_and(|record| record.audiences.iter().any(|known| same(known, audience)))
             // A session of an earlier version has no list; a token that it gave says the same.
             || self.store.token(&self.identity.token).found().is_some();
@@ -32,27 +33,27 @@ impl Road<'_> {
     }
 }
 
-impl Work<'_, '_> {
+impl LockedRequest<'_, '_> {
     /// Has the audience of this request among those that are confirmed for `session`; the user is asked if it is not.
-    pub(super) async fn confirm_audience(&mut self, session: &mut OpenSession<'_>) -> Result<(), WorkFailure> {
-        if let Some(audience) = self.road.unconfirmed_audience(Some(&session.record)) {
+    pub(super) async fn confirm_audience(&mut self, session: &mut OpenSession<'_>) -> Result<(), AttemptFailure> {
+        if let Some(audience) = self.request.unconfirmed_audience(Some(&session.record)) {
             let confirmation = Confirmation::Audience(audience);
-            if self.road.is_silent() {
-                return Err(WorkFailure::Told(confirmation.missing().into()));
+            if self.request.is_non_interactive() {
+                return Err(AttemptFailure::Told(confirmation.missing().into()));
             }
-            (self.may_ask)().map_err(WorkFailure::Told)?;
-            let lock = std::cell::RefCell::new(&mut *self.lock);
+            self.check_may_prompt()?;
+            let lock = std::cell::RefCell::new(&mut self.lock);
             let on_wait = |life| lock.borrow_mut().announce_person(life);
-            let life = self.road.profile.authorization.human_time;
-            confirmation::ask(confirmation, self.road.person, life, &on_wait).await?;
+            let life = self.request.profile.authorization.human_time;
+            confirmation::ask(confirmation, self.request.person, life, &on_wait).await?;
             lock.borrow_mut().announce_network();
         }
-        let audiences = self.road.confirmed_audiences(Some(&session.record));
+        let audiences = self.request.confirmed_audiences(Some(&session.record));
         if audiences != session.record.audiences {
             session.record.audiences = audiences;
             let OpenSession { named, facts, record, sealing_key } = session;
-            if self.road.is_wanted(named)
-                && let Err(error) = self.road.store.save_session(sealing_key, &named.id, facts, record)
+            if self.request.is_wanted(named)
+                && let Err(error) = self.request.store.save_session(sealing_key, &named.id, facts, record)
             {
                 // The next request asks again.
                 tracing::info!(%error, "confirmation not kept");

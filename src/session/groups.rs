@@ -16,7 +16,7 @@ use self::graph::Directory;
 use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
-use super::{Insist, Obtained, Road, sessions};
+use super::{IssuedToken, RequestOptions, TokenRequest, sessions};
 use crate::environment::Environment;
 use crate::messages::Explain as _;
 use crate::profile::{Profile, Provider, TokenKind};
@@ -265,12 +265,16 @@ impl LookUp<'_> {
 
     /// A token for this program's own use; nobody is asked unless `may_ask`. One that is to be fresh has what was consented
     /// to in the meantime.
-    fn token(&self, profile: &Profile, may_ask: bool) -> Result<Obtained> {
+    fn token(&self, profile: &Profile, may_ask: bool) -> Result<IssuedToken> {
         let Wish { fresh, forced, .. } = self.wish;
-        let insist =
-            Insist { on_silence: !may_ask, on_refresh: fresh, on_sign_in: forced && may_ask, ..Insist::default() };
-        let road = Road::new(profile, self.store, self.environment, self.person, insist);
-        road.token().map_err(|failed| failed.error)
+        let options = RequestOptions {
+            non_interactive: !may_ask,
+            force_refresh: fresh,
+            force_sign_in: forced && may_ask,
+            ..RequestOptions::default()
+        };
+        let request = TokenRequest::new(profile, self.store, self.environment, self.person, options);
+        request.obtain().map_err(|failed| failed.error)
     }
 }
 

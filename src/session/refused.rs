@@ -1,6 +1,7 @@
 //! What a refused refresh means: for the session, for the user, and for the next sign-in.
 
-use super::work::{OpenSession, Refreshed, Work, WorkFailure, not_here, note_down, sign_in};
+use super::attempt::{AttemptFailure, LockedRequest};
+use super::refresh::{OpenSession, Renewed, not_here, note_down, sign_in};
 use crate::profile::{Method, Provider, TokenKind};
 use crate::signin;
 use crate::store::{RefusedRefresh, SessionFacts, SessionRecord};
@@ -12,7 +13,7 @@ use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
-impl Work<'_, '_> {
+impl LockedRequest<'_, '_> {
     /// What comes of a refresh that failed; `needed_withheld_roots` if the connection would have needed an authority that the
     /// session was signed in without.
     pub(super) fn not_refreshed(
@@ -20,10 +21,10 @@ impl Work<'_, '_> {
         failure: &TokenRequestError,
         session: OpenSession<'_>,
         needed_withheld_roots: bool,
-    ) -> Result<Refreshed, WorkFailure> {
+    ) -> Result<Renewed, AttemptFailure> {
         let error = self.words(failure, &session.facts);
         if needed_withheld_roots {
-            return Ok(Refreshed::NotHere(not_here(error)));
+            return Ok(Renewed::NotHere(not_here(error)));
         }
         let challenge = match failure {
             TokenRequestError::Refused(answer) => self.learn(session, Some(answer), &error),
@@ -34,9 +35,9 @@ impl Work<'_, '_> {
         };
         match self.leads_to_a_sign_in(failure) {
             // It is told to the caller alone: those who wait may be able to ask.
-            _ if self.road.is_silent() => Err(WorkFailure::Told(error.into())),
-            true => Ok(Refreshed::SignIn(Some(error), challenge)),
-            false => Err(WorkFailure::passing(error)),
+            _ if self.request.is_non_interactive() => Err(AttemptFailure::Told(error.into())),
+            true => Ok(Renewed::SignIn(Some(error), challenge)),
+            false => Err(AttemptFailure::passing(error)),
         }
     }
 
@@ -48,9 +49,9 @@ impl Work<'_, '_> {
         let refusal = Box::new(RefusedRefresh { at: clock::now(), error: error.clone() });
         let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
-        let store = self.road.store;
+        let store = self.request.store;
         let kept = store.delete_tokens(&named.id);
-        if self.road.is_wanted(named)
+        if self.request.is_wanted(named)
             && !note_down(kept.and_then(|()| store.save_session(&sealing_key, &named.id, &facts, &record)))
         {
             note_down(store.delete_session(&named.id));
@@ -68,12 +69,12 @@ impl Work<'_, '_> {
     ) -> Option<ClaimsChallenge> {
         let OpenSession { named, facts, record, sealing_key } = session;
         let challenge = answer.and_then(|answer| EntraErrorDetails(answer).claims_challenge());
-        if !self.road.is_wanted(named) {
+        if !self.request.is_wanted(named) {
             return challenge;
         }
         let ends = answer.is_some_and(refusals::ends_the_session);
         // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
-        let is_apart = self.road.profile.token_kind == TokenKind::Own
+        let is_apart = self.request.profile.token_kind == TokenKind::Own
             && (challenge.is_some() || answer.is_some_and(|answer| refusals::class_of(answer) == Refusal::Consent));
         let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
         // The first of several with the same reason tells since when.
@@ -90,18 +91,18 @@ impl Work<'_, '_> {
                 without_codes: answer.is_some_and(refusals::is_tracked),
                 ..record
             };
-            note_down(self.road.store.save_session(&sealing_key, &named.id, &facts, &record));
+            note_down(self.request.store.save_session(&sealing_key, &named.id, &facts, &record));
         }
         if let Some(challenge) = &challenge {
-            self.road.note_challenge(challenge);
+            self.request.note_challenge(challenge);
         }
         challenge
     }
 
     /// The words for a refresh that brought nothing. Where a sign-in is the remedy, their kind says so.
     fn words(&self, failure: &TokenRequestError, facts: &SessionFacts) -> Error {
-        let provider = &self.road.profile.provider;
-        let mut error = signin::explain_for(self.road.profile, failure, "refresh the token");
+        let provider = &self.request.profile.provider;
+        let mut error = signin::explain_for(self.request.profile, failure, "refresh the token");
         let answer = match failure {
             TokenRequestError::Refused(answer) => answer,
             TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) if found.is_refusal() => {
@@ -135,10 +136,10 @@ impl Work<'_, '_> {
                 OAuthErrorClass::Policy | OAuthErrorClass::Transient => false,
                 OAuthErrorClass::Misconfigured if answer.error == "invalid_request" => true,
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
-                _ => self.road.insist.typed,
+                _ => self.request.options.user_initiated,
             },
             TokenRequestError::NotOAuth(answer) | TokenRequestError::Malformed(answer) if answer.is_refusal() => true,
-            TokenRequestError::Malformed(_) => self.road.insist.typed,
+            TokenRequestError::Malformed(_) => self.request.options.user_initiated,
             TokenRequestError::Transport(_) | TokenRequestError::NotOAuth(_) => false,
         }
     }
@@ -146,8 +147,8 @@ impl Work<'_, '_> {
     /// The way out for a session that was refused for its code. Whoever insisted on a refresh may have a token still,
     /// which would be all that the command brings.
     pub(super) fn without_a_code(&self) -> &'static str {
-        match self.road.profile.provider {
-            Provider::Entra { .. } if self.road.insist.on_refresh => refusals::AFRESH_WITHOUT_A_CODE,
+        match self.request.profile.provider {
+            Provider::Entra { .. } if self.request.options.force_refresh => refusals::AFRESH_WITHOUT_A_CODE,
             Provider::Entra { .. } => refusals::WITHOUT_A_CODE,
             // Entra, by the flags for any issuer.
             Provider::Oidc { .. } => "Sign in by browser: kubectl login --force --grant-type authcode",
@@ -156,9 +157,9 @@ impl Work<'_, '_> {
 
     /// Whether a sign-in at Entra would be one with a device code; it has a page for everybody.
     pub(super) fn would_show_a_code(&self) -> bool {
-        match self.road.profile.method {
+        match self.request.profile.method {
             Method::DeviceCode => true,
-            Method::Auto => signin::code_because(self.road.profile, self.road.person).is_some(),
+            Method::Auto => signin::code_because(self.request.profile, self.request.person).is_some(),
             Method::Browser | Method::Keyboard | Method::Password => false,
         }
     }

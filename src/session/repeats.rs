@@ -49,7 +49,7 @@ pub struct Repeat {
 
 /// What the outcome of an attempt depends on besides the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Attempt {
+pub(super) struct RequestFacts {
     /// Name of the wanted token. Certificate authorities are part of it by their content, so a repaired file counts.
     pub(super) token: String,
     /// Whether a user could be prompted.
@@ -63,7 +63,7 @@ struct Note {
     at: DateTime<Utc>,
     error: Error,
     /// The attempt that failed; `None` if it failed before one began.
-    attempt: Option<Attempt>,
+    attempt: Option<RequestFacts>,
     /// What the caller was told; the place where a wrong value comes from may be named in it.
     said: Option<String>,
 }
@@ -80,7 +80,7 @@ impl<'a> Repeats<'a> {
     }
 
     /// How `attempt` failed a moment ago, if it would fail the same way again.
-    pub(super) fn failure(&self, attempt: &Attempt) -> Option<Error> {
+    pub(super) fn failure(&self, attempt: &RequestFacts) -> Option<Error> {
         let note = self.read()?;
         let before = note.attempt?;
         let is_same = before.token == attempt.token
@@ -93,7 +93,7 @@ impl<'a> Repeats<'a> {
 
     /// Notes how `attempt` failed. A quick failure that the issuer has no part in is only noted for Kubernetes clients:
     /// a user who has repaired the network tries again at once.
-    pub(super) fn note(&self, error: &Error, attempt: Attempt) {
+    pub(super) fn note(&self, error: &Error, attempt: RequestFacts) {
         if error.kind == Kind::Failed && clock::now() - self.started < quick() && !self.is_client() {
             return;
         }
@@ -200,8 +200,8 @@ fn remove_expired(folder: &Path) {
 mod tests {
     use super::*;
 
-    fn attempt(can_ask: bool, has_good_token: bool) -> Attempt {
-        Attempt { token: "a".to_owned(), can_ask, has_good_token }
+    fn attempt(can_ask: bool, has_good_token: bool) -> RequestFacts {
+        RequestFacts { token: "a".to_owned(), can_ask, has_good_token }
     }
 
     /// Runs a test with a runtime folder of its own.
@@ -234,7 +234,7 @@ mod tests {
             repeats.note(&error, attempt(false, false));
             assert_eq!(repeats.failure(&attempt(false, false)), Some(error.clone()));
             assert_eq!(repeats.failure(&attempt(true, false)), None);
-            assert_eq!(repeats.failure(&Attempt { token: "b".to_owned(), ..attempt(false, false) }), None);
+            assert_eq!(repeats.failure(&RequestFacts { token: "b".to_owned(), ..attempt(false, false) }), None);
             assert_eq!(repeats.tell(&error), None);
             assert!(repeats.tell(&error).is_some_and(|repeat| repeat.retry_in.is_some()));
             repeats.note(&error, attempt(false, true));

@@ -2,7 +2,7 @@
 
 use kubectl_login::environment::Environment;
 use kubectl_login::profile::{Profile, Provider, TokenKind};
-use kubectl_login::session::{Failed, Insist, Road, in_units, sessions};
+use kubectl_login::session::{Failed, RequestOptions, TokenRequest, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
@@ -38,11 +38,15 @@ pub(super) fn obtain(
     let profile = Profile { network, ..profile.clone() };
     let person = Terminal::new(PromptMode::Never, &profile, None, environment);
     // A token may be good for an hour when its session has ended already; so a new one is asked for.
-    let insist = Insist { on_silence: true, on_refresh: session.outcome == Outcome::Ok, ..Insist::default() };
-    match Road::new(&profile, store, environment, &person, insist).token() {
+    let options = RequestOptions {
+        non_interactive: true,
+        force_refresh: session.outcome == Outcome::Ok,
+        ..RequestOptions::default()
+    };
+    match TokenRequest::new(&profile, store, environment, &person, options).obtain() {
         Ok(obtained) => {
             let left = in_units(obtained.expires_at - clock::now());
-            let how = if insist.on_refresh { "obtained without a prompt" } else { "at hand" };
+            let how = if options.force_refresh { "obtained without a prompt" } else { "at hand" };
             Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
         }
         Err(failed) if failed.error.kind.is_an_end() => Err(failed),

@@ -1,33 +1,33 @@
-//! What the road leads to, and the sentence that tells a person so, wherever they read it.
+//! A token, where it comes from, and the sentence that tells the user so.
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
 
 use crate::store::KeyBackend;
-use crate::store::SessionFacts;
+use crate::store::{SessionFacts, TokenRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
-/// How a token was come by.
+/// Where a token comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// From the store.
-    Remembered,
-    /// With the refresh token.
-    Refreshed,
-    /// A person signed in.
-    SignedIn,
+pub enum TokenOrigin {
+    /// The cache.
+    Cache,
+    /// A refresh.
+    Refresh,
+    /// A sign-in.
+    SignIn,
 }
 
-/// A token in hand.
+/// A token for the caller.
 #[derive(Debug)]
-pub struct Obtained {
+pub struct IssuedToken {
     /// The bearer token.
     pub token: Secret,
     /// When it ends, by this machine's clock.
     pub expires_at: DateTime<Utc>,
-    /// How it was come by.
-    pub how: How,
+    /// Where it comes from.
+    pub origin: TokenOrigin,
     /// What is known of the session; `None` for a remembered token, which is answered without looking.
     pub facts: Option<SessionFacts>,
     /// Where the key of what was kept now lives; `None` where nothing was, or it could not be kept.
@@ -36,14 +36,26 @@ pub struct Obtained {
     pub anchors: Vec<String>,
 }
 
-impl Obtained {
+impl IssuedToken {
+    /// A token from the cache.
+    pub(super) fn from_cache(token: &TokenRecord) -> IssuedToken {
+        IssuedToken {
+            token: token.token.clone(),
+            expires_at: token.expires_at,
+            origin: TokenOrigin::Cache,
+            facts: None,
+            key_backend: None,
+            anchors: token.anchors.clone(),
+        }
+    }
+
     /// One sentence, in two parts of which the first may be coloured: how the token was come by and who that is; from
     /// whom, until when. `facts` are the session's, where they are known.
     pub fn sentence(&self, facts: Option<&SessionFacts>) -> (String, String) {
-        let how = match self.how {
-            How::Remembered => "Already signed in",
-            How::Refreshed => "Still signed in",
-            How::SignedIn => "Signed in",
+        let how = match self.origin {
+            TokenOrigin::Cache => "Already signed in",
+            TokenOrigin::Refresh => "Still signed in",
+            TokenOrigin::SignIn => "Signed in",
         };
         let account = facts.and_then(|facts| facts.account.as_deref()).map(|account| printable(account, 200));
         let from = facts.map(|facts| match &facts.tenant {

@@ -1,0 +1,166 @@
+//! A request that holds its session's lock: what it shares with the processes that wait, and how it may end.
+
+use super::caller::Caller;
+use super::coordination::{Coordination, Held};
+use super::machine::Pending;
+use super::outcome::{Notes, Outcome, Stickiness, Verdict};
+use super::repeats;
+use super::request::TokenRequest;
+use super::{Failed, IssuedToken, TokenOrigin};
+use crate::signin::NoTokens;
+use crate::store::TokenRecord;
+use kubectl_login_core::error::Error;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
+
+/// A request, with the lock of its session held.
+pub(super) struct LockedRequest<'a, 'r> {
+    pub(super) request: &'a TokenRequest<'r>,
+    pub(super) lock: Held,
+    pub(super) pending: Pending,
+    coordination: &'a Coordination,
+    caller: Caller,
+    /// How earlier attempts ended.
+    notes: Notes,
+    /// How an attempt ended that another process made while this one waited.
+    shared: Option<Outcome>,
+}
+
+/// Why an attempt brought no token.
+pub(super) enum AttemptFailure {
+    /// It failed, and others learn of it.
+    New {
+        /// What happened.
+        error: Error,
+        /// How sure it is that the next attempt would end the same way.
+        stickiness: Stickiness,
+    },
+    /// It concerns this process alone: it shares an earlier failure, or asked for more than others do.
+    Told(Failed),
+}
+
+/// What refreshing leads to.
+pub(super) enum Refreshed {
+    /// A token.
+    Token(IssuedToken),
+    /// The user has to sign in.
+    SignIn(SignInNeed),
+}
+
+/// Why the user has to sign in, and for what.
+#[derive(Default)]
+pub(super) struct SignInNeed {
+    /// Why, if there is more to say than that there is no session.
+    pub(super) reason: Option<Error>,
+    /// The scopes to ask for.
+    pub(super) scopes: Vec<String>,
+    /// What the issuer has asked the sign-in to satisfy.
+    pub(super) challenge: Option<ClaimsChallenge>,
+}
+
+impl<'a, 'r> LockedRequest<'a, 'r> {
+    /// `before` are the notes from before this process waited for `lock`.
+    pub(super) fn new(
+        request: &'a TokenRequest<'r>,
+        coordination: &'a Coordination,
+        lock: Held,
+        pending: Pending,
+        before: &Notes,
+    ) -> LockedRequest<'a, 'r> {
+        let notes = coordination.outcomes.read();
+        let shared = notes.since(before, &request.identity.token, pending.facts.can_ask).cloned();
+        LockedRequest { request, lock, pending, coordination, caller: Caller::of_process(), notes, shared }
+    }
+
+    /// The cached token, if it will do in place of a new one.
+    pub(super) fn usable(&self) -> Option<&TokenRecord> {
+        self.request.usable(&self.pending.cached)
+    }
+
+    /// The failure of the process that this one waited for, if the same would happen here.
+    pub(super) fn shared_failure(&self) -> Option<Failed> {
+        let outcome = self.shared.as_ref().filter(|outcome| !outcome.is_about_asking())?;
+        let concerns_this = self.usable().is_some() || !outcome.is_of_a_courtesy();
+        concerns_this.then(|| self.coordination.outcomes.share(outcome, &self.caller).into())
+    }
+
+    /// Checks that the user may be prompted after how earlier prompts ended. A refresh does not prompt and needs no
+    /// permission.
+    ///
+    /// Errors: this caller has been told of a prompt that ended without a token, or one was not answered a moment ago.
+    pub(super) fn check_may_prompt(&self) -> Result<(), AttemptFailure> {
+        let shared = self.shared.as_ref().filter(|outcome| outcome.is_about_asking());
+        let outcomes = &self.coordination.outcomes;
+        let failed = match (shared, self.request.options.user_initiated) {
+            // The user has typed this command: however an attempt elsewhere ended, the user is here.
+            (_, true) => return Ok(()),
+            (Some(outcome), false) => outcomes.share(outcome, &self.caller).into(),
+            (None, false) => {
+                let at_a_terminal = self.request.person.is_at_a_terminal();
+                match self.notes.verdict(&self.caller, &self.request.identity.token, at_a_terminal) {
+                    Verdict::Try => return Ok(()),
+                    Verdict::TooSoon(outcome) => outcomes.send_away(outcome, &self.caller).into(),
+                    Verdict::Repeat(outcome) => Failed { error: outcome.error().clone(), silent: true },
+                }
+            }
+        };
+        Err(AttemptFailure::Told(failed))
+    }
+
+    /// Notes a failure for those who wait and for later requests.
+    pub(super) fn record(&self, failure: AttemptFailure) -> Failed {
+        match failure {
+            AttemptFailure::Told(failed) => failed,
+            AttemptFailure::New { error, stickiness } => {
+                let (token, has_usable_token) = (&self.request.identity.token, self.usable().is_some());
+                self.coordination.outcomes.record(&error, stickiness, token, has_usable_token, &self.caller);
+                error.into()
+            }
+        }
+    }
+
+    /// Ends the request with a token: earlier failures are forgotten.
+    pub(super) fn finish(self, token: IssuedToken) -> IssuedToken {
+        // A refresh prompts no user, so it does not undo a user's refusal.
+        if token.origin == TokenOrigin::SignIn {
+            self.coordination.outcomes.clear();
+            repeats::forget_all(self.request.environment);
+        }
+        if let Some(repeats) = self.request.repeats {
+            repeats.forget();
+        }
+        token
+    }
+
+    /// Gives the lock back.
+    pub(super) fn unlock(self) -> Pending {
+        self.pending
+    }
+}
+
+impl AttemptFailure {
+    /// The next attempt may succeed.
+    pub(super) fn passing(error: Error) -> Self {
+        AttemptFailure::New { error, stickiness: Stickiness::Passing }
+    }
+
+    /// The user could not be prompted.
+    pub(super) fn not_prompted(error: Error) -> Self {
+        AttemptFailure::New { error, stickiness: Stickiness::Nobody }
+    }
+
+    /// A user or a policy has refused the sign-in.
+    pub(super) fn sticky(error: Error) -> Self {
+        AttemptFailure::New { error, stickiness: Stickiness::Sticky }
+    }
+}
+
+impl From<NoTokens> for AttemptFailure {
+    fn from(ending: NoTokens) -> Self {
+        match ending {
+            NoTokens::Unanswered(error) => AttemptFailure::New { error, stickiness: Stickiness::Unanswered },
+            NoTokens::Refused(error) => AttemptFailure::sticky(error),
+            NoTokens::NotShown(error) => AttemptFailure::not_prompted(error),
+            NoTokens::NotForThisClient(error) | NoTokens::Failed(error) => AttemptFailure::passing(error),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Obtains a token: from the cache, by refresh, or by interactive sign-in. The states of a request, from top to bottom.
+//!
+//! ```text
+//! Cache ─► Lock ─► Recheck ─► Refresh ─► SignIn
+//!   │       │         │          │         │
+//!   └───────┴─────────┴─► Done ◄─┴─────────┘    (a failure goes by way of Failed)
+//! ```
+//!
+//! One process at a time works for a session, with its lock held; the others wait and share what came of it.
+
+use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
+use super::caller::Caller;
+use super::coordination::{self, Coordination};
+use super::outcome::Verdict;
+use super::repeats::RequestFacts;
+use super::request::{Cached, TokenRequest};
+use super::sessions::Named;
+use super::{Failed, IssuedToken};
+use crate::runtime::{self, RuntimeError};
+use crate::signin::Reach;
+use crate::store::lock::LockHolder;
+use kubectl_login_core::error::Error;
+
+/// Where a request stands, with what it needs to go on.
+enum State<'a, 'r> {
+    /// Look for a token in the cache. The warm path ends here: one file, one key, no network, no lock.
+    Cache,
+    /// Wait for the session's lock, unless this caller's request has just failed.
+    Lock(Pending),
+    /// Look again under the lock: another process may have succeeded, or failed, meanwhile.
+    Recheck(LockedRequest<'a, 'r>),
+    /// Use a refresh token.
+    Refresh(LockedRequest<'a, 'r>),
+    /// Have the user sign in.
+    SignIn(LockedRequest<'a, 'r>, SignInNeed),
+    /// There is no new token. One that is still valid will do.
+    Failed(Pending, Failed),
+    /// The end.
+    Done(Result<IssuedToken, Failed>),
+}
+
+/// What a request has to go on without a new token.
+pub(super) struct Pending {
+    /// What the cache has.
+    pub(super) cached: Cached,
+    /// What decides whether the same would fail again.
+    pub(super) facts: RequestFacts,
+    /// The sessions that there were at the beginning.
+    pub(super) sessions: Vec<Named>,
+}
+
+impl<'r> TokenRequest<'r> {
+    /// A token for the profile.
+    ///
+    /// Errors: what [`kubectl_login_core::error::Kind`] stands for; silent if this caller has been told before.
+    pub fn obtain(&self) -> Result<IssuedToken, Failed> {
+        if self.options.user_initiated {
+            coordination::forget_outcomes(self.store, self.environment);
+        }
+        let coordination = std::cell::OnceCell::new();
+        let mut state = State::Cache;
+        loop {
+            state = match state {
+                State::Cache => self.look_in_cache(),
+                State::Lock(pending) => self.lock(
+                    pending,
+                    coordination
+                        .get_or_init(|| Coordination::open(self.profile, self.store, self.environment, &self.identity)),
+                ),
+                State::Recheck(locked) => recheck(locked),
+                State::Refresh(locked) => refresh(locked),
+                State::SignIn(locked, need) => sign_in(locked, need),
+                State::Failed(pending, failed) => State::Done(self.fall_back(&pending, failed)),
+                State::Done(result) => return result,
+            };
+        }
+    }
+
+    fn look_in_cache<'a>(&self) -> State<'a, 'r> {
+        let cached = self.cached();
+        if let (Cached::Fresh(token), false) = (&cached, self.wants_another()) {
+            tracing::info!("token from the cache");
+            return State::Done(Ok(IssuedToken::from_cache(token)));
+        }
+        let facts = RequestFacts {
+            token: self.identity.token.clone(),
+            can_ask: self.can_prompt(),
+            has_good_token: self.usable(&cached).is_some(),
+        };
+        State::Lock(Pending { cached, facts, sessions: self.usable_sessions() })
+    }
+
+    fn lock<'a>(&'a self, pending: Pending, coordination: &'a Coordination) -> State<'a, 'r> {
+        if let Some(error) = self.repeats.and_then(|repeats| repeats.failure(&pending.facts)) {
+            tracing::info!("the same request has just failed; not tried again");
+            let (notes, at_a_terminal) = (coordination.outcomes.read(), self.person.is_at_a_terminal());
+            let verdict = notes.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
+            let failed = Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) };
+            return State::Done(self.or_usable(&pending.cached, failed));
+        }
+        let before = coordination.outcomes.read();
+        let on_wait = |holder: Option<&LockHolder>| self.person.mention(&waiting_for(holder));
+        let has_usable_token = self.usable(&pending.cached).is_some();
+        match coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait) {
+            Ok(lock) => State::Recheck(LockedRequest::new(self, coordination, lock, pending, &before)),
+            Err(error) => State::Failed(pending, error.into()),
+        }
+    }
+
+    /// The end of a request without a new token. It is noted for this caller, unless a session that was obtained meanwhile
+    /// may bring a token although the attempt failed.
+    fn fall_back(&self, pending: &Pending, failed: Failed) -> Result<IssuedToken, Failed> {
+        let is_final = pending.sessions == self.usable_sessions() && !failed.error.kind.is_an_end();
+        if let Some(repeats) = self.repeats.filter(|_| is_final) {
+            repeats.note(&failed.error, pending.facts.clone());
+        }
+        self.or_usable(&pending.cached, failed)
+    }
+
+    /// The cached token if it will do in place of a new one. A user who interrupts the request wants none.
+    fn or_usable(&self, cached: &Cached, failed: Failed) -> Result<IssuedToken, Failed> {
+        match self.usable(cached) {
+            Some(token) if !failed.error.kind.is_an_end() => Ok(IssuedToken::from_cache(token)),
+            _ => Err(failed),
+        }
+    }
+
+    /// Whether a sign-in could be completed: by a user who can be prompted, or without one.
+    fn can_prompt(&self) -> bool {
+        !self.profile.needs_a_person()
+            || (!self.options.non_interactive && !matches!(self.person.reach(), Reach::Unavailable { .. }))
+    }
+}
+
+fn recheck<'a, 'r>(mut locked: LockedRequest<'a, 'r>) -> State<'a, 'r> {
+    let request = locked.request;
+    let before = std::mem::replace(&mut locked.pending.cached, request.cached());
+    if let Cached::Fresh(token) = &locked.pending.cached
+        && (!request.wants_another() || (request.takes_shared_token() && before.is_older_than(token)))
+    {
+        let token = IssuedToken::from_cache(token);
+        return State::Done(Ok(locked.finish(token)));
+    }
+    match locked.shared_failure() {
+        Some(failed) => State::Failed(locked.unlock(), failed),
+        None => State::Refresh(locked),
+    }
+}
+
+fn refresh<'a, 'r>(mut locked: LockedRequest<'a, 'r>) -> State<'a, 'r> {
+    match run(locked.refresh()) {
+        Ok(Refreshed::Token(token)) => State::Done(Ok(locked.finish(token))),
+        Ok(Refreshed::SignIn(need)) => State::SignIn(locked, need),
+        Err(failure) => failed(locked, failure),
+    }
+}
+
+fn sign_in<'a, 'r>(mut locked: LockedRequest<'a, 'r>, need: SignInNeed) -> State<'a, 'r> {
+    match run(locked.sign_in(need)) {
+        Ok(token) => State::Done(Ok(locked.finish(token))),
+        Err(failure) => failed(locked, failure),
+    }
+}
+
+/// Notes a failure for those who wait and for later requests.
+fn failed<'a, 'r>(locked: LockedRequest<'a, 'r>, failure: AttemptFailure) -> State<'a, 'r> {
+    let failed = locked.record(failure);
+    State::Failed(locked.unlock(), failed)
+}
+
+/// Runs a step that uses the network. A user who interrupts it ends it for this process alone.
+fn run<T>(step: impl Future<Output = Result<T, AttemptFailure>>) -> Result<T, AttemptFailure> {
+    runtime::run_until_interrupted(step).map_err(|error| match error {
+        RuntimeError::Stopped(_) => AttemptFailure::Told(Error::from(error).into()),
+        RuntimeError::NoResources(_) => AttemptFailure::passing(error.into()),
+    })?
+}
+
+/// What a waiting user is told.
+fn waiting_for(holder: Option<&LockHolder>) -> String {
+    match holder {
+        Some(LockHolder { pid, asks_until: Some(_), .. }) => format!(
+            "Waiting for process {pid}, which is waiting for a sign-in.\nComplete it there, or stop that process to sign in here."
+        ),
+        Some(LockHolder { pid, .. }) => format!("Waiting for process {pid}, which is getting a token."),
+        None => "Waiting for another process, which is getting a token.".to_owned(),
+    }
+}

@@ -1,0 +1,286 @@
+//! Refreshes a token with a stored session, and stores what came. What a refusal means is in `refused`.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
+use super::grant::{self, Unusable};
+use super::issuer::{Freshness, Issuer, Unopened};
+use super::sessions::Named;
+use super::{IssuedToken, TokenOrigin, sessions};
+use crate::messages;
+use crate::profile::{Profile, Provider, TokenKind};
+use crate::signin::Reach;
+use crate::store::SealingKey;
+use crate::store::{KeyError, Lookup, SessionFacts, SessionRecord, StoreError};
+use kubectl_login_core::clock;
+use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
+use kubectl_login_core::secret::Secret;
+
+/// An early refresh is optional, so it gets a short deadline.
+const EARLY: Duration = Duration::from_secs(5);
+/// The least time for checking tokens that arrive at the last moment.
+const BRIEFLY: Duration = Duration::from_secs(1);
+
+/// A session that can be decrypted.
+pub(super) struct OpenSession<'s> {
+    pub(super) named: &'s Named,
+    pub(super) facts: SessionFacts,
+    pub(super) record: SessionRecord,
+    pub(super) sealing_key: SealingKey,
+}
+
+/// What one session brings.
+pub(super) enum Renewed {
+    /// A token.
+    Token(IssuedToken),
+    /// The user has to sign in: why, and what the sign-in has to satisfy if the issuer has said so.
+    SignIn(Option<Error>, Option<ClaimsChallenge>),
+    /// Nothing was sent: the connection needs a certificate authority that the session was signed in without.
+    NotHere(Error),
+}
+
+impl LockedRequest<'_, '_> {
+    /// A token from the newest session that can bring one, or what a sign-in is needed for.
+    pub(super) async fn refresh(&mut self) -> Result<Refreshed, AttemptFailure> {
+        self.lock.announce_network();
+        let request = self.request;
+        let mut need = SignInNeed { scopes: request.profile.wanted_scopes(), ..SignInNeed::default() };
+        let mut sessions = request.usable_sessions();
+        if sessions.is_empty() {
+            // There may be one whose facts cannot be read.
+            sessions.push(sessions::own(&request.identity));
+        }
+        let (mut user, mut is_not_here) = (None, false);
+        for session in &sessions {
+            let renewed = match request.store.session(&session.id) {
+                Lookup::Found((facts, record, sealing_key)) => {
+                    let session = OpenSession { named: session, facts, record, sealing_key };
+                    let this_user = (session.facts.account.clone(), session.record.subject.clone());
+                    if user.get_or_insert_with(|| this_user.clone()) != &this_user {
+                        // An older sign-in is not a substitute for one with another account.
+                        continue;
+                    }
+                    if matches!(request.profile.provider, Provider::Oidc { .. }) && !request.options.force_sign_in {
+                        // Asked for together, so that two kubeconfig entries with different scopes share one session.
+                        need.scopes.extend(session.record.scopes.iter().cloned());
+                        need.scopes.sort();
+                        need.scopes.dedup();
+                    }
+                    self.renew(session).await?
+                }
+                Lookup::Unreadable(error) => Renewed::SignIn(
+                    Some(sign_in(format!(
+                        "the stored session cannot be read: {}",
+                        messages::store::key_reason(&error)
+                    ))),
+                    None,
+                ),
+                Lookup::Absent => {
+                    let unreadable = |error: KeyError| {
+                        sign_in(format!("the cached token cannot be read: {}", messages::store::key_reason(&error)))
+                    };
+                    Renewed::SignIn(self.pending.cached.unreadable().map(unreadable), None)
+                }
+            };
+            match renewed {
+                Renewed::Token(token) => return Ok(Refreshed::Token(token)),
+                Renewed::SignIn(reason, challenge) => {
+                    (need.reason, need.challenge, is_not_here) = (reason, challenge, false);
+                    break;
+                }
+                Renewed::NotHere(reason) => {
+                    is_not_here = true;
+                    need.reason = need.reason.or(Some(reason));
+                }
+            }
+        }
+        self.check_worth_a_sign_in(&need, is_not_here)?;
+        Ok(Refreshed::SignIn(need))
+    }
+
+    /// Checks that a sign-in is what this request wants now.
+    fn check_worth_a_sign_in(&self, need: &SignInNeed, is_not_here: bool) -> Result<(), AttemptFailure> {
+        let (request, reason) = (self.request, need.reason.clone());
+        if self.usable().is_some() {
+            // The cached token is valid for a while, so the user is not disturbed yet.
+            return Err(AttemptFailure::passing(reason.unwrap_or_else(|| sign_in("there is no session"))));
+        }
+        if request.is_non_interactive() {
+            // For this caller alone: the processes that wait may be able to prompt.
+            return Err(AttemptFailure::Told(reason.unwrap_or_else(|| sign_in("not signed in")).into()));
+        }
+        // Its own words say when not to sign in.
+        if let Some(error) = reason.filter(|_| is_not_here)
+            && request.profile.needs_a_person()
+            && matches!(request.person.reach(), Reach::Unavailable { .. })
+        {
+            return Err(AttemptFailure::not_prompted(error));
+        }
+        Ok(())
+    }
+
+    /// A token from a session, or why the user has to sign in.
+    async fn renew(&mut self, mut session: OpenSession<'_>) -> Result<Renewed, AttemptFailure> {
+        let signing_in = |why: &str| Ok(Renewed::SignIn(Some(sign_in(why)), None));
+        match session.record.refresh_token.clone() {
+            _ if self.request.options.force_sign_in => Ok(Renewed::SignIn(None, None)),
+            None if session.record.without_codes && self.would_show_a_code() => {
+                let error = Error::refused(
+                    "the last sign-in has ended: it began with a device code, which a policy forbids",
+                    self.without_a_code(),
+                );
+                Err(AttemptFailure::passing(error))
+            }
+            None => {
+                let refusal = session.facts.refusal.map(|refusal| refusal.error);
+                let ended = || sign_in("the last sign-in has ended");
+                Ok(Renewed::SignIn(Some(refusal.unwrap_or_else(ended)), None))
+            }
+            Some(_) if !self.covers(&session.record) => {
+                signing_in("this cluster asks for more scopes than the last sign-in gave")
+            }
+            Some(_) if self.is_asked_for_more(&session.facts) => {
+                signing_in("the issuer asks for more than the last sign-in gave")
+            }
+            Some(token) => {
+                self.confirm_audience(&mut session).await?;
+                self.refresh_with(session, token).await
+            }
+        }
+    }
+
+    /// Whether the session's scopes are enough. An Entra refresh token serves any server of its client.
+    fn covers(&self, record: &SessionRecord) -> bool {
+        match &self.request.profile.provider {
+            Provider::Entra { .. } => true,
+            Provider::Oidc { .. } => {
+                self.request.profile.wanted_scopes().iter().all(|scope| record.scopes.contains(scope))
+            }
+        }
+    }
+
+    /// Whether a sign-in was asked for, and not for the sake of the cluster's tokens: no refresh of those would bring it.
+    fn is_asked_for_more(&self, facts: &SessionFacts) -> bool {
+        let options = self.request.options;
+        options.user_initiated
+            && !options.force_refresh
+            && !facts.refused
+            && self.request.challenge.is_none()
+            && self.request.open_challenge(None).is_some()
+    }
+
+    /// A token by the session's refresh token.
+    async fn refresh_with(&self, mut session: OpenSession<'_>, token: Secret) -> Result<Renewed, AttemptFailure> {
+        let named = session.named;
+        // Of what this environment adds, only what the session was signed in under may hear its refresh token.
+        let network = self.request.profile.network.pinned_to(&named.anchors);
+        let profile = &Profile { network, ..self.request.profile.clone() };
+        let needed = profile.network.needed();
+        let limit = if self.usable().is_some() { clock::limit(EARLY).min(needed) } else { needed };
+        let end = Instant::now() + limit;
+
+        let mut issuer = match Issuer::open(profile, self.request.store, self.freshness(), limit).await {
+            Ok(issuer) => issuer,
+            Err(Unopened::NotOfSession(error)) => return Ok(Renewed::NotHere(not_here(error))),
+            Err(Unopened::Other(error)) => return Err(AttemptFailure::passing(error)),
+        };
+        if let Err(error) = issuer.check_site(session.record.token_endpoint.as_deref()) {
+            return Ok(Renewed::SignIn(Some(error), None));
+        }
+        issuer.client.challenge = self.request.challenge_of_refresh();
+        let scopes = match &profile.provider {
+            Provider::Entra { .. } => profile.wanted_scopes(),
+            // Without scopes the answer has those of the session (RFC 6749 6).
+            Provider::Oidc { .. } => Vec::new(),
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        let granted = match issuer.client.refresh(&token, &scopes, left).await {
+            Ok(granted) => granted,
+            Err(failure) => {
+                issuer.keep_what_was_learnt();
+                return self.not_refreshed(&failure, session, issuer.client.http.needed_withheld_roots());
+            }
+        };
+        let who = grant::who(&granted);
+        if session.record.subject.is_some() && who.subject.is_some() && session.record.subject != who.subject {
+            return Ok(Renewed::SignIn(Some(self.end_for_another_account(session)), None));
+        }
+        session.facts.account = session.facts.account.or(who.account);
+        let rotated = self.keep_refreshed(&mut session, token, grant::refresh_token(&granted), &issuer);
+        issuer.keep_what_was_learnt();
+        let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + clock::limit(BRIEFLY))).await
+        {
+            Ok(grant) => grant,
+            Err(Unusable::NoIdToken) => {
+                return Ok(Renewed::SignIn(Some(sign_in("the issuer gives no ID token without a new sign-in")), None));
+            }
+            Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(AttemptFailure::passing(error)),
+        };
+        let sealing_key = &session.sealing_key;
+        let kept =
+            self.request.is_wanted(named) && note_down(self.request.keep_token(sealing_key, named, &grant)) && rotated;
+        tracing::info!("token refreshed");
+        Ok(Renewed::Token(IssuedToken {
+            token: grant.token.token,
+            expires_at: grant.token.expires_at,
+            origin: TokenOrigin::Refresh,
+            facts: Some(session.facts),
+            key_backend: kept.then_some(sealing_key.backend),
+            anchors: named.anchors.clone(),
+        }))
+    }
+
+    /// Notes down what a refresh with `token` has changed: the refresh token itself, and that none is refused any more. A
+    /// used one may be worthless from here on, and presenting it again can end the whole session, so the `new` one is on disk
+    /// before anything else happens. Whether the session is kept as it is now.
+    fn keep_refreshed(
+        &self,
+        session: &mut OpenSession<'_>,
+        token: Secret,
+        new: Option<Secret>,
+        issuer: &Issuer<'_>,
+    ) -> bool {
+        let OpenSession { named, facts, record, sealing_key } = session;
+        let was_refused = facts.refused || facts.refusal.is_some();
+        // What this program was given for itself does not say that the cluster's tokens are to be had again.
+        let is_own = self.request.profile.token_kind == TokenKind::Own;
+        facts.refused &= is_own;
+        facts.refusal = facts.refusal.take().filter(|_| is_own);
+        let is_refused = facts.refused || facts.refusal.is_some();
+        let kept = (new.is_none() && is_refused == was_refused) || {
+            record.refresh_token = Some(new.unwrap_or(token));
+            self.request.is_wanted(named)
+                && note_down(self.request.store.save_session(sealing_key, &named.id, facts, record))
+        };
+        if issuer.client.challenge.is_some() || is_refused != was_refused {
+            self.request.forget_challenge();
+        }
+        kept
+    }
+
+    /// What is remembered of the issuer is good enough, unless somebody typed the command, maybe because it is not.
+    pub(super) fn freshness(&self) -> Freshness {
+        if self.request.options.user_initiated { Freshness::Now } else { Freshness::Remembered }
+    }
+}
+
+/// Why a person has to sign in, where no refusal says so.
+pub(super) fn sign_in(why: impl Into<String>) -> Error {
+    Error::sign_in_needed(why, "Sign in: kubectl login")
+}
+
+/// A session is of no use over this connection; signing in is, if its authority is one to trust.
+pub(super) fn not_here(error: Error) -> Error {
+    Error { kind: Kind::SignInNeeded, ..error }
+}
+
+/// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)
+pub(super) fn note_down(kept: Result<(), StoreError>) -> bool {
+    if let Err(error) = &kept {
+        tracing::info!(reason = messages::store::reason(error), "not stored");
+    }
+    kept.is_ok()
+}
