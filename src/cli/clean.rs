@@ -17,6 +17,7 @@ use kubectl_login_core::text::printable;
 
 use super::args::CleanArgs;
 use super::entry::{self, Context};
+use super::network::CaFiles;
 use super::report;
 
 /// How many of the things that stay are named.
@@ -80,9 +81,9 @@ pub(super) enum KeyringKey {
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
 /// `contexts` are those of a kubeconfig that was named besides the usual one.
-pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment) -> KeyringKey {
+pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment, files: &CaFiles) -> KeyringKey {
     // Those of the usual kubeconfig count even where another one was named.
-    let usual = entry::folders(None, &entry::contexts(None, environment), environment);
+    let usual = entry::folders(None, &entry::contexts(None, environment, files), environment);
     let named = entry::folders(None, contexts, environment);
     let mut known = named.into_iter().chain(usual).chain(paths::default_state(environment));
     let needs_it =
@@ -133,7 +134,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     }
     let is_usual = Some(&root) == paths::default_state(environment).as_ref();
     let gone = is_ours || !root.exists();
-    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&[], environment))))
+    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&[], environment, &CaFiles::default()))))
 }
 
 /// The first few of `paths`, as they are called in `root`.

@@ -16,6 +16,7 @@ use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconf
 use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
+use super::network::CaFiles;
 use super::profile::{self, Settings};
 use super::programs;
 use super::selection::{Selection, words_for};
@@ -33,9 +34,10 @@ pub(super) fn settings_of(
     args: &EntryArgs,
     method: &MethodArgs,
     environment: &Environment,
+    files: &CaFiles,
 ) -> Result<(Entry, Settings, Environment)> {
     let entry = entry_of(args, environment)?;
-    let (settings, environment) = settings_in(&entry, method, environment)?;
+    let (settings, environment) = settings_in(&entry, method, environment, files)?;
     let settings = settings.selected_by(Selection::of_command(args, &entry));
     Ok((entry, settings, environment))
 }
@@ -110,6 +112,7 @@ pub(super) fn settings_in(
     entry: &Entry,
     method: &MethodArgs,
     environment: &Environment,
+    files: &CaFiles,
 ) -> Result<(Settings, Environment)> {
     let exec = entry.plugin().map_err(|error| without_plugin(entry, &error))?;
     let Some(words) = plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
@@ -128,7 +131,7 @@ pub(super) fn settings_in(
         (args, typed) = super::parse_get_token(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
-    let settings = profile::settings(&args, &typed, &environment, Some(entry))?;
+    let settings = profile::settings(&args, &typed, &environment, Some(entry), files)?;
     Ok((settings, environment))
 }
 
@@ -345,14 +348,14 @@ pub(super) fn others(
 
 /// Every context of the kubeconfig that is ours, by name. Others, and entries that make no sense, are skipped: the user did not
 /// ask for them. Without a kubeconfig that can be read there are none.
-pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> Vec<Context> {
+pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, files: &CaFiles) -> Vec<Context> {
     let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
         let (args, typed) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
-        let settings = profile::settings(&args, &typed, &environment, None).ok()?;
+        let settings = profile::settings(&args, &typed, &environment, None, files).ok()?;
         Some(Context {
             name: name.to_owned(),
             is_current: kubeconfig.current_context() == Some(name),
@@ -369,7 +372,7 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment) -> 
 pub(super) fn bare_profile(issuer: &str, client: &str, environment: &Environment) -> Option<Profile> {
     let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
     let (args, typed) = super::parse_get_token(&words).ok()?;
-    Some(profile::settings(&args, &typed, environment, None).ok()?.profile)
+    Some(profile::settings(&args, &typed, environment, None, &CaFiles::default()).ok()?.profile)
 }
 
 /// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and

@@ -19,6 +19,7 @@ use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies};
 use kubectl_login_core::secret::Secret;
 
 use super::args::go_duration_text;
+use super::network::CaFiles;
 use super::profile::{GRANT_METHODS, HUMAN_METHODS};
 use super::{GET_TOKEN, authorization, pairs, profile};
 
@@ -153,7 +154,9 @@ impl ExecArgs {
             let is_network = timeout || profile.network.timeout.is_some_and(|timeout| timeout.is_zero());
             self.inexpressible(if is_network { Setting::NetworkTimeout } else { Setting::SignInTimeout })
         })?;
-        let read = profile::settings(&args, &typed, &Environment::default(), None).map_err(ExecArgsError::Refused)?;
+        let files = CaFiles::knowing(&profile.network.ca_files);
+        let read = profile::settings(&args, &typed, &Environment::default(), None, &files);
+        let read = read.map_err(ExecArgsError::Refused)?;
         match first_difference(profile, &read.profile) {
             None => Ok(()),
             Some(setting) => Err(self.inexpressible(setting)),
@@ -286,7 +289,7 @@ fn common(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
     let network = &profile.network;
     flags.extend(network.timeout.map(|timeout| Flag::text("--timeout", go_duration_text(timeout))));
     for file in &network.ca_files {
-        flags.push(Flag::path("--certificate-authority", file)?);
+        flags.push(Flag::path("--certificate-authority", file.path())?);
     }
     flags.extend(network.ca_data.iter().map(|data| Flag::text("--certificate-authority-data", data)));
     if network.insecure {

@@ -10,6 +10,7 @@ use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
 use super::answer::Answer;
 use super::args::GetTokenArgs;
+use super::network::CaFiles;
 use super::selection::Selection;
 use super::typed::Typed;
 use super::{entry, profile, report};
@@ -25,7 +26,7 @@ pub(super) fn run(
     // Before any sign-in: a version that cannot be answered would make it worthless.
     let info = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let info = ExecInfo::parse(info.as_deref()).map_err(|error| messages::exec_info_error(&error))?;
-    let settings = profile::settings(args, typed, environment, None)?;
+    let settings = profile::settings(args, typed, environment, None, &CaFiles::default())?;
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
     let words = || Selection::of_process(environment).needed_words();

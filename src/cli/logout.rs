@@ -17,6 +17,7 @@ use kubectl_login_core::text::printable;
 use super::args::{LogoutArgs, MethodArgs};
 use super::clean::{self, KeyringKey};
 use super::entry::{self, Context};
+use super::network::CaFiles;
 use super::report;
 use super::status::without_scheme;
 
@@ -61,17 +62,18 @@ impl Unrevoked {
 }
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
-    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), environment);
+    let files = CaFiles::default();
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), environment, &files);
     match (&args.account, args.all) {
-        (None, false) => one(args, &contexts, environment),
-        (account, _) => several(args, account.as_deref(), &contexts, environment),
+        (None, false) => one(args, &contexts, environment, &files),
+        (account, _) => several(args, account.as_deref(), &contexts, environment, &files),
     }
 }
 
 /// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
-fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment) -> Result<()> {
-    let (entry, settings, own_environment) = entry::settings_of(&args.entry, &MethodArgs::default(), environment)
-        .map_err(|error| Error {
+fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files: &CaFiles) -> Result<()> {
+    let (entry, settings, own_environment) =
+        entry::settings_of(&args.entry, &MethodArgs::default(), environment, files).map_err(|error| Error {
             next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
             ..error
         })?;
@@ -173,7 +175,13 @@ fn every(store: &Store, base: &str) -> Vec<(String, Option<SessionFacts>)> {
 }
 
 /// The sign-ins of `account`, or all of them and the keys, in every folder that is known of.
-fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], environment: &Environment) -> Result<()> {
+fn several(
+    args: &LogoutArgs,
+    account: Option<&str>,
+    contexts: &[Context],
+    environment: &Environment,
+    files: &CaFiles,
+) -> Result<()> {
     let is_meant = |facts: &SessionFacts| match (account, &facts.account) {
         (None, _) => true,
         (Some(meant), account) => account.as_ref().is_some_and(|account| account.eq_ignore_ascii_case(meant)),
@@ -206,7 +214,7 @@ fn several(args: &LogoutArgs, account: Option<&str>, contexts: &[Context], envir
             failures.extend(store.delete_all().err().map(|error| failed(&error)));
         }
         if args.cache_dir.is_none()
-            && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment)
+            && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment, files)
             && (was_in_keyring || error != KeyError::NoKeyring)
         {
             failures.push(Error::failed(

@@ -12,6 +12,7 @@ use kubectl_login_core::entra::refusals;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::kubeconfig::Entry;
+use kubectl_login_core::named_file;
 
 use super::cluster::Cluster;
 use super::whoami::words::{by, group_line};
@@ -110,6 +111,10 @@ impl SignIn<'_> {
         cluster: &'l dyn Fn() -> Result<Option<Vec<String>>>,
         on_progress: &'l dyn Fn(usize),
     ) -> LookUp<'l> {
+        let api_server = &self.entry.api_server;
+        let file =
+            api_server.certificate_authority.as_deref().filter(|_| api_server.certificate_authority_data.is_none());
+        let authority = file.and_then(|file| named_file::read_named(file).ok()).unwrap_or_default();
         LookUp {
             profile: self.profile,
             store: self.store,
@@ -117,7 +122,7 @@ impl SignIn<'_> {
             person: self.person,
             wish,
             command: entry::sign_in_command(self.entry),
-            cluster_key: identity::cluster(&self.entry.api_server, &self.profile.network),
+            cluster_key: identity::cluster(api_server, &authority, &self.profile.network),
             cluster,
             on_progress,
         }

@@ -1,9 +1,12 @@
 //! How servers are reached: flags and variables become a [`Network`].
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::paths;
+use kubectl_login_core::http::ca_file::CaFile;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies, ProxyVariable};
 
 use super::args::GetTokenArgs;
@@ -25,10 +28,28 @@ pub(super) fn of_environment(environment: &Environment) -> Network {
     Network { environment_roots: environment_roots(environment), proxies: proxies(environment), ..Network::default() }
 }
 
+/// The certificate authority files that one command has read: each once, however many kubeconfig entries name it.
+#[derive(Default)]
+pub(super) struct CaFiles(RefCell<HashMap<PathBuf, CaFile>>);
+
+impl CaFiles {
+    /// Those in `files` count as read.
+    pub(super) fn knowing(files: &[CaFile]) -> CaFiles {
+        let known = files.iter().map(|file| (file.path().to_owned(), file.clone()));
+        CaFiles(RefCell::new(known.collect()))
+    }
+
+    fn read(&self, path: PathBuf) -> CaFile {
+        let mut known = self.0.borrow_mut();
+        known.entry(path).or_insert_with_key(|path| CaFile::read(path.clone())).clone()
+    }
+}
+
 /// How the issuer is reached.
-pub(super) fn of_flags(args: &GetTokenArgs, environment: &Environment) -> Network {
+pub(super) fn of_flags(args: &GetTokenArgs, environment: &Environment, files: &CaFiles) -> Network {
+    let file = |path: &String| files.read(paths::expand_home(path, environment));
     Network {
-        ca_files: args.certificate_authority.iter().map(|file| paths::expand_home(file, environment)).collect(),
+        ca_files: args.certificate_authority.iter().map(file).collect(),
         ca_data: args.certificate_authority_data.clone(),
         insecure: args.insecure_skip_tls_verify.unwrap_or(false),
         timeout: args.timeout,
@@ -54,6 +75,18 @@ fn proxies(environment: &Environment) -> Proxies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_is_read_once_for_all_entries_of_a_command() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ca.pem");
+        let (files, other_command) = (CaFiles::default(), CaFiles::default());
+        std::fs::write(&path, "one").expect("a file");
+        let first = files.read(path.clone());
+        std::fs::write(&path, "two").expect("a file");
+        assert_eq!(files.read(path.clone()), first);
+        assert_ne!(other_command.read(path), first);
+    }
 
     #[test]
     fn proxy_variables_are_looked_up_as_go_does() {

@@ -18,7 +18,7 @@ use kubectl_login_core::text::printable;
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
 use super::headers::headers;
-use super::network;
+use super::network::{self, CaFiles};
 use super::selection::Selection;
 use super::sources::Sources;
 use super::typed::Typed;
@@ -85,23 +85,30 @@ enum Dialect {
 }
 
 /// The meaning of `args`; `typed` tells which of them were not defaults, and `entry` the kubeconfig entry they are from,
-/// where they are from one.
+/// where they are from one. `files` are those that this command has read.
 pub(super) fn settings(
     args: &GetTokenArgs,
     typed: &Typed,
     environment: &Environment,
     entry: Option<&Entry>,
+    files: &CaFiles,
 ) -> Result<Settings> {
     let mut sources = entry.map_or_else(Sources::default, |entry| Sources::default().of_entry(entry));
-    match read(args, typed, environment, &mut sources) {
+    match read(args, typed, environment, files, &mut sources) {
         Ok(settings) => Ok(Settings { sources, ..settings }),
         Err(error) => Err(sources.attributed(error)),
     }
 }
 
 /// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
-fn read(args: &GetTokenArgs, typed: &Typed, environment: &Environment, sources: &mut Sources) -> Result<Settings> {
-    let network = network::of_flags(args, environment);
+fn read(
+    args: &GetTokenArgs,
+    typed: &Typed,
+    environment: &Environment,
+    files: &CaFiles,
+    sources: &mut Sources,
+) -> Result<Settings> {
+    let network = network::of_flags(args, environment, files);
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
         CacheStorage::Keyring => Storage::Keyring,
@@ -374,7 +381,8 @@ mod tests {
         let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         let (args, typed) =
             super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
-        settings(&args, &typed, &Environment::from_iter(variables.iter().copied()), None)
+        let environment = Environment::from_iter(variables.iter().copied());
+        settings(&args, &typed, &environment, None, &CaFiles::default())
     }
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::args::{Printed, StatusArgs};
 use super::entry::{self, Context};
+use super::network::CaFiles;
 use super::report;
 use crate::ui::wrap::{self, wrapped};
 
@@ -54,7 +55,7 @@ struct AccessToken {
 }
 
 pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
-    let contexts = entry::contexts(args.kubeconfig.as_deref(), environment);
+    let contexts = entry::contexts(args.kubeconfig.as_deref(), environment, &CaFiles::default());
     let folders = entry::folders(args.cache_dir.as_deref(), &contexts, environment);
     let mut sessions = Vec::new();
     let mut read = Vec::new();

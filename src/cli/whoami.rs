@@ -32,6 +32,7 @@ use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Place, Who};
 use super::membership::SignIn;
+use super::network::CaFiles;
 use super::profile::Settings;
 use super::selection::Selection;
 use super::{entry, explain, kubectl_user, membership, network, report};
@@ -83,13 +84,14 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
     let mut entry = entry::entry_of(&args.entry, typed_in)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
-    let (settings, environment) = match entry::settings_in(&entry, &MethodArgs::default(), typed_in) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let view = without_sign_in(args, &entry, &network::of_environment(typed_in))?;
-            return Ok(view.ok_or(error)?.print(args)?);
-        }
-    };
+    let (settings, environment) =
+        match entry::settings_in(&entry, &MethodArgs::default(), typed_in, &CaFiles::default()) {
+            Ok(settings) => settings,
+            Err(error) => {
+                let view = without_sign_in(args, &entry, &network::of_environment(typed_in))?;
+                return Ok(view.ok_or(error)?.print(args)?);
+            }
+        };
     let mut settings = settings.selected_by(Selection::of_command(&args.entry, &entry));
     args.look_up.apply(&mut settings.profile);
     with_sign_in(args, &entry, &settings, &environment).map_err(|failed| settings.sources.failed(failed))

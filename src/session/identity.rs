@@ -17,7 +17,6 @@ use kubectl_login_core::entra::cloud;
 use kubectl_login_core::http::environment_proxy;
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::kubeconfig::Cluster;
-use kubectl_login_core::named_file;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::hex;
 
@@ -157,20 +156,20 @@ pub(super) fn issuer_route(profile: &Profile) -> String {
 }
 
 /// What tells a cluster from every other: its address, whom a connection to it trusts, the name on its certificate, and the
-/// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443.
-pub fn cluster(cluster: &Cluster, network: &Network) -> String {
+/// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443. `authority` is what the file holds
+/// that the cluster names for its authorities; empty if it names none.
+pub fn cluster(cluster: &Cluster, authority: &[u8], network: &Network) -> String {
     let mut parts = Parts::new("kubectl-login cluster v1");
     let server = cluster.server.as_deref().unwrap_or_default();
     let url = Url::parse(server).ok();
     parts.add(url.as_ref().map_or(server, Url::as_str));
     // The same authority, wherever it stands.
-    let authority = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
-        (Some(data), _) => {
+    let authority = match &cluster.certificate_authority_data {
+        Some(data) => {
             let data: String = data.split_ascii_whitespace().collect();
             base64::engine::general_purpose::STANDARD.decode(&data).unwrap_or(data.into_bytes())
         }
-        (None, Some(file)) => named_file::read_named(file).unwrap_or_default(),
-        (None, None) => Vec::new(),
+        None => authority.to_owned(),
     };
     parts.add(&hex(&Sha256::digest(authority.trim_ascii())));
     parts.add(if cluster.insecure_skip_tls_verify { "unchecked" } else { "checked" });
@@ -223,8 +222,7 @@ fn trust(network: &Network) -> String {
     }
     let mut parts = Parts::new("checked");
     for file in &network.ca_files {
-        // A file that cannot be read fails the connection later, with better words.
-        parts.add(&hex(&Sha256::digest(named_file::read_named(file).unwrap_or_default())));
+        parts.add(file.digest());
     }
     for data in &network.ca_data {
         parts.add(data.trim());
@@ -415,7 +413,7 @@ mod tests {
         let with = |change: fn(&mut Cluster)| {
             let mut changed = base.clone();
             change(&mut changed);
-            cluster(&changed, &Network::default())
+            cluster(&changed, b"", &Network::default())
         };
         let different = [
             with(|_| {}),

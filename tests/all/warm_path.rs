@@ -1,5 +1,5 @@
 //! What a warm call does not do, seen from the kernel: no network, no thread, no second process, no terminal; it reads
-//! the key and one record, and writes nothing.
+//! the key and one record, and writes nothing. What many kubeconfig entries name, a command reads once.
 #![cfg(target_os = "linux")]
 
 use crate::common::{Home, PLUGIN, Run, entra, needed, oidc};
@@ -104,4 +104,29 @@ fn a_look_into_the_keyring_is_seen_to_start_a_thread() {
     let keyring = Trace::of(&home, &entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]));
     keyring.run.assert_failed(1, &["keyring"]);
     assert_ne!(keyring.started(), NOTHING);
+}
+
+#[test]
+fn authority_file_that_many_contexts_name_is_read_once() {
+    let (world, home) = (World::start(), Home::new());
+    let authority = home.write("ca.pem", world.ca_pem());
+    let more = [format!("--certificate-authority={}", authority.display())];
+    let args = entra(&world, &[&more[0]]);
+    let names: Vec<String> = (0..20).map(|number| format!("context-{number}")).collect();
+    home.contexts(&names.iter().map(|name| (name.as_str(), args.clone())).collect::<Vec<_>>());
+    let opened = |args: &[&str]| {
+        let trace = Trace::of(&home, &args.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        trace.run.assert_well();
+        let opened = trace.calls(&["open", "openat", "openat2"]);
+        let name = format!("\"{}\"", authority.display());
+        (opened.iter().filter(|line| line.contains(&name)).count(), trace.run.stdout)
+    };
+    home.run(&[&args[..], &["--prompt=always".into()]].concat()).token();
+    let (count, shown) = opened(&["status"]);
+    assert_eq!((count, names.iter().all(|name| shown.contains(name))), (1, true), "{shown}");
+    // The entry itself, and the others that have the same sign-in.
+    let (count, shown) = opened(&["--context=context-3"]);
+    assert_eq!((count, shown.contains("context-19")), (1, true), "{shown}");
+    let (count, shown) = opened(&["logout", "context-3"]);
+    assert_eq!((count, shown.contains("context-19")), (1, true), "{shown}");
 }

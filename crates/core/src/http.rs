@@ -4,6 +4,7 @@
 //! broken connections are retried with back-off within it. It must not know what the responses mean.
 
 mod aks;
+pub mod ca_file;
 mod certificate;
 mod client;
 mod connection;

@@ -7,6 +7,7 @@ use kubectl_login_core::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigEr
 use kubectl_login_core::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
+use super::super::network::CaFiles;
 use super::super::profile::Settings;
 use super::super::selection::Selection;
 use super::super::{entry, kubectl_user, programs};
@@ -74,7 +75,7 @@ impl Configuration {
 /// How the user signs in, and what the plugin's arguments mean if they are for this one.
 fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settings, Environment)>) {
     let user = printable(&found.user, 100);
-    let read = |found: &Entry| entry::settings_in(found, &MethodArgs::default(), environment);
+    let read = |found: &Entry| entry::settings_in(found, &MethodArgs::default(), environment, &CaFiles::default());
     let method = |settings: &Settings| settings.profile.method.name(&settings.profile.provider);
     let Some(exec) = &found.exec else { return (credentials::alone(found), None) };
     let command = printable(&exec.command, 100);

@@ -1,7 +1,7 @@
 //! What is asked over the network, all of it at once: the issuer, the API server with the token and without, the proxies.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -319,8 +319,8 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
 
 /// Whom connections to the issuer trust besides the system.
 fn trusted_besides(network: &Network) -> String {
-    let shown = |file: &PathBuf| printable(&file.to_string_lossy(), 200);
-    let mut names: Vec<String> = network.ca_files.iter().map(shown).collect();
+    let shown = |file: &Path| printable(&file.to_string_lossy(), 200);
+    let mut names: Vec<String> = network.ca_files.iter().map(|file| shown(file.path())).collect();
     if !network.ca_data.is_empty() {
         names.push("--certificate-authority-data".to_owned());
     }

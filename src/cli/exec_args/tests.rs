@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kubectl_login::profile::{Credentials, GroupsLookUp};
+use kubectl_login_core::http::ca_file::CaFile;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -13,7 +14,9 @@ use super::*;
 
 fn read(words: &[String]) -> Profile {
     let (args, typed) = super::super::parse_get_token(words).expect("the grammar takes them");
-    profile::settings(&args, &typed, &Environment::default(), None).expect("they make sense").profile
+    profile::settings(&args, &typed, &Environment::default(), None, &CaFiles::default())
+        .expect("they make sense")
+        .profile
 }
 
 fn profile_of(words: &[&str]) -> Profile {
@@ -108,7 +111,7 @@ fn setting_that_the_dialect_cannot_express_is_named() {
         (Setting::GroupsClaim, |profile| profile.groups.claim = "roles".to_owned()),
         (Setting::GraphUrl, |profile| profile.groups.graph = Url::parse("https://graph.example").ok()),
         (Setting::NetworkTimeout, |profile| profile.network.timeout = Some(Duration::ZERO)),
-        (Setting::CertificateAuthorities, |profile| profile.network.ca_files = vec!["~/ca.pem".into()]),
+        (Setting::CertificateAuthorities, |profile| profile.network.ca_files = vec![CaFile::read("~/ca.pem".into())]),
     ];
     let of_oidc: &[(Setting, Change)] = &[
         (Setting::Method, |profile| profile.credentials.username = Some("u".to_owned())),
@@ -200,9 +203,14 @@ fn network() -> impl Strategy<Value = Network> {
     let timeout = (0..9_000_000_000_u64, prop_oneof![Just(0), Just(500_000_000), 1..1_000_000_000_u32])
         .prop_map(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds))
         .prop_filter("longer than 0", |timeout| !timeout.is_zero());
-    (vec(path(), 0..3), vec("[A-Za-z0-9+/=\n-]{0,12}", 0..3), any::<bool>(), option::of(timeout)).prop_map(
-        |(ca_files, ca_data, insecure, timeout)| Network { ca_files, ca_data, insecure, timeout, ..Network::default() },
-    )
+    (vec(path().prop_map(CaFile::read), 0..3), vec("[A-Za-z0-9+/=\n-]{0,12}", 0..3), any::<bool>(), option::of(timeout))
+        .prop_map(|(ca_files, ca_data, insecure, timeout)| Network {
+            ca_files,
+            ca_data,
+            insecure,
+            timeout,
+            ..Network::default()
+        })
 }
 
 fn authorization() -> impl Strategy<Value = Authorization> {

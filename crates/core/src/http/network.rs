@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ca_file::CaFile;
 use crate::clock;
 use crate::secret::Secret;
 
@@ -12,7 +13,7 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// PEM files with certificate authorities that are trusted in addition to the system's.
-    pub ca_files: Vec<PathBuf>,
+    pub ca_files: Vec<CaFile>,
     /// More of them, as base64 of PEM.
     pub ca_data: Vec<String>,
     /// Accept any certificate.

@@ -69,8 +69,8 @@ pub(super) fn configured(network: &Network, data_place: &RootsSource) -> Result<
         }
     };
     for file in &network.ca_files {
-        let place = RootsSource::File(shown(file));
-        let pem = named_file::read_named(file)
+        let place = RootsSource::File(shown(file.path()));
+        let pem = named_file::read_named(file.path())
             .map_err(|error| RootsProblem::new(place.clone(), RootsProblemKind::Unreadable(error.into())))?;
         add(&pem, &place)?;
     }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::budget::{Budget, ParseError};
+use crate::http::ca_file::CaFile;
 use crate::http::network::Network;
 use crate::http::{self, ClusterRoute, Http, HttpResponse, RetryPolicy, TransportError};
 use crate::kube::api_credentials::ApiCredentials;
@@ -93,7 +94,7 @@ impl Api {
         // kubectl refuses to be told both, so the stricter one counts.
         let insecure = cluster.insecure_skip_tls_verify && data.is_empty() && file.is_none();
         let network = Network {
-            ca_files: file.into_iter().collect(),
+            ca_files: file.into_iter().map(CaFile::read).collect(),
             ca_data: data,
             insecure,
             environment_roots: network.environment_roots.clone(),

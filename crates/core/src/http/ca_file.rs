@@ -1,0 +1,34 @@
+//! Files with certificate authorities that settings name: where they are, and what they held when the settings were read.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::named_file;
+use crate::text::hex;
+
+/// A PEM file that settings name. What is kept apart by trust goes by its digest, so that no file is read for that again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaFile {
+    path: PathBuf,
+    digest: String,
+}
+
+impl CaFile {
+    /// Reads the file at `path`, 16 MiB at most. One that cannot be read counts as empty here, and fails the connections that
+    /// should trust it.
+    pub fn read(path: PathBuf) -> CaFile {
+        let digest = hex(&Sha256::digest(named_file::read_named(&path).unwrap_or_default()));
+        CaFile { path, digest }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The SHA-256 of what it held, in hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
