@@ -15,6 +15,7 @@ mod token;
 use kubectl_login::environment::Environment;
 use kubectl_login::runtime;
 use kubectl_login::session::Failed;
+use kubectl_login::session::identity::Identity;
 use kubectl_login::session::sessions;
 use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::error::{Error, Result};
@@ -70,6 +71,8 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let entry = configuration.found.as_ref();
     let settings = configuration.settings.as_ref();
     let profile = settings.map(|(settings, _)| &settings.profile);
+    let identity = profile.map(Identity::of);
+    let sign_in = profile.zip(identity.as_ref());
     let environment = settings.map_or(typed_in, |(_, environment)| environment);
 
     let kept = Kept::of(settings, typed_in);
@@ -81,15 +84,16 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     };
     // What a script passes on is not certain.
     let certain = |finding: Finding| if configuration.by_wrapper { finding.softened() } else { finding };
-    let session = certain(match entry.zip(profile) {
-        Some((entry, profile)) => kept.session(entry, profile, environment, &key, &folder),
+    let session = certain(match entry.zip(sign_in) {
+        Some((entry, (profile, identity))) => kept.session(entry, profile, identity, environment, &key, &folder),
         None => configuration.no_sign_in(),
     });
 
-    let facts = profile.and_then(|profile| sessions::current_facts(profile, &kept.store));
+    let facts =
+        sign_in.and_then(|(profile, identity)| sessions::current_facts(identity, &profile.network, &kept.store));
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nothing has listened for it.
-    let (token_found, token) = match profile {
-        Some(profile) => token::obtain(profile, &kept.store, environment, &session)?,
+    let (token_found, token) = match sign_in {
+        Some((profile, identity)) => token::obtain(profile, identity, &kept.store, environment, &session)?,
         None => (Finding::since(SESSION), None),
     };
 

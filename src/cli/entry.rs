@@ -356,12 +356,13 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, fil
         let (args, typed) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
         let settings = profile::settings(&args, &typed, &environment, None, files).ok()?;
+        let identity = Identity::of(&settings.profile);
         Some(Context {
             name: name.to_owned(),
             is_current: kubeconfig.current_context() == Some(name),
             folder: settings.folder(&environment),
-            session: Identity::of(&settings.profile).session,
-            session_for_groups: Identity::session_for_groups(&settings.profile),
+            session_for_groups: identity.session_for_groups(&settings.profile),
+            session: identity.session,
             profile: settings.profile,
         })
     };

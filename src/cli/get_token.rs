@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::messages::kube as messages;
+use kubectl_login::session::identity::Identity;
 use kubectl_login::session::repeats::Repeats;
 use kubectl_login::session::{Failed, RequestOptions, TokenOrigin, TokenRequest, caller};
 use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
@@ -33,7 +34,9 @@ pub(super) fn run(
     let person = Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
         .found_by(&words);
     let options = RequestOptions { force_refresh: settings.force_refresh, ..RequestOptions::default() };
-    let request = TokenRequest::new(&settings.profile, &store, environment, &person, options).repeated_by(repeats);
+    let identity = Identity::of(&settings.profile);
+    let request =
+        TokenRequest::new(&settings.profile, &identity, &store, environment, &person, options).repeated_by(repeats);
     let obtained = request.obtain().map_err(|failed| {
         let sources = settings.sources.clone().selected_by(Selection::of_process(environment));
         sources.failed(failed)

@@ -46,12 +46,14 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     let for_groups =
         Terminal::new(prompt, &settings.profile, Some(SignInTarget::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
-    let sign_in = membership::SignIn { entry: &entry, profile, store, environment, person: &for_groups };
+    let identity = &Identity::of(profile);
+    let sign_in = membership::SignIn { entry: &entry, profile, identity, store, environment, person: &for_groups };
     let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
-    let obtained = TokenRequest::new(profile, store, environment, &person, options).answering(challenge).obtain();
+    let obtained =
+        TokenRequest::new(profile, identity, store, environment, &person, options).answering(challenge).obtain();
     let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
 
-    let (base, session) = (Identity::of(profile).session, sessions::current(profile, store));
+    let session = sessions::current(identity, &profile.network, store);
     let facts = obtained.facts.clone().or_else(|| store.session_facts(&session.id));
     let (beginning, rest) = obtained.sentence(facts.as_ref());
     report::done(&beginning, &rest)?;
@@ -63,7 +65,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         ))?;
     }
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in, &files);
-    let others = entry::others(&contexts, named.as_deref(), &base, &session.anchors, store.root());
+    let others = entry::others(&contexts, named.as_deref(), &identity.session, &session.anchors, store.root());
     if !others.is_empty() {
         report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;
     }

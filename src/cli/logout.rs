@@ -94,7 +94,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
     let for_groups =
-        forget_for_groups(&settings.profile, &identity.session, &store, contexts).map_err(|error| failed(&error))?;
+        forget_for_groups(&settings.profile, &identity, &store, contexts).map_err(|error| failed(&error))?;
     let stays = match &for_groups {
         ForGroups::Needed(by) => format!(" The one for its groups stays: {} needs it.", by.join(", ")),
         ForGroups::Nothing | ForGroups::Forgotten(_) => String::new(),
@@ -133,22 +133,22 @@ enum ForGroups {
     Needed(Vec<String>),
 }
 
-/// Forgets the sign-in of the client that asks for the groups of `profile`, whose own is called `session`. It may read a
+/// Forgets the sign-in of the client that asks for the groups of `profile`, whose own has this `identity`. It may read a
 /// directory, so users who sign out do not expect it to be left.
 ///
 /// Errors: a record is there and stays.
 fn forget_for_groups(
     profile: &Profile,
-    session: &str,
+    identity: &Identity,
     store: &Store,
     contexts: &[Context],
 ) -> Result<ForGroups, StoreError> {
-    let (Some(id), Some(folder)) = (Identity::session_for_groups(profile), store.root()) else {
+    let (Some(id), Some(folder)) = (identity.session_for_groups(profile), store.root()) else {
         return Ok(ForGroups::Nothing);
     };
     let needs = |context: &&Context| {
         // Whatever has the same sign-in has just lost it.
-        !context.uses(session, &[], folder)
+        !context.uses(&identity.session, &[], folder)
             && (context.uses(&id, &[], folder) || context.looks_up_with(&id, &[], folder))
     };
     let needed: Vec<String> = contexts.iter().filter(needs).map(|context| printable(&context.name, 100)).collect();

@@ -4,7 +4,7 @@
 use kubectl_login::environment::Environment;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
-use kubectl_login::session::identity;
+use kubectl_login::session::identity::{self, Identity};
 use kubectl_login::session::{IssuedToken, TokenOrigin, sessions};
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
@@ -27,6 +27,7 @@ pub(super) const FOR_GROUPS: &str = "Microsoft Graph, which knows your groups";
 pub(super) struct SignIn<'a> {
     pub(super) entry: &'a Entry,
     pub(super) profile: &'a Profile,
+    pub(super) identity: &'a Identity,
     pub(super) store: &'a Store,
     pub(super) environment: &'a Environment,
     pub(super) person: &'a Terminal<'a>,
@@ -55,7 +56,7 @@ impl SignIn<'_> {
 
     /// The groups that are known from before a new token, by the old one or beside the session; `None` where none are.
     pub(super) fn groups_before(&self) -> Option<Before> {
-        let token = sessions::newest_token(self.profile, self.store).found()?;
+        let token = sessions::newest_token(self.identity, self.store).found()?;
         let subject = Subject::read(token.token.expose(), &self.profile.groups.claim).ok()?;
         let of = subject.key().map(str::to_owned);
         let by_token = |items| Before { of: of.clone(), source: GroupSource::Token, items };
@@ -117,6 +118,7 @@ impl SignIn<'_> {
         let authority = file.and_then(|file| named_file::read_named(file).ok()).unwrap_or_default();
         LookUp {
             profile: self.profile,
+            identity: self.identity,
             store: self.store,
             environment: self.environment,
             person: self.person,

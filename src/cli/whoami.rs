@@ -12,6 +12,7 @@ use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider, Storage};
 use kubectl_login::runtime;
 use kubectl_login::session::groups::{Known, Wish};
+use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, IssuedToken, RequestOptions, TokenRequest, sessions};
 use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
@@ -115,7 +116,8 @@ fn with_sign_in(
     let question = question(args, entry)?;
     let store = settings.store(environment);
     let person = Terminal::new(PromptMode::Never, profile, None, environment);
-    let signed_in = signed_in(profile, &store, environment, &person, entry, args.refresh);
+    let identity = &Identity::of(profile);
+    let signed_in = signed_in(profile, identity, &store, environment, &person, entry, args.refresh);
     let overrides = kubectl_user::overrides(entry);
     overrides.iter().for_each(report::warn);
     let (obtained, facts) = match signed_in {
@@ -130,7 +132,7 @@ fn with_sign_in(
 
     let cluster = Cluster::new(entry, profile, &obtained.token);
     let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
-    let sign_in = SignIn { entry, profile, store: &store, environment, person: &person };
+    let sign_in = SignIn { entry, profile, identity, store: &store, environment, person: &person };
     let known = sign_in.groups(&subject, &cluster, wish)?;
     let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
     let explained = match (&question, &mut who) {
@@ -246,20 +248,21 @@ fn explanation(cluster: &Cluster<'_>, question: &Question, holder: &Holder) -> R
 /// The cached token, refreshed if needed; never with a prompt.
 ///
 /// Errors: exit 3 where there is none.
-pub(super) fn signed_in(
+fn signed_in(
     profile: &Profile,
+    identity: &Identity,
     store: &Store,
     environment: &Environment,
     person: &Terminal<'_>,
     entry: &Entry,
     fresh: bool,
 ) -> Result<(IssuedToken, Option<SessionFacts>), Failed> {
-    let facts = sessions::current_facts(profile, store);
+    let facts = sessions::current_facts(identity, &profile.network, store);
     if facts.is_none() && profile.needs_a_person() {
         return Err(no_sign_in(entry, profile, environment).into());
     }
     let options = RequestOptions { non_interactive: true, force_refresh: fresh, ..RequestOptions::default() };
-    let obtained = TokenRequest::new(profile, store, environment, person, options).obtain()?;
+    let obtained = TokenRequest::new(profile, identity, store, environment, person, options).obtain()?;
     let facts = obtained.facts.clone().or(facts);
     Ok((obtained, facts))
 }

@@ -126,15 +126,14 @@ pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
     repeats::forget_all(environment);
 }
 
-/// How the last sign-in for `profile` ended, if without a token, and when.
+/// How the last sign-in for an entry with this `identity` ended, if without a token, and when.
 pub fn last_failed_sign_in(
-    profile: &Profile,
+    identity: &Identity,
     store: &Store,
     environment: &Environment,
 ) -> Option<(DateTime<Utc>, Error)> {
-    let name = Identity::of(profile).outcomes;
     folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()).find_map(|folder| {
-        let notes = Outcomes::of(Some(&folder), &name).read();
+        let notes = Outcomes::of(Some(&folder), &identity.outcomes).read();
         notes.last_sign_in().map(|(at, error)| (at, error.clone()))
     })
 }

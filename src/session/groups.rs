@@ -16,7 +16,8 @@ use self::graph::Directory;
 use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer};
-use super::{IssuedToken, RequestOptions, TokenRequest, sessions};
+use super::sessions::{self, Named};
+use super::{IssuedToken, RequestOptions, TokenRequest};
 use crate::environment::Environment;
 use crate::messages::Explain as _;
 use crate::profile::{Profile, Provider, TokenKind};
@@ -40,6 +41,8 @@ const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 pub struct LookUp<'a> {
     /// Whose sign-in it is.
     pub profile: &'a Profile,
+    /// What identifies that sign-in.
+    pub identity: &'a Identity,
     /// Where it is kept.
     pub store: &'a Store,
     /// What the process was started with.
@@ -120,7 +123,7 @@ impl LookUp<'_> {
 
     /// What is remembered of `subject`'s groups, however long ago; `None` where that is nothing, or was another cluster's.
     pub fn remembered_ever(&self, subject: &Subject) -> Option<Known> {
-        let record = self.store.groups(&sessions::current(self.profile, self.store).id)?;
+        let record = self.store.groups(&self.session().id)?;
         let is_ours = self.key(subject, record.groups.source).is_some_and(|key| key == record.of);
         is_ours.then(|| Known {
             groups: record.groups.into_owned(),
@@ -143,9 +146,9 @@ impl LookUp<'_> {
 
     fn remember(&self, subject: &Subject, known: &Known) {
         let Some(of) = self.key(subject, known.groups.source).filter(|_| known.groups.complete) else { return };
-        let session = sessions::current(self.profile, self.store).id;
+        let session = self.session().id;
         // Whoever forgets the session meanwhile forgets its groups as well.
-        let _lock = coordination::lock_briefly(self.store, &Identity::of(self.profile).session);
+        let _lock = coordination::lock_briefly(self.store, &self.identity.session);
         let groups = Cow::Borrowed(&known.groups);
         let record = GroupsRecord { of, at: known.at.unwrap_or_else(clock::now), groups, reason: known.reason.clone() };
         if let Err(error) = self.store.save_groups(&session, &record) {
@@ -218,7 +221,7 @@ impl LookUp<'_> {
     }
 
     fn userinfo(&self, subject: &Subject) -> Result<GroupsClaim> {
-        let session = sessions::current(self.profile, self.store);
+        let session = self.session();
         // Where the token is sent is decided over connections that may carry it.
         let network = self.profile.network.pinned_to(&session.anchors);
         let profile = Profile { token_kind: TokenKind::Own, network, ..self.profile.clone() };
@@ -263,6 +266,10 @@ impl LookUp<'_> {
         })?
     }
 
+    fn session(&self) -> Named {
+        sessions::current(self.identity, &self.profile.network, self.store)
+    }
+
     /// A token for this program's own use; nobody is asked unless `may_ask`. One that is to be fresh has what was consented
     /// to in the meantime.
     fn token(&self, profile: &Profile, may_ask: bool) -> Result<IssuedToken> {
@@ -273,7 +280,9 @@ impl LookUp<'_> {
             force_sign_in: forced && may_ask,
             ..RequestOptions::default()
         };
-        let request = TokenRequest::new(profile, self.store, self.environment, self.person, options);
+        // Another client, audience or kind than the entry's.
+        let identity = Identity::of(profile);
+        let request = TokenRequest::new(profile, &identity, self.store, self.environment, self.person, options);
         request.obtain().map_err(|failed| failed.error)
     }
 }

@@ -118,12 +118,13 @@ impl Identity {
         self.token_here.as_deref().filter(|_| !anchors.is_empty()).unwrap_or(&self.token)
     }
 
-    /// The session of the client that asks for the groups of `profile`, where that is another client than its own.
-    pub fn session_for_groups(profile: &Profile) -> Option<String> {
+    /// The session of the client that asks for the groups of `profile`, whose identity this is, where that is another client
+    /// than its own.
+    pub fn session_for_groups(&self, profile: &Profile) -> Option<String> {
         let client = profile.groups.graph_client.as_deref()?;
         // Which service it is asked for is the token's matter.
         let session = Identity::of(&profile.for_service("", Some(client))?).session;
-        (session != Identity::of(profile).session).then_some(session)
+        (session != self.session).then_some(session)
     }
 }
 

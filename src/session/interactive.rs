@@ -34,7 +34,7 @@ impl LockedRequest<'_, '_> {
         let request = self.request;
         let TokenRequest { profile, store, person, .. } = *request;
         self.check_reach(reason.as_ref())?;
-        let current = sessions::current(profile, store).id;
+        let current = sessions::current(request.identity, &profile.network, store).id;
         let session = store.session(&current).found().map(|(_, record, _)| record);
         let unconfirmed = self.request.unconfirmed_audience(session.as_ref());
         let is_unconfirmed = unconfirmed.is_some();

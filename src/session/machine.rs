@@ -65,7 +65,7 @@ impl<'r> TokenRequest<'r> {
                 State::Lock(pending) => self.lock(
                     pending,
                     coordination
-                        .get_or_init(|| Coordination::open(self.profile, self.store, self.environment, &self.identity)),
+                        .get_or_init(|| Coordination::open(self.profile, self.store, self.environment, self.identity)),
                 ),
                 State::Recheck(locked) => recheck(locked),
                 State::Refresh(locked) => refresh(locked),

@@ -51,7 +51,7 @@ impl LockedRequest<'_, '_> {
         let mut sessions = request.usable_sessions();
         if sessions.is_empty() {
             // There may be one whose facts cannot be read.
-            sessions.push(sessions::own(&request.identity));
+            sessions.push(sessions::own(request.identity));
         }
         let (mut user, mut is_not_here) = (None, false);
         for session in &sessions {

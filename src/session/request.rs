@@ -34,7 +34,7 @@ pub struct TokenRequest<'a> {
     /// The claims challenge that the user gave: the token has to answer it, so a cached one will not do.
     pub(super) challenge: Option<ClaimsChallenge>,
     pub(super) repeats: Option<Repeats<'a>>,
-    pub(super) identity: Identity,
+    pub(super) identity: &'a Identity,
 }
 
 /// What the cache has for a request.
@@ -66,15 +66,15 @@ impl Cached {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// A request for `profile`, with its cache in `store` and its prompts shown by `person`.
+    /// A request for `profile` with this `identity`, with its cache in `store` and its prompts shown by `person`.
     pub fn new(
         profile: &'a Profile,
+        identity: &'a Identity,
         store: &'a Store,
         environment: &'a Environment,
         person: &'a dyn Person,
         options: RequestOptions,
     ) -> TokenRequest<'a> {
-        let identity = Identity::of(profile);
         TokenRequest { profile, store, environment, person, options, challenge: None, repeats: None, identity }
     }
 
@@ -90,7 +90,7 @@ impl<'a> TokenRequest<'a> {
 
     /// What the cache has now.
     pub(super) fn cached(&self) -> Cached {
-        let token = match sessions::newest(&self.identity, self.store) {
+        let token = match sessions::newest_token(self.identity, self.store) {
             Lookup::Found(token) => token,
             Lookup::Absent => return Cached::Nothing(None),
             Lookup::Unreadable(error) => return Cached::Nothing(Some(error)),
@@ -109,7 +109,7 @@ impl<'a> TokenRequest<'a> {
 
     /// The sessions that may bring a token, the newest sign-in first.
     pub(super) fn usable_sessions(&self) -> Vec<Named> {
-        sessions::usable(&self.identity, &self.profile.network, self.store)
+        sessions::usable(self.identity, &self.profile.network, self.store)
     }
 
     /// The cached token, if it will do in place of a new one.
@@ -167,7 +167,8 @@ impl<'a> TokenRequest<'a> {
 
     /// Whether the issuer has asked for a new sign-in since the last one.
     fn is_due_for_a_sign_in(&self) -> bool {
-        let session = self.store.session(&sessions::current(self.profile, self.store).id).found();
+        let session =
+            self.store.session(&sessions::current(self.identity, &self.profile.network, self.store).id).found();
         session.is_some_and(|(facts, ..)| facts.refused) || self.open_challenge(None).is_some()
     }
 

@@ -8,7 +8,6 @@
 use std::cmp::Reverse;
 
 use super::identity::Identity;
-use crate::profile::Profile;
 use crate::store::{Lookup, SessionFacts, Store, TokenRecord};
 use kubectl_login_core::http;
 use kubectl_login_core::http::network::Network;
@@ -36,10 +35,9 @@ pub(super) fn usable(identity: &Identity, network: &Network, store: &Store) -> V
     found.into_iter().map(|(id, facts)| Named { id, anchors: facts.anchors }).collect()
 }
 
-/// The session that `profile` uses; its own if there is none yet.
-pub fn current(profile: &Profile, store: &Store) -> Named {
-    let identity = Identity::of(profile);
-    usable(&identity, &profile.network, store).into_iter().next().unwrap_or_else(|| own(&identity))
+/// The session that an entry with this `identity` uses over `network`; its own if there is none yet.
+pub fn current(identity: &Identity, network: &Network, store: &Store) -> Named {
+    usable(identity, network, store).into_iter().next().unwrap_or_else(|| own(identity))
 }
 
 /// The entry's own session, whether there is one or not.
@@ -48,17 +46,13 @@ pub(super) fn own(identity: &Identity) -> Named {
 }
 
 /// What is known of that session without its key.
-pub fn current_facts(profile: &Profile, store: &Store) -> Option<SessionFacts> {
-    store.session_facts(&current(profile, store).id)
+pub fn current_facts(identity: &Identity, network: &Network, store: &Store) -> Option<SessionFacts> {
+    store.session_facts(&current(identity, network, store).id)
 }
 
-/// The token that was obtained last for `profile` in this environment, however long it is good for.
-pub fn newest_token(profile: &Profile, store: &Store) -> Lookup<TokenRecord> {
-    newest(&Identity::of(profile), store)
-}
-
-/// The same for its `identity`. No certificates are read, nor is a second file where the environment adds none.
-pub(super) fn newest(identity: &Identity, store: &Store) -> Lookup<TokenRecord> {
+/// The token that was obtained last for an entry with this `identity` in this environment, however long it is good for. No
+/// certificates are read, nor is a second file where the environment adds none.
+pub fn newest_token(identity: &Identity, store: &Store) -> Lookup<TokenRecord> {
     let own = store.token(&identity.token);
     let Some(here) = &identity.token_here else { return own };
     match (store.token(here), own) {

@@ -6,6 +6,7 @@ use kubectl_login::environment::Environment;
 use kubectl_login::messages;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
+use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{last_failed_sign_in, local_time, sessions};
 use kubectl_login::store::KeyBackend;
 use kubectl_login::store::KeyError;
@@ -120,6 +121,7 @@ impl Kept {
         &self,
         entry: &Entry,
         profile: &Profile,
+        identity: &Identity,
         environment: &Environment,
         key: &Finding,
         folder: &Finding,
@@ -130,7 +132,7 @@ impl Kept {
         if self.store.root().is_none() && folder.has_failed() {
             return Finding::since(FILES);
         }
-        let id = sessions::current(profile, &self.store).id;
+        let id = sessions::current(identity, &profile.network, &self.store).id;
         let sign_in = whoami::no_sign_in(entry, profile, environment);
         let account =
             |name: Option<&str>| name.map_or_else(|| "an unnamed user".to_owned(), |name| printable(name, 200));
@@ -153,7 +155,7 @@ impl Kept {
                     let Finding { message, next, .. } = Finding::from(&refusal.error);
                     let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
                     let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
-                    let token = sessions::newest_token(profile, &self.store).found();
+                    let token = sessions::newest_token(identity, &self.store).found();
                     let is_good = token.is_some_and(|token| token.expires_at > clock::now());
                     if is_good { finding.softened() } else { finding }
                 } else {
@@ -171,7 +173,7 @@ impl Kept {
             Lookup::Absent if !profile.needs_a_person() => {
                 Finding::ok("not signed in yet; the entry has the user name and password, so no prompt is needed")
             }
-            Lookup::Absent => match last_failed_sign_in(profile, &self.store, environment) {
+            Lookup::Absent => match last_failed_sign_in(identity, &self.store, environment) {
                 Some((at, error)) => {
                     let Finding { message, next, .. } = Finding::from(error);
                     let message = format!("{}; the last try failed at {}: {message}", sign_in.what, local_time(at));

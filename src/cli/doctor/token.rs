@@ -2,6 +2,7 @@
 
 use kubectl_login::environment::Environment;
 use kubectl_login::profile::{Profile, Provider, TokenKind};
+use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{Failed, RequestOptions, TokenRequest, in_units, sessions};
 use kubectl_login::store::{SessionFacts, Store};
 use kubectl_login_core::clock;
@@ -24,11 +25,12 @@ pub(super) const AKS: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 /// Errors: the user interrupted it.
 pub(super) fn obtain(
     profile: &Profile,
+    identity: &Identity,
     store: &Store,
     environment: &Environment,
     session: &Finding,
 ) -> Result<(Finding, Option<Secret>), Failed> {
-    let at_hand = || sessions::newest_token(profile, store).found().filter(|token| token.expires_at > clock::now());
+    let at_hand = || sessions::newest_token(identity, store).found().filter(|token| token.expires_at > clock::now());
     if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
         return Ok((Finding::since(SESSION), None));
     }
@@ -43,7 +45,7 @@ pub(super) fn obtain(
         force_refresh: session.outcome == Outcome::Ok,
         ..RequestOptions::default()
     };
-    match TokenRequest::new(&profile, store, environment, &person, options).obtain() {
+    match TokenRequest::new(&profile, identity, store, environment, &person, options).obtain() {
         Ok(obtained) => {
             let left = in_units(obtained.expires_at - clock::now());
             let how = if options.force_refresh { "obtained without a prompt" } else { "at hand" };
