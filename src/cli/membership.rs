@@ -145,7 +145,7 @@ impl Before {
 /// cluster knows all groups, it is not said.
 pub(super) fn warn(known: &Known, profile: &Profile, wanted: bool) {
     let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
-    let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsofts(asks_graph);
+    let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsoft_client(asks_graph);
     match (&known.reason, known.groups.complete) {
         // In no group by the token, which was not asked for.
         (_, false) if !wanted && !known.overage => {}

@@ -1,12 +1,13 @@
 //! The tables of docs/flags.md, docs/environment.md, docs/errors.md and docs/doctor.md, written from the grammar, the
-//! list of variables, the catalogue of refusals and the doctor's checks, so that they cannot say anything else than the
+//! list of variables, the words for refusals and the doctor's checks, so that they cannot say anything else than the
 //! program does. `INSTA_UPDATE=always cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
 use clap::{Arg, Command};
 use kubectl_login::environment;
-use kubectl_login_core::entra::refusals::{Refusal, catalogue};
+use kubectl_login::messages::refusals::{self, TableRow};
+use kubectl_login_core::entra::refusals::Refusal;
 use kubectl_login_core::error::Kind;
 
 use super::args::{ENTRA, OIDC};
@@ -46,15 +47,15 @@ fn environment_page() -> Parts {
 
 /// A table for each kind of refusal.
 fn errors_page() -> Parts {
-    let row = |row: &catalogue::Row| {
+    let row = |row: TableRow| {
         let numbers: Vec<String> = row.numbers.iter().map(|number| format!("AADSTS{number}")).collect();
-        format!("| {} | {} | {} |\n", numbers.join(", "), cell(row.happened()), cell(&with_code(row.next())))
+        format!("| {} | {} | {} |\n", numbers.join(", "), cell(row.happened), cell(&with_code(row.next)))
     };
     let table = |kind: Refusal| {
-        let rows = catalogue::ROWS.iter().filter(|row| row.class == kind).map(row).collect::<String>();
+        let rows = refusals::table(kind).map(row).collect::<String>();
         format!("| number | what happened | what to do |\n|---|---|---|\n{rows}")
     };
-    Refusal::ALL.map(|kind| (kind.title(), table(kind))).to_vec()
+    Refusal::ALL.map(|kind| (refusals::title(kind), table(kind))).to_vec()
 }
 
 /// The doctor's checks.

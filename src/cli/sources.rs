@@ -6,7 +6,8 @@
 
 use kubectl_login::environment;
 use kubectl_login::session::Failed;
-use kubectl_login_core::error::{Error, Refusal};
+use kubectl_login_core::entra::refusals::Refusal;
+use kubectl_login_core::error::Error;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::printable;
 

@@ -1,6 +1,5 @@
 //! What the errors of the OAuth and OpenID Connect protocols mean to the user.
 
-use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::Error;
 use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::client::TokenRequestError;
@@ -16,7 +15,7 @@ impl Explain for TokenRequestError {
     fn explain(&self, purpose: &str) -> Error {
         match self {
             TokenRequestError::Transport(error) => error.explain(purpose, Peer::Issuer),
-            TokenRequestError::Refused(response) => refusals::explain(response, purpose),
+            TokenRequestError::Refused(response) => response.explain(purpose),
             TokenRequestError::NotOAuth(response) => Error::failed(
                 format!("cannot {purpose}: {response}"),
                 "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",

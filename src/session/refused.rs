@@ -2,6 +2,8 @@
 
 use super::attempt::{AttemptFailure, LockedRequest};
 use super::refresh::{OpenSession, Renewed, not_here, note_down, sign_in};
+use crate::messages::refusals::advice;
+use crate::messages::step::Step;
 use crate::profile::{Method, Provider, TokenKind};
 use crate::signin;
 use crate::store::{RefusedRefresh, SessionFacts, SessionRecord};
@@ -75,7 +77,7 @@ impl LockedRequest<'_, '_> {
         let ends = answer.is_some_and(refusals::ends_the_session);
         // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
         let is_apart = self.request.profile.token_kind == TokenKind::Own
-            && (challenge.is_some() || answer.is_some_and(|answer| refusals::class_of(answer) == Refusal::Consent));
+            && (challenge.is_some() || answer.is_some_and(|answer| refusals::refusal_of(answer) == Refusal::Consent));
         let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
         // The first of several with the same reason tells since when.
         let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
@@ -108,7 +110,7 @@ impl LockedRequest<'_, '_> {
             TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) if found.is_refusal() => {
                 return Error::sign_in_needed(
                     format!("cannot refresh the token: the issuer refuses it without a reason ({found})"),
-                    Refusal::SignInAgain.next(),
+                    advice(Refusal::SignInAgain).steps,
                 );
             }
             _ => return error,
@@ -118,9 +120,9 @@ impl LockedRequest<'_, '_> {
         if refusals::is_tracked(answer) {
             // Whoever would be shown a code is told of the other way instead.
             error.kind = if self.would_show_a_code() { Kind::Refused } else { Kind::SignInNeeded };
-            error.next = self.without_a_code().to_owned();
+            error.next = self.without_a_code();
         } else if began_with_a_code && refusals::is_about_codes(answer) && error.kind != Kind::SignInNeeded {
-            error.next = format!("{}\n{}", refusals::AFRESH_WITHOUT_A_CODE, error.next);
+            error.next = format!("{}\n{}", Step::SignInByBrowser { force: true }, error.next);
         }
         error
     }
@@ -132,7 +134,7 @@ impl LockedRequest<'_, '_> {
             TokenRequestError::Refused(answer) => match EntraErrorDetails(answer).class() {
                 OAuthErrorClass::GrantRevoked | OAuthErrorClass::InteractionRequired => true,
                 // A number may say that it passes; nobody is disturbed for that.
-                OAuthErrorClass::GrantRefused => refusals::class_of(answer) != Refusal::Transient,
+                OAuthErrorClass::GrantRefused => refusals::refusal_of(answer) != Refusal::Transient,
                 OAuthErrorClass::Policy | OAuthErrorClass::Transient => false,
                 OAuthErrorClass::Misconfigured if answer.error == "invalid_request" => true,
                 // Somebody who typed `kubectl login` wants to get out of whatever this is.
@@ -146,12 +148,11 @@ impl LockedRequest<'_, '_> {
 
     /// The way out for a session that was refused for its code. Whoever insisted on a refresh may have a token still,
     /// which would be all that the command brings.
-    pub(super) fn without_a_code(&self) -> &'static str {
+    pub(super) fn without_a_code(&self) -> String {
         match self.request.profile.provider {
-            Provider::Entra { .. } if self.request.options.force_refresh => refusals::AFRESH_WITHOUT_A_CODE,
-            Provider::Entra { .. } => refusals::WITHOUT_A_CODE,
+            Provider::Entra { .. } => Step::SignInByBrowser { force: self.request.options.force_refresh }.to_string(),
             // Entra, by the flags for any issuer.
-            Provider::Oidc { .. } => "Sign in by browser: kubectl login --force --grant-type authcode",
+            Provider::Oidc { .. } => "Sign in by browser: kubectl login --force --grant-type authcode".to_owned(),
         }
     }
 

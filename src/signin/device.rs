@@ -7,9 +7,11 @@ use url::Url;
 
 use super::{CodePrompt, Desk, NoTokens, Reach, Shown, SignedIn, Way, ended, explain_for};
 use crate::messages::Explain as _;
+use crate::messages::refusals::{EXPIRED, with_browser_first};
+use crate::messages::step::Step;
 use crate::profile::{Pkce, Profile, Provider};
+use kubectl_login_core::entra::cloud;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
-use kubectl_login_core::entra::{cloud, refusals};
 use kubectl_login_core::error::Error;
 use kubectl_login_core::http::{is_acceptable_from, origin};
 use kubectl_login_core::oauth::Endpoints;
@@ -97,13 +99,13 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
 /// The error for a code that expired unused, maybe because of `trouble`.
 fn expired(desk: &Desk<'_>, endpoints: &Endpoints, trouble: Option<&TokenRequestError>) -> Error {
     let next = match without_a_code(desk.profile, endpoints) {
-        Some(step) => format!("{}\n{step}", refusals::EXPIRED),
-        None => refusals::EXPIRED.to_owned(),
+        Some(step) => format!("{}\n{step}", EXPIRED.steps),
+        None => EXPIRED.steps.to_owned(),
     };
     match trouble.map(|trouble| trouble.explain("ask whether it was used")) {
-        None => Error::sign_in_needed("the code ended before it was used", next),
+        None => Error::sign_in_needed("the code expired before it was used", next),
         Some(Error { what, next: first, .. }) => {
-            Error::sign_in_needed(format!("the code ended; {what}"), format!("{first}\n{next}"))
+            Error::sign_in_needed(format!("the code expired; {what}"), format!("{first}\n{next}"))
         }
     }
 }
@@ -115,10 +117,10 @@ const BY_BROWSER: &str = "Sign in in a browser instead: kubectl login --grant-ty
 
 /// The step for a user whose browser refuses a code; `None` if the issuer has no page to sign in at. A page that refuses
 /// leaves the code as it is, so this program never learns of it.
-pub(super) fn without_a_code(profile: &Profile, endpoints: &Endpoints) -> Option<&'static str> {
+pub(super) fn without_a_code(profile: &Profile, endpoints: &Endpoints) -> Option<String> {
     endpoints.authorization.as_ref().map(|_| match profile.provider {
-        Provider::Entra { .. } => refusals::WITHOUT_A_CODE,
-        Provider::Oidc { .. } => BY_BROWSER,
+        Provider::Entra { .. } => Step::SignInByBrowser { force: false }.to_string(),
+        Provider::Oidc { .. } => BY_BROWSER.to_owned(),
     })
 }
 
@@ -175,10 +177,8 @@ fn refused(desk: &Desk<'_>, failure: &TokenRequestError) -> Error {
     let mut error = explain_for(desk.profile, failure, "sign in");
     if let TokenRequestError::Refused(answer) = failure
         && matches!(desk.profile.provider, Provider::Entra { .. })
-        && refusals::is_about_codes(answer)
-        && !error.next.contains("--login interactive")
     {
-        error.next = format!("{}\n{}", refusals::WITHOUT_A_CODE, error.next);
+        error = with_browser_first(answer, error);
     }
     if let TokenRequestError::Refused(answer) = failure
         && answer.error == "unauthorized_client"

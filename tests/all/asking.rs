@@ -39,12 +39,12 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     home.let_codes_end(&world);
-    home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code ended before it was used"]);
+    home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code expired before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
     // Being allowed to prompt on stderr makes no terminal of it.
     let other = home.run_as_new_caller(&entra(&world, &ALWAYS));
-    other.assert_failed(3, &["the code ended before it was used"]);
+    other.assert_failed(3, &["the code expired before it was used"]);
     assert_eq!(world.device_requests().len(), 1);
 
     world.approve_automatically(true);

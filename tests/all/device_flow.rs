@@ -158,7 +158,7 @@ fn a_decline_is_exit_3_and_says_so() {
 #[test]
 fn an_expired_code_is_exit_3_and_mentions_conditional_access() {
     let (_world, run) = ends(Behaviour::ExpiredToken);
-    run.assert_failed(3, &["the code ended", "conditional-access", "\nNext: "]);
+    run.assert_failed(3, &["the code expired", "conditional-access", "\nNext: "]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_codes_own_life_ends_the_wait() {
     world.approve_automatically(false);
     world.set_code_lifetime(Duration::from_secs(10));
     home.shorten_lives(20);
-    home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code ended", "conditional-access"]);
+    home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code expired", "conditional-access"]);
     let waited = world.device_requests()[0].at.elapsed();
     assert!(waited >= Duration::from_millis(500), "{waited:?}");
     assert_eq!(world.polls_too_early(), 0);
@@ -259,7 +259,7 @@ fn trouble_until_the_code_ends_is_told() {
     common::at_once([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
         let (world, home) = (World::start_with(&[case.0]), Home::new());
         home.let_codes_end(&world);
-        home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code ended", case.1, "captive portal"]);
+        home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code expired", case.1, "captive portal"]);
     });
 }
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io;
 
+use crate::entra::refusals::Refusal;
+
 /// What a failure means for whoever called; the number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,31 +43,6 @@ impl Kind {
     pub fn is_an_end(self) -> bool {
         matches!(self, Kind::Interrupted | Kind::Terminated)
     }
-}
-
-/// What kind of refusal it is, to whoever has to do something about it.
-///
-/// After the error object of <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>, and after how
-/// Microsoft's own libraries read `suberror` (MSAL, `MsalError` and `MsalServiceExceptionFactory`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// The session has ended, or a page has something to ask: a sign-in helps.
-    SignInAgain,
-    /// Conditional access wants a device that the organisation manages or knows.
-    Device,
-    /// A policy stands in the way, and only an administrator can change that.
-    AskAdmin,
-    /// The application lacks consent, or may not have it.
-    Consent,
-    /// Somebody signed in who has no business in this tenant, or the tenant is the wrong one.
-    WrongAccount,
-    /// Tenant, cloud, application, server or credentials are not what they should be.
-    SetUp,
-    /// The token of another issuer does not fit what the application trusts.
-    FederatedCredential,
-    /// It passes by itself.
-    Transient,
 }
 
 /// A failure in two halves (what happened, what to do next), optionally with what a help desk wants to know.

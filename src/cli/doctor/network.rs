@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kubectl_login::messages::Explain as _;
+use kubectl_login::messages::Explain;
 use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::session::in_units;
@@ -116,7 +117,7 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
                 let answer =
                     discovery::request(&http, &issuer, clock::limit(LIMIT)).await.map_err(|error| error.explain(""))?;
                 clock_ahead = answer.clock_ahead();
-                tenant::id(&answer, authority)
+                tenant::tenant_id(&answer, authority).map_err(|error| error.explain("find the tenant"))
             }
         }
     };

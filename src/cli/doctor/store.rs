@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages;
+use kubectl_login::messages::step::Step;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::session::identity::Identity;
@@ -149,7 +150,7 @@ impl Kept {
                 } else if record.without_codes {
                     Finding::fail(
                         format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
-                        kubectl_login_core::entra::refusals::AFRESH_WITHOUT_A_CODE,
+                        Step::SignInByBrowser { force: true }.to_string(),
                     )
                 } else if let Some(refusal) = &facts.refusal {
                     let Finding { message, next, .. } = Finding::from(&refusal.error);

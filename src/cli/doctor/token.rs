@@ -82,7 +82,7 @@ pub(super) fn audience(
     match &profile.provider {
         Provider::Entra { tenant: named, server_id, .. } => {
             all.extend(for_server(subject, server_id));
-            let wanted = if tenant::is_id(named) { Some(named.as_str()) } else { tenant };
+            let wanted = if tenant::is_tenant_id(named) { Some(named.as_str()) } else { tenant };
             all.extend(of_tenant(subject, wanted));
         }
         Provider::Oidc { issuer, .. } => all.extend(of_issuer(profile, subject, issuer)),
@@ -104,7 +104,7 @@ fn for_server(subject: &Subject, server_id: &str) -> Vec<Finding> {
     let wanted = bare(server_id);
     let audience = bare(subject.audience.as_deref().unwrap_or_default());
     let mut all = Vec::new();
-    if audience != wanted && (tenant::is_id(&wanted) || !tenant::is_id(&audience)) {
+    if audience != wanted && (tenant::is_tenant_id(&wanted) || !tenant::is_tenant_id(&audience)) {
         // The newer tokens name an application by its id, however it was asked for.
         all.push(Finding::fail(
             format!("it is for {:?}, and --server-id is {:?}", printable(&audience, 100), printable(server_id, 100)),

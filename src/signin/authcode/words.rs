@@ -1,8 +1,8 @@
 //! What a person is told when a sign-in in the browser does not get on.
 
 use super::super::{Desk, MORE_TIME, explain_for};
+use crate::messages::step::Step;
 use crate::profile::{Authorization, Provider};
-use kubectl_login_core::entra::refusals;
 use kubectl_login_core::error::Error;
 use kubectl_login_core::oauth::authorization::{AuthorizationRequest, CallbackError};
 use kubectl_login_core::oauth::client::TokenRequestError;
@@ -52,8 +52,8 @@ pub(super) fn unanswered(desk: &Desk<'_>, request: &AuthorizationRequest) -> Err
     let refused = match (&desk.profile.provider, &request.redirect_uri) {
         (Provider::Entra { .. }, sent) => {
             let register = match sent.as_ref().filter(|_| settings.certificate.is_some()) {
-                Some(sent) => format!("Ask whoever registered the application to add {} as a redirect address.", printable(sent, 200)),
-                None => refusals::REGISTER_REDIRECT.to_owned(),
+                Some(sent) => format!("Ask the application's owner to add {} as a redirect address.", printable(sent, 200)),
+                None => Step::RegisterRedirect.to_string(),
             };
             format!(
                 "If the browser showed AADSTS50011: {register}\n\

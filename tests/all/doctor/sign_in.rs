@@ -229,12 +229,12 @@ fn unused_code_is_shown_with_the_step_for_a_browser_that_refuses() {
     const STEP: &str = "fewer policies forbid: kubectl login --login interactive";
     let setup = Setup::aks_without_sign_in(World::start_with(&[Behaviour::ExpiredToken]));
     let words = crate::common::entra(&setup.world, &["--prompt=always"]);
-    setup.home.run(&words).assert_failed(3, &["the code ended", STEP]);
+    setup.home.run(&words).assert_failed(3, &["the code expired", STEP]);
     let report = setup.doctor();
     report.only(&[(
         "session",
         "FAIL",
-        "the code ended before it was used\nSign in again, with a new code: kubectl login\n",
+        "the code expired before it was used\nSign in again, with a new code: kubectl login\n",
     )]);
     report.says("session", "FAIL", STEP);
 

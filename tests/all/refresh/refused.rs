@@ -37,7 +37,7 @@ fn assert_leads_to_a_sign_in(world: &World, home: &Home, why: &str) {
     let asked = home.run_as_new_caller(&oidc(world, &ALWAYS));
     asked.token();
     assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
-    for words in ["the code ended", "declined", "Check client id"] {
+    for words in ["the code expired", "declined", "Check client id"] {
         assert!(!asked.stderr.contains(words), "{words:?}: {asked}");
     }
 }
@@ -54,7 +54,7 @@ fn refusal_in_any_words_leads_to_a_sign_in_that_says_why() {
         (With(json!({ "error": "authorization_pending" })), "authorization_pending"),
         (With(json!({ "error": "unsupported_grant_type" })), "unsupported_grant_type"),
         (With(json!({ "error": { "code": 401, "message": "gone" } })), "without a reason"),
-        (With(json!({ "error": "invalid_grant", "error_codes": [70008] })), "the session was left unused"),
+        (With(json!({ "error": "invalid_grant", "error_codes": [70008] })), "the session was not used"),
         (With(json!({ "error": "invalid_grant", "error_codes": [70019] })), "a new sign-in is needed"),
     ];
     at_once(cases, |(refusal, why)| {

@@ -113,7 +113,7 @@ fn a_graph_that_gives_nothing_says_why() {
 fn pages_that_lie_come_to_an_end() {
     let cases: [(Behaviour, Outcome); 5] = [
         (Behaviour::GraphNextLinkElsewhere, Outcome::Some(998, &["another server", "not asked"])),
-        (Behaviour::GraphNextLinkLoops, Outcome::Some(1_996, &["back to where they began"])),
+        (Behaviour::GraphNextLinkLoops, Outcome::Some(1_996, &["its pages form a loop"])),
         (Behaviour::GraphPagesRepeat, Outcome::Some(998, &["nothing new"])),
         (Behaviour::GraphEmptyPages, Outcome::Nothing(&["nothing new"])),
         (Behaviour::GraphOnePageFails, Outcome::Some(1_996, &["HTTP 500"])),
