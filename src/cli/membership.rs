@@ -51,7 +51,7 @@ impl SignIn<'_> {
             Err(error) if error.kind.is_an_end() => Err(error),
             Err(_) => Ok(None),
         };
-        self.look_up(wish, &of_cluster, &|count| progress.at(count)).groups(subject)
+        self.look_up(wish, &of_cluster, &progress.reporter()).groups(subject)
     }
 
     /// The groups that are known from before a new token, by the old one or beside the session; `None` where none are.
@@ -110,7 +110,7 @@ impl SignIn<'_> {
         &'l self,
         wish: Wish,
         cluster: &'l dyn Fn() -> Result<Option<Vec<String>>>,
-        on_progress: &'l dyn Fn(usize),
+        on_progress: &'l (dyn Fn(usize) + Sync),
     ) -> LookUp<'l> {
         let api_server = &self.entry.api_server;
         let file =

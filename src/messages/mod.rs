@@ -4,6 +4,7 @@
 //! do next. One file for each module whose errors it explains.
 
 mod entra;
+mod graph;
 pub mod kube;
 mod oauth;
 pub mod refusals;

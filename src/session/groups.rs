@@ -59,7 +59,7 @@ pub struct LookUp<'a> {
     /// Fails where somebody ended it.
     pub cluster: &'a dyn Fn() -> Result<Option<Vec<String>>>,
     /// Told how many groups have been read.
-    pub on_progress: &'a dyn Fn(usize),
+    pub on_progress: &'a (dyn Fn(usize) + Sync),
 }
 
 /// What is wanted of a look-up.
@@ -171,13 +171,11 @@ impl LookUp<'_> {
 
     fn at_entra(&self, directory: &Directory<'_>) -> Result<Known> {
         match directory.groups() {
-            Ok(found) if found.groups.is_empty() && found.cut_short.is_some() => {
-                Ok(Known::nothing(false, found.cut_short))
-            }
-            Ok(found) => {
-                let mut known = Known::of(found.groups, GroupSource::Graph);
-                known.groups.complete = found.cut_short.is_none();
-                known.reason = found.cut_short;
+            Ok((groups, reason @ Some(_))) if groups.is_empty() => Ok(Known::nothing(false, reason)),
+            Ok((groups, reason)) => {
+                let mut known = Known::of(groups, GroupSource::Graph);
+                known.groups.complete = reason.is_none();
+                known.reason = reason;
                 Ok(known)
             }
             Err(error) if error.kind.is_an_end() => Err(error),

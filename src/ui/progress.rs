@@ -36,10 +36,13 @@ impl Progress {
     }
 
     /// Shows the number so far. 0: the request was sent, which is shown if it takes a while.
-    pub(crate) fn at(&self, count: usize) {
-        if let Some(counts) = self.0.as_ref().and_then(|line| line.counts.as_ref()) {
-            // Fails if the thread could not be started; the work goes on without a line.
-            let _ = counts.send(count);
+    pub(crate) fn reporter(&self) -> impl Fn(usize) + Sync {
+        let counts = self.0.as_ref().and_then(|line| line.counts.as_ref());
+        move |count| {
+            if let Some(counts) = counts {
+                // Fails if the thread could not be started; the work goes on without a line.
+                let _ = counts.send(count);
+            }
         }
     }
 }
@@ -105,6 +108,6 @@ mod tests {
     #[test]
     fn stopped_terminal_does_not_delay_the_work() {
         let progress = Progress(Some(ProgressLine::start(Box::new(Stopped), || true, "groups", 80)));
-        (1..1000).for_each(|count| progress.at(count));
+        (1..1000).for_each(progress.reporter());
     }
 }

@@ -14,6 +14,7 @@ mod handshake;
 pub mod network;
 mod proxy;
 mod proxy_fault;
+pub mod rest;
 mod roots;
 mod setup_error;
 mod transport_error;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use kubectl_login::messages::Explain as _;
 use kubectl_login::messages::Explain;
 use kubectl_login::messages::kube as messages;
 use kubectl_login::profile::{Profile, Provider};

@@ -7,17 +7,19 @@ use chrono::TimeDelta;
 use url::Url;
 
 use super::LookUp;
+use crate::messages::Explain;
 use crate::profile::{Profile, Provider, Storage};
 use crate::runtime;
 use crate::session::identity::issuer_document;
 use crate::store::groups::Group;
 use kubectl_login_core::clock;
-use kubectl_login_core::entra::graph::{self, Found, Graph, GraphError, Member};
+use kubectl_login_core::entra::graph::{self, Graph, GraphError, GraphSubject};
 use kubectl_login_core::entra::refusals::Refusal;
 use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::entra::{cloud, tenant};
 use kubectl_login_core::error::{Error, Kind, Result};
 use kubectl_login_core::http::Http;
+use kubectl_login_core::http::rest::RestLimits;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
@@ -48,15 +50,16 @@ impl<'a> Directory<'a> {
         Directory { look_up, subject, desk: OnceCell::new() }
     }
 
-    /// All groups of the subject.
+    /// All groups of the subject, or some of them and why they are not all.
     ///
     /// Errors: Graph does not list them, and what can be done about it; or somebody ended it.
-    pub(super) fn groups(&self) -> Result<Found> {
+    pub(super) fn groups(&self) -> Result<(Vec<Group>, Option<Error>)> {
         let of = match (self.subject.app_only, &self.subject.object_id) {
-            (true, Some(id)) => Member::ServicePrincipal(id.clone()),
-            _ => Member::Me,
+            (true, Some(id)) => GraphSubject::ServicePrincipal(id.clone()),
+            _ => GraphSubject::Me,
         };
-        self.ask(async |graph| graph.groups(&of).await)
+        let list = self.ask(async |graph| graph.groups(&of).await)?;
+        Ok((list.groups, list.incomplete.map(|error| error.explain(PURPOSE))))
     }
 
     /// Gives names to those of `groups` without one.
@@ -68,14 +71,20 @@ impl<'a> Directory<'a> {
 
     fn ask<T>(&self, question: impl AsyncFnOnce(&Graph<'_>) -> Result<T, GraphError>) -> Result<T> {
         let desk = self.desk.get_or_init(|| self.prepared()).as_ref().map_err(Error::clone)?;
-        let limits = (clock::limit(LIMIT), clock::limit(self.look_up.profile.network.timeout.unwrap_or(CALL_LIMIT)));
-        runtime::run_until_interrupted(async {
-            let graph = Graph::new(&desk.http, &desk.base, &desk.token, limits, self.look_up.on_progress)?;
-            question(&graph).await.map_err(|error| match error {
-                GraphError::Denied(error) => self.not_permitted(&error),
-                GraphError::Failed(error) => error,
-            })
-        })?
+        let limits = RestLimits {
+            total: clock::limit(LIMIT),
+            per_request: clock::limit(self.look_up.profile.network.timeout.unwrap_or(CALL_LIMIT)),
+        };
+        let asked = runtime::run_until_interrupted(async {
+            question(&Graph::new(&desk.http, &desk.base, &desk.token, limits, self.look_up.on_progress)?).await
+        })?;
+        asked.map_err(|error| {
+            let explained = error.explain(PURPOSE);
+            match error {
+                GraphError::Denied(refused) => self.not_permitted(Some(refused.code), explained.reference),
+                _ => explained,
+            }
+        })
     }
 
     /// A token of the same session, or of the second client's, for the Graph of the tenant's cloud.
@@ -152,7 +161,11 @@ impl<'a> Directory<'a> {
         let is_second = self.look_up.profile.groups.graph_client.is_some();
         let next = match (error.kind, error.refusal) {
             _ if error.kind.is_an_end() => return error,
-            (_, Some(Refusal::Consent)) => return self.not_permitted(&error),
+            (_, Some(Refusal::Consent)) => {
+                let number = error.reference.as_deref().and_then(|reference| reference.split(',').next());
+                let number = number.filter(|number| !number.contains(' ')).map(str::to_owned);
+                return self.not_permitted(number, error.reference);
+            }
             (Kind::SignInNeeded, _) if is_second => {
                 format!("Sign in: {} --graph-client-id {client}", self.look_up.command)
             }
@@ -168,8 +181,8 @@ impl<'a> Directory<'a> {
         Error { what, next, ..error }
     }
 
-    /// The client may not read groups: what that takes.
-    fn not_permitted(&self, error: &Error) -> Error {
+    /// The client may not read groups: what that takes. `code` is what the server says, `reference` what the help desk needs.
+    fn not_permitted(&self, code: Option<String>, reference: Option<String>) -> Error {
         let second = self.look_up.profile.groups.graph_client.as_deref();
         let client = printable(second.unwrap_or(&self.look_up.profile.client_id), 60);
         let permission = graph::PERMISSION;
@@ -183,16 +196,17 @@ impl<'a> Directory<'a> {
                 self.look_up.command
             ),
         };
-        let number = error.reference.as_deref().and_then(|reference| reference.split(',').next());
-        let number = number.filter(|number| !number.contains(' ')).map(|number| format!(" ({number})"));
+        let code = code.map(|code| format!(" ({code})"));
         let what = format!(
             "Microsoft Graph does not list your groups: the client {client} may not ask it{}",
-            number.unwrap_or_default()
+            code.unwrap_or_default()
         );
-        Error::failed(what, next).with_reference(error.reference.clone())
+        Error::failed(what, next).with_reference(reference)
     }
 }
 
+/// What Graph is asked for.
+const PURPOSE: &str = "read your groups";
 /// What there is to do where the kubeconfig's client is not for Graph.
 const NAME_A_CLIENT: &str =
     "Name a client of your own that has the delegated permission GroupMember.Read.All, with --graph-client-id ID.";

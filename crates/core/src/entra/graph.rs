@@ -1,52 +1,43 @@
-//! The groups of whoever is signed in, from Microsoft Graph.
+//! The groups of a user or an application, from Microsoft Graph.
 //!
-//! `getMemberGroups` gives up to 11,000 ids in one answer; beyond that, and where it is refused, `transitiveMemberOf` is
-//! read page by page. Graph's answers decide how much is read, never where from: what they name as the next page has to
-//! be at the same server. It must not know where the token comes from, or what becomes of the groups.
+//! `getMemberGroups` lists up to 11,000 ids in one response; above that, and if it is refused, `transitiveMemberOf` is read
+//! page by page. This module does not know where the token comes from, or what the groups are used for.
 //!
 //! Sources: <https://learn.microsoft.com/graph/api/directoryobject-getmembergroups>,
 //! <https://learn.microsoft.com/graph/api/user-list-transitivememberof>,
 //! <https://learn.microsoft.com/graph/api/directoryobject-getbyids>, <https://learn.microsoft.com/graph/errors>.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::Instant;
 use url::Url;
 
-use crate::budget::{Budget, ParseError};
-use crate::error::{Error, Result};
-use crate::http::{Http, HttpResponse, Peer, RetryPolicy, TransportError, bearer, origin};
-use crate::masking::hide;
+use crate::budget::Budget;
+use crate::http::Http;
+use crate::http::rest::{ListPage, PageCursor, PagingError, RestClient, RestError, RestLimits, ServiceError};
 use crate::secret::Secret;
-use crate::text::printable;
 
-/// The most that is read of one answer, in bytes: 11,000 ids are half a MiB, a page of 999 groups is less.
+/// The most that is read of one response, in bytes: 11,000 ids are half a MiB, a page of 999 groups is less.
 pub const PAGE_CAP: usize = 8 * 1024 * 1024;
 /// The permission that reading one's own groups takes, delegated to the client.
 pub const PERMISSION: &str = "GroupMember.Read.All";
 /// Groups on a page: the most that Graph gives.
 const PAGE: usize = 999;
-/// Ids that names are asked for at once: the most that Graph takes.
+/// Ids that names are requested for at once: the most that Graph takes.
 const NAMES: usize = 1000;
-/// Pages that bring nothing new, in a row. A few are possible: roles stand among the groups.
-const BARREN: usize = 20;
-/// The memory that the answers of one look-up may take up, in bytes: 150,000 groups fit in.
+/// The memory that the responses of one look-up may take up, in bytes: 150,000 groups fit in.
 const MEMORY: usize = 96 * 1024 * 1024;
-/// Why an answer is not to be taken for all there is.
-const NO_GROUP: &str = "some of them are named by nothing that could be a group's id";
-/// The longest id or name that is taken, in bytes.
+/// The longest id or name that is kept, in bytes.
 const LONGEST: usize = 512;
 
-/// Whose groups.
+/// Whose groups are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Member {
-    /// The person whose token it is.
+pub enum GraphSubject {
+    /// The user whose token it is.
     Me,
+    /// A user, by object id or user principal name.
+    User(String),
     /// An application, by the object id of its service principal.
     ServicePrincipal(String),
 }
@@ -54,43 +45,59 @@ pub enum Member {
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
-    /// What bindings name it by: an object id at Entra.
+    /// How bindings name it: an object id at Entra.
     pub id: String,
-    /// What people call it, where that is known. As the directory has it: not made fit for a terminal.
+    /// The display name, if known. As the directory has it: not made fit for a terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// Groups, and why these are not all of them, where that is so.
+/// The groups that were found, and why they are not all, if so.
 #[derive(Debug)]
-pub struct Found {
+pub struct GroupList {
     /// Sorted by id, each once.
     pub groups: Vec<Group>,
     /// What kept the rest from being read.
-    pub cut_short: Option<Error>,
+    pub incomplete: Option<GraphError>,
 }
 
-/// Why Graph says nothing.
-#[derive(Debug)]
+/// Why Graph does not list groups, or not all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum GraphError {
-    /// The client, or the person, has not been given the permission.
-    Denied(Error),
-    /// Something else.
-    Failed(Error),
+    /// The client or the user lacks the permission.
+    #[error("access to groups is denied")]
+    Denied(#[source] ServiceError),
+    /// A request failed for another reason.
+    #[error(transparent)]
+    Request(RestError),
+    /// The list stops before its end.
+    #[error("{origin} does not list all groups")]
+    Incomplete {
+        /// Scheme, host and port of the server.
+        origin: String,
+        /// Why.
+        #[source]
+        flaw: ListFlaw,
+    },
+}
+
+/// What is wrong with a list of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ListFlaw {
+    /// Some entries have no id that a group could have.
+    #[error("some groups have no valid id")]
+    InvalidId,
+    /// The pages lead nowhere.
+    #[error(transparent)]
+    Paging(#[from] PagingError),
 }
 
 /// Microsoft Graph, for one look-up.
 pub struct Graph<'a> {
-    http: &'a Http,
-    base: &'a Url,
-    headers: HeaderMap,
-    token: &'a Secret,
-    deadline: Instant,
-    /// For one call, the waits that Graph asks for included.
-    call_limit: Duration,
+    rest: RestClient<'a>,
     memory: Budget,
-    /// Told how many groups there are so far: none when Graph has just been asked.
-    on_progress: &'a dyn Fn(usize),
+    /// Receives the number of groups so far: none at the beginning.
+    on_progress: &'a (dyn Fn(usize) + Sync),
 }
 
 #[derive(Deserialize)]
@@ -99,114 +106,75 @@ struct Ids {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Object>,
-    #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Object {
+struct DirectoryObject {
     #[serde(rename = "@odata.type")]
     kind: Option<String>,
     id: Option<String>,
     display_name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    error: RefusalError,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RefusalError {
-    code: String,
-    #[serde(default)]
-    message: Option<String>,
-    #[serde(default)]
-    inner_error: Option<InnerError>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct InnerError {
-    #[serde(default)]
-    request_id: Option<String>,
-    #[serde(default)]
-    date: Option<String>,
-}
-
-/// An answer that is no success.
-struct NoSuccess {
-    status: u16,
-    /// Graph's own code, which alone tells what the matter is; the status may be any.
-    code: String,
-    error: Error,
-}
-
 impl<'a> Graph<'a> {
-    /// Graph at `base`, asked with a token of its own for no longer than `limit` in all, and `call_limit` at a time.
+    /// Graph at `base`, with a token for it.
     ///
     /// Errors: the token cannot be sent.
     pub fn new(
         http: &'a Http,
         base: &'a Url,
         token: &'a Secret,
-        (limit, call_limit): (Duration, Duration),
-        on_progress: &'a dyn Fn(usize),
-    ) -> Result<Graph<'a>> {
-        let accept = (ACCEPT, HeaderValue::from_static("application/json"));
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer(token)?), accept]);
-        let (deadline, memory) = (Instant::now() + limit, Budget::new(MEMORY));
-        Ok(Graph { http, base, headers, token, deadline, call_limit, memory, on_progress })
+        limits: RestLimits,
+        on_progress: &'a (dyn Fn(usize) + Sync),
+    ) -> Result<Graph<'a>, GraphError> {
+        let rest = RestClient::new(http, base, token, limits)?;
+        Ok(Graph { rest, memory: Budget::new(MEMORY), on_progress })
     }
 
-    /// All groups, those by way of other groups included.
+    /// All groups of `subject`, including those by way of other groups.
     ///
-    /// Errors: see [`GraphError`]. What was read before something went wrong is no error but [`Found::cut_short`].
-    pub async fn groups(&self, of: &Member) -> Result<Found, GraphError> {
-        let at = |call: &str| match of {
-            Member::Me => self.address(&["me", call]),
-            Member::ServicePrincipal(id) => self.address(&["servicePrincipals", id, call]),
+    /// Errors: see [`GraphError`]. A failure after the first groups is not an error but [`GroupList::incomplete`].
+    pub async fn groups(&self, subject: &GraphSubject) -> Result<GroupList, GraphError> {
+        let url = |call: &str| match subject {
+            GraphSubject::Me => self.url(&["me", call]),
+            GraphSubject::User(id) => self.url(&["users", id, call]),
+            GraphSubject::ServicePrincipal(id) => self.url(&["servicePrincipals", id, call]),
         };
         (self.on_progress)(0);
-        // People's own: security groups would do for a cluster, but only users may be asked about those alone.
+        // A cluster needs security groups only, but Graph filters by that for users alone.
         let body = json!({ "securityEnabledOnly": false });
-        match self.post::<Ids>(&at("getMemberGroups"), &body, &self.memory).await? {
+        match self.rest.query::<Ids>(&url("getMemberGroups"), &body, &self.memory).await {
             Ok(ids) => {
-                let (some, others): (Vec<String>, Vec<String>) = ids.value.into_iter().partition(|id| is_sensible(id));
-                let groups = listed(some.into_iter().map(|id| (id, None)).collect());
-                let cut_short = (!others.is_empty()).then(|| self.lies(NO_GROUP));
-                Ok(Found { groups, cut_short })
+                let (valid, others): (Vec<String>, Vec<String>) = ids.value.into_iter().partition(|id| is_valid(id));
+                let groups = group_list(valid.into_iter().map(|id| (id, None)).collect());
+                let incomplete = (!others.is_empty()).then(|| self.incomplete(ListFlaw::InvalidId));
+                Ok(GroupList { groups, incomplete })
             }
-            Err(refused) if refused.code == "Directory_ResultSizeLimitExceeded" || refused.status == 403 => {
-                let mut first = at("transitiveMemberOf");
+            Err(error) if asks_for_pages(&error) => {
+                let mut first = url("transitiveMemberOf");
                 first.query_pairs_mut().append_pair("$select", "id,displayName").append_pair("$top", &PAGE.to_string());
                 self.pages(first).await
             }
-            Err(refused) => Err(refused.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// What the groups are called, as far as Graph knows them; asked for those without a name.
+    /// Adds the names of groups that have none, as far as Graph knows them.
     ///
     /// Errors: see [`GraphError`].
     pub async fn name(&self, groups: &mut [Group]) -> Result<(), GraphError> {
         (self.on_progress)(0);
-        let at = self.address(&["directoryObjects", "getByIds"]);
+        let url = self.url(&["directoryObjects", "getByIds"]);
         let mut nameless: Vec<&mut Group> = groups.iter_mut().filter(|group| group.name.is_none()).collect();
         for some in nameless.chunks_mut(NAMES) {
             let ids: Vec<&str> = some.iter().map(|group| group.id.as_str()).collect();
-            // Of these only names are kept, of groups that are known.
+            // A limit of its own, because only names of known groups are kept.
             let memory = Budget::new(MEMORY);
-            let page: Page = self.post(&at, &json!({ "ids": ids, "types": ["group"] }), &memory).await??;
+            let body = json!({ "ids": ids, "types": ["group"] });
+            let page: ListPage<DirectoryObject> = self.rest.query(&url, &body, &memory).await?;
             let mut names: BTreeMap<String, String> = page
                 .value
                 .into_iter()
                 .filter_map(|object| Some((object.id?, object.display_name?)))
-                .filter(|(_, name)| is_sensible(name))
+                .filter(|(_, name)| is_valid(name))
                 .collect();
             for group in some {
                 group.name = names.remove(&group.id);
@@ -215,170 +183,134 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// Reads page after page, as long as they bring something new and stay where they began.
-    async fn pages(&self, first: Url) -> Result<Found, GraphError> {
+    /// Reads page after page.
+    async fn pages(&self, first: Url) -> Result<GroupList, GraphError> {
         let mut groups: BTreeMap<String, Option<String>> = BTreeMap::new();
-        let mut seen: HashSet<String> = HashSet::new();
-        let (mut barren, mut flawed) = (0, false);
-        let mut at = first;
-        let cut_short = loop {
-            seen.insert(at.to_string());
-            let page: Page = match self.get(&at).await {
-                Ok(Ok(page)) => page,
-                Ok(Err(refused)) if groups.is_empty() => return Err(refused.into()),
-                Err(error) if groups.is_empty() => return Err(error),
-                Ok(Err(refused)) => break Some(refused.error),
-                Err(GraphError::Denied(error) | GraphError::Failed(error)) => break Some(error),
+        let mut has_invalid = false;
+        let mut cursor = PageCursor::new(first);
+        let incomplete = loop {
+            let page: ListPage<DirectoryObject> = match self.rest.get(cursor.url(), &self.memory).await {
+                Ok(page) => page,
+                Err(error) if groups.is_empty() => return Err(error.into()),
+                Err(error) => break Some(error.into()),
             };
             let before = groups.len();
-            let of_groups =
-                page.value.into_iter().filter(|object| object.kind.as_deref() == Some("#microsoft.graph.group"));
-            for Object { id, display_name, .. } in of_groups {
-                match id.filter(|id| is_sensible(id)) {
-                    Some(id) => _ = groups.insert(id, display_name.filter(|name| is_sensible(name))),
-                    None => flawed = true,
+            // Directory roles are in the list too.
+            let is_group = |object: &DirectoryObject| object.kind.as_deref() == Some("#microsoft.graph.group");
+            for DirectoryObject { id, display_name, .. } in page.value.into_iter().filter(is_group) {
+                match id.filter(|id| is_valid(id)) {
+                    Some(id) => _ = groups.insert(id, display_name.filter(|name| is_valid(name))),
+                    None => has_invalid = true,
                 }
             }
             (self.on_progress)(groups.len());
-            let Some(next) = page.next else { break flawed.then(|| self.lies(NO_GROUP)) };
-            barren = if groups.len() > before { 0 } else { barren + 1 };
-            let next = at.join(&next).ok().filter(|next| next.origin() == self.base.origin());
-            let why = match next {
-                None => "it names a next page at another server, which is not asked",
-                Some(next) if seen.contains(next.as_str()) => "its pages lead back to where they began",
-                Some(_) if barren >= BARREN => "page after page brings nothing new",
-                Some(next) => {
-                    at = next;
-                    continue;
-                }
-            };
-            break Some(self.lies(why));
+            let Some(next) = page.next else { break has_invalid.then(|| self.incomplete(ListFlaw::InvalidId)) };
+            if let Err(error) = cursor.advance(&next, groups.len() > before) {
+                break Some(self.incomplete(error.into()));
+            }
         };
-        Ok(Found { groups: listed(groups), cut_short })
+        Ok(GroupList { groups: group_list(groups), incomplete })
     }
 
-    fn lies(&self, why: &str) -> Error {
-        Error::failed(
-            format!("{} does not list all groups: {why}", origin(self.base)),
-            "Check the proxy, and whether something stands between this machine and Microsoft Graph.",
-        )
+    fn incomplete(&self, flaw: ListFlaw) -> GraphError {
+        GraphError::Incomplete { origin: self.rest.origin(), flaw }
     }
 
-    /// An address below `v1.0`; each part is one segment of the path, whatever is in it.
-    fn address(&self, parts: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.clear().push("v1.0").extend(parts);
-        }
-        url
-    }
-
-    async fn post<T: DeserializeOwned>(
-        &self,
-        url: &Url,
-        body: &serde_json::Value,
-        memory: &Budget,
-    ) -> Result<Result<T, NoSuccess>, GraphError> {
-        let mut headers = self.headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let sent = body.to_string().into_bytes();
-        // Both calls only read, however they are spelled.
-        let answer = self.http.post(url, headers, sent, self.left(), RetryPolicy::Idempotent).await;
-        self.read(answer, memory)
-    }
-
-    async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<Result<T, NoSuccess>, GraphError> {
-        let answer = self.http.fetch(url, self.headers.clone(), self.left()).await;
-        self.read(answer, &self.memory)
-    }
-
-    fn read<T: DeserializeOwned>(
-        &self,
-        answer: Result<HttpResponse, TransportError>,
-        memory: &Budget,
-    ) -> Result<Result<T, NoSuccess>, GraphError> {
-        let answer = answer.map_err(|trouble| {
-            GraphError::Failed(trouble.explain("read your groups", Peer::Service("Microsoft Graph")))
-        })?;
-        let body = self.token.hidden_in(answer.body);
-        if answer.status == 200 {
-            return memory.parse(&body).map(Ok).map_err(|error| {
-                GraphError::Failed(self.no_graph(match error {
-                    ParseError::TooLarge => "more groups than a user can be in",
-                    ParseError::Malformed => "something that is not a list of groups",
-                }))
-            });
-        }
-        Ok(Err(match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) => refusal.error.without(&self.secrets()).explained(answer.status),
-            Err(_) => NoSuccess {
-                status: answer.status,
-                code: String::new(),
-                error: self.no_graph(&format!("HTTP {}", answer.status)),
-            },
-        }))
-    }
-
-    /// What Graph must not be heard repeating.
-    fn secrets(&self) -> Vec<&str> {
-        self.http.secrets().chain([self.token]).map(Secret::expose).collect()
-    }
-
-    fn no_graph(&self, found: &str) -> Error {
-        Error::failed(
-            format!("cannot read your groups: {} answered with {found}", origin(self.base)),
-            "Check the proxy, and whether something stands between this machine and Microsoft Graph.",
-        )
-    }
-
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).min(self.call_limit)
+    fn url(&self, parts: &[&str]) -> Url {
+        self.rest.url(["v1.0"].into_iter().chain(parts.iter().copied()))
     }
 }
 
-impl RefusalError {
-    /// The same without `secrets`. Code and ids are Graph's own, but who answers may be another.
-    fn without(self, secrets: &[&str]) -> Self {
-        let hidden = |text: String| hide(&text, secrets.iter().copied());
-        let inner_error = self
-            .inner_error
-            .map(|inner| InnerError { request_id: inner.request_id.map(hidden), date: inner.date.map(hidden) });
-        RefusalError { code: hidden(self.code), message: self.message.map(hidden), inner_error }
-    }
-
-    fn explained(self, status: u16) -> NoSuccess {
-        let code = printable(&self.code, 80);
-        let message = printable(self.message.as_deref().unwrap_or_default(), 300);
-        let what = match message.is_empty() {
-            true => format!("Microsoft Graph does not list your groups ({code})"),
-            false => format!("Microsoft Graph does not list your groups: {message} ({code})"),
-        };
-        let inner = self.inner_error;
-        let request = inner.as_ref().and_then(|inner| inner.request_id.as_deref());
-        let date = inner.as_ref().and_then(|inner| inner.date.as_deref());
-        let labelled = |label: &str, text: Option<&str>| text.map(|text| format!("{label} {}", printable(text, 60)));
-        let reference: Vec<String> =
-            [Some(code), labelled("request", request), labelled("at", date)].into_iter().flatten().collect();
-        let error = Error::failed(what, "Try again later, or show your administrator the line for the help desk.")
-            .with_reference(Some(reference.join(", ")));
-        NoSuccess { status, code: self.code, error }
+/// Whether `getMemberGroups` failed in a way that reading pages may not.
+fn asks_for_pages(error: &RestError) -> bool {
+    match error {
+        RestError::Refused(refused) => refused.status == 403 || refused.code == "Directory_ResultSizeLimitExceeded",
+        RestError::Status { status, .. } => *status == 403,
+        _ => false,
     }
 }
 
-impl From<NoSuccess> for GraphError {
-    fn from(refused: NoSuccess) -> Self {
-        match refused.code.as_str() {
-            "Authorization_RequestDenied" => GraphError::Denied(refused.error),
-            _ => GraphError::Failed(refused.error),
+impl From<RestError> for GraphError {
+    fn from(error: RestError) -> Self {
+        match error {
+            RestError::Refused(refused) if refused.code == "Authorization_RequestDenied" => GraphError::Denied(refused),
+            other => GraphError::Request(other),
         }
     }
 }
 
-fn listed(groups: BTreeMap<String, Option<String>>) -> Vec<Group> {
+fn group_list(groups: BTreeMap<String, Option<String>>) -> Vec<Group> {
     groups.into_iter().map(|(id, name)| Group { id, name }).collect()
 }
 
-/// Whether a text from outside is worth keeping.
-fn is_sensible(text: &str) -> bool {
+/// Whether an id or a name is worth keeping.
+fn is_valid(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use crate::http::Network;
+
+    const LIMITS: RestLimits = RestLimits { total: Duration::from_secs(20), per_request: Duration::from_secs(20) };
+
+    /// Answers one request with a list of one group, and returns the request line.
+    async fn answer_once(listener: &TcpListener) -> String {
+        let (mut stream, _): (TcpStream, _) = listener.accept().await.expect("a connection");
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let read = stream.read_buf(&mut request).await.expect("a request");
+            assert_ne!(read, 0, "{}", String::from_utf8_lossy(&request));
+        }
+        let body = r#"{"value":["group-1"]}"#;
+        let length = body.len();
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+        stream.write_all(response.as_bytes()).await.expect("sent");
+        let request = String::from_utf8_lossy(&request).into_owned();
+        request.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn groups_of_any_user_or_service_principal_are_requested_by_id() {
+        crate::http::install_crypto_provider();
+        for (subject, path) in [
+            (GraphSubject::Me, "/v1.0/me/getMemberGroups"),
+            (GraphSubject::User("id-1".to_owned()), "/v1.0/users/id-1/getMemberGroups"),
+            (
+                GraphSubject::User("a/b?c@contoso.example".to_owned()),
+                "/v1.0/users/a%2Fb%3Fc@contoso.example/getMemberGroups",
+            ),
+            (GraphSubject::ServicePrincipal("id-2".to_owned()), "/v1.0/servicePrincipals/id-2/getMemberGroups"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let base = Url::parse(&format!("http://{address}/")).expect("a URL");
+            let http = Http::new(&Network::default(), &base).expect("a client");
+            let token = Secret::new("token".to_owned());
+            let graph = Graph::new(&http, &base, &token, LIMITS, &|_| {}).expect("Graph");
+            let (list, request) = tokio::join!(graph.groups(&subject), answer_once(&listener));
+            assert_eq!(request, format!("POST {path} HTTP/1.1"));
+            let list = list.expect("groups");
+            assert!(list.incomplete.is_none());
+            assert_eq!(list.groups, [Group { id: "group-1".to_owned(), name: None }]);
+        }
+    }
+
+    #[test]
+    fn graph_can_be_used_by_a_server_with_threads() {
+        fn assert_send_sync<T: Send + Sync>() {}
+        fn assert_send<T: Send>(_: T) {}
+        assert_send_sync::<Graph<'static>>();
+        assert_send_sync::<GraphError>();
+        // Never run: the compiler is the judge.
+        let _ = |graph: &Graph<'static>, groups: &mut [Group]| {
+            assert_send(graph.groups(&GraphSubject::Me));
+            assert_send(graph.name(groups));
+        };
+    }
 }
