@@ -68,13 +68,13 @@ impl Profile {
         if self.token_kind == TokenKind::Own || !self.needs_a_person() {
             return None;
         }
-        let has_to_be_confirmed = |audience: &&str| !audience::is_every_users(audience);
+        let has_to_be_confirmed = |audience: &&str| !audience::is_in_every_tenant(audience);
         match &self.provider {
             Provider::Entra { server_id, .. } => Some(server_id.as_str()).filter(has_to_be_confirmed),
             // The same by the flags for any issuer.
             Provider::Oidc { issuer, extra_scopes, .. } if self.token_kind == TokenKind::Access => {
-                Url::parse(issuer).ok().filter(cloud::is_at_a_cloud)?;
-                let scopes = extra_scopes.iter().filter_map(|scope| audience::resource(scope));
+                Url::parse(issuer).ok().filter(cloud::is_cloud_issuer)?;
+                let scopes = extra_scopes.iter().filter_map(|scope| audience::resource_of(scope));
                 // At endpoints of version 1.0 a parameter names it
                 // (<https://learn.microsoft.com/previous-versions/azure/active-directory/azuread-dev/v1-protocols-oauth-code>).
                 let parameters = self.authorization.extra_parameters.iter();

@@ -1,6 +1,7 @@
 //! The flags of a sign-in in the browser, and what they mean: where it is listened for, what the issuer's page is asked,
 //! what happens afterwards.
 
+use kubectl_login::messages::Explain;
 use std::net::{IpAddr, Ipv4Addr};
 
 use kubectl_login::environment::Environment;
@@ -186,7 +187,7 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
             ));
         }
         // Whatever the parameter is called, no token for Graph and the like is asked for.
-        value.split_whitespace().try_for_each(|word| audience::refuse_foreign(word).map(drop))?;
+        value.split_whitespace().try_for_each(audience::refuse_foreign).map_err(|error| error.explain("sign in"))?;
     }
     Ok(given)
 }

@@ -142,7 +142,7 @@ fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command 
         let values: fn(&Known) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
             (Some("login"), _) => |_| plain(&[profile::METHODS, profile::LATER_METHODS].concat()),
             (Some("grant-type"), _) => |_| plain(&[profile::GRANTS, profile::LATER_GRANTS].concat()),
-            (Some("environment"), _) => |_| plain(&cloud::names()),
+            (Some("environment"), _) => |_| plain(&cloud::environment_names()),
             (Some("context"), _) => Known::contexts,
             (None, Some("CONTEXT")) if may_be_command => Known::contexts_but_commands,
             (None, Some("CONTEXT")) => Known::contexts_unless_chosen,

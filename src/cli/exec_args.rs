@@ -221,7 +221,7 @@ fn entra(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
 
 /// Whether a cloud is the one that counts if no flag names one.
 fn is_default_cloud(name: &str) -> bool {
-    cloud::names().first() == Some(&name)
+    cloud::environment_names().first() == Some(&name)
 }
 
 /// The flags of int128/kubelogin.

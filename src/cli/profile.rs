@@ -1,5 +1,6 @@
 //! From what was typed and what the environment says to a [`Profile`].
 
+use kubectl_login::messages::entra::INVALID_TENANT;
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
@@ -235,15 +236,17 @@ fn entra(
     {
         return Err(Error::usage(
             format!("--tenant-id {:?} is not a valid tenant", printable(&tenant, 60)),
-            "Give the tenant's id, a verified domain of it, or organizations.",
+            INVALID_TENANT,
         ));
     }
     let stack_file = environment.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new);
     Ok(Profile {
         provider: Provider::Entra {
-            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), stack_file)?,
+            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), stack_file)
+                .map_err(|error| error.explain("sign in"))?,
             tenant,
-            server_id: audience::server_id(server_id, &cloud::own_services(&args.environment, stack_file))?,
+            server_id: audience::normalize_server_id(server_id, &cloud::stack_services(&args.environment, stack_file))
+                .map_err(|error| error.explain("sign in"))?,
         },
         client_id,
         client_secret: None,
@@ -288,10 +291,10 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
     let use_access_token = args.oidc_use_access_token.unwrap_or(false);
     // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
     for scope in &extra_scopes {
-        audience::refuse_foreign(scope)?;
+        audience::refuse_foreign(scope).map_err(|error| error.explain("sign in"))?;
     }
-    if use_access_token && cloud::is_at_a_cloud(&issuer_url) {
-        audience::refuse_graph_by_default(&extra_scopes)?;
+    if use_access_token && cloud::is_cloud_issuer(&issuer_url) {
+        audience::refuse_graph_by_default(&extra_scopes).map_err(|error| error.explain("sign in"))?;
     }
     Ok(Profile {
         provider: Provider::Oidc {

@@ -3,7 +3,7 @@
 //! Errors of other modules are typed and carry facts. [`Explain`] makes of them what users read: what happened, and what to
 //! do next. One file for each module whose errors it explains.
 
-mod entra;
+pub mod entra;
 mod graph;
 pub mod kube;
 mod oauth;

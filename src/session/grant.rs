@@ -156,7 +156,7 @@ pub(super) async fn read(
         // like is not handed over.
         TokenKind::Access => {
             for audience in access_claims.iter().flat_map(Claims::audiences) {
-                audience::refuse_foreign(audience).map_err(Unusable::NotOurs)?;
+                audience::refuse_foreign(audience).map_err(|error| Unusable::NotOurs(error.explain("sign in")))?;
             }
             (access_token?, access_claims)
         }

@@ -99,9 +99,10 @@ impl<'a> Issuer<'a> {
         let mut anchors = BTreeSet::new();
         let mut cached = None;
         let (http, endpoints) = match &profile.provider {
-            Provider::Entra { authority, tenant, .. } => {
-                (Http::new(&profile.network, authority).map_err(Error::from)?, cloud::endpoints(authority, tenant)?)
-            }
+            Provider::Entra { authority, tenant, .. } => (
+                Http::new(&profile.network, authority).map_err(Error::from)?,
+                cloud::endpoints(authority, tenant).map_err(|error| error.explain("sign in"))?,
+            ),
             Provider::Oidc { issuer, .. } => {
                 let url = discovery::issuer_url(issuer).map_err(|error| error.explain(""))?;
                 let http = Http::new(&profile.network, &url).map_err(Error::from)?;

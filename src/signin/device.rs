@@ -146,7 +146,7 @@ fn foreign_page(desk: &Desk<'_>, page: &Url) -> Option<String> {
         Provider::Entra { authority, .. } => Some(authority.clone()),
         Provider::Oidc { issuer, .. } => Url::parse(issuer).ok(),
     };
-    let owner = owner.filter(|owner| !cloud::has_codes_typed_at(owner, page))?;
+    let owner = owner.filter(|owner| !cloud::is_code_page(owner, page))?;
     site::foreign(page, &owner)
 }
 

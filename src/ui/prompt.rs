@@ -141,7 +141,7 @@ fn heading(why: &Why<'_>, subject: &PromptSubject<'_>) -> String {
 fn issuer(subject: &PromptSubject<'_>) -> String {
     match &subject.profile.provider {
         Provider::Entra { authority, tenant, .. } => {
-            let host = cloud::named(authority).map(|host| format!(" at {host}")).unwrap_or_default();
+            let host = cloud::unexpected_host(authority).map(|host| format!(" at {host}")).unwrap_or_default();
             format!("tenant {}{host}", printable(tenant, 100))
         }
         Provider::Oidc { issuer, .. } => format!("issuer {}", printable(issuer, 200)),

@@ -22,6 +22,7 @@ const NAMED: &[&str] =
     &["http", "oauth", "entra", "kube", "messages", "store", "signin", "session", "profile", "ui", "cli"];
 /// Where what happened is told by a clause, and what to do next not at all.
 const WITHOUT_SENTENCES: &[&str] = &[
+    "crates/core/src/entra",
     "crates/core/src/kube",
     "crates/core/src/oauth",
     "src/store",
@@ -33,6 +34,7 @@ const WITHOUT_SENTENCES: &[&str] = &[
 ];
 /// Where no flag is known.
 const WITHOUT_FLAGS: &[&str] = &[
+    "crates/core/src/entra",
     "crates/core/src/kube",
     "crates/core/src/oauth",
     "src/store",
@@ -47,6 +49,7 @@ const WORDS: &[&str] = &["whoever", "somebody", "nobody", "anybody"];
 const WITHOUT_THOSE_WORDS: &[&str] = &[
     "crates/core/src/budget",
     "crates/core/src/clock",
+    "crates/core/src/entra",
     "crates/core/src/http",
     "crates/core/src/masking",
     "crates/core/src/named_file",

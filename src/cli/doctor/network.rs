@@ -112,7 +112,8 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
                 discovery::parse(&answer, issuer).map(|_| None).map_err(|error| error.masked(&http).explain(""))
             }
             Provider::Entra { authority, tenant, .. } => {
-                let issuer = cloud::endpoints(authority, tenant)?.issuer;
+                let issuer =
+                    cloud::endpoints(authority, tenant).map_err(|error| error.explain("find the tenant"))?.issuer;
                 let answer =
                     discovery::request(&http, &issuer, clock::limit(LIMIT)).await.map_err(|error| error.explain(""))?;
                 clock_ahead = answer.clock_ahead();

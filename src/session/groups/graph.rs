@@ -141,13 +141,13 @@ impl<'a> Directory<'a> {
         let named = match store.cached_document::<String>(&id, METADATA) {
             Some(named) => Some(named),
             None => {
-                let issuer = cloud::endpoints(authority, tenant)?.issuer;
+                let issuer = cloud::endpoints(authority, tenant).map_err(|error| error.explain(PURPOSE))?.issuer;
                 let asked = tenant::graph_host(&http, &issuer, profile.network.needed());
                 let named = runtime::run_until_interrupted(asked)?;
                 named.inspect(|named| store.cache_document(&id, named))
             }
         };
-        cloud::graph(authority, named.as_deref()).ok_or_else(|| {
+        cloud::graph_url(authority, named.as_deref()).ok_or_else(|| {
             Error::failed(
                 "it is not known where Microsoft Graph is in this cloud: the tenant's metadata do not name it",
                 "Check --authority-host.",

@@ -1,14 +1,62 @@
-//! Audiences: which are a cluster's, which never are, and how each is spelled.
+//! Audiences: which belong to a cluster, which never do, and how each is spelled.
 //!
-//! A kubeconfig decides which server gets the token, so a stranger's kubeconfig could ask for a token of Microsoft
-//! Graph or Azure Resource Manager and have it sent to a server of the stranger's. Audiences of Microsoft's own services
-//! are refused before a sign-in begins. No list of those is ever complete, so a session is used without a question only
-//! for the audiences of clusters that everyone has, and the user confirms any other once (`session::consent`).
+//! A kubeconfig decides which server gets the token, so a stranger's kubeconfig could ask for a token for Microsoft
+//! Graph or Azure Resource Manager and have it sent to the stranger's server. Audiences of Microsoft's own services are
+//! therefore refused before a sign-in begins. No list of those is ever complete, so callers use a session without a question
+//! only for the audiences of clusters in every tenant, and have the user confirm any other.
+
+use std::fmt;
 
 use url::Url;
 
-use crate::error::{Error, Result};
+use super::is_guid;
 use crate::text::printable;
+
+/// Why an audience or a scope is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AudienceError {
+    /// The id is empty.
+    #[error("the server id is empty")]
+    Empty,
+    /// The id holds blanks or control characters, so it may be several scopes.
+    #[error("the server id holds more than one word")]
+    SeveralWords,
+    /// No application has such an id.
+    #[error("the server id {0:?} is not a valid application id or URI")]
+    Invalid(String),
+    /// It belongs to a service that is not a cluster.
+    #[error("{audience:?} belongs to {service}")]
+    ForeignService {
+        /// The audience or scope, fit to be shown.
+        audience: String,
+        /// The service.
+        service: ForeignService,
+    },
+    /// An access token without the scope of an application would be for Microsoft Graph.
+    #[error("without the scope of an application, Entra ID gives an access token for Microsoft Graph")]
+    GraphByDefault,
+}
+
+/// A service that is not a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignService {
+    /// One that is known by name.
+    Named(&'static str),
+    /// One in a domain of Microsoft's clouds.
+    OfMicrosoft,
+    /// One of those that the caller named.
+    OfThisCloud,
+}
+
+impl fmt::Display for ForeignService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ForeignService::Named(name) => name,
+            ForeignService::OfMicrosoft => "a Microsoft service",
+            ForeignService::OfThisCloud => "a service of this cloud",
+        })
+    }
+}
 
 /// Application ids of services that keep data, mail, secrets or subscriptions
 /// (<https://learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in>).
@@ -24,13 +72,13 @@ const APPLICATIONS: &[(&str, &str)] = &[
     ("499b84ac-1321-427f-aa17-267ca6975798", "Azure DevOps"),
 ];
 
-/// Server applications of clusters that every tenant has: AKS
+/// Server applications of clusters in every tenant: AKS
 /// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>) and Kubernetes enabled by Azure Arc
 /// (<https://learn.microsoft.com/azure/azure-arc/kubernetes/cluster-connect>).
 const CLUSTERS: &[&str] = &["6dae42f8-4368-4678-94ff-3960e28e3630", "6256c85f-0aad-4d50-b960-e6e9b21efe35"];
 
-/// Domains in which Microsoft's clouds have their services, whatever else begins to be one of them. A cluster's own
-/// application cannot have a name there: an application's URI is in a domain of its tenant.
+/// Domains in which Microsoft's clouds have their services, present and future. A cluster's own application cannot have a
+/// name there: an application's URI is in a domain of its tenant.
 const DOMAINS: &[&str] = &[
     "applicationinsights.io",
     "azconfig.io",
@@ -83,7 +131,7 @@ const DOMAINS: &[&str] = &[
     "yammer.com",
 ];
 
-/// Host names (and everything below them) of the best known of them, for a message that names the service.
+/// Host names (and everything below them) of the best known services.
 const HOSTS: &[(&str, &str)] = &[
     ("graph.microsoft.com", "Microsoft Graph"),
     ("graph.microsoft.us", "Microsoft Graph"),
@@ -117,69 +165,63 @@ const HOSTS: &[(&str, &str)] = &[
     ("app.vssps.visualstudio.com", "Azure DevOps"),
 ];
 
-const ITS_ID: &str = "Give --server-id the application id of the cluster's API server. That of AKS: 6dae42f8-4368-4678-94ff-3960e28e3630";
 /// What a scope for all permissions of a resource ends with.
 const DEFAULT: &str = "/.default";
 
-/// The server id in its normal form, which is what is asked for: `spn:`, `/.default`, trailing slashes and brackets
-/// dropped, GUIDs and host names in lower case, no default port.
+/// The server id in its normal form: without `spn:`, `/.default`, trailing slashes, brackets and the default port, GUIDs and
+/// host names in lower case. `services` are services of this cloud besides those known here.
 ///
-/// Errors: an empty id, one that holds more than one scope or what no id holds, an audience that no cluster has;
-/// `services` are such ones besides those known here.
-pub fn server_id(text: &str, services: &[Url]) -> Result<String> {
+/// Errors: see [`AudienceError`].
+pub fn normalize_server_id(text: &str, services: &[Url]) -> Result<String, AudienceError> {
     let id = bare(text);
     if id.is_empty() {
-        return Err(Error::usage("--server-id is empty", ITS_ID));
+        return Err(AudienceError::Empty);
     }
     if id.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Error::usage("--server-id holds more than one word", "Give one application id or URI."));
+        return Err(AudienceError::SeveralWords);
     }
     refuse_foreign(id)?;
-    let id = normal(id).ok_or_else(|| {
-        Error::usage(format!("--server-id {:?} is not a valid application id or URI", printable(id, 80)), ITS_ID)
-    })?;
+    let id = normal(id).ok_or_else(|| AudienceError::Invalid(printable(id, 80)))?;
     let is_service = |host: String| services.iter().any(|service| service.host_str() == Some(&*host));
     if hosts(&id).into_iter().any(is_service) {
-        return Err(foreign(&id, "a service of this cloud"));
+        return Err(foreign(&id, ForeignService::OfThisCloud));
     }
     Ok(id)
 }
 
-/// Whether `server_id` is the audience of clusters that everyone has.
-pub fn is_every_users(server_id: &str) -> bool {
+/// Whether `server_id` is the audience of clusters in every tenant.
+pub fn is_in_every_tenant(server_id: &str) -> bool {
     CLUSTERS.iter().any(|known| known.eq_ignore_ascii_case(server_id))
 }
 
-/// The resource that `scope` asks for at Entra; `None` for a permission that stands alone, which is Microsoft Graph's
+/// The resource of `scope` at Entra; `None` for a permission without one, which is Microsoft Graph's
 /// (<https://learn.microsoft.com/entra/identity-platform/scopes-oidc>).
-pub fn resource(scope: &str) -> Option<&str> {
+pub fn resource_of(scope: &str) -> Option<&str> {
     scope.rsplit_once('/').map(|(resource, _)| resource.trim_end_matches('/')).filter(|resource| !resource.is_empty())
 }
 
-/// Refuses an access token of Entra's that none of `scopes` asks for: it is one for Microsoft Graph.
-pub fn refuse_graph_by_default(scopes: &[String]) -> Result<()> {
-    if scopes.iter().any(|scope| resource(scope).is_some()) {
+/// Checks that at least one of `scopes` names an application, without which Entra's access token is for Microsoft Graph.
+///
+/// Errors: [`AudienceError::GraphByDefault`].
+pub fn refuse_graph_by_default(scopes: &[String]) -> Result<(), AudienceError> {
+    if scopes.iter().any(|scope| resource_of(scope).is_some()) {
         return Ok(());
     }
-    Err(Error::usage(
-        "without the scope of an application, Entra ID gives an access token for Microsoft Graph, which is not handed to a cluster",
-        "Leave out --oidc-use-access-token, or name the application of the cluster: --oidc-extra-scope",
-    ))
+    Err(AudienceError::GraphByDefault)
 }
 
-/// Refuses a scope or audience that belongs to a service and not to a cluster.
-pub fn refuse_foreign(scope: &str) -> Result<()> {
+/// Checks that a scope or audience does not belong to a service other than a cluster.
+///
+/// Errors: [`AudienceError::ForeignService`].
+pub fn refuse_foreign(scope: &str) -> Result<(), AudienceError> {
     owner(scope).map_or(Ok(()), |service| Err(foreign(scope, service)))
 }
 
-fn foreign(scope: &str, service: &str) -> Error {
-    Error::usage(
-        format!("{:?} belongs to {service}, and a token for it is not handed to a cluster", printable(scope, 80)),
-        format!("If you did not write this kubeconfig, ask its author what it is for.\n{ITS_ID}"),
-    )
+fn foreign(scope: &str, service: ForeignService) -> AudienceError {
+    AudienceError::ForeignService { audience: printable(scope, 80), service }
 }
 
-/// `text` without what may stand around an id.
+/// `text` without the prefixes and suffixes that may surround an id.
 fn bare(text: &str) -> &str {
     let mut id = text.trim();
     while let Some((_, rest)) = id.split_at_checked(4).filter(|(start, _)| start.eq_ignore_ascii_case("spn:")) {
@@ -195,7 +237,7 @@ fn bare(text: &str) -> &str {
     }
 }
 
-/// The normal form of a bare id; `None` if no application has such a one.
+/// The normal form of a bare id; `None` if no application has such an id.
 fn normal(id: &str) -> Option<String> {
     let inner = id.trim_start_matches(['{', '(']).trim_end_matches(['}', ')']);
     if is_guid(inner) {
@@ -216,13 +258,8 @@ fn normal(id: &str) -> Option<String> {
     }
 }
 
-fn is_guid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
-/// The hosts that a scope or audience may name: as it stands, and without a scheme or with another one than that of the web.
-/// An `api://` URI names none: that is where applications of a tenant have theirs.
+/// The hosts that a scope or audience may name, also without a scheme or with another one than https. An `api://` URI names
+/// none, because applications of a tenant have theirs there.
 fn hosts(scope: &str) -> Vec<String> {
     let scheme = scope.split_once(':').map(|(scheme, _)| scheme);
     if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("api")) {
@@ -234,20 +271,21 @@ fn hosts(scope: &str) -> Vec<String> {
     forms.iter().filter_map(host).collect()
 }
 
-/// The service that a scope or audience belongs to, if it is one that no cluster is.
-fn owner(scope: &str) -> Option<&'static str> {
+/// The service that a scope or audience belongs to, unless it may be a cluster's.
+fn owner(scope: &str) -> Option<ForeignService> {
     let scope = bare(scope);
     let lower = scope.to_ascii_lowercase();
     // An id may stand alone, before a path (`<id>/.default`), or in a URI (`api://<id>`).
     let by_id = APPLICATIONS.iter().find(|(id, _)| lower.split(['/', ':', '{', '}', '(', ')']).any(|part| part == *id));
     if let Some((_, service)) = by_id {
-        return Some(service);
+        return Some(ForeignService::Named(service));
     }
     let is_within =
         |host: &str, domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     hosts(scope).iter().find_map(|host| {
-        let known = HOSTS.iter().find(|(known, _)| is_within(host, known)).map(|(_, service)| *service);
-        known.or_else(|| DOMAINS.iter().any(|domain| is_within(host, domain)).then_some("a service of Microsoft's"))
+        let known =
+            HOSTS.iter().find(|(known, _)| is_within(host, known)).map(|(_, service)| ForeignService::Named(service));
+        known.or_else(|| DOMAINS.iter().any(|domain| is_within(host, domain)).then_some(ForeignService::OfMicrosoft))
     })
 }
 
@@ -256,17 +294,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_served() {
+    fn audience_of_a_cluster_is_accepted() {
         assert_eq!(
-            server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default", &[]).expect("fine"),
+            normalize_server_id("6dae42f8-4368-4678-94ff-3960e28e3630/.default", &[]).expect("fine"),
             "6dae42f8-4368-4678-94ff-3960e28e3630"
         );
-        assert_eq!(server_id("api://my-cluster/", &[]).expect("fine"), "api://my-cluster");
-        assert!(server_id("https://aks.contoso.example", &[]).is_ok());
+        assert_eq!(normalize_server_id("api://my-cluster/", &[]).expect("fine"), "api://my-cluster");
+        assert!(normalize_server_id("https://aks.contoso.example", &[]).is_ok());
     }
 
     #[test]
-    fn services_are_refused_however_they_are_spelled() {
+    fn services_are_refused_in_every_spelling() {
         for foreign in [
             "00000003-0000-0000-c000-000000000000",
             "00000003-0000-0000-C000-000000000000/.default",
@@ -300,7 +338,7 @@ mod tests {
             "ftp://servicebus.azure.net",
             "windows.net",
         ] {
-            assert!(server_id(foreign, &[]).is_err(), "{foreign}");
+            assert!(normalize_server_id(foreign, &[]).is_err(), "{foreign}");
         }
     }
 
@@ -315,40 +353,40 @@ mod tests {
             ("https://%61ks.contoso.example", "https://aks.contoso.example"),
             ("API://My-Cluster//", "api://My-Cluster"),
         ] {
-            assert_eq!(server_id(spelling, &[]).expect("fine"), form, "{spelling}");
+            assert_eq!(normalize_server_id(spelling, &[]).expect("fine"), form, "{spelling}");
         }
         for odd in ["https://user@aks.contoso.example", "https://aks.contoso.example?x", "api://m\u{443}-cluster"] {
-            assert!(server_id(odd, &[]).is_err(), "{odd}");
+            assert!(normalize_server_id(odd, &[]).is_err(), "{odd}");
         }
-        assert!(is_every_users("6dae42f8-4368-4678-94ff-3960e28e3630") && !is_every_users("api://My-Cluster"));
+        assert!(is_in_every_tenant("6dae42f8-4368-4678-94ff-3960e28e3630") && !is_in_every_tenant("api://My-Cluster"));
     }
 
     #[test]
     fn domain_that_only_ends_alike_is_not_a_service() {
         for id in ["https://notwindows.net", "https://azure.com.contoso.example", "api://servicebus.azure.net"] {
-            assert!(server_id(id, &[]).is_ok(), "{id}");
+            assert!(normalize_server_id(id, &[]).is_ok(), "{id}");
         }
     }
 
     #[test]
-    fn scope_without_a_resource_is_graphs() {
+    fn scope_without_a_resource_belongs_to_graph() {
         let scopes = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(refuse_graph_by_default(&scopes("email User.Read")).is_err());
         assert!(refuse_graph_by_default(&scopes("email api://cluster/.default")).is_ok());
-        assert_eq!(resource("api://cluster//.default"), Some("api://cluster"));
+        assert_eq!(resource_of("api://cluster//.default"), Some("api://cluster"));
     }
 
     #[test]
     fn services_of_a_private_cloud_are_refused_too() {
         let services = [Url::parse("https://management.local.example/").expect("a URL")];
-        assert!(server_id("https://management.local.example/x", &services).is_err());
-        assert!(server_id("https://aks.local.example", &services).is_ok());
-        assert!(server_id("6dae42f8-4368-4678-94ff-3960e28e3630", &services).is_ok());
+        assert!(normalize_server_id("https://management.local.example/x", &services).is_err());
+        assert!(normalize_server_id("https://aks.local.example", &services).is_ok());
+        assert!(normalize_server_id("6dae42f8-4368-4678-94ff-3960e28e3630", &services).is_ok());
     }
 
     #[test]
     fn two_scopes_in_one_are_refused() {
-        assert!(server_id("api://cluster/x https://graph.microsoft.com", &[]).is_err());
-        assert!(server_id("a\u{0}b", &[]).is_err());
+        assert!(normalize_server_id("api://cluster/x https://graph.microsoft.com", &[]).is_err());
+        assert!(normalize_server_id("a\u{0}b", &[]).is_err());
     }
 }

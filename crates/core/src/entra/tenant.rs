@@ -64,9 +64,7 @@ pub async fn graph_host(http: &Http, issuer: &str, limit: Duration) -> Option<St
 
 /// Whether `text` is a tenant's id, as opposed to one of its domains or an alias such as `organizations`.
 pub fn is_tenant_id(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    super::is_guid(text)
 }
 
 #[cfg(test)]
