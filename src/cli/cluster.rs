@@ -11,9 +11,9 @@ use kubectl_login::runtime;
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::clock;
 use kubectl_login_core::error::{Error, Result};
-use kubectl_login_core::kube::api::{Api, ApiError};
+use kubectl_login_core::kube::api::{ApiClient, ApiError};
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::kube::review::{Review, who_am_i};
+use kubectl_login_core::kube::review::{ClusterUser, who_am_i};
 use kubectl_login_core::secret::Secret;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub(super) struct Cluster<'a> {
     entry: &'a Entry,
     profile: &'a Profile,
     token: &'a Secret,
-    review: OnceCell<Result<Review, Unsaid>>,
+    review: OnceCell<Result<ClusterUser, Unsaid>>,
 }
 
 /// Why a cluster does not say who the user is to it.
@@ -51,22 +51,22 @@ impl<'a> Cluster<'a> {
     /// Its API server.
     ///
     /// Errors: the kubeconfig does not say how to reach it.
-    pub(super) fn api(&self) -> Result<Api> {
-        Api::new(&self.entry.api_server, &self.profile.network, self.token, clock::limit(LIMIT))
+    pub(super) fn api(&self) -> Result<ApiClient> {
+        ApiClient::new(&self.entry.api_server, &self.profile.network, self.token, clock::limit(LIMIT))
             .map_err(|error| messages::api_client_error(&error))
     }
 
     /// Whom it takes the bearer of the token for.
     ///
     /// Errors: it does not say; why.
-    pub(super) fn review(&self) -> Result<&Review> {
+    pub(super) fn review(&self) -> Result<&ClusterUser> {
         self.asked().map_err(|unsaid| unsaid.error.clone())
     }
 
     /// The same; nothing from one that is too old to say.
     ///
     /// Errors: it does not say for another reason; which.
-    pub(super) fn review_unless_too_old(&self) -> Result<Option<&Review>> {
+    pub(super) fn review_unless_too_old(&self) -> Result<Option<&ClusterUser>> {
         match self.asked() {
             Ok(review) => Ok(Some(review)),
             Err(unsaid) if unsaid.is_too_old => Ok(None),
@@ -74,7 +74,7 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn asked(&self) -> Result<&Review, &Unsaid> {
+    fn asked(&self) -> Result<&ClusterUser, &Unsaid> {
         let ask = || {
             let api = self.api()?;
             runtime::run_until_interrupted(who_am_i(&api)).map_err(Error::from)?.map_err(|failure| Unsaid {
@@ -103,7 +103,7 @@ pub(super) struct ClusterView<'a> {
 
 impl<'a> ClusterView<'a> {
     /// What it sees of `groups`, which are the user's.
-    pub(super) fn of(review: &Review, groups: &'a [Group]) -> ClusterView<'a> {
+    pub(super) fn of(review: &ClusterUser, groups: &'a [Group]) -> ClusterView<'a> {
         let seen = Seen::of(&review.groups, groups);
         ClusterView {
             username: review.username.clone(),
@@ -160,7 +160,10 @@ mod tests {
     use super::*;
 
     fn missing(of_cluster: &[&str], groups: &[&str]) -> Vec<String> {
-        let review = Review { groups: of_cluster.iter().map(|name| (*name).to_owned()).collect(), ..Review::default() };
+        let review = ClusterUser {
+            groups: of_cluster.iter().map(|name| (*name).to_owned()).collect(),
+            ..ClusterUser::default()
+        };
         let groups: Vec<Group> = groups.iter().map(|id| Group { id: (*id).to_owned(), name: None }).collect();
         let view = ClusterView::of(&review, &groups);
         assert_eq!(view.groups_count, of_cluster.len());

@@ -12,7 +12,7 @@ use kubectl_login::session::identity::Identity;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http;
 use kubectl_login_core::kube::exec_credential::ApiVersion;
-use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, Exec, Kubeconfig, KubeconfigError, Likeness};
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, ExecConfig, ExecMatch, Kubeconfig, KubeconfigError};
 use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
@@ -94,7 +94,7 @@ fn with_commands(args: &EntryArgs, meant: Option<String>, next: String) -> Strin
 }
 
 /// The arguments of an exec entry, `get-token` first, if it starts that command of this program or of one of the peers.
-pub(super) fn plugin_arguments(exec: &Exec) -> Option<Vec<String>> {
+pub(super) fn plugin_arguments(exec: &ExecConfig) -> Option<Vec<String>> {
     let given = exec.own_arguments()?;
     if given.first().is_some_and(|word| word == super::GET_TOKEN) {
         return Some(given.to_vec());
@@ -152,7 +152,7 @@ fn without_plugin(entry: &Entry, error: &KubeconfigError) -> Error {
 }
 
 /// What can be done for a user whose exec plugin is another one.
-fn with_other_plugin(entry: &Entry, exec: &Exec) -> Error {
+fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> Error {
     let (user, command) = (printable(&entry.user, 100), printable(&exec.command, 100));
     let first = match programs::located(&exec.command) {
         Some(path) if programs::is_wrapper(&path) => {
@@ -271,8 +271,8 @@ pub(super) fn own(environment: &Environment) -> Option<Own> {
     }
     let kubeconfig = Kubeconfig::load(None, variable, home.as_deref()).ok()?;
     let words: Vec<OsString> = std::env::args_os().collect();
-    let fits: Vec<(Likeness, String)> =
-        kubeconfig.plugins().filter_map(|(user, exec)| Some((exec.likeness(&words)?, user.to_owned()))).collect();
+    let fits: Vec<(ExecMatch, String)> =
+        kubeconfig.plugins().filter_map(|(user, exec)| Some((exec.match_process(&words)?, user.to_owned()))).collect();
     let closest = fits.iter().map(|(likeness, _)| *likeness).max()?;
     let users = fits.into_iter().filter(|(likeness, _)| *likeness == closest).map(|(_, user)| user).collect();
     Some(Own { kubeconfig, users })

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_login::messages::kube as messages;
 use kubectl_login_core::error::Result;
-use kubectl_login_core::kube::access::{self, Explanation, Grant, NearMiss, Question, Unread};
-use kubectl_login_core::kube::api::{Api, ApiError};
-use kubectl_login_core::kube::rbac::{Holder, RoleRef, Subject};
-use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::kube::access::{self, AccessGrant, AccessQuestion, Explanation, NearMiss, Unread};
+use kubectl_login_core::kube::api::{ApiClient, ApiError};
+use kubectl_login_core::kube::rbac::{RbacSubject, Requester, RoleRef};
+use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttributes};
 use kubectl_login_core::text::{printable, without_controls};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ const NAME: usize = 120;
 /// The user who asks.
 pub(super) struct Who {
     /// The name and the groups that are looked for in bindings.
-    pub(super) holder: Holder,
+    pub(super) requester: Requester,
     /// Those of the groups that the cluster does not see.
     pub(super) unseen: BTreeSet<String>,
     /// Names of groups by their ids, as far as they are known.
@@ -68,11 +68,11 @@ pub(super) struct Explained<'a> {
     pub(super) who: &'a Who,
 }
 
-/// Asks `api` why `holder` may do what `question` says, or may not.
+/// Asks `api` why `requester` may do what `question` says, or may not.
 ///
 /// Errors: the API server does not decide.
-pub(super) async fn run(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation> {
-    access::explain(api, question, holder)
+pub(super) async fn run(api: &ApiClient, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
+    access::explain(api, question, requester)
         .await
         .map_err(|failure| messages::api_error(&failure, api, "ask the cluster whether this is allowed"))
 }
@@ -83,7 +83,7 @@ pub(super) async fn run(api: &Api, question: &Question, holder: &Holder) -> Resu
 pub(super) struct Record<'a> {
     verb: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<&'a Resource>,
+    resource: Option<&'a ResourceAttributes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(flatten)]
@@ -92,9 +92,9 @@ pub(super) struct Record<'a> {
     denied: bool,
     reason: &'a str,
     evaluation_error: &'a str,
-    by: &'a [Grant],
+    by: &'a [AccessGrant],
     near_misses: &'a [NearMiss],
-    not_held: &'a [Grant],
+    not_held: &'a [AccessGrant],
     unread: Vec<UnreadRecord>,
 }
 
@@ -114,8 +114,8 @@ impl Explained<'_> {
     pub(super) fn record(&self) -> Record<'_> {
         let Explanation { access, decision, by, near, not_held, unread, .. } = &self.explanation;
         let (resource, path) = match &access.target {
-            Target::Resource(resource) => (Some(resource), None),
-            Target::Path(path) => (None, Some(path.as_str())),
+            AccessTarget::Resource(resource) => (Some(resource), None),
+            AccessTarget::Path(path) => (None, Some(path.as_str())),
         };
         Record {
             verb: &access.verb,
@@ -171,8 +171,8 @@ impl Explained<'_> {
         let verb = if access.verb == "*" { "do everything with".to_owned() } else { printable(&access.verb, NAME) };
         let may = if decision.allowed { "may" } else { "may not" };
         match &access.target {
-            Target::Path(path) => format!("You {may} {verb} {}.", printable(path, NAME)),
-            Target::Resource(resource) => {
+            AccessTarget::Path(path) => format!("You {may} {verb} {}.", printable(path, NAME)),
+            AccessTarget::Resource(resource) => {
                 let place = match (*is_namespaced, resource.namespace.as_str()) {
                     (false, _) => String::new(),
                     (true, "") => " in all namespaces".to_owned(),
@@ -195,7 +195,7 @@ impl Explained<'_> {
         let Place { context, cluster } = self.place;
         let names = [quoted("context", context), quoted("cluster", cluster)];
         let place = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let user = printable(&self.who.holder.username, NAME);
+        let user = printable(&self.who.requester.username, NAME);
         let by = if self.who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
         if place.is_empty() { format!("Here {by} {user}.") } else { format!("In {place}, {by} {user}.") }
     }
@@ -204,7 +204,7 @@ impl Explained<'_> {
     fn doubts(&self) -> Vec<String> {
         let Explanation { access, is_known, .. } = &self.explanation;
         let mut lines = Vec::new();
-        if let Target::Resource(resource) = &access.target {
+        if let AccessTarget::Resource(resource) = &access.target {
             let name = printable(&resource.resource, NAME);
             if !is_known {
                 lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
@@ -222,17 +222,17 @@ impl Explained<'_> {
 
     /// Whether `*` was asked, which stands for the types of the core group alone.
     fn is_core_group_alone(&self) -> bool {
-        let is_core = |resource: &Resource| resource.resource == "*" && resource.group.is_empty();
-        matches!(&self.explanation.access.target, Target::Resource(resource) if is_core(resource))
+        let is_core = |resource: &ResourceAttributes| resource.resource == "*" && resource.group.is_empty();
+        matches!(&self.explanation.access.target, AccessTarget::Resource(resource) if is_core(resource))
     }
 
     /// Whether a request that RBAC allows is seen by admission, which reads are not.
     fn meets_admission(&self) -> bool {
         let access = &self.explanation.access;
-        let is_connection = |resource: &Resource| CONNECTIONS.contains(&resource.subresource.as_str());
+        let is_connection = |resource: &ResourceAttributes| CONNECTIONS.contains(&resource.subresource.as_str());
         match &access.target {
-            Target::Resource(resource) => CHANGES.contains(&access.verb.as_str()) || is_connection(resource),
-            Target::Path(_) => false,
+            AccessTarget::Resource(resource) => CHANGES.contains(&access.verb.as_str()) || is_connection(resource),
+            AccessTarget::Path(_) => false,
         }
     }
 
@@ -245,7 +245,7 @@ impl Explained<'_> {
         let reason = &decision.reason;
         vec![if let Some(words) = azure::allowed(reason) {
             words
-        } else if self.who.holder.groups.contains("system:masters") {
+        } else if self.who.requester.groups.contains("system:masters") {
             "You are in the group system:masters, which may do everything without a binding.".to_owned()
         } else if !reason.is_empty() {
             format!("The API server says why: {reason}")
@@ -256,10 +256,10 @@ impl Explained<'_> {
         }]
     }
 
-    fn granted(&self, grants: &[Grant]) -> Vec<String> {
+    fn granted(&self, grants: &[AccessGrant]) -> Vec<String> {
         let mut lines = Vec::new();
         for grant in grants.iter().take(SHOWN) {
-            let Grant { binding, role, rule, .. } = grant;
+            let AccessGrant { binding, role, rule, .. } = grant;
             let name = printable(&binding.metadata.name, NAME);
             let subject = grant.subjects.first().map(|subject| self.held(subject)).unwrap_or_default();
             lines.push(format!("{} {name} gives {} to {subject}. Its rule: {rule}.", binding.kind, role_words(role)));
@@ -295,7 +295,7 @@ impl Explained<'_> {
             let whom = match self.who.is_of_token {
                 false => "you".to_owned(),
                 true => {
-                    format!("{}, or to a group that the token tells of", printable(&self.who.holder.username, NAME))
+                    format!("{}, or to a group that the token tells of", printable(&self.who.requester.username, NAME))
                 }
             };
             lines.push(format!("No binding{which} gives it to {whom}."));
@@ -309,15 +309,15 @@ impl Explained<'_> {
     }
 
     /// A binding that allows it for other objects, and how to ask for one of those.
-    fn nearly(&self, NearMiss { grant, resource_names }: &NearMiss, access: &Access) -> Vec<String> {
-        let Grant { binding, role, subjects, rule } = grant;
+    fn nearly(&self, NearMiss { grant, resource_names }: &NearMiss, access: &AccessRequest) -> Vec<String> {
+        let AccessGrant { binding, role, subjects, rule } = grant;
         let subject = subjects.first().map(|subject| self.held(subject)).unwrap_or_default();
         let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
         let first = format!(
             "{} {name} gives {role} to {subject}, for objects of certain names only. Its rule: {rule}.",
             binding.kind
         );
-        let Target::Resource(resource) = &access.target else { return vec![first] };
+        let AccessTarget::Resource(resource) = &access.target else { return vec![first] };
         let is_nameless =
             ["create", "deletecollection"].contains(&access.verb.as_str()) && resource.subresource.is_empty();
         let second = match resource_names.first().filter(|name| !name.is_empty()) {
@@ -326,7 +326,7 @@ impl Explained<'_> {
             }
             Some(name) if resource.name.is_empty() => format!(
                 "A request for all of them names no object. For one of them: kubectl login whoami --explain {}",
-                verbs::question(access, &Resource { name: name.clone(), ..resource.clone() })
+                verbs::question(access, &ResourceAttributes { name: name.clone(), ..resource.clone() })
             ),
             _ => return vec![first],
         };
@@ -334,8 +334,8 @@ impl Explained<'_> {
     }
 
     /// Bindings that give it to others.
-    fn given_to_others(&self, not_held: &[Grant]) -> Vec<String> {
-        let others = |grant: &Grant| -> Vec<String> {
+    fn given_to_others(&self, not_held: &[AccessGrant]) -> Vec<String> {
+        let others = |grant: &AccessGrant| -> Vec<String> {
             let others = grant.subjects.iter().filter(|subject| misnamed::meant(subject, self.who).is_none());
             others.map(|subject| self.other(subject)).collect()
         };
@@ -345,7 +345,7 @@ impl Explained<'_> {
             return Vec::new();
         }
         let mut lines = vec!["Others have it:".to_owned()];
-        for (Grant { binding, role, .. }, whom) in given.iter().take(SHOWN) {
+        for (AccessGrant { binding, role, .. }, whom) in given.iter().take(SHOWN) {
             let more = if whom.len() > SHOWN { " and others" } else { "" };
             let whom = whom.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
             let (name, role) = (printable(&binding.metadata.name, NAME), role_words(role));
@@ -409,14 +409,14 @@ impl Explained<'_> {
     }
 
     /// The user who asks, as a binding names them.
-    fn held(&self, subject: &Subject) -> String {
+    fn held(&self, subject: &RbacSubject) -> String {
         match subject.kind.as_str() {
             "Group" => format!("the {}, which you are in", self.other(subject)),
             _ => format!("you, {}", printable(&subject.name, NAME)),
         }
     }
 
-    fn other(&self, subject: &Subject) -> String {
+    fn other(&self, subject: &RbacSubject) -> String {
         let name = printable(&subject.name, NAME);
         match (subject.kind.as_str(), self.who.names.get(&subject.name)) {
             ("Group", Some(known)) => format!("group {} ({name})", printable(known, NAME)),
@@ -433,9 +433,9 @@ fn capitalized(text: &str) -> String {
 }
 
 /// The namespace that is meant, where one is.
-fn namespace(access: &Access) -> Option<&str> {
+fn namespace(access: &AccessRequest) -> Option<&str> {
     match &access.target {
-        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        AccessTarget::Resource(ResourceAttributes { namespace, .. }) if !namespace.is_empty() => Some(namespace),
         _ => None,
     }
 }
@@ -445,7 +445,7 @@ fn role_words(role: &RoleRef) -> String {
 }
 
 /// Objects as kubectl is told of them, the core group without its name.
-fn thing(Resource { group, resource, subresource, name, .. }: &Resource) -> String {
+fn thing(ResourceAttributes { group, resource, subresource, name, .. }: &ResourceAttributes) -> String {
     let mut words = match (resource.as_str(), group.as_str()) {
         ("*", "*") => "everything".to_owned(),
         ("*", "") => "everything of the core group".to_owned(),

@@ -64,7 +64,7 @@ pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Optio
         CredentialKind::AuthProvider => false,
         _ => true,
     };
-    let credentials = is_known.then(|| ApiCredentials::of_user(&entry.credentials, token)).transpose();
+    let credentials = is_known.then(|| ApiCredentials::from_user(&entry.credentials, token)).transpose();
     credentials.map_err(|error| messages::credential_error(&error))
 }
 

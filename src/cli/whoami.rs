@@ -21,10 +21,10 @@ use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
-use kubectl_login_core::kube::access::{Explanation, Question};
+use kubectl_login_core::kube::access::{AccessQuestion, Explanation};
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::kube::rbac::Holder;
-use kubectl_login_core::kube::review::Review;
+use kubectl_login_core::kube::rbac::Requester;
+use kubectl_login_core::kube::review::ClusterUser;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
 
@@ -137,7 +137,7 @@ fn with_sign_in(
     let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
     let explained = match (&question, &mut who) {
         (Some(question), Some(who)) => {
-            let explanation = explanation(&cluster, question, &who.holder)?;
+            let explanation = explanation(&cluster, question, &who.requester)?;
             if !args.names && explain::misnamed::needs_names(&explanation, who) {
                 // Which group is meant by its display name can only be said with the names of the user's own.
                 let named = sign_in.groups(&subject, &cluster, Wish { names: true, ..Wish::default() })?;
@@ -173,7 +173,7 @@ fn with_sign_in(
 /// What is to be explained, where something is.
 ///
 /// Errors: it is not a verb, or not a resource.
-fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
+fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> {
     let [verb, resource] = args.explain.as_slice() else { return Ok(None) };
     let named = args.namespace.as_ref().filter(|name| !name.is_empty());
     let namespace = match (args.all_namespaces, named.or(entry.namespace.as_ref())) {
@@ -182,7 +182,9 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<Question>> {
         (false, None) => "default",
     };
     let subresource = args.subresource.as_deref().filter(|name| !name.is_empty());
-    Question::parse(verb, resource, subresource, namespace).map(Some).map_err(|error| messages::question_error(&error))
+    AccessQuestion::parse(verb, resource, subresource, namespace)
+        .map(Some)
+        .map_err(|error| messages::question_error(&error))
 }
 
 /// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not. Of
@@ -197,10 +199,10 @@ fn who(
     profile: &Profile,
 ) -> Result<Who> {
     let said = cluster.review_unless_too_old()?;
-    let of_token = subject.account.as_ref().filter(|_| said.is_none()).map(|account| Review {
+    let of_token = subject.account.as_ref().filter(|_| said.is_none()).map(|account| ClusterUser {
         username: account.clone(),
         groups: known.groups.items.iter().map(|group| group.id.clone()).collect(),
-        ..Review::default()
+        ..ClusterUser::default()
     });
     let review = match said.or(of_token.as_ref()) {
         Some(review) => review,
@@ -215,7 +217,7 @@ fn who(
     let mut ids = review.groups.iter().filter(|name| !name.starts_with("system:"));
     let is_id = |name: &String| explain::misnamed::is_guid(name.strip_prefix(view.prefix.as_str()).unwrap_or(name));
     Ok(Who {
-        holder: Holder {
+        requester: Requester {
             username: review.username.clone(),
             groups: review.groups.iter().chain(&unseen).cloned().collect(),
         },
@@ -240,9 +242,9 @@ fn names(known: &Known, prefix: &str) -> BTreeMap<String, String> {
 /// Why it is allowed or not.
 ///
 /// Errors: the cluster does not decide.
-fn explanation(cluster: &Cluster<'_>, question: &Question, holder: &Holder) -> Result<Explanation> {
+fn explanation(cluster: &Cluster<'_>, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
     let api = cluster.api()?.with_limit(clock::limit(EXPLAIN_LIMIT));
-    runtime::run_until_interrupted(explain::run(&api, question, holder))?
+    runtime::run_until_interrupted(explain::run(&api, question, requester))?
 }
 
 /// The cached token, refreshed if needed; never with a prompt.

@@ -2,7 +2,7 @@
 
 use kubectl_login_core::error::Error;
 use kubectl_login_core::http::Peer;
-use kubectl_login_core::kube::api::{Api, ApiClientError, ApiError};
+use kubectl_login_core::kube::api::{ApiClient, ApiClientError, ApiError};
 use kubectl_login_core::kube::api_credentials::CredentialError;
 use kubectl_login_core::kube::exec_credential::{ExecInfoError, InvalidToken};
 use kubectl_login_core::kube::kubeconfig::KubeconfigError;
@@ -14,7 +14,7 @@ const ASK_CLUSTER_ADMIN: &str = "Ask a cluster administrator.";
 const SET_SERVER: &str = "Set it in the kubeconfig: kubectl config set-cluster CLUSTER --server=https://HOST:PORT";
 
 /// The error for a user who wanted `purpose` ("ask the cluster who you are") of an API server.
-pub fn api_error(error: &ApiError, api: &Api, purpose: &str) -> Error {
+pub fn api_error(error: &ApiError, api: &ApiClient, purpose: &str) -> Error {
     let server = api.server();
     let (cause, steps) = match error {
         ApiError::Unreachable(trouble) => return trouble.explain(purpose, Peer::ApiServer),
@@ -155,7 +155,7 @@ mod tests {
     use kubectl_login_core::error::IoFailure;
     use kubectl_login_core::http::network::Network;
     use kubectl_login_core::kube::exec_credential::ExecInfo;
-    use kubectl_login_core::kube::kubeconfig::{BadLine, Cluster, CredentialKind, EntryKind};
+    use kubectl_login_core::kube::kubeconfig::{CredentialKind, EntryKind, KubeconfigCluster, ParseErrorLine};
     use kubectl_login_core::secret::Secret;
 
     use super::*;
@@ -167,7 +167,7 @@ mod tests {
         for error in [
             KubeconfigError::Unreadable { file: file(), reason: IoFailure::from(std::io::Error::other("reason")) },
             KubeconfigError::TooLarge { file: file() },
-            KubeconfigError::Malformed { file: file(), at: BadLine::default() },
+            KubeconfigError::Malformed { file: file(), at: ParseErrorLine::default() },
             KubeconfigError::Duplicate { file: file(), kind: EntryKind::User, name: "a".into() },
             KubeconfigError::Empty { looked_at: vec![file()] },
             KubeconfigError::NoCurrentContext { known: known() },
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn refused_server_url_says_how_to_set_another() {
         let refusal = |server: Option<&str>| {
-            let cluster = Cluster { server: server.map(str::to_owned), ..Cluster::default() };
-            let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1));
+            let cluster = KubeconfigCluster { server: server.map(str::to_owned), ..KubeconfigCluster::default() };
+            let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1));
             api_client_error(&api.map(|_| ()).expect_err("it is refused"))
         };
         for (server, what) in [

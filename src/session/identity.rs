@@ -16,7 +16,7 @@ use crate::profile::{Profile, Provider, TokenKind};
 use kubectl_login_core::entra::cloud;
 use kubectl_login_core::http::environment_proxy;
 use kubectl_login_core::http::network::Network;
-use kubectl_login_core::kube::kubeconfig::Cluster;
+use kubectl_login_core::kube::kubeconfig::KubeconfigCluster;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::hex;
 
@@ -159,7 +159,7 @@ pub(super) fn issuer_route(profile: &Profile) -> String {
 /// What tells a cluster from every other: its address, whom a connection to it trusts, the name on its certificate, and the
 /// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443. `authority` is what the file holds
 /// that the cluster names for its authorities; empty if it names none.
-pub fn cluster(cluster: &Cluster, authority: &[u8], network: &Network) -> String {
+pub fn cluster(cluster: &KubeconfigCluster, authority: &[u8], network: &Network) -> String {
     let mut parts = Parts::new("kubectl-login cluster v1");
     let server = cluster.server.as_deref().unwrap_or_default();
     let url = Url::parse(server).ok();
@@ -410,8 +410,9 @@ mod tests {
 
     #[test]
     fn cluster_identity_differs_in_everything_that_leads_to_another_cluster() {
-        let base = Cluster { server: Some("https://127.0.0.1:6443".to_owned()), ..Cluster::default() };
-        let with = |change: fn(&mut Cluster)| {
+        let base =
+            KubeconfigCluster { server: Some("https://127.0.0.1:6443".to_owned()), ..KubeconfigCluster::default() };
+        let with = |change: fn(&mut KubeconfigCluster)| {
             let mut changed = base.clone();
             change(&mut changed);
             cluster(&changed, b"", &Network::default())

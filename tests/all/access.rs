@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::common::scripted::{Line, Scripted, json_answer, silence};
 use crate::common::{HANG, now};
 use kubectl_login_core::http::network::Network;
-use kubectl_login_core::kube::access::{Explanation, Question, explain};
-use kubectl_login_core::kube::api::{Api, ApiError};
-use kubectl_login_core::kube::kubeconfig::Cluster;
-use kubectl_login_core::kube::rbac::Holder;
-use kubectl_login_core::kube::review::{Resource, Target};
+use kubectl_login_core::kube::access::{AccessQuestion, Explanation, explain};
+use kubectl_login_core::kube::api::{ApiClient, ApiError};
+use kubectl_login_core::kube::kubeconfig::KubeconfigCluster;
+use kubectl_login_core::kube::rbac::Requester;
+use kubectl_login_core::kube::review::{AccessTarget, ResourceAttributes};
 use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 
@@ -62,10 +62,10 @@ fn asked_within(
     resource: &str,
 ) -> (Result<Explanation, ApiError>, Vec<String>) {
     let server = Scripted::start(|_| script);
-    let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
-    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
-    let question = Question::parse(verb, resource, None, "dev").unwrap();
-    let alice = Holder { username: "alice".into(), groups: ["developers".to_owned()].into() };
+    let cluster = KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() };
+    let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
+    let question = AccessQuestion::parse(verb, resource, None, "dev").unwrap();
+    let alice = Requester { username: "alice".into(), groups: ["developers".to_owned()].into() };
     let explanation = now(explain(&api, &question, &alice));
     let lines = server.asked().into_iter().map(|asked| {
         let line = asked.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
@@ -218,8 +218,8 @@ fn paths_and_what_is_in_no_namespace_need_no_role_bindings() {
 #[test]
 fn types_are_found_by_both_kinds_of_discovery() {
     let target = |explanation: Explanation| match explanation.access.target {
-        Target::Resource(Resource { group, resource, namespace, .. }) => (group, resource, namespace),
-        Target::Path(path) => panic!("{path} is no type"),
+        AccessTarget::Resource(ResourceAttributes { group, resource, namespace, .. }) => (group, resource, namespace),
+        AccessTarget::Path(path) => panic!("{path} is no type"),
     };
     let issuers = json!({
         "resource": "issuers", "singularResource": "issuer", "scope": "Namespaced", "subresources": [{}],

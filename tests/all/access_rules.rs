@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::api_server::{api, cluster};
 use crate::common::{Home, entra};
-use kubectl_login_core::kube::access::{Question, explain};
-use kubectl_login_core::kube::rbac::Holder;
+use kubectl_login_core::kube::access::{AccessQuestion, explain};
+use kubectl_login_core::kube::rbac::Requester;
 use kubectl_login_core::kube::review::who_am_i;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -76,7 +76,7 @@ fn what_is_found_is_what_the_cluster_decides() {
     let api = api(&cluster(&world), &token);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let me = runtime.block_on(who_am_i(&api)).unwrap();
-    let holder = Holder { username: me.username, groups: me.groups.into_iter().collect() };
+    let requester = Requester { username: me.username, groups: me.groups.into_iter().collect() };
 
     let objects = (proptest::collection::vec(role(), 4..8), proptest::collection::vec(binding(), 1..8));
     let verb = select(&["get", "list", "delete", "*"][..]);
@@ -100,8 +100,8 @@ fn what_is_found_is_what_the_cluster_decides() {
         .run(&(objects, verb, resource), |((roles, bindings), verb, resource)| {
             world.apply(nothing());
             world.apply(json!([roles, bindings].concat()));
-            let question = Question::parse(verb, resource, None, "dev").unwrap();
-            let explanation = runtime.block_on(explain(&api, &question, &holder)).unwrap();
+            let question = AccessQuestion::parse(verb, resource, None, "dev").unwrap();
+            let explanation = runtime.block_on(explain(&api, &question, &requester)).unwrap();
             prop_assert_eq!(explanation.decision.allowed, !explanation.by.is_empty(), "{:?}", explanation);
             let count = if explanation.decision.allowed { &yes } else { &no };
             count.set(count.get() + 1);

@@ -9,30 +9,32 @@ use base64::Engine as _;
 use kubectl_login::messages::kube::api_error;
 use kubectl_login_core::http::TransportErrorKind;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network};
-use kubectl_login_core::kube::api::{Api, ApiError};
-use kubectl_login_core::kube::kubeconfig::Cluster;
-use kubectl_login_core::kube::review::{Access, Decision, Resource, Target, may, who_am_i};
+use kubectl_login_core::kube::api::{ApiClient, ApiError};
+use kubectl_login_core::kube::kubeconfig::KubeconfigCluster;
+use kubectl_login_core::kube::review::{
+    AccessRequest, AccessTarget, ResourceAttributes, SubjectAccessReviewStatus, review_access, who_am_i,
+};
 use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 use sim::World;
 
-pub(crate) fn api(cluster: &Cluster, token: &str) -> Api {
-    Api::new(cluster, &Network::default(), &Secret::new(token), HANG).unwrap()
+pub(crate) fn api(cluster: &KubeconfigCluster, token: &str) -> ApiClient {
+    ApiClient::new(cluster, &Network::default(), &Secret::new(token), HANG).unwrap()
 }
 
 /// The world's cluster, with the certificate authority that its kubeconfigs have.
-pub(crate) fn cluster(world: &World) -> Cluster {
-    Cluster {
+pub(crate) fn cluster(world: &World) -> KubeconfigCluster {
+    KubeconfigCluster {
         server: Some(world.kube_url()),
         certificate_authority_data: Some(base64::engine::general_purpose::STANDARD.encode(world.ca_pem())),
-        ..Cluster::default()
+        ..KubeconfigCluster::default()
     }
 }
 
 /// An API server that answers line by line, and how it is asked.
-fn scripted(script: Vec<Line>) -> (Scripted, Api) {
+fn scripted(script: Vec<Line>) -> (Scripted, ApiClient) {
     let server = Scripted::start(|_| script);
-    let api = api(&Cluster { server: Some(server.url()), ..Cluster::default() }, "TOKEN");
+    let api = api(&KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() }, "TOKEN");
     (server, api)
 }
 
@@ -52,11 +54,11 @@ fn the_cluster_says_who_a_token_stands_for() {
 #[test]
 fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let world = World::start();
-    let outcome = |cluster: &Cluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
+    let outcome = |cluster: &KubeconfigCluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
     let is_distrusted = |failure: &ApiError| matches!(failure, ApiError::Unreachable(error) if matches!(error.kind, TransportErrorKind::Certificate(_)));
     let right = cluster(&world);
     assert!(matches!(outcome(&right), ApiError::Unauthorized));
-    let file = Cluster {
+    let file = KubeconfigCluster {
         certificate_authority: Some(world.ca_file().to_owned()),
         certificate_authority_data: None,
         ..right.clone()
@@ -64,30 +66,31 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     assert!(matches!(outcome(&file), ApiError::Unauthorized));
 
     let other = World::start();
-    let wrong = Cluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
+    let wrong =
+        KubeconfigCluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
     // Not even SSL_CERT_FILE, and not the switch that kubectl refuses beside one.
     let network = Network {
         environment_roots: EnvironmentRoots { file: Some(world.ca_file().to_owned()), folders: Vec::new() },
         ..Network::default()
     };
-    let unsafely = Cluster { insecure_skip_tls_verify: true, ..wrong.clone() };
+    let unsafely = KubeconfigCluster { insecure_skip_tls_verify: true, ..wrong.clone() };
     for cluster in [&wrong, &unsafely] {
-        let api = Api::new(cluster, &network, &Secret::new("t"), HANG).unwrap();
+        let api = ApiClient::new(cluster, &network, &Secret::new("t"), HANG).unwrap();
         let failure = now(who_am_i(&api)).unwrap_err();
         assert!(is_distrusted(&failure), "{failure}");
         assert!(api_error(&failure, &api, "ask").what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
     }
-    let none = Cluster { certificate_authority_data: None, ..right };
+    let none = KubeconfigCluster { certificate_authority_data: None, ..right };
     assert!(is_distrusted(&outcome(&none)));
-    let api = Api::new(&none, &network, &Secret::new("t"), HANG).unwrap();
+    let api = ApiClient::new(&none, &network, &Secret::new("t"), HANG).unwrap();
     assert!(matches!(now(who_am_i(&api)).unwrap_err(), ApiError::Unauthorized), "SSL_CERT_FILE counts without one");
-    assert!(matches!(outcome(&Cluster { insecure_skip_tls_verify: true, ..none }), ApiError::Unauthorized));
+    assert!(matches!(outcome(&KubeconfigCluster { insecure_skip_tls_verify: true, ..none }), ApiError::Unauthorized));
 }
 
 #[test]
 fn a_certificate_for_another_name_needs_tls_server_name() {
     let world = World::start();
-    let named = |name: &str| Cluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
+    let named = |name: &str| KubeconfigCluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
     // The certificate is for localhost and 127.0.0.1, and nobody has to look either up.
     let failure = now(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
     assert!(matches!(failure, ApiError::Unauthorized), "{failure}");
@@ -98,12 +101,12 @@ fn a_certificate_for_another_name_needs_tls_server_name() {
 #[test]
 fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
     let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
-    let cluster = Cluster {
+    let cluster = KubeconfigCluster {
         server: Some("https://127.0.0.1:1".to_owned()),
         proxy_url: Some(format!("http://user:pw@127.0.0.1:{}", proxy.port)),
-        ..Cluster::default()
+        ..KubeconfigCluster::default()
     };
-    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
+    let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
     let failure = now(who_am_i(&api)).unwrap_err();
     assert!(matches!(failure, ApiError::Unreachable(_)), "{failure}");
     let asked = &proxy.asked()[0].text;
@@ -133,8 +136,8 @@ fn all_versions_have_one_limit() {
     let absent = ("404 Not Found", Vec::new(), String::new());
     // Each version takes a second, which is less than the limit.
     let server = Scripted::start(|_| (0..3).flat_map(|_| [later.clone(), absent.clone()]).collect());
-    let cluster = Cluster { server: Some(server.url()), ..Cluster::default() };
-    let api = Api::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
+    let cluster = KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() };
+    let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
     let failure = now(who_am_i(&api)).unwrap_err();
     assert!(failure.to_string().ends_with(" did not answer in time"), "{failure}");
 }
@@ -143,11 +146,15 @@ fn all_versions_have_one_limit() {
 fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
     let status = json!({ "allowed": true, "reason": "RBAC: \u{1b}[2Jallowed by", "evaluationError": null });
     let (server, api) = scripted(vec![json_answer("201 Created", &json!({ "status": status }))]);
-    let resource = Resource { resource: "pods".into(), namespace: "dev".into(), ..Resource::default() };
-    let decision = now(may(&api, &Access { verb: "list".into(), target: Target::Resource(resource) })).unwrap();
+    let resource =
+        ResourceAttributes { resource: "pods".into(), namespace: "dev".into(), ..ResourceAttributes::default() };
+    let decision =
+        now(review_access(&api, &AccessRequest { verb: "list".into(), target: AccessTarget::Resource(resource) }))
+            .unwrap();
     let reason = "RBAC: [2Jallowed by".to_owned();
-    assert_eq!(decision, Decision { allowed: true, reason, ..Decision::default() });
-    now(may(&api, &Access { verb: "get".into(), target: Target::Path("/healthz".into()) })).unwrap();
+    assert_eq!(decision, SubjectAccessReviewStatus { allowed: true, reason, ..SubjectAccessReviewStatus::default() });
+    now(review_access(&api, &AccessRequest { verb: "get".into(), target: AccessTarget::Path("/healthz".into()) }))
+        .unwrap();
     let sent: Vec<Value> = server
         .asked()
         .iter()
@@ -164,8 +171,8 @@ fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
 fn lists_are_read_page_by_page() {
     let page =
         |items: Value, next: &str| json_answer("200 OK", &json!({ "metadata": { "continue": next }, "items": items }));
-    let list = |api: &Api| now(api.list::<i32>(&["api", "v1", "numbers"]));
-    let numbers = |api: &Api| list(api).unwrap();
+    let list = |api: &ApiClient| now(api.list::<i32>(&["api", "v1", "numbers"]));
+    let numbers = |api: &ApiClient| list(api).unwrap();
 
     let (server, api) = scripted(vec![page(json!([1, 2]), "a&b"), page(json!(null), "c"), page(json!([3]), "")]);
     assert_eq!(numbers(&api), [1, 2, 3]);
@@ -212,9 +219,9 @@ fn a_server_that_repeats_the_token_is_not_quoted_with_it() {
     let said = json!({ "kind": "Status", "message": format!("no such user: {token}") });
     let decided = json!({ "status": { "allowed": false, "reason": format!("not for {token}") } });
     let server = Scripted::start(|_| vec![json_answer("403 Forbidden", &said), json_answer("201 Created", &decided)]);
-    let api = api(&Cluster { server: Some(server.url()), ..Cluster::default() }, token);
+    let api = api(&KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() }, token);
     let failure = now(who_am_i(&api)).unwrap_err();
     assert_eq!(failure.to_string(), "no such user: [hidden]");
-    let access = Access { verb: "list".to_owned(), target: Target::Path("/healthz".to_owned()) };
-    assert_eq!(now(may(&api, &access)).unwrap().reason, "not for [hidden]");
+    let access = AccessRequest { verb: "list".to_owned(), target: AccessTarget::Path("/healthz".to_owned()) };
+    assert_eq!(now(review_access(&api, &access)).unwrap().reason, "not for [hidden]");
 }

@@ -29,6 +29,13 @@ mod send_sync {
 
     use url::Url;
 
+    use crate::http::network::Network;
+    use crate::kube::access::{self, AccessQuestion, Explanation};
+    use crate::kube::api::{ApiClient, ApiClientError, ApiError};
+    use crate::kube::api_credentials::{ApiCredentials, CredentialError};
+    use crate::kube::kubeconfig::{Kubeconfig, KubeconfigCluster, KubeconfigError};
+    use crate::kube::rbac::Requester;
+    use crate::kube::review::{AccessRequest, review_access, who_am_i};
     use crate::oauth::client::{Moves, OAuthClient};
     use crate::oauth::device::{self, PendingDeviceCode};
     use crate::secret::Secret;
@@ -52,5 +59,21 @@ mod send_sync {
             assert_send(device::start(client, url, &[], true, limit));
             assert_send(pending.wait(client, limit, |_| {}));
         };
+    }
+
+    #[test]
+    fn kube_is_send_and_sync() {
+        assert_send_sync::<(ApiClient, ApiCredentials, Kubeconfig, KubeconfigCluster, Explanation)>();
+        assert_send_sync::<(ApiError, ApiClientError, CredentialError, KubeconfigError)>();
+        // Never called: it has to compile.
+        let _ = |api: &ApiClient, question: &AccessQuestion, request: &AccessRequest, requester: &Requester| {
+            assert_send(access::explain(api, question, requester));
+            assert_send(review_access(api, request));
+            assert_send(who_am_i(api));
+            assert_send(api.probe());
+            assert_send(api.list::<String>(&[]));
+        };
+        let client = |cluster: &KubeconfigCluster| ApiClient::anonymous(cluster, &Network::default(), Duration::ZERO);
+        assert!(client(&KubeconfigCluster::default()).is_err());
     }
 }

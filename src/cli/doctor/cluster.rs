@@ -4,7 +4,7 @@ use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::kube::api::ApiError;
-use kubectl_login_core::kube::review::Review;
+use kubectl_login_core::kube::review::ClusterUser;
 use kubectl_login_core::text::printable;
 
 use super::super::cluster::ClusterView;
@@ -22,7 +22,7 @@ pub(super) struct Token<'a> {
 }
 
 /// Whom the cluster takes you for.
-pub(super) fn cluster(review: &Result<Review, Unreviewed>, token: &Token<'_>) -> Finding {
+pub(super) fn cluster(review: &Result<ClusterUser, Unreviewed>, token: &Token<'_>) -> Finding {
     match review {
         Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
         Err(Unreviewed::NotAsked(error)) => Finding::from(error),
@@ -78,7 +78,7 @@ fn not_accepted(token: &Token<'_>) -> Finding {
 }
 
 /// The groups that the cluster sees, against those of the token.
-pub(super) fn identity(review: Option<&Review>, subject: Option<&Subject>) -> Finding {
+pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) -> Finding {
     let Some(review) = review else { return Finding::since(CLUSTER) };
     let seen = review.groups.iter().filter(|group| !group.starts_with("system:")).count();
     let listed = match subject.map(|subject| &subject.groups) {

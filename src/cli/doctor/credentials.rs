@@ -3,7 +3,7 @@
 use kubectl_login::messages::kube as messages;
 use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry};
-use kubectl_login_core::kube::review::Review;
+use kubectl_login_core::kube::review::ClusterUser;
 use kubectl_login_core::text::printable;
 
 use super::super::{entry, kubectl_user};
@@ -27,7 +27,7 @@ pub(super) fn alone(found: &Entry) -> Finding {
 }
 
 /// Whom the cluster takes kubectl for, where kubectl does not send this plugin's token, or not in its name.
-pub(super) fn cluster(review: &Result<Review, Unreviewed>, found: &Entry) -> Finding {
+pub(super) fn cluster(review: &Result<ClusterUser, Unreviewed>, found: &Entry) -> Finding {
     let sent = kubectl_user::sent(found);
     match review {
         Ok(review) => Finding::ok(format!("takes kubectl for {}, by {sent}", printable(&review.username, 200))),

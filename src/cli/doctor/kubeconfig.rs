@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kubectl_login::environment::Environment;
-use kubectl_login_core::kube::kubeconfig::{Entry, Exec, Kubeconfig, KubeconfigError};
+use kubectl_login_core::kube::kubeconfig::{Entry, ExecConfig, Kubeconfig, KubeconfigError};
 use kubectl_login_core::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
@@ -110,7 +110,7 @@ fn wrapper(found: &Entry) -> Option<Entry> {
     programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
     let command =
         if entry::plugin_arguments(exec).is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
-    Some(Entry { exec: Some(Exec { command, ..exec.clone() }), ..found.clone() })
+    Some(Entry { exec: Some(ExecConfig { command, ..exec.clone() }), ..found.clone() })
 }
 
 /// A context whose cluster no file defines: kubectl asks `localhost:8080` then.

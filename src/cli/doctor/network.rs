@@ -14,10 +14,10 @@ use kubectl_login_core::entra::{cloud, tenant};
 use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::http::{self, Http};
-use kubectl_login_core::kube::api::{Api, ApiError, Glance};
+use kubectl_login_core::kube::api::{ApiClient, ApiError, ServerInfo};
 use kubectl_login_core::kube::api_credentials::ApiCredentials;
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::kube::review::{Review, who_am_i};
+use kubectl_login_core::kube::review::{ClusterUser, who_am_i};
 use kubectl_login_core::named_file;
 use kubectl_login_core::oauth::discovery;
 use kubectl_login_core::text::printable;
@@ -35,9 +35,9 @@ const WRONG: TimeDelta = TimeDelta::minutes(5);
 /// What came of it.
 pub(super) struct Answers {
     issuer: Option<IssuerSeen>,
-    server: Option<Result<Glance>>,
+    server: Option<Result<ServerInfo>>,
     /// Whom the API server takes kubectl for; none if it is not known what kubectl sends.
-    pub(super) review: Option<Result<Review, Unreviewed>>,
+    pub(super) review: Option<Result<ClusterUser, Unreviewed>>,
     hops: Vec<Hop>,
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn ask(
     credentials: Option<Result<ApiCredentials>>,
 ) -> Answers {
     let issuer = maybe(profile.map(ask_issuer));
-    let server = maybe(entry.map(|entry| glance(entry, network)));
+    let server = maybe(entry.map(|entry| probe(entry, network)));
     let review = maybe(entry.zip(credentials).map(|(entry, credentials)| review(entry, network, credentials)));
     let (issuer, server, review, hops) = tokio::join!(issuer, server, review, hops(entry, profile, network));
     Answers { issuer, server, review, hops }
@@ -125,16 +125,20 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
     IssuerSeen { clock_ahead, tenant }
 }
 
-async fn glance(entry: &Entry, network: &Network) -> Result<Glance> {
-    let api = Api::anonymous(&entry.api_server, network, clock::limit(LIMIT))
+async fn probe(entry: &Entry, network: &Network) -> Result<ServerInfo> {
+    let api = ApiClient::anonymous(&entry.api_server, network, clock::limit(LIMIT))
         .map_err(|error| messages::api_client_error(&error))?;
-    api.glance().await.map_err(|error| messages::api_error(&error, &api, "ask the API server"))
+    api.probe().await.map_err(|error| messages::api_error(&error, &api, "ask the API server"))
 }
 
-async fn review(entry: &Entry, network: &Network, credentials: Result<ApiCredentials>) -> Result<Review, Unreviewed> {
+async fn review(
+    entry: &Entry,
+    network: &Network,
+    credentials: Result<ApiCredentials>,
+) -> Result<ClusterUser, Unreviewed> {
     let api = credentials
         .and_then(|credentials| {
-            Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
+            ApiClient::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
                 .map_err(|error| messages::api_client_error(&error))
         })
         .map_err(Unreviewed::NotAsked)?;
@@ -277,7 +281,7 @@ impl Answers {
                 "the API server answers, but its certificate is not checked: another server on the way could answer for it",
                 "Set certificate-authority in the kubeconfig's cluster, and remove insecure-skip-tls-verify.",
             ),
-            Ok(Glance { version, .. }) => {
+            Ok(ServerInfo { version, .. }) => {
                 let origin = self.origin(Target::Server);
                 let version = version.as_ref().map(|version| format!(" (Kubernetes {version})")).unwrap_or_default();
                 let whom = if has_own { "the kubeconfig's certificate authority" } else { "the system" };

@@ -3,7 +3,7 @@
 //! Source: the AKS authorizer (Azure/guard, `authz/providers/azure`) and the built-in roles of
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>.
 
-use kubectl_login_core::kube::review::{Access, Decision, Resource, Target};
+use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttributes, SubjectAccessReviewStatus};
 use kubectl_login_core::text::printable;
 
 /// The built-in roles by their ids.
@@ -57,13 +57,14 @@ pub(super) fn allowed(reason: &str) -> Option<String> {
 }
 
 /// Whether it is Azure RBAC that says no.
-pub(super) fn refuses(decision: &Decision) -> bool {
+pub(super) fn refuses(decision: &SubjectAccessReviewStatus) -> bool {
     decision.denied && decision.reason.contains("Azure") && !decision.reason.contains("does not have opinion")
 }
 
 /// The least of the built-in roles that allows this, at the scope of the namespace or, without one, of the cluster.
-pub(super) fn role(access: &Access) -> &'static str {
-    let Target::Resource(Resource { group, resource, subresource, namespace, .. }) = &access.target else {
+pub(super) fn role(access: &AccessRequest) -> &'static str {
+    let AccessTarget::Resource(ResourceAttributes { group, resource, subresource, namespace, .. }) = &access.target
+    else {
         return CLUSTER_ADMIN;
     };
     let is = |of: &str, name: &str| group == of && resource == name;

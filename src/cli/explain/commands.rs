@@ -4,7 +4,7 @@
 //! `create_clusterrole.go` of k8s.io/kubectl. For the rest the role is written as a manifest.
 
 use kubectl_login_core::kube::rbac::RoleRef;
-use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttributes};
 use kubectl_login_core::text::shell_word;
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ const GENERAL: &[&str] =
 pub(super) fn to_allow(explained: &Explained) -> Vec<String> {
     let explanation = &explained.explanation;
     let access = &explanation.access;
-    let user = user_flag(&explained.who.holder.username);
-    let bind = |role: &RoleRef| bind(role, &user, plain(&explained.who.holder.username), namespace(access));
+    let user = user_flag(&explained.who.requester.username);
+    let bind = |role: &RoleRef| bind(role, &user, plain(&explained.who.requester.username), namespace(access));
     if let Some(role) = explanation.bindable.clone().or_else(|| is_everything(access).then(everything)) {
         return vec![format!("{ADMINISTRATOR} {}", bind(&role))];
     }
@@ -79,15 +79,15 @@ fn everything() -> RoleRef {
 }
 
 /// Whether this is as much as can be asked for.
-fn is_everything(access: &Access) -> bool {
-    let is_all = |resource: &Resource| {
+fn is_everything(access: &AccessRequest) -> bool {
+    let is_all = |resource: &ResourceAttributes| {
         resource.resource == "*" && resource.subresource.is_empty() && ["", "*"].contains(&resource.group.as_str())
     };
-    access.verb == "*" && matches!(&access.target, Target::Resource(resource) if is_all(resource))
+    access.verb == "*" && matches!(&access.target, AccessTarget::Resource(resource) if is_all(resource))
 }
 
 /// The command that makes a role for exactly this; none for what cannot be written as one.
-fn make(access: &Access) -> Option<String> {
+fn make(access: &AccessRequest) -> Option<String> {
     let (kind, place) = match namespace(access) {
         Some(namespace) => ("role", format!(" --namespace={}", shell_word(namespace))),
         None => ("clusterrole", String::new()),
@@ -99,25 +99,25 @@ fn make(access: &Access) -> Option<String> {
 }
 
 /// What the role is called.
-fn name(access: &Access) -> String {
+fn name(access: &AccessRequest) -> String {
     let of = match &access.target {
-        Target::Resource(resource) => plain(&resource.resource),
-        Target::Path(path) => plain(path),
+        AccessTarget::Resource(resource) => plain(&resource.resource),
+        AccessTarget::Path(path) => plain(path),
     };
     format!("{}-{of}", plain(&access.verb))
 }
 
 /// The flags of `kubectl create role` for this, where it takes them.
-fn flags(access: &Access) -> Option<String> {
+fn flags(access: &AccessRequest) -> Option<String> {
     let verb = shell_word(&access.verb);
     let resource = match &access.target {
-        Target::Path(path) => {
+        AccessTarget::Path(path) => {
             let is_pattern = path.trim_end_matches('*').contains('*');
             return (!is_pattern).then(|| format!("--verb={verb} --non-resource-url={}", shell_word(path)));
         }
-        Target::Resource(resource) => resource,
+        AccessTarget::Resource(resource) => resource,
     };
-    let Resource { group, resource: plural, subresource, .. } = resource;
+    let ResourceAttributes { group, resource: plural, subresource, .. } = resource;
     let is_special = SPECIAL.iter().any(|(verb, ..)| *verb == access.verb);
     let takes_type = |(verb, of, types): &(&str, &str, &[&str])| {
         *verb == access.verb && of == group && types.contains(&plural.as_str())
@@ -132,17 +132,17 @@ fn flags(access: &Access) -> Option<String> {
 
 /// The one object that the rule can be limited to. A request that creates an object or deletes many names none, so that a
 /// rule with a name would never allow it.
-fn rule_name(access: &Access) -> Option<&str> {
-    let Target::Resource(Resource { name, subresource, .. }) = &access.target else { return None };
+fn rule_name(access: &AccessRequest) -> Option<&str> {
+    let AccessTarget::Resource(ResourceAttributes { name, subresource, .. }) = &access.target else { return None };
     let has_no_name = access.verb == "deletecollection" || (access.verb == "create" && subresource.is_empty());
     Some(name.as_str()).filter(|name| !name.is_empty() && !has_no_name)
 }
 
 /// The role as JSON between single quotes of a shell; none where a name in it would not survive that.
-fn manifest(access: &Access) -> Option<Value> {
+fn manifest(access: &AccessRequest) -> Option<Value> {
     let rule = match &access.target {
-        Target::Path(path) => json!({ "verbs": [access.verb], "nonResourceURLs": [path] }),
-        Target::Resource(Resource { group, resource, subresource, .. }) => {
+        AccessTarget::Path(path) => json!({ "verbs": [access.verb], "nonResourceURLs": [path] }),
+        AccessTarget::Resource(ResourceAttributes { group, resource, subresource, .. }) => {
             let sub = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
             let mut rule =
                 json!({ "verbs": [access.verb], "apiGroups": [group], "resources": [format!("{resource}{sub}")] });
@@ -173,16 +173,16 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn on(verb: &str, group: &str, resource: &str, name: &str) -> Access {
+    fn on(verb: &str, group: &str, resource: &str, name: &str) -> AccessRequest {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-        let target = Resource {
+        let target = ResourceAttributes {
             group: group.to_owned(),
             resource: resource.to_owned(),
             subresource: subresource.to_owned(),
             namespace: "dev".to_owned(),
             name: name.to_owned(),
         };
-        Access { verb: verb.to_owned(), target: Target::Resource(target) }
+        AccessRequest { verb: verb.to_owned(), target: AccessTarget::Resource(target) }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Entra sends object ids for groups, and for guests it sends no name: see
 //! <https://learn.microsoft.com/azure/aks/azure-ad-rbac> and <https://learn.microsoft.com/azure/aks/concepts-identity>.
 
-use kubectl_login_core::kube::access::{Explanation, Grant};
-use kubectl_login_core::kube::rbac::Subject;
+use kubectl_login_core::kube::access::{AccessGrant, Explanation};
+use kubectl_login_core::kube::rbac::RbacSubject;
 use kubectl_login_core::text::printable;
 
 use super::{NAME, Who};
@@ -25,8 +25,8 @@ pub(super) enum Meant<'a> {
 
 /// A subject of a binding that cannot match, and who is meant.
 pub(super) struct Misnamed<'a> {
-    pub(super) grant: &'a Grant,
-    pub(super) subject: &'a Subject,
+    pub(super) grant: &'a AccessGrant,
+    pub(super) subject: &'a RbacSubject,
     pub(super) meant: Meant<'a>,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn all<'a>(explanation: &'a Explanation, who: &'a Who) -> Vec<Misname
 }
 
 /// Who is meant by a subject that cannot match; nothing for every other.
-pub(super) fn meant<'a>(subject: &Subject, who: &'a Who) -> Option<Meant<'a>> {
+pub(super) fn meant<'a>(subject: &RbacSubject, who: &'a Who) -> Option<Meant<'a>> {
     let name = subject.name.as_str();
     if subject.kind == "User" {
         let name = name.to_lowercase();
@@ -58,7 +58,7 @@ pub(super) fn meant<'a>(subject: &Subject, who: &'a Who) -> Option<Meant<'a>> {
     let by_name = who.names.iter().find(|(_, known)| is_display_name(known)).map(|(id, _)| id.as_str());
     let without_prefix = || {
         let is_it = |group: &&String| group.strip_prefix(who.group_prefix.as_str()) == Some(name);
-        who.holder.groups.iter().find(is_it).map(String::as_str).filter(|_| !who.group_prefix.is_empty())
+        who.requester.groups.iter().find(is_it).map(String::as_str).filter(|_| !who.group_prefix.is_empty())
     };
     let bare = name.strip_prefix(who.group_prefix.as_str()).unwrap_or(name);
     by_name
@@ -75,7 +75,7 @@ impl Misnamed<'_> {
         match self.meant {
             Meant::User => format!(
                 "{binding} names you {name:?}, and the cluster knows you as {}: it does not match.",
-                printable(&who.holder.username, NAME)
+                printable(&who.requester.username, NAME)
             ),
             Meant::Group(id) => format!(
                 "{binding} names your group {name:?}, and the cluster knows that as {}: it does not match.",
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn meant_by<'a>(kind: &str, name: &str, who: &'a Who) -> Option<Meant<'a>> {
-        meant(&Subject { kind: kind.to_owned(), name: name.to_owned(), namespace: String::new() }, who)
+        meant(&RbacSubject { kind: kind.to_owned(), name: name.to_owned(), namespace: String::new() }, who)
     }
 
     #[test]
@@ -136,8 +136,10 @@ mod tests {
     fn group_without_the_prefix_of_the_cluster_is_recognised() {
         let groups = ["oidc:dev".to_owned()].into();
         let prefixed = Who { group_prefix: "oidc:".to_owned(), groups_are_ids: false, ..who() };
-        let prefixed =
-            Who { holder: kubectl_login_core::kube::rbac::Holder { groups, ..prefixed.holder.clone() }, ..prefixed };
+        let prefixed = Who {
+            requester: kubectl_login_core::kube::rbac::Requester { groups, ..prefixed.requester.clone() },
+            ..prefixed
+        };
         assert_eq!(meant_by("Group", "dev", &prefixed), Some(Meant::Group("oidc:dev")));
         assert_eq!(meant_by("Group", "ops", &prefixed), None);
     }

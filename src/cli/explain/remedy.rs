@@ -28,7 +28,7 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
     }
     if azure::refuses(&explanation.decision) {
         let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let (role, user) = (azure::role(access), shell_word(&explained.who.holder.username));
+        let (role, user) = (azure::role(access), shell_word(&explained.who.requester.username));
         return vec![
             format!(
                 "Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes."
@@ -92,6 +92,6 @@ fn corrected(explained: &Explained, misnamed: &misnamed::Misnamed<'_>) -> Vec<St
             shell_word(&printable(&misnamed.subject.name, NAME))
         ),
     }];
-    lines.push(commands::to_correct(misnamed, &explained.who.holder.username));
+    lines.push(commands::to_correct(misnamed, &explained.who.requester.username));
     lines
 }

@@ -1,8 +1,8 @@
 //! Whole texts, so that they are read as people will read them.
 
-use kubectl_login_core::kube::access::{Named, UnreadObjects};
-use kubectl_login_core::kube::rbac::Metadata;
-use kubectl_login_core::kube::review::{Access, Decision};
+use kubectl_login_core::kube::access::{ObjectRef, UnreadObjects};
+use kubectl_login_core::kube::rbac::ObjectMeta;
+use kubectl_login_core::kube::review::{AccessRequest, SubjectAccessReviewStatus};
 
 use super::*;
 
@@ -11,7 +11,7 @@ const PLACE: Place<'_> = Place { context: Some("prod"), cluster: Some("aks") };
 pub(super) fn who() -> Who {
     let groups = ["1f2e", "9a8b", "system:authenticated"].map(str::to_owned);
     Who {
-        holder: Holder { username: "alice@contoso.example".to_owned(), groups: groups.into() },
+        requester: Requester { username: "alice@contoso.example".to_owned(), groups: groups.into() },
         unseen: ["9a8b".to_owned()].into(),
         names: [("1f2e".to_owned(), "developers".to_owned())].into(),
         aliases: vec!["alice@contoso.example".to_owned()],
@@ -24,12 +24,16 @@ pub(super) fn who() -> Who {
 }
 
 fn explanation(verb: &str, resource: &str, namespace: &str) -> Explanation {
-    let resource = Resource { resource: resource.to_owned(), namespace: namespace.to_owned(), ..Resource::default() };
+    let resource = ResourceAttributes {
+        resource: resource.to_owned(),
+        namespace: namespace.to_owned(),
+        ..ResourceAttributes::default()
+    };
     Explanation {
-        access: Access { verb: verb.to_owned(), target: Target::Resource(resource) },
+        access: AccessRequest { verb: verb.to_owned(), target: AccessTarget::Resource(resource) },
         is_namespaced: !namespace.is_empty(),
         is_known: true,
-        decision: Decision::default(),
+        decision: SubjectAccessReviewStatus::default(),
         by: Vec::new(),
         near: Vec::new(),
         not_held: Vec::new(),
@@ -38,20 +42,20 @@ fn explanation(verb: &str, resource: &str, namespace: &str) -> Explanation {
     }
 }
 
-fn decided(allowed: bool, denied: bool, reason: &str) -> Decision {
-    Decision { allowed, denied, reason: reason.to_owned(), evaluation_error: String::new() }
+fn decided(allowed: bool, denied: bool, reason: &str) -> SubjectAccessReviewStatus {
+    SubjectAccessReviewStatus { allowed, denied, reason: reason.to_owned(), evaluation_error: String::new() }
 }
 
-fn grant(name: &str, namespace: &str, role: &str, subjects: &[(&str, &str)]) -> Grant {
-    let subject = |(kind, name): &(&str, &str)| Subject {
+fn grant(name: &str, namespace: &str, role: &str, subjects: &[(&str, &str)]) -> AccessGrant {
+    let subject = |(kind, name): &(&str, &str)| RbacSubject {
         kind: (*kind).to_owned(),
         name: (*name).to_owned(),
         namespace: String::new(),
     };
-    Grant {
-        binding: Named {
+    AccessGrant {
+        binding: ObjectRef {
             kind: if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" },
-            metadata: Metadata { name: name.to_owned(), namespace: namespace.to_owned() },
+            metadata: ObjectMeta { name: name.to_owned(), namespace: namespace.to_owned() },
         },
         role: cluster_role(role),
         subjects: subjects.iter().map(subject).collect(),
@@ -79,7 +83,10 @@ fn assert_says(explanation: Explanation, who: &Who, lines: &[&str]) {
 fn what_is_allowed_names_the_binding_and_the_rule() {
     let old_role = UnreadObjects::Role {
         role: RoleRef { kind: "ClusterRole".into(), name: "old".into() },
-        binding: Named { kind: "RoleBinding", metadata: Metadata { name: "stale".into(), namespace: "dev".into() } },
+        binding: ObjectRef {
+            kind: "RoleBinding",
+            metadata: ObjectMeta { name: "stale".into(), namespace: "dev".into() },
+        },
     };
     let explanation = Explanation {
         decision: decided(true, false, "RBAC: allowed by …"),
@@ -281,7 +288,10 @@ fn whatever_else_decides_is_quoted() {
 fn rule_with_names_is_shown_as_a_near_miss() {
     let near = |verb: &str| Explanation {
         near: vec![NearMiss {
-            grant: Grant { rule: format!("{verb} on pods named web"), ..grant("b", "dev", "r", &[("Group", "1f2e")]) },
+            grant: AccessGrant {
+                rule: format!("{verb} on pods named web"),
+                ..grant("b", "dev", "r", &[("Group", "1f2e")])
+            },
             resource_names: vec!["web".to_owned()],
         }],
         ..explanation(verb, "pods", "dev")
@@ -307,7 +317,7 @@ fn rule_with_names_is_shown_as_a_near_miss() {
 fn admission_is_mentioned_where_it_can_refuse() {
     let says = |verb: &str, subresource: &str, allowed: bool| {
         let mut explanation = Explanation { decision: decided(allowed, false, ""), ..explanation(verb, "pods", "dev") };
-        if let Target::Resource(resource) = &mut explanation.access.target {
+        if let AccessTarget::Resource(resource) = &mut explanation.access.target {
             resource.subresource = subresource.to_owned();
         }
         Explained { explanation, place: PLACE, who: &who() }.text().contains("Admission")

@@ -1,6 +1,6 @@
 //! Verbs: what Kubernetes calls what can be done. Commands of kubectl and methods of HTTP are often taken for verbs, and few are.
 
-use kubectl_login_core::kube::review::{Access, Resource, Target};
+use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttributes};
 use kubectl_login_core::text::{printable, shell_word};
 
 /// Verbs for objects. Others mean nothing to Kubernetes, though a cluster's own API may use some.
@@ -60,24 +60,24 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// Whether Kubernetes has this verb for what it is used on.
-pub(super) fn is_known(access: &Access) -> bool {
-    let known = if matches!(access.target, Target::Path(_)) { PATH_VERBS } else { VERBS };
+pub(super) fn is_known(access: &AccessRequest) -> bool {
+    let known = if matches!(access.target, AccessTarget::Path(_)) { PATH_VERBS } else { VERBS };
     known.contains(&access.verb.as_str())
 }
 
 /// What Kubernetes itself lacks in `access`, in a sentence.
-pub(super) fn unknown(access: &Access) -> String {
+pub(super) fn unknown(access: &AccessRequest) -> String {
     let verb = printable(&access.verb, 60);
     match access.target {
-        Target::Path(_) => {
+        AccessTarget::Path(_) => {
             format!("Kubernetes has no verb {verb:?} for paths: they are {}.", PATH_VERBS[1..].join(", "))
         }
-        Target::Resource(_) => format!("Kubernetes itself has no verb {verb:?}."),
+        AccessTarget::Resource(_) => format!("Kubernetes itself has no verb {verb:?}."),
     }
 }
 
 /// What was meant where Kubernetes lacks the verb: a sentence that ends in the question to ask instead.
-pub(super) fn meant(access: &Access, place: &str) -> Option<String> {
+pub(super) fn meant(access: &AccessRequest, place: &str) -> Option<String> {
     let verb = access.verb.to_lowercase();
     let of = |table: &[(&str, &'static str)]| table.iter().find(|(from, _)| *from == verb).map(|(_, to)| *to);
     let ask = |question: &str| format!("kubectl login whoami --explain {question}{place}");
@@ -86,17 +86,17 @@ pub(super) fn meant(access: &Access, place: &str) -> Option<String> {
         return None;
     }
     match &access.target {
-        Target::Path(path) => {
+        AccessTarget::Path(path) => {
             let known = PATH_VERBS.iter().copied().find(|known| *known == verb).or_else(|| of(FOR_PATHS))?;
             Some(calls(known, &shell_word(path)))
         }
-        Target::Resource(resource) => {
+        AccessTarget::Resource(resource) => {
             if let Some(known) = VERBS.iter().copied().find(|known| *known == verb).or_else(|| of(METHODS)) {
                 return Some(calls(known, &shell_word(&typed(resource))));
             }
             let meant = of(COMMANDS)?;
             let is_plain = resource.subresource.is_empty() && resource.resource != "*";
-            let on = typed(&Resource { name: String::new(), ..resource.clone() });
+            let on = typed(&ResourceAttributes { name: String::new(), ..resource.clone() });
             let question = printable(&meant.replace("{}", &on), 200);
             (is_plain || !meant.contains("{}")).then(|| format!("What kubectl {verb} needs: {}", ask(&question)))
         }
@@ -104,7 +104,7 @@ pub(super) fn meant(access: &Access, place: &str) -> Option<String> {
 }
 
 /// The words that ask for the verb of `access` on `resource`, in its namespace.
-pub(super) fn question(access: &Access, resource: &Resource) -> String {
+pub(super) fn question(access: &AccessRequest, resource: &ResourceAttributes) -> String {
     let place = match resource.namespace.as_str() {
         "" => String::new(),
         namespace => format!(" -n {}", shell_word(namespace)),
@@ -113,7 +113,7 @@ pub(super) fn question(access: &Access, resource: &Resource) -> String {
 }
 
 /// A resource as it is typed behind a verb.
-fn typed(Resource { group, resource, subresource, name, .. }: &Resource) -> String {
+fn typed(ResourceAttributes { group, resource, subresource, name, .. }: &ResourceAttributes) -> String {
     let group = if group.is_empty() { String::new() } else { format!(".{group}") };
     let parts = [format!("{resource}{group}"), name.clone(), subresource.clone()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")

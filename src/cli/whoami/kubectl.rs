@@ -8,9 +8,9 @@ use kubectl_login::runtime;
 use kubectl_login_core::clock;
 use kubectl_login_core::error::Result;
 use kubectl_login_core::http::network::Network;
-use kubectl_login_core::kube::api::Api;
+use kubectl_login_core::kube::api::ApiClient;
 use kubectl_login_core::kube::kubeconfig::Entry;
-use kubectl_login_core::kube::review::{Review, who_am_i};
+use kubectl_login_core::kube::review::{ClusterUser, who_am_i};
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
@@ -52,10 +52,10 @@ impl KubectlView {
             return Err(reason);
         }
         let Some(credentials) = kubectl_user::credentials(entry, token)? else { return Ok(None) };
-        let api = Api::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
+        let api = ApiClient::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
             .map_err(|error| messages::api_client_error(&error))?;
         let said = runtime::run_until_interrupted(who_am_i(&api))?;
-        let Review { username, groups, .. } = said.map_err(|failure| {
+        let ClusterUser { username, groups, .. } = said.map_err(|failure| {
             let refusal = kubectl_user::refusal(entry, &failure);
             refusal.unwrap_or_else(|| messages::api_error(&failure, &api, "ask the cluster who kubectl is"))
         })?;

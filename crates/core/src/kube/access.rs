@@ -1,7 +1,7 @@
-//! Why an access is given or not: the API server's decision, and the bindings and roles that speak for it, as far as
-//! whoever asks may read them.
+//! Why an access is allowed or not: the API server's decision, and the bindings and roles behind it, as far as the user
+//! may read them.
 //!
-//! Must not know how it is said to a person.
+//! Must not know how it is worded for users.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,33 +10,33 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::api::{Api, ApiError};
-use super::rbac::{Binding, Holder, Metadata, Role, RoleRef, Rule, Subject};
-use super::resource::{QuestionError, Typed};
-use super::review::{Access, Decision, Resource, Target, may};
+use super::api::{ApiClient, ApiError};
+use super::rbac::{Binding, ObjectMeta, PolicyRule, RbacSubject, Requester, Role, RoleRef};
+use super::resource::{QuestionError, ResourceArg};
+use super::review::{AccessRequest, AccessTarget, ResourceAttributes, SubjectAccessReviewStatus, review_access};
 use crate::text::printable;
 
 /// Where the objects of RBAC are.
 const RBAC: [&str; 3] = ["apis", "rbac.authorization.k8s.io", "v1"];
-/// Roles that are asked for one by one, where they cannot be listed.
+/// The most roles that are requested one by one if they cannot be listed.
 const ROLES_ASKED: usize = 100;
-/// The roles that every cluster has for people, the least first.
-const FOR_PEOPLE: [&str; 3] = ["view", "edit", "admin"];
+/// The roles for users that every cluster has, the least powerful first.
+const USER_FACING_ROLES: [&str; 3] = ["view", "edit", "admin"];
 
-/// What is to be explained.
+/// The access to explain.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct AccessQuestion {
     /// Such as `list`.
     pub verb: String,
-    /// What it is done to, as it was typed.
-    pub target: Typed,
+    /// The resource or path, as typed.
+    pub target: ResourceArg,
     /// The namespace, if the objects are in namespaces; empty for all of them.
     pub namespace: String,
 }
 
-impl Question {
-    /// Reads what was typed; `namespace` is the one that counts for objects in namespaces, empty for all of them. With a
-    /// `subresource` of its own, what follows the slash in `resource` is a name, as in `kubectl auth can-i`.
+impl AccessQuestion {
+    /// Reads what was typed. `namespace` is used for namespaced resources; empty means all namespaces. If `subresource` is
+    /// given, the part after the slash in `resource` is a name, as in `kubectl auth can-i`.
     ///
     /// # Errors
     /// The verb or the resource is not valid.
@@ -45,34 +45,34 @@ impl Question {
         resource: &str,
         subresource: Option<&str>,
         namespace: &str,
-    ) -> Result<Question, QuestionError> {
+    ) -> Result<AccessQuestion, QuestionError> {
         if verb.is_empty() || verb.contains(|c: char| c.is_whitespace() || c == '/') {
             return Err(QuestionError::Verb(printable(verb, 60)));
         }
-        let target = Typed::parse(resource, subresource)?;
-        Ok(Question { verb: verb.to_owned(), target, namespace: namespace.to_owned() })
+        let target = ResourceArg::parse(resource, subresource)?;
+        Ok(AccessQuestion { verb: verb.to_owned(), target, namespace: namespace.to_owned() })
     }
 }
 
-/// The answer, and what speaks for it.
+/// The decision, and the reasons for it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// What was asked.
-    pub access: Access,
+    /// The access in question.
+    pub access: AccessRequest,
     /// Whether the objects are in namespaces.
     pub is_namespaced: bool,
     /// Whether the cluster has the resource type, as far as can be seen.
     pub is_known: bool,
     /// What the API server decides.
-    pub decision: Decision,
-    /// Bindings that name whoever asks, or a group of theirs, and whose role allows it. Where the server decides
-    /// otherwise, it sees other groups, or another authorizer decides.
-    pub by: Vec<Grant>,
-    /// Bindings that would allow it, of other users and groups that people can be in. Only where it is not allowed.
-    pub not_held: Vec<Grant>,
-    /// Bindings like those in `by`, whose role allows it for other objects only. Only where it is not allowed.
+    pub decision: SubjectAccessReviewStatus,
+    /// Bindings that name the user, or one of their groups, and whose role allows it. If the server still refuses, it
+    /// sees other groups, or another authorizer decides.
+    pub by: Vec<AccessGrant>,
+    /// Bindings that allow it to other users and groups, those of Kubernetes itself excluded. Empty if it is allowed.
+    pub not_held: Vec<AccessGrant>,
+    /// Bindings like those in `by`, whose role allows it for other objects only. Empty if it is allowed.
     pub near: Vec<NearMiss>,
-    /// A role that is there, allows it, and could be bound. Only where it is not allowed.
+    /// An existing role that allows it and could be bound. `None` if it is allowed.
     pub bindable: Option<RoleRef>,
     /// What could not be read.
     pub unread: Vec<Unread>,
@@ -80,13 +80,13 @@ pub struct Explanation {
 
 /// A binding whose role allows the access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Grant {
+pub struct AccessGrant {
     /// The binding.
-    pub binding: Named,
+    pub binding: ObjectRef,
     /// Its role.
     pub role: RoleRef,
-    /// Those of its subjects that matter here.
-    pub subjects: Vec<Subject>,
+    /// Those of its subjects that are relevant here.
+    pub subjects: Vec<RbacSubject>,
     /// The role's rule in words.
     pub rule: String,
 }
@@ -97,19 +97,19 @@ pub struct Grant {
 pub struct NearMiss {
     /// The binding, and the rule that fails by name.
     #[serde(flatten)]
-    pub grant: Grant,
+    pub grant: AccessGrant,
     /// The names that the rule lists.
     pub resource_names: Vec<String>,
 }
 
 /// An object of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Named {
+pub struct ObjectRef {
     /// Its kind.
     pub kind: &'static str,
     /// Its name and namespace.
     #[serde(flatten)]
-    pub metadata: Metadata,
+    pub metadata: ObjectMeta,
 }
 
 /// Something that could not be read.
@@ -136,7 +136,7 @@ pub enum UnreadObjects {
         /// The role.
         role: RoleRef,
         /// The binding.
-        binding: Named,
+        binding: ObjectRef,
     },
     /// Roles in bindings of other users and groups.
     OtherRoles,
@@ -155,39 +155,47 @@ impl fmt::Display for UnreadObjects {
     }
 }
 
-/// Asks the API server whether `holder`, whose token `api` shows, may do what `question` says, and looks for the reasons.
-/// The limit that `api` has for one call is that of each part too: finding the type, the decision, the reasons. So a
-/// decision is told, however many bindings and roles there are to be read.
+/// Asks the API server whether `requester`, whose token `api` sends, may do what `question` says, and looks for the reasons.
+/// Each part (finding the type, the decision, the reasons) has the limit that `api` has for one call, so that the
+/// decision is returned no matter how many bindings and roles there are.
 ///
 /// # Errors
-/// [`ApiError`]: the API server does not decide. Whatever else cannot be read is part of the answer.
-pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<Explanation, ApiError> {
+/// [`ApiError`]: the API server returns no decision. Other objects that cannot be read are part of the answer.
+pub async fn explain(
+    api: &ApiClient,
+    question: &AccessQuestion,
+    requester: &Requester,
+) -> Result<Explanation, ApiError> {
     let resolved = question.target.resolve(api, &question.namespace).await;
-    let access = Access { verb: question.verb.clone(), target: resolved.target };
-    let decision = may(api, &access).await?;
+    let access = AccessRequest { verb: question.verb.clone(), target: resolved.target };
+    let decision = review_access(api, &access).await?;
     let reader = Reader { api, deadline: api.deadline() };
     let mut unread = Vec::new();
     let bindings = bindings(&reader, &access, &mut unread).await;
     let mut roles = Roles { reader, known: HashMap::new(), asked: 0 };
     if !decision.allowed {
-        // All that would allow it are wanted: fewer questions if they are asked at once.
+        // All roles are needed to find those that would allow it: one list takes fewer requests.
         roles.list(&access).await;
     }
 
     let (mut by, mut near, mut not_held, mut cut_off) = (Vec::new(), Vec::new(), Vec::new(), None);
     for binding in &bindings {
-        let held = binding.subject_for(holder);
-        let subjects: Vec<Subject> = match held {
+        let held = binding.subject_for(requester);
+        let subjects: Vec<RbacSubject> = match held {
             Some(subject) => vec![subject.clone()],
             None if decision.allowed => continue,
-            None => binding.subjects.iter().filter(|subject| subject.is_for_people()).cloned().collect(),
+            None => binding.subjects.iter().filter(|subject| subject.is_for_users()).cloned().collect(),
         };
         if subjects.is_empty() {
             continue;
         }
-        let named = || Named { kind: binding.kind(), metadata: binding.metadata.clone() };
-        let grant =
-            |rule: &Rule| Grant { binding: named(), role: binding.role_ref.clone(), subjects, rule: rule.in_words() };
+        let named = || ObjectRef { kind: binding.kind(), metadata: binding.metadata.clone() };
+        let grant = |rule: &PolicyRule| AccessGrant {
+            binding: named(),
+            role: binding.role_ref.clone(),
+            subjects,
+            rule: rule.in_words(),
+        };
         match roles.get(binding).await {
             Ok(role) => match (role.rule_for(&access), role.near_miss(&access)) {
                 (Some(rule), _) if held.is_some() => by.push(grant(rule)),
@@ -202,7 +210,7 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
                 unread.push(Unread { what, why: why.clone() });
             }
             Err(why @ ApiError::Unreachable(_)) => cut_off = Some(why.clone()),
-            // Of somebody else's bindings it matters little.
+            // A binding of other users is not essential.
             Err(_) => {}
         }
     }
@@ -212,9 +220,9 @@ pub async fn explain(api: &Api, question: &Question, holder: &Holder) -> Result<
     Ok(Explanation { access, is_namespaced, is_known, decision, by, near, not_held, bindable, unread })
 }
 
-/// Reads objects of RBAC as long as there is time.
+/// Reads RBAC objects until a deadline.
 struct Reader<'a> {
-    api: &'a Api,
+    api: &'a ApiClient,
     deadline: Instant,
 }
 
@@ -230,8 +238,8 @@ impl Reader<'_> {
     }
 }
 
-/// The bindings that count for this access.
-async fn bindings(reader: &Reader<'_>, access: &Access, unread: &mut Vec<Unread>) -> Vec<Binding> {
+/// The bindings that apply to this access.
+async fn bindings(reader: &Reader<'_>, access: &AccessRequest, unread: &mut Vec<Unread>) -> Vec<Binding> {
     let mut found = match reader.list::<Binding>(&["clusterrolebindings"]).await {
         Ok(found) => found,
         Err(why) => {
@@ -251,15 +259,15 @@ async fn bindings(reader: &Reader<'_>, access: &Access, unread: &mut Vec<Unread>
     found
 }
 
-/// The namespace in which RoleBindings count.
-fn namespace(access: &Access) -> Option<&str> {
+/// The namespace whose RoleBindings apply.
+fn namespace(access: &AccessRequest) -> Option<&str> {
     match &access.target {
-        Target::Resource(Resource { namespace, .. }) if !namespace.is_empty() => Some(namespace),
+        AccessTarget::Resource(ResourceAttributes { namespace, .. }) if !namespace.is_empty() => Some(namespace),
         _ => None,
     }
 }
 
-/// Roles, each read once. A ClusterRole has no namespace.
+/// Roles by namespace and name, each read once. A ClusterRole has no namespace.
 struct Roles<'a> {
     reader: Reader<'a>,
     known: HashMap<(String, String), Result<Role, ApiError>>,
@@ -268,7 +276,7 @@ struct Roles<'a> {
 
 impl Roles<'_> {
     /// Reads all roles that bindings for this access can name, as far as that is allowed.
-    async fn list(&mut self, access: &Access) {
+    async fn list(&mut self, access: &AccessRequest) {
         let mut found: Vec<Role> = self.reader.list(&["clusterroles"]).await.unwrap_or_default();
         if let Some(namespace) = namespace(access) {
             found.extend(self.reader.list::<Role>(&["namespaces", namespace, "roles"]).await.unwrap_or_default());
@@ -302,10 +310,10 @@ impl Roles<'_> {
         }
     }
 
-    /// The least of the roles for people that allows this in a namespace.
-    fn bindable(&self, access: &Access) -> Option<RoleRef> {
+    /// The least powerful of the roles for users that allows this in a namespace.
+    fn bindable(&self, access: &AccessRequest) -> Option<RoleRef> {
         namespace(access)?;
-        FOR_PEOPLE.into_iter().find_map(|name| {
+        USER_FACING_ROLES.into_iter().find_map(|name| {
             let role = self.known.get(&(String::new(), name.to_owned()))?.as_ref().ok()?;
             role.rule_for(access).map(|_| RoleRef { kind: "ClusterRole".to_owned(), name: name.to_owned() })
         })

@@ -1,6 +1,6 @@
-//! Asking the API server of one cluster: how it is reached, what is sent, page by page where it is a list.
+//! The client for the API server of one cluster: connection, requests, and lists page by page.
 //!
-//! Must not know where the token comes from, or what the objects are that are asked for.
+//! Must not know where the token comes from, or what the requested objects mean.
 //!
 //! Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/>; for how it is reached, client-go's `rest` and
 //! `transport` packages.
@@ -21,7 +21,7 @@ use crate::http::ca_file::CaFile;
 use crate::http::network::Network;
 use crate::http::{self, ClusterRoute, Http, HttpResponse, RetryPolicy, TransportError};
 use crate::kube::api_credentials::ApiCredentials;
-use crate::kube::kubeconfig::Cluster;
+use crate::kube::kubeconfig::KubeconfigCluster;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -41,57 +41,66 @@ const PAGE: &str = "500";
 const OBJECTS: usize = 100_000;
 const PAGES: usize = 1000;
 /// One API server, and the credentials that are sent to it.
-pub struct Api {
+pub struct ApiClient {
     http: Http,
     /// The URL below which everything is.
     base: Url,
     /// The server's own scheme, host and port, for messages.
     server: String,
     headers: HeaderMap,
-    /// What is not to be shown, should the server repeat it.
+    /// Secrets to hide if the server repeats them.
     credentials: ApiCredentials,
     limit: Duration,
     /// For the objects of this server together.
     memory: Budget,
 }
 
-impl Api {
-    /// The API server of `cluster`, to which `token` is shown. Of `network` the environment's part counts: proxies and
-    /// `SSL_CERT_FILE`; what it says of an issuer does not. Every call has `limit` to itself.
+impl ApiClient {
+    /// A client that sends `token` to the API server of `cluster`. It uses the environment's part of `network` (proxies and
+    /// `SSL_CERT_FILE`), not the settings for an issuer. `limit` is the time for each call.
     ///
     /// # Errors
-    /// No URL, or one that is neither https nor on this machine; http by way of a proxy that is elsewhere; a certificate
-    /// authority that cannot be read; a proxy that cannot be used.
-    pub fn new(cluster: &Cluster, network: &Network, token: &Secret, limit: Duration) -> Result<Api, ApiClientError> {
-        Api::with_credentials(cluster, network, &ApiCredentials::bearer(token), limit)
+    /// [`ApiClientError`]: no URL, or one that is neither https nor on this machine; http through a proxy on another
+    /// machine; a certificate authority or a proxy that cannot be used.
+    pub fn new(
+        cluster: &KubeconfigCluster,
+        network: &Network,
+        token: &Secret,
+        limit: Duration,
+    ) -> Result<ApiClient, ApiClientError> {
+        ApiClient::with_credentials(cluster, network, &ApiCredentials::bearer(token), limit)
     }
 
     /// The same without a token.
     ///
     /// # Errors
-    /// Those of [`Api::new`].
-    pub fn anonymous(cluster: &Cluster, network: &Network, limit: Duration) -> Result<Api, ApiClientError> {
-        Api::with_credentials(cluster, network, &ApiCredentials::default(), limit)
+    /// Those of [`ApiClient::new`].
+    pub fn anonymous(
+        cluster: &KubeconfigCluster,
+        network: &Network,
+        limit: Duration,
+    ) -> Result<ApiClient, ApiClientError> {
+        ApiClient::with_credentials(cluster, network, &ApiCredentials::default(), limit)
     }
 
     /// The same with other credentials than a token.
     ///
     /// # Errors
-    /// Those of [`Api::new`]; credentials that cannot be sent.
+    /// Those of [`ApiClient::new`]; credentials that cannot be sent.
     pub fn with_credentials(
-        cluster: &Cluster,
+        cluster: &KubeconfigCluster,
         network: &Network,
         credentials: &ApiCredentials,
         limit: Duration,
-    ) -> Result<Api, ApiClientError> {
+    ) -> Result<ApiClient, ApiClientError> {
         let mut url = server_url(cluster)?;
-        // Somebody's password has no business beside the token.
+        // A password in the URL must not be sent beside the token.
         let _ = (url.set_username(""), url.set_password(None));
         url.set_query(None);
         url.set_fragment(None);
         let data = cluster.certificate_authority_data.iter().cloned().collect::<Vec<_>>();
         let file = cluster.certificate_authority.clone().filter(|_| data.is_empty());
-        // kubectl refuses to be told both, so the stricter one counts.
+        // kubectl refuses both, so the stricter one applies.
         let insecure = cluster.insecure_skip_tls_verify && data.is_empty() && file.is_none();
         let network = Network {
             ca_files: file.into_iter().map(CaFile::read).collect(),
@@ -113,7 +122,7 @@ impl Api {
         }
         let headers = credentials.headers()?;
         let (server, credentials, memory) = (http::origin(&url), credentials.clone(), Budget::new(MEMORY));
-        Ok(Api { http, base: url, server, headers, credentials, limit, memory })
+        Ok(ApiClient { http, base: url, server, headers, credentials, limit, memory })
     }
 
     /// Scheme, host and port of the server, for messages.
@@ -122,8 +131,8 @@ impl Api {
     }
 
     /// The same server with another limit for every call.
-    pub fn with_limit(self, limit: Duration) -> Api {
-        Api { limit, ..self }
+    pub fn with_limit(self, limit: Duration) -> ApiClient {
+        ApiClient { limit, ..self }
     }
 
     /// The end of the limit, if it begins now: for several calls that have it together.
@@ -131,7 +140,7 @@ impl Api {
         Instant::now() + self.limit
     }
 
-    /// What `asking` comes to, if it does before `deadline`. After that nothing is asked any more.
+    /// The result of `asking`, if it is there before `deadline`. After that, no request is sent.
     ///
     /// # Errors
     /// [`ApiError`], a late one being [`crate::http::TransportErrorKind::Timeout`].
@@ -141,7 +150,7 @@ impl Api {
         asking: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
         let late = || Err(ApiError::Unreachable(self.http.timed_out(&self.base)));
-        // One that has run out would still let it begin.
+        // `timeout_at` polls once even if the deadline has passed.
         if Instant::now() >= deadline {
             return late();
         }
@@ -179,11 +188,11 @@ impl Api {
             if !token.is_empty() {
                 url.query_pairs_mut().append_pair("continue", &token);
             }
-            let page: Page<T> = match self.fetch(&url, "application/json").await {
+            let page: ListPage<T> = match self.fetch(&url, "application/json").await {
                 // The rest of the list has expired while it was read: all of it at once then, as client-go does.
                 Err(ApiError::Status { status: 410, .. }) if !token.is_empty() => {
                     let whole = self.fetch(&self.at(segments), "application/json").await?;
-                    let whole: Page<T> = parsed(&whole, &self.memory)?;
+                    let whole: ListPage<T> = parsed(&whole, &self.memory)?;
                     return Ok(whole.items);
                 }
                 answer => parsed(&answer?, &self.memory)?,
@@ -208,28 +217,28 @@ impl Api {
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // What is asked here is serialized from types of this program, which cannot fail.
+        // Bodies are types of this program, whose serialization cannot fail.
         let body = serde_json::to_vec(body).unwrap_or_default();
         let answer = self.http.post(&self.at(segments), headers, body, self.limit, RetryPolicy::Idempotent).await;
         parsed(&self.read(answer)?, &Budget::new(REVIEW_MEMORY))
     }
 
-    /// What is seen of the server from outside, whoever asks. One that wants to know who that is, is there all the same.
+    /// Asks for `GET /version`. A server that refuses anonymous requests is reachable, so its version is `None`.
     ///
     /// # Errors
     /// [`ApiError`]
-    pub async fn glance(&self) -> Result<Glance, ApiError> {
+    pub async fn probe(&self) -> Result<ServerInfo, ApiError> {
         let answer = self.http.fetch(&self.at(&["version"]), self.headers.clone(), self.limit).await;
         let clock_ahead = answer.as_ref().ok().and_then(HttpResponse::clock_ahead);
         if answer.as_ref().is_ok_and(|answer| error::is_page(&answer.body)) {
             return Err(ApiError::NotKubernetes);
         }
         let version = match self.read(answer) {
-            Ok(body) => Some(printable(&parsed::<Version>(&body, &self.memory)?.git_version, 60)),
+            Ok(body) => Some(printable(&parsed::<VersionInfo>(&body, &self.memory)?.git_version, 60)),
             Err(ApiError::Unauthorized | ApiError::Forbidden(_) | ApiError::NotFound) => None,
             Err(error) => return Err(error),
         };
-        Ok(Glance { version, clock_ahead })
+        Ok(ServerInfo { version, clock_ahead })
     }
 
     fn at(&self, segments: &[&str]) -> Url {
@@ -256,16 +265,16 @@ impl Api {
     }
 }
 
-/// What anybody sees of an API server.
+/// The server's version and time, as an anonymous client sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glance {
-    /// Kubernetes' version, where the server tells it to everybody; fit to be shown.
+pub struct ServerInfo {
+    /// The Kubernetes version, printable, if the server shows it to this client.
     pub version: Option<String>,
-    /// By how much this machine's clock is ahead of the server's, where it says the time.
+    /// How far this machine's clock is ahead of the server's, if the answer has a date.
     pub clock_ahead: Option<TimeDelta>,
 }
 
-fn server_url(cluster: &Cluster) -> Result<Url, ApiClientError> {
+fn server_url(cluster: &KubeconfigCluster) -> Result<Url, ApiClientError> {
     let server = cluster.server.as_ref().ok_or(ApiClientError::NoServer)?;
     match Url::parse(server) {
         Ok(url) if http::is_acceptable(&url) => Ok(url),
@@ -285,22 +294,22 @@ fn parsed<T: DeserializeOwned>(body: &[u8], memory: &Budget) -> Result<T, ApiErr
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Version {
+struct VersionInfo {
     git_version: String,
 }
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
-struct Page<T> {
+struct ListPage<T> {
     #[serde(default, deserialize_with = "null_as_default")]
-    metadata: PageMetadata,
+    metadata: ListMeta,
     /// Go writes an empty list as null.
     #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     items: Vec<T>,
 }
 
 #[derive(Default, Deserialize)]
-struct PageMetadata {
+struct ListMeta {
     #[serde(default, rename = "continue", deserialize_with = "null_as_default")]
     next: String,
 }
@@ -316,12 +325,16 @@ pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + D
 mod tests {
     use super::*;
 
-    fn api(cluster: &Cluster) -> Result<Api, ApiClientError> {
-        Api::new(cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1))
+    fn api(cluster: &KubeconfigCluster) -> Result<ApiClient, ApiClientError> {
+        ApiClient::new(cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1))
     }
 
-    fn cluster(server: &str) -> Cluster {
-        Cluster { server: Some(server.to_owned()), insecure_skip_tls_verify: true, ..Cluster::default() }
+    fn cluster(server: &str) -> KubeconfigCluster {
+        KubeconfigCluster {
+            server: Some(server.to_owned()),
+            insecure_skip_tls_verify: true,
+            ..KubeconfigCluster::default()
+        }
     }
 
     #[test]
@@ -332,14 +345,14 @@ mod tests {
             ApiClientError::InsecureUrl { server: "http://api.example:8080".to_owned() }
         );
         assert_eq!(error("PASSWORD@api"), ApiClientError::InvalidUrl);
-        assert_eq!(api(&Cluster::default()).map(|_| ()), Err(ApiClientError::NoServer));
+        assert_eq!(api(&KubeconfigCluster::default()).map(|_| ()), Err(ApiClientError::NoServer));
         assert!(api(&cluster("http://127.0.0.1:1")).is_ok() && api(&cluster("https://api.example")).is_ok());
     }
 
     #[test]
     fn http_through_a_proxy_on_another_machine_is_refused() {
         let through = |server: &str, proxy: &str| {
-            api(&Cluster { proxy_url: Some(proxy.to_owned()), ..cluster(server) }).map(|_| ())
+            api(&KubeconfigCluster { proxy_url: Some(proxy.to_owned()), ..cluster(server) }).map(|_| ())
         };
         for proxy in ["http://proxy.example:3128", "https://u:PASSWORD@10.0.0.1"] {
             let server = "http://127.0.0.1:8080".to_owned();
@@ -352,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_stay_below_the_servers_and_names_cannot_leave_theirs() {
+    fn paths_are_below_the_server_url_and_names_are_escaped() {
         let api = api(&cluster("https://u:p@rancher.example/k8s/clusters/c-1/?a=b#c")).expect("an API");
         assert_eq!(
             api.at(&["api", "v1", "namespaces", "../a?b/c", "pods"]).as_str(),
@@ -362,9 +375,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_one() {
+    fn empty_list_may_be_absent_or_null() {
         for text in ["{}", r#"{"items":null,"metadata":null}"#, r#"{"items":[],"metadata":{"continue":null}}"#] {
-            let page: Page<String> = serde_json::from_str(text).expect(text);
+            let page: ListPage<String> = serde_json::from_str(text).expect(text);
             assert!(page.items.is_empty() && page.metadata.next.is_empty());
         }
     }

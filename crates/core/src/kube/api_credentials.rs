@@ -1,7 +1,6 @@
-//! What a request to an API server carries so that the server knows who sends it: as kubectl would send it for a
-//! kubeconfig user.
+//! Credentials for requests to an API server, as kubectl would send them for a kubeconfig user.
 //!
-//! Must not know which of these a user should have, or how a connection is made.
+//! Must not know which credentials a user should have, or how a connection is made.
 //!
 //! Source: client-go's `tools/clientcmd/client_config.go` (`getUserIdentificationPartialConfig`) and
 //! `transport/round_trippers.go`.
@@ -33,7 +32,7 @@ pub enum CredentialError {
     Unreadable {
         /// The key that names the file.
         field: UserField,
-        /// The file, fit to be shown.
+        /// The file, shortened and printable.
         file: String,
         /// What the system says.
         #[source]
@@ -44,7 +43,7 @@ pub enum CredentialError {
     NotText {
         /// The key that names the file.
         field: UserField,
-        /// The file, fit to be shown.
+        /// The file, shortened and printable.
         file: String,
     },
     /// A token file is empty.
@@ -52,7 +51,7 @@ pub enum CredentialError {
     Empty {
         /// The key that names the file.
         field: UserField,
-        /// The file, fit to be shown.
+        /// The file, shortened and printable.
         file: String,
     },
     /// Data that should be base64 of a PEM file is something else.
@@ -92,7 +91,7 @@ impl ApiCredentials {
     ///
     /// # Errors
     /// A file that cannot be read or does not hold what it should; data that is not base64; a certificate without a key.
-    pub fn of_user(user: &UserCredentials, token: Option<&Secret>) -> Result<ApiCredentials, CredentialError> {
+    pub fn from_user(user: &UserCredentials, token: Option<&Secret>) -> Result<ApiCredentials, CredentialError> {
         let is_alone = user.kind() == CredentialKind::None;
         let bearer = match &user.token_file {
             Some(file) => Some(token_in(file)?),
@@ -148,7 +147,7 @@ impl ApiCredentials {
         Ok(headers)
     }
 
-    /// `body` without the secrets that were sent, should a server repeat them.
+    /// `body` without the secrets that were sent, in case the server repeats them.
     pub(crate) fn hidden_in(&self, body: Vec<u8>) -> Vec<u8> {
         self.secrets().fold(body, |body, secret| secret.hidden_in(body))
     }
@@ -226,7 +225,7 @@ mod tests {
     }
 
     fn sent(yaml: &str) -> Vec<(String, String)> {
-        let credentials = ApiCredentials::of_user(&user(yaml), Some(&Secret::new("PLUGIN"))).expect(yaml);
+        let credentials = ApiCredentials::from_user(&user(yaml), Some(&Secret::new("PLUGIN"))).expect(yaml);
         let headers = credentials.headers().expect(yaml);
         let text = |value: &HeaderValue| value.to_str().expect("visible characters").to_owned();
         headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
@@ -269,7 +268,7 @@ mod tests {
             ),
             ("client-certificate: /proc/self", "client-certificate of the kubeconfig user"),
         ] {
-            let error = ApiCredentials::of_user(&user(yaml), None).expect_err(yaml);
+            let error = ApiCredentials::from_user(&user(yaml), None).expect_err(yaml);
             let said = error.to_string();
             assert!(said.starts_with(words) && !format!("{said} {error:?}").contains("SECRET"), "{error:?}");
         }

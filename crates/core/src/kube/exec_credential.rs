@@ -1,9 +1,9 @@
-//! The exec-credential protocol: what a Kubernetes client says in `KUBERNETES_EXEC_INFO`, and the one line it reads
-//! back.
+//! The exec-credential protocol: the exec info that a Kubernetes client sends in `KUBERNETES_EXEC_INFO`, and the line that
+//! it reads back.
 //!
 //! Must not know where the text comes from, how a token is obtained, or who prints the line. Reading is lenient on
-//! purpose: about half of the clients send nothing, a wrong `kind`, or a cluster in a shape of their own, and only what
-//! makes every answer useless is refused.
+//! purpose: about half of the clients send nothing, a wrong `kind`, or a cluster in a format of their own. Only input
+//! that no answer can match is refused.
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins> and
 //! <https://kubernetes.io/docs/reference/config-api/client-authentication.v1/>.
@@ -46,7 +46,7 @@ impl ApiVersion {
     }
 }
 
-/// What the calling client told about itself. The default is a client that told nothing.
+/// The exec info of the calling client. The default is that of a client that sends none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecInfo {
     /// The version to answer in, if the client says.
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_means_the_default() {
+    fn missing_exec_info_is_the_default() {
         for text in [None, Some(""), Some(" \n"), Some("{}"), Some("\u{feff}{}"), Some("null")] {
             assert_eq!(ExecInfo::parse(text), Ok(ExecInfo::default()), "{text:?}");
         }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubectl_sends() {
+    fn exec_info_of_kubectl_is_read() {
         let text = concat!(
             r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"#,
             r#""cluster":{"server":"https://127.0.0.1:6443","config":{"a":[1]}},"interactive":true}}"#,
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn mild_oddities_are_accepted() {
+    fn unexpected_types_are_ignored() {
         for text in [
             r#"{"apiVersion":null}"#,
             r#"{"apiVersion":""}"#,
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_match_in_any_case_and_the_last_one_counts() {
+    fn keys_match_in_any_case_and_the_last_one_wins() {
         let v1 = || ExecInfo { api_version: Some(ApiVersion::V1), ..ExecInfo::default() };
         for text in [
             r#"{"apiversion":"client.authentication.k8s.io/v1"}"#,
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_answered_is_refused() {
+    fn unusable_exec_info_is_refused() {
         assert_eq!(parse("secret-ca-data"), Err(ExecInfoError::NotJson));
         for text in ["[]", "\"x\"", "1", "true"] {
             assert_eq!(parse(text), Err(ExecInfoError::NotAnObject), "{text}");
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_exact() {
+    fn credential_line_is_exact() {
         let moment = "2026-08-23T10:00:00.987Z".parse().unwrap();
         assert_eq!(
             credential_line(ApiVersion::V1, "a.b\"\\c", Some(moment)).unwrap().as_str(),

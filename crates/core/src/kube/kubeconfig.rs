@@ -26,10 +26,10 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::Cluster;
+pub use cluster::KubeconfigCluster;
 pub use credentials::{CredentialConflict, CredentialKind, Impersonation, SetField, UserCredentials, UserField};
-pub use exec::{Exec, Likeness};
-pub use file::BadLine;
+pub use exec::{ExecConfig, ExecMatch};
+pub use file::ParseErrorLine;
 
 /// How many known names an error lists.
 const NAMES_SHOWN: usize = 10;
@@ -39,47 +39,47 @@ const NAMES_SHOWN: usize = 10;
 pub struct Kubeconfig {
     files: Vec<PathBuf>,
     current_context: Option<String>,
-    contexts: BTreeMap<String, Context>,
-    clusters: BTreeMap<String, Cluster>,
-    users: BTreeMap<String, User>,
+    contexts: BTreeMap<String, KubeconfigContext>,
+    clusters: BTreeMap<String, KubeconfigCluster>,
+    users: BTreeMap<String, KubeconfigUser>,
 }
 
 #[derive(Debug)]
-struct Context {
+struct KubeconfigContext {
     cluster: Option<String>,
     user: Option<String>,
     namespace: Option<String>,
 }
 
 #[derive(Debug)]
-struct User {
+struct KubeconfigUser {
     file: PathBuf,
-    /// Later files that define the same user, in vain.
+    /// Later files that define the same user; their definitions have no effect.
     shadowed: Vec<PathBuf>,
-    exec: Option<Exec>,
+    exec: Option<ExecConfig>,
     credentials: UserCredentials,
 }
 
-/// What a context or a user name leads to.
+/// A user entry, found by context or by user name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The context it was found by. `None` if a user was asked for and there is no current context.
+    /// The context it was found by. `None` if the caller named a user and there is no current context.
     pub context: Option<String>,
     /// The context's cluster, whether or not it is defined.
     pub cluster: Option<String>,
     /// How the cluster's API server is reached; nothing is known of one that is not defined.
-    pub api_server: Cluster,
+    pub api_server: KubeconfigCluster,
     /// The context's namespace, where it names one.
     pub namespace: Option<String>,
     /// The user's name.
     pub user: String,
     /// The user's plugin, if there is one.
-    pub exec: Option<Exec>,
-    /// What else the user has to sign in with.
+    pub exec: Option<ExecConfig>,
+    /// The user's other credentials.
     pub credentials: UserCredentials,
     /// The file that defines the user.
     pub file: PathBuf,
-    /// Later files that define the same user; theirs does not count.
+    /// Later files that define the same user; their definitions have no effect.
     pub shadowed: Vec<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`KubeconfigError::NoExec`]
-    pub fn plugin(&self) -> Result<&Exec, KubeconfigError> {
+    pub fn plugin(&self) -> Result<&ExecConfig, KubeconfigError> {
         self.exec.as_ref().ok_or_else(|| KubeconfigError::NoExec {
             user: shown(&self.user),
             file: self.file.clone(),
@@ -144,7 +144,7 @@ pub enum KubeconfigError {
         /// The file.
         file: PathBuf,
         /// The line, where the parser knows it.
-        at: BadLine,
+        at: ParseErrorLine,
     },
     /// One file defines the same name twice, which kubectl refuses too.
     #[error("the kubeconfig {} defines the {kind} \"{name}\" twice", file.display())]
@@ -187,7 +187,7 @@ pub enum KubeconfigError {
     NoSuchUser {
         /// The name asked for.
         name: String,
-        /// The context that names it, where nobody did so directly.
+        /// The context that names it; `None` if the caller named the user.
         context: Option<String>,
         /// All user names.
         known: Vec<String>,
@@ -208,7 +208,7 @@ fn named_by(context: Option<&str>) -> String {
     context.map(|context| format!("the context \"{context}\" leads nowhere: ")).unwrap_or_default()
 }
 
-fn at_line(at: BadLine) -> String {
+fn at_line(at: ParseErrorLine) -> String {
     match (at.line, at.at_kubectl) {
         (Some(line), Some(other)) => format!(" (line {line}, which kubectl calls line {other})"),
         (Some(line), None) => format!(" (line {line})"),
@@ -244,7 +244,7 @@ impl Kubeconfig {
     ///
     /// # Errors
     /// [`KubeconfigError::Empty`] when no file exists; [`KubeconfigError::Unreadable`], [`KubeconfigError::TooLarge`],
-    /// [`KubeconfigError::Malformed`] and [`KubeconfigError::Duplicate`] for the first file that is in the way.
+    /// [`KubeconfigError::Malformed`] and [`KubeconfigError::Duplicate`] for the first file that has the problem.
     pub fn load(
         explicit: Option<&Path>,
         kubeconfig_variable: Option<&OsStr>,
@@ -275,7 +275,7 @@ impl Kubeconfig {
             (None, Some(list)) => std::env::split_paths(list).filter(|file| !file.as_os_str().is_empty()).collect(),
             (None, None) => home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
         };
-        // A file that is listed twice would only meet its own entries again.
+        // Reading a file twice adds nothing, but would list it as shadowing itself.
         let mut known = HashSet::new();
         files.retain(|file| known.insert(file.clone()));
         files
@@ -310,11 +310,11 @@ impl Kubeconfig {
     }
 
     /// Every user that has an exec plugin, with that plugin, sorted by name.
-    pub fn plugins(&self) -> impl Iterator<Item = (&str, &Exec)> {
+    pub fn plugins(&self) -> impl Iterator<Item = (&str, &ExecConfig)> {
         self.users.iter().filter_map(|(name, user)| Some((name.as_str(), user.exec.as_ref()?)))
     }
 
-    /// The context that is used when nobody names one. It need not exist.
+    /// The context to use if the caller names none. It may not exist.
     pub fn current_context(&self) -> Option<&str> {
         self.current_context.as_deref()
     }
@@ -323,12 +323,12 @@ impl Kubeconfig {
     /// kubectl's `--user` does; then there need not be a context at all.
     ///
     /// # Errors
-    /// The `No…` variants of [`KubeconfigError`]. A cluster that is not defined is no error.
+    /// The `No…` variants of [`KubeconfigError`]. A cluster that is not defined is not an error.
     pub fn entry(&self, context: Option<&str>, user: Option<&str>) -> Result<Entry, KubeconfigError> {
         let names = || self.context_names().map(shown).collect();
         let found = match context.or(self.current_context()).map(|name| (name, self.contexts.get_key_value(name))) {
             Some((_, Some(pair))) => Some(pair),
-            // Somebody who names a user can do without a current context, but not without the one they named.
+            // With a named user, the current context is optional, but a named context is not.
             _ if user.is_some() && context.is_none() => None,
             Some((name, None)) => return Err(KubeconfigError::NoSuchContext { name: shown(name), known: names() }),
             None => return Err(KubeconfigError::NoCurrentContext { known: names() }),
@@ -356,12 +356,12 @@ impl Kubeconfig {
         })
     }
 
-    /// Adds what a later file has to say.
+    /// Adds the entries of a later file.
     fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), KubeconfigError> {
         let malformed = |at| KubeconfigError::Malformed { file: path.to_owned(), at };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = &bytes[..error.valid_up_to()];
-            malformed(BadLine::same(good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1))
+            malformed(ParseErrorLine::same(good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1))
         })?;
         let parsed = file::parse(text).map_err(malformed)?;
         let duplicate =

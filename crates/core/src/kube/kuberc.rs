@@ -1,4 +1,4 @@
-//! kubectl's own preferences, as far as they say which credential plugins kubectl may run.
+//! kubectl's preferences (kuberc): which credential plugins kubectl may run.
 //!
 //! Must not know where the file is, or where programs are.
 //!
@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub enum PluginPolicy {
     /// None.
     DenyAll,
-    /// Those that these commands lead to: names to look up in `PATH`, or paths.
+    /// Those that these commands name: names to look up in `PATH`, or paths.
     Allowlist(Vec<String>),
 }
 

@@ -1,8 +1,7 @@
-//! What this program shares with kubectl: the exec-credential protocol, the kubeconfig files, and what it asks of an API
-//! server.
+//! Kubernetes: the exec-credential protocol, kubeconfig files, and requests to an API server.
 //!
-//! Nothing in here may know how a token is obtained or kept, read the environment, or talk to a person: callers pass in
-//! what they found and print what comes back.
+//! Must not know how a token is obtained or stored, read the environment, or talk to a user: callers pass in what they
+//! found and print the result.
 
 pub mod access;
 pub mod api;

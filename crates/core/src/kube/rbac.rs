@@ -1,6 +1,6 @@
-//! Kubernetes RBAC: what its objects say about an access, by the rules of the API server's own authorizer.
+//! Kubernetes RBAC: whether its objects allow an access, by the rules of the API server's own authorizer.
 //!
-//! Evaluation only: must not know how the objects are got, or what the API server itself decides.
+//! Evaluation only: must not know how the objects are read, or what the API server itself decides.
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/rbac/>; the comparisons are those of
 //! `pkg/apis/rbac/v1/evaluation_helpers.go` and `plugin/pkg/auth/authorizer/rbac/rbac.go`.
@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::api::null_as_default;
-use super::review::{Access, Resource, Target};
+use super::review::{AccessRequest, AccessTarget, ResourceAttributes};
 use crate::text::printable;
 
-/// How much of a rule is put into words, in characters.
+/// The longest description of a rule, in characters.
 const WORDS: usize = 200;
 
 /// A ClusterRoleBinding, or a RoleBinding if it has a namespace.
@@ -22,23 +22,23 @@ const WORDS: usize = 200;
 pub struct Binding {
     /// Its name and namespace.
     #[serde(deserialize_with = "null_as_default")]
-    pub metadata: Metadata,
-    /// What it gives.
+    pub metadata: ObjectMeta,
+    /// The role that it grants.
     #[serde(deserialize_with = "null_as_default")]
     pub role_ref: RoleRef,
-    /// To whom.
+    /// Who gets the role.
     #[serde(deserialize_with = "null_as_default")]
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<RbacSubject>,
 }
 
-/// What objects are called.
+/// Name and namespace of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Metadata {
+pub struct ObjectMeta {
     /// Name.
     #[serde(deserialize_with = "null_as_default")]
     pub name: String,
-    /// Namespace; empty for what is in none.
+    /// Namespace; empty for objects that are not in one.
     #[serde(deserialize_with = "null_as_default")]
     pub namespace: String,
 }
@@ -55,10 +55,10 @@ pub struct RoleRef {
     pub name: String,
 }
 
-/// Somebody whom a binding names.
+/// A user, group or service account that a binding names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Subject {
+pub struct RbacSubject {
     /// `User`, `Group` or `ServiceAccount`.
     #[serde(deserialize_with = "null_as_default")]
     pub kind: String,
@@ -76,16 +76,16 @@ pub struct Subject {
 pub struct Role {
     /// Its name and namespace.
     #[serde(deserialize_with = "null_as_default")]
-    pub metadata: Metadata,
+    pub metadata: ObjectMeta,
     /// What it allows; an aggregated one has the rules of all its parts.
     #[serde(deserialize_with = "null_as_default")]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<PolicyRule>,
 }
 
 /// What a role allows (`PolicyRule`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Rule {
+pub struct PolicyRule {
     /// Verbs, or `*`.
     #[serde(deserialize_with = "null_as_default")]
     pub verbs: Vec<String>,
@@ -103,9 +103,9 @@ pub struct Rule {
     pub non_resource_urls: Vec<String>,
 }
 
-/// Somebody who wants access.
+/// The user who requests access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holder {
+pub struct Requester {
     /// The name that the API server uses.
     pub username: String,
     /// Groups by the names that bindings use. `system:authenticated` is understood.
@@ -113,15 +113,15 @@ pub struct Holder {
 }
 
 impl Binding {
-    /// Whether it counts for this access at all: a RoleBinding does within its namespace only.
-    pub fn reaches(&self, access: &Access) -> bool {
+    /// Whether it applies to this access: a RoleBinding applies only within its namespace.
+    pub fn reaches(&self, access: &AccessRequest) -> bool {
         self.metadata.namespace.is_empty()
-            || matches!(&access.target, Target::Resource(resource) if resource.namespace == self.metadata.namespace)
+            || matches!(&access.target, AccessTarget::Resource(resource) if resource.namespace == self.metadata.namespace)
     }
 
-    /// The first of its subjects that is `holder`.
-    pub fn subject_for(&self, holder: &Holder) -> Option<&Subject> {
-        self.subjects.iter().find(|subject| subject.is(holder, &self.metadata.namespace))
+    /// The first of its subjects that is `requester`.
+    pub fn subject_for(&self, requester: &Requester) -> Option<&RbacSubject> {
+        self.subjects.iter().find(|subject| subject.is(requester, &self.metadata.namespace))
     }
 
     /// `ClusterRoleBinding` or `RoleBinding`.
@@ -130,61 +130,63 @@ impl Binding {
     }
 }
 
-impl Subject {
-    /// Whether this is `holder`, in a binding of `namespace`.
-    fn is(&self, holder: &Holder, namespace: &str) -> bool {
+impl RbacSubject {
+    /// Whether this is `requester`, in a binding of `namespace`.
+    fn is(&self, requester: &Requester, namespace: &str) -> bool {
         match self.kind.as_str() {
-            "User" => self.name == holder.username,
-            // Whoever a token has been taken from is authenticated.
-            "Group" => self.name == "system:authenticated" || holder.groups.contains(&self.name),
+            "User" => self.name == requester.username,
+            // A user whose token was accepted is authenticated.
+            "Group" => self.name == "system:authenticated" || requester.groups.contains(&self.name),
             "ServiceAccount" => {
                 let namespace = if self.namespace.is_empty() { namespace } else { &self.namespace };
                 !namespace.is_empty()
-                    && holder.username.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
+                    && requester.username.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
                         == Some((namespace, self.name.as_str()))
             }
             _ => false,
         }
     }
 
-    /// Whether a person can be this, or be made part of it: no service account, and nothing of Kubernetes' own.
-    pub fn is_for_people(&self) -> bool {
+    /// Whether this is a user or a group that users can be added to: not a service account, and not one of Kubernetes itself.
+    pub fn is_for_users(&self) -> bool {
         matches!(self.kind.as_str(), "User" | "Group") && !self.name.starts_with("system:")
     }
 }
 
 impl Role {
     /// The first of its rules that allows this.
-    pub fn rule_for(&self, access: &Access) -> Option<&Rule> {
+    pub fn rule_for(&self, access: &AccessRequest) -> Option<&PolicyRule> {
         self.rules.iter().find(|rule| rule.allows(access))
     }
 
     /// The first of its rules that allows this for other objects only, which its `resourceNames` list.
-    pub fn near_miss(&self, access: &Access) -> Option<&Rule> {
+    pub fn near_miss(&self, access: &AccessRequest) -> Option<&PolicyRule> {
         self.rules.iter().find(|rule| rule.allows_some(access) && !rule.allows(access))
     }
 }
 
-impl Rule {
-    /// Whether it allows this. Namespaces are not its matter: see [`Binding::reaches`].
-    pub fn allows(&self, access: &Access) -> bool {
+impl PolicyRule {
+    /// Whether it allows this. Namespaces are not compared: see [`Binding::reaches`].
+    pub fn allows(&self, access: &AccessRequest) -> bool {
         self.allows_some(access)
             && match &access.target {
-                Target::Resource(resource) => self.has_name(&resource.name),
-                Target::Path(_) => true,
+                AccessTarget::Resource(resource) => self.has_name(&resource.name),
+                AccessTarget::Path(_) => true,
             }
     }
 
     /// Whether it allows this for some objects at least: their names are not compared.
-    fn allows_some(&self, access: &Access) -> bool {
+    fn allows_some(&self, access: &AccessRequest) -> bool {
         has(&self.verbs, &access.verb)
             && match &access.target {
-                Target::Resource(resource) => has(&self.api_groups, &resource.group) && self.has_resource(resource),
-                Target::Path(path) => self.non_resource_urls.iter().any(|url| covers(url, path)),
+                AccessTarget::Resource(resource) => {
+                    has(&self.api_groups, &resource.group) && self.has_resource(resource)
+                }
+                AccessTarget::Path(path) => self.non_resource_urls.iter().any(|url| covers(url, path)),
             }
     }
 
-    fn has_resource(&self, Resource { resource, subresource, .. }: &Resource) -> bool {
+    fn has_resource(&self, ResourceAttributes { resource, subresource, .. }: &ResourceAttributes) -> bool {
         self.resources.iter().any(|named| {
             if subresource.is_empty() {
                 return named == "*" || named == resource;
@@ -194,12 +196,12 @@ impl Rule {
         })
     }
 
-    /// A rule for named objects is none for what names no object, such as a list of all.
+    /// A rule for named objects does not allow requests that name no object, such as a list of all.
     fn has_name(&self, name: &str) -> bool {
         self.resource_names.is_empty() || self.resource_names.iter().any(|named| named == name)
     }
 
-    /// The rule in one line, fit to be shown: "get, list on pods, pods/log".
+    /// The rule in one printable line: "get, list on pods, pods/log".
     pub fn in_words(&self) -> String {
         let verbs = if has_star(&self.verbs) { "any verb".to_owned() } else { self.verbs.join(", ") };
         let mut things = self.non_resource_urls.clone();
@@ -256,28 +258,28 @@ mod tests {
 
     use super::*;
 
-    fn access(verb: &str, group: &str, resource: &str, name: &str) -> Access {
+    fn access(verb: &str, group: &str, resource: &str, name: &str) -> AccessRequest {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-        let target = Resource {
+        let target = ResourceAttributes {
             group: group.into(),
             resource: resource.into(),
             subresource: subresource.into(),
             namespace: "dev".into(),
             name: name.into(),
         };
-        Access { verb: verb.into(), target: Target::Resource(target) }
+        AccessRequest { verb: verb.into(), target: AccessTarget::Resource(target) }
     }
 
-    fn rule(value: Value) -> Rule {
+    fn rule(value: Value) -> PolicyRule {
         serde_json::from_value(value).unwrap()
     }
 
-    fn on(verbs: &[&str], groups: &[&str], resources: &[&str], names: &[&str]) -> Rule {
+    fn on(verbs: &[&str], groups: &[&str], resources: &[&str], names: &[&str]) -> PolicyRule {
         rule(json!({ "verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names }))
     }
 
     #[test]
-    fn rules_are_compared_as_the_api_server_does() {
+    fn rules_match_as_in_the_api_server() {
         let pods = access("get", "", "pods", "web");
         let log = access("get", "", "pods/log", "web");
         let scale = access("get", "apps", "deployments/scale", "web");
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn names_restrict_and_stars_that_are_asked_for_need_stars() {
+    fn resource_names_restrict_and_requested_wildcards_need_wildcards() {
         let named = on(&["*"], &[""], &["pods"], &["web"]);
         assert!(named.allows(&access("delete", "", "pods", "web")));
         assert!(!named.allows(&access("list", "", "pods", "")) && !named.allows(&access("create", "", "pods", "")));
@@ -312,7 +314,7 @@ mod tests {
 
     #[test]
     fn rule_that_fails_by_name_alone_is_a_near_miss() {
-        let role = |rules: &[Rule]| Role { rules: rules.to_vec(), ..Role::default() };
+        let role = |rules: &[PolicyRule]| Role { rules: rules.to_vec(), ..Role::default() };
         let named = role(&[on(&["get"], &[""], &["pods"], &["web"])]);
         assert!(named.near_miss(&access("get", "", "pods", "")).is_some());
         assert!(named.near_miss(&access("get", "", "pods", "db")).is_some());
@@ -323,8 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_have_rules_of_their_own() {
-        let get = |path: &str| Access { verb: "get".into(), target: Target::Path(path.into()) };
+    fn paths_match_non_resource_urls_only() {
+        let get = |path: &str| AccessRequest { verb: "get".into(), target: AccessTarget::Path(path.into()) };
         let urls = |urls: &[&str]| rule(json!({ "verbs": ["get"], "nonResourceURLs": urls }));
         assert!(urls(&["/healthz"]).allows(&get("/healthz")) && !urls(&["/healthz"]).allows(&get("/healthz/etcd")));
         assert!(urls(&["/healthz/*"]).allows(&get("/healthz/etcd")) && !urls(&["/healthz/*"]).allows(&get("/healthz")));
@@ -343,9 +345,9 @@ mod tests {
 
     #[test]
     fn subjects_are_users_groups_and_service_accounts() {
-        let alice = Holder { username: "alice".into(), groups: ["g1".to_owned()].into() };
-        let robot = Holder { username: "system:serviceaccount:dev:ci".into(), ..Holder::default() };
-        for (holder, kind, name, is) in [
+        let alice = Requester { username: "alice".into(), groups: ["g1".to_owned()].into() };
+        let robot = Requester { username: "system:serviceaccount:dev:ci".into(), ..Requester::default() };
+        for (requester, kind, name, is) in [
             (&alice, "User", "alice", true),
             (&alice, "User", "Alice", false),
             (&alice, "Group", "g1", true),
@@ -359,7 +361,7 @@ mod tests {
         ] {
             let found = binding("dev", kind, name);
             assert_eq!(
-                found.subject_for(holder).map(|subject| subject.name.as_str()),
+                found.subject_for(requester).map(|subject| subject.name.as_str()),
                 is.then_some(name),
                 "{kind} {name}"
             );
@@ -372,16 +374,16 @@ mod tests {
     }
 
     #[test]
-    fn a_role_binding_counts_in_its_namespace_only() {
+    fn role_binding_applies_in_its_namespace_only() {
         let in_dev = access("get", "", "pods", "");
-        let path = Access { verb: "get".into(), target: Target::Path("/healthz".into()) };
+        let path = AccessRequest { verb: "get".into(), target: AccessTarget::Path("/healthz".into()) };
         assert!(binding("", "User", "a").reaches(&in_dev) && binding("", "User", "a").reaches(&path));
         assert!(binding("dev", "User", "a").reaches(&in_dev) && !binding("prod", "User", "a").reaches(&in_dev));
         assert!(!binding("dev", "User", "a").reaches(&path));
     }
 
     #[test]
-    fn rules_in_words() {
+    fn rules_are_described_in_one_line() {
         for (rule, words) in [
             (on(&["get", "list"], &[""], &["pods", "pods/log"], &[]), "get, list on pods, pods/log"),
             (on(&["get"], &["apps"], &["deployments/scale"], &["web"]), "get on deployments.apps/scale named web"),
@@ -428,11 +430,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_object_panics(value in any_json(), words in prop::collection::vec("[*/.a-z]{0,5}", 4)) {
+        fn any_object_is_evaluated_without_panic(value in any_json(), words in prop::collection::vec("[*/.a-z]{0,5}", 4)) {
             let access = access(&words[0], &words[1], &words[2], &words[3]);
-            let holder = Holder { username: words[3].clone(), groups: words.iter().cloned().collect() };
+            let requester = Requester { username: words[3].clone(), groups: words.iter().cloned().collect() };
             if let Ok(binding) = Binding::deserialize(&value) {
-                let _ = (binding.reaches(&access), binding.subject_for(&holder), binding.kind());
+                let _ = (binding.reaches(&access), binding.subject_for(&requester), binding.kind());
             }
             if let Ok(role) = Role::deserialize(&value) {
                 let _ = role.rule_for(&access);

@@ -1,17 +1,17 @@
-//! Resource types as people write them: `po`, `deploy`, `deployments.v1.apps`, `pods/log`, `/healthz`.
+//! Resource types as users write them: `po`, `deploy`, `deployments.v1.apps`, `pods/log`, `/healthz`.
 //!
-//! Must not know what is done to them.
+//! Must not know which verb is applied to them.
 //!
 //! Source: `kubectl auth can-i --help`; <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>.
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{Api, ApiError, null_as_default};
-use super::review::{Resource, Target};
+use super::api::{ApiClient, ApiError, null_as_default};
+use super::review::{AccessTarget, ResourceAttributes};
 use crate::text::printable;
 
-/// Types that every cluster has: group, whether namespaced, and plural, singular and short names. The table spares most
-/// questions their discovery. Among types of one name the first counts, as for kubectl.
+/// Types that every cluster has: group, whether namespaced, and plural, singular and short names. With the table, most
+/// questions need no discovery. Among types of the same name the first is used, as in kubectl.
 #[rustfmt::skip]
 const WELL_KNOWN: &[(&str, bool, &[&str])] = &[
     ("", true, &["pods", "pod", "po"]),
@@ -64,7 +64,7 @@ const WELL_KNOWN: &[(&str, bool, &[&str])] = &[
     ("admissionregistration.k8s.io", false, &["mutatingwebhookconfigurations", "mutatingwebhookconfiguration"]),
 ];
 
-/// Types without objects: they stand for what a user has to be allowed to impersonate
+/// Types without objects: they name what a user may be allowed to impersonate
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation>).
 const FOR_IMPERSONATION: &[(&str, &[&str])] =
     &[("", &["users", "groups"]), ("authentication.k8s.io", &["userextras", "uids"])];
@@ -87,7 +87,7 @@ const SUBRESOURCES: &[&str] = &[
     "token",
 ];
 
-/// Groups that are asked one by one where the server cannot tell of all at once.
+/// The most API groups that are requested one by one if the server has no aggregated discovery.
 const GROUPS_ASKED: usize = 150;
 
 /// All resource types in one answer, where the server can (Kubernetes 1.26 and later).
@@ -109,10 +109,10 @@ pub enum QuestionError {
     PathWithSubresource(String),
 }
 
-/// What somebody typed for a resource, taken apart.
+/// A resource argument, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Typed {
-    /// A URL path that stands for no object.
+pub enum ResourceArg {
+    /// A URL path that is not a resource.
     Path(String),
     /// A resource type.
     Type {
@@ -127,27 +127,27 @@ pub enum Typed {
     },
 }
 
-/// A target, and what is known of its type.
+/// A target, and what is known about its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedResource {
     /// What is meant.
-    pub target: Target,
+    pub target: AccessTarget,
     /// Whether there are such objects in namespaces.
     pub is_namespaced: bool,
-    /// Whether the type was found. One that was not is taken as it was typed.
+    /// Whether the type was found. If not, it is used as typed.
     pub is_known: bool,
 }
 
-impl Typed {
+impl ResourceArg {
     /// Reads what stands for a resource: `TYPE[.VERSION][.GROUP][/NAME][/SUBRESOURCE]`, or a path that begins with `/`. A
     /// `subresource` that is given beside it cannot be in it as well, and a path has none.
     ///
     /// # Errors
     /// It is neither.
-    pub fn parse(text: &str, subresource: Option<&str>) -> Result<Typed, QuestionError> {
+    pub fn parse(text: &str, subresource: Option<&str>) -> Result<ResourceArg, QuestionError> {
         if text.starts_with('/') {
             return match subresource {
-                None => Ok(Typed::Path(text.to_owned())),
+                None => Ok(ResourceArg::Path(text.to_owned())),
                 Some(_) => Err(QuestionError::PathWithSubresource(printable(text, 60))),
             };
         }
@@ -169,7 +169,7 @@ impl Typed {
             Some((version, group)) if is_version(version) => group,
             _ => rest,
         });
-        Ok(Typed::Type {
+        Ok(ResourceArg::Type {
             word: word.to_owned(),
             // `pods.v1` is how the core group is named, which has no name.
             group: group.map(|group| if is_version(group) { String::new() } else { group.to_owned() }),
@@ -182,14 +182,18 @@ impl Typed {
         QuestionError::Resource(printable(text, 60))
     }
 
-    /// Finds the type: in the table, else at the server within the limit that `api` has for one call, else as typed. `namespace` is where its objects are meant, if
-    /// they are in namespaces; empty for all of them.
-    pub async fn resolve(&self, api: &Api, namespace: &str) -> Resolved {
+    /// Finds the type: in the table, else at the server within the limit that `api` has for one call, else as typed.
+    /// `namespace` is used if the type is namespaced; empty means all namespaces.
+    pub async fn resolve(&self, api: &ApiClient, namespace: &str) -> ResolvedResource {
         let (word, group, name, subresource) = match self {
-            Typed::Path(path) => {
-                return Resolved { target: Target::Path(path.clone()), is_namespaced: false, is_known: true };
+            ResourceArg::Path(path) => {
+                return ResolvedResource {
+                    target: AccessTarget::Path(path.clone()),
+                    is_namespaced: false,
+                    is_known: true,
+                };
             }
-            Typed::Type { word, group, name, subresource } => (word, group, name, subresource),
+            ResourceArg::Type { word, group, name, subresource } => (word, group, name, subresource),
         };
         let found = match well_known(word, group.as_deref()) {
             Some(found) => Some(found),
@@ -199,7 +203,7 @@ impl Typed {
             }
         };
         let is_known = found.is_some();
-        let found = found.unwrap_or_else(|| Found {
+        let found = found.unwrap_or_else(|| DiscoveredType {
             group: group.clone().unwrap_or_default(),
             plural: word.clone(),
             is_namespaced: true,
@@ -211,26 +215,26 @@ impl Typed {
             (_, true) => name,
             _ => "",
         };
-        let resource = Resource {
+        let resource = ResourceAttributes {
             group: found.group,
             resource: found.plural,
             subresource: subresource.clone(),
             namespace: namespace.to_owned(),
             name: name.clone(),
         };
-        Resolved { target: Target::Resource(resource), is_namespaced: found.is_namespaced, is_known }
+        ResolvedResource { target: AccessTarget::Resource(resource), is_namespaced: found.is_namespaced, is_known }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
+struct DiscoveredType {
     group: String,
     plural: String,
     is_namespaced: bool,
 }
 
-impl Resource {
-    /// Whether this type has no objects, and only stands for what can be impersonated.
+impl ResourceAttributes {
+    /// Whether this type has no objects, and only names what can be impersonated.
     pub fn is_for_impersonation(&self) -> bool {
         let is_here =
             |(group, types): &(&str, &[&str])| *group == self.group && types.contains(&self.resource.as_str());
@@ -246,27 +250,27 @@ fn is_version(text: &str) -> bool {
     parts.map_or(is_number(rest), |(major, minor)| is_number(major) && is_number(minor))
 }
 
-fn well_known(word: &str, group: Option<&str>) -> Option<Found> {
+fn well_known(word: &str, group: Option<&str>) -> Option<DiscoveredType> {
     if word == "*" {
         // Of the core group, unless another is named: so does `kubectl auth can-i`. `*.*` is everything.
         let group = group.unwrap_or_default().to_owned();
-        return Some(Found { group, plural: word.to_owned(), is_namespaced: true });
+        return Some(DiscoveredType { group, plural: word.to_owned(), is_namespaced: true });
     }
     let known =
         WELL_KNOWN.iter().find(|(of, _, names)| names.contains(&word) && group.is_none_or(|group| group == *of));
-    known.map(|(group, is_namespaced, names)| Found {
+    known.map(|(group, is_namespaced, names)| DiscoveredType {
         group: (*group).to_owned(),
         plural: names[0].to_owned(),
         is_namespaced: *is_namespaced,
     })
 }
 
-/// Asks the server for the type. A server that does not tell leaves it unknown.
-async fn discovered(api: &Api, word: &str, group: Option<&str>) -> Option<Found> {
+/// Looks the type up in the server's discovery documents; `None` if they cannot be read or do not have it.
+async fn discovered(api: &ApiClient, word: &str, group: Option<&str>) -> Option<DiscoveredType> {
     if group == Some("") {
         return in_version(api, &["api", "v1"], "", word).await;
     }
-    let groups: Groups = api.get_as(&["apis"], AGGREGATED).await.ok()?;
+    let groups: DiscoveryGroups = api.get_as(&["apis"], AGGREGATED).await.ok()?;
     let wanted = |name: &str| group.is_none_or(|group| group == name);
     for item in groups.items.iter().filter(|item| wanted(&item.metadata.name)) {
         let types = item.versions.iter().flat_map(|version| &version.resources);
@@ -284,18 +288,18 @@ async fn discovered(api: &Api, word: &str, group: Option<&str>) -> Option<Found>
 }
 
 /// The type in one version of one group.
-async fn in_version(api: &Api, path: &[&str], group: &str, word: &str) -> Option<Found> {
+async fn in_version(api: &ApiClient, path: &[&str], group: &str, word: &str) -> Option<DiscoveredType> {
     let list: Result<Types, ApiError> = api.get(path).await;
     list.ok()?.resources.iter().find(|found| found.is_called(word)).map(|found| found.found(group))
 }
 
 /// The answer of `/apis`: `items` of aggregated discovery, `groups` of the older one.
 #[derive(Deserialize)]
-struct Groups {
+struct DiscoveryGroups {
     #[serde(default, deserialize_with = "null_as_default")]
     items: Vec<AggregatedGroup>,
     #[serde(default, deserialize_with = "null_as_default")]
-    groups: Vec<Group>,
+    groups: Vec<DiscoveryGroup>,
 }
 
 #[derive(Deserialize)]
@@ -312,7 +316,7 @@ struct GroupMetadata {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Group {
+struct DiscoveryGroup {
     name: String,
     preferred_version: GroupVersion,
 }
@@ -348,9 +352,9 @@ impl Type {
         self.name == word || self.singular_name == word || self.short_names.iter().any(|name| name == word)
     }
 
-    fn found(&self, group: &str) -> Found {
+    fn found(&self, group: &str) -> DiscoveredType {
         let is_namespaced = self.namespaced.unwrap_or(self.scope.as_deref() != Some("Cluster"));
-        Found { group: group.to_owned(), plural: self.name.clone(), is_namespaced }
+        DiscoveredType { group: group.to_owned(), plural: self.name.clone(), is_namespaced }
     }
 }
 
@@ -362,8 +366,8 @@ mod tests {
 
     use super::*;
 
-    fn typed(word: &str, group: Option<&str>, name: &str, subresource: &str) -> Typed {
-        Typed::Type {
+    fn typed(word: &str, group: Option<&str>, name: &str, subresource: &str) -> ResourceArg {
+        ResourceArg::Type {
             word: word.into(),
             group: group.map(str::to_owned),
             name: name.into(),
@@ -372,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_taken_apart() {
+    fn resource_arguments_are_parsed_like_kubectl() {
         for (text, expected) in [
             ("Pods", typed("pods", None, "", "")),
             ("deploy.apps", typed("deploy", Some("apps"), "", "")),
@@ -387,27 +391,27 @@ mod tests {
             ("*", typed("*", None, "", "")),
             ("*/scale", typed("*", None, "", "scale")),
             ("*.*", typed("*", Some("*"), "", "")),
-            ("/healthz/etcd", Typed::Path("/healthz/etcd".into())),
+            ("/healthz/etcd", ResourceArg::Path("/healthz/etcd".into())),
         ] {
-            assert_eq!(Typed::parse(text, None).unwrap(), expected, "{text}");
+            assert_eq!(ResourceArg::parse(text, None).unwrap(), expected, "{text}");
         }
         for (text, expected) in [
             ("pods", typed("pods", None, "", "exec")),
             ("pods/web", typed("pods", None, "web", "exec")),
             ("pods/log", typed("pods", None, "log", "exec")),
         ] {
-            assert_eq!(Typed::parse(text, Some("exec")).unwrap(), expected, "{text}");
+            assert_eq!(ResourceArg::parse(text, Some("exec")).unwrap(), expected, "{text}");
         }
         for text in ["pods/web/log", "pods/", "/healthz"] {
-            assert!(Typed::parse(text, Some("exec")).is_err(), "{text}");
+            assert!(ResourceArg::parse(text, Some("exec")).is_err(), "{text}");
         }
         for text in ["", "pods/", "pods//log", ".apps", "a/b/c/d", "po ds", "pods/a/"] {
-            assert!(Typed::parse(text, None).is_err(), "{text}");
+            assert!(ResourceArg::parse(text, None).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn versions_are_told_from_groups() {
+    fn versions_are_distinguished_from_groups() {
         assert!(["v1", "v10", "v1beta1", "v2alpha11"].iter().all(|text| is_version(text)));
         assert!(
             !["", "v", "vault", "v1beta", "v1x", "1", "beta1", "apps", "v1beta1x"].iter().any(|text| is_version(text))
@@ -415,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_knows_short_names_and_groups() {
+    fn table_has_short_names_and_groups() {
         let found = |word, group| well_known(word, group).map(|found| (found.plural, found.group, found.is_namespaced));
         let known = |plural: &str, group: &str, namespaced| Some((plural.to_owned(), group.to_owned(), namespaced));
         assert_eq!(found("po", None), known("pods", "", true));
@@ -433,7 +437,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC*", word in "[./*a-z0-9]{0,12}") {
-            let _ = (Typed::parse(&text, None), Typed::parse(&word, None), Typed::parse(&word, Some(&text)));
+            let _ = (ResourceArg::parse(&text, None), ResourceArg::parse(&word, None), ResourceArg::parse(&word, Some(&text)));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kube::api_credentials::CredentialError;
 use crate::masking::hide;
 use crate::text::printable;
 
-/// How much is kept of what a server says.
+/// The longest server message that is kept, in characters.
 const MESSAGE: usize = 500;
 
 /// Why a call of an API server failed. Texts of the server are printable and without the secrets that were sent.
@@ -81,13 +81,13 @@ pub enum ApiClientError {
     Connection(HttpSetupError),
 }
 
-/// What a bad status means; `None` for a good one. Kubernetes answers with a `Status` object, except that a path without
-/// an API is a 404 in plain text. `secrets` are not repeated.
+/// The error for a status; `None` for 2xx. Kubernetes answers with a `Status` object, except that a path without an API
+/// is a 404 in plain text. `secrets` are hidden in the message.
 pub(super) fn status_error(status: u16, body: &[u8], secrets: &[&str]) -> Option<ApiError> {
     if (200..300).contains(&status) {
         return None;
     }
-    let said: Option<Status> = serde_json::from_slice(body).ok();
+    let said: Option<StatusObject> = serde_json::from_slice(body).ok();
     let message = said.map(|said| hide(&said.message, secrets.iter().copied())).unwrap_or_default();
     let message = printable(&message, MESSAGE);
     Some(match status {
@@ -105,7 +105,7 @@ pub(super) fn is_page(body: &[u8]) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Status {
+struct StatusObject {
     #[serde(default, deserialize_with = "null_as_default")]
     message: String,
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_have_a_meaning() {
+    fn statuses_become_errors() {
         let meaning = |status, body: &str| status_error(status, body.as_bytes(), &[]).map(|error| error.to_string());
         let said = r#"{"kind":"Status","message":"pods is forbidden:\u001b[2J no"}"#;
         assert_eq!(meaning(201, "<html>"), None);

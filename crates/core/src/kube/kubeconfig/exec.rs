@@ -5,16 +5,16 @@
 use std::ffi::OsString;
 use std::fmt;
 
-/// Names under which this program, and the two tools it stands in for, are started directly.
+/// Command names of this program and of the two tools it replaces, started directly.
 const DIRECT: [&str; 3] = ["kubectl-login", "kubelogin", "kubectl-oidc_login"];
 
-/// The same by way of kubectl: the first argument after `kubectl`.
+/// The same through kubectl: the first argument after `kubectl`.
 const VIA_KUBECTL: [&str; 2] = ["login", "oidc-login"];
 
-/// What a process has in common with an entry that could have started it, the closest last.
+/// How well a process matches an entry that could have started it; the best match is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Likeness {
-    /// The arguments; the program has another name (a wrapper started it, say).
+pub enum ExecMatch {
+    /// The arguments only: the program has another name, for example because a wrapper started it.
     Arguments,
     /// The arguments and the program's name.
     Name,
@@ -25,7 +25,7 @@ pub enum Likeness {
 /// A user's exec plugin (`users[].user.exec`). Debug tells only the command: arguments and environment may hold
 /// secrets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Exec {
+pub struct ExecConfig {
     /// The protocol version it is to answer in, as written.
     pub api_version: Option<String>,
     /// Whether clients hand over their stdin (`Never`, `IfAvailable`, `Always`), as written.
@@ -38,15 +38,15 @@ pub struct Exec {
     pub env: Vec<(String, String)>,
 }
 
-impl fmt::Debug for Exec {
+impl fmt::Debug for ExecConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exec").field("command", &self.command).finish_non_exhaustive()
+        f.debug_struct("ExecConfig").field("command", &self.command).finish_non_exhaustive()
     }
 }
 
-impl Exec {
-    /// The plugin's own command line, if the command is this program, Azure/kubelogin or int128/kubelogin, directly or by way
-    /// of kubectl. `None` for every other plugin.
+impl ExecConfig {
+    /// The plugin's own command line, if the command is this program, Azure/kubelogin or int128/kubelogin, directly or through
+    /// kubectl. `None` for every other plugin.
     pub fn own_arguments(&self) -> Option<&[String]> {
         let name = file_name(&self.command);
         if name.eq_ignore_ascii_case("kubectl") {
@@ -56,9 +56,9 @@ impl Exec {
         DIRECT.iter().any(|direct| name.eq_ignore_ascii_case(direct)).then_some(self.args.as_slice())
     }
 
-    /// What this entry has in common with a process that was started with `words`, the program first; `None` if the
-    /// arguments differ. kubectl passes on what stands behind a plugin's name.
-    pub fn likeness(&self, words: &[OsString]) -> Option<Likeness> {
+    /// How well this entry matches a process that was started with `words`, the program first; `None` if the arguments
+    /// differ. kubectl passes on the arguments after a plugin's name.
+    pub fn match_process(&self, words: &[OsString]) -> Option<ExecMatch> {
         let (program, arguments) = words.split_first()?;
         let program = program.to_str()?;
         let (command, args) = match self.args.split_first() {
@@ -71,9 +71,9 @@ impl Exec {
             return None;
         }
         Some(match command == program {
-            true => Likeness::Command,
-            false if file_name(&command).eq_ignore_ascii_case(file_name(program)) => Likeness::Name,
-            false => Likeness::Arguments,
+            true => ExecMatch::Command,
+            false if file_name(&command).eq_ignore_ascii_case(file_name(program)) => ExecMatch::Name,
+            false => ExecMatch::Arguments,
         })
     }
 }
@@ -93,10 +93,10 @@ mod tests {
 
     use super::*;
 
-    fn exec(line: &str) -> Exec {
+    fn exec(line: &str) -> ExecConfig {
         let mut words = line.split(' ').map(str::to_owned);
         let command = words.next().unwrap();
-        Exec {
+        ExecConfig {
             api_version: None,
             interactive_mode: None,
             command,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_and_the_peers_are_recognised() {
+    fn this_program_and_both_kubelogins_are_recognised() {
         for line in [
             "kubectl-login get-token --a b",
             "/usr/local/bin/kubelogin get-token --a b",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_not() {
+    fn other_plugins_are_not_recognised() {
         for line in [
             "aws eks get-token",
             "kubectl get-token",
@@ -139,21 +139,21 @@ mod tests {
     }
 
     #[test]
-    fn likeness_tells_entries_with_the_same_arguments_apart() {
+    fn command_decides_between_entries_with_the_same_arguments() {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         for (entry, process, expected) in [
-            ("/a/kubelogin get-token -x", "/a/kubelogin get-token -x", Some(Likeness::Command)),
-            ("kubelogin get-token -x", "kubelogin get-token -x", Some(Likeness::Command)),
-            (r"C:\a\KUBELOGIN.exe get-token -x", "kubelogin get-token -x", Some(Likeness::Name)),
-            ("kubelogin get-token -x", "/b/kubectl-login get-token -x", Some(Likeness::Arguments)),
-            ("kubectl login get-token -x", "/b/kubectl-login get-token -x", Some(Likeness::Name)),
-            ("/a/kubectl oidc-login get-token -x", "/b/kubectl-oidc_login get-token -x", Some(Likeness::Name)),
+            ("/a/kubelogin get-token -x", "/a/kubelogin get-token -x", Some(ExecMatch::Command)),
+            ("kubelogin get-token -x", "kubelogin get-token -x", Some(ExecMatch::Command)),
+            (r"C:\a\KUBELOGIN.exe get-token -x", "kubelogin get-token -x", Some(ExecMatch::Name)),
+            ("kubelogin get-token -x", "/b/kubectl-login get-token -x", Some(ExecMatch::Arguments)),
+            ("kubectl login get-token -x", "/b/kubectl-login get-token -x", Some(ExecMatch::Name)),
+            ("/a/kubectl oidc-login get-token -x", "/b/kubectl-oidc_login get-token -x", Some(ExecMatch::Name)),
             ("kubectl login get-token -x", "/b/kubectl-login login get-token -x", None),
             ("kubelogin get-token -x", "kubelogin get-token -y", None),
             ("kubelogin get-token -x", "kubelogin get-token -x -y", None),
-            ("kubelogin -v1 get-token", "kubelogin -v1 get-token", Some(Likeness::Command)),
+            ("kubelogin -v1 get-token", "kubelogin -v1 get-token", Some(ExecMatch::Command)),
         ] {
-            assert_eq!(exec(entry).likeness(&words(process)), expected, "{entry}");
+            assert_eq!(exec(entry).match_process(&words(process)), expected, "{entry}");
         }
     }
 
@@ -161,7 +161,7 @@ mod tests {
     fn debug_hides_arguments_and_environment() {
         assert_eq!(
             format!("{:?}", exec("kubelogin get-token --client-secret=s")),
-            "Exec { command: \"kubelogin\", .. }"
+            "ExecConfig { command: \"kubelogin\", .. }"
         );
     }
 }

@@ -12,7 +12,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
 use super::credentials::RawUser;
-use super::{Cluster, Context, Exec, KubeconfigError, User};
+use super::{ExecConfig, KubeconfigCluster, KubeconfigContext, KubeconfigError, KubeconfigUser};
 use crate::named_file;
 
 /// The largest file that is read, in bytes. Those of large fleets reach a few MiB.
@@ -89,10 +89,10 @@ struct RawVariable {
 
 impl NamedCluster {
     /// Name and content, with a relative certificate authority made absolute.
-    pub(super) fn named(self, file: &Path) -> (String, Cluster) {
+    pub(super) fn named(self, file: &Path) -> (String, KubeconfigCluster) {
         let cluster = self.cluster.unwrap_or_default();
         let authority = cluster.certificate_authority.filter(|path| !path.as_os_str().is_empty());
-        let cluster = Cluster {
+        let cluster = KubeconfigCluster {
             server: some(cluster.server),
             certificate_authority: authority.map(|path| beside(file, &path)),
             certificate_authority_data: some(cluster.certificate_authority_data),
@@ -106,18 +106,18 @@ impl NamedCluster {
 
 impl NamedContext {
     /// Name and content.
-    pub(super) fn named(self) -> (String, Context) {
+    pub(super) fn named(self) -> (String, KubeconfigContext) {
         let RawContext { cluster, user, namespace } = self.context.unwrap_or_default();
-        let context = Context { cluster: some(cluster), user: some(user), namespace: some(namespace) };
+        let context = KubeconfigContext { cluster: some(cluster), user: some(user), namespace: some(namespace) };
         (self.name.unwrap_or_default(), context)
     }
 }
 
 impl NamedUser {
     /// Name and content, with a relative command made absolute.
-    pub(super) fn named(self, file: &Path) -> (String, User) {
+    pub(super) fn named(self, file: &Path) -> (String, KubeconfigUser) {
         let RawUser { exec, credentials } = self.user.unwrap_or_default();
-        let exec = exec.map(|exec| Exec {
+        let exec = exec.map(|exec| ExecConfig {
             api_version: some(exec.api_version),
             interactive_mode: some(exec.interactive_mode),
             command: resolve(exec.command.unwrap_or_default(), file),
@@ -125,7 +125,10 @@ impl NamedUser {
             env: exec.env.unwrap_or_default().into_iter().map(RawVariable::pair).collect(),
         });
         let credentials = credentials.beside(file);
-        (self.name.unwrap_or_default(), User { file: file.to_owned(), shadowed: Vec::new(), exec, credentials })
+        (
+            self.name.unwrap_or_default(),
+            KubeconfigUser { file: file.to_owned(), shadowed: Vec::new(), exec, credentials },
+        )
     }
 }
 
@@ -198,7 +201,7 @@ fn wait_until_readable(_: &File) -> io::Result<()> {
 ///
 /// # Errors
 /// The line that cannot be understood, where it is known.
-pub(super) fn parse(text: &str) -> Result<Parsed, BadLine> {
+pub(super) fn parse(text: &str) -> Result<Parsed, ParseErrorLine> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         // Snippets would quote the file.
@@ -212,30 +215,30 @@ pub(super) fn parse(text: &str) -> Result<Parsed, BadLine> {
         Some(Ok(parsed)) => Ok(parsed),
         Some(Err(error)) => {
             let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
-            Err(line.map_or_else(BadLine::default, |line| bad_line(&error.to_string(), line, text)))
+            Err(line.map_or_else(ParseErrorLine::default, |line| bad_line(&error.to_string(), line, text)))
         }
     }
 }
 
 /// A line that cannot be understood, counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadLine {
+pub struct ParseErrorLine {
     /// Where the fault is, if the parser knows it.
     pub line: Option<u64>,
     /// The line that kubectl's message names for it, if that is another.
     pub at_kubectl: Option<u64>,
 }
 
-impl BadLine {
+impl ParseErrorLine {
     /// A line that kubectl counts in the same way.
     pub(super) fn same(line: u64) -> Self {
-        BadLine { line: Some(line), at_kubectl: None }
+        ParseErrorLine { line: Some(line), at_kubectl: None }
     }
 }
 
 /// The fault that the parser finds in `line` of `text`, with this message. kubectl's parser counts from 0 while its scanner
 /// counts from 1 (`parser.fail` in goyaml.v2), and both notice some faults later.
-fn bad_line(message: &str, line: u64, text: &str) -> BadLine {
+fn bad_line(message: &str, line: u64, text: &str) -> ParseErrorLine {
     const BY_ITS_PARSER: [&str; 5] = [
         "did not find expected",
         "only valid inside a block",
@@ -248,7 +251,7 @@ fn bad_line(message: &str, line: u64, text: &str) -> BadLine {
     let lines = || u64::try_from(text.lines().count()).unwrap_or(u64::MAX);
     let at_kubectl = if is_one_of(&TABS) {
         // The parser names the line before the tab.
-        return BadLine::same(line + 1);
+        return ParseErrorLine::same(line + 1);
     } else if is_one_of(&BY_ITS_PARSER) {
         line - 1
     } else if message.contains("simple key expected ':'") {
@@ -260,7 +263,7 @@ fn bad_line(message: &str, line: u64, text: &str) -> BadLine {
     } else {
         line
     };
-    BadLine { line: Some(line), at_kubectl: Some(at_kubectl).filter(|other| *other > 0 && *other != line) }
+    ParseErrorLine { line: Some(line), at_kubectl: Some(at_kubectl).filter(|other| *other > 0 && *other != line) }
 }
 
 /// Adds the named entries of a file to those of the files before it, which win. Entries without a name are unreachable

@@ -24,7 +24,7 @@ contexts:
 - name: dev
   context: {cluster: dev, user: alice, namespace: x}
 - {name: bare, context: null}
-- {name: lost, context: {cluster: gone, user: nobody}}
+- {name: lost, context: {cluster: gone, user: missing}}
 users:
 - name: alice
   user:
@@ -73,7 +73,7 @@ fn the_first_file_wins_and_the_rest_is_added() {
     let (folder, config) = both();
     assert_eq!(config.context_names().collect::<Vec<_>>(), ["bare", "dev", "lost", "other"]);
     let entry = config.entry(None, None).unwrap();
-    let exec = Exec {
+    let exec = ExecConfig {
         api_version: Some("client.authentication.k8s.io/v1".into()),
         interactive_mode: Some("IfAvailable".into()),
         command: "kubectl-login".into(),
@@ -84,7 +84,7 @@ fn the_first_file_wins_and_the_rest_is_added() {
         context: Some("dev".into()),
         cluster: Some("dev".into()),
         namespace: Some("x".into()),
-        api_server: Cluster {
+        api_server: KubeconfigCluster {
             server: Some("https://dev.test".into()),
             certificate_authority: Some(folder.path().join("ca/dev.pem")),
             certificate_authority_data: Some("QUJD".into()),
@@ -109,29 +109,32 @@ fn the_first_file_wins_and_the_rest_is_added() {
 }
 
 #[test]
-fn a_cluster_shows_no_password_and_takes_empty_for_absent() {
+fn cluster_debug_has_no_password_and_empty_values_are_absent() {
     let (_folder, config) = both();
     let shown = format!("{config:?} {:?}", config.entry(None, None).unwrap());
     assert!(shown.contains("https://dev.test") && !shown.contains("PASSWORD"), "{shown}");
-    let expected =
-        Cluster { server: Some("https://open.test".into()), insecure_skip_tls_verify: true, ..Cluster::default() };
+    let expected = KubeconfigCluster {
+        server: Some("https://open.test".into()),
+        insecure_skip_tls_verify: true,
+        ..KubeconfigCluster::default()
+    };
     assert_eq!(config.clusters["open"], expected);
 }
 
 #[test]
-fn a_user_can_be_asked_for() {
+fn user_can_be_named_without_a_context() {
     let (_folder, config) = both();
     let entry = config.entry(None, Some("bob")).unwrap();
     assert_eq!((entry.context.as_deref(), entry.user.as_str()), (Some("dev"), "bob"));
     let config = one("users: [{name: u, user: {exec: {command: x/y z}}}]\ncurrent-context: gone").unwrap();
     let entry = config.entry(None, Some("u")).unwrap();
-    assert_eq!((entry.context, entry.cluster, entry.api_server), (None, None, Cluster::default()));
+    assert_eq!((entry.context, entry.cluster, entry.api_server), (None, None, KubeconfigCluster::default()));
     assert!(matches!(config.entry(Some("gone"), Some("u")), Err(KubeconfigError::NoSuchContext { .. })));
     assert!(matches!(config.entry(None, None), Err(KubeconfigError::NoSuchContext { .. })));
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_entries_are_named() {
     let (_folder, config) = both();
     let said = |context, user| {
         let entry = config.entry(context, user);
@@ -145,7 +148,7 @@ fn what_is_missing_is_named() {
     assert_eq!(said(Some("bare"), None), "the context \"bare\" names no user");
     assert_eq!(
         said(Some("lost"), None),
-        "the context \"lost\" leads nowhere: your kubeconfig has no user \"nobody\"; it has alice, bob, none, old"
+        "the context \"lost\" leads nowhere: your kubeconfig has no user \"missing\"; it has alice, bob, none, old"
     );
     assert!(said(None, Some("old")).ends_with("has no exec plugin; it has a client certificate"));
     assert!(said(None, Some("none")).ends_with("it has nothing to sign in with"));
@@ -199,7 +202,7 @@ fn user_with_credentials_beside_exec_names_their_lines() {
 }
 
 #[test]
-fn where_files_are_looked_for() {
+fn files_are_found_by_flag_variable_and_home() {
     let files = folder(&[("a", FIRST), ("b", SECOND)]);
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".kube")).unwrap();
@@ -241,11 +244,11 @@ fn damaged_files_are_named_but_not_quoted() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("c"), b"a: 1\nb: \xff\n").unwrap();
     let error = Kubeconfig::load(Some(&folder.path().join("c")), None, None).unwrap_err();
-    assert!(matches!(error, KubeconfigError::Malformed { at: BadLine { line: Some(2), .. }, .. }), "{error}");
+    assert!(matches!(error, KubeconfigError::Malformed { at: ParseErrorLine { line: Some(2), .. }, .. }), "{error}");
 }
 
 #[test]
-fn odd_but_valid_files_are_read() {
+fn unusual_valid_files_are_read() {
     let long = "QUJD".repeat(200_000);
     for text in [
         "---\n".to_owned(),
