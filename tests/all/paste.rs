@@ -59,6 +59,12 @@ impl SignIn {
         SignIn { world, home, screen, address }
     }
 
+    /// Waits until the plugin reads the keyboard. What is typed before that is thrown away when it begins.
+    #[track_caller]
+    fn wait_for_keyboard(&self) {
+        self.screen.until("the keyboard is read", || (!self.screen.echoes()).then_some(()));
+    }
+
     /// Signs in: the address that the browser ends on.
     #[track_caller]
     fn final_address(&self) -> String {

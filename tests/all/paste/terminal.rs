@@ -44,6 +44,7 @@ fn the_terminal_is_as_it_was_however_it_ends() {
 #[test]
 fn ctrl_backslash_is_a_key_like_any_other() {
     let sign_in = SignIn::start(interactive, &[]);
+    sign_in.wait_for_keyboard();
     sign_in.screen.press(&["C-\\", "C-u"]);
     sign_in.screen.paste_line(&sign_in.final_address());
     sign_in.assert_succeeds(&[]);
@@ -65,6 +66,7 @@ fn a_terminal_that_shows_nothing_just_now_is_given_back() {
 #[test]
 fn ctrl_z_does_nothing_where_nobody_could_make_it_go_on() {
     let sign_in = SignIn::start(interactive, &[]);
+    sign_in.wait_for_keyboard();
     sign_in.screen.press(&["C-z"]);
     sign_in.screen.paste_line("nothing of use & nothing else");
     sign_in.screen.wait_for("there is no code in it");
