@@ -200,8 +200,8 @@ fn gave_up(holder: Option<LockHolder>, can_ask: bool) -> Error {
     let who = holder.as_ref().map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
     match holder {
         Some(holder) if holder.asks_until.is_some() && !can_ask => Error::sign_in_needed(
-            format!("{who} is waiting for somebody to sign in"),
-            "Finish that sign-in, then try again.\nIf nobody sees what it shows, end that process and sign in, in a terminal: kubectl login",
+            format!("{who} is waiting for a sign-in"),
+            "Complete that sign-in, then try again.\nIf its prompt cannot be seen any more, stop that process and sign in, in a terminal: kubectl login",
         ),
         _ => Error::failed(
             format!("{who} works on this sign-in and does not come to an end"),

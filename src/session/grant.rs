@@ -70,7 +70,7 @@ impl Who {
 
     /// A name for messages.
     pub(super) fn shown(&self) -> &str {
-        self.account.as_deref().unwrap_or("somebody without a name")
+        self.account.as_deref().unwrap_or("a user without a name")
     }
 }
 
@@ -211,7 +211,7 @@ fn expiry(
         (TokenKind::Access | TokenKind::Own, None) if claims.is_none() => Ok(now + ASSUMED_LIFE),
         _ => Err(Error::failed(
             "the token says nothing about when it ends, so no cluster would take it",
-            "Ask whoever runs the issuer: tokens need an exp claim, or expires_in in the answer.",
+            "Ask the issuer's administrator: tokens need an exp claim, or expires_in in the answer.",
         )),
     }
 }

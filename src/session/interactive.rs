@@ -361,7 +361,7 @@ fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> 
         (_, Provider::Entra { .. }) => "",
     };
     Error::sign_in_needed(
-        format!("somebody has to sign in{reason}, and nobody can be asked here: {why}"),
+        format!("sign-in required{reason}, but no user can be prompted here: {why}"),
         format!("{way_on}{unattended}"),
     )
     .with_reference(reference)

@@ -38,7 +38,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let Some(endpoint) = endpoint else {
         return Err(NoTokens::Failed(Error::failed(
             "the issuer offers no device code sign-in",
-            "Ask whoever runs the issuer to switch on the device authorization grant for this client.",
+            "Ask the issuer's administrator to switch on the device authorization grant for this client.",
         )));
     };
     let with_pkce = match desk.profile.pkce() {
@@ -65,7 +65,7 @@ async fn sign_in(desk: &Desk<'_>) -> Result<SignedIn, NoTokens> {
     let complete = pending.complete_page(server);
     if desk.person.reach() == Reach::Desktop && complete.is_none() {
         return Err(NoTokens::NotShown(Error::sign_in_needed(
-            "somebody has to type a code, and there is no terminal to show it in",
+            "a code has to be typed, and there is no terminal to show it in",
             "In a terminal, sign in: kubectl login",
         )));
     }

@@ -130,7 +130,7 @@ fn refused(desk: &Desk<'_>, failure: &TokenRequestError) -> Error {
 
 fn unanswered(life: Duration) -> Error {
     Error::sign_in_needed(
-        format!("nobody typed user name and password within {}", in_words(life)),
+        format!("user name and password were not typed within {}", in_words(life)),
         format!("Run the command again, and type them.\n{MORE_TIME}"),
     )
 }

@@ -117,7 +117,7 @@ fn a_policy_that_refuses_the_sign_in_is_told_a_caller_once() {
 fn network_trouble_and_lack_of_a_terminal_are_told_to_each_caller() {
     let (world, home) = (World::start_with(&[Behaviour::HtmlDevicePage]), Home::new());
     for _ in 0..2 {
-        home.run_as_new_caller(&entra(&world, &[])).assert_failed(3, &["nobody can be asked here", "Next: "]);
+        home.run_as_new_caller(&entra(&world, &[])).assert_failed(3, &["no user can be prompted here", "Next: "]);
         home.run_as_new_caller(&entra(&world, &ALWAYS)).assert_failed(1, &["Error: ", "Next: "]);
     }
     world.clear(Behaviour::HtmlDevicePage);

@@ -273,7 +273,7 @@ fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
 fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
     let (world, home, leader) = prompting();
     for args in [entra(&world, &[]), entra(&world, &["--prompt", "never"])] {
-        Running::plugin(&home, &args).end().assert_failed(3, &["is waiting for somebody to sign in", "Next: "]);
+        Running::plugin(&home, &args).end().assert_failed(3, &["is waiting for a sign-in", "Next: "]);
     }
     assert_eq!(world.device_requests().len(), 1);
     world.approve_pending();
@@ -364,7 +364,7 @@ fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     let runtime = home.path().join("run/kubectl-login");
     assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
-    Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for somebody to sign in"]);
+    Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for a sign-in"]);
     let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
     wait_at_the_lock(&runtime, 2);
     world.deny_pending();
@@ -391,5 +391,5 @@ fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
     let run = home.run::<&str>(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
     // Whoever has waited to the end says something else.
-    assert!(run.stderr.contains("is waiting for somebody to sign in"), "{run}");
+    assert!(run.stderr.contains("is waiting for a sign-in"), "{run}");
 }

@@ -199,7 +199,7 @@ fn where_nobody_can_be_asked_the_flags_are_named() {
     let name: &[&str] = &["--grant-type", "auto", "--username", "alice"];
     for more in [name, &["--grant-type", "password"], &[name, &["--prompt", "never"]].concat()] {
         home.run(&oidc(&world, more))
-            .assert_failed(3, &["somebody has to sign in", "\nNext:", "kubectl login", "--username and --password"]);
+            .assert_failed(3, &["sign-in required", "\nNext:", "kubectl login", "--username and --password"]);
     }
     // It may be shown, and still nobody can type it.
     home.run(&by_password(&world, &["--prompt", "always"]))
@@ -347,7 +347,7 @@ fn the_terminal_is_as_it_was_however_it_ends() {
         sign_in.screen.assert_ends(code);
         assert_eq!(sign_in.screen.stdout(), "");
         if code == 3 {
-            sign_in.screen.wait_for("nobody typed user name and password within 1 second");
+            sign_in.screen.wait_for("user name and password were not typed within 1 second");
         }
     });
 }

@@ -156,7 +156,7 @@ fn a_file_where_the_folder_should_be_does_not_stop_a_token() {
         let first = assert_token_but_not_remembered(&home.run(&args(&world, &ALWAYS)));
         assert_ne!(assert_token_but_not_remembered(&home.run(&args(&world, &ALWAYS))), first);
         assert_eq!(fs::read(home.state()).unwrap(), b"a file");
-        home.run(&args(&world, &[])).assert_failed(3, &["somebody has to sign in"]);
+        home.run(&args(&world, &[])).assert_failed(3, &["sign-in required"]);
     }
 }
 

@@ -91,7 +91,7 @@ fn assert_refreshes_twice(provider: &Provider, home: &Home, first: &Value) {
     for (bytes, file) in sessions {
         std::fs::write(file, bytes).unwrap();
     }
-    refresh().assert_failed(3, &["somebody has to sign in", "cannot refresh the token"]);
+    refresh().assert_failed(3, &["sign-in required", "cannot refresh the token"]);
 }
 
 /// Dex has words of its own for a wrong one.

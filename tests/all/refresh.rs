@@ -237,7 +237,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         world.reset_requests();
         home.leave(OVER);
         let nobody = home.run(&args(&world, &[]));
-        nobody.assert_failed(3, &["somebody has to sign in", why, "nobody can be asked", "kubectl login"]);
+        nobody.assert_failed(3, &["sign-in required", why, "no user can be prompted", "kubectl login"]);
         assert!(world.device_requests().is_empty());
     }
 }
@@ -280,7 +280,7 @@ fn force_refresh_without_a_refresh_token_signs_in() {
     let first = home.run(&entra(&world, &ALWAYS)).token();
     assert_silent_token(&home.run(&entra(&world, &[])), &first);
     world.reset_requests();
-    home.run(&entra(&world, &["--force-refresh"])).assert_failed(3, &["nobody can be asked"]);
+    home.run(&entra(&world, &["--force-refresh"])).assert_failed(3, &["no user can be prompted"]);
     assert!(world.requests().is_empty());
     let second = home.run(&entra(&world, &["--force-refresh", "--prompt", "always"])).token();
     assert_ne!(second, first);
@@ -351,7 +351,7 @@ fn another_tenant_cloud_account_or_client_needs_a_sign_in_of_its_own() {
         &["--login-hint", ALICE],
         &["--authority-host", &authority, "--certificate-authority", ca],
     ] {
-        home.run(&entra(&world, other)).assert_failed(3, &["nobody can be asked"]);
+        home.run(&entra(&world, other)).assert_failed(3, &["no user can be prompted"]);
     }
     assert!(world.requests().is_empty(), "a session was offered to somebody else");
     assert_silent_token(&home.run(&entra(&world, &[])), &token);
@@ -396,7 +396,7 @@ fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_sa
     assert_silent_token(&home.run(&oidc(&world, &ALWAYS)), &token);
     assert!(world.device_requests().is_empty());
     home.leave(OVER);
-    home.run(&oidc(&world, &[])).assert_failed(3, &["no ID token", "nobody can be asked"]);
+    home.run(&oidc(&world, &[])).assert_failed(3, &["no ID token", "no user can be prompted"]);
     let asked = home.start(&oidc(&world, &ALWAYS));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     world.clear(Behaviour::MissingIdToken);
@@ -422,5 +422,5 @@ fn storage_none_remembers_nothing_and_writes_no_secret() {
     let kept = home.run(&oidc(&world, &ALWAYS)).token();
     assert_ne!(home.run(&oidc(&world, &nothing)).token(), kept);
     assert_silent_token(&home.run(&oidc(&world, &[])), &kept);
-    home.run(&oidc(&world, &["--token-cache-storage", "none"])).assert_failed(3, &["nobody can be asked"]);
+    home.run(&oidc(&world, &["--token-cache-storage", "none"])).assert_failed(3, &["no user can be prompted"]);
 }

@@ -263,8 +263,8 @@ fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
     ];
     at_once(dead, |body| {
         let (server, home) = signed_in(vec![refused(&body)]);
-        get_token(&server, &home, &NEVER).assert_failed(3, &["somebody has to sign in", "kubectl login"]);
-        get_token(&server, &home, &NEVER).assert_failed(3, &["somebody has to sign in"]);
+        get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required", "kubectl login"]);
+        get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required"]);
         assert_eq!(asked(&server), ["refresh"]);
         let status = home.run(&["status"]);
         assert!(status.stdout.contains(sim::TENANT) && !status.stdout.contains("renewable"), "{status}");
@@ -338,7 +338,7 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
         home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
         for run in [get_token(&server, &home, &NEVER), home.run(&["--refresh", "--prompt", "never"])] {
             run.assert_failed(code, &[&format!("AADSTS{number}"), step, "For the help desk: "]);
-            assert!(!run.stderr.contains("somebody has to sign in"), "{run}");
+            assert!(!run.stderr.contains("sign-in required"), "{run}");
         }
         assert_eq!(asked(&server), ["refresh", "refresh"]);
     });

@@ -23,7 +23,7 @@ fn assert_quiet(world: &World, run: &Run, remembered: bool) -> String {
 /// Nothing of use is remembered: nobody there means exit 3, somebody there is asked, and then all is well again.
 #[track_caller]
 fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
-    home.run(&entra(world, &[])).assert_failed(3, &["somebody has to sign in"]);
+    home.run(&entra(world, &[])).assert_failed(3, &["sign-in required"]);
     assert!(world.requests().is_empty());
     let token = home.run(&entra(world, &ALWAYS)).token();
     assert_eq!(world.device_requests().len(), 1);

@@ -121,7 +121,7 @@ impl<'a> Directory<'a> {
         if is_same(&ours.object_id, &theirs.object_id) && is_same(&ours.tenant, &theirs.tenant) {
             return Ok(());
         }
-        let whose = theirs.account.unwrap_or_else(|| "somebody who cannot be told".to_owned());
+        let whose = theirs.account.unwrap_or_else(|| "an unknown user".to_owned());
         let words = client.map(|client| format!(" --graph-client-id {}", printable(client, 60))).unwrap_or_default();
         Err(Error::failed(
             format!("the sign-in for Microsoft Graph is that of {whose}, and not of the same account"),

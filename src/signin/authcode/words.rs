@@ -28,7 +28,7 @@ pub(super) fn of_no_use(why: CallbackError) -> String {
 pub(super) fn nothing_brought(useless: Option<String>) -> Error {
     let what = match useless {
         Some(why) => format!("what was brought from the browser does not help: {why}"),
-        None => "somebody has to bring the code from the browser, and there is no terminal to paste it in".to_owned(),
+        None => "the code from the browser has to be pasted, and there is no terminal to paste it in".to_owned(),
     };
     Error::sign_in_needed(what, "In a terminal, sign in: kubectl login")
 }
@@ -47,7 +47,7 @@ pub(super) fn refused(desk: &Desk<'_>, request: &AuthorizationRequest, refusal: 
 /// The error where nothing came back in time. What the browser shows nobody here gets to know, so all of it is named.
 pub(super) fn unanswered(desk: &Desk<'_>, request: &AuthorizationRequest) -> Error {
     let settings = &desk.profile.authorization;
-    let what = format!("nobody finished the sign-in in the browser within {}", in_words(settings.human_time));
+    let what = format!("the sign-in in the browser was not finished within {}", in_words(settings.human_time));
     let next = format!("Run the command again, and finish the sign-in in the browser.\n{MORE_TIME}");
     let refused = match (&desk.profile.provider, &request.redirect_uri) {
         (Provider::Entra { .. }, sent) => {

@@ -54,7 +54,7 @@ fn without_a_terminal_only_next_steps_that_exist_are_named() {
     let home = Home::new();
     let world = World::start();
     let run = home.run(&entra(&world, &[]));
-    run.assert_failed(3, &["somebody has to sign in", "no terminal", "\nNext: ", "kubectl login"]);
+    run.assert_failed(3, &["sign-in required", "no terminal", "\nNext: ", "kubectl login"]);
     assert!(!["--login", "workloadidentity", "spn", "pipeline"].iter().any(|word| run.stderr.contains(word)), "{run}");
     home.run(&oidc(&world, &[]))
         .assert_failed(3, &["kubectl login", "--grant-type password with --username and --password"]);
@@ -66,7 +66,7 @@ fn without_a_terminal_only_next_steps_that_exist_are_named() {
 fn nobody_there_is_never_sticky_and_said_each_time() {
     let (world, home) = (World::start(), Home::new());
     for _ in 0..2 {
-        home.run(&entra(&world, &[])).assert_failed(3, &["somebody has to sign in"]);
+        home.run(&entra(&world, &[])).assert_failed(3, &["sign-in required"]);
     }
     home.run(&entra(&world, &["--prompt", "always"])).token();
 }

@@ -92,7 +92,10 @@ fn a_program_may_bring_it_on_stdin() {
 fn with_stdin_closed_and_no_terminal_nobody_can_bring_it() {
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&by_keyboard(&world, &["--prompt", "always"]));
-    run.assert_failed(3, &["somebody has to bring the code", "\nNext:  In a terminal, sign in: kubectl login"]);
+    run.assert_failed(
+        3,
+        &["the code from the browser has to be pasted", "\nNext:  In a terminal, sign in: kubectl login"],
+    );
 }
 
 /// There is no terminal where a second try could be asked for.
@@ -115,14 +118,14 @@ fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
 #[test]
 fn nobody_is_asked_where_nobody_is() {
     let (world, home) = (World::start(), Home::new());
-    home.run(&by_keyboard(&world, &[])).assert_failed(3, &["nobody can be asked here", "\nNext: "]);
+    home.run(&by_keyboard(&world, &[])).assert_failed(3, &["no user can be prompted here", "\nNext: "]);
     for (args, variables, why) in [
         (by_keyboard as fn(&World, &[&str]) -> Vec<String>, &[("CI", "true")][..], "CI is set"),
         (authcode, &[], "there is no terminal"),
     ] {
         let mut command = home.plugin(&args(&world, &[]));
         let command = command.envs(variables.iter().copied()).stdin(Stdio::piped());
-        Run::of(command).assert_failed(3, &["nobody can be asked here", why]);
+        Run::of(command).assert_failed(3, &["no user can be prompted here", why]);
     }
     assert!(world.authorize_requests().is_empty());
 }
