@@ -109,6 +109,8 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         self.note(b"");
+        // Closing the file is not enough: a child that is just being started has a copy of it until it runs its program.
+        let _ = self.file.unlock();
     }
 }
 
