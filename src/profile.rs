@@ -53,19 +53,17 @@ impl Profile {
         }
     }
 
-    /// Whether nobody can be signed in without a person's help.
-    pub fn needs_a_person(&self) -> bool {
-        match self.method {
-            Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard => true,
-            Method::Password => self.credentials.username.is_none() || self.credentials.password.is_none(),
-        }
+    /// Whether a sign-in prompts the user. User name and password may both be configured.
+    pub fn prompts(&self) -> bool {
+        let Credentials { username, password } = &self.credentials;
+        self.method != Method::Password || username.is_none() || password.is_none()
     }
 
     /// The audience that a user confirms before a session is used for it: any but those of clusters that everyone has.
     /// `None` at issuers other than Entra, where the token is the client's; for this program's own use; and if the entry
     /// itself brings the credential, so that there is no session to borrow.
     pub fn audience_to_confirm(&self) -> Option<&str> {
-        if self.token_kind == TokenKind::Own || !self.needs_a_person() {
+        if self.token_kind == TokenKind::Own || !self.prompts() {
             return None;
         }
         let has_to_be_confirmed = |audience: &&str| !audience::is_in_every_tenant(audience);

@@ -7,18 +7,31 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
+use serde::{Deserialize, Serialize};
+
 use crate::resources;
-use kubectl_login_core::error::{IoFailure, Kind};
+use kubectl_login_core::error::IoFailure;
 
 /// Why async work was not done, or not to its end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RuntimeError {
     /// The system has no file descriptors or threads left.
     #[error("the system gives no resources")]
     NoResources(#[source] IoFailure),
     /// The process was interrupted or terminated.
     #[error("interrupted")]
-    Stopped(Kind),
+    Stopped(StopSignal),
+}
+
+/// A signal that means the end of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopSignal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM or SIGHUP.
+    Terminate,
 }
 
 /// The runtime of this process. It is never dropped: that would wait for a name look-up that hangs on a thread, beyond
@@ -26,7 +39,7 @@ pub enum RuntimeError {
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 /// What has told this process to stop, once it listens for that.
-static STOPPED_BY: OnceLock<watch::Receiver<Option<Kind>>> = OnceLock::new();
+static STOPPED_BY: OnceLock<watch::Receiver<Option<StopSignal>>> = OnceLock::new();
 
 fn runtime() -> Result<&'static Runtime, RuntimeError> {
     if let Some(runtime) = RUNTIME.get() {
@@ -66,7 +79,7 @@ pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Runt
             biased;
             // A response that has arrived is processed first: it may contain a new refresh token.
             outcome = work => Ok(outcome),
-            kind = interrupted => Err(RuntimeError::Stopped(kind)),
+            signal = interrupted => Err(RuntimeError::Stopped(signal)),
         }
     })?
 }
@@ -78,12 +91,12 @@ pub fn run_until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Runt
 pub fn check_interrupted() -> Result<(), RuntimeError> {
     // A signal is only noticed while the runtime runs.
     let look = async { tokio::time::timeout(Duration::from_millis(1), interrupted()).await };
-    runtime()?.block_on(look).map_or(Ok(()), |kind| Err(RuntimeError::Stopped(kind)))
+    runtime()?.block_on(look).map_or(Ok(()), |signal| Err(RuntimeError::Stopped(signal)))
 }
 
 /// Completes when this process is interrupted (Ctrl-C) or terminated, with which of the two; at once if it was already. It
 /// has to be called within [`run`]. From the first call on, no signal is missed.
-pub fn interrupted() -> impl Future<Output = Kind> {
+pub fn interrupted() -> impl Future<Output = StopSignal> {
     let mut stopped_by = STOPPED_BY.get_or_init(listen).clone();
     async move {
         match stopped_by.wait_for(Option::is_some).await.map(|kind| *kind) {
@@ -95,7 +108,7 @@ pub fn interrupted() -> impl Future<Output = Kind> {
 }
 
 /// Installs the signal handlers, and a task that waits for the first signal.
-fn listen() -> watch::Receiver<Option<Kind>> {
+fn listen() -> watch::Receiver<Option<StopSignal>> {
     let (sender, receiver) = watch::channel(None);
     if let Some(signal) = first_signal() {
         tokio::spawn(async move { sender.send(Some(signal.await)) });
@@ -105,26 +118,26 @@ fn listen() -> watch::Receiver<Option<Kind>> {
 
 /// The first of the signals that mean the end of this process; `None` if they cannot be handled.
 #[cfg(unix)]
-fn first_signal() -> Option<impl Future<Output = Kind>> {
+fn first_signal() -> Option<impl Future<Output = StopSignal>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).ok()?;
     let mut terminate = signal(SignalKind::terminate()).ok()?;
     let mut hangup = signal(SignalKind::hangup()).ok()?;
     Some(async move {
         tokio::select! {
-            _ = interrupt.recv() => Kind::Interrupted,
-            _ = terminate.recv() => Kind::Terminated,
-            _ = hangup.recv() => Kind::Terminated,
+            _ = interrupt.recv() => StopSignal::Interrupt,
+            _ = terminate.recv() => StopSignal::Terminate,
+            _ = hangup.recv() => StopSignal::Terminate,
         }
     })
 }
 
 /// Ctrl-C; `None` if it cannot be handled.
 #[cfg(not(unix))]
-fn first_signal() -> Option<impl Future<Output = Kind>> {
+fn first_signal() -> Option<impl Future<Output = StopSignal>> {
     let mut ctrl_c = tokio::signal::windows::ctrl_c().ok()?;
     Some(async move {
         ctrl_c.recv().await;
-        Kind::Interrupted
+        StopSignal::Interrupt
     })
 }

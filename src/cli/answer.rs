@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use kubectl_login_core::error::{Error, Result};
-
 /// The real stdout, kept apart; whatever else writes to file descriptor 1 meanwhile goes to stderr.
 pub(super) struct Answer(File);
 
@@ -34,9 +32,10 @@ impl Answer {
     }
 }
 
-fn closed(error: &io::Error) -> Error {
-    Error::failed(
+fn closed(error: &io::Error) -> ErrorMessage {
+    ErrorMessage::failed(
         format!("the token cannot be handed over: {error}"),
         "Check where stdout goes, then run the command again.",
     )
 }
+use kubectl_login::messages::{ErrorMessage, Result};

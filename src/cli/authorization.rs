@@ -2,13 +2,13 @@
 //! what happens afterwards.
 
 use kubectl_login::messages::Explain;
+use kubectl_login::messages::{ErrorMessage, Result};
 use std::net::{IpAddr, Ipv4Addr};
 
 use kubectl_login::environment::Environment;
 use kubectl_login::paths;
 use kubectl_login::profile::{Authorization, Listen, Method};
 use kubectl_login_core::entra::audience;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::{is_acceptable, is_loopback};
 use kubectl_login_core::oauth::authorization::OWN_PARAMETERS;
 use kubectl_login_core::text::printable;
@@ -84,8 +84,8 @@ fn check_redirect(flag: &str, text: &str, method: Method, listener_is_https: boo
     Ok(())
 }
 
-fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> Error {
-    Error::usage(format!("{flag} {:?} {flaw}", printable(text, 100)), next)
+fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> ErrorMessage {
+    ErrorMessage::usage(format!("{flag} {:?} {flaw}", printable(text, 100)), next)
 }
 
 /// The port that an address names; also one that goes without saying.
@@ -104,7 +104,7 @@ fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authoriz
         (None, None) => None,
         (given, _) => {
             let missing = if given.is_some() { "--local-server-key" } else { "--local-server-cert" };
-            return Err(Error::usage(
+            return Err(ErrorMessage::usage(
                 format!("{missing} is missing"),
                 "Give --local-server-cert and --local-server-key together, or neither.",
             ));
@@ -128,7 +128,7 @@ fn on(port: u16) -> Listen {
 fn url(flag: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| {
-        Error::usage(
+        ErrorMessage::usage(
             format!("{flag} {:?} is not a web address", printable(text, 100)),
             "Give an address that begins with https:// or http://.",
         )
@@ -151,7 +151,7 @@ fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>> {
 /// One address. Those that mean every address of this machine are taken for its own: the browser comes from here.
 fn address(text: &str) -> Result<Listen> {
     let wrong = |why: &str| {
-        Error::usage(
+        ErrorMessage::usage(
             format!("--listen-address {:?} {why}", printable(text, 100)),
             "Give an address that only this machine reaches, such as 127.0.0.1:8000.",
         )
@@ -174,14 +174,14 @@ fn address(text: &str) -> Result<Listen> {
 fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
     const FLAG: &str = "--oidc-auth-request-extra-params";
     let given = pairs(given).map_err(|NoPair| {
-        Error::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE."))
+        ErrorMessage::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE."))
     })?;
     for (name, value) in &given {
         // Some servers do not look at the case.
         let is = |known: &str| known.eq_ignore_ascii_case(name);
         let cannot_come_back = is("response_mode") && !matches!(value.as_str(), "query" | "form_post");
         if OWN_PARAMETERS.iter().any(|known| is(known)) || cannot_come_back {
-            return Err(Error::usage(
+            return Err(ErrorMessage::usage(
                 format!("{FLAG} cannot set {} to that", printable(name, 60)),
                 "Leave it out: it is part of the sign-in itself.",
             ));

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::paths;
 use kubectl_login::session;
 use kubectl_login::store::Store;
 use kubectl_login::store::key_backends::{self, KeyBackend};
 use kubectl_login::store::removal::{self, Leftovers};
 use kubectl_login::store::{KeyError, StoreError};
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::printable;
 
 use super::args::CleanArgs;
@@ -45,7 +45,7 @@ pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Resu
 /// int128/kubelogin's `clean`, in its words. A keyring that fails is not an error.
 pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
     if args.cache_dir.is_none() && entry::has_context("clean", None, environment) {
-        return Err(Error::usage(
+        return Err(ErrorMessage::usage(
             "there is a context called \"clean\", and clean forgets every sign-in",
             "To sign in to it: kubectl login --context clean\nTo forget every sign-in: kubectl login logout --all",
         ));
@@ -101,7 +101,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     let store = Store::open(folder.clone(), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
         let problem = store.problem();
-        return Err(Error::failed(
+        return Err(ErrorMessage::failed(
             format!("nothing can be deleted: {}", problem.map(messages::store::problem).unwrap_or_default()),
             match folder {
                 Some(folder) => format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
@@ -111,7 +111,10 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     };
     let failed = |error: StoreError| {
         let reason = messages::store::reason(&error);
-        Error::failed(format!("not everything could be deleted: {reason}"), "Mend that, then run the command again.")
+        ErrorMessage::failed(
+            format!("not everything could be deleted: {reason}"),
+            "Mend that, then run the command again.",
+        )
     };
     // A process that is signing in would otherwise store its session again.
     let locks = session::hold_all(&store);

@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::profile::Profile;
 use kubectl_login::runtime;
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::api::{ApiClient, ApiError};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::kube::review::{ClusterUser, who_am_i};
@@ -32,13 +32,13 @@ pub(super) struct Cluster<'a> {
 
 /// Why a cluster does not say who the user is to it.
 struct Unsaid {
-    error: Error,
+    error: ErrorMessage,
     /// Nothing is amiss: it does not have the API for that.
     is_too_old: bool,
 }
 
-impl From<Error> for Unsaid {
-    fn from(error: Error) -> Unsaid {
+impl From<ErrorMessage> for Unsaid {
+    fn from(error: ErrorMessage) -> Unsaid {
         Unsaid { error, is_too_old: false }
     }
 }
@@ -77,7 +77,7 @@ impl<'a> Cluster<'a> {
     fn asked(&self) -> Result<&ClusterUser, &Unsaid> {
         let ask = || {
             let api = self.api()?;
-            runtime::run_until_interrupted(who_am_i(&api)).map_err(Error::from)?.map_err(|failure| Unsaid {
+            runtime::run_until_interrupted(who_am_i(&api)).map_err(ErrorMessage::from)?.map_err(|failure| Unsaid {
                 error: messages::api_error(&failure, &api, "ask the cluster who you are"),
                 is_too_old: matches!(failure, ApiError::NotFound),
             })

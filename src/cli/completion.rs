@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate as Candidate};
 use kubectl_login::environment::{self, Environment};
+use kubectl_login::messages::Result;
 use kubectl_login::paths;
 use kubectl_login::store::Store;
 use kubectl_login_core::entra::cloud;
-use kubectl_login_core::error::Result;
 use kubectl_login_core::kube::kubeconfig::Kubeconfig;
 use kubectl_login_core::text::printable;
 use url::Url;

@@ -13,12 +13,11 @@ mod store;
 mod token;
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::{ExitKind, Result};
 use kubectl_login::runtime;
-use kubectl_login::session::Failed;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::sessions;
 use kubectl_login_core::entra::subject::Subject;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use serde::Serialize;
 
@@ -30,6 +29,7 @@ use self::finding::{
 use self::kubeconfig::Configuration;
 use self::network::Answers;
 use self::store::Kept;
+use super::ExitStatus;
 use super::args::{DoctorArgs, Printed};
 use super::network::of_environment;
 use super::{kubectl_user, report};
@@ -49,7 +49,7 @@ impl Doctor<'_> {
     }
 }
 
-pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<(), Failed> {
+pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitStatus> {
     let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::of).collect();
     match args.output {
         Printed::Json => report::json(&Doctor::of(&checks))?,
@@ -57,16 +57,15 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<(), Fa
         Printed::Table => finding::print(&checks)?,
     }
     match checks.iter().any(|check| check.result == Outcome::Fail) {
-        // It has been said.
-        true => Err(Failed { error: Error::failed("something is wrong", ""), silent: true }),
-        false => Ok(()),
+        true => Ok(ExitStatus::Failure(ExitKind::Failed)),
+        false => Ok(ExitStatus::Success),
     }
 }
 
 /// Looks at everything: at this machine, then for a token, then at the servers.
 ///
 /// Errors: the user interrupted it.
-fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)>, Failed> {
+fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)>> {
     let configuration = Configuration::read(&args.entry, typed_in);
     let entry = configuration.found.as_ref();
     let settings = configuration.settings.as_ref();
@@ -99,7 +98,7 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
 
     let network = profile.map_or_else(|| of_environment(environment), |profile| profile.network.clone());
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
-    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent)).map_err(Error::from)?;
+    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
     let (server, clock) = (answers.server(entry), answers.clock());
 
     let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();

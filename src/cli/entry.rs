@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http;
 use kubectl_login_core::kube::exec_credential::ApiVersion;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, ExecConfig, ExecMatch, Kubeconfig, KubeconfigError};
@@ -49,7 +49,7 @@ pub(super) fn entry_of(args: &EntryArgs, environment: &Environment) -> Result<En
 }
 
 /// Why there is no entry for what was named.
-pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
+pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> ErrorMessage {
     let next = match error {
         KubeconfigError::NoSuchUser { name, known, .. } => with_meant(known, name, messages::kubeconfig_next(error)),
         // A word that is not a command is taken for a context.
@@ -66,7 +66,7 @@ pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> Error {
         }
         _ => messages::kubeconfig_next(error),
     };
-    Error::failed(error.to_string(), next)
+    ErrorMessage::failed(error.to_string(), next)
 }
 
 /// `next` behind the question whether one of the names in `known` was meant.
@@ -119,7 +119,7 @@ pub(super) fn settings_in(
     let unreadable = |error: clap::Error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
-        Error::usage(
+        ErrorMessage::usage(
             format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", printable(&entry.user, 100)),
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
@@ -136,7 +136,7 @@ pub(super) fn settings_in(
 }
 
 /// What can be done for a user that has no exec plugin.
-fn without_plugin(entry: &Entry, error: &KubeconfigError) -> Error {
+fn without_plugin(entry: &Entry, error: &KubeconfigError) -> ErrorMessage {
     let first = match (entry.credentials.kind(), &entry.credentials.auth_provider) {
         (CredentialKind::AuthProvider, Some(name)) => {
             if let Some(removed) = refused_auth_provider(name) {
@@ -144,15 +144,15 @@ fn without_plugin(entry: &Entry, error: &KubeconfigError) -> Error {
             }
             "Use kubectl as it is: it signs in with the auth-provider by itself.".to_owned()
         }
-        (CredentialKind::None, _) => return Error::failed(error.to_string(), OTHERWISE),
+        (CredentialKind::None, _) => return ErrorMessage::failed(error.to_string(), OTHERWISE),
         // Whether the cluster accepts it is not known here: AKS, for one, can refuse every client certificate.
         _ => format!("kubectl uses that by itself. To check whether the cluster accepts it: {}", doctor_command(entry)),
     };
-    Error::failed(error.to_string(), format!("{first}\n{OTHERWISE}"))
+    ErrorMessage::failed(error.to_string(), format!("{first}\n{OTHERWISE}"))
 }
 
 /// What can be done for a user whose exec plugin is another one.
-fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> Error {
+fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> ErrorMessage {
     let (user, command) = (printable(&entry.user, 100), printable(&exec.command, 100));
     let first = match programs::located(&exec.command) {
         Some(path) if programs::is_wrapper(&path) => {
@@ -162,7 +162,7 @@ fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> Error {
             )
         }
         Some(path) if programs::is_this_program(&path) => {
-            return Error::failed(
+            return ErrorMessage::failed(
                 format!("the kubeconfig user {user:?} runs this plugin without get-token"),
                 format!(
                     "Put get-token first in exec.args of that user in {}.",
@@ -173,7 +173,7 @@ fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> Error {
         Some(_) => "Use kubectl as it is: it runs that by itself when it needs a token.".to_owned(),
         None => format!("Install {command:?}, or correct the command: kubectl cannot run it."),
     };
-    Error::failed(
+    ErrorMessage::failed(
         format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
         format!("{first}\n{OTHERWISE}"),
     )
@@ -181,19 +181,19 @@ fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> Error {
 
 /// Why kubectl refuses an auth-provider, and what replaces it; `None` for the one it still has
 /// (client-go's `plugin/pkg/client/auth`).
-pub(super) fn refused_auth_provider(name: &str) -> Option<Error> {
+pub(super) fn refused_auth_provider(name: &str) -> Option<ErrorMessage> {
     let removed = format!("kubectl has no auth-provider {:?} since version 1.26", printable(name, 60));
     match name {
         "oidc" => None,
-        "azure" => Some(Error::failed(
+        "azure" => Some(ErrorMessage::failed(
             removed,
             "Get an entry that signs in with Entra ID: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing",
         )),
-        "gcp" => Some(Error::failed(
+        "gcp" => Some(ErrorMessage::failed(
             removed,
             "Install gke-gcloud-auth-plugin.\nThen get a new entry: gcloud container clusters get-credentials CLUSTER",
         )),
-        _ => Some(Error::failed(
+        _ => Some(ErrorMessage::failed(
             format!("kubectl has no auth-provider {:?}", printable(name, 60)),
             "Ask a cluster administrator for a new kubeconfig.",
         )),
@@ -205,7 +205,7 @@ pub(super) fn refused_auth_provider(name: &str) -> Option<Error> {
 /// Errors: it is the other issuers' flag.
 fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
     let wrong = |here: &str, instead: &str| {
-        Err(Error::usage(
+        Err(ErrorMessage::usage(
             format!("{here} says nothing about this kubeconfig user"),
             format!("Use {instead}, or leave it out for the method of the entry."),
         ))

@@ -12,9 +12,9 @@ use std::fmt;
 use std::path::Path;
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::ErrorMessage;
 use kubectl_login::profile::{Authorization, Browser, Listen, Method, Pkce, Profile, Provider, Storage, TokenKind};
 use kubectl_login_core::entra::cloud;
-use kubectl_login_core::error::Error;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies};
 use kubectl_login_core::secret::Secret;
 
@@ -79,7 +79,7 @@ pub(super) enum ExecArgsError {
     NotAnArgument(&'static str),
     /// This program refuses an entry with these settings.
     #[error("an entry with these settings would be refused")]
-    Refused(#[source] Error),
+    Refused(ErrorMessage),
 }
 
 /// A setting of a [`Profile`].

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubectl_login::messages::Result;
 use kubectl_login::messages::kube as messages;
-use kubectl_login_core::error::Result;
 use kubectl_login_core::kube::access::{self, AccessGrant, AccessQuestion, Explanation, NearMiss, Unread};
 use kubectl_login_core::kube::api::{ApiClient, ApiError};
 use kubectl_login_core::kube::rbac::{RbacSubject, Requester, RoleRef};

@@ -3,7 +3,7 @@
 //! A gateway before an issuer may want a key or a name of its own. What decides where a request goes, where it ends, from
 //! whom it seems to come, and who asks, is not an entry's to set.
 
-use kubectl_login_core::error::{Error, Result};
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
@@ -52,10 +52,10 @@ const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded", "x-original-", "x-r
 /// Errors: one is not, or is not an entry's to set.
 pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
     let given = pairs(given).map_err(|NoPair| {
-        Error::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
+        ErrorMessage::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
     })?;
     let checked = |(name, value): (String, String)| match is_refused(&name) {
-        true => Err(Error::usage(
+        true => Err(ErrorMessage::usage(
             format!("--oidc-request-header cannot set {:?}", printable(name.trim(), 60)),
             "Remove it from the kubeconfig user's exec.args. Headers that decide where a request goes, how it is framed, where it comes from or who asks are set by this program alone.",
         )),

@@ -2,7 +2,7 @@
 //! plugin, and what it sends to the API server.
 
 use kubectl_login::messages::kube as messages;
-use kubectl_login_core::error::{Error, Result};
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::api_credentials::ApiCredentials;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, SetField};
@@ -11,7 +11,7 @@ use kubectl_login_core::text::printable;
 
 /// Why kubectl does not send what the user's plugin prints, or not in its name: an error for each reason, with what to
 /// delete. Empty for a user that has an exec plugin and nothing else.
-pub(super) fn overrides(entry: &Entry) -> Vec<Error> {
+pub(super) fn overrides(entry: &Entry) -> Vec<ErrorMessage> {
     let credentials = &entry.credentials;
     let user = printable(&entry.user, 100);
     let instead = credentials.instead_of_plugin();
@@ -23,12 +23,12 @@ pub(super) fn overrides(entry: &Entry) -> Vec<Error> {
         } else {
             format!("Correct {} of the user {user:?} in {}.", named(&keys), file(entry))
         };
-        return vec![Error::failed(format!("kubectl refuses the user {user:?}: {reason}"), next)];
+        return vec![ErrorMessage::failed(format!("kubectl refuses the user {user:?}: {reason}"), next)];
     }
     let mut all = Vec::new();
     if entry.exec.is_some() && !instead.is_empty() {
         let what = format!("kubectl does not run the plugin of the user {user:?}: it uses {} instead", named(&instead));
-        all.push(Error::failed(what, delete(entry, &instead)));
+        all.push(ErrorMessage::failed(what, delete(entry, &instead)));
     }
     if let Some(other) = &credentials.impersonation.user
         && entry.exec.is_some()
@@ -38,7 +38,7 @@ pub(super) fn overrides(entry: &Entry) -> Vec<Error> {
             printable(other, 100),
             named(&acts_as)
         );
-        all.push(Error::failed(what, delete(entry, &acts_as)));
+        all.push(ErrorMessage::failed(what, delete(entry, &acts_as)));
     }
     all
 }
@@ -79,7 +79,7 @@ pub(super) fn sent(entry: &Entry) -> &'static str {
 }
 
 /// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
-pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<Error> {
+pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<ErrorMessage> {
     const NEW_ONE: &str = "Ask the cluster's administrator for a new kubeconfig";
     let instead = entry.credentials.instead_of_plugin();
     let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
@@ -91,7 +91,7 @@ pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<Error> {
         (ApiError::Unauthorized, ..) if sends_plugins_token(entry) => return None,
         (ApiError::Unauthorized, ..) => format!("{NEW_ONE}."),
         (ApiError::Forbidden(said), _, Some(other)) => {
-            return Some(Error::failed(
+            return Some(ErrorMessage::failed(
                 format!("the cluster does not let kubectl act as {:?}: {said}", printable(other, 100)),
                 format!(
                     "{} Or ask a cluster administrator to allow it.",
@@ -101,7 +101,7 @@ pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<Error> {
         }
         _ => return None,
     };
-    Some(Error::failed(format!("the cluster does not accept {} (HTTP 401)", sent(entry)), next))
+    Some(ErrorMessage::failed(format!("the cluster does not accept {} (HTTP 401)", sent(entry)), next))
 }
 
 /// What kubectl signs in with, such as `a token (tokenFile, line 9)`.

@@ -1,10 +1,11 @@
 //! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
 
 use kubectl_login::environment::Environment;
-use kubectl_login::session::groups::Wish;
+use kubectl_login::issued_token::TokenOrigin;
+use kubectl_login::messages::{self, ErrorMessage, Result};
+use kubectl_login::session::groups::LookupOptions;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, RequestOptions, TokenOrigin, TokenRequest, sessions};
-use kubectl_login_core::error::Error;
+use kubectl_login::session::{RequestOptions, TokenRequest, sessions};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::text::printable;
 
@@ -13,7 +14,7 @@ use super::network::CaFiles;
 use super::{entry, kubectl_user, membership, profile, report};
 use crate::ui::{PromptMode, SignInTarget, Terminal};
 
-pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed> {
+pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<()> {
     let files = CaFiles::default();
     let challenge = args.claims.as_deref().map(challenge).transpose()?;
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, typed_in, &files)?;
@@ -47,15 +48,17 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
         Terminal::new(prompt, &settings.profile, Some(SignInTarget::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
     let identity = &Identity::of(profile);
-    let sign_in = membership::SignIn { entry: &entry, profile, identity, store, environment, person: &for_groups };
-    let groups_before = args.refresh.then(|| sign_in.groups_before()).flatten();
+    let session_in_cluster =
+        membership::ClusterSession { entry: &entry, profile, identity, store, environment, person: &for_groups };
+    let groups_before = args.refresh.then(|| session_in_cluster.groups_before()).flatten();
     let obtained =
         TokenRequest::new(profile, identity, store, environment, &person, options).answering(challenge).obtain();
-    let obtained = obtained.map_err(|failed| settings.sources.failed(failed))?;
+    let obtained =
+        obtained.map_err(|error| settings.sources.attributed(messages::failure::explain(&error.failure, profile)))?;
 
     let session = sessions::current(identity, &profile.network, store);
     let facts = obtained.facts.clone().or_else(|| store.session_facts(&session.id));
-    let (beginning, rest) = obtained.sentence(facts.as_ref());
+    let (beginning, rest) = messages::token::signed_in(&obtained, facts.as_ref());
     report::done(&beginning, &rest)?;
     kubectl_user::overrides(&entry).iter().for_each(report::warn);
     if let Some(audience) = profile.audience_to_confirm() {
@@ -72,15 +75,15 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<(), Failed
     if obtained.origin == TokenOrigin::Cache {
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
-    let wish = Wish { may_ask: true, fresh: args.refresh, forced: args.force, names: false };
-    sign_in.tell(&obtained, wish, groups_before)?;
-    Ok(())
+    let options =
+        LookupOptions { may_prompt: true, force_refresh: args.refresh, force_sign_in: args.force, names: false };
+    session_in_cluster.tell(&obtained, options, groups_before)
 }
 
 /// What was typed behind `--claims`.
-fn challenge(text: &str) -> Result<ClaimsChallenge, Error> {
+fn challenge(text: &str) -> Result<ClaimsChallenge> {
     ClaimsChallenge::from_copy(text).map_err(|why| {
-        Error::usage(
+        ErrorMessage::usage(
             format!("--claims is not a claims challenge: {why}"),
             "Copy all of the value of claims from the WWW-Authenticate header or the error, in single quotes.",
         )

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::{self, identity::Identity, revocation, sessions};
 use kubectl_login::store::{KeyBackend, KeyError, Lookup, SessionFacts, Store, StoreError};
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::printable;
 
 use super::args::{LogoutArgs, MethodArgs};
@@ -30,7 +30,7 @@ struct Forgotten {
 /// How a sign-in can be ended at its issuer.
 enum Ending {
     /// By revoking it.
-    Revocation(revocation::SignIn),
+    Revocation(revocation::RevocableSession),
     /// Not at all, and nothing is wrong.
     None(Unrevoked),
     /// It should be possible, and is not: why.
@@ -73,7 +73,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
 /// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
 fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files: &CaFiles) -> Result<()> {
     let (entry, settings, own_environment) =
-        entry::settings_of(&args.entry, &MethodArgs::default(), environment, files).map_err(|error| Error {
+        entry::settings_of(&args.entry, &MethodArgs::default(), environment, files).map_err(|error| ErrorMessage {
             next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
             ..error
         })?;
@@ -217,7 +217,7 @@ fn several(
             && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment, files)
             && (was_in_keyring || error != KeyError::NoKeyring)
         {
-            failures.push(Error::failed(
+            failures.push(ErrorMessage::failed(
                 format!("the key may be left in the keyring: {error}"),
                 "Unlock or start the keyring, then run the command again: kubectl login logout --all",
             ));
@@ -264,7 +264,7 @@ fn forget(
             let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
-                false => Ending::Revocation(revocation::SignIn { profiles, token, token_endpoint }),
+                false => Ending::Revocation(revocation::RevocableSession { profiles, token, token_endpoint }),
                 true => Ending::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
             }
         }
@@ -303,23 +303,26 @@ struct Outcome<'a> {
 
 fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<'a> {
     let mut outcome = Outcome { revoked: 0, left: Vec::new(), failures: Vec::new() };
-    let mut facts = Vec::new();
-    let mut sign_ins = Vec::new();
+    let (mut facts, mut sessions) = (Vec::new(), Vec::new());
     for sign_in in forgotten {
         match &sign_in.ending {
             Ending::Revocation(to_revoke) => {
                 facts.push(&sign_in.facts);
-                sign_ins.push(to_revoke);
+                sessions.push(to_revoke);
             }
             Ending::None(why) => outcome.left.push(*why),
             Ending::Unknown(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),
         }
     }
-    for (facts, ended) in facts.into_iter().zip(revocation::revoke(&sign_ins, environment)) {
+    let ended = revocation::revoke(&sessions, environment);
+    for ((facts, session), ended) in facts.into_iter().zip(&sessions).zip(ended) {
         match ended {
             Ok(true) => outcome.revoked += 1,
             Ok(false) => outcome.left.push(Unrevoked::NotOffered),
-            Err(reason) => outcome.failures.push((facts, reason)),
+            Err(failure) => {
+                let reason = session.profiles.first().map(|profile| messages::request::not_revoked(&failure, profile));
+                outcome.failures.push((facts, reason.unwrap_or_default()));
+            }
         }
     }
     outcome
@@ -364,18 +367,21 @@ fn shown(issuer: &str) -> String {
 fn open(folder: Option<PathBuf>, environment: &Environment) -> Result<Store> {
     let store = Store::open(folder.clone(), environment);
     match (store.problem(), folder) {
-        (Some(problem), Some(folder)) => Err(Error::failed(
+        (Some(problem), Some(folder)) => Err(ErrorMessage::failed(
             format!("{}; nothing in it can be forgotten", messages::store::problem(problem)),
             format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
         )),
         (Some(problem), None) => {
-            Err(Error::failed(messages::store::problem(problem), messages::store::problem_steps(problem)))
+            Err(ErrorMessage::failed(messages::store::problem(problem), messages::store::problem_steps(problem)))
         }
         (None, _) => Ok(store),
     }
 }
 
-fn failed(error: &StoreError) -> Error {
+fn failed(error: &StoreError) -> ErrorMessage {
     let reason = messages::store::reason(error);
-    Error::failed(format!("not everything could be forgotten: {reason}"), "Mend that, then run the command again.")
+    ErrorMessage::failed(
+        format!("not everything could be forgotten: {reason}"),
+        "Mend that, then run the command again.",
+    )
 }

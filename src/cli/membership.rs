@@ -2,15 +2,18 @@
 //! them, and what has changed.
 
 use kubectl_login::environment::Environment;
+use kubectl_login::failure::GroupsError;
+use kubectl_login::issued_token::{IssuedToken, TokenOrigin};
+use kubectl_login::messages::{self, ErrorMessage, Result};
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::session::groups::{Known, LookUp, Wish, difference};
+use kubectl_login::runtime::StopSignal;
+use kubectl_login::session::groups::{GroupLookup, GroupMembership, LookupOptions, difference};
 use kubectl_login::session::identity::{self, Identity};
-use kubectl_login::session::{IssuedToken, TokenOrigin, sessions};
+use kubectl_login::session::sessions;
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::entra::refusals;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::named_file;
 
@@ -20,11 +23,11 @@ use super::{entry, report};
 use crate::ui::Terminal;
 use crate::ui::progress::Progress;
 
-/// What a second sign-in is for, where the groups need one of a client of its own.
+/// What a second sign-in is for, if the groups need one of another client.
 pub(super) const FOR_GROUPS: &str = "Microsoft Graph, which knows your groups";
 
-/// A sign-in and its cluster.
-pub(super) struct SignIn<'a> {
+/// A session and its cluster.
+pub(super) struct ClusterSession<'a> {
     pub(super) entry: &'a Entry,
     pub(super) profile: &'a Profile,
     pub(super) identity: &'a Identity,
@@ -33,33 +36,37 @@ pub(super) struct SignIn<'a> {
     pub(super) person: &'a Terminal<'a>,
 }
 
-/// Groups as they were, of whom, and who said so.
-pub(super) struct Before {
+/// The groups before a new token: whose they are, and where they come from.
+pub(super) struct EarlierGroups {
     of: Option<String>,
     source: GroupSource,
     items: Vec<Group>,
 }
 
-impl SignIn<'_> {
-    /// The groups of `subject`, with a line on a terminal that says how far it is.
+impl ClusterSession<'_> {
+    /// The groups of `subject`. A line on the terminal shows the progress.
     ///
     /// Errors: the user interrupted it.
-    pub(super) fn groups(&self, subject: &Subject, cluster: &Cluster<'_>, wish: Wish) -> Result<Known> {
+    pub(super) fn groups(
+        &self,
+        subject: &Subject,
+        cluster: &Cluster<'_>,
+        options: LookupOptions,
+    ) -> Result<GroupMembership, StopSignal> {
         let progress = Progress::start("groups", self.environment);
         let of_cluster = || match cluster.review() {
             Ok(review) => Ok(Some(review.groups.clone())),
-            Err(error) if error.kind.is_an_end() => Err(error),
-            Err(_) => Ok(None),
+            Err(error) => error.kind.stop_signal().map_or(Ok(None), Err),
         };
-        self.look_up(wish, &of_cluster, &progress.reporter()).groups(subject)
+        self.lookup(options, &of_cluster, &progress.reporter()).groups(subject)
     }
 
-    /// The groups that are known from before a new token, by the old one or beside the session; `None` where none are.
-    pub(super) fn groups_before(&self) -> Option<Before> {
+    /// The groups before a new token, from the old token or cached beside the session; `None` if there are none.
+    pub(super) fn groups_before(&self) -> Option<EarlierGroups> {
         let token = sessions::newest_token(self.identity, self.store).found()?;
         let subject = Subject::read(token.token.expose(), &self.profile.groups.claim).ok()?;
         let of = subject.key().map(str::to_owned);
-        let by_token = |items| Before { of: of.clone(), source: GroupSource::Token, items };
+        let by_token = |items| EarlierGroups { of: of.clone(), source: GroupSource::Token, items };
         match &subject.groups {
             GroupsClaim::Listed(ids) => {
                 Some(by_token(ids.iter().map(|id| Group { id: id.clone(), name: None }).collect()))
@@ -69,25 +76,29 @@ impl SignIn<'_> {
                 Some(by_token(Vec::new()))
             }
             _ => {
-                let known = self.look_up(Wish::default(), &|| Ok(None), &|_| {}).remembered_ever(&subject)?;
-                Some(Before { of, source: known.groups.source, items: known.groups.items })
+                let known = self.lookup(LookupOptions::default(), &|| Ok(None), &|_| {}).cached_ever(&subject)?;
+                Some(EarlierGroups { of, source: known.groups.source, items: known.groups.items })
             }
         }
     }
 
-    /// Looks the groups up where the token cannot list them, and says how many there are; against those from `before`, what
-    /// has changed.
+    /// Looks up the groups if the token cannot list them, and prints how many there are, and what has changed since `before`.
     ///
     /// Errors: the user interrupted it, or it cannot be printed.
-    pub(super) fn tell(&self, obtained: &IssuedToken, wish: Wish, before: Option<Before>) -> Result<()> {
-        let subject = Subject::read(obtained.token.expose(), &self.profile.groups.claim).unwrap_or_default();
+    pub(super) fn tell(
+        &self,
+        issued: &IssuedToken,
+        options: LookupOptions,
+        before: Option<EarlierGroups>,
+    ) -> Result<()> {
+        let subject = Subject::read(issued.token.expose(), &self.profile.groups.claim).unwrap_or_default();
         let overage = matches!(subject.groups, GroupsClaim::Overage { .. });
         if !overage && before.is_none() {
             return Ok(());
         }
-        let cluster = Cluster::new(self.entry, self.profile, &obtained.token);
-        let fresh = wish.fresh || obtained.origin == TokenOrigin::SignIn;
-        let known = self.groups(&subject, &cluster, Wish { fresh, ..wish })?;
+        let cluster = Cluster::new(self.entry, self.profile, &issued.token);
+        let force_refresh = options.force_refresh || issued.origin == TokenOrigin::SignIn;
+        let known = self.groups(&subject, &cluster, LookupOptions { force_refresh, ..options })?;
         let groups = &known.groups;
         if overage && !groups.items.is_empty() {
             let count = groups.items.len();
@@ -96,7 +107,7 @@ impl SignIn<'_> {
                 by(groups.source)
             ))?;
         }
-        warn(&known, self.profile, false);
+        self.warn(&known, false);
         match before.filter(|before| groups.complete && before.compares(&subject, groups.source)) {
             Some(before) => {
                 let (came, went) = difference(&before.items, &groups.items);
@@ -106,62 +117,66 @@ impl SignIn<'_> {
         }
     }
 
-    fn look_up<'l>(
+    fn lookup<'l>(
         &'l self,
-        wish: Wish,
-        cluster: &'l dyn Fn() -> Result<Option<Vec<String>>>,
+        options: LookupOptions,
+        cluster: &'l dyn Fn() -> Result<Option<Vec<String>>, StopSignal>,
         on_progress: &'l (dyn Fn(usize) + Sync),
-    ) -> LookUp<'l> {
+    ) -> GroupLookup<'l> {
         let api_server = &self.entry.api_server;
         let file =
             api_server.certificate_authority.as_deref().filter(|_| api_server.certificate_authority_data.is_none());
         let authority = file.and_then(|file| named_file::read_named(file).ok()).unwrap_or_default();
-        LookUp {
+        GroupLookup {
             profile: self.profile,
             identity: self.identity,
             store: self.store,
             environment: self.environment,
             person: self.person,
-            wish,
-            command: entry::sign_in_command(self.entry),
+            options,
             cluster_key: identity::cluster(api_server, &authority, &self.profile.network),
             cluster,
             on_progress,
         }
     }
+
+    /// Warns if groups are missing, come from a second-best source, or have no names. A warning within the last hour is not
+    /// repeated, unless groups are `wanted`. Microsoft's own clients may not ask Graph: that is not warned of if the cluster
+    /// knows all groups.
+    pub(super) fn warn(&self, known: &GroupMembership, wanted: bool) {
+        let profile = self.profile;
+        let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
+        let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsoft_client(asks_graph);
+        let command = entry::sign_in_command(self.entry);
+        let warn = |error: &GroupsError, words: &dyn Fn(&str) -> String| {
+            let error = messages::groups::explain(error, profile, &command);
+            report::warn(&ErrorMessage { what: words(&error.what), ..error });
+        };
+        match (&known.reason, known.groups.complete) {
+            // The token has no groups claim, and groups are not wanted.
+            (_, false) if !wanted && !known.overage => {}
+            (None, false) => report::warning("not all of your groups are known", None),
+            (Some(error), false) => warn(error, &|what| format!("not all of your groups are known: {what}")),
+            (Some(error), true) if !is_expected && (wanted || known.at.is_none()) => {
+                warn(error, &|what| format!("{what}; they come from the cluster"));
+            }
+            _ => {}
+        }
+        // The reason why they have no names may also be why they come from another source.
+        let is_told =
+            |error: &GroupsError| !(is_expected && known.groups.complete) && known.reason.as_ref() == Some(error);
+        if let Some(error) = known.nameless.as_ref().filter(|error| !is_told(error)) {
+            warn(error, &|what| format!("the groups have no names here: {what}"));
+        }
+    }
 }
 
-impl Before {
+impl EarlierGroups {
     /// Whether groups of `subject` that come from `source` go by the same names as these, and are the same person's.
     fn compares(&self, subject: &Subject, source: GroupSource) -> bool {
         // A cluster may have names of its own.
         let is_alike = self.source == source || ![self.source, source].contains(&GroupSource::Cluster);
         is_alike && source != GroupSource::None && self.of.as_deref() == subject.key()
-    }
-}
-
-/// Says why groups are not all, come from a second-best source, or have no names. What has been said within the hour need not
-/// be said again, unless groups are `wanted`. That a client of Microsoft's own may not ask Graph is nothing to mend: if the
-/// cluster knows all groups, it is not said.
-pub(super) fn warn(known: &Known, profile: &Profile, wanted: bool) {
-    let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
-    let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsoft_client(asks_graph);
-    match (&known.reason, known.groups.complete) {
-        // In no group by the token, which was not asked for.
-        (_, false) if !wanted && !known.overage => {}
-        (None, false) => report::warning("not all of your groups are known", None),
-        (Some(error), false) => {
-            report::warn(&Error { what: format!("not all of your groups are known: {}", error.what), ..error.clone() });
-        }
-        (Some(error), true) if !is_expected && (wanted || known.at.is_none()) => {
-            report::warn(&Error { what: format!("{}; they come from the cluster", error.what), ..error.clone() });
-        }
-        _ => {}
-    }
-    // Why they have no names may be why they come from elsewhere.
-    let is_said = |error: &Error| !(is_expected && known.groups.complete) && known.reason.as_ref() == Some(error);
-    if let Some(error) = known.nameless.as_ref().filter(|error| !is_said(error)) {
-        report::warn(&Error { what: format!("the groups have no names here: {}", error.what), ..error.clone() });
     }
 }
 

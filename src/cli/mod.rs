@@ -40,17 +40,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::{ErrorMessage, ExitKind};
 use kubectl_login::resources;
-use kubectl_login::session::Failed;
 use kubectl_login::session::repeats::Repeats;
-use kubectl_login_core::error::Error;
 
 use args::{Cli, Command};
 use typed::Typed;
 
 const GET_TOKEN: &str = "get-token";
 
-/// Runs the command line; whatever goes wrong has been said when this returns.
+/// Runs the command line, and prints any error.
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     if let Some(question) = completion::Question::of(&words) {
         return question.answer(grammar(&[]), &Environment::from_process());
@@ -70,41 +69,50 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     };
     let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
     if let (true, Err(error)) = (needs_a_clock, clock) {
-        return report::failure(&Error::from(error).into());
+        return report::failure(&error.into());
     }
     report::start_logging(cli.verbosity);
+    let done = |()| ExitStatus::Success;
     let outcome = match &cli.command {
         Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment, repeats),
-        Some(Command::Status(args)) => status::run(args, &environment).map_err(Failed::from),
+        Some(Command::Status(args)) => status::run(args, &environment).map(done),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
-        Some(Command::Logout(args)) => logout::run(args, &environment).map_err(Failed::from),
-        Some(Command::ConvertKubeconfig(_)) => Err(not_yet::convert_kubeconfig().into()),
-        Some(Command::Setup(_)) => Err(not_yet::setup().into()),
-        Some(Command::Aks(_)) => Err(not_yet::aks().into()),
-        Some(Command::Completion(args)) => completion::run(args).map_err(Failed::from),
-        Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map_err(Failed::from),
-        Some(Command::RemoveTokens(args)) => clean::remove_tokens(args, &environment).map_err(Failed::from),
-        Some(Command::Clean(args)) => clean::clean(args, &environment).map_err(Failed::from),
-        Some(Command::Version) => {
-            report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map_err(Failed::from)
-        }
+        Some(Command::Logout(args)) => logout::run(args, &environment).map(done),
+        Some(Command::ConvertKubeconfig(_)) => Err(not_yet::convert_kubeconfig()),
+        Some(Command::Setup(_)) => Err(not_yet::setup()),
+        Some(Command::Aks(_)) => Err(not_yet::aks()),
+        Some(Command::Completion(args)) => completion::run(args).map(done),
+        Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map(done),
+        Some(Command::RemoveTokens(args)) => clean::remove_tokens(args, &environment).map(done),
+        Some(Command::Clean(args)) => clean::clean(args, &environment).map(done),
+        Some(Command::Version) => report::line(&format!("kubectl-login {}", env!("CARGO_PKG_VERSION"))).map(done),
         None => {
             cli.login.entry.may_be_command = true;
-            login::run(&cli.login, &environment)
+            login::run(&cli.login, &environment).map(done)
         }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => failure(&failed, &words, repeats),
+        Ok(ExitStatus::Success) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Failure(kind)) => ExitCode::from(kind.exit_code()),
+        Err(error) => failure(&error, &words, repeats),
     }
 }
 
+/// How a command ended that has printed everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ExitStatus {
+    /// As the user wanted.
+    Success,
+    /// With this exit code.
+    Failure(ExitKind),
+}
+
 /// Prints a failure and returns the exit code.
-fn failure(failed: &Failed, words: &[OsString], repeats: Repeats<'_>) -> ExitCode {
+fn failure(error: &ErrorMessage, words: &[OsString], repeats: Repeats<'_>) -> ExitCode {
     match words.get(1) {
-        Some(command) if command == GET_TOKEN => get_token::failure(failed, repeats),
-        _ => report::failure(failed),
+        Some(command) if command == GET_TOKEN => get_token::failure(error, repeats),
+        _ => report::failure(error),
     }
 }
 
@@ -114,7 +122,7 @@ fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString], 
         if error.use_stderr() { Err(usage::explain(error, grammar, words)) } else { report::help(&error.render()) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure(&error.into(), words, repeats),
+        Err(error) => failure(&error, words, repeats),
     }
 }
 

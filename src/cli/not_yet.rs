@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use kubectl_login::environment::Environment;
-use kubectl_login_core::error::Error;
+use kubectl_login::messages::ErrorMessage;
 
 use super::{entry, words};
 
@@ -23,12 +23,12 @@ pub(super) fn context_instead(mut words: Vec<OsString>, environment: &Environmen
 }
 
 /// The error of a command that is not there yet.
-fn not_yet(command: &str, will: &str, until_then: &str) -> Error {
-    Error::failed(format!("{command} is not supported yet; it will {will}"), until_then)
+fn not_yet(command: &str, will: &str, until_then: &str) -> ErrorMessage {
+    ErrorMessage::failed(format!("{command} is not supported yet; it will {will}"), until_then)
 }
 
 /// `convert-kubeconfig`.
-pub(super) fn convert_kubeconfig() -> Error {
+pub(super) fn convert_kubeconfig() -> ErrorMessage {
     not_yet(
         "convert-kubeconfig",
         "rewrite the users of a kubeconfig to this plugin",
@@ -37,7 +37,7 @@ pub(super) fn convert_kubeconfig() -> Error {
 }
 
 /// `setup`.
-pub(super) fn setup() -> Error {
+pub(super) fn setup() -> ErrorMessage {
     not_yet(
         "setup",
         "lead through the first set-up with an OpenID Connect issuer",
@@ -46,7 +46,7 @@ pub(super) fn setup() -> Error {
 }
 
 /// `aks`.
-pub(super) fn aks() -> Error {
+pub(super) fn aks() -> ErrorMessage {
     not_yet(
         "aks",
         "list AKS clusters, get their credentials and say how access to them is granted",

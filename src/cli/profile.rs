@@ -1,6 +1,7 @@
 //! From what was typed and what the environment says to a [`Profile`].
 
 use kubectl_login::messages::entra::INVALID_TENANT;
+use kubectl_login::messages::{ErrorMessage, Result};
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
@@ -9,7 +10,6 @@ use kubectl_login::paths;
 use kubectl_login::profile::{Browser, Credentials, GroupsLookUp, Method, Pkce, Profile, Provider, Storage, TokenKind};
 use kubectl_login::store::Store;
 use kubectl_login_core::entra::{audience, cloud};
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::oauth::discovery;
@@ -136,7 +136,7 @@ pub(super) fn prompt(flag: Option<PromptMode>, environment: &Environment) -> Res
         (None, None | Some("auto")) => Ok(PromptMode::Auto),
         (None, Some("always")) => Ok(PromptMode::Always),
         (None, Some("never")) => Ok(PromptMode::Never),
-        (None, Some(other)) => Err(Error::usage(
+        (None, Some(other)) => Err(ErrorMessage::usage(
             format!("{} cannot be {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(other, 40)),
             "Set it to auto, always or never.",
         )),
@@ -148,13 +148,13 @@ fn dialect(typed: &Typed) -> Result<Dialect> {
     match (&typed.entra, &typed.oidc) {
         (Some(_), None) => Ok(Dialect::Entra),
         (None, Some(_)) => Ok(Dialect::Oidc),
-        (Some(entra), Some(oidc)) => Err(Error::usage(
+        (Some(entra), Some(oidc)) => Err(ErrorMessage::usage(
             format!(
                 "--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"
             ),
             "Keep the flags of one and remove the other's.",
         )),
-        (None, None) => Err(Error::usage(
+        (None, None) => Err(ErrorMessage::usage(
             "nothing says who issues the token",
             "For AKS give --server-id, --client-id and --tenant-id.\nFor an OpenID Connect issuer give --oidc-issuer-url and --oidc-client-id.",
         )),
@@ -225,7 +225,7 @@ fn entra(
     .filter_map(|(name, missing)| missing.then_some(name))
     .collect();
     let (Some(server_id), Some(client_id), Some(tenant)) = (&args.server_id, client_id, tenant) else {
-        return Err(Error::usage(
+        return Err(ErrorMessage::usage(
             format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }),
             "Add what is missing to the kubeconfig user's exec.args.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER",
         ));
@@ -234,7 +234,7 @@ fn entra(
         || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
         || tenant.contains("..")
     {
-        return Err(Error::usage(
+        return Err(ErrorMessage::usage(
             format!("--tenant-id {:?} is not a valid tenant", printable(&tenant, 60)),
             INVALID_TENANT,
         ));
@@ -272,10 +272,9 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
         return Err(no_such("--grant-type", grant, "grant", GRANTS, LATER_GRANTS));
     }
     let missing = |name: &str, value: &Option<String>| {
-        value
-            .clone()
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| Error::usage(format!("{name} is missing"), "Add it to the kubeconfig user's exec.args."))
+        value.clone().filter(|text| !text.is_empty()).ok_or_else(|| {
+            ErrorMessage::usage(format!("{name} is missing"), "Add it to the kubeconfig user's exec.args.")
+        })
     };
     let issuer = missing("--oidc-issuer-url", &args.oidc_issuer_url)?;
     let client_id = missing("--oidc-client-id", &args.oidc_client_id)?;
@@ -341,17 +340,17 @@ pub(super) fn browser(args: &BrowserArgs) -> Browser {
 
 /// A word that is none of `known`. One that begins with a hyphen is a flag that stands where the value is missing; that
 /// may carry a secret.
-fn no_such(flag: &str, word: &str, kind: &str, known: &[&str], later: &[&str]) -> Error {
+fn no_such(flag: &str, word: &str, kind: &str, known: &[&str], later: &[&str]) -> ErrorMessage {
     let what = match word.starts_with('-') {
         true => format!("{flag} needs a value"),
         false => format!("{flag} {:?} is not a valid {kind}", printable(word, 40)),
     };
     let (known, later) = (known.join(", "), later.join(", "));
-    Error::usage(what, format!("Use one of {known}.\nKnown by name, and not supported yet: {later}."))
+    ErrorMessage::usage(what, format!("Use one of {known}.\nKnown by name, and not supported yet: {later}."))
 }
 
-fn not_yet(what: &str, instead: &str) -> Error {
-    Error::failed(format!("{what} is not supported yet"), format!("Use {instead} for now."))
+fn not_yet(what: &str, instead: &str) -> ErrorMessage {
+    ErrorMessage::failed(format!("{what} is not supported yet"), format!("Use {instead} for now."))
 }
 
 fn scopes(given: &[String]) -> Result<Vec<String>> {
@@ -364,7 +363,7 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
             if scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
                 Ok(scope.to_owned())
             } else {
-                Err(Error::usage(
+                Err(ErrorMessage::usage(
                     format!("--oidc-extra-scope {:?} is not one scope", printable(scope, 60)),
                     "Repeat the flag, or separate scopes with commas.",
                 ))
@@ -376,14 +375,14 @@ fn scopes(given: &[String]) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kubectl_login_core::error::Kind;
+    use kubectl_login::messages::ExitKind;
 
     const AKS: &[&str] = &["--server-id", "s", "--client-id", "flag-client", "--tenant-id", "flag-tenant"];
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
         let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         let (args, typed) =
-            super::super::parse_get_token(&words).map_err(|error| Error::usage(error.to_string(), ""))?;
+            super::super::parse_get_token(&words).map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
         let environment = Environment::from_iter(variables.iter().copied());
         settings(&args, &typed, &environment, None, &CaFiles::default())
     }
@@ -421,17 +420,17 @@ mod tests {
         let error = read(&with(&["-l", "devicecode"]), &[("AAD_LOGIN_METHOD", "spn")]).err().expect("not yet");
         assert_eq!(error.what, "AAD_LOGIN_METHOD=spn is not supported yet");
         assert!(read(&with(&["-l", "spn"]), &[("AAD_LOGIN_METHOD", "devicecode")]).is_ok());
-        assert_eq!(read(&with(&["-l", "carrier-pigeon"]), &[]).err().expect("wrong").kind, Kind::Usage);
+        assert_eq!(read(&with(&["-l", "carrier-pigeon"]), &[]).err().expect("wrong").kind, ExitKind::Usage);
     }
 
     #[test]
     fn flags_of_both_dialects_are_refused_and_the_environment_decides_nothing() {
         let both = with(&["--oidc-issuer-url", "https://i"]);
-        assert_eq!(read(&both, &[]).err().expect("both").kind, Kind::Usage);
+        assert_eq!(read(&both, &[]).err().expect("both").kind, ExitKind::Usage);
         let azure = [("AZURE_CLIENT_ID", "x"), ("AAD_LOGIN_METHOD", "spn")];
         let settings = read(&["--oidc-issuer-url=https://i", "--oidc-client-id=c"], &azure).expect("fine");
         assert!(matches!(settings.profile.provider, Provider::Oidc { .. }));
-        assert_eq!(read(&["--force-refresh"], &azure).err().expect("neither").kind, Kind::Usage);
+        assert_eq!(read(&["--force-refresh"], &azure).err().expect("neither").kind, ExitKind::Usage);
     }
 
     #[test]

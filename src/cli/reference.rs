@@ -6,9 +6,9 @@
 
 use clap::{Arg, Command};
 use kubectl_login::environment;
+use kubectl_login::messages::ExitKind;
 use kubectl_login::messages::refusals::{self, TableRow};
 use kubectl_login_core::entra::refusals::Refusal;
-use kubectl_login_core::error::Kind;
 
 use super::args::{ENTRA, OIDC};
 use super::doctor::finding::{ALL, Part};
@@ -249,7 +249,14 @@ fn the_page_of_the_doctor_is_up_to_date() {
 #[test]
 fn the_page_of_exit_codes_has_them_all() {
     let page = include_str!("../../docs/exit-codes.md");
-    for kind in [Kind::Failed, Kind::Usage, Kind::SignInNeeded, Kind::Refused, Kind::Interrupted, Kind::Terminated] {
+    for kind in [
+        ExitKind::Failed,
+        ExitKind::Usage,
+        ExitKind::SignInNeeded,
+        ExitKind::Refused,
+        ExitKind::Interrupted,
+        ExitKind::Terminated,
+    ] {
         assert!(page.contains(&format!("\n| {} |", kind.exit_code())), "docs/exit-codes.md lacks {kind:?}");
     }
 }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::token::in_units;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::session::repeats::Repeat;
-use kubectl_login::session::{Failed, in_units};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::{json_without_controls, without_controls};
 use serde::Serialize;
 
@@ -16,16 +16,14 @@ use crate::ui::style::{self, Emphasis, paint};
 use crate::ui::timed_write::{FINAL_WRITE_TIMEOUT, write_within};
 use crate::ui::wrap::{self, wrapped};
 
-/// Says an error in its halves, unless this caller has heard it before, and gives the exit code.
-pub(super) fn failure(failed: &Failed) -> ExitCode {
-    if !failed.silent {
-        complain(&error_text(&failed.error, Look::of_stderr()));
-    }
-    ExitCode::from(failed.error.kind.exit_code())
+/// Prints an error, and returns the exit code.
+pub(super) fn failure(error: &ErrorMessage) -> ExitCode {
+    complain(&error_text(error, Look::of_stderr()));
+    ExitCode::from(error.kind.exit_code())
 }
 
 /// Prints in one line an error that the caller was told in full a moment ago, and returns the exit code.
-pub(super) fn repeated(error: &Error, repeat: Repeat) -> ExitCode {
+pub(super) fn repeated(error: &ErrorMessage, repeat: Repeat) -> ExitCode {
     complain(&repeated_text(error, repeat, Look::of_stderr()));
     ExitCode::from(error.kind.exit_code())
 }
@@ -36,7 +34,7 @@ pub(super) fn warning(what: &str, next: Option<&str>) {
 }
 
 /// The same for an error that ends nothing, with its line for the help desk.
-pub(super) fn warn(error: &Error) {
+pub(super) fn warn(error: &ErrorMessage) {
     let look = Look::of_stderr();
     complain(&(warning_text(&error.what, Some(&error.next), look) + &help_desk_text(error)));
 }
@@ -64,11 +62,11 @@ impl Look {
     }
 }
 
-fn error_text(error: &Error, look: Look) -> String {
+fn error_text(error: &ErrorMessage, look: Look) -> String {
     labelled("Error:", Emphasis::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
 }
 
-fn repeated_text(error: &Error, repeat: Repeat, look: Look) -> String {
+fn repeated_text(error: &ErrorMessage, repeat: Repeat, look: Look) -> String {
     let what = error.what.lines().next().unwrap_or_default();
     let age = in_units(repeat.age);
     let when = match repeat.retry_in {
@@ -78,7 +76,7 @@ fn repeated_text(error: &Error, repeat: Repeat, look: Look) -> String {
     labelled("Error:", Emphasis::Error, &format!("{what} ({when})"), look)
 }
 
-fn help_desk_text(error: &Error) -> String {
+fn help_desk_text(error: &ErrorMessage) -> String {
     error.reference.as_ref().map(|reference| format!("For the help desk: {reference}\n")).unwrap_or_default()
 }
 
@@ -136,7 +134,10 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
 /// Errors: it cannot be printed.
 pub(super) fn yaml(value: &impl Serialize) -> Result<()> {
     let text = serde_saphyr::to_string(value).map_err(|error| {
-        Error::failed(format!("the result cannot be written as YAML: {error}"), "Print it as JSON instead: -o json")
+        ErrorMessage::failed(
+            format!("the result cannot be written as YAML: {error}"),
+            "Print it as JSON instead: -o json",
+        )
     })?;
     print(&without_controls(&text))
 }
@@ -169,7 +170,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 fn printed(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::failed(format!("the result cannot be printed: {error}"), "Check where stdout goes."))
+            Err(ErrorMessage::failed(format!("the result cannot be printed: {error}"), "Check where stdout goes."))
         }
         _ => Ok(()),
     }
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_error_has_its_next_step_on_a_line_of_its_own() {
-        let error = Error::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
+        let error = ErrorMessage::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
         assert_eq!(
             error_text(&error, PLAIN),
             "Error: it broke\nNext:  mend it\n       or ask\nFor the help desk: AADSTS1\n"
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn repeated_error_is_one_line_with_its_age() {
-        let error = Error::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
+        let error = ErrorMessage::failed("it broke", "mend it\nor ask").with_reference(Some("AADSTS1".to_owned()));
         let repeat = Repeat { age: TimeDelta::seconds(12), retry_in: Some(TimeDelta::seconds(18)), is_later: true };
         assert_eq!(repeated_text(&error, repeat, PLAIN), "Error: it broke (12 s ago; not tried again for 18 s)\n");
         let repeat = Repeat { retry_in: None, ..repeat };
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn colour_is_on_the_labels_alone() {
-        let error = Error::failed("it broke", "mend it");
+        let error = ErrorMessage::failed("it broke", "mend it");
         let look = Look { colours: true, columns: Some(80) };
         assert_eq!(error_text(&error, look), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
         assert!(warning_text("it is odd", None, look).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_breaks_between_words_and_below_the_label() {
         let look = Look { colours: false, columns: Some(40) };
-        let error = Error::failed(
+        let error = ErrorMessage::failed(
             "the issuer cannot be reached just now",
             "Check the network and the proxy, then ask\nor wait",
         );

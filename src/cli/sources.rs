@@ -5,9 +5,8 @@
 //! corrects them, in one place.
 
 use kubectl_login::environment;
-use kubectl_login::session::Failed;
+use kubectl_login::messages::ErrorMessage;
 use kubectl_login_core::entra::refusals::Refusal;
-use kubectl_login_core::error::Error;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::printable;
 
@@ -73,15 +72,10 @@ impl Sources {
     }
 
     /// `error` with the places named from which the values come that it is about.
-    pub(super) fn attributed(&self, error: Error) -> Error {
+    pub(super) fn attributed(&self, error: ErrorMessage) -> ErrorMessage {
         let about_settings = matches!(error.refusal, Some(Refusal::SetUp | Refusal::WrongAccount));
         let (what, next) = self.corrected(&error.what, &error.next, about_settings);
-        Error { what, next, ..error }
-    }
-
-    /// The same of a failure of a session.
-    pub(super) fn failed(&self, failed: Failed) -> Failed {
-        Failed { error: self.attributed(failed.error), ..failed }
+        ErrorMessage { what, next, ..error }
     }
 
     /// Both halves of an error, corrected. `about_settings`: whatever it names, its cause is the tenant, the client or the
@@ -231,11 +225,11 @@ mod tests {
 
     #[test]
     fn refusal_of_the_set_up_names_the_variable_without_the_flag() {
-        let error = Error { refusal: Some(Refusal::SetUp), ..Error::failed("no", "Check the tenant.") };
+        let error = ErrorMessage { refusal: Some(Refusal::SetUp), ..ErrorMessage::failed("no", "Check the tenant.") };
         assert!(
             sources(None).attributed(error).next.contains("AZURE_TENANT_ID is set in the environment (your shell's")
         );
-        let other = Error::failed("no", "Check the network.");
+        let other = ErrorMessage::failed("no", "Check the network.");
         assert_eq!(sources(None).attributed(other.clone()), other);
     }
 }

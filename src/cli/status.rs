@@ -6,10 +6,10 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::messages;
-use kubectl_login::session::in_units;
+use kubectl_login::messages::Result;
+use kubectl_login::messages::token::in_units;
 use kubectl_login::store::{KeyBackend, Store};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::Result;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
 

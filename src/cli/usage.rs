@@ -8,13 +8,13 @@ use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use kubectl_login_core::error::Error;
+use kubectl_login::messages::ErrorMessage;
 use kubectl_login_core::text::printable;
 
 use super::GET_TOKEN;
 
 /// What `error` says about `words`, which `grammar` does not take.
-pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]) -> Error {
+pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]) -> ErrorMessage {
     let command = words.get(1).and_then(|word| grammar.find_subcommand(word));
     let program = grammar.get_bin_name().unwrap_or_else(|| grammar.get_name());
     let help = match command {
@@ -79,7 +79,7 @@ pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]
         ),
         _ => (first_paragraph(error), None),
     };
-    Error::usage(what, next.map_or_else(|| help.clone(), |next| format!("{next}\n{help}")))
+    ErrorMessage::usage(what, next.map_or_else(|| help.clone(), |next| format!("{next}\n{help}")))
 }
 
 /// The values there are, where it is a choice.

@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kubectl_login::environment::Environment;
+use kubectl_login::issued_token::IssuedToken;
+use kubectl_login::messages::failure::explain as explain_failure;
 use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::{ErrorMessage, ExitKind, Result};
 use kubectl_login::profile::{Profile, Provider, Storage};
 use kubectl_login::runtime;
-use kubectl_login::session::groups::{Known, Wish};
+use kubectl_login::session::groups::{GroupMembership, LookupOptions};
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, IssuedToken, RequestOptions, TokenRequest, sessions};
+use kubectl_login::session::{RequestOptions, TokenRequest, sessions};
 use kubectl_login::store::SessionFacts;
 use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::Subject;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{AccessQuestion, Explanation};
 use kubectl_login_core::kube::kubeconfig::Entry;
@@ -29,14 +31,15 @@ use kubectl_login_core::text::printable;
 use serde::Serialize;
 
 use self::kubectl::KubectlView;
+use super::ExitStatus;
 use super::args::{MethodArgs, Printed, WhoamiArgs};
 use super::cluster::{Cluster, ClusterView};
 use super::explain::{Explained, Place, Who};
-use super::membership::SignIn;
+use super::membership::ClusterSession;
 use super::network::CaFiles;
 use super::profile::Settings;
 use super::selection::Selection;
-use super::{entry, explain, kubectl_user, membership, network, report};
+use super::{entry, explain, kubectl_user, network, report};
 use crate::ui::{PromptMode, Terminal};
 
 /// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
@@ -81,7 +84,7 @@ struct GroupShown<'a> {
     name: Option<&'a str>,
 }
 
-pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Failed> {
+pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<ExitStatus> {
     let mut entry = entry::entry_of(&args.entry, typed_in)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
@@ -90,12 +93,12 @@ pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<(), Faile
             Ok(settings) => settings,
             Err(error) => {
                 let view = without_sign_in(args, &entry, &network::of_environment(typed_in))?;
-                return Ok(view.ok_or(error)?.print(args)?);
+                return view.ok_or(error)?.print(args).map(|()| ExitStatus::Success);
             }
         };
     let mut settings = settings.selected_by(Selection::of_command(&args.entry, &entry));
     args.look_up.apply(&mut settings.profile);
-    with_sign_in(args, &entry, &settings, &environment).map_err(|failed| settings.sources.failed(failed))
+    with_sign_in(args, &entry, &settings, &environment).map_err(|error| settings.sources.attributed(error))
 }
 
 /// Whom kubectl would be without a sign-in here, where that is all that was asked.
@@ -111,7 +114,7 @@ fn with_sign_in(
     entry: &Entry,
     settings: &Settings,
     environment: &Environment,
-) -> Result<(), Failed> {
+) -> Result<ExitStatus> {
     let profile = &settings.profile;
     let question = question(args, entry)?;
     let store = settings.store(environment);
@@ -123,24 +126,26 @@ fn with_sign_in(
     let (obtained, facts) = match signed_in {
         Ok(signed_in) => signed_in,
         // kubectl may need no token of this plugin.
-        Err(failed) if !failed.error.kind.is_an_end() => {
-            return Ok(without_sign_in(args, entry, &profile.network)?.ok_or(failed)?.print(args)?);
+        Err(error) if !error.kind.is_stopped() => {
+            let view = without_sign_in(args, entry, &profile.network)?.ok_or(error)?;
+            return view.print(args).map(|()| ExitStatus::Success);
         }
-        Err(failed) => return Err(failed),
+        Err(error) => return Err(error),
     };
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
     let cluster = Cluster::new(entry, profile, &obtained.token);
-    let wish = Wish { fresh: args.refresh, names: args.names, ..Wish::default() };
-    let sign_in = SignIn { entry, profile, identity, store: &store, environment, person: &person };
-    let known = sign_in.groups(&subject, &cluster, wish)?;
+    let options = LookupOptions { force_refresh: args.refresh, names: args.names, ..LookupOptions::default() };
+    let session = ClusterSession { entry, profile, identity, store: &store, environment, person: &person };
+    let known = session.groups(&subject, &cluster, options)?;
     let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
     let explained = match (&question, &mut who) {
         (Some(question), Some(who)) => {
             let explanation = explanation(&cluster, question, &who.requester)?;
             if !args.names && explain::misnamed::needs_names(&explanation, who) {
                 // Which group is meant by its display name can only be said with the names of the user's own.
-                let named = sign_in.groups(&subject, &cluster, Wish { names: true, ..Wish::default() })?;
+                let named =
+                    session.groups(&subject, &cluster, LookupOptions { names: true, ..LookupOptions::default() })?;
                 who.names = names(&named, &who.group_prefix);
             }
             let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
@@ -149,10 +154,10 @@ fn with_sign_in(
         _ => None,
     };
     // What is known already is shown without what cannot be had.
-    let warn = |error: Error| report::warn(&settings.sources.attributed(error));
+    let warn = |error: ErrorMessage| report::warn(&settings.sources.attributed(error));
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
-        Err(error) if error.kind.is_an_end() => return Err(error.into()),
+        Err(error) if error.kind.is_stopped() => return Err(error),
         Err(error) => {
             warn(error);
             None
@@ -167,7 +172,7 @@ fn with_sign_in(
     };
     let answer =
         Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view, kubectl };
-    answer.print(args, explained.as_ref(), profile)
+    answer.print(args, explained.as_ref(), &session)
 }
 
 /// What is to be explained, where something is.
@@ -193,7 +198,7 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> 
 /// Errors: the cluster does not say who it takes them for, and the token does not say who they are.
 fn who(
     cluster: &Cluster<'_>,
-    known: &Known,
+    known: &GroupMembership,
     subject: &Subject,
     facts: Option<&SessionFacts>,
     profile: &Profile,
@@ -234,7 +239,7 @@ fn who(
 }
 
 /// The display names of the groups, as far as they are known, by what the cluster calls these groups.
-fn names(known: &Known, prefix: &str) -> BTreeMap<String, String> {
+fn names(known: &GroupMembership, prefix: &str) -> BTreeMap<String, String> {
     let named = |group: &Group| Some((format!("{prefix}{}", group.id), group.name.clone()?));
     known.groups.items.iter().filter_map(named).collect()
 }
@@ -258,25 +263,26 @@ fn signed_in(
     person: &Terminal<'_>,
     entry: &Entry,
     fresh: bool,
-) -> Result<(IssuedToken, Option<SessionFacts>), Failed> {
+) -> Result<(IssuedToken, Option<SessionFacts>)> {
     let facts = sessions::current_facts(identity, &profile.network, store);
-    if facts.is_none() && profile.needs_a_person() {
-        return Err(no_sign_in(entry, profile, environment).into());
+    if facts.is_none() && profile.prompts() {
+        return Err(no_sign_in(entry, profile, environment));
     }
     let options = RequestOptions { non_interactive: true, force_refresh: fresh, ..RequestOptions::default() };
-    let obtained = TokenRequest::new(profile, identity, store, environment, person, options).obtain()?;
+    let obtained = TokenRequest::new(profile, identity, store, environment, person, options).obtain();
+    let obtained = obtained.map_err(|error| explain_failure(&error.failure, profile))?;
     let facts = obtained.facts.clone().or(facts);
     Ok((obtained, facts))
 }
 
 /// The error for an entry without a sign-in.
-pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environment) -> Error {
+pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environment) -> ErrorMessage {
     let whom = match &entry.context {
         Some(context) => format!("the context {:?}", printable(context, 100)),
         None => format!("the user {:?}", printable(&entry.user, 100)),
     };
     if profile.storage == Storage::None {
-        return Error::sign_in_needed(
+        return ErrorMessage::sign_in_needed(
             format!(
                 "nothing is remembered for {whom} (--token-cache-storage none), so it cannot be told who is signed in"
             ),
@@ -290,7 +296,7 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
         }
         None => "Sign in: kubectl login CONTEXT".to_owned(),
     };
-    Error::sign_in_needed(format!("not signed in for {whom}"), next)
+    ErrorMessage::sign_in_needed(format!("not signed in for {whom}"), next)
 }
 
 /// Everything that is known, before it is printed.
@@ -298,7 +304,7 @@ struct Answer<'a> {
     subject: &'a Subject,
     facts: Option<&'a SessionFacts>,
     obtained: &'a IssuedToken,
-    known: &'a Known,
+    known: &'a GroupMembership,
     cluster: Option<ClusterView<'a>>,
     /// Whom kubectl would be, where that is not what the cluster makes of the token.
     kubectl: Option<KubectlView>,
@@ -307,8 +313,13 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// Prints it in the form that `args` ask for, or `explained` alone for people, and says what is missing.
     ///
-    /// Errors: it cannot be printed; the groups that were asked for are not all known, which has been said.
-    fn print(&self, args: &WhoamiArgs, explained: Option<&Explained<'_>>, profile: &Profile) -> Result<(), Failed> {
+    /// Errors: it cannot be printed.
+    fn print(
+        &self,
+        args: &WhoamiArgs,
+        explained: Option<&Explained<'_>>,
+        session: &ClusterSession<'_>,
+    ) -> Result<ExitStatus> {
         let wanted = args.groups || args.names || args.filter.is_some();
         let for_programs = || {
             let explain = explained.map(Explained::record);
@@ -325,11 +336,11 @@ impl Answer<'_> {
         let is_complete = self.known.groups.complete;
         // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
         if explained.is_none() || wanted || !is_complete {
-            membership::warn(self.known, profile, wanted);
+            session.warn(self.known, wanted);
         }
         match wanted && !is_complete {
-            true => Err(Failed { error: Error::failed("not all groups are known", ""), silent: true }),
-            false => Ok(()),
+            true => Ok(ExitStatus::Failure(ExitKind::Failed)),
+            false => Ok(ExitStatus::Success),
         }
     }
 
@@ -347,7 +358,7 @@ impl Answer<'_> {
     }
 
     fn for_programs(&self, args: &WhoamiArgs) -> WhoAmI<'_> {
-        let Known { groups, overage, .. } = self.known;
+        let GroupMembership { groups, overage, .. } = self.known;
         let items = self.items(args).into_iter().map(|group| GroupShown { id: &group.id, name: group.name.as_deref() });
         WhoAmI {
             api_version: "kubectl-login/v1",

@@ -3,9 +3,8 @@
 use kubectl_login_core::entra::audience::AudienceError;
 use kubectl_login_core::entra::cloud::{self, CloudError, STACK, StackFileProblem};
 use kubectl_login_core::entra::tenant::TenantError;
-use kubectl_login_core::error::Error;
 
-use super::Explain;
+use super::{ErrorMessage, Explain};
 use crate::environment::AZURE_ENVIRONMENT_FILEPATH;
 
 const SERVER_ID: &str = "Give --server-id the application id of the cluster's API server. That of AKS: 6dae42f8-4368-4678-94ff-3960e28e3630";
@@ -14,20 +13,20 @@ const STACK_FILE: &str = "Correct the file: JSON with activeDirectoryEndpoint, r
 pub const INVALID_TENANT: &str = "Give the tenant's id, a verified domain of it, or organizations.";
 
 impl Explain for AudienceError {
-    fn explain(&self, _purpose: &str) -> Error {
+    fn explain(&self, _purpose: &str) -> ErrorMessage {
         match self {
-            AudienceError::Empty => Error::usage("--server-id is empty", SERVER_ID),
+            AudienceError::Empty => ErrorMessage::usage("--server-id is empty", SERVER_ID),
             AudienceError::SeveralWords => {
-                Error::usage("--server-id holds more than one word", "Give one application id or URI.")
+                ErrorMessage::usage("--server-id holds more than one word", "Give one application id or URI.")
             }
             AudienceError::Invalid(id) => {
-                Error::usage(format!("--server-id {id:?} is not a valid application id or URI"), SERVER_ID)
+                ErrorMessage::usage(format!("--server-id {id:?} is not a valid application id or URI"), SERVER_ID)
             }
-            AudienceError::ForeignService { audience, service } => Error::usage(
+            AudienceError::ForeignService { audience, service } => ErrorMessage::usage(
                 format!("{audience:?} belongs to {service}, and a token for it is not handed to a cluster"),
                 format!("If you did not write this kubeconfig, ask its author what it is for.\n{SERVER_ID}"),
             ),
-            AudienceError::GraphByDefault => Error::usage(
+            AudienceError::GraphByDefault => ErrorMessage::usage(
                 format!("{self}, which is not handed to a cluster"),
                 "Leave out --oidc-use-access-token, or name the application of the cluster: --oidc-extra-scope",
             ),
@@ -36,21 +35,21 @@ impl Explain for AudienceError {
 }
 
 impl Explain for CloudError {
-    fn explain(&self, _purpose: &str) -> Error {
+    fn explain(&self, _purpose: &str) -> ErrorMessage {
         match self {
-            CloudError::UnknownEnvironment(_) => Error::usage(
+            CloudError::UnknownEnvironment(_) => ErrorMessage::usage(
                 self.to_string(),
                 format!(
                     "Use one of {}.\nFor another sign-in host add --authority-host to one of them.",
                     cloud::environment_names().join(", ")
                 ),
             ),
-            CloudError::Authority(problem) => Error::usage(
+            CloudError::Authority(problem) => ErrorMessage::usage(
                 format!("--authority-host {problem}"),
                 "Give the base URL of the sign-in host, such as: https://login.microsoftonline.com/",
             ),
-            CloudError::InvalidTenant => Error::usage("--tenant-id is not a valid tenant", INVALID_TENANT),
-            CloudError::NoStackFile => Error::failed(
+            CloudError::InvalidTenant => ErrorMessage::usage("--tenant-id is not a valid tenant", INVALID_TENANT),
+            CloudError::NoStackFile => ErrorMessage::failed(
                 format!("{STACK} needs to know where its endpoints are"),
                 format!(
                     "Set {AZURE_ENVIRONMENT_FILEPATH} to the JSON file that describes them, or use --authority-host."
@@ -66,17 +65,17 @@ impl Explain for CloudError {
                     StackFileProblem::Field(field) => format!("{field} in {name} is not an https URL"),
                     StackFileProblem::Authority(problem) => format!("{} {problem} in {name}", cloud::SIGN_IN_FIELD),
                 };
-                Error::failed(what, STACK_FILE)
+                ErrorMessage::failed(what, STACK_FILE)
             }
         }
     }
 }
 
 impl Explain for TenantError {
-    fn explain(&self, purpose: &str) -> Error {
+    fn explain(&self, purpose: &str) -> ErrorMessage {
         match self {
             TenantError::Refused(answer) => answer.explain(purpose),
-            TenantError::NotEntra { .. } => Error::failed(
+            TenantError::NotEntra { .. } => ErrorMessage::failed(
                 self.to_string(),
                 "Check --environment and --authority-host, and whether a captive portal or a proxy stands in between.",
             ),

@@ -1,23 +1,23 @@
 //! Errors of the kubeconfig, the exec-credential protocol and the API server.
 
-use kubectl_login_core::error::Error;
-use kubectl_login_core::http::Peer;
 use kubectl_login_core::kube::api::{ApiClient, ApiClientError, ApiError};
 use kubectl_login_core::kube::api_credentials::CredentialError;
 use kubectl_login_core::kube::exec_credential::{ExecInfoError, InvalidToken};
 use kubectl_login_core::kube::kubeconfig::KubeconfigError;
 use kubectl_login_core::kube::resource::QuestionError;
 
+use super::ErrorMessage;
+use super::http::{Peer, transport_error};
 use super::step::{Step, lines};
 
 const ASK_CLUSTER_ADMIN: &str = "Ask a cluster administrator.";
 const SET_SERVER: &str = "Set it in the kubeconfig: kubectl config set-cluster CLUSTER --server=https://HOST:PORT";
 
 /// The error for a user who wanted `purpose` ("ask the cluster who you are") of an API server.
-pub fn api_error(error: &ApiError, api: &ApiClient, purpose: &str) -> Error {
+pub fn api_error(error: &ApiError, api: &ApiClient, purpose: &str) -> ErrorMessage {
     let server = api.server();
     let (cause, steps) = match error {
-        ApiError::Unreachable(trouble) => return trouble.explain(purpose, Peer::ApiServer),
+        ApiError::Unreachable(trouble) => return transport_error(trouble, purpose, Peer::ApiServer),
         ApiError::Unauthorized => (
             format!("{server} does not accept the token (HTTP 401)"),
             vec![
@@ -44,11 +44,11 @@ pub fn api_error(error: &ApiError, api: &ApiClient, purpose: &str) -> Error {
         ),
         ApiError::NotRequested { .. } => (error.to_string(), vec![sentence(ASK_CLUSTER_ADMIN)]),
     };
-    Error::failed(format!("cannot {purpose}: {cause}"), lines(&steps))
+    ErrorMessage::failed(format!("cannot {purpose}: {cause}"), lines(&steps))
 }
 
 /// The error for an API server that cannot be asked at all.
-pub fn api_client_error(error: &ApiClientError) -> Error {
+pub fn api_client_error(error: &ApiClientError) -> ErrorMessage {
     let next = match error {
         ApiClientError::Credentials(error) => return credential_error(error),
         ApiClientError::Connection(error) => return error.clone().into(),
@@ -57,11 +57,11 @@ pub fn api_client_error(error: &ApiClientError) -> Error {
             "Set an https URL in the kubeconfig cluster's server, or remove its proxy-url."
         }
     };
-    Error::failed(error.to_string(), next)
+    ErrorMessage::failed(error.to_string(), next)
 }
 
 /// The error for credentials of a kubeconfig user that cannot be used.
-pub fn credential_error(error: &CredentialError) -> Error {
+pub fn credential_error(error: &CredentialError) -> ErrorMessage {
     let next = match error {
         CredentialError::Unreadable { field, .. }
         | CredentialError::NotText { field, .. }
@@ -75,12 +75,12 @@ pub fn credential_error(error: &CredentialError) -> Error {
         }
         CredentialError::InvalidToken => CHECK_ISSUED_TOKEN.to_owned(),
     };
-    Error::failed(error.to_string(), next)
+    ErrorMessage::failed(error.to_string(), next)
 }
 
 /// The error for a kubeconfig that cannot be used, or has no such entry.
-pub fn kubeconfig_error(error: &KubeconfigError) -> Error {
-    Error::failed(error.to_string(), kubeconfig_next(error))
+pub fn kubeconfig_error(error: &KubeconfigError) -> ErrorMessage {
+    ErrorMessage::failed(error.to_string(), kubeconfig_next(error))
 }
 
 /// What to do about such an error.
@@ -109,7 +109,7 @@ pub fn kubeconfig_next(error: &KubeconfigError) -> String {
 }
 
 /// The error for exec info that cannot be answered.
-pub fn exec_info_error(error: &ExecInfoError) -> Error {
+pub fn exec_info_error(error: &ExecInfoError) -> ErrorMessage {
     let (what, next) = match error {
         ExecInfoError::NotJson => ("KUBERNETES_EXEC_INFO is set, but it is not JSON".to_owned(), UNSET_EXEC_INFO),
         ExecInfoError::NotAnObject => {
@@ -119,21 +119,21 @@ pub fn exec_info_error(error: &ExecInfoError) -> Error {
             (error.to_string(), "Set the user's exec.apiVersion to client.authentication.k8s.io/v1 in your kubeconfig.")
         }
     };
-    Error::failed(what, next)
+    ErrorMessage::failed(what, next)
 }
 
 const UNSET_EXEC_INFO: &str = "Unset KUBERNETES_EXEC_INFO if you set it yourself; otherwise report this to the authors of \
                                the program that started this plugin.";
 
 /// The error for a token that no client could send.
-pub fn invalid_token(error: &InvalidToken) -> Error {
-    Error::failed(error.to_string(), CHECK_ISSUED_TOKEN)
+pub fn invalid_token() -> ErrorMessage {
+    ErrorMessage::failed(InvalidToken.to_string(), CHECK_ISSUED_TOKEN)
 }
 
 const CHECK_ISSUED_TOKEN: &str = "Check the issuer: what it sent is not a valid token.";
 
 /// The usage error for a verb or a resource that cannot be asked about.
-pub fn question_error(error: &QuestionError) -> Error {
+pub fn question_error(error: &QuestionError) -> ErrorMessage {
     let next = match error {
         QuestionError::Verb(_) => "Name a verb and a resource, such as: kubectl login whoami --explain list pods",
         QuestionError::Resource(_) => {
@@ -141,7 +141,7 @@ pub fn question_error(error: &QuestionError) -> Error {
         }
         QuestionError::PathWithSubresource(_) => "Leave out --subresource, or name a resource type such as pods.",
     };
-    Error::usage(error.to_string(), next)
+    ErrorMessage::usage(error.to_string(), next)
 }
 
 fn sentence(text: &str) -> Step {

@@ -3,20 +3,29 @@
 //! Errors of other modules are typed and carry facts. [`Explain`] makes of them what users read: what happened, and what to
 //! do next. One file for each module whose errors it explains.
 
+mod callback_page;
 pub mod entra;
+mod error_message;
+pub mod failure;
 mod graph;
+pub mod groups;
+pub mod http;
 pub mod kube;
 mod oauth;
 pub mod refusals;
+pub mod request;
 mod resources;
 mod runtime;
+pub mod sign_in;
 pub mod step;
 pub mod store;
+pub mod token;
 
-use kubectl_login_core::error::Error;
+pub use callback_page::CallbackPage;
+pub use error_message::{ErrorMessage, ExitKind, Result};
 
 /// What an error means to the user.
 pub trait Explain {
     /// The error in two halves, for a user for whom `purpose` failed ("sign in", "refresh the token"): "cannot sign in: …".
-    fn explain(&self, purpose: &str) -> Error;
+    fn explain(&self, purpose: &str) -> ErrorMessage;
 }

@@ -1,26 +1,25 @@
 //! What the errors of the OAuth and OpenID Connect protocols mean to the user.
 
-use kubectl_login_core::error::Error;
-use kubectl_login_core::http::Peer;
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::discovery::{DiscoveryError, IssuerUrlError};
 use kubectl_login_core::oauth::jwks::VerifyError;
 use kubectl_login_core::oauth::userinfo::UserInfoError;
 
-use super::Explain;
+use super::http::{Peer, transport_error};
+use super::{ErrorMessage, Explain};
 
 const ASK_ADMINISTRATOR: &str = "Ask the issuer's administrator.";
 
 impl Explain for TokenRequestError {
-    fn explain(&self, purpose: &str) -> Error {
+    fn explain(&self, purpose: &str) -> ErrorMessage {
         match self {
-            TokenRequestError::Transport(error) => error.explain(purpose, Peer::Issuer),
+            TokenRequestError::Transport(error) => transport_error(error, purpose, Peer::Issuer),
             TokenRequestError::Refused(response) => response.explain(purpose),
-            TokenRequestError::NotOAuth(response) => Error::failed(
+            TokenRequestError::NotOAuth(response) => ErrorMessage::failed(
                 format!("cannot {purpose}: {response}"),
                 "Check the issuer or authority URL, and whether a captive portal or a proxy answered instead.",
             ),
-            TokenRequestError::Malformed(response) => Error::failed(
+            TokenRequestError::Malformed(response) => ErrorMessage::failed(
                 format!("cannot {purpose}: {response}"),
                 "Check the issuer or authority URL.\nAsk the server's administrator: its answer does not follow the standard.",
             ),
@@ -30,17 +29,17 @@ impl Explain for TokenRequestError {
 
 impl Explain for IssuerUrlError {
     /// The same for every purpose.
-    fn explain(&self, _purpose: &str) -> Error {
+    fn explain(&self, _purpose: &str) -> ErrorMessage {
         const EXACTLY: &str = "Give the issuer's URL exactly as in its discovery document, https:// included.";
         match self {
             IssuerUrlError::NotAUrl { issuer } => {
-                Error::usage(format!("--oidc-issuer-url {issuer:?} is not a URL"), EXACTLY)
+                ErrorMessage::usage(format!("--oidc-issuer-url {issuer:?} is not a URL"), EXACTLY)
             }
-            IssuerUrlError::NotHttps { issuer } => Error::usage(
+            IssuerUrlError::NotHttps { issuer } => ErrorMessage::usage(
                 format!("--oidc-issuer-url {issuer:?} is not https"),
                 "Give an https URL (http is only for issuers on this machine).",
             ),
-            IssuerUrlError::NotPlain { origin } => Error::usage(
+            IssuerUrlError::NotPlain { origin } => ErrorMessage::usage(
                 format!("--oidc-issuer-url is not a plain URL (it leads to {origin})"),
                 "Give the issuer's URL exactly as in its discovery document, without a user name, spaces or backslashes, and with an international name in its ASCII form.",
             ),
@@ -50,16 +49,16 @@ impl Explain for IssuerUrlError {
 
 impl Explain for DiscoveryError {
     /// The same for every purpose.
-    fn explain(&self, purpose: &str) -> Error {
+    fn explain(&self, purpose: &str) -> ErrorMessage {
         let at_address = |address: &str| {
             format!("Check --oidc-issuer-url. This address should answer with a JSON document: {address}")
         };
         let next = match self {
             DiscoveryError::IssuerUrl(error) => return error.explain(purpose),
             DiscoveryError::Transport(error) => {
-                return error.explain("read the issuer's discovery document", Peer::Issuer);
+                return transport_error(error, "read the issuer's discovery document", Peer::Issuer);
             }
-            DiscoveryError::KeysTransport(error) => return error.explain("read the issuer's keys", Peer::Issuer),
+            DiscoveryError::KeysTransport(error) => return transport_error(error, "read the issuer's keys", Peer::Issuer),
             DiscoveryError::Status { address, .. } | DiscoveryError::NotADocument { address, .. } => {
                 at_address(address)
             }
@@ -73,16 +72,16 @@ impl Explain for DiscoveryError {
                 "Ask the issuer's administrator: its jwks_uri should answer with a JSON Web Key Set.".to_owned()
             }
         };
-        Error::failed(self.to_string(), next)
+        ErrorMessage::failed(self.to_string(), next)
     }
 }
 
 impl Explain for UserInfoError {
     /// The same for every purpose.
-    fn explain(&self, _purpose: &str) -> Error {
+    fn explain(&self, _purpose: &str) -> ErrorMessage {
         let next = match self {
             UserInfoError::Transport(error) => {
-                return error.explain("read the issuer's UserInfo", Peer::Service("the issuer's UserInfo"));
+                return transport_error(error, "read the issuer's UserInfo", Peer::Service("the issuer's UserInfo"));
             }
             UserInfoError::Encrypted { .. } => {
                 "Ask the issuer's administrator to send this client its UserInfo signed or plain."
@@ -92,13 +91,13 @@ impl Explain for UserInfoError {
             | UserInfoError::NotUserInfo { .. }
             | UserInfoError::OtherUser { .. } => ASK_ADMINISTRATOR,
         };
-        Error::failed(self.to_string(), next)
+        ErrorMessage::failed(self.to_string(), next)
     }
 }
 
 impl Explain for VerifyError {
     /// `purpose` names what cannot be used: "ID token", "UserInfo".
-    fn explain(&self, purpose: &str) -> Error {
+    fn explain(&self, purpose: &str) -> ErrorMessage {
         let next = match self {
             VerifyError::Expired | VerifyError::NotYetValid | VerifyError::IssuedAt => {
                 "Check this machine's date and time, then sign in again: kubectl login"
@@ -119,6 +118,6 @@ impl Explain for VerifyError {
             }
             _ => ASK_ADMINISTRATOR,
         };
-        Error::failed(format!("the issuer's {purpose} cannot be used: {self}"), next)
+        ErrorMessage::failed(format!("the issuer's {purpose} cannot be used: {self}"), next)
     }
 }

@@ -7,11 +7,10 @@ mod catalogue;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals::catalogue::{MEANINGS, Meaning, meaning_of};
 use kubectl_login_core::entra::refusals::{self, Refusal, Remedy};
-use kubectl_login_core::error::{Error, Kind};
 use kubectl_login_core::oauth::error_response::{GrantType, OAuthErrorClass, OAuthErrorResponse};
 
-use super::Explain;
 use super::step::Step;
+use super::{ErrorMessage, ExitKind, Explain};
 use catalogue::words_for;
 
 /// What to do next, and what these steps are about.
@@ -127,35 +126,25 @@ fn own_advice(meaning: &Meaning, grant: GrantType) -> Option<Advice> {
     words_for(meaning).and_then(|words| words.next_for(grant))
 }
 
-/// The exit code that fits a remedy.
-fn exit_kind(remedy: Remedy) -> Kind {
-    match remedy {
-        Remedy::SignIn => Kind::SignInNeeded,
-        Remedy::PolicyChange => Kind::Refused,
-        Remedy::Other => Kind::Failed,
-    }
-}
-
 impl Explain for OAuthErrorResponse {
-    fn explain(&self, purpose: &str) -> Error {
+    fn explain(&self, purpose: &str) -> ErrorMessage {
         let advice = advice_for(self);
         let reference = EntraErrorDetails(self).reference();
         let next = match reference.is_some() && advice.asks_admin {
             true => format!("{}\n{SHOW}", advice.steps),
             false => advice.steps.to_owned(),
         };
-        let kind = exit_kind(refusals::remedy_of(self));
-        let error = Error::new(kind, what_happened(self, purpose), next).with_reference(reference);
-        Error { refusal: Some(refusals::refusal_of(self)), ..error }
+        let kind = ExitKind::from(refusals::remedy_of(self));
+        let error = ErrorMessage::new(kind, what_happened(self, purpose), next).with_reference(reference);
+        ErrorMessage { refusal: Some(refusals::refusal_of(self)), ..error }
     }
 }
 
-/// The error for a refused device code at Entra: with the browser as the first step where that may succeed.
-pub fn with_browser_first(answer: &OAuthErrorResponse, error: Error) -> Error {
-    if !refusals::is_about_codes(answer) || advice_for(answer).by_browser {
-        return error;
+/// Puts a sign-in by browser before the advice for a refused device code at Entra, if that may succeed.
+pub(super) fn with_browser_first(answer: &OAuthErrorResponse, message: &mut ErrorMessage) {
+    if refusals::is_about_codes(answer) && !advice_for(answer).by_browser {
+        message.next = format!("{}\n{}", Step::SignInByBrowser { force: false }, message.next);
     }
-    Error { next: format!("{}\n{}", Step::SignInByBrowser { force: false }, error.next), ..error }
 }
 
 fn advice_for(answer: &OAuthErrorResponse) -> Advice {
@@ -189,26 +178,37 @@ fn advice_for(answer: &OAuthErrorResponse) -> Advice {
     }
 }
 
-/// In our words for known numbers and where the server has no words, with what the server sent in brackets; otherwise in
-/// the server's words.
+/// What happened to a user who wanted `purpose`.
 fn what_happened(answer: &OAuthErrorResponse, purpose: &str) -> String {
-    let is_known = EntraErrorDetails(answer).numbers().into_iter().any(|number| meaning_of(number).is_some())
-        || (EntraErrorDetails(answer).suberror().is_some() && EntraErrorDetails(answer).description().is_empty());
-    match EntraErrorDetails(answer).class() {
-        OAuthErrorClass::Declined if refusals::remedy_of(answer) == Remedy::SignIn => {
-            match EntraErrorDetails(answer).description() {
-                text if text.is_empty() => "the sign-in was declined".to_owned(),
-                // Some issuers use this error for policy, and say so in the description.
-                text => format!("the sign-in was declined: {text}"),
-            }
-        }
+    let is_users = match EntraErrorDetails(answer).class() {
+        OAuthErrorClass::Declined => refusals::remedy_of(answer) == Remedy::SignIn,
+        OAuthErrorClass::CodeExpired => true,
+        _ => false,
+    };
+    let reason = reason(answer);
+    // What the user did, or did not do, needs no introduction.
+    if is_users { reason } else { format!("cannot {purpose}: {reason}") }
+}
+
+/// Why an issuer refuses, as a clause: in our words for known numbers and if the server has none, with what the server sent
+/// in brackets; otherwise in the server's words.
+pub(super) fn reason(answer: &OAuthErrorResponse) -> String {
+    let details = EntraErrorDetails(answer);
+    let is_known = details.numbers().into_iter().any(|number| meaning_of(number).is_some())
+        || (details.suberror().is_some() && details.description().is_empty());
+    match details.class() {
+        OAuthErrorClass::Declined if refusals::remedy_of(answer) == Remedy::SignIn => match details.description() {
+            text if text.is_empty() => "the sign-in was declined".to_owned(),
+            // Some issuers use this error for policy, and say so in the description.
+            text => format!("the sign-in was declined: {text}"),
+        },
         OAuthErrorClass::CodeExpired => "the code expired before it was used".to_owned(),
         _ if is_known => {
             let own = refusals::meaning_within(answer).map(|meaning| happened_to(meaning, answer.grant));
             let words = own.unwrap_or(happened(refusals::refusal_of(answer)));
-            format!("cannot {purpose}: {words} ({})", EntraErrorDetails(answer).with_number())
+            format!("{words} ({})", details.with_number())
         }
-        _ => format!("cannot {purpose}: {}", EntraErrorDetails(answer)),
+        _ => details.to_string(),
     }
 }
 
@@ -217,21 +217,21 @@ mod tests {
     use super::catalogue::WORDS;
     use super::*;
 
-    fn explained(text: &str) -> Error {
+    fn explained(text: &str) -> ErrorMessage {
         let answer = OAuthErrorResponse::from_json(text.as_bytes(), GrantType::DeviceCode, 0);
         answer.expect("an error object").explain("sign in")
     }
 
     #[test]
     fn number_selects_words_and_exit_code_only_within_the_error_class() {
-        assert_eq!(explained(r#"{"error":"invalid_grant","error_codes":[50105]}"#).kind, Kind::Refused);
-        assert_eq!(explained(r#"{"error":"access_denied","error_codes":[50105]}"#).kind, Kind::Refused);
+        assert_eq!(explained(r#"{"error":"invalid_grant","error_codes":[50105]}"#).kind, ExitKind::Refused);
+        assert_eq!(explained(r#"{"error":"access_denied","error_codes":[50105]}"#).kind, ExitKind::Refused);
         let blocked = explained(r#"{"error":"invalid_grant","suberror":"message_only","error_codes":[53003]}"#);
-        assert_eq!(blocked.kind, Kind::Refused);
+        assert_eq!(blocked.kind, ExitKind::Refused);
         assert!(blocked.next.contains("conditional-access"), "{}", blocked.next);
         let same_number_other_class =
             explained(r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[53003]}"#);
-        assert_eq!(same_number_other_class.kind, Kind::SignInNeeded);
+        assert_eq!(same_number_other_class.kind, ExitKind::SignInNeeded);
         assert_eq!(same_number_other_class.next, advice(Refusal::SignInAgain).steps);
         assert_eq!(
             same_number_other_class.what,

@@ -1,15 +1,16 @@
 //! A request that holds its session's lock: what it shares with the processes that wait, and how it may end.
 
+use super::ObtainError;
 use super::caller::Caller;
 use super::coordination::{Coordination, Held};
 use super::machine::Pending;
 use super::outcome::{Notes, Outcome, Stickiness, Verdict};
 use super::repeats;
 use super::request::TokenRequest;
-use super::{Failed, IssuedToken, TokenOrigin};
-use crate::signin::NoTokens;
+use crate::failure::Failure;
+use crate::issued_token::{IssuedToken, TokenOrigin};
+use crate::signin::FlowError;
 use crate::store::TokenRecord;
-use kubectl_login_core::error::Error;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 
 /// A request, with the lock of its session held.
@@ -30,12 +31,12 @@ pub(super) enum AttemptFailure {
     /// It failed, and others learn of it.
     New {
         /// What happened.
-        error: Error,
+        failure: Failure,
         /// How sure it is that the next attempt would end the same way.
         stickiness: Stickiness,
     },
     /// It concerns this process alone: it shares an earlier failure, or asked for more than others do.
-    Told(Failed),
+    Told(ObtainError),
 }
 
 /// What refreshing leads to.
@@ -50,7 +51,7 @@ pub(super) enum Refreshed {
 #[derive(Default)]
 pub(super) struct SignInNeed {
     /// Why, if there is more to say than that there is no session.
-    pub(super) reason: Option<Error>,
+    pub(super) reason: Option<Failure>,
     /// The scopes to ask for.
     pub(super) scopes: Vec<String>,
     /// What the issuer has asked the sign-in to satisfy.
@@ -77,9 +78,9 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     }
 
     /// The failure of the process that this one waited for, if the same would happen here.
-    pub(super) fn shared_failure(&self) -> Option<Failed> {
-        let outcome = self.shared.as_ref().filter(|outcome| !outcome.is_about_asking())?;
-        let concerns_this = self.usable().is_some() || !outcome.is_of_a_courtesy();
+    pub(super) fn shared_failure(&self) -> Option<ObtainError> {
+        let outcome = self.shared.as_ref().filter(|outcome| !outcome.is_about_prompting())?;
+        let concerns_this = self.usable().is_some() || !outcome.is_optional();
         concerns_this.then(|| self.coordination.outcomes.share(outcome, &self.caller).into())
     }
 
@@ -88,9 +89,9 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     ///
     /// Errors: this caller has been told of a prompt that ended without a token, or one was not answered a moment ago.
     pub(super) fn check_may_prompt(&self) -> Result<(), AttemptFailure> {
-        let shared = self.shared.as_ref().filter(|outcome| outcome.is_about_asking());
+        let shared = self.shared.as_ref().filter(|outcome| outcome.is_about_prompting());
         let outcomes = &self.coordination.outcomes;
-        let failed = match (shared, self.request.options.user_initiated) {
+        let error = match (shared, self.request.options.user_initiated) {
             // The user has typed this command: however an attempt elsewhere ended, the user is here.
             (_, true) => return Ok(()),
             (Some(outcome), false) => outcomes.share(outcome, &self.caller).into(),
@@ -98,22 +99,22 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
                 let at_a_terminal = self.request.person.is_at_a_terminal();
                 match self.notes.verdict(&self.caller, &self.request.identity.token, at_a_terminal) {
                     Verdict::Try => return Ok(()),
-                    Verdict::TooSoon(outcome) => outcomes.send_away(outcome, &self.caller).into(),
-                    Verdict::Repeat(outcome) => Failed { error: outcome.error().clone(), silent: true },
+                    Verdict::TooSoon(outcome) => outcomes.turn_away(outcome, &self.caller).into(),
+                    Verdict::Repeat(outcome) => ObtainError { failure: outcome.failure().clone(), is_repeated: true },
                 }
             }
         };
-        Err(AttemptFailure::Told(failed))
+        Err(AttemptFailure::Told(error))
     }
 
     /// Notes a failure for those who wait and for later requests.
-    pub(super) fn record(&self, failure: AttemptFailure) -> Failed {
+    pub(super) fn record(&self, failure: AttemptFailure) -> ObtainError {
         match failure {
-            AttemptFailure::Told(failed) => failed,
-            AttemptFailure::New { error, stickiness } => {
+            AttemptFailure::Told(error) => error,
+            AttemptFailure::New { failure, stickiness } => {
                 let (token, has_usable_token) = (&self.request.identity.token, self.usable().is_some());
-                self.coordination.outcomes.record(&error, stickiness, token, has_usable_token, &self.caller);
-                error.into()
+                self.coordination.outcomes.record(&failure, stickiness, token, has_usable_token, &self.caller);
+                failure.into()
             }
         }
     }
@@ -139,28 +140,28 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
 
 impl AttemptFailure {
     /// The next attempt may succeed.
-    pub(super) fn passing(error: Error) -> Self {
-        AttemptFailure::New { error, stickiness: Stickiness::Passing }
+    pub(super) fn passing(failure: impl Into<Failure>) -> Self {
+        AttemptFailure::New { failure: failure.into(), stickiness: Stickiness::Passing }
     }
 
     /// The user could not be prompted.
-    pub(super) fn not_prompted(error: Error) -> Self {
-        AttemptFailure::New { error, stickiness: Stickiness::Nobody }
+    pub(super) fn not_prompted(failure: Failure) -> Self {
+        AttemptFailure::New { failure, stickiness: Stickiness::NotPrompted }
     }
 
     /// A user or a policy has refused the sign-in.
-    pub(super) fn sticky(error: Error) -> Self {
-        AttemptFailure::New { error, stickiness: Stickiness::Sticky }
+    pub(super) fn sticky(failure: Failure) -> Self {
+        AttemptFailure::New { failure, stickiness: Stickiness::Sticky }
     }
 }
 
-impl From<NoTokens> for AttemptFailure {
-    fn from(ending: NoTokens) -> Self {
-        match ending {
-            NoTokens::Unanswered(error) => AttemptFailure::New { error, stickiness: Stickiness::Unanswered },
-            NoTokens::Refused(error) => AttemptFailure::sticky(error),
-            NoTokens::NotShown(error) => AttemptFailure::not_prompted(error),
-            NoTokens::NotForThisClient(error) | NoTokens::Failed(error) => AttemptFailure::passing(error),
+impl From<FlowError> for AttemptFailure {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Unanswered(failure) => AttemptFailure::New { failure, stickiness: Stickiness::Unanswered },
+            FlowError::Refused(failure) => AttemptFailure::sticky(failure),
+            FlowError::NotShown(failure) => AttemptFailure::not_prompted(failure),
+            FlowError::NoDeviceCodes(failure) | FlowError::Failed(failure) => AttemptFailure::passing(failure),
         }
     }
 }

@@ -7,7 +7,8 @@
 use super::attempt::{AttemptFailure, LockedRequest};
 use super::refresh::OpenSession;
 use super::request::TokenRequest;
-use crate::signin::confirmation::{self, Confirmation};
+use crate::failure::Confirmation;
+use crate::signin::confirmation;
 use crate::store::SessionRecord;
 
 impl TokenRequest<'_> {
@@ -37,9 +38,9 @@ impl LockedRequest<'_, '_> {
     /// Has the audience of this request among those that are confirmed for `session`; the user is asked if it is not.
     pub(super) async fn confirm_audience(&mut self, session: &mut OpenSession<'_>) -> Result<(), AttemptFailure> {
         if let Some(audience) = self.request.unconfirmed_audience(Some(&session.record)) {
-            let confirmation = Confirmation::Audience(audience);
+            let confirmation = Confirmation::Audience(audience.to_owned());
             if self.request.is_non_interactive() {
-                return Err(AttemptFailure::Told(confirmation.missing().into()));
+                return Err(AttemptFailure::Told(confirmation::missing(confirmation).into()));
             }
             self.check_may_prompt()?;
             let lock = std::cell::RefCell::new(&mut self.lock);

@@ -1,4 +1,4 @@
-//! Where processes that want the same session meet: its lock and its last outcome.
+//! What processes that want the same session share: its lock and the notes of earlier attempts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::outcome::{self, Outcomes};
 use super::repeats;
 use crate::environment::Environment;
+use crate::failure::Failure;
 use crate::paths;
 use crate::profile::Profile;
 use crate::runtime;
@@ -17,32 +18,30 @@ use crate::store::files;
 use crate::store::layout::LOCKS;
 use crate::store::lock::{self, Lock, LockError, LockHolder, WaitDecision};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::Error;
 
 /// How long a process that only needs the network may hold the lock; a request takes 20 seconds, or `--timeout`.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(60);
-/// How long somebody with a token that is still good waits for a better one.
+/// How long a process with a valid token waits for a new one.
 const GOOD_TOKEN_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a wait may be before it is explained.
+/// After how long a wait is explained.
 const TELL_AFTER: Duration = Duration::from_secs(3);
-/// What is granted to a holder beyond the end of its code.
+/// How long a holder may keep the lock after its device code has expired.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
-/// The meeting place of one session.
+/// What processes share about one session.
 pub(super) struct Coordination {
     folder: Option<PathBuf>,
     session: String,
     network_patience: Duration,
-    /// How the last try ended.
+    /// How earlier attempts ended.
     pub(super) outcomes: Outcomes,
 }
 
-/// The session's lock, or the knowledge that there is no place for one.
+/// The session's lock, or `None` if no folder can hold one.
 pub(super) struct Held(Option<Lock>);
 
 impl Coordination {
-    /// The state folder; where that is of no use, the runtime folder; where that is of no use either, nothing is
-    /// shared and everybody works alone.
+    /// Uses the state folder, or the runtime folder if that cannot be written. If neither can, nothing is shared.
     pub(super) fn open(
         profile: &Profile,
         store: &Store,
@@ -55,24 +54,24 @@ impl Coordination {
             files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join(LOCKS).join(session)).is_ok()
         });
         Coordination {
-            outcomes: Outcomes::of(folder.as_deref(), &identity.outcomes),
+            outcomes: Outcomes::new(folder.as_deref(), &identity.outcomes),
             folder,
             session: session.clone(),
             network_patience: clock::limit(NETWORK_PATIENCE).max(profile.network.needed().saturating_mul(3)),
         }
     }
 
-    /// Takes the session's lock. Whoever has a good token does not wait long, and whoever could not ask a person does
-    /// not wait for somebody else's. `on_wait` is called when a wait that brings something has lasted three
-    /// seconds, and again with every other holder and every other thing that one does.
+    /// Takes the session's lock. With a valid token the wait is short, and a process that cannot prompt does not wait for one
+    /// that prompts. `on_wait` is called when a wait has lasted three seconds, and again when the holder changes or does
+    /// something else.
     ///
-    /// Errors: the wait has come to an end, or somebody has ended it.
+    /// Errors: the wait was too long, or the process was stopped.
     pub(super) fn lock(
         &self,
         can_ask: bool,
         has_good_token: bool,
         on_wait: &dyn Fn(Option<&LockHolder>),
-    ) -> Result<Held, Error> {
+    ) -> Result<Held, Failure> {
         let Some(folder) = &self.folder else { return Ok(Held(None)) };
         let mut patience = LockPatience {
             can_ask,
@@ -92,9 +91,9 @@ impl Coordination {
                 waited >= clock::limit(TELL_AFTER) && !has_good_token && matches!(decision, WaitDecision::Wait);
             let reason = holder.map(|holder| (holder.pid, holder.asks_until.is_some()));
             let is_news = match (patience.told, reason) {
-                // Whoever has been told of a process sees it come to its end soon.
+                // The same process has got its answer and will finish soon.
                 (Some(Some((told, _))), Some((pid, false))) if told == pid => false,
-                // Between two holders nobody is named for a moment.
+                // Between two holders, none is named for a moment.
                 (told, reason) => told != Some(reason) && (reason.is_some() || told.is_none()),
             };
             if explain && is_news {
@@ -106,17 +105,20 @@ impl Coordination {
         ended?;
         match taken {
             Ok(lock) => Ok(Held(Some(lock))),
-            // No lock can be had here (a file system without locks, say): better to work alone than not at all.
+            // The file system may not support locks: the process works alone.
             Err(LockError::Unusable(error)) => {
                 tracing::debug!(%error, "no lock");
                 Ok(Held(None))
             }
-            Err(LockError::GaveUp(holder)) => Err(gave_up(holder, can_ask)),
+            Err(LockError::GaveUp(holder)) => Err(Failure::SessionInUse {
+                pid: holder.as_ref().map(|holder| holder.pid),
+                is_prompting: !can_ask && holder.is_some_and(|holder| holder.asks_until.is_some()),
+            }),
         }
     }
 }
 
-/// A typed command starts afresh, for every session that could have been noted down.
+/// Deletes the notes of every session: `kubectl login` starts afresh.
 pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
     for folder in folders(store, environment) {
         if files::check_folder(&folder, false).is_ok() {
@@ -131,30 +133,30 @@ pub fn last_failed_sign_in(
     identity: &Identity,
     store: &Store,
     environment: &Environment,
-) -> Option<(DateTime<Utc>, Error)> {
+) -> Option<(DateTime<Utc>, Failure)> {
     folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()).find_map(|folder| {
-        let notes = Outcomes::of(Some(&folder), &identity.outcomes).read();
-        notes.last_sign_in().map(|(at, error)| (at, error.clone()))
+        let notes = Outcomes::new(Some(&folder), &identity.outcomes).read();
+        notes.last_sign_in().map(|(at, failure)| (at, failure.clone()))
     })
 }
 
-/// Where processes may meet, the best place first.
+/// The folders that processes may share, the best one first.
 fn folders(store: &Store, environment: &Environment) -> impl Iterator<Item = PathBuf> {
     store.root().map(Path::to_owned).into_iter().chain([paths::runtime(environment)])
 }
 
-/// The session's lock, if it can be had in a few seconds.
+/// The session's lock, if it is free within a few seconds.
 pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
     lock::acquire_within(&store.root()?.join(LOCKS).join(session), clock::limit(GOOD_TOKEN_PATIENCE))
 }
 
 impl Held {
-    /// Tells those who wait that the network is being asked; their patience starts afresh.
+    /// Tells waiting processes that this one waits for the network; their time limit starts afresh.
     pub(super) fn announce_network(&mut self) {
         self.announce(None);
     }
 
-    /// Tells those who wait that a person is being asked, for `life` at most.
+    /// Tells waiting processes that this one prompts the user, for `life` at most.
     pub(super) fn announce_person(&mut self, life: Duration) {
         let until = clock::now() + TimeDelta::from_std(life).unwrap_or_default();
         self.announce(Some(until.timestamp()));
@@ -174,7 +176,7 @@ struct LockPatience {
     network: Duration,
     /// The last note that was there (or none), and since when.
     shown: (Option<LockHolder>, Duration),
-    /// Whom a person was last told of: process, and whether it asks somebody.
+    /// The holder that the user was last told of: process, and whether it prompts.
     told: Option<Option<(u32, bool)>>,
 }
 
@@ -196,20 +198,6 @@ impl LockPatience {
     }
 }
 
-fn gave_up(holder: Option<LockHolder>, can_ask: bool) -> Error {
-    let who = holder.as_ref().map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
-    match holder {
-        Some(holder) if holder.asks_until.is_some() && !can_ask => Error::sign_in_needed(
-            format!("{who} is waiting for a sign-in"),
-            "Complete that sign-in, then try again.\nIf its prompt cannot be seen any more, stop that process and sign in, in a terminal: kubectl login",
-        ),
-        _ => Error::failed(
-            format!("{who} works on this sign-in and does not come to an end"),
-            "If it hangs, end it, then try again.",
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,7 +214,7 @@ mod tests {
     const PROMPTING: LockHolder = LockHolder { pid: 1, noted_at: 900, asks_until: Some(1800) };
 
     #[test]
-    fn a_slow_person_does_not_use_up_the_patience_with_those_who_follow() {
+    fn time_of_a_prompt_does_not_count_for_the_next_holder() {
         let mut patience = patience(true, false);
         assert!(!gives_up(&mut patience, Some(&PROMPTING), 90));
         assert!(!gives_up(&mut patience, None, 91));
@@ -235,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_and_nobody_to_ask_do_not_wait_for_a_person() {
+    fn processes_with_a_token_or_without_a_prompt_do_not_wait_for_a_prompt() {
         assert!(gives_up(&mut patience(true, true), Some(&PROMPTING), 0));
         assert!(gives_up(&mut patience(false, false), Some(&PROMPTING), 0));
         let other = LockHolder { pid: 2, noted_at: 901, asks_until: None };

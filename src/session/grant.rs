@@ -1,4 +1,4 @@
-//! From a token answer to what is kept and handed out.
+//! From a token response to the token for the cluster.
 
 use std::time::Duration;
 
@@ -6,24 +6,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::TokenResponse as _;
 use tokio::time::Instant;
 
-use super::issuer::{Issuer, Unverified};
-use crate::messages::Explain as _;
+use super::issuer::{Issuer, VerificationError};
+use crate::failure::Failure;
 use crate::profile::{Profile, Provider, TokenKind};
 use crate::store::TokenRecord;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::audience;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::kube::exec_credential;
 use kubectl_login_core::oauth::jwks::VerifyError;
 use kubectl_login_core::oauth::jwt::{Claims, JwtError};
 use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
 
-/// For how long an opaque access token is trusted that nothing is said about.
+/// How long an opaque access token without `expires_in` is used.
 const ASSUMED_LIFE: TimeDelta = TimeDelta::hours(1);
-/// Below this the clocks are taken to agree.
+/// A smaller difference between the clocks does not count.
 const CLOCKS_AGREE: TimeDelta = TimeDelta::seconds(60);
-/// Beyond this a difference is nonsense and not a clock.
+/// A larger difference is not that of a clock.
 const CLOCKS_LOST: TimeDelta = TimeDelta::days(1);
 
 /// What a sign-in or a refresh brought.
@@ -34,7 +33,7 @@ pub(super) struct Grant {
     pub(super) audience: String,
 }
 
-/// Who signed in, as the tokens say; not verified, so good for messages and for refusing, not for granting.
+/// Who signed in, as the tokens say. Not verified: for messages and refusals only.
 pub(super) struct Who {
     /// The name to show, where the tokens tell one.
     pub(super) account: Option<String>,
@@ -47,7 +46,7 @@ pub(super) struct Who {
 }
 
 impl Who {
-    /// Whether the account is the one that `hint` means. Tokens that name nobody cannot be compared, which is a no.
+    /// Whether the account is the one that `hint` means; not if the tokens name none.
     pub(super) fn answers_to(&self, hint: &str) -> bool {
         self.names.contains(&hint.trim().to_lowercase())
     }
@@ -67,11 +66,6 @@ impl Who {
             Ok(())
         }
     }
-
-    /// A name for messages.
-    pub(super) fn shown(&self) -> &str {
-        self.account.as_deref().unwrap_or("a user without a name")
-    }
 }
 
 /// Who signed in, by the ID token first and the access token else.
@@ -86,27 +80,20 @@ pub(super) fn who(granted: &GrantedTokens) -> Who {
     Who { account, subject, names, id_token }
 }
 
-/// Why an answer with tokens brings none for the cluster.
-pub(super) enum Unusable {
-    /// It has no ID token, and one is needed.
-    NoIdToken,
-    /// A token is somebody else's, or for somebody else: nothing that came with it is kept.
-    NotOurs(Error),
-    /// Something else is wrong with it, or cannot be told just now.
-    Other(Error),
+/// Why a response with tokens brings none for the cluster.
+pub(super) enum GrantError {
+    /// A token belongs to another user or is for another audience: nothing of the response is stored.
+    NotOurs(Failure),
+    /// Something else is wrong with it, or it cannot be verified now.
+    Failed(Failure),
 }
 
-/// The error for an answer without an access token where one is needed.
-fn no_access_token(provider: &Provider) -> Error {
-    let next = match provider {
-        Provider::Entra { .. } => {
-            "Check the authority URL: Entra ID sends an access token whenever it signs a user in."
+impl From<GrantError> for Failure {
+    fn from(error: GrantError) -> Failure {
+        match error {
+            GrantError::NotOurs(failure) | GrantError::Failed(failure) => failure,
         }
-        Provider::Oidc { .. } => {
-            "Ask the issuer's administrator which scope brings an access token, and add it with --oidc-extra-scope."
-        }
-    };
-    Error::failed("the issuer gave no access token", next)
+    }
 }
 
 /// The refresh token of an answer: looked at before anything else, so that it can be kept before anything else.
@@ -127,14 +114,14 @@ pub(super) async fn read(
     profile: &Profile,
     granted: &GrantedTokens,
     deadline: Instant,
-) -> Result<Grant, Unusable> {
+) -> Result<Grant, GrantError> {
     let obtained_at = clock::now();
     let answer = &granted.body;
-    let access_token = access_token(granted).ok_or_else(|| Unusable::Other(no_access_token(&profile.provider)));
+    let access_token = access_token(granted).ok_or(GrantError::Failed(Failure::NoAccessToken));
     let access_claims = access_token.as_ref().ok().and_then(|token| Claims::read(token).ok());
     let id_token = answer.extra_fields().id_token.as_ref();
     if let (Provider::Oidc { .. }, Some(token)) = (&profile.provider, id_token) {
-        issuer.check_issued(token.expose()).map_err(Unusable::NotOurs)?;
+        issuer.check_issued(token.expose()).map_err(|error| GrantError::NotOurs(Failure::IdToken(error)))?;
     }
     let newest = [access_claims.as_ref(), id_token.and_then(|token| Claims::read(token.expose()).ok()).as_ref()]
         .into_iter()
@@ -144,29 +131,28 @@ pub(super) async fn read(
     let clock_ahead = clock_ahead(granted.clock_ahead, newest, obtained_at);
     let (token, claims) = match profile.token_kind {
         TokenKind::Id => {
-            let token = id_token.ok_or(Unusable::NoIdToken)?.expose();
+            let token = id_token.ok_or(GrantError::Failed(Failure::NoIdToken))?.expose();
             let verified = issuer.verified_id_token(token, clock_ahead, deadline).await;
-            let claims = verified.map_err(|unverified| match unverified {
-                Unverified::Keys(error) => Unusable::Other(error),
-                Unverified::Token(error) => Unusable::NotOurs(error.explain("ID token")),
+            let claims = verified.map_err(|error| match error {
+                VerificationError::Keys(failure) => GrantError::Failed(failure),
+                VerificationError::Token(error) => GrantError::NotOurs(Failure::IdToken(error)),
             })?;
             (token, Some(claims))
         }
-        // An access token is the cluster's to judge: it may be opaque. But whatever was asked for, one for Graph and the
-        // like is not handed over.
+        // The cluster judges an access token, which may be opaque. But a token for Graph or the like is never handed over.
         TokenKind::Access => {
             for audience in access_claims.iter().flat_map(Claims::audiences) {
-                audience::refuse_foreign(audience).map_err(|error| Unusable::NotOurs(error.explain("sign in")))?;
+                audience::refuse_foreign(audience)
+                    .map_err(|error| GrantError::NotOurs(Failure::ForeignAudience(error)))?;
             }
             (access_token?, access_claims)
         }
         TokenKind::Own => (access_token?, access_claims),
     };
     // What could not be handed out later must not be kept.
-    exec_credential::check_token(token)
-        .map_err(|error| Unusable::Other(crate::messages::kube::invalid_token(&error)))?;
-    let expires_at =
-        expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead).map_err(Unusable::Other)?;
+    exec_credential::check_token(token).map_err(|_| GrantError::Failed(Failure::InvalidToken))?;
+    let expires_at = expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead);
+    let expires_at = expires_at.ok_or(GrantError::Failed(Failure::NoExpiry))?;
     Ok(Grant {
         token: TokenRecord { token: Secret::new(token), obtained_at, expires_at, anchors: Vec::new() },
         audience: match &profile.provider {
@@ -192,27 +178,24 @@ fn clock_ahead(by_date: Option<TimeDelta>, issued: Option<DateTime<Utc>>, now: D
     by_date.or(by_issue).filter(matters).unwrap_or_default()
 }
 
-/// When the token ends, by this machine's clock.
+/// When the token expires, by this machine's clock; `None` if it does not say.
 fn expiry(
     profile: &Profile,
     claims: Option<&Claims>,
     expires_in: Option<Duration>,
     now: DateTime<Utc>,
     clock_ahead: TimeDelta,
-) -> Result<DateTime<Utc>> {
+) -> Option<DateTime<Utc>> {
     if let Some(exp) = claims.and_then(Claims::expires_at) {
-        return Ok(exp.checked_add_signed(clock_ahead).unwrap_or(exp));
+        return Some(exp.checked_add_signed(clock_ahead).unwrap_or(exp));
     }
     let life = expires_in.and_then(|life| TimeDelta::from_std(life).ok());
     // The cap keeps date arithmetic in range whatever the server claims.
     match (profile.token_kind, life) {
-        (TokenKind::Access | TokenKind::Own, Some(life)) => Ok(now + life.min(TimeDelta::days(366))),
+        (TokenKind::Access | TokenKind::Own, Some(life)) => Some(now + life.min(TimeDelta::days(366))),
         // RFC 6749 5.1 leaves it to the server to say; one that does not usually means "for long".
-        (TokenKind::Access | TokenKind::Own, None) if claims.is_none() => Ok(now + ASSUMED_LIFE),
-        _ => Err(Error::failed(
-            "the token says nothing about when it ends, so no cluster would take it",
-            "Ask the issuer's administrator: tokens need an exp claim, or expires_in in the answer.",
-        )),
+        (TokenKind::Access | TokenKind::Own, None) if claims.is_none() => Some(now + ASSUMED_LIFE),
+        _ => None,
     }
 }
 

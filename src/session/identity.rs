@@ -90,7 +90,7 @@ impl Identity {
             None => session.clone(),
         };
         let outcomes = match &profile.credentials.password {
-            Some(password) if !profile.needs_a_person() => {
+            Some(password) if !profile.prompts() => {
                 Parts::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
             }
             _ => shared.clone(),

@@ -1,5 +1,4 @@
-//! The part of the work that a person has a hand in: a sign-in from the question whether anybody is there to the token
-//! that is kept.
+//! An interactive sign-in: from the question whether the user can be prompted to the session that is stored.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -8,47 +7,52 @@ use tokio::time::Instant;
 
 use super::attempt::{AttemptFailure, LockedRequest, SignInNeed};
 use super::coordination::Held;
-use super::grant::{self, Unusable, Who};
+use super::grant::{self, GrantError, Who};
 use super::issuer::Issuer;
 use super::request::TokenRequest;
 use super::sessions::Named;
-use super::{Failed, IssuedToken, TokenOrigin, sessions};
-use crate::messages::{self, Explain as _};
+use super::{ObtainError, sessions};
+use crate::failure::{Confirmation, Failure};
+use crate::issued_token::{IssuedToken, TokenOrigin};
+use crate::messages;
 use crate::paths;
 use crate::profile::{Method, Profile, Provider, Storage};
-use crate::runtime;
-use crate::signin::confirmation::{self, Confirmation};
-use crate::signin::{self, Chosen, Desk, NoTokens, Reach, SignedIn, Why};
+use crate::runtime::{self, StopSignal};
+use crate::signin::confirmation;
+use crate::signin::{
+    self, ChosenMethod, FlowError, Interactivity, Notice, PromptReason, SignInContext, SignedIn, StorageNotice,
+};
 use crate::store::KeyError;
 use crate::store::SealingKey;
 use crate::store::{SessionFacts, SessionRecord, StoreError, TokenRecord, files};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::entra::refusals::Remedy;
 
 impl LockedRequest<'_, '_> {
-    /// Has a person sign in, for `reason`; `challenge` is what the issuer asked for just now.
+    /// Has the user sign in, for `reason`; `challenge` is what the issuer has just asked for.
     pub(super) async fn sign_in(
         &mut self,
         SignInNeed { reason, scopes, challenge }: SignInNeed,
     ) -> Result<IssuedToken, AttemptFailure> {
         let request = self.request;
         let TokenRequest { profile, store, person, .. } = *request;
-        self.check_reach(reason.as_ref())?;
+        self.check_interactivity(reason.as_ref())?;
         let current = sessions::current(request.identity, &profile.network, store).id;
         let session = store.session(&current).found().map(|(_, record, _)| record);
         let unconfirmed = self.request.unconfirmed_audience(session.as_ref());
         let is_unconfirmed = unconfirmed.is_some();
         // A prompt names it; a page by itself does not.
-        if let Some(audience) = unconfirmed.filter(|_| person.reach() != Reach::Terminal) {
-            return Err(AttemptFailure::not_prompted(Confirmation::Audience(audience).missing()));
+        if let Some(audience) = unconfirmed.filter(|_| person.interactivity() != Interactivity::Terminal) {
+            let confirmation = Confirmation::Audience(audience.to_owned());
+            return Err(AttemptFailure::not_prompted(confirmation::missing(confirmation)));
         }
         self.check_may_prompt()?;
-        let (sealing_key, trouble) = self.sealing_key()?;
+        let (sealing_key, key_error) = self.sealing_key()?;
         self.lock.announce_network();
         let opened = Issuer::open(profile, store, self.freshness(), profile.network.needed()).await;
-        let mut issuer = opened.map_err(|unopened| AttemptFailure::passing(unopened.into()))?;
-        // Calls that prompt nobody print nothing if they succeed.
-        let prints = profile.needs_a_person() || self.request.options.user_initiated;
+        let mut issuer = opened.map_err(AttemptFailure::passing)?;
+        // Unattended calls print nothing if they succeed.
+        let prints = profile.prompts() || self.request.options.user_initiated;
         if prints {
             self.request.warn_of_skipped(&issuer);
         }
@@ -57,55 +61,55 @@ impl LockedRequest<'_, '_> {
             request,
             issuer: &issuer,
             scopes: &scopes,
-            reason: reason.map(in_one_line),
+            reason: reason.as_ref(),
             // A browser that is signed in already would answer for a user who has not read the prompt.
             choose_account: self.request.options.force_sign_in || is_unconfirmed,
             confirmed_pages: session.map(|record| record.pages).unwrap_or_default(),
             lock: RefCell::new(&mut self.lock),
         };
         let (mut signed_in, method, page) = sign_in.signed_in().await?;
-        let visitor = signed_in.visitor.take();
+        let responder = signed_in.responder.take();
         let kept_as = KeptAs { method, scopes: scopes.clone(), page, sealing_key: sealing_key.as_ref() };
         let outcome = take_in(request, &issuer, signed_in, kept_as).await;
-        if let Some(visitor) = visitor {
+        if let Some(responder) = responder {
             let page_afterwards = profile.authorization.page_afterwards.as_ref();
             match &outcome {
-                Ok((obtained, _)) => {
-                    let (beginning, rest) = obtained.sentence(obtained.facts.as_ref());
-                    visitor.tell(Ok(&format!("{beginning}{rest}")), page_afterwards).await;
+                Ok((issued, _)) => {
+                    let (beginning, rest) = messages::token::signed_in(issued, issued.facts.as_ref());
+                    responder.respond(Ok(&format!("{beginning}{rest}")), page_afterwards).await;
                 }
-                Err(AttemptFailure::New { error, .. } | AttemptFailure::Told(Failed { error, .. })) => {
-                    visitor.tell(Err(error), None).await;
+                Err(AttemptFailure::New { failure, .. } | AttemptFailure::Told(ObtainError { failure, .. })) => {
+                    responder.respond(Err(&messages::failure::explain(failure, profile)), None).await;
                 }
             }
         }
-        let (obtained, kept) = outcome?;
+        let (issued, stored) = outcome?;
         self.request.forget_challenge();
         tracing::info!("signed in");
         if prints {
-            say_how_it_is_kept(request, sealing_key.as_ref(), trouble, kept.as_ref().err());
+            say_where_it_is_stored(request, sealing_key.as_ref(), key_error.as_ref(), stored.as_ref().err());
         }
-        Ok(obtained)
+        Ok(issued)
     }
 
-    /// Checks that a user can be asked, if one is needed; `reason` is why.
-    fn check_reach(&self, reason: Option<&Error>) -> Result<(), AttemptFailure> {
+    /// Checks that the user can be prompted, if the sign-in prompts; `reason` is why.
+    fn check_interactivity(&self, reason: Option<&Failure>) -> Result<(), AttemptFailure> {
         let TokenRequest { profile, person, .. } = *self.request;
-        let (true, Reach::Unavailable { why, way_on }) = (profile.needs_a_person(), person.reach()) else {
+        let (true, Interactivity::None(cause)) = (profile.prompts(), person.interactivity()) else {
             return Ok(());
         };
-        // A refusal whose own words lead further is not for a sign-in to settle.
-        if let Some(error) = reason.filter(|error| error.kind != Kind::SignInNeeded) {
-            return Err(AttemptFailure::not_prompted(error.clone()));
-        }
-        let way_on = match self.pending.cached.unreadable() {
-            Some(KeyError::Locked) => format!("Unlock the keyring, then try again.\n{way_on}"),
-            _ => way_on,
-        };
-        Err(AttemptFailure::not_prompted(nobody(profile, reason.cloned(), &why, &way_on)))
+        Err(AttemptFailure::not_prompted(match reason {
+            // A refusal that a sign-in does not settle has its own advice.
+            Some(failure) if failure.remedy() != Remedy::SignIn => failure.clone(),
+            _ => Failure::NotPrompted {
+                reason: reason.cloned().map(Box::new),
+                cause,
+                keyring_is_locked: self.pending.cached.unreadable() == Some(KeyError::Locked),
+            },
+        }))
     }
 
-    /// The key for what the sign-in brings, if there is one, and what is to be said about where it is kept.
+    /// The key for what the sign-in brings, if there is one, and why it is not in the keyring.
     fn sealing_key(&self) -> Result<(Option<SealingKey>, Option<KeyError>), AttemptFailure> {
         let storage = self.request.profile.storage;
         if storage == Storage::None {
@@ -113,28 +117,20 @@ impl LockedRequest<'_, '_> {
         }
         match self.request.store.sealing_key(storage) {
             Ok((sealing_key, reason)) => Ok((Some(sealing_key), reason)),
-            // Asked for by name, so it is said before a person's time is spent.
-            Err(error) if storage == Storage::Keyring => Err(AttemptFailure::Told(no_keyring(&error).into())),
+            // The keyring is required, so this fails before the user is prompted.
+            Err(error) if storage == Storage::Keyring => Err(AttemptFailure::Told(Failure::Keyring(error).into())),
             Err(error) => Ok((None, Some(error))),
         }
     }
 }
 
-/// Why a user is asked, as a prompt says it.
-fn in_one_line(reason: Error) -> String {
-    match reason.reference {
-        Some(reference) => format!("{} [{reference}]", reason.what),
-        None => reason.what,
-    }
-}
-
-/// A sign-in from the first question to the answer of the issuer.
+/// A sign-in, from the first prompt to the issuer's tokens.
 struct InteractiveSignIn<'a, 'r> {
     request: &'a TokenRequest<'r>,
     issuer: &'a Issuer<'a>,
     scopes: &'a [String],
-    /// Why the user is asked although there was a session.
-    reason: Option<String>,
+    /// Why a sign-in is needed although there was a session.
+    reason: Option<&'a Failure>,
     choose_account: bool,
     /// Hosts of foreign sign-in pages that the user has confirmed.
     confirmed_pages: Vec<String>,
@@ -142,11 +138,10 @@ struct InteractiveSignIn<'a, 'r> {
 }
 
 impl InteractiveSignIn<'_, '_> {
-    /// What the user's sign-in brought, by which method, and the host of a foreign page that it went by.
+    /// What the sign-in brought, the method, and the host of a confirmed page on another site.
     async fn signed_in(&self) -> Result<(SignedIn, Method, Option<String>), AttemptFailure> {
         let InteractiveSignIn { request, issuer, .. } = self;
-        let (mut chosen, mut page_is_left) =
-            signin::chosen(request.profile, &issuer.client.endpoints(), request.person);
+        let mut chosen = signin::chosen(request.profile, &issuer.client.endpoints(), request.person);
         loop {
             let is_page = matches!(chosen.method, Method::Browser | Method::Keyboard);
             let page = issuer.client.endpoints().foreign_page().filter(|_| is_page);
@@ -156,7 +151,7 @@ impl InteractiveSignIn<'_, '_> {
             let outcome = self.attempt(&chosen).await?;
             issuer.keep_what_was_learnt();
             let refusal = issuer.client.take_refusal();
-            if let (Err(NoTokens::Refused(_) | NoTokens::Failed(_)), Some(refusal)) = (&outcome, refusal) {
+            if let (Err(FlowError::Refused(_) | FlowError::Failed(_)), Some(refusal)) = (&outcome, refusal) {
                 request.note_refusal(&refusal);
             }
             match outcome {
@@ -164,10 +159,10 @@ impl InteractiveSignIn<'_, '_> {
                     self.announce_network();
                     return Ok((signed_in, chosen.method, page));
                 }
-                Err(NoTokens::NotForThisClient(error)) if std::mem::take(&mut page_is_left) => {
-                    chosen = Chosen::page_after(&error);
+                Err(FlowError::NoDeviceCodes(failure)) if chosen.may_try_page => {
+                    chosen = ChosenMethod::page_after(failure);
                 }
-                Err(ending) => return Err(ending.into()),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -181,40 +176,39 @@ impl InteractiveSignIn<'_, '_> {
         let on_wait = self.on_wait();
         tokio::select! {
             biased;
-            error = interrupted() => return Err(AttemptFailure::sticky(error)),
-            outcome = confirmation::ask(Confirmation::Page(page), self.request.person, life, &on_wait) => outcome?,
+            signal = runtime::interrupted() => return Err(AttemptFailure::sticky(cancelled(signal))),
+            outcome = confirmation::ask(Confirmation::Page(page.to_owned()), self.request.person, life, &on_wait) => outcome?,
         }
         self.announce_network();
         Ok(())
     }
 
     /// One sign-in by the `chosen` method.
-    async fn attempt(&self, chosen: &Chosen) -> Result<Result<SignedIn, NoTokens>, AttemptFailure> {
+    async fn attempt(&self, chosen: &ChosenMethod) -> Result<Result<SignedIn, FlowError>, AttemptFailure> {
         let InteractiveSignIn { request, issuer, .. } = self;
         let profile = request.profile;
-        let desk = Desk {
+        let context = SignInContext {
             profile,
             client: &issuer.client,
             scopes: self.scopes,
             person: request.person,
-            why: Why { reason: self.reason.as_deref(), choice: chosen.why.as_deref() },
+            reason: PromptReason { failure: self.reason, choice: chosen.reason.as_ref() },
             choose_account: self.choose_account,
             on_wait: &self.on_wait(),
             on_answer: &|| self.announce_network(),
         };
-        // The handlers of signals first: what is done to the terminal has to be undone.
+        // The signal handlers come first: changes of the terminal have to be undone.
         tokio::select! {
             biased;
-            error = interrupted() => {
-                let next = signin::after_cancelling(chosen.method, profile, &issuer.client.endpoints());
-                let error = Error { next, ..error };
-                Err(match profile.needs_a_person() {
-                    true => AttemptFailure::sticky(error),
-                    // A call that prompts nobody has no prompt to spare others.
-                    false => AttemptFailure::Told(error.into()),
+            signal = runtime::interrupted() => {
+                let failure = signin::cancelled(chosen.method, signal, &issuer.client.endpoints());
+                Err(match profile.prompts() {
+                    true => AttemptFailure::sticky(failure),
+                    // Unattended calls do not make this failure sticky.
+                    false => AttemptFailure::Told(failure.into()),
                 })
             }
-            outcome = signin::way(chosen.method).sign_in(&desk) => Ok(outcome),
+            outcome = signin::sign_in(chosen.method, &context) => Ok(outcome),
         }
     }
 
@@ -227,7 +221,7 @@ impl InteractiveSignIn<'_, '_> {
     }
 }
 
-/// What is noted down of a sign-in besides what it brought, and with which key.
+/// What is stored of a sign-in besides what it brought, and with which key.
 struct KeptAs<'a> {
     method: Method,
     scopes: Vec<String>,
@@ -236,8 +230,7 @@ struct KeptAs<'a> {
     sealing_key: Option<&'a SealingKey>,
 }
 
-/// Looks at what a sign-in brought and keeps it. The token in hand comes out even where it could not be kept; whether it
-/// was comes out beside it.
+/// Checks what a sign-in brought and stores it. Returns the token, and whether it was stored.
 async fn take_in(
     request: &TokenRequest<'_>,
     issuer: &Issuer<'_>,
@@ -252,7 +245,7 @@ async fn take_in(
     let deadline = Instant::now() + profile.network.needed();
     let grant = tokio::select! {
         biased;
-        error = interrupted() => Err(Unusable::Other(error)),
+        signal = runtime::interrupted() => Err(GrantError::Failed(cancelled(signal))),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
     };
     // Only now that everything has been asked: keys count as well as endpoints.
@@ -291,16 +284,16 @@ async fn take_in(
         pages,
         token_endpoint,
     };
-    // Whatever is the matter with this token, the sign-in is not lost; unless it is not ours.
+    // A session without a usable token is stored too, unless its tokens belong to another user.
     let kept = match (&grant, sealing_key) {
-        (Err(Unusable::NotOurs(_)), _) | (_, None) => Ok(()),
-        // What somebody else obtained goes first: no crash leaves it with this sign-in.
+        (Err(GrantError::NotOurs(_)), _) | (_, None) => Ok(()),
+        // Another user's tokens are deleted first, so that no crash leaves them with this session.
         (_, Some(sealing_key)) => {
             let forgotten = if before.is_some() { Ok(()) } else { request.store.delete_tokens(&session.id) };
             forgotten.and_then(|()| request.store.save_session(sealing_key, &session.id, &facts, &record))
         }
     };
-    let grant = grant.map_err(unusable)?;
+    let grant = grant.map_err(AttemptFailure::passing)?;
     let keep_token = |sealing_key| request.keep_token(sealing_key, &session, &grant);
     let kept = kept.and_then(|()| sealing_key.filter(|_| request.is_wanted(&session)).map_or(Ok(()), keep_token));
     let key_backend = sealing_key.filter(|_| kept.is_ok()).map(|sealing_key| sealing_key.backend);
@@ -318,99 +311,52 @@ async fn take_in(
     ))
 }
 
-/// The failure of a sign-in whose answer has no usable token for the cluster.
-fn unusable(why: Unusable) -> AttemptFailure {
-    AttemptFailure::passing(match why {
-        Unusable::NoIdToken => Error::failed(
-            "the issuer gave no ID token",
-            "Ask the issuer's administrator to allow the scope openid for this client, or use --oidc-use-access-token.",
-        ),
-        Unusable::NotOurs(error) | Unusable::Other(error) => error,
-    })
-}
-
-/// Checks that the sign-in is the one that was asked for: with `nonce`, and by the account that is expected.
+/// Checks that the sign-in is the one that was requested: with `nonce`, and by the expected account.
 fn check_who(who: &Who, nonce: Option<&str>, profile: &Profile) -> Result<(), AttemptFailure> {
     if let Some(nonce) = nonce
         && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
     {
-        // Nothing of it is kept: it may be another user's sign-in.
-        return Err(AttemptFailure::passing(error.explain("ID token")));
+        // Nothing of it is stored: it may be another user's sign-in.
+        return Err(AttemptFailure::passing(Failure::IdToken(error)));
     }
     match &profile.account_hint {
-        Some(hint) if !who.answers_to(hint) => Err(AttemptFailure::sticky(Error::sign_in_needed(
-            format!("{} signed in, but {} was expected", who.shown(), kubectl_login_core::text::printable(hint, 100)),
-            "Sign in with the expected account (a private browser window helps), or change --login-hint to the \
-             name that is shown first, if that is the right one.",
-        ))),
+        Some(hint) if !who.answers_to(hint) => Err(AttemptFailure::sticky(Failure::WrongAccount {
+            signed_in: who.account.clone(),
+            expected: hint.clone(),
+        })),
         _ => Ok(()),
     }
 }
 
-fn nobody(profile: &Profile, reason: Option<Error>, why: &str, way_on: &str) -> Error {
-    let (reason, reference) =
-        reason.map_or_else(Default::default, |error| (format!(" ({})", error.what), error.reference));
-    // Only what is supported is advised: Entra has no such method here.
-    let unattended = match (profile.method, &profile.provider) {
-        (Method::Password, _) => {
-            "\nTo sign in without a prompt: --username and --password in the kubeconfig user's exec.args."
-        }
-        (_, Provider::Oidc { .. }) => {
-            "\nIn a pipeline, if the issuer allows it: --grant-type password with --username and --password in the kubeconfig user's exec.args."
-        }
-        (_, Provider::Entra { .. }) => "",
-    };
-    Error::sign_in_needed(
-        format!("sign-in required{reason}, but no user can be prompted here: {why}"),
-        format!("{way_on}{unattended}"),
-    )
-    .with_reference(reference)
-}
-
-fn no_keyring(error: &KeyError) -> Error {
-    Error::failed(
-        format!("the keyring was asked for and cannot be used: {}", messages::store::key_reason(error)),
-        "Unlock or start the keyring, or use --token-cache-storage auto (or file).",
-    )
-}
-
-/// One plain sentence after a sign-in, where there is something to know about where it is kept.
-fn say_how_it_is_kept(
+/// Tells the user after a sign-in where it is stored, unless that is the keyring.
+fn say_where_it_is_stored(
     request: &TokenRequest<'_>,
     sealing_key: Option<&SealingKey>,
-    trouble: Option<KeyError>,
+    key_error: Option<&KeyError>,
     write_error: Option<&StoreError>,
 ) {
-    let root = request.store.root();
-    let folder = root.map(|root| root.display().to_string()).unwrap_or_default();
-    let other_home =
-        paths::home_of_another_user(request.environment).map(|home| home.display().to_string()).unwrap_or_default();
-    let sentence = match (sealing_key, trouble, write_error) {
-        (Some(_), _, Some(error)) => {
-            let next = root.map(|root| messages::store::next_steps(root, error)).unwrap_or_default();
-            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", messages::store::reason(error))
-        }
-        (Some(_), _, None) if !other_home.is_empty() => format!(
-            "This runs as root, and {other_home} is another user's home. The sign-in is kept in {folder}, for root alone."
-        ),
-        (Some(_), Some(trouble), None) => format!(
-            "The sign-in is kept in {folder}, sealed with a key file only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
-            messages::store::key_reason(&trouble)
-        ),
-        (None, Some(trouble), _) => {
+    let (store, person) = (request.store, request.person);
+    let other_home = paths::home_of_another_user(request.environment);
+    let notice = match (sealing_key, key_error, write_error, store.root()) {
+        (Some(_), _, Some(error), folder) => StorageNotice::NotWritten { folder, error },
+        (Some(_), key_error, None, Some(folder)) => match (&other_home, key_error) {
+            (Some(home), _) => StorageNotice::OtherHome { folder, home },
+            (None, Some(error)) => StorageNotice::KeyFile { folder, error },
+            (None, None) => return,
+        },
+        (None, Some(error), _, root) => {
             let check = |root| files::check_folder(root, true).and_then(|()| files::check_writable(root));
             let failed = root.and_then(|root| Some((root, check(root).err()?)));
-            let next = failed.map(|(root, error)| messages::store::file_steps(root, &error));
-            let next = next.or_else(|| request.store.problem().map(messages::store::problem_steps)).unwrap_or_default();
-            let reason = messages::store::key_reason(&trouble);
-            format!("The sign-in is not remembered: {reason}.\n{next}").trim_end().to_owned()
+            let folder = failed.as_ref().map(|(root, error)| (*root, error));
+            person.say(Notice::Storage(StorageNotice::NoKey { error, folder, problem: store.problem() }));
+            return;
         }
         _ => return,
     };
-    request.person.say(&sentence);
+    person.say(Notice::Storage(notice));
 }
 
-/// Ends when somebody presses Ctrl-C or ends this process politely.
-async fn interrupted() -> Error {
-    Error::new(runtime::interrupted().await, "the sign-in was cancelled", "Sign in: kubectl login")
+/// The failure of a sign-in that was stopped outside a flow.
+fn cancelled(signal: StopSignal) -> Failure {
+    Failure::Cancelled { signal, could_use_browser: false }
 }

@@ -10,12 +10,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::identity::issuer_document;
-use crate::messages::Explain as _;
+use crate::failure::Failure;
 use crate::profile::{Profile, Provider};
 use crate::store::Store;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::cloud;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::Http;
 use kubectl_login_core::oauth::client::{ClientAuth, Moves, OAuthClient};
 use kubectl_login_core::oauth::discovery::{self, DiscoveryDocument};
@@ -47,42 +46,44 @@ pub(super) struct Anchored<T> {
     pub(super) document: T,
 }
 
-/// Why there is no client of an issuer.
-pub enum Unopened {
+/// Why there is no client for an issuer.
+#[derive(Debug)]
+pub enum OpenError {
     /// Its certificate comes from an authority that the environment adds and the session was signed in without.
-    NotOfSession(Error),
+    NotTrusted(Failure),
     /// Something else.
-    Other(Error),
+    Failed(Failure),
 }
 
-impl From<Error> for Unopened {
-    fn from(error: Error) -> Unopened {
-        Unopened::Other(error)
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> OpenError {
+        OpenError::Failed(failure)
     }
 }
 
-impl From<Unopened> for Error {
-    fn from(unopened: Unopened) -> Error {
-        match unopened {
-            Unopened::NotOfSession(error) | Unopened::Other(error) => error,
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        match error {
+            OpenError::NotTrusted(failure) | OpenError::Failed(failure) => failure,
         }
     }
 }
 
-/// Why an ID token is not verified.
-pub enum Unverified {
-    /// The keys cannot be had; it may be as good as any.
-    Keys(Error),
-    /// It is not what it should be.
+/// Why a token is not verified.
+#[derive(Debug)]
+pub enum VerificationError {
+    /// The keys cannot be fetched; the token may be valid.
+    Keys(Failure),
+    /// The token is not valid.
     Token(VerifyError),
 }
 
 /// How fresh the discovery document must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// A day's memory will do.
-    Remembered,
-    /// Ask now: somebody typed `kubectl login`, maybe because something changed.
+    /// A cached document of the last day will do.
+    Cached,
+    /// Fetch it: the user typed `kubectl login`, maybe because something has changed.
     Now,
 }
 
@@ -95,20 +96,20 @@ impl<'a> Issuer<'a> {
         store: &'a Store,
         fresh: Freshness,
         limit: Duration,
-    ) -> Result<Issuer<'a>, Unopened> {
+    ) -> Result<Issuer<'a>, OpenError> {
         let mut anchors = BTreeSet::new();
         let mut cached = None;
         let (http, endpoints) = match &profile.provider {
             Provider::Entra { authority, tenant, .. } => (
-                Http::new(&profile.network, authority).map_err(Error::from)?,
-                cloud::endpoints(authority, tenant).map_err(|error| error.explain("sign in"))?,
+                Http::new(&profile.network, authority).map_err(Failure::from)?,
+                cloud::endpoints(authority, tenant).map_err(Failure::from)?,
             ),
             Provider::Oidc { issuer, .. } => {
-                let url = discovery::issuer_url(issuer).map_err(|error| error.explain(""))?;
-                let http = Http::new(&profile.network, &url).map_err(Error::from)?;
+                let url = discovery::issuer_url(issuer).map_err(Failure::from)?;
+                let http = Http::new(&profile.network, &url).map_err(Failure::from)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
-                    Freshness::Remembered => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
+                    Freshness::Cached => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
                     Freshness::Now => None,
                 };
                 let usable = |known: Anchored<DiscoveryDocument>| Some((known.document.endpoints(issuer).ok()?, known));
@@ -120,14 +121,12 @@ impl<'a> Issuer<'a> {
                     }
                     None => {
                         let fetched = discovery::fetch(&http, issuer, limit).await;
-                        let document = fetched.map_err(|error| error.explain("")).map_err(|error| {
-                            match http.needed_withheld_roots() {
-                                true => Unopened::NotOfSession(error),
-                                false => Unopened::Other(error),
-                            }
+                        let document = fetched.map_err(|error| match http.needed_withheld_roots() {
+                            true => OpenError::NotTrusted(error.into()),
+                            false => OpenError::Failed(error.into()),
                         })?;
                         store.cache_document(&id, Anchored { anchors: http.anchors(), document: &document });
-                        document.endpoints(issuer).map_err(|error| error.explain(""))?
+                        document.endpoints(issuer).map_err(Failure::from)?
                     }
                 };
                 (http, endpoints)
@@ -168,13 +167,10 @@ impl<'a> Issuer<'a> {
     /// the honest one's tokens (mix-up, RFC 9700 4.4).
     ///
     /// Errors: they do not; a new sign-in leads to tokens that do.
-    pub(super) fn check_site(&self, from: Option<&str>) -> Result<()> {
+    pub(super) fn check_site(&self, from: Option<&str>) -> Result<(), Failure> {
         let Some(from) = from.and_then(|from| Url::parse(from).ok()) else { return Ok(()) };
         match site::foreign(&self.client.endpoints().token, &from) {
-            Some(host) => Err(Error::sign_in_needed(
-                format!("the issuer gives out tokens at another site now, {host}"),
-                "If you know that this issuer does that, sign in: kubectl login",
-            )),
+            Some(host) => Err(Failure::TokenEndpointMoved { host }),
             None => Ok(()),
         }
     }
@@ -201,10 +197,9 @@ impl<'a> Issuer<'a> {
     /// it is that issuer's too. One that cannot be read says nothing.
     ///
     /// Errors: it names another issuer.
-    pub(super) fn check_issued(&self, id_token: &str) -> Result<()> {
+    pub(super) fn check_issued(&self, id_token: &str) -> Result<(), VerifyError> {
         let Ok(claims) = Claims::read(id_token) else { return Ok(()) };
-        let checked = jwks::check_issuer(&claims, &self.client.endpoints().issuer);
-        checked.map_err(|error| error.explain("ID token"))
+        jwks::check_issuer(&claims, &self.client.endpoints().issuer)
     }
 
     /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
@@ -215,13 +210,13 @@ impl<'a> Issuer<'a> {
     ///
     /// Whether it answers the sign-in it came from (`nonce`) has been seen before.
     ///
-    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`; see [`Unverified`].
+    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`; see [`VerificationError`].
     pub async fn verified_id_token(
         &self,
         token: &str,
         clock_ahead: TimeDelta,
         deadline: Instant,
-    ) -> Result<Claims, Unverified> {
+    ) -> Result<Claims, VerificationError> {
         let verify = |keys: &Jwks, endpoints: &Endpoints| {
             let now = clock::now() - clock_ahead;
             jwks::verify(token, keys, &self.expected(endpoints, &endpoints.signing_algorithms, now))
@@ -232,14 +227,11 @@ impl<'a> Issuer<'a> {
     /// The claims of UserInfo that came as a signed JWT, verified (OIDC Core 5.3.2).
     ///
     /// Errors: it is not what it should be, or the keys cannot be had before `deadline`.
-    pub(super) async fn verified_userinfo(&self, token: &str, deadline: Instant) -> Result<Claims> {
+    pub(super) async fn verified_userinfo(&self, token: &str, deadline: Instant) -> Result<Claims, VerificationError> {
         let verify = |keys: &Jwks, endpoints: &Endpoints| {
             jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, clock::now()))
         };
-        self.verified(verify, deadline).await.map_err(|unverified| match unverified {
-            Unverified::Token(error) => error.explain("UserInfo"),
-            Unverified::Keys(error) => error,
-        })
+        self.verified(verify, deadline).await
     }
 
     fn expected<'e>(
@@ -258,12 +250,12 @@ impl<'a> Issuer<'a> {
         &self,
         verify: impl Fn(&Jwks, &Endpoints) -> Result<Claims, VerifyError>,
         deadline: Instant,
-    ) -> Result<Claims, Unverified> {
+    ) -> Result<Claims, VerificationError> {
         let fresh = async || {
             let keys = self.fetched_keys(deadline).await?;
             Ok(verify(&keys, &self.client.endpoints()))
         };
-        let is_outdated = |outcome: &Result<Result<Claims, VerifyError>>| match outcome {
+        let is_outdated = |outcome: &Result<Result<Claims, VerifyError>, Failure>| match outcome {
             Ok(verified) => verified.as_ref().is_err_and(VerifyError::may_be_outdated),
             Err(_) => false,
         };
@@ -285,17 +277,17 @@ impl<'a> Issuer<'a> {
             self.keep_what_was_learnt();
             outcome = fresh().await;
         }
-        outcome.map_err(Unverified::Keys)?.map_err(Unverified::Token)
+        outcome.map_err(VerificationError::Keys)?.map_err(VerificationError::Token)
     }
 
-    async fn fetched_keys(&self, deadline: Instant) -> Result<Jwks> {
+    async fn fetched_keys(&self, deadline: Instant) -> Result<Jwks, Failure> {
         let left = || deadline.saturating_duration_since(Instant::now());
         let Some(url) =
             self.client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), Moves::WithinSite, left()).await
         else {
-            return Err(unusable("the discovery document names no jwks_uri", "Ask the issuer's administrator."));
+            return Err(Failure::NoKeysEndpoint);
         };
-        let keys = discovery::fetch_keys(&self.client.http, &url, left()).await.map_err(|error| error.explain(""))?;
+        let keys = discovery::fetch_keys(&self.client.http, &url, left()).await?;
         self.store.cache_document(&self.keys_document(), Anchored { anchors: self.anchors(), document: &keys });
         Ok(keys)
     }
@@ -313,9 +305,4 @@ fn discovery_document(http: &Http, issuer: &str, profile: &Profile) -> String {
 /// The name of a cached document of an issuer's.
 fn document(http: &Http, issuer: &str, profile: &Profile, what: &str) -> String {
     issuer_document(issuer, &profile.network, &http.extra_roots(), what)
-}
-
-/// An ID token that is not accepted, and why.
-fn unusable(why: &str, next: impl Into<String>) -> Error {
-    Error::failed(format!("the issuer's ID token cannot be used: {why}"), next)
 }

@@ -8,6 +8,7 @@
 //!
 //! One process at a time works for a session, with its lock held; the others wait and share what came of it.
 
+use super::ObtainError;
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
 use super::coordination::{self, Coordination};
@@ -15,11 +16,11 @@ use super::outcome::Verdict;
 use super::repeats::RequestFacts;
 use super::request::{Cached, TokenRequest};
 use super::sessions::Named;
-use super::{Failed, IssuedToken};
+use crate::failure::Failure;
+use crate::issued_token::IssuedToken;
 use crate::runtime::{self, RuntimeError};
-use crate::signin::Reach;
+use crate::signin::{Interactivity, Notice};
 use crate::store::lock::LockHolder;
-use kubectl_login_core::error::Error;
 
 /// Where a request stands, with what it needs to go on.
 enum State<'a, 'r> {
@@ -34,9 +35,9 @@ enum State<'a, 'r> {
     /// Have the user sign in.
     SignIn(LockedRequest<'a, 'r>, SignInNeed),
     /// There is no new token. One that is still valid will do.
-    Failed(Pending, Failed),
+    Failed(Pending, ObtainError),
     /// The end.
-    Done(Result<IssuedToken, Failed>),
+    Done(Result<IssuedToken, ObtainError>),
 }
 
 /// What a request has to go on without a new token.
@@ -52,8 +53,8 @@ pub(super) struct Pending {
 impl<'r> TokenRequest<'r> {
     /// A token for the profile.
     ///
-    /// Errors: what [`kubectl_login_core::error::Kind`] stands for; silent if this caller has been told before.
-    pub fn obtain(&self) -> Result<IssuedToken, Failed> {
+    /// Errors: see [`Failure`]; repeated if this caller has been told before.
+    pub fn obtain(&self) -> Result<IssuedToken, ObtainError> {
         if self.options.user_initiated {
             coordination::forget_outcomes(self.store, self.environment);
         }
@@ -70,7 +71,7 @@ impl<'r> TokenRequest<'r> {
                 State::Recheck(locked) => recheck(locked),
                 State::Refresh(locked) => refresh(locked),
                 State::SignIn(locked, need) => sign_in(locked, need),
-                State::Failed(pending, failed) => State::Done(self.fall_back(&pending, failed)),
+                State::Failed(pending, error) => State::Done(self.fall_back(&pending, error)),
                 State::Done(result) => return result,
             };
         }
@@ -91,44 +92,44 @@ impl<'r> TokenRequest<'r> {
     }
 
     fn lock<'a>(&'a self, pending: Pending, coordination: &'a Coordination) -> State<'a, 'r> {
-        if let Some(error) = self.repeats.and_then(|repeats| repeats.failure(&pending.facts)) {
+        if let Some(failure) = self.repeats.and_then(|repeats| repeats.failure(&pending.facts)) {
             tracing::info!("the same request has just failed; not tried again");
             let (notes, at_a_terminal) = (coordination.outcomes.read(), self.person.is_at_a_terminal());
             let verdict = notes.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
-            let failed = Failed { error, silent: matches!(verdict, Verdict::Repeat(_)) };
-            return State::Done(self.or_usable(&pending.cached, failed));
+            let error = ObtainError { failure, is_repeated: matches!(verdict, Verdict::Repeat(_)) };
+            return State::Done(self.or_usable(&pending.cached, error));
         }
         let before = coordination.outcomes.read();
-        let on_wait = |holder: Option<&LockHolder>| self.person.mention(&waiting_for(holder));
+        let on_wait = |holder: Option<&LockHolder>| self.person.mention(Notice::WaitingFor(holder));
         let has_usable_token = self.usable(&pending.cached).is_some();
         match coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait) {
             Ok(lock) => State::Recheck(LockedRequest::new(self, coordination, lock, pending, &before)),
-            Err(error) => State::Failed(pending, error.into()),
+            Err(failure) => State::Failed(pending, failure.into()),
         }
     }
 
     /// The end of a request without a new token. It is noted for this caller, unless a session that was obtained meanwhile
     /// may bring a token although the attempt failed.
-    fn fall_back(&self, pending: &Pending, failed: Failed) -> Result<IssuedToken, Failed> {
-        let is_final = pending.sessions == self.usable_sessions() && !failed.error.kind.is_an_end();
+    fn fall_back(&self, pending: &Pending, error: ObtainError) -> Result<IssuedToken, ObtainError> {
+        let is_final = pending.sessions == self.usable_sessions() && error.failure.stopped_by().is_none();
         if let Some(repeats) = self.repeats.filter(|_| is_final) {
-            repeats.note(&failed.error, pending.facts.clone());
+            repeats.note(&error.failure, pending.facts.clone());
         }
-        self.or_usable(&pending.cached, failed)
+        self.or_usable(&pending.cached, error)
     }
 
     /// The cached token if it will do in place of a new one. A user who interrupts the request wants none.
-    fn or_usable(&self, cached: &Cached, failed: Failed) -> Result<IssuedToken, Failed> {
+    fn or_usable(&self, cached: &Cached, error: ObtainError) -> Result<IssuedToken, ObtainError> {
         match self.usable(cached) {
-            Some(token) if !failed.error.kind.is_an_end() => Ok(IssuedToken::from_cache(token)),
-            _ => Err(failed),
+            Some(token) if error.failure.stopped_by().is_none() => Ok(IssuedToken::from_cache(token)),
+            _ => Err(error),
         }
     }
 
     /// Whether a sign-in could be completed: by a user who can be prompted, or without one.
     fn can_prompt(&self) -> bool {
-        !self.profile.needs_a_person()
-            || (!self.options.non_interactive && !matches!(self.person.reach(), Reach::Unavailable { .. }))
+        !self.profile.prompts()
+            || (!self.options.non_interactive && !matches!(self.person.interactivity(), Interactivity::None(_)))
     }
 }
 
@@ -142,7 +143,7 @@ fn recheck<'a, 'r>(mut locked: LockedRequest<'a, 'r>) -> State<'a, 'r> {
         return State::Done(Ok(locked.finish(token)));
     }
     match locked.shared_failure() {
-        Some(failed) => State::Failed(locked.unlock(), failed),
+        Some(error) => State::Failed(locked.unlock(), error),
         None => State::Refresh(locked),
     }
 }
@@ -164,25 +165,14 @@ fn sign_in<'a, 'r>(mut locked: LockedRequest<'a, 'r>, need: SignInNeed) -> State
 
 /// Notes a failure for those who wait and for later requests.
 fn failed<'a, 'r>(locked: LockedRequest<'a, 'r>, failure: AttemptFailure) -> State<'a, 'r> {
-    let failed = locked.record(failure);
-    State::Failed(locked.unlock(), failed)
+    let error = locked.record(failure);
+    State::Failed(locked.unlock(), error)
 }
 
 /// Runs a step that uses the network. A user who interrupts it ends it for this process alone.
 fn run<T>(step: impl Future<Output = Result<T, AttemptFailure>>) -> Result<T, AttemptFailure> {
     runtime::run_until_interrupted(step).map_err(|error| match error {
-        RuntimeError::Stopped(_) => AttemptFailure::Told(Error::from(error).into()),
-        RuntimeError::NoResources(_) => AttemptFailure::passing(error.into()),
+        RuntimeError::Stopped(_) => AttemptFailure::Told(Failure::from(error).into()),
+        RuntimeError::NoResources(_) => AttemptFailure::passing(error),
     })?
-}
-
-/// What a waiting user is told.
-fn waiting_for(holder: Option<&LockHolder>) -> String {
-    match holder {
-        Some(LockHolder { pid, asks_until: Some(_), .. }) => format!(
-            "Waiting for process {pid}, which is waiting for a sign-in.\nComplete it there, or stop that process to sign in here."
-        ),
-        Some(LockHolder { pid, .. }) => format!("Waiting for process {pid}, which is getting a token."),
-        None => "Waiting for another process, which is getting a token.".to_owned(),
-    }
 }

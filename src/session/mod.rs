@@ -14,7 +14,6 @@ mod grant;
 pub mod groups;
 pub mod identity;
 mod interactive;
-mod issued_token;
 pub mod issuer;
 mod machine;
 pub mod outcome;
@@ -27,11 +26,11 @@ pub mod sessions;
 
 use std::collections::BTreeSet;
 
+use crate::failure::Failure;
 use crate::store::lock::Lock;
 use crate::store::{Lookup, SessionFacts, SessionRecord, Store, StoreError};
 pub use coordination::last_failed_sign_in;
-pub use issued_token::{IssuedToken, TokenOrigin, in_units, local_time};
-use kubectl_login_core::error::Error;
+pub use refused::refusal_of;
 pub use request::TokenRequest;
 
 /// What a caller asks for besides a token.
@@ -74,17 +73,17 @@ pub fn hold_all(store: &Store) -> Vec<Lock> {
     bases.into_iter().filter_map(|base| coordination::lock_briefly(store, base)).collect()
 }
 
-/// A failure, and whether the caller has been told of it before.
+/// Why there is no token, and whether the caller has been told before.
 #[derive(Debug)]
-pub struct Failed {
+pub struct ObtainError {
     /// What happened.
-    pub error: Error,
+    pub failure: Failure,
     /// This caller was told already: print nothing, exit with the same code.
-    pub silent: bool,
+    pub is_repeated: bool,
 }
 
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Failed { error, silent: false }
+impl From<Failure> for ObtainError {
+    fn from(failure: Failure) -> Self {
+        ObtainError { failure, is_repeated: false }
     }
 }

@@ -1,10 +1,10 @@
-//! How tries at a session ended, for those who waited for them and for callers that ask again.
+//! How attempts at a session ended, for processes that waited for them and for callers that try again.
 //!
-//! - Whoever waited shares the failure, whatever it is, as far as it concerns them.
-//! - A sign-in that ended without a token is sticky: a caller that was told so is not asked again for ten minutes, and
-//!   callers without a terminal are not for a minute after a prompt that nobody answered, and longer after each further one.
-//! - Network errors, refused refreshes and "no prompt possible" are shared with waiters but never sticky. (One caller does not
-//!   repeat them for half a minute: `repeats`.)
+//! - A process that waited shares the failure, whatever it is, as far as it concerns its request.
+//! - A sign-in that ended without a token is sticky: the user is not prompted again for a caller that was told, for ten minutes.
+//!   After a prompt that was not answered, no caller without a terminal prompts for a minute, and longer after each further one.
+//! - Network errors, refused refreshes and "no prompt possible" are shared with waiting processes but never sticky. (One caller
+//!   does not repeat them for half a minute: `repeats`.)
 //! - `doctor` shows for a day how the last sign-in ended.
 
 use std::path::{Path, PathBuf};
@@ -13,35 +13,37 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use crate::failure::{Failure, Stored};
 use crate::store::layout::OUTCOMES;
 use crate::store::{FileError, files};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::entra::refusals::Remedy;
 
-/// How long a caller is not asked again.
+/// How long the user is not prompted again for the same caller.
 const STICKY: TimeDelta = TimeDelta::minutes(10);
-/// How long nobody without a terminal is asked after an unanswered prompt; twice as long after each further one, up to
-/// [`STICKY`]: whatever polls a cluster all night is not to open a page every few minutes.
+/// How long callers without a terminal do not prompt after an unanswered prompt; twice as long after each further one, up to
+/// [`STICKY`]: a program that polls a cluster all night must not open a page every few minutes.
 const UNANSWERED: TimeDelta = TimeDelta::seconds(60);
-/// Unanswered prompts that long ago have nothing to do with those of now.
+/// Unanswered prompts of longer ago do not count.
 const IN_A_ROW: TimeDelta = TimeDelta::hours(1);
 /// How long a failure is kept for users who look for its reason.
 const KEPT_FOR: TimeDelta = TimeDelta::days(1);
-/// More ended sign-ins than this are not kept in mind.
+/// How many ended sign-ins are kept.
 const KEPT: usize = 16;
 
-/// How sure it is that asking again would end the same way.
+/// How certain it is that another attempt would end the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stickiness {
-    /// Try again any time.
+    /// The next attempt may succeed.
     Passing,
-    /// A person or a policy said no.
+    /// The user or a policy refused.
     Sticky,
-    /// Nobody answered.
+    /// The user did not answer.
     Unanswered,
-    /// Nobody could be asked: true for those who waited and cannot ask either, and for nobody else.
-    Nobody,
+    /// The user could not be prompted: this holds for waiting processes that cannot prompt either.
+    #[serde(rename = "nobody")]
+    NotPrompted,
 }
 
 /// A failure, as it is shared.
@@ -53,13 +55,15 @@ pub struct Outcome {
     stickiness: Stickiness,
     /// Which of the session's tokens was wanted.
     token: String,
-    error: Error,
-    /// It failed while there was a token that was still good: of no weight for those who have none.
-    courtesy: bool,
-    /// Whose sign-in it was, and who waited for it.
+    error: Stored<Failure>,
+    /// Whether there was still a valid token, so that the attempt was optional.
+    #[serde(rename = "courtesy")]
+    is_optional: bool,
+    /// The callers that made the attempt or waited for it.
     callers: Vec<Caller>,
-    /// Who was sent away because of it.
-    bystanders: Vec<Caller>,
+    /// The callers that were turned away because of it.
+    #[serde(rename = "bystanders")]
+    turned_away: Vec<Caller>,
 }
 
 /// What is known of a session's failures.
@@ -71,28 +75,28 @@ pub struct Notes {
     asked: Vec<Outcome>,
 }
 
-/// Whether a person may be asked again.
+/// Whether the user may be prompted again.
 pub enum Verdict<'a> {
-    /// Go ahead.
+    /// Yes.
     Try,
-    /// This caller knows already: fail with the same code and without a word.
+    /// The caller has been told already: fail with the same code, and print nothing.
     Repeat(&'a Outcome),
-    /// Nobody answered a moment ago.
+    /// A prompt was not answered a moment ago.
     TooSoon(&'a Outcome),
 }
 
-/// The notes of one session, as a file.
+/// The file with the notes of one session.
 pub struct Outcomes {
     path: Option<PathBuf>,
 }
 
 impl Outcomes {
-    /// Those of `session` in `folder`; without a folder nothing is shared.
-    pub fn of(folder: Option<&Path>, session: &str) -> Outcomes {
+    /// The notes of `session` in `folder`; without a folder nothing is shared.
+    pub fn new(folder: Option<&Path>, session: &str) -> Outcomes {
         Outcomes { path: folder.map(|folder| folder.join(OUTCOMES).join(session)) }
     }
 
-    /// What is not forgotten yet.
+    /// The notes that have not expired.
     pub fn read(&self) -> Notes {
         let bytes = self.path.as_ref().and_then(|path| files::read_private(path));
         let notes: Option<Notes> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -102,22 +106,22 @@ impl Outcomes {
         notes
     }
 
-    /// Notes a failure down, with `caller` as the first who was told. Only with the session's lock held.
-    pub fn record(&self, error: &Error, stickiness: Stickiness, token: &str, courtesy: bool, caller: &Caller) {
+    /// Notes a failure, with `caller` as the first that was told. Only with the session's lock held.
+    pub fn record(&self, failure: &Failure, stickiness: Stickiness, token: &str, is_optional: bool, caller: &Caller) {
         let at = clock::now();
         let outcome = Outcome {
             id: format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default()),
             at,
             stickiness,
             token: token.to_owned(),
-            error: error.clone(),
-            courtesy,
+            error: Stored(failure.clone()),
+            is_optional,
             callers: vec![caller.clone()],
-            bystanders: Vec::new(),
+            turned_away: Vec::new(),
         };
         let mut notes = self.read();
         if matches!(stickiness, Stickiness::Sticky | Stickiness::Unanswered) {
-            // Others who said no before are not asked again because somebody else said no now.
+            // Refusals of other callers stay.
             notes.asked.drain(..notes.asked.len().saturating_sub(KEPT - 1));
             notes.asked.push(outcome.clone());
         }
@@ -125,17 +129,17 @@ impl Outcomes {
         self.write(&notes);
     }
 
-    /// Gives the error of `outcome` to a caller that waited for it. Only with the session's lock held.
-    pub fn share(&self, outcome: &Outcome, caller: &Caller) -> Error {
+    /// The failure of `outcome`, for a caller that waited for it. Only with the session's lock held.
+    pub fn share(&self, outcome: &Outcome, caller: &Caller) -> Failure {
         self.tell(outcome, caller, |outcome| &mut outcome.callers)
     }
 
-    /// Gives the error of `outcome` to a caller that is sent away because of it. Only with the session's lock held.
-    pub fn send_away(&self, outcome: &Outcome, caller: &Caller) -> Error {
-        self.tell(outcome, caller, |outcome| &mut outcome.bystanders)
+    /// The failure of `outcome`, for a caller that is turned away because of it. Only with the session's lock held.
+    pub fn turn_away(&self, outcome: &Outcome, caller: &Caller) -> Failure {
+        self.tell(outcome, caller, |outcome| &mut outcome.turned_away)
     }
 
-    fn tell(&self, outcome: &Outcome, caller: &Caller, list: fn(&mut Outcome) -> &mut Vec<Caller>) -> Error {
+    fn tell(&self, outcome: &Outcome, caller: &Caller, list: fn(&mut Outcome) -> &mut Vec<Caller>) -> Failure {
         let mut notes = self.read();
         for known in notes.last.iter_mut().chain(&mut notes.asked).filter(|known| known.id == outcome.id) {
             let told = list(known);
@@ -144,10 +148,10 @@ impl Outcomes {
             }
         }
         self.write(&notes);
-        for_others(&outcome.error)
+        outcome.failure().for_others()
     }
 
-    /// Forgets everything: there is a token.
+    /// Deletes the notes: there is a token.
     pub fn clear(&self) {
         if let Some(path) = &self.path {
             let _ = files::delete(path);
@@ -160,12 +164,12 @@ impl Outcomes {
             .map_err(|error| FileError::from(std::io::Error::other(error)))
             .and_then(|bytes| files::write_private(path, &bytes));
         if let Err(error) = written {
-            tracing::debug!(%error, "outcome not noted down");
+            tracing::debug!(%error, "outcome not noted");
         }
     }
 }
 
-/// Forgets every failure in `folder`: a typed `kubectl login` starts afresh.
+/// Deletes all notes in `folder`: `kubectl login` starts afresh.
 pub fn clear_all(folder: &Path) {
     let folder = folder.join(OUTCOMES);
     for id in files::list(&folder) {
@@ -174,20 +178,20 @@ pub fn clear_all(folder: &Path) {
 }
 
 impl Notes {
-    /// What happened while a process waited that saw `before` when it began, as far as it concerns one that wants
-    /// `token`: what stands between the session and one token need not stand before another, and who can ask a person
-    /// does not share the fate of one that could not.
+    /// What happened while a process waited that saw `before` when it began, as far as it concerns a request for `token`: a
+    /// failure to get one token need not concern another, and a process that can prompt does not share the failure of one that
+    /// could not.
     pub fn since(&self, before: &Notes, token: &str, can_ask: bool) -> Option<&Outcome> {
         let known: Vec<&String> = before.all().map(|outcome| &outcome.id).collect();
         self.all()
             .filter(|outcome| !known.contains(&&outcome.id))
-            .filter(|outcome| outcome.is_about_a_person() || outcome.token == token)
-            .find(|outcome| !(can_ask && outcome.stickiness == Stickiness::Nobody))
+            .filter(|outcome| outcome.is_about_the_user() || outcome.token == token)
+            .find(|outcome| !(can_ask && outcome.stickiness == Stickiness::NotPrompted))
     }
 
-    /// Whether `caller` may have a person asked for `token`.
+    /// Whether the user may be prompted for `caller`, which wants `token`.
     pub fn verdict(&self, caller: &Caller, token: &str, at_a_terminal: bool) -> Verdict<'_> {
-        let about = |outcome: &&Outcome| outcome.is_about_a_person() || outcome.token == token;
+        let about = |outcome: &&Outcome| outcome.is_about_the_user() || outcome.token == token;
         let mut newest_first = self.asked.iter().rev().filter(about);
         let is_sticky = |outcome: &&Outcome| outcome.age() < STICKY && outcome.callers.contains(caller);
         if let Some(outcome) = newest_first.clone().find(is_sticky) {
@@ -197,17 +201,17 @@ impl Notes {
         let doublings = newest_first.clone().filter(unanswered).count().saturating_sub(1);
         let pause = (0..doublings).fold(UNANSWERED, |pause, _| (pause * 2).min(STICKY));
         match newest_first.find(unanswered).filter(|outcome| outcome.age() < pause) {
-            Some(outcome) if !at_a_terminal && outcome.bystanders.contains(caller) => Verdict::Repeat(outcome),
+            Some(outcome) if !at_a_terminal && outcome.turned_away.contains(caller) => Verdict::Repeat(outcome),
             Some(outcome) if !at_a_terminal => Verdict::TooSoon(outcome),
             _ => Verdict::Try,
         }
     }
 
     /// How the last sign-in ended without a token, and when: declined, expired, or refused by the issuer.
-    pub fn last_sign_in(&self) -> Option<(DateTime<Utc>, &Error)> {
-        let refused = self.last.iter().filter(|outcome| outcome.error.refusal.is_some());
+    pub fn last_sign_in(&self) -> Option<(DateTime<Utc>, &Failure)> {
+        let refused = self.last.iter().filter(|outcome| outcome.failure().refusal().is_some());
         let newest = self.asked.iter().chain(refused).max_by_key(|outcome| outcome.at)?;
-        Some((newest.at, &newest.error))
+        Some((newest.at, newest.failure()))
     }
 
     /// Everything that is remembered, the newest first.
@@ -216,35 +220,25 @@ impl Notes {
     }
 }
 
-/// A failure as others are told: they were not interrupted themselves.
-fn for_others(error: &Error) -> Error {
-    match error.kind {
-        Kind::Interrupted | Kind::Terminated => {
-            Error::sign_in_needed("the sign-in that this process waited for was cancelled", "Sign in: kubectl login")
-        }
-        _ => error.clone(),
-    }
-}
-
 impl Outcome {
-    /// The error, as whoever met it first was told, its exit code included.
-    pub fn error(&self) -> &Error {
-        &self.error
+    /// The failure.
+    pub fn failure(&self) -> &Failure {
+        &self.error.0
     }
 
-    /// Whether it is about asking a person: nothing that a process with a refresh token has to heed.
-    pub fn is_about_asking(&self) -> bool {
+    /// Whether it is about prompting the user, which does not concern a process with a refresh token.
+    pub fn is_about_prompting(&self) -> bool {
         self.stickiness != Stickiness::Passing
     }
 
-    /// Whether it was the failure of an early refresh, which says nothing to those who need one.
-    pub fn is_of_a_courtesy(&self) -> bool {
-        self.courtesy
+    /// Whether it was an early refresh, whose failure does not concern a process that needs a token.
+    pub fn is_optional(&self) -> bool {
+        self.is_optional
     }
 
-    /// Whether a person is the reason, and not what was asked for: that goes for every token of the session.
-    fn is_about_a_person(&self) -> bool {
-        self.is_about_asking() && self.error.kind != Kind::Refused
+    /// Whether the user is the reason, and not what was requested: that concerns every token of the session.
+    fn is_about_the_user(&self) -> bool {
+        self.is_about_prompting() && self.failure().remedy() != Remedy::PolicyChange
     }
 
     fn age(&self) -> TimeDelta {
@@ -252,7 +246,7 @@ impl Outcome {
     }
 
     fn is_remembered(&self) -> bool {
-        // A time in the future is a clock that was put back; nobody should wait for it to come round again.
+        // A time in the future means that the clock was put back.
         (TimeDelta::zero()..KEPT_FOR).contains(&self.age())
     }
 }
@@ -261,6 +255,8 @@ impl Outcome {
 mod tests {
     use super::*;
 
+    const POLICY: Failure = Failure::DeviceCodeSession { is_forced: false };
+    const ENDED: Failure = Failure::CodeExpired { trouble: None, could_use_browser: false };
     const SESSION: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn caller(pid: u32) -> Caller {
@@ -268,13 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn one_no_does_not_make_another_one_forgotten() {
+    fn refusal_does_not_replace_an_earlier_one() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        let declined = Error::sign_in_needed("declined", "");
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
+        let declined = Failure::InputEnded;
         outcomes.record(&declined, Stickiness::Sticky, "a", false, &caller(1));
         outcomes.record(&declined, Stickiness::Sticky, "a", false, &caller(2));
-        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", false, &caller(3));
+        outcomes.record(&Failure::NoIdToken, Stickiness::Passing, "a", false, &caller(3));
         let notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Repeat(_)));
         assert!(matches!(notes.verdict(&caller(2), "a", true), Verdict::Repeat(_)));
@@ -282,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_one_token_need_not_stand_before_another() {
+    fn policy_refusal_of_one_token_does_not_concern_another() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", false, &caller(1));
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
+        outcomes.record(&POLICY, Stickiness::Sticky, "a", false, &caller(1));
         let notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(1), "a", true), Verdict::Repeat(_)));
         assert!(matches!(notes.verdict(&caller(1), "b", true), Verdict::Try));
@@ -295,14 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_sent_away_waits_a_minute_and_not_ten() {
+    fn caller_that_is_turned_away_waits_a_minute_and_not_ten() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        outcomes.record(&Error::sign_in_needed("ended", ""), Stickiness::Unanswered, "a", false, &caller(1));
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
+        outcomes.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(1));
         let notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(2), "a", true), Verdict::Try));
         let Verdict::TooSoon(outcome) = notes.verdict(&caller(2), "a", false) else { panic!("it is too soon") };
-        outcomes.send_away(outcome, &caller(2));
+        outcomes.turn_away(outcome, &caller(2));
         let mut notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(2), "a", false), Verdict::Repeat(_)));
         notes.asked[0].at -= UNANSWERED;
@@ -311,12 +307,11 @@ mod tests {
     }
 
     #[test]
-    fn whatever_nobody_answers_is_shown_less_and_less_often() {
+    fn unanswered_prompts_are_repeated_less_and_less_often() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
         for (prompt, minutes) in [1, 2, 4, 8, 10, 10].into_iter().enumerate() {
-            let ended = Error::sign_in_needed("ended", "");
-            outcomes.record(&ended, Stickiness::Unanswered, "a", false, &caller(10 + prompt as u32));
+            outcomes.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(10 + prompt as u32));
             let mut notes = outcomes.read();
             let mut is_asked_after = |pause| {
                 notes.asked.last_mut().expect("an outcome").at = Utc::now() - pause;
@@ -330,7 +325,7 @@ mod tests {
             outcome.at -= IN_A_ROW;
         }
         outcomes.write(&notes);
-        outcomes.record(&Error::sign_in_needed("ended", ""), Stickiness::Unanswered, "a", false, &caller(20));
+        outcomes.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(20));
         let mut notes = outcomes.read();
         notes.asked.last_mut().expect("an outcome").at -= UNANSWERED;
         assert!(matches!(notes.verdict(&caller(1), "a", false), Verdict::Try), "the pauses begin afresh");
@@ -339,30 +334,27 @@ mod tests {
     #[test]
     fn reason_is_kept_for_a_day_beyond_the_pause() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        outcomes.record(&Error::refused("policy", ""), Stickiness::Sticky, "a", false, &caller(1));
-        outcomes.record(&Error::failed("network", ""), Stickiness::Passing, "a", false, &caller(1));
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
+        outcomes.record(&POLICY, Stickiness::Sticky, "a", false, &caller(1));
+        outcomes.record(&Failure::NoIdToken, Stickiness::Passing, "a", false, &caller(1));
         let mut notes = outcomes.read();
         notes.asked[0].at -= STICKY;
         outcomes.write(&notes);
         let mut notes = outcomes.read();
         assert!(matches!(notes.verdict(&caller(1), "a", true), Verdict::Try));
-        assert_eq!(notes.last_sign_in().map(|(_, error)| error.what.as_str()), Some("policy"));
+        assert_eq!(notes.last_sign_in().map(|(_, failure)| failure), Some(&POLICY));
         notes.asked[0].at -= KEPT_FOR;
         outcomes.write(&notes);
         assert_eq!(outcomes.read().last_sign_in(), None);
     }
 
     #[test]
-    fn a_no_is_not_hidden_by_what_comes_after_it() {
+    fn refusal_is_not_hidden_by_a_later_outcome() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcomes = Outcomes::of(Some(folder.path()), SESSION);
-        outcomes.record(&Error::sign_in_needed("declined", ""), Stickiness::Sticky, "a", false, &caller(1));
-        outcomes.record(&Error::sign_in_needed("nobody", ""), Stickiness::Nobody, "a", false, &caller(2));
+        let outcomes = Outcomes::new(Some(folder.path()), SESSION);
+        outcomes.record(&Failure::InputEnded, Stickiness::Sticky, "a", false, &caller(1));
+        outcomes.record(&Failure::NotSignedIn, Stickiness::NotPrompted, "a", false, &caller(2));
         let notes = outcomes.read();
-        assert_eq!(
-            notes.since(&Notes::default(), "a", true).map(|outcome| outcome.error.what.as_str()),
-            Some("declined")
-        );
+        assert_eq!(notes.since(&Notes::default(), "a", true).map(Outcome::failure), Some(&Failure::InputEnded));
     }
 }

@@ -5,17 +5,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
-use super::grant::{self, Unusable};
-use super::issuer::{Freshness, Issuer, Unopened};
+use super::grant::{self, GrantError};
+use super::issuer::{Freshness, Issuer, OpenError};
+use super::refused::refusal_of;
+use super::sessions;
 use super::sessions::Named;
-use super::{IssuedToken, TokenOrigin, sessions};
-use crate::messages;
+use crate::failure::{Failure, SessionProblem};
+use crate::issued_token::{IssuedToken, TokenOrigin};
 use crate::profile::{Profile, Provider, TokenKind};
-use crate::signin::Reach;
+use crate::signin::Interactivity;
 use crate::store::SealingKey;
-use crate::store::{KeyError, Lookup, SessionFacts, SessionRecord, StoreError};
+use crate::store::{Lookup, SessionFacts, SessionRecord, StoreError};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Kind};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::secret::Secret;
 
@@ -37,9 +38,9 @@ pub(super) enum Renewed {
     /// A token.
     Token(IssuedToken),
     /// The user has to sign in: why, and what the sign-in has to satisfy if the issuer has said so.
-    SignIn(Option<Error>, Option<ClaimsChallenge>),
+    SignIn(Option<Failure>, Option<ClaimsChallenge>),
     /// Nothing was sent: the connection needs a certificate authority that the session was signed in without.
-    NotHere(Error),
+    NotTrusted(Failure),
 }
 
 impl LockedRequest<'_, '_> {
@@ -53,7 +54,7 @@ impl LockedRequest<'_, '_> {
             // There may be one whose facts cannot be read.
             sessions.push(sessions::own(request.identity));
         }
-        let (mut user, mut is_not_here) = (None, false);
+        let (mut user, mut is_not_trusted) = (None, false);
         for session in &sessions {
             let renewed = match request.store.session(&session.id) {
                 Lookup::Found((facts, record, sealing_key)) => {
@@ -71,80 +72,63 @@ impl LockedRequest<'_, '_> {
                     }
                     self.renew(session).await?
                 }
-                Lookup::Unreadable(error) => Renewed::SignIn(
-                    Some(sign_in(format!(
-                        "the stored session cannot be read: {}",
-                        messages::store::key_reason(&error)
-                    ))),
-                    None,
-                ),
+                Lookup::Unreadable(error) => Renewed::sign_in(SessionProblem::Unreadable(error)),
                 Lookup::Absent => {
-                    let unreadable = |error: KeyError| {
-                        sign_in(format!("the cached token cannot be read: {}", messages::store::key_reason(&error)))
-                    };
-                    Renewed::SignIn(self.pending.cached.unreadable().map(unreadable), None)
+                    let unreadable = self.pending.cached.unreadable();
+                    Renewed::SignIn(unreadable.map(|error| SessionProblem::UnreadableToken(error).into()), None)
                 }
             };
             match renewed {
                 Renewed::Token(token) => return Ok(Refreshed::Token(token)),
                 Renewed::SignIn(reason, challenge) => {
-                    (need.reason, need.challenge, is_not_here) = (reason, challenge, false);
+                    (need.reason, need.challenge, is_not_trusted) = (reason, challenge, false);
                     break;
                 }
-                Renewed::NotHere(reason) => {
-                    is_not_here = true;
+                Renewed::NotTrusted(reason) => {
+                    is_not_trusted = true;
                     need.reason = need.reason.or(Some(reason));
                 }
             }
         }
-        self.check_worth_a_sign_in(&need, is_not_here)?;
+        self.check_worth_a_sign_in(&need, is_not_trusted)?;
         Ok(Refreshed::SignIn(need))
     }
 
     /// Checks that a sign-in is what this request wants now.
-    fn check_worth_a_sign_in(&self, need: &SignInNeed, is_not_here: bool) -> Result<(), AttemptFailure> {
+    fn check_worth_a_sign_in(&self, need: &SignInNeed, is_not_trusted: bool) -> Result<(), AttemptFailure> {
         let (request, reason) = (self.request, need.reason.clone());
         if self.usable().is_some() {
             // The cached token is valid for a while, so the user is not disturbed yet.
-            return Err(AttemptFailure::passing(reason.unwrap_or_else(|| sign_in("there is no session"))));
+            return Err(AttemptFailure::passing(reason.unwrap_or(Failure::NotSignedIn)));
         }
         if request.is_non_interactive() {
             // For this caller alone: the processes that wait may be able to prompt.
-            return Err(AttemptFailure::Told(reason.unwrap_or_else(|| sign_in("not signed in")).into()));
+            return Err(AttemptFailure::Told(reason.unwrap_or(Failure::NotSignedIn).into()));
         }
         // Its own words say when not to sign in.
-        if let Some(error) = reason.filter(|_| is_not_here)
-            && request.profile.needs_a_person()
-            && matches!(request.person.reach(), Reach::Unavailable { .. })
+        if let Some(failure) = reason.filter(|_| is_not_trusted)
+            && request.profile.prompts()
+            && matches!(request.person.interactivity(), Interactivity::None(_))
         {
-            return Err(AttemptFailure::not_prompted(error));
+            return Err(AttemptFailure::not_prompted(failure));
         }
         Ok(())
     }
 
     /// A token from a session, or why the user has to sign in.
     async fn renew(&mut self, mut session: OpenSession<'_>) -> Result<Renewed, AttemptFailure> {
-        let signing_in = |why: &str| Ok(Renewed::SignIn(Some(sign_in(why)), None));
         match session.record.refresh_token.clone() {
             _ if self.request.options.force_sign_in => Ok(Renewed::SignIn(None, None)),
             None if session.record.without_codes && self.would_show_a_code() => {
-                let error = Error::refused(
-                    "the last sign-in has ended: it began with a device code, which a policy forbids",
-                    self.without_a_code(),
-                );
-                Err(AttemptFailure::passing(error))
+                let is_forced = self.request.options.force_refresh;
+                Err(AttemptFailure::passing(Failure::DeviceCodeSession { is_forced }))
             }
             None => {
-                let refusal = session.facts.refusal.map(|refusal| refusal.error);
-                let ended = || sign_in("the last sign-in has ended");
-                Ok(Renewed::SignIn(Some(refusal.unwrap_or_else(ended)), None))
+                let refusal = session.facts.refusal.and_then(|refused| refusal_of(&refused));
+                Ok(Renewed::SignIn(Some(refusal.unwrap_or(SessionProblem::Expired.into())), None))
             }
-            Some(_) if !self.covers(&session.record) => {
-                signing_in("this cluster asks for more scopes than the last sign-in gave")
-            }
-            Some(_) if self.is_asked_for_more(&session.facts) => {
-                signing_in("the issuer asks for more than the last sign-in gave")
-            }
+            Some(_) if !self.covers(&session.record) => Ok(Renewed::sign_in(SessionProblem::Scopes)),
+            Some(_) if self.is_asked_for_more(&session.facts) => Ok(Renewed::sign_in(SessionProblem::Claims)),
             Some(token) => {
                 self.confirm_audience(&mut session).await?;
                 self.refresh_with(session, token).await
@@ -184,11 +168,11 @@ impl LockedRequest<'_, '_> {
 
         let mut issuer = match Issuer::open(profile, self.request.store, self.freshness(), limit).await {
             Ok(issuer) => issuer,
-            Err(Unopened::NotOfSession(error)) => return Ok(Renewed::NotHere(not_here(error))),
-            Err(Unopened::Other(error)) => return Err(AttemptFailure::passing(error)),
+            Err(OpenError::NotTrusted(failure)) => return Ok(Renewed::NotTrusted(not_trusted(failure))),
+            Err(OpenError::Failed(failure)) => return Err(AttemptFailure::passing(failure)),
         };
-        if let Err(error) = issuer.check_site(session.record.token_endpoint.as_deref()) {
-            return Ok(Renewed::SignIn(Some(error), None));
+        if let Err(failure) = issuer.check_site(session.record.token_endpoint.as_deref()) {
+            return Ok(Renewed::SignIn(Some(failure), None));
         }
         issuer.client.challenge = self.request.challenge_of_refresh();
         let scopes = match &profile.provider {
@@ -199,14 +183,15 @@ impl LockedRequest<'_, '_> {
         let left = end.saturating_duration_since(Instant::now());
         let granted = match issuer.client.refresh(&token, &scopes, left).await {
             Ok(granted) => granted,
-            Err(failure) => {
+            Err(error) => {
                 issuer.keep_what_was_learnt();
-                return self.not_refreshed(&failure, session, issuer.client.http.needed_withheld_roots());
+                return self.not_refreshed(error, session, issuer.client.http.needed_withheld_roots());
             }
         };
         let who = grant::who(&granted);
         if session.record.subject.is_some() && who.subject.is_some() && session.record.subject != who.subject {
-            return Ok(Renewed::SignIn(Some(self.end_for_another_account(session)), None));
+            self.end_for_another_account(session);
+            return Ok(Renewed::sign_in(SessionProblem::OtherAccount));
         }
         session.facts.account = session.facts.account.or(who.account);
         let rotated = self.keep_refreshed(&mut session, token, grant::refresh_token(&granted), &issuer);
@@ -214,14 +199,14 @@ impl LockedRequest<'_, '_> {
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + clock::limit(BRIEFLY))).await
         {
             Ok(grant) => grant,
-            Err(Unusable::NoIdToken) => {
-                return Ok(Renewed::SignIn(Some(sign_in("the issuer gives no ID token without a new sign-in")), None));
+            Err(GrantError::Failed(Failure::NoIdToken)) => return Ok(Renewed::sign_in(SessionProblem::NoIdToken)),
+            Err(GrantError::NotOurs(failure) | GrantError::Failed(failure)) => {
+                return Err(AttemptFailure::passing(failure));
             }
-            Err(Unusable::NotOurs(error) | Unusable::Other(error)) => return Err(AttemptFailure::passing(error)),
         };
         let sealing_key = &session.sealing_key;
         let kept =
-            self.request.is_wanted(named) && note_down(self.request.keep_token(sealing_key, named, &grant)) && rotated;
+            self.request.is_wanted(named) && is_stored(self.request.keep_token(sealing_key, named, &grant)) && rotated;
         tracing::info!("token refreshed");
         Ok(Renewed::Token(IssuedToken {
             token: grant.token.token,
@@ -253,7 +238,7 @@ impl LockedRequest<'_, '_> {
         let kept = (new.is_none() && is_refused == was_refused) || {
             record.refresh_token = Some(new.unwrap_or(token));
             self.request.is_wanted(named)
-                && note_down(self.request.store.save_session(sealing_key, &named.id, facts, record))
+                && is_stored(self.request.store.save_session(sealing_key, &named.id, facts, record))
         };
         if issuer.client.challenge.is_some() || is_refused != was_refused {
             self.request.forget_challenge();
@@ -261,26 +246,27 @@ impl LockedRequest<'_, '_> {
         kept
     }
 
-    /// What is remembered of the issuer is good enough, unless somebody typed the command, maybe because it is not.
+    /// A cached discovery document will do, unless the user typed the command, maybe because the document is outdated.
     pub(super) fn freshness(&self) -> Freshness {
-        if self.request.options.user_initiated { Freshness::Now } else { Freshness::Remembered }
+        if self.request.options.user_initiated { Freshness::Now } else { Freshness::Cached }
     }
 }
 
-/// Why a person has to sign in, where no refusal says so.
-pub(super) fn sign_in(why: impl Into<String>) -> Error {
-    Error::sign_in_needed(why, "Sign in: kubectl login")
+impl Renewed {
+    fn sign_in(problem: SessionProblem) -> Renewed {
+        Renewed::SignIn(Some(problem.into()), None)
+    }
 }
 
-/// A session is of no use over this connection; signing in is, if its authority is one to trust.
-pub(super) fn not_here(error: Error) -> Error {
-    Error { kind: Kind::SignInNeeded, ..error }
+/// The failure of a session over a connection that it does not trust. A sign-in helps, if its authority can be trusted.
+pub(super) fn not_trusted(failure: Failure) -> Failure {
+    Failure::NotTrustedBySession(Box::new(failure))
 }
 
-/// Whether something was kept; if not, the log knows why. (The token in hand is given all the same.)
-pub(super) fn note_down(kept: Result<(), StoreError>) -> bool {
+/// Whether something was stored; if not, the log says why. (The caller gets the token in any case.)
+pub(super) fn is_stored(kept: Result<(), StoreError>) -> bool {
     if let Err(error) = &kept {
-        tracing::info!(reason = messages::store::reason(error), "not stored");
+        tracing::info!(%error, cause = error.cause().map(tracing::field::display), "not stored");
     }
     kept.is_ok()
 }

@@ -1,16 +1,14 @@
 //! What a refused refresh means: for the session, for the user, and for the next sign-in.
 
 use super::attempt::{AttemptFailure, LockedRequest};
-use super::refresh::{OpenSession, Renewed, not_here, note_down, sign_in};
-use crate::messages::refusals::advice;
-use crate::messages::step::Step;
+use super::refresh::{OpenSession, Renewed, is_stored, not_trusted};
+use crate::failure::{self, Failure, RequestFailure, RequestPhase, SessionProblem};
 use crate::profile::{Method, Provider, TokenKind};
 use crate::signin;
 use crate::store::{RefusedRefresh, SessionFacts, SessionRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
-use kubectl_login_core::entra::refusals::{self, Refusal};
-use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::entra::refusals::{self, Refusal, Remedy};
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
@@ -20,45 +18,53 @@ impl LockedRequest<'_, '_> {
     /// session was signed in without.
     pub(super) fn not_refreshed(
         &self,
-        failure: &TokenRequestError,
+        error: TokenRequestError,
         session: OpenSession<'_>,
         needed_withheld_roots: bool,
     ) -> Result<Renewed, AttemptFailure> {
-        let error = self.words(failure, &session.facts);
+        let refused = RequestFailure { error, phase: self.phase(&session.facts) };
+        let failure = Failure::from(refused.clone());
         if needed_withheld_roots {
-            return Ok(Renewed::NotHere(not_here(error)));
+            return Ok(Renewed::NotTrusted(not_trusted(failure)));
         }
-        let challenge = match failure {
-            TokenRequestError::Refused(answer) => self.learn(session, Some(answer), &error),
-            TokenRequestError::NotOAuth(answer) | TokenRequestError::Malformed(answer) if answer.is_refusal() => {
-                self.learn(session, None, &error)
-            }
+        let challenge = match &refused.error {
+            TokenRequestError::Refused(answer) => self.learn(session, Some(answer), &failure),
+            _ if refused.is_refused_without_reason() => self.learn(session, None, &failure),
             _ => None,
         };
-        match self.leads_to_a_sign_in(failure) {
-            // It is told to the caller alone: those who wait may be able to ask.
-            _ if self.request.is_non_interactive() => Err(AttemptFailure::Told(error.into())),
-            true => Ok(Renewed::SignIn(Some(error), challenge)),
-            false => Err(AttemptFailure::passing(error)),
+        match self.leads_to_sign_in(&refused) {
+            // For this caller alone: the processes that wait may be able to prompt.
+            _ if self.request.is_non_interactive() => Err(AttemptFailure::Told(failure.into())),
+            true => Ok(Renewed::SignIn(Some(failure), challenge)),
+            false => Err(AttemptFailure::passing(failure)),
+        }
+    }
+
+    /// What a refresh was for, with what decides about the ways out.
+    fn phase(&self, facts: &SessionFacts) -> RequestPhase {
+        let provider = &self.request.profile.provider;
+        RequestPhase::Refresh {
+            began_with_code: matches!(provider, Provider::Entra { .. })
+                && facts.method == Method::DeviceCode.name(provider),
+            would_show_code: self.would_show_a_code(),
+            is_forced: self.request.options.force_refresh,
         }
     }
 
     /// Ends a session whose refresh brought tokens of another account (OIDC Core 12.2: a refresh never changes whose session
-    /// it is). What stays of it is the reason, which comes back.
-    pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) -> Error {
+    /// it is). Only the reason stays.
+    pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) {
         let OpenSession { named, facts, record, sealing_key } = session;
-        let error = sign_in("the issuer answered for another account");
-        let refusal = Box::new(RefusedRefresh { at: clock::now(), error: error.clone() });
+        let refusal = Box::new(refused_now(&SessionProblem::OtherAccount.into()));
         let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
         let store = self.request.store;
         let kept = store.delete_tokens(&named.id);
         if self.request.is_wanted(named)
-            && !note_down(kept.and_then(|()| store.save_session(&sealing_key, &named.id, &facts, &record)))
+            && !is_stored(kept.and_then(|()| store.save_session(&sealing_key, &named.id, &facts, &record)))
         {
-            note_down(store.delete_session(&named.id));
+            is_stored(store.delete_session(&named.id));
         }
-        error
     }
 
     /// Draws the lessons from the refusal of a refresh: what is never to be presented again, whether a sign-in is the
@@ -67,7 +73,7 @@ impl LockedRequest<'_, '_> {
         &self,
         session: OpenSession<'_>,
         answer: Option<&OAuthErrorResponse>,
-        error: &Error,
+        failure: &Failure,
     ) -> Option<ClaimsChallenge> {
         let OpenSession { named, facts, record, sealing_key } = session;
         let challenge = answer.and_then(|answer| EntraErrorDetails(answer).claims_challenge());
@@ -78,12 +84,13 @@ impl LockedRequest<'_, '_> {
         // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
         let is_apart = self.request.profile.token_kind == TokenKind::Own
             && (challenge.is_some() || answer.is_some_and(|answer| refusals::refusal_of(answer) == Refusal::Consent));
-        let refused = facts.refused || ends || (error.kind == Kind::SignInNeeded && !is_apart);
+        let refused = facts.refused || ends || (failure.remedy() == Remedy::SignIn && !is_apart);
         // The first of several with the same reason tells since when.
-        let is_known = facts.refusal.as_ref().is_some_and(|known| known.error.what == error.what);
-        let is_refusal = (ends || matches!(error.kind, Kind::SignInNeeded | Kind::Refused)) && !is_apart;
+        let known = facts.refusal.as_ref().and_then(|known| refusal_of(known));
+        let is_known = known.is_some_and(|known| known.has_same_reason_as(failure));
+        let is_refusal = (ends || failure.remedy() != Remedy::Other) && !is_apart;
         let refusal = match is_refusal && !is_known {
-            true => Some(Box::new(RefusedRefresh { at: clock::now(), error: error.clone() })),
+            true => Some(Box::new(refused_now(failure))),
             false => facts.refusal.clone(),
         };
         if ends || refused != facts.refused || refusal != facts.refusal {
@@ -93,7 +100,7 @@ impl LockedRequest<'_, '_> {
                 without_codes: answer.is_some_and(refusals::is_tracked),
                 ..record
             };
-            note_down(self.request.store.save_session(&sealing_key, &named.id, &facts, &record));
+            is_stored(self.request.store.save_session(&sealing_key, &named.id, &facts, &record));
         }
         if let Some(challenge) = &challenge {
             self.request.note_challenge(challenge);
@@ -101,62 +108,27 @@ impl LockedRequest<'_, '_> {
         challenge
     }
 
-    /// The words for a refresh that brought nothing. Where a sign-in is the remedy, their kind says so.
-    fn words(&self, failure: &TokenRequestError, facts: &SessionFacts) -> Error {
-        let provider = &self.request.profile.provider;
-        let mut error = signin::explain_for(self.request.profile, failure, "refresh the token");
-        let answer = match failure {
-            TokenRequestError::Refused(answer) => answer,
-            TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) if found.is_refusal() => {
-                return Error::sign_in_needed(
-                    format!("cannot refresh the token: the issuer refuses it without a reason ({found})"),
-                    advice(Refusal::SignInAgain).steps,
-                );
-            }
-            _ => return error,
-        };
-        let began_with_a_code =
-            matches!(provider, Provider::Entra { .. }) && facts.method == Method::DeviceCode.name(provider);
-        if refusals::is_tracked(answer) {
-            // Whoever would be shown a code is told of the other way instead.
-            error.kind = if self.would_show_a_code() { Kind::Refused } else { Kind::SignInNeeded };
-            error.next = self.without_a_code();
-        } else if began_with_a_code && refusals::is_about_codes(answer) && error.kind != Kind::SignInNeeded {
-            error.next = format!("{}\n{}", Step::SignInByBrowser { force: true }, error.next);
-        }
-        error
-    }
-
-    /// Whether somebody is asked after a refresh that brought nothing.
-    fn leads_to_a_sign_in(&self, failure: &TokenRequestError) -> bool {
-        match failure {
+    /// Whether the user is prompted after a refresh that failed.
+    fn leads_to_sign_in(&self, failure: &RequestFailure) -> bool {
+        let RequestFailure { error, .. } = failure;
+        match error {
             TokenRequestError::Refused(answer) if refusals::is_tracked(answer) => !self.would_show_a_code(),
             TokenRequestError::Refused(answer) => match EntraErrorDetails(answer).class() {
                 OAuthErrorClass::GrantRevoked | OAuthErrorClass::InteractionRequired => true,
-                // A number may say that it passes; nobody is disturbed for that.
+                // The number may say that the refusal is temporary.
                 OAuthErrorClass::GrantRefused => refusals::refusal_of(answer) != Refusal::Transient,
                 OAuthErrorClass::Policy | OAuthErrorClass::Transient => false,
                 OAuthErrorClass::Misconfigured if answer.error == "invalid_request" => true,
-                // Somebody who typed `kubectl login` wants to get out of whatever this is.
+                // A user who typed `kubectl login` wants a sign-in, whatever the reason.
                 _ => self.request.options.user_initiated,
             },
-            TokenRequestError::NotOAuth(answer) | TokenRequestError::Malformed(answer) if answer.is_refusal() => true,
+            _ if failure.is_refused_without_reason() => true,
             TokenRequestError::Malformed(_) => self.request.options.user_initiated,
             TokenRequestError::Transport(_) | TokenRequestError::NotOAuth(_) => false,
         }
     }
 
-    /// The way out for a session that was refused for its code. Whoever insisted on a refresh may have a token still,
-    /// which would be all that the command brings.
-    pub(super) fn without_a_code(&self) -> String {
-        match self.request.profile.provider {
-            Provider::Entra { .. } => Step::SignInByBrowser { force: self.request.options.force_refresh }.to_string(),
-            // Entra, by the flags for any issuer.
-            Provider::Oidc { .. } => "Sign in by browser: kubectl login --force --grant-type authcode".to_owned(),
-        }
-    }
-
-    /// Whether a sign-in at Entra would be one with a device code; it has a page for everybody.
+    /// Whether a sign-in at Entra would be one with a device code; Entra always has a page too.
     pub(super) fn would_show_a_code(&self) -> bool {
         match self.request.profile.method {
             Method::DeviceCode => true,
@@ -164,4 +136,13 @@ impl LockedRequest<'_, '_> {
             Method::Browser | Method::Keyboard | Method::Password => false,
         }
     }
+}
+
+/// Why the issuer refused a refresh, if this version of the program can read it.
+pub fn refusal_of(refused: &RefusedRefresh) -> Option<Failure> {
+    failure::from_value(&refused.failure)
+}
+
+fn refused_now(failure: &Failure) -> RefusedRefresh {
+    RefusedRefresh { at: clock::now(), failure: failure::to_value(failure) }
 }

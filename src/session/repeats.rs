@@ -6,7 +6,7 @@
 //! seconds after the failure, so clients that run for days recover by themselves. If a note cannot be written, the failure
 //! is merely repeated.
 //!
-//! It must not know how an error is printed.
+//! It must not know how a failure is printed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::identity::Parts;
 use crate::environment::{self, Environment};
+use crate::failure::{Failure, Stored};
 use crate::paths;
 use crate::store::files;
 use crate::store::layout::FAILURES;
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Kind};
+use kubectl_login_core::entra::refusals::Remedy;
 
 /// How long a failure is not repeated.
 const LIFE: TimeDelta = TimeDelta::seconds(30);
@@ -61,11 +62,16 @@ pub(super) struct RequestFacts {
 #[derive(Serialize, Deserialize)]
 struct Note {
     at: DateTime<Utc>,
-    error: Error,
-    /// The attempt that failed; `None` if it failed before one began.
-    attempt: Option<RequestFacts>,
+    /// The attempt that failed, and how; `None` if the command failed before one began.
+    attempt: Option<FailedAttempt>,
     /// What the caller was told; the place where a wrong value comes from may be named in it.
     said: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FailedAttempt {
+    facts: RequestFacts,
+    failure: Stored<Failure>,
 }
 
 impl<'a> Repeats<'a> {
@@ -80,24 +86,24 @@ impl<'a> Repeats<'a> {
     }
 
     /// How `attempt` failed a moment ago, if it would fail the same way again.
-    pub(super) fn failure(&self, attempt: &RequestFacts) -> Option<Error> {
-        let note = self.read()?;
-        let before = note.attempt?;
+    pub(super) fn failure(&self, attempt: &RequestFacts) -> Option<Failure> {
+        let FailedAttempt { facts: before, failure } = self.read()?.attempt?;
         let is_same = before.token == attempt.token
             // Without a prompt it failed for want of a user, who is there now.
             && (before.can_ask || !attempt.can_ask)
             // An optional refresh gave up early.
             && (!before.has_good_token || attempt.has_good_token);
-        is_same.then_some(note.error)
+        is_same.then_some(failure.0)
     }
 
     /// Notes how `attempt` failed. A quick failure that the issuer has no part in is only noted for Kubernetes clients:
     /// a user who has repaired the network tries again at once.
-    pub(super) fn note(&self, error: &Error, attempt: RequestFacts) {
-        if error.kind == Kind::Failed && clock::now() - self.started < quick() && !self.is_client() {
+    pub(super) fn note(&self, failure: &Failure, facts: RequestFacts) {
+        if failure.remedy() == Remedy::Other && clock::now() - self.started < quick() && !self.is_client() {
             return;
         }
-        self.write(&Note { at: clock::now(), error: error.clone(), attempt: Some(attempt), said: None });
+        let attempt = FailedAttempt { facts, failure: Stored(failure.clone()) };
+        self.write(&Note { at: clock::now(), attempt: Some(attempt), said: None });
     }
 
     /// Forgets the failure: the request has succeeded.
@@ -107,18 +113,18 @@ impl<'a> Repeats<'a> {
         }
     }
 
-    /// Notes that the caller is told of `error`; `Some` if it knows the same error already.
-    pub fn tell(&self, error: &Error) -> Option<Repeat> {
-        let said = Some(error.what.clone());
+    /// Notes that the caller is told `what` happened; `Some` if it was told the same before. Trace ids differ from one response
+    /// to the next, so `what` is without the reference for the help desk.
+    pub fn tell(&self, what: &str) -> Option<Repeat> {
+        let said = Some(what.to_owned());
         match self.read() {
-            // Trace ids in the reference differ from one answer to the next.
             Some(note) if note.said == said => {
                 let age = clock::now() - note.at;
                 let is_later = note.at <= self.started;
                 return Some(Repeat { age, retry_in: note.attempt.map(|_| LIFE - age), is_later });
             }
             Some(note) if note.said.is_none() => self.write(&Note { said, ..note }),
-            _ => self.write(&Note { at: clock::now(), error: error.clone(), attempt: None, said }),
+            _ => self.write(&Note { at: clock::now(), attempt: None, said }),
         }
         None
     }
@@ -216,13 +222,13 @@ mod tests {
         with_environment(|environment, _| {
             let (words, others) = ([OsString::from("a")], [OsString::from("b")]);
             let repeats = Repeats::new(&words, environment, Utc::now());
-            let error = Error::usage("wrong flag", "");
-            assert_eq!(repeats.tell(&error), None);
-            assert!(repeats.tell(&error).is_some_and(|repeat| repeat.retry_in.is_none()));
-            assert_eq!(repeats.tell(&Error::usage("another", "")), None);
-            assert_eq!(Repeats::new(&others, environment, Utc::now()).tell(&error), None);
+            let what = "wrong flag";
+            assert_eq!(repeats.tell(what), None);
+            assert!(repeats.tell(what).is_some_and(|repeat| repeat.retry_in.is_none()));
+            assert_eq!(repeats.tell("another"), None);
+            assert_eq!(Repeats::new(&others, environment, Utc::now()).tell(what), None);
             let changed = environment.clone().with([("PROXY".to_owned(), "x".to_owned())]);
-            assert_eq!(Repeats::new(&words, &changed, Utc::now()).tell(&error), None);
+            assert_eq!(Repeats::new(&words, &changed, Utc::now()).tell(what), None);
         });
     }
 
@@ -230,16 +236,16 @@ mod tests {
     fn attempt_is_repeated_only_if_it_would_end_the_same_way() {
         with_environment(|environment, _| {
             let repeats = Repeats::new(&[], environment, Utc::now());
-            let error = Error::sign_in_needed("no network", "");
-            repeats.note(&error, attempt(false, false));
-            assert_eq!(repeats.failure(&attempt(false, false)), Some(error.clone()));
+            let failure = Failure::NotSignedIn;
+            repeats.note(&failure, attempt(false, false));
+            assert_eq!(repeats.failure(&attempt(false, false)), Some(failure.clone()));
             assert_eq!(repeats.failure(&attempt(true, false)), None);
             assert_eq!(repeats.failure(&RequestFacts { token: "b".to_owned(), ..attempt(false, false) }), None);
-            assert_eq!(repeats.tell(&error), None);
-            assert!(repeats.tell(&error).is_some_and(|repeat| repeat.retry_in.is_some()));
-            repeats.note(&error, attempt(false, true));
+            assert_eq!(repeats.tell("not signed in"), None);
+            assert!(repeats.tell("not signed in").is_some_and(|repeat| repeat.retry_in.is_some()));
+            repeats.note(&failure, attempt(false, true));
             assert_eq!(repeats.failure(&attempt(false, false)), None);
-            assert_eq!(repeats.failure(&attempt(false, true)), Some(error));
+            assert_eq!(repeats.failure(&attempt(false, true)), Some(failure));
             repeats.forget();
             assert_eq!(repeats.failure(&attempt(false, true)), None);
         });
@@ -249,14 +255,14 @@ mod tests {
     fn quick_failure_is_noted_for_kubernetes_clients() {
         with_environment(|environment, _| {
             let client = environment.clone().with([("KUBERNETES_EXEC_INFO".to_owned(), "{}".to_owned())]);
-            let error = Error::failed("no network", "");
+            let failure = Failure::NoIdToken;
             for (environment, started, expected) in [
                 (environment, Utc::now(), None),
-                (environment, Utc::now() - QUICK, Some(&error)),
-                (&client, Utc::now(), Some(&error)),
+                (environment, Utc::now() - QUICK, Some(&failure)),
+                (&client, Utc::now(), Some(&failure)),
             ] {
                 let repeats = Repeats { words: &[], environment, started };
-                repeats.note(&error, attempt(true, false));
+                repeats.note(&failure, attempt(true, false));
                 assert_eq!(repeats.failure(&attempt(true, false)).as_ref(), expected);
             }
         });
@@ -266,22 +272,17 @@ mod tests {
     fn note_expires_after_half_a_minute() {
         with_environment(|environment, _| {
             let repeats = Repeats::new(&[], environment, Utc::now());
-            let error = Error::failed("no network", "");
+            let what = "no network";
             let write = |age| {
-                let attempt = Some(attempt(true, false));
-                repeats.write(&Note {
-                    at: Utc::now() - age,
-                    error: error.clone(),
-                    attempt,
-                    said: Some(error.what.clone()),
-                });
+                let attempt = FailedAttempt { facts: attempt(true, false), failure: Stored(Failure::NoIdToken) };
+                repeats.write(&Note { at: Utc::now() - age, attempt: Some(attempt), said: Some(what.to_owned()) });
             };
             write(TimeDelta::seconds(29));
-            assert!(repeats.tell(&error).is_some());
+            assert!(repeats.tell(what).is_some());
             for age in [TimeDelta::seconds(30), TimeDelta::seconds(-5)] {
                 write(age);
                 assert_eq!(repeats.failure(&attempt(true, false)), None);
-                assert_eq!(repeats.tell(&error), None);
+                assert_eq!(repeats.tell(what), None);
             }
         });
     }
@@ -290,8 +291,7 @@ mod tests {
     fn unwritable_folder_changes_nothing() {
         let environment = Environment::from_iter([("XDG_RUNTIME_DIR", "/dev/null"), ("KUBECACHEDIR", "/dev/null")]);
         let repeats = Repeats::new(&[], &environment, Utc::now());
-        let error = Error::failed("no network", "");
-        assert_eq!(repeats.tell(&error), None);
-        assert_eq!(repeats.tell(&error), None);
+        assert_eq!(repeats.tell("no network"), None);
+        assert_eq!(repeats.tell("no network"), None);
     }
 }

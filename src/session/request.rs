@@ -10,7 +10,7 @@ use super::repeats::Repeats;
 use super::sessions::{self, Named};
 use crate::environment::Environment;
 use crate::profile::Profile;
-use crate::signin::Person;
+use crate::signin::{Notice, Person};
 use crate::store::KeyError;
 use crate::store::SealingKey;
 use crate::store::{Lookup, SessionFacts, SessionRecord, Store, StoreError, TokenFacts, TokenRecord};
@@ -127,7 +127,7 @@ impl<'a> TokenRequest<'a> {
 
     /// Whether the user must not be prompted although a sign-in takes a user.
     pub(super) fn is_non_interactive(&self) -> bool {
-        self.options.non_interactive && self.profile.needs_a_person()
+        self.options.non_interactive && self.profile.prompts()
     }
 
     /// Whether the session is still stored. A session that was deleted while this request worked on it stays deleted; the
@@ -175,7 +175,7 @@ impl<'a> TokenRequest<'a> {
     /// Warns of certificate authorities that could not be used.
     pub(super) fn warn_of_skipped(&self, issuer: &issuer::Issuer<'_>) {
         for problem in issuer.client.http.skipped() {
-            self.person.say(&format!("Warning: {problem}."));
+            self.person.say(Notice::SkippedAuthority(problem));
         }
     }
 

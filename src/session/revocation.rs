@@ -1,6 +1,6 @@
-//! Ending sign-ins at their issuers (RFC 7009), once they are forgotten here.
+//! Revokes the refresh tokens of deleted sessions at their issuers (RFC 7009).
 //!
-//! It must not touch what is remembered: whoever logs out of everything finds nothing left behind.
+//! It must not use the cache: `kubectl login logout` has just deleted it.
 
 use std::time::Duration;
 
@@ -9,54 +9,57 @@ use tokio::time::Instant;
 use super::identity::issuer_route;
 use super::issuer::{Freshness, Issuer};
 use crate::environment::Environment;
+use crate::failure::{Failure, RequestFailure, RequestPhase};
 use crate::profile::Profile;
 use crate::runtime;
 use crate::store::Store;
 use kubectl_login_core::clock;
-use kubectl_login_core::entra::error_details::EntraErrorDetails;
-use kubectl_login_core::error::Error;
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::secret::Secret;
 
-/// How long one issuer may take: the sign-in is forgotten already, and somebody waits for the prompt.
+/// The time limit for one issuer: the session is deleted already, and the user waits for the prompt.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A sign-in to be ended.
-pub struct SignIn {
-    /// Those whose sign-in it is: the first that reaches the issuer asks it.
+/// A session that can be revoked.
+pub struct RevocableSession {
+    /// The profiles that it belongs to; the first that reaches the issuer is used.
     pub profiles: Vec<Profile>,
     /// Its refresh token.
     pub token: Secret,
-    /// Where that came from, as far as it is known.
+    /// The token endpoint that the refresh token came from, if it is known.
     pub token_endpoint: Option<String>,
 }
 
-/// Asks for the end of each sign-in, by its refresh token, in five seconds (or `--timeout`, where that is shorter); an
-/// issuer that did not answer is not asked again in the same way. What comes back is, in the same order, whether it was
-/// revoked (an issuer need not offer that), or the reason why it could not be.
-pub fn revoke(sign_ins: &[&SignIn], environment: &Environment) -> Vec<Result<bool, String>> {
-    if sign_ins.is_empty() {
+/// Revokes each session by its refresh token, in five seconds (or `--timeout`, if that is shorter). An issuer that did not
+/// respond is not asked again over the same route. Returns, in the same order, whether the session was revoked (an issuer need
+/// not offer that), or why not.
+pub fn revoke(sessions: &[&RevocableSession], environment: &Environment) -> Vec<Result<bool, Failure>> {
+    if sessions.is_empty() {
         return Vec::new();
     }
     let outcomes = runtime::run(async {
-        let nowhere = Store::open(None, environment);
-        let mut outcomes = Vec::with_capacity(sign_ins.len());
-        let mut unreachable: Vec<(String, String)> = Vec::new();
-        for sign_in in sign_ins {
-            let mut outcome = Err(String::new());
-            for profile in &sign_in.profiles {
+        let no_cache = Store::open(None, environment);
+        let mut outcomes = Vec::with_capacity(sessions.len());
+        let mut unreachable: Vec<(String, Failure)> = Vec::new();
+        for session in sessions {
+            let mut outcome = Ok(false);
+            for profile in &session.profiles {
                 let route = issuer_route(profile);
-                if let Some((_, reason)) = unreachable.iter().find(|(known, _)| *known == route) {
-                    outcome = Err(reason.clone());
+                if let Some((_, failure)) = unreachable.iter().find(|(known, _)| *known == route) {
+                    outcome = Err(failure.clone());
                     continue;
                 }
-                match revoke_one(profile, sign_in, &nowhere).await {
-                    Err(Unrevoked::Unreachable(reason)) => {
-                        unreachable.push((route, reason.clone()));
-                        outcome = Err(reason);
+                match revoke_one(profile, session, &no_cache).await {
+                    Err(RevocationError::Unreachable(failure)) => {
+                        unreachable.push((route, failure.clone()));
+                        outcome = Err(failure);
                     }
-                    answered => {
-                        outcome = answered.map_err(Unrevoked::into_reason);
+                    Err(RevocationError::Refused(failure)) => {
+                        outcome = Err(failure);
+                        break;
+                    }
+                    Ok(is_revoked) => {
+                        outcome = Ok(is_revoked);
                         break;
                     }
                 }
@@ -65,41 +68,29 @@ pub fn revoke(sign_ins: &[&SignIn], environment: &Environment) -> Vec<Result<boo
         }
         outcomes
     });
-    outcomes.unwrap_or_else(|error| vec![Err(Error::from(error).what); sign_ins.len()])
+    outcomes.unwrap_or_else(|error| vec![Err(error.into()); sessions.len()])
 }
 
-/// Why a sign-in was not revoked.
-enum Unrevoked {
-    /// The issuer did not answer as one.
-    Unreachable(String),
-    /// It answered, and did not do it.
-    Refused(String),
+/// Why a session was not revoked.
+enum RevocationError {
+    /// The issuer did not respond as one: another route may reach it.
+    Unreachable(Failure),
+    /// The issuer responded, and refused.
+    Refused(Failure),
 }
 
-impl Unrevoked {
-    fn into_reason(self) -> String {
-        match self {
-            Unrevoked::Unreachable(reason) | Unrevoked::Refused(reason) => reason,
-        }
-    }
-}
-
-async fn revoke_one(profile: &Profile, sign_in: &SignIn, nowhere: &Store) -> Result<bool, Unrevoked> {
+async fn revoke_one(profile: &Profile, session: &RevocableSession, no_cache: &Store) -> Result<bool, RevocationError> {
     let limit = clock::limit(LIMIT).min(profile.network.needed());
     let end = Instant::now() + limit;
-    let opened = Issuer::open(profile, nowhere, Freshness::Now, limit).await;
-    let issuer = opened.map_err(|unopened| Unrevoked::Unreachable(Error::from(unopened).what))?;
-    issuer.check_site(sign_in.token_endpoint.as_deref()).map_err(|error| Unrevoked::Refused(error.what))?;
+    let opened = Issuer::open(profile, no_cache, Freshness::Now, limit).await;
+    let issuer = opened.map_err(|error| RevocationError::Unreachable(error.into()))?;
+    issuer.check_site(session.token_endpoint.as_deref()).map_err(RevocationError::Refused)?;
     let endpoints = issuer.client.endpoints();
     let Some(endpoint) = &endpoints.revocation else { return Ok(false) };
     let left = end.saturating_duration_since(Instant::now());
-    issuer.client.revoke(endpoint, &sign_in.token, left).await.map(|()| true).map_err(|failure| match failure {
-        TokenRequestError::Transport(trouble) => Unrevoked::Unreachable(trouble.to_string()),
-        TokenRequestError::Refused(answer) => {
-            Unrevoked::Refused(format!("the issuer refuses it: {}", EntraErrorDetails(&answer)))
-        }
-        TokenRequestError::NotOAuth(found) | TokenRequestError::Malformed(found) => {
-            Unrevoked::Refused(found.to_string())
-        }
+    issuer.client.revoke(endpoint, &session.token, left).await.map(|()| true).map_err(|error| {
+        let is_unreachable = matches!(error, TokenRequestError::Transport(_));
+        let failure = RequestFailure { error, phase: RequestPhase::Revocation }.into();
+        if is_unreachable { RevocationError::Unreachable(failure) } else { RevocationError::Refused(failure) }
     })
 }

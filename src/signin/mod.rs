@@ -1,62 +1,68 @@
-//! Ways of signing in, one file each, behind one trait.
+//! Interactive sign-in flows, one file each: device code, browser, password.
 //!
-//! A way gets tokens from the issuer with the help of a [`Person`]. It must not know what is remembered, who else is
-//! waiting, or where a person reads what is written.
+//! A flow gets tokens from the issuer with the help of a [`Person`], the user interface. It must not know what is cached,
+//! which processes wait, or how a prompt is shown.
 
 mod authcode;
 pub mod confirmation;
 mod device;
+mod notice;
 mod password;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use url::Url;
 
-use crate::messages::Explain as _;
-use crate::profile::{Method, Profile, Provider};
-use authcode::AuthCode;
-pub use authcode::Visitor;
-use confirmation::Confirmation;
-use device::DeviceCode;
-use kubectl_login_core::entra::error_details::EntraErrorDetails;
-use kubectl_login_core::entra::refusals;
-use kubectl_login_core::error::{Error, Kind, Result};
+pub use self::authcode::CallbackResponder;
+pub use self::notice::{Notice, StorageNotice};
+use crate::failure::{Confirmation, Failure, NoBrowser, NoPrompt, PromptError, RequestFailure, RequestPhase};
+use crate::profile::{Method, Profile};
+use crate::runtime::StopSignal;
+use kubectl_login_core::entra::refusals::Remedy;
 use kubectl_login_core::oauth::Endpoints;
 use kubectl_login_core::oauth::client::{OAuthClient, TokenRequestError};
-use kubectl_login_core::oauth::error_response::OAuthErrorResponse;
 use kubectl_login_core::oauth::token_response::GrantedTokens;
 use kubectl_login_core::secret::Secret;
-use password::Password;
 
-/// Whether somebody can be asked.
+/// Whether and how a user can be prompted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Somebody reads what is written.
+pub enum Interactivity {
+    /// The user reads what is written to the terminal.
     Terminal,
     /// There is a desktop but no terminal: a page can be opened, text cannot be shown.
-    Desktop,
-    /// Nobody.
-    Unavailable {
-        /// Why: "CI is set".
-        why: String,
-        /// What somebody can do who wants to be asked all the same, as a sentence.
-        way_on: String,
-    },
+    BrowserOnly,
+    /// Not at all.
+    None(NoPrompt),
 }
 
-/// Why somebody is asked, and why in this way.
+/// Why the user is prompted, and why by this method.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Why<'a> {
-    /// Why somebody is asked although there was a session.
-    pub reason: Option<&'a str>,
-    /// Why in this way and in no other, as a sentence, where this program has chosen.
-    pub choice: Option<&'a str>,
+pub struct PromptReason<'a> {
+    /// Why a sign-in is needed although there was a session.
+    pub failure: Option<&'a Failure>,
+    /// Why by this method, if this program has chosen it.
+    pub choice: Option<&'a MethodReason>,
 }
 
-/// What a person has to know to use a code.
+/// Why this program has chosen a method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodReason {
+    /// A device code: the issuer has no sign-in page.
+    NoPage,
+    /// A device code: no browser can be opened here.
+    NoBrowser(NoBrowser),
+    /// The page: the issuer has no device codes.
+    NoDeviceCodes,
+    /// The page: the issuer gives this client no device code.
+    NoDeviceCodeForClient(Box<Failure>),
+    /// The page: a browser can be opened here.
+    Browser,
+    /// The page: the profile has parameters for it.
+    PageParameters,
+}
+
+/// What a user has to know to use a device code.
 #[derive(Debug)]
 pub struct CodePrompt<'a> {
     /// Where to type it.
@@ -65,86 +71,90 @@ pub struct CodePrompt<'a> {
     pub code: &'a str,
     /// The address with the code in it, if the server sent one.
     pub complete_address: Option<&'a Url>,
-    /// The host of the address, if that is another site's than the issuer's.
+    /// The host of the address, if it belongs to another site than the issuer.
     pub foreign: Option<String>,
-    /// Whether the issuer signs users in on a page as well.
+    /// Whether the issuer has a sign-in page as well.
     pub has_page: bool,
-    /// How long the code lives.
+    /// How long the code is valid.
     pub life: Duration,
-    /// Why somebody is asked.
-    pub why: Why<'a>,
+    /// Why the user is prompted.
+    pub reason: PromptReason<'a>,
 }
 
-/// What a person has to know to sign in on a page.
+/// What a user has to know to sign in on a page.
 #[derive(Debug)]
 pub struct PagePrompt<'a> {
     /// The page.
     pub address: &'a Url,
-    /// The host of the page, if that is another site's than the issuer's.
+    /// The host of the page, if it belongs to another site than the issuer.
     pub foreign: Option<String>,
-    /// How the answer gets from the browser to this program.
+    /// How the response gets from the browser to this program.
     pub way_back: WayBack,
-    /// How long it is waited for.
+    /// The time limit.
     pub life: Duration,
-    /// Why somebody is asked.
-    pub why: Why<'a>,
+    /// Why the user is prompted.
+    pub reason: PromptReason<'a>,
 }
 
-/// How the answer gets from the browser to this program.
+/// How the response gets from the browser to this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WayBack {
-    /// The browser brings it, if it runs on this machine; somebody may bring it too.
+    /// By a redirect to a listener, if the browser runs on this machine; the user may paste it too.
     Listener,
-    /// Somebody has to bring it: nothing listens for it.
-    Person,
-    /// Somebody has to bring it, who may be a program at the other end of stdin.
-    PersonOrStdin,
+    /// The user pastes it: nothing listens.
+    Pasted,
+    /// The user pastes it, or a program writes it to stdin.
+    PastedOrStdin,
 }
 
-/// What a person has to type.
+/// What a user has to type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question<'a> {
-    /// Who they are at the issuer.
+    /// The user name at the issuer.
     Username,
     /// The password of this user; never shown while it is typed.
     Password(&'a str),
     /// Yes, or anything else.
-    Confirm(Confirmation<'a>),
+    Confirm(&'a Confirmation),
 }
 
-/// What somebody brings, line by line. It ends when nothing more can come.
+/// What a user types, line by line. It ends when nothing more can come.
 pub type Lines = UnboundedReceiver<Secret>;
 
-/// Whoever can be asked to sign in.
+/// The user interface that a sign-in talks to.
 pub trait Person {
-    /// Whether somebody can be asked.
-    fn reach(&self) -> Reach;
-    /// Whether a terminal is there, whatever may be written where.
+    /// Whether and how the user can be prompted.
+    fn interactivity(&self) -> Interactivity;
+    /// Whether the process has a terminal, whether or not prompts are allowed there.
     fn is_at_a_terminal(&self) -> bool;
-    /// Why no browser can be opened that this person would see ("there is no display"); `None` where one can.
-    fn lacks_a_browser(&self) -> Option<String>;
-    /// Shows a code; never waits for anything.
+    /// Why no browser can be opened that the user would see; `None` if one can.
+    fn lacks_a_browser(&self) -> Option<NoBrowser>;
+    /// Shows a device code. Does not wait.
     ///
-    /// Errors: nobody can be shown anything after all.
-    fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<()>;
-    /// Shows where to sign in; never waits for anything. What comes back by hand is read from then on, where it can be.
+    /// Errors: the prompt cannot be shown.
+    fn show_code(&self, prompt: &CodePrompt<'_>) -> Result<(), PromptError>;
+    /// Shows where to sign in. Does not wait. Returns what the user pastes from then on, if that can be read.
     ///
-    /// Errors: nobody can be shown anything after all.
-    fn show_page(&self, prompt: &PagePrompt<'_>) -> Result<Option<Lines>>;
-    /// Asks for something that has to be typed; never waits for anything. What is said before is said with the first question
-    /// only: `why`, and how much time there is.
+    /// Errors: the prompt cannot be shown.
+    fn show_page(&self, prompt: &PagePrompt<'_>) -> Result<Option<Lines>, PromptError>;
+    /// Asks for something to be typed. Does not wait. `reason` and the time limit are shown with the first question only.
     ///
-    /// Errors: nobody can type anything here.
-    fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines>;
-    /// What was shown is of no use any more: used, ended, or nobody waits for it. Nothing is read any more either.
+    /// Errors: nothing can be typed here.
+    fn ask(
+        &self,
+        question: Question<'_>,
+        reason: Option<PromptReason<'_>>,
+        limit: Duration,
+    ) -> Result<Lines, PromptError>;
+    /// Ends a prompt: what was shown was used, has expired, or is not waited for any more. Nothing is read any more either.
     fn put_away(&self);
-    /// Says one sentence to somebody who has just been asked something.
-    fn say(&self, sentence: &str);
-    /// Says one sentence to somebody at a terminal, and to nobody otherwise.
-    fn mention(&self, sentence: &str);
+    /// Tells a user who was just prompted.
+    fn say(&self, notice: Notice<'_>);
+    /// Tells a user at a terminal; without one, does nothing.
+    fn mention(&self, notice: Notice<'_>);
 }
 
-/// What was shown to a person. However the wait ends, Ctrl-C included, it is put away first.
+/// A prompt that is shown. However the wait ends, Ctrl-C included, it is put away first.
 struct Shown<'a>(&'a dyn Person);
 
 impl Drop for Shown<'_> {
@@ -153,173 +163,134 @@ impl Drop for Shown<'_> {
     }
 }
 
-/// What every way of signing in works with.
-pub struct Desk<'a> {
-    /// What is wanted.
+/// What a sign-in flow works with.
+pub struct SignInContext<'a> {
+    /// What to sign in to.
     pub profile: &'a Profile,
-    /// From whom.
+    /// The client of the issuer.
     pub client: &'a OAuthClient,
-    /// The scopes to ask for.
+    /// The scopes to request.
     pub scopes: &'a [String],
-    /// Who is asked.
+    /// The user interface.
     pub person: &'a dyn Person,
-    /// Why.
-    pub why: Why<'a>,
-    /// Whether the person wants to choose an account, even if the browser knows one.
+    /// Why the user is prompted.
+    pub reason: PromptReason<'a>,
+    /// Whether the user is to choose an account, even if the browser knows one.
     pub choose_account: bool,
-    /// Called when the wait for a person begins, with how long it may last.
+    /// Called when the wait for the user begins, with the time limit.
     pub on_wait: &'a dyn Fn(Duration),
-    /// Called when a person has done their part.
+    /// Called when the user has done their part.
     pub on_answer: &'a dyn Fn(),
 }
 
-/// How a sign-in ended with tokens.
+/// What a completed sign-in brought.
 pub struct SignedIn {
     /// The tokens.
     pub granted: GrantedTokens,
-    /// What the ID token has to repeat, where something was sent that it has to.
+    /// What the ID token has to repeat, if a nonce was sent.
     pub nonce: Option<String>,
-    /// The browser that waits to be told how it ended.
-    pub visitor: Option<Visitor>,
+    /// The browser that waits for the result.
+    pub responder: Option<CallbackResponder>,
 }
 
-/// How a sign-in ended without a token.
-pub enum NoTokens {
-    /// Nobody used the code in time.
-    Unanswered(Error),
-    /// A person or a policy said no.
-    Refused(Error),
-    /// Nobody could be shown what to do.
-    NotShown(Error),
-    /// The issuer lets this client sign nobody in in this way; nobody has been asked.
-    NotForThisClient(Error),
-    /// The network, the server or the set-up is at fault, or nobody can be asked.
-    Failed(Error),
+/// Why a sign-in brought no tokens, and what that means for the next attempt.
+#[derive(Debug)]
+pub enum FlowError {
+    /// The user did not complete it in time.
+    Unanswered(Failure),
+    /// The user or a policy refused it.
+    Refused(Failure),
+    /// The prompt could not be shown.
+    NotShown(Failure),
+    /// The issuer gives this client no device codes; the user was not prompted.
+    NoDeviceCodes(Failure),
+    /// The network, the server or the configuration is at fault.
+    Failed(Failure),
 }
 
-/// A way of signing in.
-pub trait Way {
-    /// Gets tokens, with a person's help where the way needs one.
-    fn sign_in<'a>(&'a self, desk: &'a Desk<'a>) -> Pin<Box<dyn Future<Output = Result<SignedIn, NoTokens>> + 'a>>;
+impl FlowError {
+    /// The error for a failure after the user was (or could have been) prompted.
+    fn new(failure: Failure) -> FlowError {
+        match failure.remedy() {
+            Remedy::SignIn | Remedy::PolicyChange => FlowError::Refused(failure),
+            Remedy::Other => FlowError::Failed(failure),
+        }
+    }
+
+    /// The error for a request of this phase that failed.
+    fn from_request(error: TokenRequestError, phase: RequestPhase) -> FlowError {
+        FlowError::new(RequestFailure { error, phase }.into())
+    }
 }
 
-/// The way behind a method. Which one [`Method::Auto`] is has been decided before ([`chosen`]).
-pub fn way(method: Method) -> &'static dyn Way {
+impl From<PromptError> for FlowError {
+    fn from(error: PromptError) -> FlowError {
+        FlowError::NotShown(error.into())
+    }
+}
+
+/// Signs the user in by `method`; [`chosen`] has decided what [`Method::Auto`] is.
+///
+/// Errors: see [`FlowError`].
+pub async fn sign_in(method: Method, context: &SignInContext<'_>) -> Result<SignedIn, FlowError> {
     match method {
-        Method::Auto | Method::Browser => &AuthCode { listens: true },
-        Method::Keyboard => &AuthCode { listens: false },
-        Method::DeviceCode => &DeviceCode,
-        Method::Password => &Password,
+        Method::Auto | Method::Browser => authcode::sign_in(context, true).await,
+        Method::Keyboard => authcode::sign_in(context, false).await,
+        Method::DeviceCode => device::sign_in(context).await,
+        Method::Password => password::sign_in(context).await,
     }
 }
 
 /// A method to sign in by; any but [`Method::Auto`].
-pub struct Chosen {
+pub struct ChosenMethod {
     /// The method.
     pub method: Method,
-    /// Why this one, as a sentence, where this program has chosen.
-    pub why: Option<String>,
+    /// Why this one, if this program has chosen it.
+    pub reason: Option<MethodReason>,
+    /// Whether the issuer's page is tried if it gives this client no device codes.
+    pub may_try_page: bool,
 }
 
-impl Chosen {
-    fn because(method: Method, why: impl Into<String>) -> Chosen {
-        Chosen { method, why: Some(why.into()) }
+impl ChosenMethod {
+    fn because(method: Method, reason: MethodReason) -> ChosenMethod {
+        ChosenMethod { method, reason: Some(reason), may_try_page: false }
     }
 
-    /// The page, after `error` has shown that there are no codes for this client.
-    pub fn page_after(error: &Error) -> Chosen {
-        let words = error.what.strip_prefix(CANNOT_SIGN_IN).unwrap_or(&error.what).trim_end_matches('.');
-        Chosen::because(Method::Browser, format!("In a browser, since the issuer gives this client no code: {words}."))
+    /// The page, after `failure` has shown that this client gets no device codes.
+    pub fn page_after(failure: Failure) -> ChosenMethod {
+        ChosenMethod::because(Method::Browser, MethodReason::NoDeviceCodeForClient(Box::new(failure)))
     }
 }
 
-/// The method to use where this program is to choose, any other is left as it is; and whether the page of the issuer is to
-/// be tried where the issuer has no codes for this client after all.
+/// The method to use if this program is to choose; any other is kept.
 ///
-/// The browser where there is one: no code has to be carried over, and fewer policies forbid it. Else a code, if the issuer
-/// gives them out; else a browser somewhere, whose last address is carried over. What is to be asked on the issuer's page
-/// can be asked nowhere else.
-pub fn chosen(profile: &Profile, endpoints: &Endpoints, person: &dyn Person) -> (Chosen, bool) {
+/// The browser if one can be opened: no code has to be typed, and fewer policies forbid it. Else a device code, if the issuer
+/// has them; else a browser anywhere, whose last address is pasted. Parameters for the issuer's page require the page.
+pub fn chosen(profile: &Profile, endpoints: &Endpoints, person: &dyn Person) -> ChosenMethod {
     if profile.method != Method::Auto {
-        return (Chosen { method: profile.method, why: None }, false);
+        return ChosenMethod { method: profile.method, reason: None, may_try_page: false };
     }
-    let has_page = endpoints.authorization.is_some();
-    let page = |why: &str| (Chosen::because(Method::Browser, why), false);
-    match code_because(profile, person) {
-        _ if !has_page => {
-            (Chosen::because(Method::DeviceCode, "With a code, since the issuer has no page to sign in at."), false)
-        }
-        Some(_) if endpoints.device_authorization.is_none() => {
-            page("In a browser, since the issuer gives out no codes here.")
-        }
+    let (method, reason) = match code_because(profile, person) {
+        _ if endpoints.authorization.is_none() => (Method::DeviceCode, MethodReason::NoPage),
+        Some(_) if endpoints.device_authorization.is_none() => (Method::Browser, MethodReason::NoDeviceCodes),
         Some(why) => {
-            let why = format!("With a code, since no browser can be opened here: {why}.");
-            (Chosen::because(Method::DeviceCode, why), true)
+            let chosen = ChosenMethod::because(Method::DeviceCode, MethodReason::NoBrowser(why));
+            return ChosenMethod { may_try_page: true, ..chosen };
         }
-        None if person.lacks_a_browser().is_none() => page("In the browser, since there seems to be one at hand."),
-        None => {
-            page("In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params).")
-        }
-    }
+        None if person.lacks_a_browser().is_none() => (Method::Browser, MethodReason::Browser),
+        None => (Method::Browser, MethodReason::PageParameters),
+    };
+    ChosenMethod::because(method, reason)
 }
 
-/// Why a code is the better way where this program is to choose, as far as the issuer has both ways: no browser can be
-/// opened for this person, and there is nothing to be asked on a page.
-pub fn code_because(profile: &Profile, person: &dyn Person) -> Option<String> {
+/// Why a device code is better if this program is to choose and the issuer has both: no browser can be opened, and the profile
+/// has no parameters for a page.
+pub fn code_because(profile: &Profile, person: &dyn Person) -> Option<NoBrowser> {
     person.lacks_a_browser().filter(|_| profile.authorization.extra_parameters.is_empty())
 }
 
-/// The next step of a user who has ended a sign-in by `method`.
-pub fn after_cancelling(method: Method, profile: &Profile, endpoints: &Endpoints) -> String {
-    let otherwise = Some(method).filter(|method| *method == Method::DeviceCode);
-    match otherwise.and_then(|_| device::without_a_code(profile, endpoints)) {
-        Some(step) => format!("Sign in: kubectl login\n{step}"),
-        None => "Sign in: kubectl login".to_owned(),
-    }
-}
-
-/// The step for a person who had too little time.
-const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
-/// How the words for a sign-in that brought no tokens begin.
-const CANNOT_SIGN_IN: &str = "cannot sign in: ";
-
-/// The words for a request that brought no tokens, for a user of `profile`: with what can be filled in from it.
-pub fn explain_for(profile: &Profile, failure: &TokenRequestError, what: &str) -> Error {
-    let mut error = failure.explain(what);
-    if let TokenRequestError::Refused(answer) = failure
-        && lacks_a_secret(profile, answer)
-    {
-        error.next =
-            "If this client has a secret, add it to the kubeconfig user's exec.args: --oidc-client-secret=SECRET\n\
-                      Otherwise check --oidc-client-id."
-                .to_owned();
-    }
-    if let (TokenRequestError::Refused(answer), Provider::Entra { authority, tenant, .. }) =
-        (failure, &profile.provider)
-        && let Some(address) = refusals::consent_address(answer, authority, tenant, &profile.client_id)
-    {
-        error.next = format!("{}\nAn administrator consents here: {address}", error.next);
-    }
-    error
-}
-
-/// Whether the issuer refuses the client as such (RFC 6749 5.2) while the entry has no client secret. Keycloak says
-/// `unauthorized_client`, and speaks of credentials; Google refuses a type of client, which a secret does not change.
-fn lacks_a_secret(profile: &Profile, answer: &OAuthErrorResponse) -> bool {
-    let words = EntraErrorDetails(answer).description().to_lowercase();
-    let is_about_the_client = match answer.error.as_str() {
-        "invalid_client" => !words.contains("client type") && !words.contains("clients of type"),
-        "unauthorized_client" => words.contains("credential") || words.contains("secret"),
-        _ => false,
-    };
-    let is_oidc = matches!(profile.provider, Provider::Oidc { .. });
-    is_oidc && profile.client_secret.is_none() && is_about_the_client && EntraErrorDetails(answer).numbers().is_empty()
-}
-
-/// What an error after the person was (or could have been) asked means for the next try.
-fn ended(error: Error) -> NoTokens {
-    match error.kind {
-        Kind::SignInNeeded | Kind::Refused => NoTokens::Refused(error),
-        _ => NoTokens::Failed(error),
-    }
+/// The failure of a sign-in by `method` that the user stopped.
+pub fn cancelled(method: Method, signal: StopSignal, endpoints: &Endpoints) -> Failure {
+    let could_use_browser = method == Method::DeviceCode && endpoints.authorization.is_some();
+    Failure::Cancelled { signal, could_use_browser }
 }

@@ -5,7 +5,6 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use kubectl_login_core::error::Error;
 use kubectl_login_core::secret::Secret;
 
 /// The facts of a session that can be read without its key.
@@ -58,8 +57,9 @@ impl SessionFacts {
 pub struct RefusedRefresh {
     /// When, by this machine's clock.
     pub at: DateTime<Utc>,
-    /// What the issuer answered, and what to do about it.
-    pub error: Error,
+    /// What the issuer answered: a `failure::Failure`, as `failure::stored` writes it.
+    #[serde(rename = "error")]
+    pub failure: serde_json::Value,
 }
 
 /// The sealed part of a session.

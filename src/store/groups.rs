@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use kubectl_login_core::error::Error;
-
 pub use kubectl_login_core::entra::graph::Group;
 
 /// Where groups come from.
@@ -45,6 +43,6 @@ pub struct GroupsRecord<'a> {
     pub at: DateTime<Utc>,
     /// The groups.
     pub groups: Cow<'a, GroupList>,
-    /// Why they do not come from a better source.
-    pub reason: Option<Error>,
+    /// Why they do not come from a better source: a `failure::GroupsError`, as `failure::stored` writes it.
+    pub reason: Option<serde_json::Value>,
 }

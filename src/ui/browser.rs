@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use kubectl_login::children;
 use kubectl_login::environment::{self, Environment};
+use kubectl_login::failure::NoBrowser;
 use kubectl_login::profile::Browser;
 use kubectl_login_core::text::printable;
 #[cfg(unix)]
@@ -38,29 +39,27 @@ pub(super) enum Opened {
 
 /// Why the user would not see a page that is opened here: over SSH (a forwarded display is remote too), in a pipeline, or
 /// without a display, as in most containers. Under WSL, Windows has the display.
-pub(super) fn headless_because(environment: &Environment) -> Option<String> {
+pub(super) fn headless_because(environment: &Environment) -> Option<NoBrowser> {
     let set = |name: &str| environment.get_os(name).is_some();
     let remote = [environment::SSH_CONNECTION, environment::SSH_TTY].into_iter().find(|name| set(name));
     if let Some(variable) = environment.ci().or(remote) {
-        return Some(format!("{variable} is set"));
+        return Some(NoBrowser::Variable(variable.to_owned()));
     }
     let displays = [environment::DISPLAY, environment::WAYLAND_DISPLAY, environment::WSL_DISTRO_NAME];
     let has_display = cfg!(any(target_os = "macos", windows)) || displays.into_iter().any(set);
-    (!has_display).then(|| "there is no display".to_owned())
+    (!has_display).then_some(NoBrowser::NoDisplay)
 }
 
 /// Why no page can be opened here; `None` if one can, or if the user is going to do it on this machine's desktop.
-pub(super) fn lacking_because(browser: &Browser, environment: &Environment) -> Option<String> {
+pub(super) fn lacking_because(browser: &Browser, environment: &Environment) -> Option<NoBrowser> {
     let is_there = |candidate: &Command| absolute(candidate.get_program().as_ref()).is_some();
     if *browser != Browser::Skip && candidates("", browser, environment).iter().any(is_there) {
         return None;
     }
     match browser {
         Browser::Skip => headless_because(environment),
-        Browser::Command(program) => Some(format!("{} cannot be found", printable(program, 100))),
-        Browser::Desktop => {
-            headless_because(environment).or_else(|| Some("no program that opens pages can be found".to_owned()))
-        }
+        Browser::Command(program) => Some(NoBrowser::ProgramNotFound(printable(program, 100))),
+        Browser::Desktop => headless_because(environment).or(Some(NoBrowser::NoProgram)),
     }
 }
 

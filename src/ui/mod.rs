@@ -7,6 +7,7 @@ mod keyboard;
 #[cfg(not(unix))]
 #[path = "no_keyboard.rs"]
 mod keyboard;
+mod notice;
 pub(crate) mod progress;
 mod prompt;
 mod qr;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use kubectl_login::failure::Confirmation;
+use kubectl_login::messages::failure::{confirmation_clause, confirmation_trust, in_one_line};
+use kubectl_login::messages::sign_in::code_reason;
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::signin::confirmation::Confirmation;
-use kubectl_login::signin::{CodePrompt, PagePrompt, Question, WayBack, Why};
+use kubectl_login::signin::{CodePrompt, MethodReason, PagePrompt, PromptReason, Question, WayBack};
 use kubectl_login_core::entra::cloud;
 use kubectl_login_core::text::{in_words, printable};
 
@@ -40,7 +42,7 @@ pub(super) fn code(
     let sentences = |text: &str| wrapped(text, 0, screen.columns());
     let top = format!(
         "\n{}\n\n{}\n{}\n{}\n{}\n",
-        sentences(&heading(&prompt.why, subject)),
+        sentences(&heading(&prompt.reason, subject)),
         sentences(&format!("{}{open}", foreign_site(prompt.foreign.as_deref()))),
         alone(prompt.address.as_str(), screen),
         sentences(&format!("and enter this code{copied}:")),
@@ -78,10 +80,10 @@ pub(super) fn page(
             "If the browser ends on a page that it cannot show, paste that page's address here and press Enter."
         }
         WayBack::Listener => "",
-        WayBack::Person => {
+        WayBack::Pasted => {
             "The browser will end on a page that it cannot show. Paste that page's address here and press Enter."
         }
-        WayBack::PersonOrStdin => {
+        WayBack::PastedOrStdin => {
             "Then paste here the code that it shows, or the address of the page that the browser ends on, and press Enter."
         }
     };
@@ -96,7 +98,7 @@ pub(super) fn page(
     format!(
         "{}\n{}\n\n{}\n{}\n{bottom}",
         if clipboard { to_clipboard(prompt.address.as_str()) } else { String::new() },
-        wrapped(&heading(&prompt.why, subject), 0, screen.columns()),
+        wrapped(&heading(&prompt.reason, subject), 0, screen.columns()),
         wrapped(&format!("{}{open}", foreign_site(prompt.foreign.as_deref())), 0, screen.columns()),
         alone(prompt.address.as_str(), screen),
     )
@@ -105,11 +107,11 @@ pub(super) fn page(
 /// A question whose answer is typed on the line below, after the reason and the time limit if these were not shown yet.
 pub(super) fn question(
     question: Question<'_>,
-    why: Option<(&Why<'_>, Duration)>,
+    reason: Option<(&PromptReason<'_>, Duration)>,
     subject: &PromptSubject<'_>,
     screen: &TerminalFeatures,
 ) -> String {
-    let before = why.map(|(why, life)| format!("{} You have {}.\n", heading(why, subject), in_words(life)));
+    let before = reason.map(|(reason, limit)| format!("{} You have {}.\n", heading(reason, subject), in_words(limit)));
     let question = match question {
         Question::Username => "Type your user name and press Enter:".to_owned(),
         Question::Password(name) => {
@@ -122,9 +124,10 @@ pub(super) fn question(
 }
 
 /// Why, to what, with which account, at which issuer, and by which method.
-fn heading(why: &Why<'_>, subject: &PromptSubject<'_>) -> String {
-    let reason = why.reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
-    let choice = why.choice.map(|choice| format!("\n{choice}")).unwrap_or_default();
+fn heading(reason: &PromptReason<'_>, subject: &PromptSubject<'_>) -> String {
+    let choice = reason.choice.map(|choice| format!("\n{}", chosen(choice, subject.profile))).unwrap_or_default();
+    let reason = reason.failure.map(|failure| in_one_line(failure, subject.profile));
+    let reason = reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
     let cluster = subject.target.map_or_else(|| "Kubernetes".to_owned(), SignInTarget::shown);
     let account = subject.profile.account_hint.as_ref().map(|hint| format!(" as {}", account(hint)));
     let audience = subject.profile.audience_to_confirm();
@@ -135,6 +138,25 @@ fn heading(why: &Why<'_>, subject: &PromptSubject<'_>) -> String {
         issuer(subject),
         audience.unwrap_or_default()
     )
+}
+
+/// Why this program has chosen the method, as a sentence.
+fn chosen(reason: &MethodReason, profile: &Profile) -> String {
+    match reason {
+        MethodReason::NoPage => "With a code, since the issuer has no page to sign in at.".to_owned(),
+        MethodReason::NoBrowser(why) => format!("With a code, since no browser can be opened here: {why}."),
+        MethodReason::NoDeviceCodes => "In a browser, since the issuer gives out no codes here.".to_owned(),
+        MethodReason::NoDeviceCodeForClient(failure) => {
+            let words = code_reason(failure, profile);
+            let words = words.trim_end_matches('.');
+            format!("In a browser, since the issuer gives this client no code: {words}.")
+        }
+        MethodReason::Browser => "In the browser, since there seems to be one at hand.".to_owned(),
+        MethodReason::PageParameters => {
+            "In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params)."
+                .to_owned()
+        }
+    }
 }
 
 /// The issuer: a tenant, with its sign-in host unless that is the default, or an OIDC issuer.
@@ -149,10 +171,10 @@ fn issuer(subject: &PromptSubject<'_>) -> String {
 }
 
 /// The question to confirm something, and who gets the token.
-fn confirm(confirmation: Confirmation<'_>, subject: &PromptSubject<'_>, screen: &TerminalFeatures) -> String {
-    let what = format!("One thing has to be confirmed: {} ({}).", confirmation.what(), issuer(subject));
+fn confirm(confirmation: &Confirmation, subject: &PromptSubject<'_>, screen: &TerminalFeatures) -> String {
+    let what = format!("One thing has to be confirmed: {} ({}).", confirmation_clause(confirmation), issuer(subject));
     let whom = subject.target.map(|target| format!("\nThe token goes to {}.", target.shown())).unwrap_or_default();
-    let request = format!("Type yes if {}, and press Enter:", confirmation.trust());
+    let request = format!("Type yes if {}, and press Enter:", confirmation_trust(confirmation));
     format!("\n{}\n", wrapped(&format!("{what}{whom}\n{request}"), 0, screen.columns()))
 }
 

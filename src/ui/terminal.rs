@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use kubectl_login::environment::Environment;
+use kubectl_login::failure::{NoBrowser, NoPrompt, PromptError};
 use kubectl_login::profile::{Method, Profile};
-use kubectl_login::signin::{CodePrompt, Lines, PagePrompt, Person, Question, Reach, WayBack, Why};
+use kubectl_login::signin::{
+    CodePrompt, Interactivity, Lines, Notice, PagePrompt, Person, PromptReason, Question, WayBack,
+};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::text::without_controls;
 use url::Url;
 
@@ -17,6 +19,7 @@ use super::InputSource;
 use super::browser::{self, Opened};
 use super::countdown::{CLEAR_LINE, Countdown};
 use super::keyboard::{self, Keyboard, is_in_front};
+use super::notice;
 use super::prompt::{self, PromptSubject};
 use super::style::{Emphasis, paint};
 use super::target::SignInTarget;
@@ -35,15 +38,6 @@ pub(crate) enum PromptMode {
     Never,
 }
 
-/// The next step if only a setting prevents a prompt.
-const ALLOW: &str = "If you can sign in here: kubectl login --prompt always";
-/// The next step if no terminal is available.
-const GO_TO_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
-
-/// The next step while another program uses the terminal.
-const GO_TO_ANOTHER_TERMINAL: &str = "In another terminal, sign in: kubectl login";
-/// The next step if no browser can be started on the desktop.
-const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
 /// How long a browser is watched if the page is the only prompt.
 const UNSEEN: Duration = Duration::from_secs(2);
 
@@ -71,8 +65,8 @@ enum Channel {
     Controlling(File),
     /// Text does not, but a browser can be opened.
     DesktopOnly,
-    /// Not at all: the reason, and the next step.
-    None(String, &'static str),
+    /// Not at all.
+    None(NoPrompt),
 }
 
 impl<'a> Terminal<'a> {
@@ -103,25 +97,23 @@ impl<'a> Terminal<'a> {
     fn channel(&self) -> &Channel {
         self.channel.get_or_init(|| match self.prompt {
             PromptMode::Always => Channel::Stderr,
-            PromptMode::Never => Channel::None("prompts are switched off".to_owned(), ALLOW),
+            PromptMode::Never => Channel::None(NoPrompt::SwitchedOff),
             PromptMode::Auto => match self.environment.ci() {
-                Some(variable) => {
-                    Channel::None(format!("{variable} is set, so this terminal is not interactive"), ALLOW)
-                }
+                Some(variable) => Channel::None(NoPrompt::Ci(variable.to_owned())),
                 None if io::stderr().is_terminal() && !keyboard::is_raw(io::stderr()) => Channel::Stderr,
                 None => match controlling_terminal() {
                     Some(terminal) if !keyboard::is_raw(&terminal) => Channel::Controlling(terminal),
                     Some(_) if !self.has_desktop() || self.lacks_a_browser().is_some() => {
-                        Channel::None("another program has taken over the terminal".to_owned(), GO_TO_ANOTHER_TERMINAL)
+                        Channel::None(NoPrompt::TerminalTaken)
                     }
                     Some(_) => Channel::DesktopOnly,
                     // A program at the other end types what a user would.
                     None if self.profile.method == Method::Keyboard && keyboard::is_stdin_piped() => Channel::Stderr,
                     None if self.has_desktop() => match self.lacks_a_browser() {
                         None => Channel::DesktopOnly,
-                        Some(why) => Channel::None(format!("there is no terminal, and {why}"), NAME_A_BROWSER),
+                        Some(why) => Channel::None(NoPrompt::NeitherTerminalNorBrowser(why)),
                     },
-                    None => Channel::None("there is no terminal".to_owned(), GO_TO_A_TERMINAL),
+                    None => Channel::None(NoPrompt::NoTerminal),
                 },
             },
         })
@@ -139,7 +131,7 @@ impl<'a> Terminal<'a> {
                     || (source == InputSource::HiddenTerminalOrStdin && keyboard::is_stdin_piped())
             }
             Channel::Controlling(_) => true,
-            Channel::DesktopOnly | Channel::None(..) => false,
+            Channel::DesktopOnly | Channel::None(_) => false,
         };
         if is_told { Keyboard::listen(source) } else { None }
     }
@@ -155,7 +147,8 @@ impl<'a> Terminal<'a> {
 
     fn open(&self, page: &Url) -> Opened {
         // If the address cannot be shown, a failure to open it is reported at once.
-        let watch = if self.reach() == Reach::Desktop { clock::limit(UNSEEN) } else { Duration::ZERO };
+        let watch =
+            if self.interactivity() == Interactivity::BrowserOnly { clock::limit(UNSEEN) } else { Duration::ZERO };
         browser::open(page, &self.profile.browser, self.environment, watch)
     }
 
@@ -168,13 +161,11 @@ impl<'a> Terminal<'a> {
         life: Duration,
         to: &'static str,
         screen: &TerminalFeatures,
-    ) -> Result<()> {
+    ) -> Result<(), PromptError> {
         if matches!(self.channel(), Channel::DesktopOnly) {
             return match opened {
                 Opened::Yes => Ok(()),
-                _ => {
-                    Err(Error::sign_in_needed("sign-in required, and no browser could be started here", NAME_A_BROWSER))
-                }
+                _ => Err(PromptError::NoBrowserStarted),
             };
         }
         self.write(text).map_err(not_shown)?;
@@ -217,17 +208,17 @@ impl Channel {
         Ok(match self {
             Channel::Stderr => Some(Box::new(io::stderr())),
             Channel::Controlling(terminal) => Some(Box::new(terminal.try_clone()?)),
-            Channel::DesktopOnly | Channel::None(..) => None,
+            Channel::DesktopOnly | Channel::None(_) => None,
         })
     }
 }
 
 impl Person for Terminal<'_> {
-    fn reach(&self) -> Reach {
+    fn interactivity(&self) -> Interactivity {
         match self.channel() {
-            Channel::Stderr | Channel::Controlling(_) => Reach::Terminal,
-            Channel::DesktopOnly => Reach::Desktop,
-            Channel::None(why, way_on) => Reach::Unavailable { why: why.clone(), way_on: (*way_on).to_owned() },
+            Channel::Stderr | Channel::Controlling(_) => Interactivity::Terminal,
+            Channel::DesktopOnly => Interactivity::BrowserOnly,
+            Channel::None(cause) => Interactivity::None(cause.clone()),
         }
     }
 
@@ -235,23 +226,23 @@ impl Person for Terminal<'_> {
         io::stderr().is_terminal() || controlling_terminal().is_some()
     }
 
-    fn lacks_a_browser(&self) -> Option<String> {
+    fn lacks_a_browser(&self) -> Option<NoBrowser> {
         browser::lacking_because(&self.profile.browser, self.environment)
     }
 
-    fn show_code(&self, code: &CodePrompt<'_>) -> Result<()> {
+    fn show_code(&self, code: &CodePrompt<'_>) -> Result<(), PromptError> {
         let opened = self.open(code.complete_address.unwrap_or(code.address));
         let screen = self.screen().unwrap_or_default();
         let text = prompt::code(code, &self.subject(), &opened, &screen);
         self.show(&text, &opened, code.life, "use the code", &screen)
     }
 
-    fn show_page(&self, page: &PagePrompt<'_>) -> Result<Option<Lines>> {
+    fn show_page(&self, page: &PagePrompt<'_>) -> Result<Option<Lines>, PromptError> {
         let opened = self.open(page.address);
         let screen = self.screen().unwrap_or_default();
         let source = match page.way_back {
-            WayBack::PersonOrStdin => InputSource::HiddenTerminalOrStdin,
-            WayBack::Listener | WayBack::Person => InputSource::HiddenTerminal,
+            WayBack::PastedOrStdin => InputSource::HiddenTerminalOrStdin,
+            WayBack::Listener | WayBack::Pasted => InputSource::HiddenTerminal,
         };
         let (keyboard, lines) = self.keyboard(source).unzip();
         *self.keyboard.borrow_mut() = keyboard;
@@ -260,17 +251,22 @@ impl Person for Terminal<'_> {
         Ok(lines)
     }
 
-    fn ask(&self, question: Question<'_>, why: Option<Why<'_>>, life: Duration) -> Result<Lines> {
+    fn ask(
+        &self,
+        question: Question<'_>,
+        reason: Option<PromptReason<'_>>,
+        limit: Duration,
+    ) -> Result<Lines, PromptError> {
         let source = match question {
             Question::Username | Question::Confirm(_) => InputSource::VisibleTerminal,
             Question::Password(_) => InputSource::HiddenTerminal,
         };
         let Some((keyboard, lines)) = self.keyboard(source) else {
-            return Err(Error::sign_in_needed("a password has to be typed, which takes a terminal", GO_TO_A_TERMINAL));
+            return Err(PromptError::PasswordNeedsTerminal);
         };
         *self.keyboard.borrow_mut() = Some(keyboard);
         let screen = self.screen().unwrap_or_default();
-        let text = prompt::question(question, why.as_ref().map(|why| (why, life)), &self.subject(), &screen);
+        let text = prompt::question(question, reason.as_ref().map(|reason| (reason, limit)), &self.subject(), &screen);
         self.write(&text).map_err(not_shown).inspect_err(|_| self.put_away())?;
         Ok(lines)
     }
@@ -280,22 +276,22 @@ impl Person for Terminal<'_> {
         self.keyboard.borrow_mut().take();
     }
 
-    fn say(&self, sentence: &str) {
+    fn say(&self, notice: Notice<'_>) {
         let clear = if self.countdown.borrow().is_some() { CLEAR_LINE } else { "" };
-        self.put(&format!("{clear}{}", without_controls(sentence)));
+        self.put(&format!("{clear}{}", without_controls(&notice::text(notice, self.profile))));
     }
 
-    fn mention(&self, sentence: &str) {
+    fn mention(&self, notice: Notice<'_>) {
         if let Some(screen) = self.screen() {
             // Another process may be counting down on this line.
             let clear = if screen.rewrites { CLEAR_LINE } else { "" };
-            self.put(&format!("{clear}{}", without_controls(sentence)));
+            self.put(&format!("{clear}{}", without_controls(&notice::text(notice, self.profile))));
         }
     }
 }
 
-fn not_shown(error: io::Error) -> Error {
-    Error::sign_in_needed(format!("what to do cannot be shown: {error}"), GO_TO_A_TERMINAL)
+fn not_shown(error: io::Error) -> PromptError {
+    PromptError::NotShown(error.to_string())
 }
 
 /// The controlling terminal of this process, wherever its streams go.

@@ -10,22 +10,39 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("crates/core/src/oauth", &["http"]),
     ("crates/core/src/entra", &["http", "oauth"]),
     ("crates/core/src/kube", &["http"]),
-    ("src/messages", &["profile", "environment", "store"]),
     ("src/store", &["profile"]),
-    // "messages" only until the errors of signin and session are typed.
-    ("src/signin", &["profile", "messages"]),
-    ("src/session", &["profile", "store", "signin", "messages"]),
-    ("src/ui", &["profile", "signin", "ui"]),
+    ("src/failure", &["store"]),
+    ("src/issued_token", &["store"]),
+    ("src/messages", &["profile", "environment", "store", "failure", "issued_token"]),
+    // Of "messages", only what the page says that the browser ends on.
+    ("src/signin", &["profile", "store", "failure", "messages"]),
+    ("src/session", &["profile", "store", "failure", "issued_token", "signin", "messages"]),
+    ("src/ui", &["profile", "store", "failure", "issued_token", "signin", "messages", "ui"]),
 ];
 /// The names that the rule is about: others are shared ground.
-const NAMED: &[&str] =
-    &["http", "oauth", "entra", "kube", "messages", "store", "signin", "session", "profile", "ui", "cli"];
+const NAMED: &[&str] = &[
+    "http",
+    "oauth",
+    "entra",
+    "kube",
+    "messages",
+    "store",
+    "failure",
+    "issued_token",
+    "signin",
+    "session",
+    "profile",
+    "ui",
+    "cli",
+];
 /// Where what happened is told by a clause, what to do next not at all, and no flag is known.
 const WITHOUT_MESSAGES: &[&str] = &[
-    "crates/core/src/entra",
-    "crates/core/src/kube",
-    "crates/core/src/oauth",
+    "crates/core/src",
     "src/store",
+    "src/failure",
+    "src/issued_token",
+    "src/signin",
+    "src/session",
     "src/runtime",
     "src/resources",
     "src/children",

@@ -3,7 +3,6 @@
 //! https only, except on loopback; no redirect on a POST; responses are capped; every request has a deadline; 429, 5xx and
 //! broken connections are retried with back-off within it. It must not know what the responses mean.
 
-mod aks;
 pub mod ca_file;
 mod certificate;
 mod client;
@@ -16,10 +15,10 @@ mod proxy;
 mod proxy_fault;
 pub mod rest;
 mod roots;
+mod server_facts;
 mod setup_error;
 mod transport_error;
 mod verify;
-mod words;
 mod x509;
 
 use std::error::Error as StdError;
@@ -34,8 +33,6 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::clock;
-use crate::error::Error;
-use crate::masking::hide;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -45,12 +42,13 @@ use dial::{DialError, LookupError};
 pub use network::Network;
 use verify::Verifier;
 
-pub use certificate::CertificateProblem;
+pub use certificate::{CertificateProblem, written_out};
 pub use connection::install_crypto_provider;
 pub use proxy::{Proxy, ProxySource, environment_proxy};
 pub use proxy_fault::{ProxyFacts, ProxyFault, SocksRefusal};
+pub use server_facts::ServerFacts;
 pub use setup_error::{HttpSetupError, RootsProblem, RootsProblemKind, RootsSource, UnsendableToken};
-pub use transport_error::{Peer, TransportError, TransportErrorKind};
+pub use transport_error::{TransportError, TransportErrorKind};
 pub use verify::trusts_anchors;
 
 /// The largest response that is read, in bytes, unless a client sets another cap.
@@ -202,12 +200,6 @@ impl Http {
     /// The secrets that every request carries besides its own: values of headers, passwords of proxies.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.secrets.iter()
-    }
-
-    /// `error` without those secrets, in case it quotes the server.
-    pub fn without_secrets(&self, error: Error) -> Error {
-        let hidden = |text: &str| hide(text, self.secrets().map(Secret::expose));
-        Error { what: hidden(&error.what), next: hidden(&error.next), ..error }
     }
 
     /// Sends a POST with secrets in it. Temporary failures are retried within `limit`; a redirect is an error.

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use kubectl_login_core::error::{Error, Result};
 use serde::Serialize;
 
 use super::super::report;
@@ -10,6 +9,7 @@ use super::super::sources::Sources;
 use crate::ui::style::{self, Emphasis, paint};
 use crate::ui::wrap::{self, wrapped};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::text::without_controls;
 
 /// What is looked at. The names are stable.
@@ -153,16 +153,16 @@ impl Finding {
     }
 }
 
-impl From<&Error> for Finding {
-    fn from(error: &Error) -> Finding {
+impl From<&ErrorMessage> for Finding {
+    fn from(error: &ErrorMessage) -> Finding {
         let for_the_help_desk = error.reference.as_ref().map(|numbers| format!(" [{numbers}]"));
         let message = format!("{}{}", error.what, for_the_help_desk.unwrap_or_default());
         Finding { outcome: Outcome::Fail, message, next: Some(error.next.clone()).filter(|next| !next.is_empty()) }
     }
 }
 
-impl From<Error> for Finding {
-    fn from(error: Error) -> Finding {
+impl From<ErrorMessage> for Finding {
+    fn from(error: ErrorMessage) -> Finding {
         Finding::from(&error)
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use kubectl_login::messages::Explain;
 use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::token::in_units;
+use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::profile::{Profile, Provider};
-use kubectl_login::session::in_units;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::{cloud, tenant};
-use kubectl_login_core::error::{Error, Result};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::http::{self, Http};
 use kubectl_login_core::kube::api::{ApiClient, ApiError, ServerInfo};
@@ -44,9 +44,9 @@ pub(super) struct Answers {
 /// Why the API server does not say who the user is.
 pub(super) enum Unreviewed {
     /// It answers so.
-    Answered(ApiError, Error),
+    Answered(ApiError, ErrorMessage),
     /// It could not be asked.
-    NotAsked(Error),
+    NotAsked(ErrorMessage),
 }
 
 struct IssuerSeen {

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
+use kubectl_login::failure::SessionProblem;
 use kubectl_login::messages;
+use kubectl_login::messages::failure::explain;
 use kubectl_login::messages::step::Step;
+use kubectl_login::messages::token::local_time;
 use kubectl_login::paths;
 use kubectl_login::profile::{Profile, Storage};
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{last_failed_sign_in, local_time, sessions};
+use kubectl_login::session::{last_failed_sign_in, refusal_of, sessions};
 use kubectl_login::store::KeyBackend;
 use kubectl_login::store::KeyError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
@@ -153,7 +156,8 @@ impl Kept {
                         Step::SignInByBrowser { force: true }.to_string(),
                     )
                 } else if let Some(refusal) = &facts.refusal {
-                    let Finding { message, next, .. } = Finding::from(&refusal.error);
+                    let failure = refusal_of(refusal).unwrap_or(SessionProblem::Expired.into());
+                    let Finding { message, next, .. } = Finding::from(explain(&failure, profile));
                     let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
                     let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
                     let token = sessions::newest_token(identity, &self.store).found();
@@ -171,12 +175,12 @@ impl Kept {
             Lookup::Absent if self.store.has_session(&id) => {
                 Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
             }
-            Lookup::Absent if !profile.needs_a_person() => {
+            Lookup::Absent if !profile.prompts() => {
                 Finding::ok("not signed in yet; the entry has the user name and password, so no prompt is needed")
             }
             Lookup::Absent => match last_failed_sign_in(identity, &self.store, environment) {
-                Some((at, error)) => {
-                    let Finding { message, next, .. } = Finding::from(error);
+                Some((at, failure)) => {
+                    let Finding { message, next, .. } = Finding::from(explain(&failure, profile));
                     let message = format!("{}; the last try failed at {}: {message}", sign_in.what, local_time(at));
                     Finding::fail(message, next.unwrap_or(sign_in.next))
                 }

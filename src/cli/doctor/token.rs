@@ -1,9 +1,12 @@
 //! The token: whether a new one can be had, and what it says of itself.
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::failure::explain;
+use kubectl_login::messages::token::in_units;
 use kubectl_login::profile::{Profile, Provider, TokenKind};
+use kubectl_login::runtime::StopSignal;
 use kubectl_login::session::identity::Identity;
-use kubectl_login::session::{Failed, RequestOptions, TokenRequest, in_units, sessions};
+use kubectl_login::session::{RequestOptions, TokenRequest, sessions};
 use kubectl_login::store::{SessionFacts, Store};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
@@ -29,7 +32,7 @@ pub(super) fn obtain(
     store: &Store,
     environment: &Environment,
     session: &Finding,
-) -> Result<(Finding, Option<Secret>), Failed> {
+) -> Result<(Finding, Option<Secret>), StopSignal> {
     let at_hand = || sessions::newest_token(identity, store).found().filter(|token| token.expires_at > clock::now());
     if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
         return Ok((Finding::since(SESSION), None));
@@ -46,14 +49,16 @@ pub(super) fn obtain(
         ..RequestOptions::default()
     };
     match TokenRequest::new(&profile, identity, store, environment, &person, options).obtain() {
-        Ok(obtained) => {
-            let left = in_units(obtained.expires_at - clock::now());
+        Ok(issued) => {
+            let left = in_units(issued.expires_at - clock::now());
             let how = if options.force_refresh { "obtained without a prompt" } else { "at hand" };
-            Ok((Finding::ok(format!("{how}, good for {left}")), Some(obtained.token)))
+            Ok((Finding::ok(format!("{how}, good for {left}")), Some(issued.token)))
         }
-        Err(failed) if failed.error.kind.is_an_end() => Err(failed),
-        Err(failed) => {
-            let finding = Finding::from(failed.error);
+        Err(error) => {
+            if let Some(signal) = error.failure.stopped_by() {
+                return Err(signal);
+            }
+            let finding = Finding::from(explain(&error.failure, &profile));
             Ok(match at_hand() {
                 Some(token) => {
                     let left = in_units(token.expires_at - clock::now());

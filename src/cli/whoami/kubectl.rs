@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use kubectl_login::messages::Result;
 use kubectl_login::messages::kube as messages;
 use kubectl_login::runtime;
 use kubectl_login_core::clock;
-use kubectl_login_core::error::Result;
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::api::ApiClient;
 use kubectl_login_core::kube::kubeconfig::Entry;

@@ -1,10 +1,10 @@
 //! What `whoami` says to people.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kubectl_login::session::in_units;
+use kubectl_login::messages::Result;
+use kubectl_login::messages::token::in_units;
 use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::clock;
-use kubectl_login_core::error::Result;
 use kubectl_login_core::text::printable;
 
 use super::super::args::WhoamiArgs;

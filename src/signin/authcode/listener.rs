@@ -1,7 +1,8 @@
-//! The listener that the browser comes back to (RFC 8252 7.3), on the loopback interface only.
+//! The listener for the redirect (RFC 8252 7.3), on the loopback interface only.
 //!
-//! Anybody on this machine can knock, every web page included, so it takes nothing for the answer that does not prove
-//! it, keeps no secret that it could give away, and is held up by nobody. It must not know what becomes of an answer.
+//! Every program and web page on this machine can connect. So a callback is accepted only with the state of this sign-in, the
+//! listener has no secrets that it could reveal, and idle connections make room for new ones. It must not know what is done
+//! with a callback.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -26,29 +27,29 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
-use super::page::Page;
+use crate::messages::CallbackPage;
 use crate::profile::Listen;
 use kubectl_login_core::clock;
 use kubectl_login_core::oauth::authorization::{AuthorizationResponse, CallbackValidator};
 
-/// Ports that are tried where any will do: one may be taken on one address and free on the other.
+/// How many ports are tried if any will do: a port may be free on one address and taken on the other.
 const RANDOM_PORTS: usize = 10;
-/// Open connections; past that the oldest has to make room. A browser's own are over in milliseconds.
+/// Open connections above which the oldest is closed. Those of a browser take milliseconds.
 const CONNECTIONS: usize = 64;
-/// How long each may take to be heard before it has to make room: those who come and come again must not push out a browser
-/// between its connection and its request.
+/// How long a connection is safe from that: a flood of connections must not push out a browser between its connection and its
+/// request.
 const HEARING: Duration = Duration::from_secs(1);
-/// Open connections past which the oldest has to go although it had no time to be heard.
+/// Open connections above which the oldest is closed in any case.
 const MOST_CONNECTIONS: usize = 256;
-/// How many may wait to be accepted. Past that the system lets nobody in, and whoever has tried longest tries least often.
-const WAITING: u32 = 4096;
+/// Listen backlog. When it is full, clients back off and may never get in.
+const BACKLOG: u32 = 4096;
 /// How long a request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest request line and header fields: issuers send codes of several KiB.
 const HEAD: usize = 64 * 1024;
 /// The longest form.
 const FORM: usize = 64 * 1024;
-/// How long the last page may take to be sent: no time at all, but for a machine that is busy with something else.
+/// How long the last page may take to be sent, on a busy machine.
 const READING: Duration = Duration::from_secs(5);
 
 /// Sockets that listen, one port on every usual address of this machine.
@@ -60,36 +61,36 @@ pub(super) struct Listener {
 /// Why nothing listens.
 #[derive(Debug)]
 pub(super) enum Unbound {
-    /// Somebody else has the address.
+    /// Another program has the address.
     InUse(SocketAddr),
-    /// The system says no.
+    /// The system refuses.
     Refused(SocketAddr, io::Error),
 }
 
-/// What a request has to have to be let in.
-pub(super) struct Door {
-    /// The path of the redirect address.
+/// What a callback has to look like.
+pub(super) struct CallbackMatcher {
+    /// The path of the redirect URI.
     pub(super) path: String,
-    /// Host names with port that the browser may have been told to go to.
+    /// Host names with port that the browser may have been redirected to.
     pub(super) hosts: Vec<String>,
-    /// How an answer is recognised.
+    /// Checks the parameters.
     pub(super) expected: CallbackValidator,
-    /// Certificate and key, where it speaks https.
+    /// Certificate and key, for https.
     pub(super) tls: Option<TlsAcceptor>,
 }
 
-/// An answer, and the browser that brought it.
-pub(super) struct Visit {
-    pub(super) answer: AuthorizationResponse,
-    pub(super) visitor: Visitor,
+/// The callback of the browser: the response, and what answers the browser.
+pub(super) struct Callback {
+    pub(super) response: AuthorizationResponse,
+    pub(super) responder: CallbackResponder,
 }
 
-/// A browser that waits for its page.
-pub struct Visitor {
-    page: oneshot::Sender<Page>,
+/// Answers the browser, which waits for its page.
+pub struct CallbackResponder {
+    page: oneshot::Sender<CallbackPage>,
     /// Ends when the page has been sent.
     sent: oneshot::Receiver<()>,
-    /// What keeps the connection going.
+    /// Keeps the connection open.
     server: Option<Server>,
 }
 
@@ -102,15 +103,15 @@ impl Drop for Server {
     }
 }
 
-impl Visitor {
-    /// Keeps `server` running until the browser has been told how it ended.
-    pub(super) fn kept_by(self, server: Option<Server>) -> Visitor {
-        Visitor { server, ..self }
+impl CallbackResponder {
+    /// Keeps `server` running until the browser has its page.
+    pub(super) fn kept_by(self, server: Option<Server>) -> CallbackResponder {
+        CallbackResponder { server, ..self }
     }
 
-    /// Shows how it ended, and waits until that has been sent, for a few seconds at most.
-    pub(super) async fn show(self, page: Page) {
-        let Visitor { page: sender, sent, server } = self;
+    /// Sends the page, and waits until it has been sent, for a few seconds at most.
+    pub(super) async fn show(self, page: CallbackPage) {
+        let CallbackResponder { page: sender, sent, server } = self;
         if sender.send(page).is_ok() {
             let _ = tokio::time::timeout(clock::limit(READING), sent).await;
         }
@@ -119,9 +120,9 @@ impl Visitor {
 }
 
 impl Listener {
-    /// Takes the first of `wanted` that is free. It has to be called within the runtime.
+    /// Binds the first of `wanted` that is free. It has to be called within the runtime.
     ///
-    /// Errors: none is; the reason is the last one's.
+    /// Errors: none is free; the reason is that of the last one.
     pub(super) fn bind(wanted: &[Listen]) -> Result<Listener, Unbound> {
         let mut last = Unbound::Refused(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), io::ErrorKind::NotFound.into());
         for listen in wanted {
@@ -135,8 +136,8 @@ impl Listener {
         Err(last)
     }
 
-    /// `localhost` may mean either address to a browser, and whoever had the other one would get the answer: both are
-    /// taken where both are there.
+    /// `localhost` may mean either address to a browser, and a program at the other one would receive the callback: both are
+    /// bound if both exist.
     fn bind_one(listen: Listen) -> Result<Listener, Unbound> {
         let usual = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let others = usual.into_iter().filter(|address| *address != listen.address);
@@ -159,38 +160,39 @@ impl Listener {
         }
     }
 
-    /// Lets in what fits through `door`. Answers come out at the other end; there is one at most.
-    pub(super) fn start(self, door: Door) -> (Server, mpsc::Receiver<Visit>) {
-        let (visits, visit) = mpsc::channel(1);
-        let door = Arc::new(Hall { door, visits: Mutex::new(Some(visits)) });
+    /// Serves the callback that fits `matcher`. There is one at most.
+    pub(super) fn start(self, matcher: CallbackMatcher) -> (Server, mpsc::Receiver<Callback>) {
+        let (callbacks, callback) = mpsc::channel(1);
+        let state = Arc::new(ListenerState { matcher, callbacks: Mutex::new(Some(callbacks)) });
         let serve = async move {
             let mut tasks = JoinSet::new();
             for socket in self.sockets {
-                tasks.spawn(accept(socket, Arc::clone(&door)));
+                tasks.spawn(accept(socket, Arc::clone(&state)));
             }
             while tasks.join_next().await.is_some() {}
         };
-        (Server(tokio::spawn(serve)), visit)
+        (Server(tokio::spawn(serve)), callback)
     }
 }
 
-/// As [`TcpListener::bind`] does it, with more room for those who wait.
+/// Like [`TcpListener::bind`], with a longer backlog.
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Windows would let others have the port as well.
+    // On Windows another program could bind the same port.
     socket.set_reuseaddr(!cfg!(windows))?;
     socket.bind(address)?;
-    socket.listen(WAITING)
+    socket.listen(BACKLOG)
 }
 
-/// The door, and the one way from it to whoever waits for the answer.
-struct Hall {
-    door: Door,
-    visits: Mutex<Option<mpsc::Sender<Visit>>>,
+/// What all connections share.
+struct ListenerState {
+    matcher: CallbackMatcher,
+    /// Taken by the callback.
+    callbacks: Mutex<Option<mpsc::Sender<Callback>>>,
 }
 
-/// Takes connections for ever.
-async fn accept(socket: TcpListener, hall: Arc<Hall>) {
+/// Accepts connections until the task is aborted.
+async fn accept(socket: TcpListener, state: Arc<ListenerState>) {
     let mut connections = JoinSet::new();
     let mut open: VecDeque<Connection> = VecDeque::new();
     let most = most_connections();
@@ -200,7 +202,7 @@ async fn accept(socket: TcpListener, hall: Arc<Hall>) {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::debug!(%error, "connection not accepted");
-                    // There may be no more open files to be had.
+                    // The process may have no file descriptors left.
                     make_room(&mut open, 1, clock::limit(HEARING));
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -209,18 +211,18 @@ async fn accept(socket: TcpListener, hall: Arc<Hall>) {
             Some(_) = connections.join_next() => continue,
         };
         if open.len() >= CONNECTIONS {
-            // They may all have come at once, and be over as soon as they are looked at.
+            // They may all have arrived at once, and be finished after a look at each.
             tokio::task::yield_now().await;
         }
         make_room(&mut open, CONNECTIONS, clock::limit(HEARING));
         make_room(&mut open, most, Duration::ZERO);
         let has_answered = Arc::new(AtomicBool::new(false));
-        let task = connections.spawn(connection(stream, Arc::clone(&hall), Arc::clone(&has_answered)));
+        let task = connections.spawn(connection(stream, Arc::clone(&state), Arc::clone(&has_answered)));
         open.push_back(Connection { task, has_answered, since: Instant::now() });
     }
 }
 
-/// A quarter of the files that this process may open: there may be two sockets, and the exchange needs some as well.
+/// A quarter of the files that this process may open: there may be two sockets, and the token request needs some too.
 #[cfg(unix)]
 fn most_connections() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -232,15 +234,15 @@ fn most_connections() -> usize {
     MOST_CONNECTIONS
 }
 
-/// A connection that was taken.
+/// An accepted connection.
 struct Connection {
     task: AbortHandle,
-    /// Whether it brought the answer, and now waits for its page.
+    /// Whether it brought the callback, and now waits for its page.
     has_answered: Arc<AtomicBool>,
     since: Instant,
 }
 
-/// Where `most` are open, closes the oldest, if it has been open for `time`. Whoever waits for the last page stays.
+/// If `most` are open, closes the oldest, if it has been open for `time`. The connection of the callback stays open.
 fn make_room(open: &mut VecDeque<Connection>, most: usize, time: Duration) {
     open.retain(|connection| !connection.task.is_finished());
     if open.len() >= most
@@ -252,31 +254,31 @@ fn make_room(open: &mut VecDeque<Connection>, most: usize, time: Duration) {
     }
 }
 
-async fn connection(stream: TcpStream, hall: Arc<Hall>, has_answered: Arc<AtomicBool>) {
-    match &hall.door.tls {
-        None => serve(stream, &hall, &has_answered).await,
+async fn connection(stream: TcpStream, state: Arc<ListenerState>, has_answered: Arc<AtomicBool>) {
+    match &state.matcher.tls {
+        None => serve(stream, &state, &has_answered).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(clock::limit(PATIENCE), tls.accept(stream)).await {
-                serve(stream, &hall, &has_answered).await;
+                serve(stream, &state, &has_answered).await;
             }
         }
     }
 }
 
 /// Answers the one request of a connection.
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hall: &Hall, has_answered: &AtomicBool) {
-    // Dropped, and thereby told, when everything has been sent.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &ListenerState, has_answered: &AtomicBool) {
+    // Dropped when everything has been sent, which the receiver notices.
     let (_told_when_sent, sent) = oneshot::channel::<()>();
     let sent = Mutex::new(Some(sent));
     let service = service_fn(|request| {
         let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).take();
         async {
-            let page = answered(request, hall, has_answered, sent).await;
+            let page = answered(request, state, has_answered, sent).await;
             Ok::<_, Infallible>(response(&page))
         }
     });
     let mut http = http1::Builder::new();
-    // A browser that leaves at once has brought the answer all the same; without half_close it may never be heard.
+    // A browser that disconnects at once has still brought the callback; without half_close it might not be read.
     http.half_close(true).keep_alive(false);
     http.timer(TokioTimer::new()).header_read_timeout(clock::limit(PATIENCE)).max_buf_size(HEAD);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
@@ -284,48 +286,52 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hall: &Hall, has_ans
     }
 }
 
-/// The page for a request. For the answer itself it comes from whoever waits for that.
+/// The page for a request. For the callback it comes from the sign-in that waits for it.
 async fn answered(
     request: Request<Incoming>,
-    hall: &Hall,
+    state: &ListenerState,
     has_answered: &AtomicBool,
     sent: Option<oneshot::Receiver<()>>,
-) -> Page {
-    let parameters = match parameters(request, &hall.door).await {
+) -> CallbackPage {
+    let parameters = match parameters(request, &state.matcher).await {
         Ok(parameters) => parameters,
         Err(page) => return page,
     };
-    let answer = match hall.door.expected.read(&parameters) {
-        Ok(answer) => answer,
-        Err(not_ours) => {
-            tracing::debug!(why = %not_ours, "call-back not accepted");
-            return Page::of_no_use(400, &not_ours.to_string());
+    let response = match state.matcher.expected.read(&parameters) {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(%error, "callback not accepted");
+            return CallbackPage::not_the_callback(400, &error.to_string());
         }
     };
-    let (Some(visits), Some(sent)) = (hall.visits.lock().unwrap_or_else(PoisonError::into_inner).take(), sent) else {
-        return Page::repeated();
+    let (Some(callbacks), Some(sent)) = (state.callbacks.lock().unwrap_or_else(PoisonError::into_inner).take(), sent)
+    else {
+        return CallbackPage::repeated();
     };
     has_answered.store(true, Ordering::Relaxed);
     let (page, shown) = oneshot::channel();
-    let visitor = Visitor { page, sent, server: None };
-    if visits.send(Visit { answer, visitor }).await.is_err() {
-        return Page::repeated();
+    let responder = CallbackResponder { page, sent, server: None };
+    if callbacks.send(Callback { response, responder }).await.is_err() {
+        return CallbackPage::repeated();
     }
-    shown.await.unwrap_or_else(|_| Page::repeated())
+    shown.await.unwrap_or_else(|_| CallbackPage::repeated())
 }
 
-/// What a call-back says, in its query or, as OAuth 2.0 Form Post Response Mode has it, in a form.
-async fn parameters(request: Request<Incoming>, door: &Door) -> Result<Vec<(String, String)>, Page> {
+/// The parameters of a callback, in its query or (OAuth 2.0 Form Post Response Mode) in a form.
+async fn parameters(
+    request: Request<Incoming>,
+    matcher: &CallbackMatcher,
+) -> Result<Vec<(String, String)>, CallbackPage> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    // A name of somebody else's that leads here would make this their page (DNS rebinding).
+    // Another site's name that resolves to this machine would make this that site's page (DNS rebinding).
     let named = request.uri().authority().map_or(host, |authority| authority.as_str());
-    let is_ours = |name: &str| door.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
-    // RFC 9112 3.2: one, and one only.
+    let is_ours = |name: &str| matcher.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    // RFC 9112 3.2: exactly one.
     if !is_ours(host) || !is_ours(named) || request.headers().get_all(HOST).iter().count() != 1 {
-        return Err(Page::of_no_use(403, "it was sent to another name than this machine's own"));
+        return Err(CallbackPage::not_the_callback(403, "it was sent to another name than this machine's own"));
     }
-    if request.uri().path() != door.path {
-        return Err(Page::of_no_use(404, "nothing is here"));
+    if request.uri().path() != matcher.path {
+        return Err(CallbackPage::not_the_callback(404, "nothing is here"));
     }
     let form = match *request.method() {
         Method::GET => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
@@ -333,20 +339,20 @@ async fn parameters(request: Request<Incoming>, door: &Door) -> Result<Vec<(Stri
             let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             let kind = kind.split(';').next().unwrap_or_default().trim();
             if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-                return Err(Page::of_no_use(415, "it is no form"));
+                return Err(CallbackPage::not_the_callback(415, "it is not a form"));
             }
             let body = Limited::new(request.into_body(), FORM).collect();
             match tokio::time::timeout(clock::limit(PATIENCE), body).await {
                 Ok(Ok(body)) => body.to_bytes().to_vec(),
-                _ => return Err(Page::of_no_use(400, "the form did not arrive whole")),
+                _ => return Err(CallbackPage::not_the_callback(400, "the form did not arrive whole")),
             }
         }
-        _ => return Err(Page::of_no_use(405, "only GET and POST are taken")),
+        _ => return Err(CallbackPage::not_the_callback(405, "only GET and POST are taken")),
     };
     Ok(form_urlencoded::parse(&form).into_owned().collect())
 }
 
-fn response(page: &Page) -> Response<Full<Bytes>> {
+fn response(page: &CallbackPage) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(page.html())));
     *response.status_mut() = page.status.try_into().unwrap_or_default();
     let headers = [

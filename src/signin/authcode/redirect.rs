@@ -1,4 +1,4 @@
-//! Where the browser comes back to: the redirect address, and the listener behind it.
+//! The redirect URI, and the listener behind it.
 
 use std::io::ErrorKind;
 
@@ -7,77 +7,47 @@ use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use super::certificate;
-use super::listener::{Door, Listener, Server, Unbound, Visit};
-use crate::profile::{Authorization, Profile, Provider};
-use kubectl_login_core::error::{Error, Result};
+use super::listener::{Callback, CallbackMatcher, Listener, Server, Unbound};
+use crate::failure::RedirectError;
+use crate::profile::Authorization;
 use kubectl_login_core::http::is_loopback;
 use kubectl_login_core::oauth::authorization::AuthorizationRequest;
 use kubectl_login_core::text::printable;
 
-/// The listener; none where nothing can listen and somebody is there to bring the answer.
-pub(super) fn listener(profile: &Profile, somebody_is_there: bool) -> Result<Option<Listener>> {
-    let settings = &profile.authorization;
+/// The listener for the redirect; `None` if nothing can listen and the user can paste the response (`can_paste`).
+///
+/// Errors: the browser cannot be redirected to this machine.
+pub(super) fn listener(settings: &Authorization, can_paste: bool) -> Result<Option<Listener>, RedirectError> {
     check_name(settings)?;
     if let Some(url) = without_certificate(settings) {
-        return match somebody_is_there {
-            true => Ok(None),
-            false => Err(Error::failed(
-                format!("the browser cannot come back: {url:?} is https, and there is no certificate for that"),
-                "Give a certificate with --local-server-cert and --local-server-key in the kubeconfig user's exec.args.",
-            )),
-        };
+        return if can_paste { Ok(None) } else { Err(RedirectError::NoCertificate { url }) };
     }
     match Listener::bind(&settings.listen) {
         Ok(listener) => Ok(Some(listener)),
-        // Whoever has the address would be sent the code.
-        Err(Unbound::InUse(address)) => Err(Error::failed(
-            format!("the browser cannot come back: another program has {address}"),
-            match (&profile.provider, &settings.redirect_url) {
-                (Provider::Entra { .. }, _) => {
-                    "End that program, or name another address with --listen-address (or --redirect-url) in the kubeconfig user's exec.args."
-                }
-                (Provider::Oidc { .. }, None) => {
-                    "End that program, or name another address with --listen-address in the kubeconfig user's exec.args.\n\
-                     The issuer may have to know it."
-                }
-                (Provider::Oidc { .. }, Some(_)) => {
-                    "End that program, or name another address with --oidc-redirect-url in the kubeconfig user's exec.args.\n\
-                     The issuer has to know it."
-                }
-            },
-        )),
-        Err(Unbound::Refused(address, error)) if somebody_is_there && error.kind() != ErrorKind::PermissionDenied => {
+        // The program that has the address would receive the code.
+        Err(Unbound::InUse(address)) => Err(RedirectError::InUse { address: address.to_string() }),
+        Err(Unbound::Refused(address, error)) if can_paste && error.kind() != ErrorKind::PermissionDenied => {
             tracing::info!(%address, %error, "nothing listens");
             Ok(None)
         }
-        Err(Unbound::Refused(address, error)) => Err(Error::failed(
-            format!("the browser cannot come back: {address} cannot be listened on: {error}"),
-            match error.kind() {
-                ErrorKind::PermissionDenied => {
-                    "Name another port with --listen-address in the kubeconfig user's exec.args, such as 127.0.0.1:8400."
-                }
-                _ => {
-                    "Sign in in a terminal, where the address that the browser ends on can be pasted: kubectl login\n\
-                     Or sign in with a code (device code)."
-                }
-            },
-        )),
+        Err(Unbound::Refused(address, error)) => Err(RedirectError::Refused {
+            address: address.to_string(),
+            is_permission: error.kind() == ErrorKind::PermissionDenied,
+            reason: error.to_string(),
+        }),
     }
 }
 
-/// Checks the name that the browser is to come back by. (One elsewhere would be sent the code in the open.)
-fn check_name(settings: &Authorization) -> Result<()> {
+/// Checks the host name of the redirect. (Another machine would receive the code in the clear.)
+fn check_name(settings: &Authorization) -> Result<(), RedirectError> {
     match (&settings.redirect_host, &settings.redirect_url) {
-        (Some(name), None) if own_name(name).is_none() => Err(Error::failed(
-            format!("--oidc-redirect-url-hostname {:?} is no name of this machine's own", printable(name, 100)),
-            "Give localhost, 127.0.0.1 or ::1, or the whole address with --oidc-redirect-url.",
-        )),
+        (Some(name), None) if own_name(name).is_none() => Err(RedirectError::OtherHost { name: printable(name, 100) }),
         _ => Ok(()),
     }
 }
 
-/// The redirect address, if the browser comes straight here with it, by https, and nothing can answer that. What it comes
-/// with can be carried over by hand all the same.
+/// The redirect URL, if the browser calls this machine by https with it, and nothing can answer that. The response can still
+/// be pasted.
 fn without_certificate(settings: &Authorization) -> Option<String> {
     let url = settings.redirect_url.as_deref().and_then(|url| Url::parse(url).ok())?;
     let is_listened_on = settings.listen.iter().any(|listen| Some(listen.port) == url.port_or_known_default());
@@ -85,7 +55,7 @@ fn without_certificate(settings: &Authorization) -> Option<String> {
     is_without.then(|| printable(url.as_str(), 100))
 }
 
-/// A name of this machine's own, as addresses have it.
+/// A name of this machine, as it stands in a URL.
 fn own_name(name: &str) -> Option<&str> {
     match name {
         "localhost" | "127.0.0.1" | "[::1]" => Some(name),
@@ -94,8 +64,8 @@ fn own_name(name: &str) -> Option<&str> {
     }
 }
 
-/// Where the answer is to go. Without a listener the issuer's own idea stands, or the address that would have been
-/// listened on: it leads nowhere, and can be copied.
+/// The redirect URI. Without a listener it is the configured one, or the address that would have been listened on: it leads
+/// nowhere, and can be copied.
 pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens: bool) -> Option<String> {
     if settings.redirect_url.is_some() || !listens {
         return settings.redirect_url.clone();
@@ -107,22 +77,22 @@ pub(super) fn redirect_uri(settings: &Authorization, port: Option<u16>, listens:
     Some(format!("{scheme}://{host}{port}"))
 }
 
-/// Lets the browser in, by https where there is a certificate.
+/// Starts the listener, with https if there is a certificate.
 ///
 /// Errors: the certificate or its key cannot be used.
 pub(super) fn open(
     listener: Listener,
     settings: &Authorization,
     request: &AuthorizationRequest,
-) -> Result<(Server, mpsc::Receiver<Visit>)> {
+) -> Result<(Server, mpsc::Receiver<Callback>), RedirectError> {
     let certificate = settings.certificate.as_ref();
     let tls = certificate.map(|(certificate, key)| certificate::acceptor(certificate, key)).transpose()?;
-    let door = door(listener.port, request, tls);
-    Ok(listener.start(door))
+    let matcher = matcher(listener.port, request, tls);
+    Ok(listener.start(matcher))
 }
 
-/// What lets the browser in at `port`: the redirect address, and this machine's own names.
-fn door(port: u16, request: &AuthorizationRequest, tls: Option<TlsAcceptor>) -> Door {
+/// What a callback to `port` has to look like: the redirect URI, and this machine's own names.
+fn matcher(port: u16, request: &AuthorizationRequest, tls: Option<TlsAcceptor>) -> CallbackMatcher {
     let url = request.redirect_uri.as_deref().and_then(|url| Url::parse(url).ok());
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")).to_vec();
     if let Some(url) = &url
@@ -131,5 +101,5 @@ fn door(port: u16, request: &AuthorizationRequest, tls: Option<TlsAcceptor>) -> 
         hosts.push(url.port().map_or(name.to_owned(), |port| format!("{name}:{port}")));
     }
     let path = url.as_ref().map_or("/", Url::path).to_owned();
-    Door { path, hosts, expected: request.expected.clone(), tls }
+    CallbackMatcher { path, hosts, expected: request.expected.clone(), tls }
 }

@@ -110,7 +110,7 @@ fn a_page_that_calls_the_listener_in_every_way_neither_ends_nor_reads_the_sign_i
         let run = sign_in.end();
         run.token();
         assert_eq!(world.token_requests("authorization_code").len(), 1);
-        let refused = run.stderr.matches("call-back not accepted").count();
-        assert!(refused >= 500, "only {refused} call-backs came: {run}");
+        let refused = run.stderr.matches("callback not accepted").count();
+        assert!(refused >= 500, "only {refused} callbacks came: {run}");
     }
 }

@@ -7,13 +7,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::is_guid;
 use crate::text::printable;
 
 /// Why an audience or a scope is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum AudienceError {
     /// The id is empty.
     #[error("the server id is empty")]
@@ -38,10 +40,11 @@ pub enum AudienceError {
 }
 
 /// A service that is not a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ForeignService {
     /// One that is known by name.
-    Named(&'static str),
+    Named(String),
     /// One in a domain of Microsoft's clouds.
     OfMicrosoft,
     /// One of those that the caller named.
@@ -278,13 +281,15 @@ fn owner(scope: &str) -> Option<ForeignService> {
     // An id may stand alone, before a path (`<id>/.default`), or in a URI (`api://<id>`).
     let by_id = APPLICATIONS.iter().find(|(id, _)| lower.split(['/', ':', '{', '}', '(', ')']).any(|part| part == *id));
     if let Some((_, service)) = by_id {
-        return Some(ForeignService::Named(service));
+        return Some(ForeignService::Named((*service).to_owned()));
     }
     let is_within =
         |host: &str, domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     hosts(scope).iter().find_map(|host| {
-        let known =
-            HOSTS.iter().find(|(known, _)| is_within(host, known)).map(|(_, service)| ForeignService::Named(service));
+        let known = HOSTS
+            .iter()
+            .find(|(known, _)| is_within(host, known))
+            .map(|(_, service)| ForeignService::Named((*service).to_owned()));
         known.or_else(|| DOMAINS.iter().any(|domain| is_within(host, domain)).then_some(ForeignService::OfMicrosoft))
     })
 }

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::is_guid;
@@ -76,7 +76,8 @@ const CODE_PAGES: &[&str] =
     &["microsoft.com", "www.microsoft.com", "login.microsoft.com", "login.microsoftonline.com", "aka.ms"];
 
 /// Why a cloud's endpoints are not known.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum CloudError {
     /// No cloud has this name.
     #[error("there is no environment {0:?}")]
@@ -101,7 +102,8 @@ pub enum CloudError {
 }
 
 /// What is wrong with the URL of a sign-in host. The texts are fit to be shown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum AuthorityProblem {
     /// It cannot be parsed.
     #[error("{0:?} is not a valid URL")]
@@ -115,7 +117,8 @@ pub enum AuthorityProblem {
 }
 
 /// What is wrong with the file of an Azure Stack.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum StackFileProblem {
     /// It cannot be read, and why.
     #[error("a read error ({0})")]
@@ -131,7 +134,7 @@ pub enum StackFileProblem {
     },
     /// The value of a field is not an https URL.
     #[error("{0}, which is not an https URL,")]
-    Field(&'static str),
+    Field(String),
     /// The sign-in host cannot be used.
     #[error("{SIGN_IN_FIELD} {0}")]
     Authority(AuthorityProblem),
@@ -346,7 +349,7 @@ impl StackFile {
         ] {
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
             if !Url::parse(value).is_ok_and(|url| url.scheme() == "https" && url.has_host()) {
-                return Err(StackFileProblem::Field(field));
+                return Err(StackFileProblem::Field(field.to_owned()));
             }
         }
         Ok(stack)

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::http::{Http, HttpResponse, origin};
@@ -15,7 +15,8 @@ use crate::oauth::discovery;
 use crate::oauth::error_response::{GrantType, OAuthErrorResponse};
 
 /// Why a tenant's metadata could not be read.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum TenantError {
     /// Entra refuses the request, usually because the tenant does not exist.
     #[error("the tenant's metadata were refused: {0}")]

@@ -100,7 +100,7 @@ fn named(signer: &Option<String>) -> String {
 }
 
 /// A date and time, written out.
-pub(super) fn written_out(at: DateTime<Utc>) -> String {
+pub fn written_out(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 

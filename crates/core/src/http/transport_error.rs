@@ -52,17 +52,6 @@ pub enum TransportErrorKind {
     Unavailable(u16),
 }
 
-/// Which server a request was for: it decides where its address is configured, and who can fix it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// The issuer or authority that signs users in.
-    Issuer,
-    /// A service of this name, whose address is not configured by the user.
-    Service(&'static str),
-    /// The API server of a kubeconfig's cluster.
-    ApiServer,
-}
-
 impl TransportError {
     /// An error of this kind at the server at `url`.
     pub fn new(url: &Url, kind: TransportErrorKind) -> Self {

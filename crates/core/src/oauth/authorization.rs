@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
@@ -86,7 +87,8 @@ pub struct PastedResponse {
 }
 
 /// Why a callback or a pasted text is not accepted as the response. Nothing that was sent is repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum CallbackError {
     /// It has neither a code nor an error.
     #[error("there is no code in it")]

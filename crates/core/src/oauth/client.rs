@@ -13,6 +13,7 @@ use oauth2::{
     PkceCodeChallenge, PkceCodeVerifier, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
     StandardRevocableToken, StandardTokenIntrospectionResponse,
 };
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use self::attempts::{Attempts, Learned};
@@ -61,7 +62,8 @@ pub struct OAuthClient {
 }
 
 /// Why a request did not bring tokens.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum TokenRequestError {
     /// The server did not respond.
     #[error(transparent)]

@@ -66,7 +66,8 @@ pub enum IssuerUrlError {
 }
 
 /// Why an issuer's metadata or keys cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum DiscoveryError {
     /// The issuer's URL is not one.
     #[error(transparent)]
@@ -104,7 +105,7 @@ pub enum DiscoveryError {
     #[error("the issuer's {name} {url:?} is not an https URL")]
     Endpoint {
         /// The name in the document.
-        name: &'static str,
+        name: String,
         /// What stands there, fit for a terminal.
         url: String,
     },
@@ -260,7 +261,7 @@ pub async fn fetch_keys(http: &Http, url: &Url, limit: Duration) -> Result<Jwks,
 fn endpoint(issuer: &Url, name: &'static str, text: &str) -> Result<Url, DiscoveryError> {
     let has_no_user = |url: &Url| url.username().is_empty() && url.password().is_none();
     let url = Url::parse(text).ok().filter(|url| is_acceptable_from(issuer, url) && has_no_user(url));
-    url.ok_or_else(|| DiscoveryError::Endpoint { name, url: printable(text, 200) })
+    url.ok_or_else(|| DiscoveryError::Endpoint { name: name.to_owned(), url: printable(text, 200) })
 }
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ pub struct TokenExpectations<'a> {
 
 /// Why a token is refused. Messages repeat what the token says about keys and issuers, made fit for a terminal, and
 /// never a token or a nonce.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum VerifyError {
     /// No key fits. The caller fetches the keys again, once: the issuer may have changed them.
@@ -86,7 +87,7 @@ pub enum VerifyError {
     Algorithm(String),
     /// The key the token names cannot make signatures of the kind the token claims.
     #[error("the token claims to be signed with {0}, but the key it names is for something else")]
-    KeyMismatch(&'static str),
+    KeyMismatch(String),
     /// The token demands extensions to be understood (RFC 7515 section 4.1.11), of which there are none here.
     #[error("the token demands extensions (crit) that are not supported")]
     Critical,
@@ -209,7 +210,7 @@ fn check_signature(token: &str, keys: &Jwks, announced: &[String]) -> Result<(),
     if !named.is_empty() {
         let fitting: Vec<&Jwk> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
         return match fitting.as_slice() {
-            [] => Err(VerifyError::KeyMismatch(algorithm.name())),
+            [] => Err(VerifyError::KeyMismatch(algorithm.name().to_owned())),
             keys if keys.iter().any(signs) => Ok(()),
             _ => Err(VerifyError::BadSignature),
         };

@@ -32,7 +32,8 @@ const ACCOUNT_CLAIMS: [&str; 5] = ["preferred_username", "upn", "email", "unique
 const ACCOUNT_LENGTH: usize = 256;
 
 /// Why a text is not a readable JWT. It holds nothing of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum JwtError {
     /// Longer than 1 MiB.
     #[error("the token is longer than 1 MiB")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::jwt::Claims;
@@ -18,7 +19,8 @@ pub enum UserInfoResponse {
 }
 
 /// Why there is no usable UserInfo.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum UserInfoError {
     /// The access token cannot be sent in a header.
     #[error("the access token cannot be sent: it has control characters")]

@@ -301,9 +301,12 @@ fn keys_are_found_by_their_id() {
     assert_eq!(outcome(&named, &[renamed(&other, "kid", json!(null))]), unknown(Some("k")));
     assert_eq!(outcome(&named, std::slice::from_ref(&other)), Err(VerifyError::BadSignature));
     assert_eq!(outcome(&named, &[curve.clone(), other.clone(), key.clone()]), Ok(()));
-    assert_eq!(outcome(&named, &[curve]), Err(VerifyError::KeyMismatch("EdDSA")));
+    assert_eq!(outcome(&named, &[curve]), Err(VerifyError::KeyMismatch("EdDSA".to_owned())));
     assert_eq!(outcome(&named, &[renamed(&key, "alg", json!("Ed25519"))]), Ok(()));
-    assert_eq!(outcome(&named, &[renamed(&key, "alg", json!("RS256"))]), Err(VerifyError::KeyMismatch("EdDSA")));
+    assert_eq!(
+        outcome(&named, &[renamed(&key, "alg", json!("RS256"))]),
+        Err(VerifyError::KeyMismatch("EdDSA".to_owned()))
+    );
     assert_eq!(outcome(&named, &[renamed(&key, "use", json!("enc"))]), unknown(Some("k")));
     assert_eq!(outcome(&named, &[renamed(&key, "x", json!("AA"))]), Err(VerifyError::BadSignature));
     assert_eq!(outcome(&nameless, &[renamed(&other, "kid", json!("z")), key]), Ok(()));

@@ -1,7 +1,6 @@
-//! What the address of an API server tells about its cluster after a failure: AKS, and private networks.
+//! What the address of an API server tells about its cluster: AKS, and private networks.
 //!
-//! Sources: <https://learn.microsoft.com/azure/aks/private-clusters>,
-//! <https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges>; a stopped cluster's public name is not resolved.
+//! Source: <https://learn.microsoft.com/azure/aks/private-clusters>.
 
 use std::net::IpAddr;
 
@@ -12,16 +11,16 @@ const ZONES: [&str; 3] = [".azmk8s.io", ".cx.prod.service.azk8s.cn", ".cx.aks.co
 
 /// What is known about an API server by its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ServerFacts {
+pub struct ServerFacts {
     /// It belongs to AKS.
-    pub(super) is_aks: bool,
+    pub is_aks: bool,
     /// It can be reached only from a private network: a cluster behind Private Link, or an address of RFC 1918 or RFC 4193.
-    pub(super) is_private: bool,
+    pub is_private: bool,
 }
 
 impl ServerFacts {
     /// Reads the facts from `host`, a name or an address.
-    pub(super) fn from_host(host: &str) -> ServerFacts {
+    pub fn from_host(host: &str) -> ServerFacts {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_aks = ZONES.iter().any(|zone| host.ends_with(zone));
         let is_private = match Host::parse(&host) {
@@ -35,14 +34,6 @@ impl ServerFacts {
         ServerFacts { is_aks, is_private }
     }
 }
-
-/// The step for a cluster that is not, or no longer, where the kubeconfig says.
-pub(super) const GET_CREDENTIALS: &str = "If the cluster was deleted, stopped or created again, start it or get its credentials again: az aks get-credentials --resource-group GROUP --name CLUSTER";
-/// The step for a private cluster of AKS.
-pub(super) const PRIVATE_CLUSTER: &str = "This AKS cluster is private: connect to its virtual network (VPN), with a DNS server that knows its private DNS zone.";
-/// The step for a cluster of AKS that does not answer.
-pub(super) const IP_RANGES: &str =
-    "If the cluster has authorised IP ranges, ask its administrator to add the address of this network.";
 
 #[cfg(test)]
 mod tests {

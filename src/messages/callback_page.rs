@@ -1,56 +1,56 @@
-//! The one page that the browser shows in the end: small, without scripts, in the words of the terminal.
+//! The page that the browser shows at the end: small, without scripts, with the same text as the terminal.
 
 use html_escape::{encode_double_quoted_attribute, encode_text};
 use url::Url;
 
-use kubectl_login_core::error::Error;
+use super::ErrorMessage;
 
-/// What the browser is told.
+/// What the browser shows.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
+pub struct CallbackPage {
     /// HTTP status code.
-    pub(super) status: u16,
+    pub status: u16,
     heading: &'static str,
     sentences: Vec<String>,
     /// Where the browser goes from here.
     next: Option<Url>,
 }
 
-/// What to do on a page that ends nothing.
+/// What to do on a page that does not end the sign-in.
 const STILL_WAITING: &str =
     "The sign-in is still waiting: go on where its page was opened, or open the address that the terminal shows.";
 
-impl Page {
-    /// It worked; `sentence` says who signed in.
-    pub(super) fn done(sentence: &str, next: Option<Url>) -> Page {
+impl CallbackPage {
+    /// The sign-in succeeded; `sentence` says who signed in.
+    pub fn done(sentence: &str, next: Option<Url>) -> CallbackPage {
         let sentences = vec![sentence.to_owned(), "You can close this page.".to_owned()];
-        Page { status: 200, heading: "Signed in", sentences, next }
+        CallbackPage { status: 200, heading: "Signed in", sentences, next }
     }
 
-    /// It did not.
-    pub(super) fn failed(error: &Error) -> Page {
+    /// The sign-in failed.
+    pub fn failed(error: &ErrorMessage) -> CallbackPage {
         let next = format!("Next: {}", error.next);
         let steps = next.lines().map(str::to_owned);
         let reference = error.reference.iter().map(|reference| format!("For the help desk: {reference}"));
         let sentences = std::iter::once(format!("Error: {}", error.what)).chain(steps).chain(reference).collect();
-        Page { status: 400, heading: "Not signed in", sentences, next: None }
+        CallbackPage { status: 400, heading: "Not signed in", sentences, next: None }
     }
 
-    /// What was asked for has nothing to do with the sign-in, which goes on; `why` is a sentence's beginning.
-    pub(super) fn of_no_use(status: u16, why: &str) -> Page {
+    /// The request is not the callback, so the sign-in goes on; `why` is a clause.
+    pub fn not_the_callback(status: u16, why: &str) -> CallbackPage {
         let sentences = vec![format!("This is not the answer to the sign-in: {why}."), STILL_WAITING.to_owned()];
-        Page { status, heading: "Not signed in", sentences, next: None }
+        CallbackPage { status, heading: "Not signed in", sentences, next: None }
     }
 
-    /// The answer came before.
-    pub(super) fn repeated() -> Page {
+    /// There was a callback before.
+    pub fn repeated() -> CallbackPage {
         let sentences =
             vec!["This sign-in has been answered already. How it ended is said where it was started.".to_owned()];
-        Page { status: 409, heading: "Answered already", sentences, next: None }
+        CallbackPage { status: 409, heading: "Answered already", sentences, next: None }
     }
 
     /// The page as HTML.
-    pub(super) fn html(&self) -> String {
+    pub fn html(&self) -> String {
         let heading = encode_text(self.heading);
         let lines = self.sentences.iter().map(|text| format!("<p>{}</p>\n", encode_text(text))).collect::<String>();
         let (refresh, link) = match &self.next {
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_page_to_go_to_cannot_break_out_of_its_attribute() {
         let url = Url::parse("https://a/?b=\"><script>&c='").expect("a URL");
-        let html = Page::done("Signed in.", Some(url)).html();
+        let html = CallbackPage::done("Signed in.", Some(url)).html();
         assert!(!html.contains("<script"), "{html}");
         assert!(html.contains("content=\"0;URL=https://a/?b=%22%3E%3Cscript%3E&amp;c="), "{html}");
     }
@@ -93,8 +93,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_becomes_markup(text in "[<>&\"'a-z/ ]{0,40}") {
-            let html = Page::done(&text, None).html();
-            let without = Page::done("", None).html();
+            let html = CallbackPage::done(&text, None).html();
+            let without = CallbackPage::done("", None).html();
             prop_assert_eq!(html.matches('<').count(), without.matches('<').count());
             prop_assert_eq!(html.matches('>').count(), without.matches('>').count());
         }

@@ -1,42 +1,59 @@
-//! The errors of this module in two halves: what happened, and what to do next.
+//! Errors of connections: to the issuer, to a service, to an API server.
 //!
-//! Here for as long as callers in this crate have no typed errors of their own; then it moves to the plugin's messages.
+//! Source for AKS: <https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges>; the public name of a stopped
+//! cluster is not resolved.
 
 use url::Url;
 
-use super::aks::{self, ServerFacts};
-use super::certificate::{CertificateProblem, written_out};
-use super::proxy::ProxySource;
-use super::proxy_fault::{ProxyFacts, ProxyFault};
-use super::setup_error::{HttpSetupError, RootsProblemKind, RootsSource, UnsendableToken};
-use super::transport_error::{Peer, TransportError, TransportErrorKind};
-use crate::clock;
-use crate::error::Error;
+use kubectl_login_core::clock;
+use kubectl_login_core::http::{
+    CertificateProblem, HttpSetupError, ProxyFacts, ProxyFault, ProxySource, RootsProblemKind, RootsSource,
+    ServerFacts, TransportError, TransportErrorKind, UnsendableToken, written_out,
+};
+
+use super::ErrorMessage;
+
+/// The step for a cluster that is not, or no longer, where the kubeconfig says.
+const GET_CREDENTIALS: &str = "If the cluster was deleted, stopped or created again, start it or get its credentials again: az aks get-credentials --resource-group GROUP --name CLUSTER";
+/// The step for a private cluster of AKS.
+const PRIVATE_CLUSTER: &str = "This AKS cluster is private: connect to its virtual network (VPN), with a DNS server that knows its private DNS zone.";
+/// The step for a cluster of AKS that does not answer.
+const IP_RANGES: &str =
+    "If the cluster has authorised IP ranges, ask its administrator to add the address of this network.";
+
+/// Which server a request was for: it decides where its address is configured, and who can fix it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The issuer or authority that signs users in.
+    Issuer,
+    /// A service of this name, whose address is not configured by the user.
+    Service(&'static str),
+    /// The API server of a kubeconfig's cluster.
+    ApiServer,
+}
 
 const CHECK_NETWORK: &str = "Check the network, VPN and proxy (HTTPS_PROXY, NO_PROXY), then try again.";
 const CHECK_CLUSTER: &str =
     "Check that the cluster is running, and the network, VPN and proxy (HTTPS_PROXY, NO_PROXY).";
 
-impl TransportError {
-    /// The error for a user who wanted `purpose` ("sign in", "refresh the token") of `peer`.
-    pub fn explain(&self, purpose: &str, peer: Peer) -> Error {
-        Error::failed(format!("cannot {purpose}: {self}"), steps(self, peer).join("\n"))
-    }
+/// A connection that failed for a user who wanted `purpose` ("sign in", "refresh the token") of `peer`.
+pub fn transport_error(error: &TransportError, purpose: &str, peer: Peer) -> ErrorMessage {
+    ErrorMessage::failed(format!("cannot {purpose}: {error}"), steps(error, peer).join("\n"))
 }
 
-impl From<HttpSetupError> for Error {
-    fn from(error: HttpSetupError) -> Error {
+impl From<HttpSetupError> for ErrorMessage {
+    fn from(error: HttpSetupError) -> ErrorMessage {
         let next = setup_step(&error);
         match error {
-            HttpSetupError::InvalidHeader(_) => Error::usage(error.to_string(), next),
-            _ => Error::failed(error.to_string(), next),
+            HttpSetupError::InvalidHeader(_) => ErrorMessage::usage(error.to_string(), next),
+            _ => ErrorMessage::failed(error.to_string(), next),
         }
     }
 }
 
-impl From<UnsendableToken> for Error {
-    fn from(error: UnsendableToken) -> Error {
-        Error::failed(error.to_string(), "Check the issuer: it sent a token that is not valid.")
+impl From<UnsendableToken> for ErrorMessage {
+    fn from(error: UnsendableToken) -> ErrorMessage {
+        ErrorMessage::failed(error.to_string(), "Check the issuer: it sent a token that is not valid.")
     }
 }
 
@@ -99,11 +116,11 @@ fn api_server_steps(error: &TransportError, host: &str) -> Vec<String> {
     }
     let is_unanswered = matches!(error.kind, TransportErrorKind::NameNotFound(_) | TransportErrorKind::Timeout);
     if facts.is_aks && facts.is_private && is_unanswered {
-        steps.push(aks::PRIVATE_CLUSTER.to_owned());
+        steps.push(PRIVATE_CLUSTER.to_owned());
     }
     match error.kind {
-        TransportErrorKind::NameNotFound(_) if facts.is_aks => steps.push(aks::GET_CREDENTIALS.to_owned()),
-        TransportErrorKind::Timeout if facts.is_aks && !facts.is_private => steps.push(aks::IP_RANGES.to_owned()),
+        TransportErrorKind::NameNotFound(_) if facts.is_aks => steps.push(GET_CREDENTIALS.to_owned()),
+        TransportErrorKind::Timeout if facts.is_aks && !facts.is_private => steps.push(IP_RANGES.to_owned()),
         _ => {}
     }
     steps
@@ -228,14 +245,14 @@ mod tests {
     #[test]
     fn next_step_depends_on_the_peer() {
         for kind in [TransportErrorKind::Oversized(1), TransportErrorKind::Redirect, TransportErrorKind::Url] {
-            let next = |peer| TransportError::new(&url(), kind.clone()).explain("ask", peer).next;
+            let next = |peer| transport_error(&TransportError::new(&url(), kind.clone()), "ask", peer).next;
             assert!(next(Peer::Issuer).contains("issuer or authority"), "{kind:?}");
             assert!(next(Peer::ApiServer).contains("kubeconfig cluster's server"), "{kind:?}");
             let service = next(Peer::Service("Microsoft Graph"));
             assert!(service.contains("Microsoft Graph") && !service.contains("issuer"), "{kind:?}: {service}");
         }
         // The time limit of an API server cannot be set.
-        let next = |peer| TransportError::new(&url(), TransportErrorKind::Timeout).explain("ask", peer).next;
+        let next = |peer| transport_error(&TransportError::new(&url(), TransportErrorKind::Timeout), "ask", peer).next;
         assert!(next(Peer::Issuer).contains("--timeout") && !next(Peer::ApiServer).contains("--timeout"));
     }
 
@@ -243,7 +260,7 @@ mod tests {
     fn certificate_for_another_name_is_not_advised_to_be_trusted() {
         let problem = CertificateProblem::OtherName(vec!["a.example".to_owned()]);
         let error = TransportError::new(&url(), TransportErrorKind::Certificate(problem));
-        let next = error.explain("sign in", Peer::Issuer).next;
+        let next = transport_error(&error, "sign in", Peer::Issuer).next;
         assert!(!next.contains("--certificate-authority") && !next.contains("insecure"), "{next}");
     }
 

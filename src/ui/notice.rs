@@ -1,0 +1,76 @@
+//! What the user is told during a sign-in, as sentences.
+
+use kubectl_login::messages::{self, Explain as _};
+use kubectl_login::profile::Profile;
+use kubectl_login::signin::{Notice, StorageNotice};
+use kubectl_login::store::lock::LockHolder;
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
+use kubectl_login_core::oauth::client::TokenRequestError;
+
+/// The sentences of `notice`, for the user of `profile`.
+pub(super) fn text(notice: Notice<'_>, profile: &Profile) -> String {
+    match notice {
+        Notice::StillWaiting(error) => {
+            let next = error.explain("ask whether the code was used").next;
+            format!("Still waiting for the sign-in, but {}.\n{next}", trouble(error))
+        }
+        Notice::WrongPassword(answer) => {
+            let words = EntraErrorDetails(answer).with_number();
+            format!("The issuer does not take that user name and password ({words}). Try again.")
+        }
+        Notice::NotTheAnswer(error) => {
+            format!("That does not help: {error}. {}", messages::sign_in::paste_instead(error))
+        }
+        Notice::CodeRefused(failure) => {
+            let why = messages::sign_in::code_reason(failure, profile);
+            format!("The issuer does not take that code: {why}. Copy it again.")
+        }
+        Notice::SkippedAuthority(problem) => format!("Warning: {problem}."),
+        Notice::WaitingFor(holder) => waiting_for(holder),
+        Notice::Storage(notice) => storage(notice),
+    }
+}
+
+/// What came instead of a usable response.
+fn trouble(error: &TokenRequestError) -> String {
+    match error {
+        TokenRequestError::Refused(answer) => format!("the issuer answers: {}", EntraErrorDetails(answer)),
+        other => other.to_string(),
+    }
+}
+
+fn waiting_for(holder: Option<&LockHolder>) -> String {
+    match holder {
+        Some(LockHolder { pid, asks_until: Some(_), .. }) => format!(
+            "Waiting for process {pid}, which is waiting for a sign-in.\nComplete it there, or stop that process to sign in here."
+        ),
+        Some(LockHolder { pid, .. }) => format!("Waiting for process {pid}, which is getting a token."),
+        None => "Waiting for another process, which is getting a token.".to_owned(),
+    }
+}
+
+fn storage(notice: StorageNotice<'_>) -> String {
+    match notice {
+        StorageNotice::NotWritten { folder, error } => {
+            let next = folder.map(|folder| messages::store::next_steps(folder, error)).unwrap_or_default();
+            let folder = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
+            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", messages::store::reason(error))
+        }
+        StorageNotice::OtherHome { folder, home } => format!(
+            "This runs as root, and {} is another user's home. The sign-in is kept in {}, for root alone.",
+            home.display(),
+            folder.display()
+        ),
+        StorageNotice::KeyFile { folder, error } => format!(
+            "The sign-in is kept in {}, sealed with a key file only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
+            folder.display(),
+            messages::store::key_reason(error)
+        ),
+        StorageNotice::NoKey { error, folder, problem } => {
+            let next = folder.map(|(folder, error)| messages::store::file_steps(folder, error));
+            let next = next.or_else(|| problem.map(messages::store::problem_steps)).unwrap_or_default();
+            let reason = messages::store::key_reason(error);
+            format!("The sign-in is not remembered: {reason}.\n{next}").trim_end().to_owned()
+        }
+    }
+}
