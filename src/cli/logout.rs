@@ -89,7 +89,7 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files
         let profiles = |_: &SessionFacts| vec![settings.profile.clone()];
         forgotten.extend(forget(&store, &id, facts, profiles).map_err(|error| failed(&error))?);
     }
-    store.delete_challenge(&identity.challenges);
+    session::forget_history(&identity, &store, &own_environment);
 
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);

@@ -3,8 +3,8 @@
 use super::ObtainError;
 use super::caller::Caller;
 use super::coordination::{Coordination, Held};
+use super::history::{AttemptHistory, AttemptOutcome, PromptVerdict, Stickiness};
 use super::machine::Pending;
-use super::outcome::{Notes, Outcome, Stickiness, Verdict};
 use super::repeats;
 use super::request::TokenRequest;
 use crate::failure::Failure;
@@ -18,12 +18,12 @@ pub(super) struct LockedRequest<'a, 'r> {
     pub(super) request: &'a TokenRequest<'r>,
     pub(super) lock: Held,
     pub(super) pending: Pending,
-    coordination: &'a Coordination,
+    pub(super) coordination: &'a Coordination,
     caller: Caller,
     /// How earlier attempts ended.
-    notes: Notes,
+    history: AttemptHistory,
     /// How an attempt ended that another process made while this one waited.
-    shared: Option<Outcome>,
+    shared: Option<AttemptOutcome>,
 }
 
 /// Why an attempt brought no token.
@@ -59,17 +59,17 @@ pub(super) struct SignInNeed {
 }
 
 impl<'a, 'r> LockedRequest<'a, 'r> {
-    /// `before` are the notes from before this process waited for `lock`.
+    /// `before` is the history from before this process waited for `lock`.
     pub(super) fn new(
         request: &'a TokenRequest<'r>,
         coordination: &'a Coordination,
         lock: Held,
         pending: Pending,
-        before: &Notes,
+        before: &AttemptHistory,
     ) -> LockedRequest<'a, 'r> {
-        let notes = coordination.outcomes.read();
-        let shared = notes.since(before, &request.identity.token, pending.facts.can_ask).cloned();
-        LockedRequest { request, lock, pending, coordination, caller: Caller::of_process(), notes, shared }
+        let history = coordination.history.read();
+        let shared = history.since(before, &request.identity.token, pending.facts.can_ask).cloned();
+        LockedRequest { request, lock, pending, coordination, caller: Caller::of_process(), history, shared }
     }
 
     /// The cached token, if it will do in place of a new one.
@@ -81,7 +81,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     pub(super) fn shared_failure(&self) -> Option<ObtainError> {
         let outcome = self.shared.as_ref().filter(|outcome| !outcome.is_about_prompting())?;
         let concerns_this = self.usable().is_some() || !outcome.is_optional();
-        concerns_this.then(|| self.coordination.outcomes.share(outcome, &self.caller).into())
+        concerns_this.then(|| self.coordination.history.share(outcome, &self.caller).into())
     }
 
     /// Checks that the user may be prompted after how earlier prompts ended. A refresh does not prompt and needs no
@@ -90,30 +90,32 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     /// Errors: this caller has been told of a prompt that ended without a token, or one was not answered a moment ago.
     pub(super) fn check_may_prompt(&self) -> Result<(), AttemptFailure> {
         let shared = self.shared.as_ref().filter(|outcome| outcome.is_about_prompting());
-        let outcomes = &self.coordination.outcomes;
+        let history = &self.coordination.history;
         let error = match (shared, self.request.options.user_initiated) {
             // The user has typed this command: however an attempt elsewhere ended, the user is here.
             (_, true) => return Ok(()),
-            (Some(outcome), false) => outcomes.share(outcome, &self.caller).into(),
+            (Some(outcome), false) => history.share(outcome, &self.caller).into(),
             (None, false) => {
                 let at_a_terminal = self.request.person.is_at_a_terminal();
-                match self.notes.verdict(&self.caller, &self.request.identity.token, at_a_terminal) {
-                    Verdict::Try => return Ok(()),
-                    Verdict::TooSoon(outcome) => outcomes.turn_away(outcome, &self.caller).into(),
-                    Verdict::Repeat(outcome) => ObtainError { failure: outcome.failure().clone(), is_repeated: true },
+                match self.history.verdict(&self.caller, &self.request.identity.token, at_a_terminal) {
+                    PromptVerdict::Try => return Ok(()),
+                    PromptVerdict::TooSoon(outcome) => history.turn_away(outcome, &self.caller).into(),
+                    PromptVerdict::Repeat(outcome) => {
+                        ObtainError { failure: outcome.failure().clone(), is_repeated: true }
+                    }
                 }
             }
         };
         Err(AttemptFailure::Told(error))
     }
 
-    /// Notes a failure for those who wait and for later requests.
+    /// Notes a failure for waiting processes and for later requests.
     pub(super) fn record(&self, failure: AttemptFailure) -> ObtainError {
         match failure {
             AttemptFailure::Told(error) => error,
             AttemptFailure::New { failure, stickiness } => {
                 let (token, has_usable_token) = (&self.request.identity.token, self.usable().is_some());
-                self.coordination.outcomes.record(&failure, stickiness, token, has_usable_token, &self.caller);
+                self.coordination.history.record(&failure, stickiness, token, has_usable_token, &self.caller);
                 failure.into()
             }
         }
@@ -123,7 +125,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     pub(super) fn finish(self, token: IssuedToken) -> IssuedToken {
         // A refresh prompts no user, so it does not undo a user's refusal.
         if token.origin == TokenOrigin::SignIn {
-            self.coordination.outcomes.clear();
+            self.coordination.history.clear();
             repeats::forget_all(self.request.environment);
         }
         if let Some(repeats) = self.request.repeats {

@@ -1,24 +1,20 @@
-//! The claims challenge that a session's next sign-in has to answer: given by hand, in the refusal just now, or in one
-//! that another process met.
+//! The claims challenge that a session's next sign-in has to answer: given by the user, in the refusal of this attempt, or in
+//! one that another process received.
 //!
-//! Refreshes carry what was given by hand and nothing else: whatever stood in the way the last time may be gone. Those
-//! of a typed `kubectl login` carry all of it: what was asked for may have been for another token than the one that they
-//! bring, and somebody is there should that take a sign-in.
+//! A refresh carries only what the user gave: the reason of an earlier challenge may be gone. A refresh of `kubectl login`
+//! carries all of it: the challenge may have been for another token, and the user is there if that takes a sign-in.
 
-use chrono::TimeDelta;
-
+use super::coordination;
+use super::history::HistoryFile;
 use super::request::TokenRequest;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
-/// How long a challenge is remembered that no sign-in has answered.
-const REMEMBERED: TimeDelta = TimeDelta::hours(1);
-
 impl TokenRequest<'_> {
-    /// What a sign-in has to answer: what was given by hand, together with what the issuer asked for, `just_now` or before.
+    /// What a sign-in has to answer: what the user gave, together with what the issuer asked for, `just_now` or before.
     pub(super) fn open_challenge(&self, just_now: Option<ClaimsChallenge>) -> Option<ClaimsChallenge> {
-        let asked_for = just_now.or_else(|| self.store.challenge(&self.identity.challenges, REMEMBERED));
+        let asked_for = just_now.or_else(|| coordination::open_challenge(self.identity, self.store, self.environment));
         match (self.challenge.clone(), asked_for) {
             (Some(given), Some(asked_for)) => Some(given.and(asked_for)),
             (given, asked_for) => given.or(asked_for),
@@ -29,30 +25,17 @@ impl TokenRequest<'_> {
     pub(super) fn challenge_of_refresh(&self) -> Option<ClaimsChallenge> {
         if self.options.user_initiated { self.open_challenge(None) } else { self.challenge.clone() }
     }
+}
 
-    /// Remembers what the next sign-in has to bring.
-    pub(super) fn note_challenge(&self, challenge: &ClaimsChallenge) {
-        self.store.save_challenge(&self.identity.challenges, challenge);
-    }
-
-    /// Draws the lesson from the refusal of a sign-in for the next one.
-    pub(super) fn note_refusal(&self, refusal: &OAuthErrorResponse) {
-        match EntraErrorDetails(refusal).claims_challenge() {
-            Some(challenge) => self.note_challenge(&challenge),
-            // It may be the challenge that the issuer does not understand. The next sign-in does without.
-            None if matches!(
-                EntraErrorDetails(refusal).class(),
-                OAuthErrorClass::Misconfigured | OAuthErrorClass::Unknown
-            ) =>
-            {
-                self.forget_challenge();
-            }
-            None => {}
+/// Notes what the refusal of a sign-in means for the next one.
+pub(super) fn note_refusal(history: &HistoryFile, refusal: &OAuthErrorResponse) {
+    let details = EntraErrorDetails(refusal);
+    match details.claims_challenge() {
+        Some(challenge) => history.set_challenge(Some(&challenge)),
+        // The issuer may not understand the challenge, so the next sign-in goes without.
+        None if matches!(details.class(), OAuthErrorClass::Misconfigured | OAuthErrorClass::Unknown) => {
+            history.set_challenge(None);
         }
-    }
-
-    /// Forgets what was remembered: a sign-in has answered it.
-    pub(super) fn forget_challenge(&self) {
-        self.store.delete_challenge(&self.identity.challenges);
+        None => {}
     }
 }

@@ -1,12 +1,12 @@
-//! What processes that want the same session share: its lock and the notes of earlier attempts.
+//! What processes that want the same session share: its lock and the history of earlier attempts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::history::{self, AttemptHistory, HistoryFile};
 use super::identity::Identity;
-use super::outcome::{self, Outcomes};
 use super::repeats;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -18,6 +18,7 @@ use crate::store::files;
 use crate::store::layout::LOCKS;
 use crate::store::lock::{self, Lock, LockError, LockHolder, WaitDecision};
 use kubectl_login_core::clock;
+use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 
 /// How long a process that only needs the network may hold the lock; a request takes 20 seconds, or `--timeout`.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(60);
@@ -34,7 +35,7 @@ pub(super) struct Coordination {
     session: String,
     network_patience: Duration,
     /// How earlier attempts ended.
-    pub(super) outcomes: Outcomes,
+    pub(super) history: HistoryFile,
 }
 
 /// The session's lock, or `None` if no folder can hold one.
@@ -54,7 +55,7 @@ impl Coordination {
             files::check_folder(folder, true).is_ok() && files::open_lock(&folder.join(LOCKS).join(session)).is_ok()
         });
         Coordination {
-            outcomes: Outcomes::new(folder.as_deref(), &identity.outcomes),
+            history: HistoryFile::new(folder.as_deref(), &identity.history),
             folder,
             session: session.clone(),
             network_patience: clock::limit(NETWORK_PATIENCE).max(profile.network.needed().saturating_mul(3)),
@@ -118,14 +119,26 @@ impl Coordination {
     }
 }
 
-/// Deletes the notes of every session: `kubectl login` starts afresh.
-pub(super) fn forget_outcomes(store: &Store, environment: &Environment) {
+/// Deletes the history of every session: `kubectl login` starts afresh.
+pub(super) fn start_afresh(store: &Store, environment: &Environment) {
     for folder in folders(store, environment) {
         if files::check_folder(&folder, false).is_ok() {
-            outcome::clear_all(&folder);
+            history::start_afresh(&folder);
         }
     }
     repeats::forget_all(environment);
+}
+
+/// Deletes what is stored of earlier attempts for an entry with this `identity`.
+pub fn forget_history(identity: &Identity, store: &Store, environment: &Environment) {
+    for folder in folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
+        HistoryFile::new(Some(&folder), &identity.history).clear();
+    }
+}
+
+/// The claims that the next sign-in for an entry with this `identity` has to bring, if the issuer has asked for some.
+pub(super) fn open_challenge(identity: &Identity, store: &Store, environment: &Environment) -> Option<ClaimsChallenge> {
+    histories(identity, store, environment).find_map(|history| history.challenge())
 }
 
 /// How the last sign-in for an entry with this `identity` ended, if without a token, and when.
@@ -134,10 +147,14 @@ pub fn last_failed_sign_in(
     store: &Store,
     environment: &Environment,
 ) -> Option<(DateTime<Utc>, Failure)> {
-    folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()).find_map(|folder| {
-        let notes = Outcomes::new(Some(&folder), &identity.outcomes).read();
-        notes.last_sign_in().map(|(at, failure)| (at, failure.clone()))
-    })
+    let ended = |history: AttemptHistory| history.last_sign_in().map(|(at, failure)| (at, failure.clone()));
+    histories(identity, store, environment).find_map(ended)
+}
+
+/// What is stored of earlier attempts for an entry with this `identity`.
+fn histories(identity: &Identity, store: &Store, environment: &Environment) -> impl Iterator<Item = AttemptHistory> {
+    let trusted = folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok());
+    trusted.map(|folder| HistoryFile::new(Some(&folder), &identity.history).read())
 }
 
 /// The folders that processes may share, the best one first.

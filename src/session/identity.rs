@@ -31,11 +31,9 @@ pub struct Identity {
     pub token: String,
     /// The same token in a session that was signed in under an authority of this environment; `None` if it adds none.
     pub token_here: Option<String>,
-    /// How tries ended: the session's own, for all who may be asked. Whoever needs nobody shares no fate with them, nor with
-    /// a password that has been corrected since. Environments that add other authorities share none either.
-    pub outcomes: String,
-    /// What the issuer wants of the next sign-in in this environment.
-    pub challenges: String,
+    /// The history of attempts: the session's. With a configured password it has a history of its own, so that a corrected
+    /// password is tried at once; and so have environments that add other authorities.
+    pub history: String,
 }
 
 impl Identity {
@@ -89,13 +87,13 @@ impl Identity {
             Some(here) => Parts::new("kubectl-login session here v1").add(&session).add(here).finish(),
             None => session.clone(),
         };
-        let outcomes = match &profile.credentials.password {
+        let history = match &profile.credentials.password {
             Some(password) if !profile.prompts() => {
                 Parts::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
             }
-            _ => shared.clone(),
+            _ => shared,
         };
-        Identity { token: token.finish(), token_here, session, outcomes, challenges: shared }
+        Identity { token: token.finish(), token_here, session, history }
     }
 
     /// The name of the session that was signed in under `anchors`, authorities that the environment adds; without any it
@@ -372,7 +370,7 @@ mod tests {
         };
         let (one, two) = (under("/a.pem"), under("/b.pem"));
         assert_eq!((&plain.session, &plain.token, &plain.token_here), (&one.session, &one.token, &None));
-        assert!(one.token_here != two.token_here && one.outcomes != two.outcomes && one.challenges != plain.challenges);
+        assert!(one.token_here != two.token_here && one.history != two.history && one.history != plain.history);
         let anchors = ["f".to_owned()];
         assert_eq!(one.session_under(&anchors), two.session_under(&anchors));
         assert_ne!(one.session_under(&anchors), one.session_under(&[]));

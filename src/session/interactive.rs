@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{AttemptFailure, LockedRequest, SignInNeed};
+use super::challenge;
 use super::coordination::Held;
 use super::grant::{self, GrantError, Who};
+use super::history::HistoryFile;
 use super::issuer::Issuer;
 use super::request::TokenRequest;
 use super::sessions::Named;
@@ -59,6 +61,7 @@ impl LockedRequest<'_, '_> {
         issuer.client.challenge = self.request.open_challenge(challenge);
         let sign_in = InteractiveSignIn {
             request,
+            history: &self.coordination.history,
             issuer: &issuer,
             scopes: &scopes,
             reason: reason.as_ref(),
@@ -84,7 +87,7 @@ impl LockedRequest<'_, '_> {
             }
         }
         let (issued, stored) = outcome?;
-        self.request.forget_challenge();
+        self.coordination.history.set_challenge(None);
         tracing::info!("signed in");
         if prints {
             say_where_it_is_stored(request, sealing_key.as_ref(), key_error.as_ref(), stored.as_ref().err());
@@ -127,6 +130,7 @@ impl LockedRequest<'_, '_> {
 /// A sign-in, from the first prompt to the issuer's tokens.
 struct InteractiveSignIn<'a, 'r> {
     request: &'a TokenRequest<'r>,
+    history: &'a HistoryFile,
     issuer: &'a Issuer<'a>,
     scopes: &'a [String],
     /// Why a sign-in is needed although there was a session.
@@ -152,7 +156,7 @@ impl InteractiveSignIn<'_, '_> {
             issuer.keep_what_was_learnt();
             let refusal = issuer.client.take_refusal();
             if let (Err(FlowError::Refused(_) | FlowError::Failed(_)), Some(refusal)) = (&outcome, refusal) {
-                request.note_refusal(&refusal);
+                challenge::note_refusal(self.history, &refusal);
             }
             match outcome {
                 Ok(signed_in) => {
@@ -261,7 +265,6 @@ async fn take_in(
         account: who.account.clone(),
         method: method.name(&profile.provider).to_owned(),
         refreshable: refresh_token.is_some(),
-        refused: false,
         refusal: None,
         signed_in_at: Some(clock::now()),
         base: (!session.anchors.is_empty()).then(|| request.identity.session.clone()),
@@ -275,15 +278,7 @@ async fn take_in(
         Provider::Entra { .. } => None,
         Provider::Oidc { .. } => Some(issuer.client.endpoints().token.to_string()),
     };
-    let record = SessionRecord {
-        refresh_token,
-        scopes,
-        subject: who.subject,
-        without_codes: false,
-        audiences,
-        pages,
-        token_endpoint,
-    };
+    let record = SessionRecord { refresh_token, scopes, subject: who.subject, audiences, pages, token_endpoint };
     // A session without a usable token is stored too, unless its tokens belong to another user.
     let kept = match (&grant, sealing_key) {
         (Err(GrantError::NotOurs(_)), _) | (_, None) => Ok(()),

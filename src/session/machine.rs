@@ -12,7 +12,7 @@ use super::ObtainError;
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
 use super::coordination::{self, Coordination};
-use super::outcome::Verdict;
+use super::history::PromptVerdict;
 use super::repeats::RequestFacts;
 use super::request::{Cached, TokenRequest};
 use super::sessions::Named;
@@ -56,7 +56,7 @@ impl<'r> TokenRequest<'r> {
     /// Errors: see [`Failure`]; repeated if this caller has been told before.
     pub fn obtain(&self) -> Result<IssuedToken, ObtainError> {
         if self.options.user_initiated {
-            coordination::forget_outcomes(self.store, self.environment);
+            coordination::start_afresh(self.store, self.environment);
         }
         let coordination = std::cell::OnceCell::new();
         let mut state = State::Cache;
@@ -94,12 +94,12 @@ impl<'r> TokenRequest<'r> {
     fn lock<'a>(&'a self, pending: Pending, coordination: &'a Coordination) -> State<'a, 'r> {
         if let Some(failure) = self.repeats.and_then(|repeats| repeats.failure(&pending.facts)) {
             tracing::info!("the same request has just failed; not tried again");
-            let (notes, at_a_terminal) = (coordination.outcomes.read(), self.person.is_at_a_terminal());
-            let verdict = notes.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
-            let error = ObtainError { failure, is_repeated: matches!(verdict, Verdict::Repeat(_)) };
+            let (history, at_a_terminal) = (coordination.history.read(), self.person.is_at_a_terminal());
+            let verdict = history.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
+            let error = ObtainError { failure, is_repeated: matches!(verdict, PromptVerdict::Repeat(_)) };
             return State::Done(self.or_usable(&pending.cached, error));
         }
-        let before = coordination.outcomes.read();
+        let before = coordination.history.read();
         let on_wait = |holder: Option<&LockHolder>| self.person.mention(Notice::WaitingFor(holder));
         let has_usable_token = self.usable(&pending.cached).is_some();
         match coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait) {
@@ -163,7 +163,7 @@ fn sign_in<'a, 'r>(mut locked: LockedRequest<'a, 'r>, need: SignInNeed) -> State
     }
 }
 
-/// Notes a failure for those who wait and for later requests.
+/// Notes a failure for waiting processes and for later requests.
 fn failed<'a, 'r>(locked: LockedRequest<'a, 'r>, failure: AttemptFailure) -> State<'a, 'r> {
     let error = locked.record(failure);
     State::Failed(locked.unlock(), error)

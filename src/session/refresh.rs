@@ -119,7 +119,7 @@ impl LockedRequest<'_, '_> {
     async fn renew(&mut self, mut session: OpenSession<'_>) -> Result<Renewed, AttemptFailure> {
         match session.record.refresh_token.clone() {
             _ if self.request.options.force_sign_in => Ok(Renewed::SignIn(None, None)),
-            None if session.record.without_codes && self.would_show_a_code() => {
+            None if session.facts.forbids_codes() && self.would_show_a_code() => {
                 let is_forced = self.request.options.force_refresh;
                 Err(AttemptFailure::passing(Failure::DeviceCodeSession { is_forced }))
             }
@@ -151,7 +151,7 @@ impl LockedRequest<'_, '_> {
         let options = self.request.options;
         options.user_initiated
             && !options.force_refresh
-            && !facts.refused
+            && !facts.needs_sign_in()
             && self.request.challenge.is_none()
             && self.request.open_challenge(None).is_some()
     }
@@ -229,19 +229,18 @@ impl LockedRequest<'_, '_> {
         issuer: &Issuer<'_>,
     ) -> bool {
         let OpenSession { named, facts, record, sealing_key } = session;
-        let was_refused = facts.refused || facts.refusal.is_some();
+        let was_refused = facts.refusal.is_some();
         // What this program was given for itself does not say that the cluster's tokens are to be had again.
         let is_own = self.request.profile.token_kind == TokenKind::Own;
-        facts.refused &= is_own;
         facts.refusal = facts.refusal.take().filter(|_| is_own);
-        let is_refused = facts.refused || facts.refusal.is_some();
+        let is_refused = facts.refusal.is_some();
         let kept = (new.is_none() && is_refused == was_refused) || {
             record.refresh_token = Some(new.unwrap_or(token));
             self.request.is_wanted(named)
                 && is_stored(self.request.store.save_session(sealing_key, &named.id, facts, record))
         };
         if issuer.client.challenge.is_some() || is_refused != was_refused {
-            self.request.forget_challenge();
+            self.coordination.history.set_challenge(None);
         }
         kept
     }

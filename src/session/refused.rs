@@ -28,8 +28,8 @@ impl LockedRequest<'_, '_> {
             return Ok(Renewed::NotTrusted(not_trusted(failure)));
         }
         let challenge = match &refused.error {
-            TokenRequestError::Refused(answer) => self.learn(session, Some(answer), &failure),
-            _ if refused.is_refused_without_reason() => self.learn(session, None, &failure),
+            TokenRequestError::Refused(answer) => self.record_refusal(session, Some(answer), &failure),
+            _ if refused.is_refused_without_reason() => self.record_refusal(session, None, &failure),
             _ => None,
         };
         match self.leads_to_sign_in(&refused) {
@@ -55,8 +55,8 @@ impl LockedRequest<'_, '_> {
     /// it is). Only the reason stays.
     pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) {
         let OpenSession { named, facts, record, sealing_key } = session;
-        let refusal = Box::new(refused_now(&SessionProblem::OtherAccount.into()));
-        let facts = SessionFacts { refreshable: false, refused: true, refusal: Some(refusal), ..facts };
+        let refusal = RefusedRefresh { needs_sign_in: true, ..refused_now(&SessionProblem::OtherAccount.into()) };
+        let facts = SessionFacts { refreshable: false, refusal: Some(Box::new(refusal)), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
         let store = self.request.store;
         let kept = store.delete_tokens(&named.id);
@@ -67,9 +67,9 @@ impl LockedRequest<'_, '_> {
         }
     }
 
-    /// Draws the lessons from the refusal of a refresh: what is never to be presented again, whether a sign-in is the
-    /// remedy, and what that has to bring, which comes back. `answer` is `None` if the issuer gives no reason.
-    fn learn(
+    /// Records what the refusal of a refresh means: whether the refresh token is worthless, whether a sign-in helps, and which
+    /// claims that has to bring, which are returned. `answer` is `None` if the issuer gives no reason.
+    fn record_refusal(
         &self,
         session: OpenSession<'_>,
         answer: Option<&OAuthErrorResponse>,
@@ -81,29 +81,29 @@ impl LockedRequest<'_, '_> {
             return challenge;
         }
         let ends = answer.is_some_and(refusals::ends_the_session);
-        // What this program may not have for itself says nothing of the cluster's tokens. A challenge speaks for itself.
+        // A refusal of this program's own use says nothing of the cluster's tokens.
         let is_apart = self.request.profile.token_kind == TokenKind::Own
             && (challenge.is_some() || answer.is_some_and(|answer| refusals::refusal_of(answer) == Refusal::Consent));
-        let refused = facts.refused || ends || (failure.remedy() == Remedy::SignIn && !is_apart);
-        // The first of several with the same reason tells since when.
-        let known = facts.refusal.as_ref().and_then(|known| refusal_of(known));
-        let is_known = known.is_some_and(|known| known.has_same_reason_as(failure));
-        let is_refusal = (ends || failure.remedy() != Remedy::Other) && !is_apart;
-        let refusal = match is_refusal && !is_known {
-            true => Some(Box::new(refused_now(failure))),
-            false => facts.refusal.clone(),
-        };
-        if ends || refused != facts.refused || refusal != facts.refusal {
-            let facts = SessionFacts { refused, refusal, refreshable: facts.refreshable && !ends, ..facts };
-            let record = SessionRecord {
-                refresh_token: record.refresh_token.filter(|_| !ends),
-                without_codes: answer.is_some_and(refusals::is_tracked),
-                ..record
+        if ends || (failure.remedy() != Remedy::Other && !is_apart) {
+            let known = facts.refusal.as_deref().cloned();
+            let needed_sign_in = facts.needs_sign_in();
+            // The first of several refusals with the same reason tells since when.
+            let is_same =
+                |known: &RefusedRefresh| refusal_of(known).is_some_and(|known| known.has_same_reason_as(failure));
+            let refusal = RefusedRefresh {
+                needs_sign_in: needed_sign_in || ends || failure.remedy() == Remedy::SignIn,
+                forbids_codes: answer.is_some_and(refusals::is_tracked),
+                ..known.filter(is_same).unwrap_or_else(|| refused_now(failure))
             };
-            is_stored(self.request.store.save_session(&sealing_key, &named.id, &facts, &record));
+            if ends || facts.refusal.as_deref() != Some(&refusal) {
+                let refreshable = facts.refreshable && !ends;
+                let facts = SessionFacts { refusal: Some(Box::new(refusal)), refreshable, ..facts };
+                let record = SessionRecord { refresh_token: record.refresh_token.filter(|_| !ends), ..record };
+                is_stored(self.request.store.save_session(&sealing_key, &named.id, &facts, &record));
+            }
         }
         if let Some(challenge) = &challenge {
-            self.request.note_challenge(challenge);
+            self.coordination.history.set_challenge(Some(challenge));
         }
         challenge
     }
@@ -144,5 +144,5 @@ pub fn refusal_of(refused: &RefusedRefresh) -> Option<Failure> {
 }
 
 fn refused_now(failure: &Failure) -> RefusedRefresh {
-    RefusedRefresh { at: clock::now(), failure: failure::to_value(failure) }
+    RefusedRefresh { at: clock::now(), failure: failure::to_value(failure), needs_sign_in: false, forbids_codes: false }
 }

@@ -169,7 +169,7 @@ impl<'a> TokenRequest<'a> {
     fn is_due_for_a_sign_in(&self) -> bool {
         let session =
             self.store.session(&sessions::current(self.identity, &self.profile.network, self.store).id).found();
-        session.is_some_and(|(facts, ..)| facts.refused) || self.open_challenge(None).is_some()
+        session.is_some_and(|(facts, ..)| facts.needs_sign_in()) || self.open_challenge(None).is_some()
     }
 
     /// Warns of certificate authorities that could not be used.

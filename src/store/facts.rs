@@ -22,10 +22,7 @@ pub struct SessionFacts {
     pub method: String,
     /// Whether there is a refresh token.
     pub refreshable: bool,
-    /// Whether a refresh was refused, a sign-in would help, and neither has succeeded since.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// Why a refresh was refused, if none has succeeded since: the reason that every later failure and `doctor` give.
+    /// How a refresh was refused, if neither a refresh nor a sign-in has succeeded since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Box<RefusedRefresh>>,
     /// When the user signed in.
@@ -48,11 +45,21 @@ impl SessionFacts {
 
     /// Whether a refresh can be expected to succeed.
     pub fn is_renewable(&self) -> bool {
-        self.refreshable && !self.refused && self.refusal.is_none()
+        self.refreshable && self.refusal.is_none()
+    }
+
+    /// Whether the session was refused because it began with a device code.
+    pub fn forbids_codes(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.forbids_codes)
+    }
+
+    /// Whether a refused refresh has shown that the user has to sign in.
+    pub fn needs_sign_in(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.needs_sign_in)
     }
 }
 
-/// The refusal of a refresh token.
+/// The refusal of a refresh, and what it means for the next one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedRefresh {
     /// When, by this machine's clock.
@@ -60,6 +67,12 @@ pub struct RefusedRefresh {
     /// What the issuer answered: a `failure::Failure`, as `failure::stored` writes it.
     #[serde(rename = "error")]
     pub failure: serde_json::Value,
+    /// Whether a sign-in helps.
+    #[serde(default)]
+    pub needs_sign_in: bool,
+    /// Whether the session was refused because it began with a device code: another one would not help.
+    #[serde(default)]
+    pub forbids_codes: bool,
 }
 
 /// The sealed part of a session.
@@ -72,9 +85,6 @@ pub struct SessionRecord {
     /// The ID token's `sub` at sign-in, if there was an ID token.
     #[serde(default)]
     pub subject: Option<String>,
-    /// Whether the session was refused because it began with a device code: another one would not help.
-    #[serde(default)]
-    pub without_codes: bool,
     /// The audiences that the user has confirmed for this session, in their normal form, without the well-known ones of
     /// clusters.
     #[serde(default)]

@@ -8,8 +8,7 @@
 //! groups/<session id>   the user's groups, if they had to be looked up, sealed
 //! issuers/<id>          discovery documents and signing keys (public)
 //! locks/<id>            lock files, deleted only together with the whole folder
-//! outcomes/<id>         how the last sign-in ended (no secrets)
-//! challenges/<id>       the claims that a session's next sign-in has to bring (no secrets)
+//! outcomes/<id>         how attempts ended, and the claims that the next sign-in has to bring (no secrets)
 //! failures/<id>         what one caller was told in the last 30 seconds (no secrets); usually in the runtime folder
 //! ```
 
@@ -31,11 +30,11 @@ pub const LOCKS: &str = "locks";
 pub const KEY_LOCK: &str = "key";
 /// The lock for creating the key in the keyring, for every folder.
 pub const KEYRING_LOCK: &str = "keyring";
-/// How sign-ins ended; written and read by `session::outcome`.
+/// How attempts ended; written and read by `session::history`.
 pub const OUTCOMES: &str = "outcomes";
 /// What callers were told in the last 30 seconds; written and read by `session::repeats`.
 pub const FAILURES: &str = "failures";
-/// Claims challenges that no sign-in has answered yet, by session.
+/// Claims challenges, as earlier versions stored them: only deleted.
 pub const CHALLENGES: &str = "challenges";
 /// The folders of all files, in the order in which they are deleted: tokens come before their session, so that a crash in
 /// between leaves a session that can be deleted again, not tokens without one.

@@ -12,7 +12,7 @@ use super::facts::{SessionFacts, SessionRecord, TokenFacts, TokenRecord};
 use super::groups::GroupsRecord;
 use super::key::{KeyBytes, SealingKey};
 use super::key_backends::{self, KeyBackend};
-use super::layout::{CHALLENGES, FOLDERS, GROUPS, KEY_BACKEND_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, SESSIONS, TOKENS};
+use super::layout::{FOLDERS, GROUPS, KEY_BACKEND_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
 use super::{files, removal, seal};
 use crate::environment::Environment;
 use crate::paths;
@@ -189,13 +189,13 @@ impl Store {
         self.sessions().iter().any(|(_, of, _)| *of == backend) || self.tokens().iter().any(|(_, of, _)| *of == backend)
     }
 
-    /// Deletes a session, every token obtained in it, its groups, and the claims challenge for its next sign-in.
+    /// Deletes a session, every token obtained in it, its groups, and the history of attempts.
     ///
     /// Errors: a record cannot be deleted.
     pub fn delete_session(&self, id: &str) -> Result<(), StoreError> {
         // Tokens first: a crash in between leaves a session that can be deleted again, not tokens without one.
         self.delete_tokens(id)?;
-        self.delete(CHALLENGES, id)?;
+        self.delete(OUTCOMES, id)?;
         self.delete(SESSIONS, id)
     }
 

@@ -255,9 +255,9 @@ fn logout_forgets_the_challenge() {
         world.set(Behaviour::RefreshMfa);
         home.leave(OVER);
         home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
-        assert_eq!(home.files("challenges").len(), 1);
+        assert_eq!(home.files("outcomes").len(), 1);
         home.login(logout);
-        assert_eq!(home.files("challenges").len(), 0, "{logout:?}");
+        assert_eq!(home.files("outcomes").len(), 0, "{logout:?}");
         world.reset_requests();
         home.login(&[]);
         assert_eq!(assert_all_carry(&world, &None), ["devicecode", "device_code"]);
@@ -383,9 +383,9 @@ fn an_hour_later_a_challenge_is_forgotten() {
     });
     let (home, _) = at(&server);
     assert_fails(&home);
-    let file = home.files("challenges").remove(0);
+    let file = home.files("outcomes").remove(0);
     let mut note: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    note["at"] = json!(chrono::Utc::now() - chrono::TimeDelta::minutes(61));
+    note["challenge"]["at"] = json!(chrono::Utc::now() - chrono::TimeDelta::minutes(61));
     std::fs::write(&file, note.to_string()).unwrap();
     home.login(&[]);
     assert_eq!(carried(&server), [None, None, None, None]);

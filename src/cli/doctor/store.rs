@@ -150,7 +150,7 @@ impl Kept {
                         None => "it can be refreshed".to_owned(),
                     };
                     Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
-                } else if record.without_codes {
+                } else if facts.forbids_codes() {
                     Finding::fail(
                         format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
                         Step::SignInByBrowser { force: true }.to_string(),

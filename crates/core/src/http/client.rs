@@ -32,8 +32,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// A response whose body is read piece by piece.
 pub(super) type ResponseStream = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// How long a connection is kept for the next request.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a connection is kept for the next request. Node's servers close an idle connection after five seconds (nginx and
+/// others after a minute or more); a request that is just being sent then is lost, and one with a code in it is not repeated.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// Why there is no response.
 pub(super) struct SendError {
