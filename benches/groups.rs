@@ -1,16 +1,16 @@
-//! How long looking groups up takes, and how much memory, by how many there are:
+//! How long a group look-up takes, and how much memory, by the number of groups:
 //! `cargo bench --profile dev --bench groups [-- ROUNDS]`.
 //!
-//! `whoami --refresh -o json` reads them from the simulated Graph, remembers them and prints them; up to 200 stand in the
-//! token, up to 11,000 come in one answer, more by pages. Both columns should grow in a straight line, and 100,000 groups
-//! should take less than 64 MiB. How to read the table:
+//! `whoami --refresh -o json` reads the groups from the simulated Graph, caches them and prints them. Up to 200 are in
+//! the token, up to 11,000 come in one response, more come in pages. Both columns should grow linearly, and 100,000
+//! groups should take less than 64 MiB. How to read the table:
 //!
-//! - *median* is the whole call; *per 1000* is what it takes beyond the call with 3 groups, for each thousand of them. The
-//!   simulated Graph's part is in it.
-//! - *peak* is the most memory it held (`/usr/bin/time`, from the package `time`).
+//! - *median* is the whole call; *per 1000* is the time beyond the call with 3 groups, for each thousand groups. It
+//!   includes the time of the simulated Graph.
+//! - *peak* is the most memory that a call used (`/usr/bin/time`, from the package `time`).
 //!
-//! Compare numbers of one run only. Nothing fails here: a loaded machine proves nothing. What is measured is the release
-//! build, which is made first; `--profile dev` only spares the simulated world one of its own.
+//! Compare numbers of one run only. The benchmark never fails, because timings on a loaded machine prove nothing. It
+//! builds and measures the release build; `--profile dev` only saves a release build of the simulated world.
 
 #![expect(clippy::print_stdout, reason = "a program for people to read")]
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
@@ -55,14 +55,14 @@ fn main() {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        assert!(command(&plugin).status().unwrap().success(), "nobody is signed in");
+        assert!(command(&plugin).status().unwrap().success(), "the sign-in failed");
         let args = ["whoami", "--refresh", "--groups", "-o", "json"].map(str::to_owned);
         let mut times: Vec<Duration> = (0..rounds)
             .map(|_| {
                 let mut call = command(&plugin);
                 call.args(&args);
                 let started = Instant::now();
-                assert!(call.status().unwrap().success(), "the groups are not known");
+                assert!(call.status().unwrap().success(), "the look-up failed");
                 started.elapsed()
             })
             .collect();

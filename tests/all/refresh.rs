@@ -220,7 +220,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         (entra as fn(&World, &[&str]) -> Vec<String>, Behaviour::RefreshBadToken, "AADSTS50173"),
         (entra, Behaviour::RefreshInvalidGrant, "AADSTS70000"),
         (entra, Behaviour::RefreshMfa, "AADSTS50076"),
-        (oidc, Behaviour::RefreshInvalidGrant, "not good any more"),
+        (oidc, Behaviour::RefreshInvalidGrant, "no longer valid"),
     ] {
         let (world, home, old) = signed_in(args);
         world.set(refusal);

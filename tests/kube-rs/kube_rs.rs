@@ -1,7 +1,7 @@
-//! kube-rs's own client lists pods through the plugin: once with a sign-in, then from the cache.
+//! kube-rs's own client lists pods through the plugin: first with a sign-in, then from the cache.
 //!
-//! A crate of its own, because kube switches on features of crates that the plugin uses too. It runs the plugin that
-//! the workspace has built: `cargo build` before `cargo test -p kube-rs`, as `tests/run` does.
+//! A crate of its own, because kube enables features of crates that the plugin uses too. It runs the plugin that the
+//! workspace has built: run `cargo build` before `cargo test -p kube-rs`, as `tests/run` does.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -13,7 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use sim::World;
 
-/// The plugin beside this test in the target folder.
+/// The plugin beside this test in the target directory.
 fn plugin() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let plugin = this.ancestors().nth(2).unwrap().join("kubectl-login");
@@ -21,19 +21,19 @@ fn plugin() -> PathBuf {
     plugin
 }
 
-/// Nothing of the developer's environment gets to the plugin; what kube-rs tells it does.
-const IN_A_HOME: &str =
+/// Runs the plugin without the developer's environment, except for what kube-rs passes to it.
+const ISOLATED: &str =
     r#"exec env -i KUBERNETES_EXEC_INFO="$KUBERNETES_EXEC_INFO" KUBECTL_LOGIN_PROMPT=always HOME="$0" "$@""#;
 
-/// `get-token` in a home of its own, at somebody's terminal.
+/// A kubeconfig that runs `get-token` in its own home directory, as if at a terminal.
 fn kubeconfig(world: &World, home: &Path, get_token: &[String], api_version: &str) -> String {
     let (home, plugin) = (home.display().to_string(), plugin().display().to_string());
-    let words = ["-c", IN_A_HOME, &home, &plugin].into_iter();
+    let words = ["-c", ISOLATED, &home, &plugin].into_iter();
     let args: Vec<&str> = words.chain(get_token.iter().map(String::as_str)).collect();
     world.kubeconfig("/bin/sh", &args, api_version)
 }
 
-/// The names of the pods, through a new client: as another program would see them.
+/// The names of the pods, through a new client, as another program would see them.
 fn pods(kubeconfig: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -46,8 +46,8 @@ fn pods(kubeconfig: &str) -> Vec<String> {
     })
 }
 
-/// Lists twice: the first time somebody signs in, the second time nobody hears of it.
-fn lists_twice(get_token: impl Fn(&World) -> Vec<String>) {
+/// Lists twice: the first call signs in, the second one does not contact the issuer.
+fn assert_second_list_uses_cache(get_token: impl Fn(&World) -> Vec<String>) {
     for api_version in ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] {
         let world = World::start();
         let home = tempfile::tempdir().unwrap();
@@ -64,11 +64,11 @@ fn lists_twice(get_token: impl Fn(&World) -> Vec<String>) {
 }
 
 #[test]
-fn an_entra_sign_in_serves_kube_rs_and_is_remembered() {
-    lists_twice(World::aks_args);
+fn entra_token_is_cached_for_kube_rs() {
+    assert_second_list_uses_cache(World::aks_args);
 }
 
 #[test]
-fn an_oidc_sign_in_serves_kube_rs_and_is_remembered() {
-    lists_twice(World::oidc_args);
+fn oidc_token_is_cached_for_kube_rs() {
+    assert_second_list_uses_cache(World::oidc_args);
 }

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package dex says what the module is for: the program of that name is built from it (tests/providers/prepare).
+// Package dex makes Dex a dependency of this module, so that tests/providers/prepare can build it.
 package dex
 
 import _ "github.com/dexidp/dex/cmd/dex"

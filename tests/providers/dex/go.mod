@@ -1,4 +1,4 @@
-// Dex 2.41.1, by its commit: Dex has no /v2 in its name, so its tags are no versions for Go.
+// Dex 2.41.1, by its commit: Dex does not have /v2 in its module path, so Go does not accept its tags as versions.
 module kubectl-login/tests/providers/dex
 
 go 1.21

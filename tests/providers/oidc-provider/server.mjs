@@ -2,22 +2,21 @@
 //
 //     node server.mjs FOLDER        FOLDER holds node_modules (tests/providers/prepare)
 //
-// It says where it is in one line of JSON on standard output. Whoever signs in types a name and approves, or denies; there
-// are no passwords. Everything about OAuth is the library's own doing. Its version is the newest one for Node.js 18, which
-// is Debian 12's.
+// It prints its address as one line of JSON on standard output. Users enter a name and approve or deny; passwords are
+// not needed. The library does everything about OAuth. Its version is the newest one for Node.js 18, which is in Debian 12.
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 
-// Standard output is for one line only.
+// Standard output is only for the address.
 console.info = console.error;
 
 const { default: Provider } = await import(createRequire(`${process.argv[2]}/`).resolve('oidc-provider'));
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
-// A public native client. Any port of these addresses will do (RFC 8252 section 7.3).
+// A public native client. These addresses are valid with any port (RFC 8252 section 7.3).
 const client = (client_id) => ({
   client_id,
   application_type: 'native',
@@ -26,7 +25,7 @@ const client = (client_id) => ({
   redirect_uris: ['localhost', '127.0.0.1', '[::1]'].flatMap((host) => [`http://${host}`, `http://${host}/callback`]),
 });
 
-// The same with a secret, which each takes in one place only; discovery lists both.
+// The same with a secret, which each client can send in one place only; discovery lists both.
 const confidential = (client_id, token_endpoint_auth_method) => ({
   ...client(client_id),
   client_secret: 's3cret: with+odd%signs',
@@ -63,10 +62,10 @@ const FORM = page('Sign in', `<form method="post">
 <p><button name="answer" value="approve">Approve</button> <button name="answer" value="deny" formnovalidate>Deny</button></p>
 </form>`);
 
-// What the person answered: who they are and what they allow in one step, or an error for the client.
+// The user's decision: the account and the consent in one step, or an error for the client.
 async function decide(provider, { params, grantId }, answer) {
   if (answer.get('answer') !== 'approve') {
-    return { error: 'access_denied', error_description: 'The person has denied it' };
+    return { error: 'access_denied', error_description: 'The user denied the request' };
   }
   const accountId = answer.get('login');
   const grant = (grantId && (await provider.Grant.find(grantId))) || new provider.Grant({ accountId, clientId: params.client_id });
@@ -93,15 +92,15 @@ const provider = new Provider(issuer, configuration);
 for (const event of ['authorization.error', 'grant.error', 'refresh_token.error', 'server_error']) {
   provider.on(event, (_, error) => console.error(event, error));
 }
-const answer = provider.callback();
+const handle = provider.callback();
 server.on('request', (request, response) => {
   console.error(request.method, request.url);
   if (!request.url.startsWith('/sign-in/')) {
-    answer(request, response);
+    handle(request, response);
     return;
   }
   signIn(provider, request, response).catch((error) => {
-    // An address from the history, whose sign-in is over.
+    // An address from the browser history, whose sign-in is over.
     console.error(error);
     response.writeHead(400, { 'content-type': 'text/html; charset=utf-8' }).end(page('This sign-in is over', ''));
   });

@@ -1,5 +1,5 @@
-//! The authorization code grant (RFC 6749 section 4.1) with PKCE, as both issuers share it: requests, the person's
-//! decision, codes.
+//! The authorization code grant (RFC 6749 section 4.1) with PKCE, for both issuers: requests, the user's decision,
+//! codes.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use crate::device::{Decision, verified};
 use crate::form::Form;
 use crate::keys::opaque;
 use crate::people::guid_of;
-use crate::reply::Answer;
+use crate::reply::Response;
 use crate::request::Server;
 use crate::state::{Call, State};
 use crate::tokens;
 
-/// One authorization request that was in order.
+/// One valid authorization request.
 #[derive(Clone)]
 pub(crate) struct Authorization {
     pub(crate) server: Server,
-    /// What the page and a test call it by.
+    /// Identifies the request on the page and in tests.
     pub(crate) id: String,
     pub(crate) client: String,
     pub(crate) scope: String,
@@ -26,13 +26,13 @@ pub(crate) struct Authorization {
     pub(crate) decision: Decision,
     callback: Callback,
     challenge: Option<String>,
-    /// What a refusal of the person's reads like, in the words of the issuer.
+    /// The error parameters for a refusal by the user, in the issuer's words.
     refused: Parameters,
     code: String,
     issued: Instant,
     lifetime: Duration,
     redeemed: bool,
-    /// The refresh tokens that came of the code.
+    /// The family of the refresh tokens that this code was exchanged for.
     family: Option<u64>,
 }
 
@@ -55,8 +55,8 @@ impl Authorization {
     }
 }
 
-/// What is wrong with a request that client and redirect address are right in: the error and what it means.
-pub(crate) fn flaw(state: &State, call: &Call) -> Option<(&'static str, &'static str)> {
+/// What is wrong with a request whose client and redirect address are valid: the error code and its description.
+pub(crate) fn request_error(state: &State, call: &Call) -> Option<(&'static str, &'static str)> {
     let challenge = call.parameter("code_challenge");
     let method = call.parameter("code_challenge_method");
     let silent = call.parameter("prompt") == Some("none");
@@ -74,14 +74,14 @@ pub(crate) fn flaw(state: &State, call: &Call) -> Option<(&'static str, &'static
     } else if challenge.is_none() && state.on(Behaviour::PkceRequired) {
         Some(("invalid_request", "code_challenge is missing: this server requires PKCE."))
     } else if silent && !state.settings.approve {
-        Some(("login_required", "Nobody is signed in."))
+        Some(("login_required", "The user is not signed in."))
     } else {
         None
     }
 }
 
-/// Takes a request that is in order, and answers it: at once where the person approves by themselves, by a page else.
-pub(crate) fn start(state: &mut State, call: &Call, client: &str, callback: Callback, refused: Parameters) -> Answer {
+/// Accepts a valid request. The response is the callback if users approve automatically, otherwise a page.
+pub(crate) fn start(state: &mut State, call: &Call, client: &str, callback: Callback, refused: Parameters) -> Response {
     let owned = |name| call.parameter(name).map(str::to_owned);
     let mut new = Authorization {
         server: call.server,
@@ -104,44 +104,45 @@ pub(crate) fn start(state: &mut State, call: &Call, client: &str, callback: Call
     } else if state.settings.approve {
         new.decide(true, state.approver(), new.issued);
     }
-    let answer = page_or_callback(state, call, &new);
+    let response = page_or_callback(state, call, &new);
     state.authorizations.push(new);
-    answer
+    response
 }
 
-/// What follows on the page: the buttons, the page's question whether it was decided elsewhere, a reload.
-pub(crate) fn under_way(state: &mut State, call: &Call) -> Option<Answer> {
+/// Handles later requests of the page: the buttons, its poll for a decision, a reload.
+pub(crate) fn page_request(state: &mut State, call: &Call) -> Option<Response> {
     let id = call.parameter("sign_in")?;
     if let Some(decision) = call.parameter("decision") {
         decide(state, Some(id), decision == "approve");
     }
     let Some(found) = state.authorizations.iter().find(|one| one.id == id) else {
-        return Some(Answer::html(400, "<!DOCTYPE html>\n<p>No such sign-in.</p>\n"));
+        return Some(Response::html(400, "<!DOCTYPE html>\n<p>No such sign-in.</p>\n"));
     };
     if call.parameter("wait").is_some() {
         let pending = found.decision == Decision::Pending;
-        return Some(Answer::text(200, if pending { "pending" } else { "decided" }));
+        return Some(Response::text(200, if pending { "pending" } else { "decided" }));
     }
     Some(page_or_callback(state, call, found))
 }
 
-/// The person's page while it waits. Its script asks, rather than reloads, so that no button moves under a finger.
-fn page_or_callback(state: &State, call: &Call, authorization: &Authorization) -> Answer {
+/// The user's page while the request is pending. Its script polls instead of reloading, so that the buttons stay in
+/// place.
+fn page_or_callback(state: &State, call: &Call, authorization: &Authorization) -> Response {
     if let Some(parameters) = authorization.parameters() {
-        return authorization.callback.answer(state, call, parameters);
+        return authorization.callback.response(state, call, parameters);
     }
     let id = &authorization.id;
     let buttons = "<button id=\"approve\" name=\"decision\" value=\"approve\">Approve</button> \
                    <button id=\"deny\" name=\"decision\" value=\"deny\">Deny</button>";
     let form = Form::new("post", &call.path, &[("sign_in", id.clone())]).html(None, buttons);
     let client = &authorization.client;
-    // Whoever decides, the page is left once: a browser that left it twice would call back twice.
+    // The page is left only once, however the decision was made: leaving it twice would cause two callbacks.
     let script = format!(
         "let left = false; document.forms[0].onsubmit = () => {{ left = true; }}; setInterval(async () => {{ \
-         const answer = await fetch(\"?wait=1&sign_in={id}\"); const decided = await answer.text() === \"decided\"; \
+         const response = await fetch(\"?wait=1&sign_in={id}\"); const decided = await response.text() === \"decided\"; \
          if (decided && !left) {{ left = true; location.replace(\"?sign_in={id}\"); }} }}, 200);"
     );
-    Answer::html(
+    Response::html(
         200,
         &format!(
             "<!DOCTYPE html>\n<title>Sign in</title>\n<p>{client} wants to sign you in.</p>\n{form}\
@@ -151,34 +152,34 @@ fn page_or_callback(state: &State, call: &Call, authorization: &Authorization) -
     .with("cache-control", "no-store")
 }
 
-/// Decides over the pending authorization requests, the one of that id or all of them. How many there were.
+/// Decides the pending authorization requests: the one with that id, or all. Returns how many there were.
 pub(crate) fn decide(state: &mut State, id: Option<&str>, approve: bool) -> usize {
     let (approver, now) = (state.approver().to_owned(), state.instant());
     let pending = |one: &&mut Authorization| one.decision == Decision::Pending && id.is_none_or(|id| id == one.id);
     state.authorizations.iter_mut().filter(pending).map(|one| one.decide(approve, &approver, now)).count()
 }
 
-/// The address that the browser of a decided request is sent to.
+/// The address to which the browser of a decided request is redirected.
 pub(crate) fn address(state: &State, id: &str) -> Option<String> {
     let found = state.authorizations.iter().find(|one| one.id == id)?;
     found.callback.address(state, found.parameters()?)
 }
 
-/// What a code comes to at the token endpoint.
+/// The result of a code exchange at the token endpoint.
 pub(crate) enum Redeemed {
-    /// None of ours, or another client's.
+    /// Not issued here, or issued to another client.
     Unknown,
-    /// Used before; what it gave then is dead now.
+    /// Redeemed before; the tokens from the first exchange are revoked.
     UsedUp,
     Expired,
-    /// Not the redirect address that the request named.
+    /// The redirect address differs from the one in the request.
     WrongRedirect,
-    /// The PKCE verifier is not the challenge's, or one of the two is missing.
+    /// The PKCE verifier does not match the challenge, or one of the two is missing.
     WrongVerifier,
     Granted(String, Box<Authorization>),
 }
 
-/// One exchange of a code.
+/// Exchanges a code.
 pub(crate) fn redeem(state: &mut State, call: &Call, client: &str) -> Redeemed {
     let (expired, now) = (state.on(Behaviour::CodeExpired), state.instant());
     let code = call.field("code").unwrap_or_default();
@@ -197,7 +198,7 @@ pub(crate) fn redeem(state: &mut State, call: &Call, client: &str) -> Redeemed {
     if call.field("redirect_uri").unwrap_or_default() != found.callback.redirect_uri {
         return Redeemed::WrongRedirect;
     }
-    // A verifier without a challenge is an attack on PKCE as well (RFC 9700 section 2.1.1).
+    // A verifier without a challenge is a PKCE downgrade (RFC 9700 section 2.1.1).
     let matches = match &found.challenge {
         Some(challenge) => verified(call, challenge),
         None => call.field("code_verifier").is_none(),
@@ -209,7 +210,7 @@ pub(crate) fn redeem(state: &mut State, call: &Call, client: &str) -> Redeemed {
     Redeemed::Granted(user, Box::new(found.clone()))
 }
 
-/// The first refresh token of a sign-in by code; a second use of the code is going to end it.
+/// The first refresh token of a sign-in by code. A second use of the code revokes its family.
 pub(crate) fn first_refresh_token(state: &mut State, user: &str, granted: &Authorization) -> Option<String> {
     let token = tokens::first_refresh_token(state, granted.server, user, &granted.client, &granted.scope)?;
     let family = state.last_family;
@@ -219,12 +220,12 @@ pub(crate) fn first_refresh_token(state: &mut State, user: &str, granted: &Autho
     Some(token)
 }
 
-/// What the ID token of a sign-in by code says as `nonce`.
+/// The `nonce` for the ID token of a sign-in by code.
 pub(crate) fn nonce(state: &State, granted: &Authorization) -> Option<String> {
     if state.on(Behaviour::NoNonce) {
         None
     } else if state.on(Behaviour::WrongNonce) {
-        Some("a-nonce-of-somebody-else".to_owned())
+        Some("nonce-of-another-sign-in".to_owned())
     } else {
         granted.nonce.clone()
     }

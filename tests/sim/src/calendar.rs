@@ -1,4 +1,4 @@
-//! Dates from Unix seconds, in the spellings the protocols want.
+//! Dates from Unix seconds, in the formats of the protocols.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ pub(crate) fn unix_now() -> i64 {
     unix_after(Duration::ZERO)
 }
 
-/// The end of a span that begins now, in Unix seconds.
+/// The end of a period that begins now, in Unix seconds.
 pub(crate) fn unix_after(span: Duration) -> i64 {
     (SystemTime::now() + span).duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64)
 }
 
 /// Year, month (1 to 12) and day of the proleptic Gregorian calendar.
 ///
-/// Counted in years that begin in March, so that the leap day is a year's last.
+/// Years are counted from March, so that the leap day is the last day of a year.
 pub(crate) fn date(unix: i64) -> (i32, u8, u8) {
     let days = unix.div_euclid(86_400) + 719_468;
     let era = days.div_euclid(146_097);
@@ -34,17 +34,17 @@ fn date_and_time(unix: i64, between: char) -> String {
     format!("{year:04}-{month:02}-{day:02}{between}{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
 }
 
-/// `2025-02-19 03:40:30Z`, as Entra's error bodies have it.
+/// `2025-02-19 03:40:30Z`, as in Entra's error bodies.
 pub(crate) fn entra(unix: i64) -> String {
     date_and_time(unix, ' ')
 }
 
-/// `2025-02-19T03:40:30Z` (RFC 3339), as Kubernetes has it.
+/// `2025-02-19T03:40:30Z` (RFC 3339), as in Kubernetes objects.
 pub(crate) fn rfc3339(unix: i64) -> String {
     date_and_time(unix, 'T')
 }
 
-/// `Wed, 19 Feb 2025 03:40:30 GMT`, as the `Date` header has it.
+/// `Wed, 19 Feb 2025 03:40:30 GMT`, as in the `Date` header.
 pub(crate) fn http(unix: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix.max(0) as u64))
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_right_around_leap_days() {
+    fn dates_around_leap_days_are_correct() {
         assert_eq!(date(0), (1970, 1, 1));
         assert_eq!(entra(1_739_936_430), "2025-02-19 03:40:30Z");
         assert_eq!(rfc3339(1_709_164_800), "2024-02-29T00:00:00Z");

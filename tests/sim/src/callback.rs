@@ -1,24 +1,24 @@
-//! How an authorization endpoint sends the browser back to the client: by a redirect, or by a page whose form sends
-//! itself (OAuth 2.0 Form Post Response Mode).
+//! How an authorization endpoint sends the browser back to the client: by a redirect, or by a page with a form that
+//! submits itself (OAuth 2.0 Form Post Response Mode).
 
 use url::Url;
 
 use crate::behaviour::Behaviour;
 use crate::form::{Form, escaped};
-use crate::reply::Answer;
+use crate::reply::Response;
 use crate::state::{Call, State};
 
-/// What goes back besides `state` and `iss`: a code, or an error.
+/// The parameters of a callback besides `state` and `iss`: a code, or an error.
 pub(crate) type Parameters = Vec<(&'static str, String)>;
 
-/// Where one authorization request is to be answered, and how.
+/// Where and how to respond to one authorization request.
 #[derive(Clone)]
 pub(crate) struct Callback {
-    /// As the client sent it, not normalised; empty where it sent none.
+    /// As the client sent it, not normalised; empty if the client sent none.
     pub(crate) redirect_uri: String,
     form_post: bool,
     state: Option<String>,
-    /// What `iss` would say (RFC 9207).
+    /// The value for `iss` (RFC 9207).
     issuer: String,
 }
 
@@ -32,10 +32,10 @@ impl Callback {
         }
     }
 
-    /// With `state` and `iss`, as the behaviours want them.
+    /// Adds `state` and `iss`, as the behaviours require.
     fn complete(&self, state: &State, mut parameters: Parameters) -> Parameters {
         let wrong = state.on(Behaviour::AuthorizeWrongState);
-        let sent = if wrong { Some("a-state-of-somebody-else") } else { self.state.as_deref() };
+        let sent = if wrong { Some("state-of-another-sign-in") } else { self.state.as_deref() };
         if let Some(sent) = sent.filter(|_| !state.on(Behaviour::AuthorizeNoState)) {
             parameters.push(("state", sent.to_owned()));
         }
@@ -47,21 +47,21 @@ impl Callback {
         parameters
     }
 
-    /// The address that a redirect leads to: what a person finds in the address bar and can paste.
+    /// The redirect's target, which a user finds in the address bar and can paste.
     pub(crate) fn address(&self, state: &State, parameters: Parameters) -> Option<String> {
         let mut address = Url::parse(&self.redirect_uri).ok().filter(Url::has_host)?;
         address.query_pairs_mut().extend_pairs(self.complete(state, parameters));
         Some(address.into())
     }
 
-    /// The HTTP answer, to whatever brought the browser here.
-    pub(crate) fn answer(&self, state: &State, call: &Call, parameters: Parameters) -> Answer {
+    /// The HTTP response to the request that brought the browser here.
+    pub(crate) fn response(&self, state: &State, call: &Call, parameters: Parameters) -> Response {
         let Some(address) = self.address(state, parameters.clone()) else { return shown(&parameters) };
         let twice = state.on(Behaviour::AuthorizeCodeTwice);
         if !self.form_post && !twice {
-            // After a form, only 303 makes every browser forget the form (RFC 9700 section 4.12).
+            // After a form, only 303 guarantees that browsers do not send the form again (RFC 9700 section 4.12).
             let status = if call.method == "POST" { 303 } else { 302 };
-            return Answer::text(status, "").with("location", address).with("cache-control", "no-store");
+            return Response::text(status, "").with("location", address).with("cache-control", "no-store");
         }
         let method = if self.form_post { "post" } else { "get" };
         let form = Form::new(method, &self.redirect_uri, &self.complete(state, parameters));
@@ -71,8 +71,8 @@ impl Callback {
         } else {
             String::new()
         };
-        // The second form waits for the first: a page that is left takes its frames along.
-        Answer::html(
+        // The second form is sent later: leaving the page would stop its frames.
+        Response::html(
             200,
             &format!(
                 "<!DOCTYPE html>\n<title>Signing in</title>\n{first}{}<script>Array.from(document.forms)\
@@ -84,9 +84,9 @@ impl Callback {
     }
 }
 
-/// Where there is nowhere to go back to, the page shows the code, for the person to carry over.
-fn shown(parameters: &Parameters) -> Answer {
+/// Without a redirect address, the page shows the code for the user to copy.
+fn shown(parameters: &Parameters) -> Response {
     let lines: String =
         parameters.iter().map(|(name, value)| format!("<p>{name}: <code>{}</code></p>\n", escaped(value))).collect();
-    Answer::html(200, &format!("<!DOCTYPE html>\n<title>Signing in</title>\n{lines}"))
+    Response::html(200, &format!("<!DOCTYPE html>\n<title>Signing in</title>\n{lines}"))
 }

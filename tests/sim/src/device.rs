@@ -1,4 +1,4 @@
-//! The device authorization grant (RFC 8628), as both issuers share it: codes, polling, the person's decision.
+//! The device authorization grant (RFC 8628), for both issuers: codes, polling, the user's decision.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::pace::pause;
 use crate::request::Server;
 use crate::state::{Call, State};
 
-/// How much earlier than the interval a poll may come: timers and busy machines are not exact.
+/// How much earlier than the interval a poll may arrive, because timers on busy machines are not exact.
 const LENIENCE: Duration = Duration::from_millis(200);
-/// What RFC 8628 section 3.5 assumes where the answer names no interval.
+/// The interval that RFC 8628 section 3.5 requires if the response has none.
 const DEFAULT_INTERVAL: u64 = 5;
 
-/// What the person did.
+/// The user's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Pending,
@@ -33,7 +33,7 @@ pub(crate) struct DeviceGrant {
     pub(crate) client: String,
     pub(crate) scope: String,
     pub(crate) decision: Decision,
-    /// The PKCE challenge (RFC 7636), where the device request had one.
+    /// The PKCE challenge (RFC 7636), if the device request had one.
     pub(crate) challenge: Option<String>,
     issued: Instant,
     lifetime: Duration,
@@ -43,18 +43,18 @@ pub(crate) struct DeviceGrant {
     redeemed: bool,
 }
 
-/// What a poll comes to.
+/// The result of a poll.
 pub(crate) enum Poll {
-    /// The device code is none of ours, or used up.
+    /// The device code was not issued here, or is used up.
     Unknown,
     Pending,
     SlowDown,
     Expired,
-    /// The person refused.
+    /// The user denied the request.
     Declined,
-    /// The PKCE verifier is not the challenge's.
+    /// The PKCE verifier does not match the challenge.
     WrongVerifier,
-    /// The server gives no answer.
+    /// The server closes the connection without a response.
     Dropped,
     Granted {
         user: String,
@@ -63,7 +63,7 @@ pub(crate) enum Poll {
     },
 }
 
-/// Starts a device authorization and hands back its codes: device code, user code.
+/// Starts a device authorization. Returns the device code and the user code.
 pub(crate) fn start(state: &mut State, call: &Call, client: &str, scope: &str) -> (String, String) {
     let device_code = opaque("device-");
     let user_code = user_code(call.server);
@@ -86,7 +86,7 @@ pub(crate) fn start(state: &mut State, call: &Call, client: &str, scope: &str) -
     (device_code, user_code)
 }
 
-/// Entra writes nine letters and digits in one word, others mostly two words of four consonants (RFC 8628 section 6.1).
+/// One word of nine letters from Entra, two words of four consonants from other issuers (RFC 8628 section 6.1).
 fn user_code(server: Server) -> String {
     let letter = |byte: &u8| char::from(b"BCDFGHJKLMNPQRSTVWXZ"[usize::from(*byte) % 20]);
     match server {
@@ -98,7 +98,7 @@ fn user_code(server: Server) -> String {
     }
 }
 
-/// The `interval` a device answer is to hold.
+/// The `interval` for a device response.
 pub(crate) fn announced_interval(state: &State) -> Option<u64> {
     if state.on(Behaviour::IntervalMissing) {
         None
@@ -109,7 +109,7 @@ pub(crate) fn announced_interval(state: &State) -> Option<u64> {
     }
 }
 
-/// One poll with a device code.
+/// Handles one poll with a device code.
 pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     let interval = announced_interval(state).filter(|&seconds| seconds > 0).unwrap_or(DEFAULT_INTERVAL);
     let interval = pause(Duration::from_secs(interval).saturating_sub(LENIENCE));
@@ -158,13 +158,13 @@ pub(crate) fn poll(state: &mut State, call: &Call) -> Poll {
     }
 }
 
-/// Whether a token request brings the verifier of an S256 challenge (RFC 7636 section 4.6).
+/// Whether a token request has the right verifier for an S256 challenge (RFC 7636 section 4.6).
 pub(crate) fn verified(call: &Call, challenge: &str) -> bool {
     let sent = call.field("code_verifier").unwrap_or_default();
     URL_SAFE_NO_PAD.encode(digest(&SHA256, sent.as_bytes())) == challenge
 }
 
-/// Decides over the pending device authorizations, those with that user code or all of them. How many there were.
+/// Decides the pending device authorizations: those with that user code, or all. Returns how many there were.
 pub(crate) fn decide(state: &mut State, user_code: Option<&str>, approve: bool) -> usize {
     let approver = state.approver().to_owned();
     let mut decided = 0;

@@ -10,14 +10,14 @@ use crate::callback::Callback;
 use crate::device::{self, Poll};
 use crate::directory::Account;
 use crate::entra_errors::{Refusal, refusal_of_behaviour};
-use crate::reply::{Answer, Reply};
+use crate::misbehaviour::{self, MOVED};
+use crate::reply::{Reply, Response};
 use crate::request::{Server, Step};
 use crate::resource::{Resource, check_consent, resource};
 use crate::state::{Call, State};
-use crate::trouble::{self, MOVED};
 use crate::{CLIENT, OTHER_TENANT, OWN_CLIENT, TENANT, VERIFICATION_URI, entra_tokens, people, tokens};
 
-pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
+pub(crate) fn handle(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (call.method.as_str(), parts.as_slice()) {
@@ -25,30 +25,30 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
         ("GET", [tenant, ".well-known", "openid-configuration"]) => metadata(state, call, tenant, 1),
         ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => metadata(state, call, tenant, 2),
         ("GET", [_, "discovery", "keys"] | [_, "discovery", "v2.0", "keys"]) => {
-            Answer::json(200, &tokens::key_set(state)).into()
+            Response::json(200, &tokens::key_set(state)).into()
         }
-        ("GET" | "POST", [tenant, "oauth2", "v2.0", "authorize"]) => match trouble::at_authorize(state) {
+        ("GET" | "POST", [tenant, "oauth2", "v2.0", "authorize"]) => match misbehaviour::at_authorize(state) {
             Some(reply) => reply,
             None => authorize(state, call, tenant).unwrap_or_else(|refusal| refusal.page(state, call)).into(),
         },
-        ("POST", [tenant, "oauth2", "v2.0", "devicecode"]) => match trouble::at_device(state, call) {
+        ("POST", [tenant, "oauth2", "v2.0", "devicecode"]) => match misbehaviour::at_device(state, call) {
             Some(reply) => reply,
             None => {
-                device_authorization(state, call, tenant).unwrap_or_else(|refusal| refusal.answer(state, call)).into()
+                device_authorization(state, call, tenant).unwrap_or_else(|refusal| refusal.response(state, call)).into()
             }
         },
-        ("POST", [tenant, "oauth2", "v2.0", "token"]) => match trouble::at_token(state, call) {
+        ("POST", [tenant, "oauth2", "v2.0", "token"]) => match misbehaviour::at_token(state, call) {
             Some(reply) => reply,
             None => match token(state, call, tenant) {
                 Ok(reply) => reply,
-                Err(refusal) => trouble::delayed(state, refusal.answer(state, call)),
+                Err(refusal) => misbehaviour::delayed(state, refusal.response(state, call)),
             },
         },
-        _ => Answer::html(404, "<html><body>404 - File or directory not found.</body></html>\n").into(),
+        _ => Response::html(404, "<html><body>404 - File or directory not found.</body></html>\n").into(),
     }
 }
 
-/// The tenant id behind what the path says: an id, a verified domain, or one of the two that mean "whoever comes".
+/// The tenant id for a path segment: an id, a verified domain, or one of the two names for "any tenant".
 fn tenant_id(tenant: &str) -> Result<&'static str, Refusal> {
     match tenant {
         TENANT | "common" | "organizations" | "contoso.example" => Ok(TENANT),
@@ -70,9 +70,9 @@ fn host(call: &Call) -> &str {
     call.base.split("://").nth(1).unwrap_or_default()
 }
 
-fn instance(call: &Call) -> Answer {
+fn instance(call: &Call) -> Response {
     let host = host(call);
-    Answer::json(
+    Response::json(
         200,
         &json!({
             "tenant_discovery_endpoint": format!("{}/{TENANT}/v2.0/.well-known/openid-configuration", call.base),
@@ -83,12 +83,12 @@ fn instance(call: &Call) -> Answer {
 }
 
 fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
-    if let Some(reply) = trouble::at_discovery(state) {
+    if let Some(reply) = misbehaviour::at_discovery(state) {
         return reply;
     }
     let tid = match tenant_id(tenant) {
         Ok(tid) => tid,
-        Err(refusal) => return Refusal { error: "invalid_tenant", ..refusal }.answer(state, call).into(),
+        Err(refusal) => return Refusal { error: "invalid_tenant", ..refusal }.response(state, call).into(),
     };
     let base = &call.base;
     let endpoints = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { base };
@@ -118,8 +118,8 @@ fn metadata(state: &State, call: &Call, tenant: &str, version: u8) -> Reply {
             "msgraph_host": host(call),
             "rbac_url": "https://pas.windows.net",
     });
-    trouble::respell_metadata(state, &mut body);
-    Answer::json(200, &body).into()
+    misbehaviour::respell_metadata(state, &mut body);
+    Response::json(200, &body).into()
 }
 
 fn known_client(call: &Call) -> Result<String, Refusal> {
@@ -148,7 +148,7 @@ fn check_claims(call: &Call) -> Result<(), Refusal> {
     }
 }
 
-/// The one redirect address that is registered for native clients; with `localhost`, Entra does not look at the port.
+/// Whether an address is the one registered for native clients. For `localhost`, Entra ignores the port.
 fn is_redirect(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| {
         (url.scheme(), url.host_str(), url.path()) == ("http", Some("localhost"), "/")
@@ -156,10 +156,10 @@ fn is_redirect(address: &str) -> bool {
     })
 }
 
-/// A refusal here is one that Entra shows in the browser, without going back to the client.
-fn authorize(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
-    if let Some(answer) = authorization::under_way(state, call) {
-        return Ok(answer);
+/// Entra shows these errors in the browser instead of redirecting to the client.
+fn authorize(state: &mut State, call: &Call, tenant: &str) -> Result<Response, Refusal> {
+    if let Some(response) = authorization::page_request(state, call) {
+        return Ok(response);
     }
     let tid = tenant_id(tenant)?;
     let client = known_client(call)?;
@@ -171,15 +171,15 @@ fn authorize(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Ref
         return Err(Refusal::blocked());
     }
     if let Err(refusal) = check_authorize(state, call, &client) {
-        return Ok(callback.answer(state, call, refusal.parameters(state, call)));
+        return Ok(callback.response(state, call, refusal.parameters(state, call)));
     }
     let refused = Refusal::declined("access_denied").parameters(state, call);
     Ok(authorization::start(state, call, &client, callback, refused))
 }
 
-/// What Entra tells the client, by its redirect address.
+/// The errors that Entra sends to the client's redirect address.
 fn check_authorize(state: &State, call: &Call, client: &str) -> Result<(), Refusal> {
-    if let Some((error, text)) = authorization::flaw(state, call) {
+    if let Some((error, text)) = authorization::request_error(state, call) {
         let number = match error {
             "unsupported_response_type" => 70005,
             "login_required" => 50058,
@@ -198,7 +198,7 @@ fn check_authorize(state: &State, call: &Call, client: &str) -> Result<(), Refus
     consented.map_err(|refusal| Refusal { error: "consent_required", ..refusal })
 }
 
-fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<Answer, Refusal> {
+fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<Response, Refusal> {
     tenant_id(tenant)?;
     let client = known_client(call)?;
     let scope = call.field("scope").ok_or_else(|| Refusal::missing("scope"))?;
@@ -217,10 +217,10 @@ fn device_authorization(state: &mut State, call: &Call, tenant: &str) -> Result<
     if let Some(interval) = device::announced_interval(state) {
         body.insert("interval".to_owned(), json!(interval));
     }
-    body.insert("message".to_owned(), json!(trouble::with_escapes(state, &message)));
-    trouble::respell_verification(state, &mut body);
-    trouble::respell_numbers(state, &mut body);
-    Ok(Answer::json(200, &Value::Object(body)))
+    body.insert("message".to_owned(), json!(misbehaviour::with_escapes(state, &message)));
+    misbehaviour::respell_verification(state, &mut body);
+    misbehaviour::respell_numbers(state, &mut body);
+    Ok(Response::json(200, &Value::Object(body)))
 }
 
 fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal> {
@@ -228,7 +228,7 @@ fn token(state: &mut State, call: &Call, tenant: &str) -> Result<Reply, Refusal>
     let client = known_client(call)?;
     check_claims(call)?;
     let grant_type = call.field("grant_type").ok_or_else(|| Refusal::missing("grant_type"))?;
-    match Step::of(grant_type) {
+    match Step::from_grant_type(grant_type) {
         Some(Step::Poll) => poll(state, call, tid),
         Some(Step::Code) => redeem(state, call, tid, &client),
         Some(Step::Refresh) => refresh(state, call, tid, &client),
@@ -264,8 +264,8 @@ fn poll(state: &mut State, call: &Call, tid: &str) -> Result<Reply, Refusal> {
                 .any(|one| one == "offline_access")
                 .then(|| tokens::first_refresh_token(state, Server::Entra, &user, &client, &scope))
                 .flatten();
-            let answer = issue(state, call, tid, (&user, &client, &scope, &resource), refresh_token, None);
-            Ok(trouble::delayed(state, answer))
+            let response = issue(state, call, tid, (&user, &client, &scope, &resource), refresh_token, None);
+            Ok(misbehaviour::delayed(state, response))
         }
     }
 }
@@ -282,14 +282,15 @@ fn redeem(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Rep
     let scope = call.field("scope").unwrap_or(&granted.scope);
     let resource = resource(state, scope, client)?;
     check_consent(state, &resource)?;
-    let lasting = granted.scope.split_whitespace().any(|one| one == "offline_access");
-    let refresh_token = if lasting { authorization::first_refresh_token(state, &user, &granted) } else { None };
+    let with_refresh_token = granted.scope.split_whitespace().any(|one| one == "offline_access");
+    let refresh_token =
+        if with_refresh_token { authorization::first_refresh_token(state, &user, &granted) } else { None };
     let nonce = authorization::nonce(state, &granted);
-    let answer = issue(state, call, tid, (&user, client, scope, &resource), refresh_token, nonce.as_deref());
-    Ok(trouble::delayed(state, answer))
+    let response = issue(state, call, tid, (&user, client, scope, &resource), refresh_token, nonce.as_deref());
+    Ok(misbehaviour::delayed(state, response))
 }
 
-/// A refresh token belongs to user and client: any resource that the client may have, in any tenant, comes out of it.
+/// A refresh token belongs to a user and a client, and is valid for each resource of the client in each tenant.
 fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Reply, Refusal> {
     let presented = call.field("refresh_token").ok_or_else(|| Refusal::missing("refresh_token"))?;
     if let Some(refusal) = refusal_of_behaviour(state, Step::Refresh) {
@@ -303,8 +304,8 @@ fn refresh(state: &mut State, call: &Call, tid: &str, client: &str) -> Result<Re
     check_consent(state, &resource)?;
     let rotate = state.on(Behaviour::RotatedRefreshToken);
     let next = tokens::next_refresh_token(state, presented, rotate);
-    let answer = issue(state, call, tid, (&token.user, client, scope, &resource), next, None);
-    Ok(trouble::delayed(state, answer))
+    let response = issue(state, call, tid, (&token.user, client, scope, &resource), next, None);
+    Ok(misbehaviour::delayed(state, response))
 }
 
 fn issue(
@@ -314,7 +315,7 @@ fn issue(
     (user, client, scope, resource): (&str, &str, &str, &Resource),
     refresh_token: Option<String>,
     nonce: Option<&str>,
-) -> Answer {
+) -> Response {
     let lifetime = state.settings.token_lifetime.as_secs();
     let mut body = Map::new();
     body.insert("token_type".to_owned(), json!("Bearer"));
@@ -326,16 +327,16 @@ fn issue(
     if let Some(refresh_token) = refresh_token {
         body.insert("refresh_token".to_owned(), json!(refresh_token));
     }
-    // A service principal is nobody who could be identified by these two.
-    let person = state.settings.account != Account::App;
-    if person && scope.split_whitespace().any(|one| one == "openid") {
+    // Both identify a user, which a service principal is not.
+    let is_user = state.settings.account != Account::App;
+    if is_user && scope.split_whitespace().any(|one| one == "openid") {
         let id_token = entra_tokens::id_token(state, &call.base, tid, user, client, nonce);
         body.insert("id_token".to_owned(), json!(id_token));
     }
-    if person && call.field("client_info") == Some("1") {
+    if is_user && call.field("client_info") == Some("1") {
         let info = json!({ "uid": people::object_id(user), "utid": tid });
         body.insert("client_info".to_owned(), json!(crate::base64url(&info)));
     }
-    tokens::spoil_answer(state, &mut body);
-    Answer::json(200, &Value::Object(body))
+    tokens::spoil_response(state, &mut body);
+    Response::json(200, &Value::Object(body))
 }

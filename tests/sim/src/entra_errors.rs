@@ -1,4 +1,4 @@
-//! How Entra refuses: the error object, its AADSTS numbers, and the behaviours that ask for one.
+//! Entra's errors: the error object, its AADSTS numbers, and the behaviours that cause them.
 
 use serde_json::{Map, Value, json};
 
@@ -8,13 +8,13 @@ use crate::calendar;
 use crate::callback::Parameters;
 use crate::form::escaped;
 use crate::keys::opaque;
+use crate::misbehaviour::with_escapes;
 use crate::people::guid_of;
-use crate::reply::Answer;
+use crate::reply::Response;
 use crate::request::Step;
 use crate::state::{Call, State};
-use crate::trouble::with_escapes;
 
-/// A refusal. `error` and `suberror` are the contract; the number only names the text.
+/// An error of Entra. Clients rely on `error` and `suberror`; the number only identifies the text.
 pub(crate) struct Refusal {
     pub(crate) error: &'static str,
     pub(crate) number: u32,
@@ -33,7 +33,7 @@ impl Refusal {
         Self { suberror: Some(suberror), ..self }
     }
 
-    /// With the challenge that a Conditional Access policy sends along.
+    /// Adds the claims challenge that a Conditional Access policy causes.
     fn challenge(self) -> Self {
         let policies = json!({ "essential": true, "values": ["7cc0e6ab-1f1e-4b0f-8f3c-5b0f0a4f4f10"] });
         Self { claims: Some(json!({ "access_token": { "capolids": policies } })), ..self }
@@ -113,7 +113,7 @@ impl Refusal {
         }
     }
 
-    /// Number, text, and the ids that support asks for.
+    /// Number, text, and the ids that support needs.
     fn description(&self, state: &State, trace_id: &str, correlation_id: &str) -> String {
         let timestamp = calendar::entra(state.now());
         let prefix = if self.number == 0 { String::new() } else { format!("AADSTS{}: ", self.number) };
@@ -121,7 +121,7 @@ impl Refusal {
         format!("{prefix}{text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}")
     }
 
-    /// The same as the authorization endpoint sends it to the client, by its redirect address.
+    /// The same as parameters for the client's redirect address.
     pub(crate) fn parameters(&self, state: &State, call: &Call) -> Parameters {
         // `invalid_grant` is an error of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2).
         let error = if self.error == "invalid_grant" { "access_denied" } else { self.error };
@@ -130,19 +130,19 @@ impl Refusal {
         vec![("error", error.to_owned()), ("error_description", description), ("error_uri", uri)]
     }
 
-    /// The same as a page, where the person is the one to tell.
-    pub(crate) fn page(&self, state: &State, call: &Call) -> Answer {
+    /// The same as a page for the user.
+    pub(crate) fn page(&self, state: &State, call: &Call) -> Response {
         let description = self.description(state, &guid_of(&opaque("trace")), &correlation_id(call));
         let page = format!(
-            "<!DOCTYPE html>\n<title>Sign in to your account</title>\n<h1>Sorry, but we're having trouble signing you \
+            "<!DOCTYPE html>\n<title>Sign in to your account</title>\n<h1>Sorry, but we're having misbehaviour signing you \
              in.</h1>\n<p>{}</p>\n",
             escaped(&description)
         );
-        Answer::html(400, &page)
+        Response::html(400, &page)
     }
 
-    /// The HTTP answer.
-    pub(crate) fn answer(&self, state: &State, call: &Call) -> Answer {
+    /// The HTTP response.
+    pub(crate) fn response(&self, state: &State, call: &Call) -> Response {
         let timestamp = calendar::entra(state.now());
         let trace_id = guid_of(&opaque("trace"));
         let correlation_id = correlation_id(call);
@@ -166,33 +166,33 @@ impl Refusal {
             body.insert("claims".to_owned(), json!(claims.to_string()));
         }
         let status = if *error == "invalid_client" { 401 } else { 400 };
-        Answer::json(status, &Value::Object(body))
+        Response::json(status, &Value::Object(body))
             .with("x-ms-request-id", trace_id)
             .with("x-ms-clitelem", format!("1,{number},0,,"))
     }
 }
 
-/// What support finds a request by: as the client wants it, where it says.
+/// The id by which support finds a request: the client's, if it sent one.
 fn correlation_id(call: &Call) -> String {
     let sent = call.header("client-request-id");
     if sent.is_empty() { guid_of(&opaque("correlation")) } else { sent.to_owned() }
 }
 
-/// A refusal with those fields, and the ids and the time that every one of Entra's has.
-pub(crate) fn refused_with(state: &State, call: &Call, fields: &Value) -> Answer {
+/// An error with those fields, and the ids and the time that each error of Entra has.
+pub(crate) fn refused_with(state: &State, call: &Call, fields: &Value) -> Response {
     let mut body = fields.as_object().cloned().unwrap_or_default();
     body.insert("timestamp".to_owned(), json!(calendar::entra(state.now())));
     body.insert("trace_id".to_owned(), json!(guid_of(&opaque("trace"))));
     body.insert("correlation_id".to_owned(), json!(correlation_id(call)));
-    Answer::json(400, &Value::Object(body))
+    Response::json(400, &Value::Object(body))
 }
 
-/// A behaviour and the refusal it asks for.
-type Asked = (Behaviour, fn() -> Refusal);
+/// A behaviour and the error it causes.
+type Cause = (Behaviour, fn() -> Refusal);
 
-/// The refusal that a behaviour asks for, at one kind of token request.
+/// The error that a behaviour causes for one kind of token request.
 pub(crate) fn refusal_of_behaviour(state: &State, step: Step) -> Option<Refusal> {
-    let refresh_refusals: [Asked; 4] = [
+    let refresh_refusals: [Cause; 4] = [
         (Behaviour::RefreshInvalidGrant, || {
             Refusal::new("invalid_grant", 70000, "Provided grant is invalid or malformed.")
         }),
@@ -204,7 +204,7 @@ pub(crate) fn refusal_of_behaviour(state: &State, step: Step) -> Option<Refusal>
         }),
         (Behaviour::RefreshBlocked, Refusal::blocked),
     ];
-    let poll_refusals: [Asked; 7] = [
+    let poll_refusals: [Cause; 7] = [
         (Behaviour::BadVerificationCode, Refusal::bad_code),
         (Behaviour::ExpiredToken, Refusal::expired_code),
         (Behaviour::AuthorizationDeclined, || Refusal::declined("authorization_declined")),
@@ -213,12 +213,12 @@ pub(crate) fn refusal_of_behaviour(state: &State, step: Step) -> Option<Refusal>
         (Behaviour::ConsentRequired, Refusal::not_consented),
         (Behaviour::PublicClientDisabled, Refusal::no_secret),
     ];
-    let code_refusals: [Asked; 3] = [
+    let code_refusals: [Cause; 3] = [
         (Behaviour::PublicClientNotAllowed, Refusal::no_secret),
         (Behaviour::ConditionalAccessBlocksBrowser, Refusal::blocked),
         (Behaviour::ConsentRequired, Refusal::not_consented),
     ];
-    let refusals: &[Asked] = match step {
+    let refusals: &[Cause] = match step {
         Step::Poll => &poll_refusals,
         Step::Code => &code_refusals,
         Step::Refresh => &refresh_refusals,

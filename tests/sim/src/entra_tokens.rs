@@ -1,25 +1,25 @@
-//! The tokens that Entra issues: access tokens of both versions, for a cluster or for Graph, of a person or of a
-//! service principal; and ID tokens.
+//! The tokens that Entra issues: access tokens of both versions, for a cluster or for Graph, for a user or a service
+//! principal; and ID tokens.
 
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::directory::Account;
 use crate::keys::{Signing, opaque};
+use crate::misbehaviour::with_escapes;
 use crate::people::{display_name, object_id, subject};
 use crate::resource::{GRAPH_PERMISSIONS, Resource};
 use crate::state::State;
 use crate::tokens::{self, extended, times};
-use crate::trouble::with_escapes;
 
-/// Over this many groups Entra leaves the claim out and says where to ask instead.
+/// Above this number of groups, Entra omits the claim and names a claim source instead.
 const MOST_GROUPS: usize = 200;
 /// The role template that every user of a tenant has.
 const DEFAULT_ROLE: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
 const GUEST: &str = "guest@outlook.example";
 
-/// An access token. A cluster's is of version 1.0, as the AKS server application asks for, unless told otherwise;
-/// Graph's always is.
+/// An access token. A cluster's token has version 1.0, as the AKS server application requests, unless a behaviour says
+/// otherwise; Graph's always has.
 pub(crate) fn access_token(
     state: &State,
     base: &str,
@@ -69,12 +69,12 @@ pub(crate) fn access_token(
     state.keys.sign(&Value::Object(claims), Signing::Right)
 }
 
-/// The object id of whom the tokens are about: a service principal has one of its own.
+/// The object id of the token's subject: a service principal has its own.
 fn principal_id(state: &State, user: &str, client: &str) -> String {
     object_id(if state.settings.account == Account::App { client } else { user })
 }
 
-/// Who the token is about, and what the client may do for them.
+/// The claims about the subject and the client's permissions.
 fn principal(state: &State, user: &str, client: &str, resource: &Resource, version_2: bool) -> Value {
     let oid = principal_id(state, user, client);
     if state.settings.account == Account::App {
@@ -94,7 +94,7 @@ fn principal(state: &State, user: &str, client: &str, resource: &Resource, versi
     Value::Object(extended(extended(Map::new(), person), known_as))
 }
 
-/// The groups, or where to ask for them. The address is that of a Graph that is no more: Entra never changed it.
+/// The groups, or their claim source. The address is that of the retired Azure AD Graph: Entra never changed it.
 fn groups(state: &State, tenant: &str, oid: &str) -> Value {
     let groups = &state.settings.groups;
     if state.on(Behaviour::NoGroupsClaim) {

@@ -1,14 +1,14 @@
-//! HTML forms: how the pages write them, and how a test that plays the browser reads them.
+//! HTML forms: how the pages write them, and how a test in the role of the browser reads them.
 
 use std::fmt::Write as _;
 
-/// A form on one of the world's pages. With `get` a browser makes the fields the query of the action, with `post` it
+/// A form on one of the world's pages. With `get`, a browser makes the fields the query of the action; with `post`, it
 /// sends them as the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     /// `get` or `post`.
     pub method: String,
-    /// Where it goes.
+    /// The address that the form is sent to.
     pub action: String,
     /// The hidden fields, in order.
     pub fields: Vec<(String, String)>,
@@ -20,7 +20,8 @@ impl Form {
         Self { method: method.to_owned(), action: action.to_owned(), fields }
     }
 
-    /// The form in HTML, with buttons and the like inside; `frame` is where its answer shows, if not where the page is.
+    /// The form in HTML, with buttons and the like inside. `frame` is the target for the response, if not the page
+    /// itself.
     pub(crate) fn html(&self, frame: Option<&str>, inside: &str) -> String {
         let target = frame.map_or_else(String::new, |frame| format!(" target=\"{frame}\""));
         let mut html = format!("<form method=\"{}\" action=\"{}\"{target}>", self.method, escaped(&self.action));
@@ -31,7 +32,7 @@ impl Form {
         html + inside + "</form>\n"
     }
 
-    /// The forms of a page of this world, in order. It reads what the world writes, not HTML at large.
+    /// The forms of one of this world's pages, in order. It does not read HTML in general.
     pub fn all_in(page: &str) -> Vec<Self> {
         page.split("<form").skip(1).map(Self::read).collect()
     }
@@ -44,13 +45,13 @@ impl Form {
         Self { method: attribute(head, "method"), action: attribute(head, "action"), fields }
     }
 
-    /// The field of that name, or nothing.
+    /// The value of that field, or an empty string.
     pub fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 }
 
-/// The first attribute of that name, or nothing.
+/// The first attribute of that name, or an empty string.
 fn attribute(html: &str, name: &str) -> String {
     let start = format!(" {name}=\"");
     let value = html.split_once(&start).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default();
@@ -58,7 +59,7 @@ fn attribute(html: &str, name: &str) -> String {
     plain.replace("&amp;", "&")
 }
 
-/// Text as it may stand in HTML, attributes included.
+/// Escapes text for HTML, attributes included.
 pub(crate) fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_read_as_it_was_written() {
+    fn form_round_trips() {
         let form = Form::new(
             "post",
             "http://localhost:1/?a=1&b=\"2\"",

@@ -1,4 +1,4 @@
-//! Microsoft Graph, as far as groups are concerned: which ones somebody is in, and their names.
+//! The part of Microsoft Graph about groups: a user's memberships, and the names of groups.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,39 @@ use serde_json::{Value, json};
 use crate::behaviour::Behaviour;
 use crate::calendar;
 use crate::keys::opaque;
+use crate::misbehaviour::{self, MOVED, escapes};
 use crate::people::{group_display_name, guid_of};
-use crate::reply::{Answer, Reply};
+use crate::reply::{Reply, Response};
 use crate::resource::is_graph;
 use crate::state::{Call, State};
-use crate::trouble::{self, MOVED, escapes};
 
-/// Over this many ids getMemberGroups gives none.
+/// Above this number of ids, getMemberGroups refuses.
 const MOST_MEMBER_GROUPS: usize = 11_000;
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 999;
 const MOST_IDS: usize = 1_000;
-/// Marks the links of a page that goes on at another host.
+/// Marks the links of a page that continues at another host.
 const ELSEWHERE: &str = "elsewhere~";
 
-/// Whether a path of the issuers' port is answered here.
+/// Whether Graph handles this path of the issuers' port.
 pub(crate) fn is_path(path: &str) -> bool {
     path.starts_with("/v1.0/")
 }
 
-/// Whether a query comes from a link that nobody should have followed.
+/// Whether a query comes from a link that no client should follow.
 pub(crate) fn is_elsewhere(query: &BTreeMap<String, String>) -> bool {
     query.get("$skiptoken").is_some_and(|token| token.starts_with(ELSEWHERE))
 }
 
-/// What a claim source answers that takes tokens from whoever believes in it: all that they want to hear.
-pub(crate) fn claim_source(state: &State) -> Answer {
-    Answer::json(200, &json!({ "value": state.settings.groups.ids() }))
+/// The claim source of a hostile token, which collects access tokens: it returns what the client hopes for.
+pub(crate) fn claim_source(state: &State) -> Response {
+    Response::json(200, &json!({ "value": state.settings.groups.ids() }))
 }
 
-/// An error of Graph's: status, code, message.
-struct Failure(u16, &'static str, String);
+/// An error of Graph: status, code, message.
+struct GraphError(u16, &'static str, String);
 
-impl Failure {
+impl GraphError {
     fn denied() -> Self {
         let text = "Insufficient privileges to complete the operation.";
         Self(403, "Authorization_RequestDenied", text.to_owned())
@@ -56,7 +56,7 @@ impl Failure {
         Self(404, "Request_ResourceNotFound", text)
     }
 
-    fn answer(self, state: &State, call: &Call) -> Answer {
+    fn response(self, state: &State, call: &Call) -> Response {
         let Self(status, code, message) = self;
         let request_id = guid_of(&opaque("request"));
         let sent = call.header("client-request-id");
@@ -69,54 +69,54 @@ impl Failure {
                 "innerError": { "date": date, "request-id": request_id, "client-request-id": client_request_id },
             },
         });
-        let answer = Answer::json(status, &body).with("request-id", request_id.clone());
-        if status == 401 { answer.with("www-authenticate", "Bearer realm=\"\"") } else { answer }
+        let response = Response::json(status, &body).with("request-id", request_id.clone());
+        if status == 401 { response.with("www-authenticate", "Bearer realm=\"\"") } else { response }
     }
 }
 
-pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
+pub(crate) fn handle(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').skip(1).collect();
-    if let Some(reply) = trouble_at(state, call, parts.last().unwrap_or(&"")) {
+    if let Some(reply) = failure_at(state, call, parts.last().unwrap_or(&"")) {
         return reply;
     }
     match caller(state, call).and_then(|caller| granted(state, call, &parts, &caller)) {
-        Ok(answer) => answer.into(),
-        Err(failure) => failure.answer(state, call).into(),
+        Ok(response) => response.into(),
+        Err(failure) => failure.response(state, call).into(),
     }
 }
 
-/// Trouble before anybody looks at the token. A kind of request is the last part of its path.
-fn trouble_at(state: &mut State, call: &Call, kind: &str) -> Option<Reply> {
-    let throttled = (1..=2).contains(&state.show_at(kind, Behaviour::GraphThrottled));
+/// Failures before the token is checked. The last part of the path is the kind of request.
+fn failure_at(state: &mut State, call: &Call, kind: &str) -> Option<Reply> {
+    let throttled = (1..=2).contains(&state.occurrence_at(kind, Behaviour::GraphThrottled));
     if state.on(Behaviour::GraphStalls) {
         Some(Reply::Stall)
     } else if state.on(Behaviour::GraphDown) {
-        Some(trouble::unavailable().into())
-    } else if state.show_at(kind, Behaviour::GraphConnectionLost) == 1 {
+        Some(misbehaviour::unavailable().into())
+    } else if state.occurrence_at(kind, Behaviour::GraphConnectionLost) == 1 {
         Some(Reply::Drop)
     } else if throttled || state.on(Behaviour::GraphThrottledAlways) {
-        let failure = Failure(429, "TooManyRequests", "Too many requests.".to_owned());
-        Some(failure.answer(state, call).with("retry-after", "1").into())
+        let failure = GraphError(429, "TooManyRequests", "Too many requests.".to_owned());
+        Some(failure.response(state, call).with("retry-after", "1").into())
     } else if state.on(Behaviour::GraphRedirects) && !call.path.ends_with(MOVED) {
-        Some(trouble::redirect_to(&other_base(state, call), call))
+        Some(misbehaviour::redirect_to(&other_base(state, call), call))
     } else if state.on(Behaviour::GraphNotJson) {
-        Some(trouble::no_json())
+        Some(misbehaviour::not_json())
     } else {
         None
     }
 }
 
-/// This world by another host name.
+/// This world's address with the other host name.
 fn other_base(state: &State, call: &Call) -> String {
     let scheme = call.base.split("://").next().unwrap_or_default();
     let another = |origin: &&String| origin.split("://").next() == Some(scheme) && **origin != call.base;
     state.origins.iter().find(another).unwrap_or(&call.base).clone()
 }
 
-/// The claims of a token that is Graph's own and still good.
-fn caller(state: &State, call: &Call) -> Result<Value, Failure> {
-    let refused = |text: &str| Failure(401, "InvalidAuthenticationToken", text.to_owned());
+/// The claims of a token that is meant for Graph and valid.
+fn caller(state: &State, call: &Call) -> Result<Value, GraphError> {
+    let refused = |text: &str| GraphError(401, "InvalidAuthenticationToken", text.to_owned());
     let token = call.header("authorization").strip_prefix("Bearer ");
     let token = token.ok_or_else(|| refused("Access token is empty."))?;
     let claims = state.keys.verify(token).ok_or_else(|| refused("IDX14100: JWT is not well formed."))?;
@@ -129,9 +129,9 @@ fn caller(state: &State, call: &Call) -> Result<Value, Failure> {
     Ok(claims)
 }
 
-fn granted(state: &State, call: &Call, parts: &[&str], caller: &Value) -> Result<Answer, Failure> {
+fn granted(state: &State, call: &Call, parts: &[&str], caller: &Value) -> Result<Response, GraphError> {
     if state.on(Behaviour::GraphForbidden) {
-        return Err(Failure::denied());
+        return Err(GraphError::denied());
     }
     match (call.method.as_str(), parts) {
         ("POST", ["directoryObjects", "getByIds"]) => by_ids(state, call),
@@ -143,63 +143,63 @@ fn granted(state: &State, call: &Call, parts: &[&str], caller: &Value) -> Result
             check_asked_about(who, caller)?;
             page(state, call)
         }
-        _ => Err(Failure::not_found(parts.last().unwrap_or(&""))),
+        _ => Err(GraphError::not_found(parts.last().unwrap_or(&""))),
     }
 }
 
-/// Everybody asks about themselves here.
-fn check_asked_about(who: &[&str], caller: &Value) -> Result<(), Failure> {
+/// Users and service principals can only ask about themselves.
+fn check_asked_about(who: &[&str], caller: &Value) -> Result<(), GraphError> {
     let app = caller["idtyp"] == "app";
     match who {
-        ["me"] if app => Err(Failure::bad_request("/me request is only valid with delegated authentication flow.")),
+        ["me"] if app => Err(GraphError::bad_request("/me request is only valid with delegated authentication flow.")),
         ["me"] => Ok(()),
         ["users", id] if !app && (caller["oid"] == *id || caller["upn"] == *id) => Ok(()),
         ["servicePrincipals", id] if app && caller["oid"] == *id => Ok(()),
-        _ => Err(Failure::not_found(who.last().unwrap_or(&""))),
+        _ => Err(GraphError::not_found(who.last().unwrap_or(&""))),
     }
 }
 
-fn member_groups(state: &State, call: &Call) -> Result<Answer, Failure> {
+fn member_groups(state: &State, call: &Call) -> Result<Response, GraphError> {
     if state.on(Behaviour::GraphMemberGroupsForbidden) {
-        return Err(Failure::denied());
+        return Err(GraphError::denied());
     }
     if call.body["securityEnabledOnly"] != false {
-        return Err(Failure::bad_request("securityEnabledOnly has to be false."));
+        return Err(GraphError::bad_request("securityEnabledOnly has to be false."));
     }
     if state.on(Behaviour::GraphDensePages) {
-        return Ok(collection(call, "Collection(Edm.String)", None, std::iter::once(trouble::dense("\"a\"", 7))));
+        return Ok(collection(call, "Collection(Edm.String)", None, std::iter::once(misbehaviour::dense("\"a\"", 7))));
     }
     let groups = &state.settings.groups;
     if groups.len() > MOST_MEMBER_GROUPS {
         let status = if state.on(Behaviour::GraphSizeLimit403) { 403 } else { 400 };
         let text = "The result set is too large to be returned.".to_owned();
-        return Err(Failure(status, "Directory_ResultSizeLimitExceeded", text));
+        return Err(GraphError(status, "Directory_ResultSizeLimitExceeded", text));
     }
     let ids = (0..groups.len()).map(|index| json!(groups.id(index)).to_string());
     Ok(collection(call, "Collection(Edm.String)", None, ids))
 }
 
-/// The objects somebody is in: their groups, and a few that are no groups in between.
-fn page(state: &State, call: &Call) -> Result<Answer, Failure> {
+/// The objects that a user is a member of: groups, and a few objects of other kinds in between.
+fn page(state: &State, call: &Call) -> Result<Response, GraphError> {
     let top = match call.query.get("$top").map(|top| top.parse()) {
         None => DEFAULT_PAGE,
         Some(Ok(top)) if (1..=LARGEST_PAGE).contains(&top) => top,
-        Some(_) => return Err(Failure(400, "Request_UnsupportedQuery", "Invalid page size specified.".to_owned())),
+        Some(_) => return Err(GraphError(400, "Request_UnsupportedQuery", "Invalid page size specified.".to_owned())),
     };
     let token = call.query.get("$skiptoken").map(|token| token.rsplit('~').next().unwrap_or_default().parse());
     let Ok(from) = token.transpose().map(Option::unwrap_or_default) else {
-        return Err(Failure::bad_request("Skip token is not valid."));
+        return Err(GraphError::bad_request("Skip token is not valid."));
     };
     if from / top == 2 && state.on(Behaviour::GraphOnePageFails) {
         let text = "An internal server error occurred.".to_owned();
-        return Err(Failure(500, "Service_InternalServerError", text));
+        return Err(GraphError(500, "Service_InternalServerError", text));
     }
     let count = state.settings.groups.len() + 3;
     let next = next_link(state, call, from, top, count);
     if state.on(Behaviour::GraphDensePages) {
         let group = json!({ "@odata.type": "#microsoft.graph.group", "id": from.to_string() }).to_string();
         let next = Some(format!("{}{}?$skiptoken=m~{}", call.base, call.path, from + 1));
-        let values = [group, trouble::dense("{}", 7)].into_iter();
+        let values = [group, misbehaviour::dense("{}", 7)].into_iter();
         return Ok(collection(call, "directoryObjects(id,displayName)", next, values));
     }
     let shown = if state.on(Behaviour::GraphEmptyPages) {
@@ -219,7 +219,7 @@ fn page(state: &State, call: &Call) -> Result<Answer, Failure> {
     Ok(collection(call, "directoryObjects(id,displayName)", next, objects.into_iter()))
 }
 
-/// Where a page goes on, if it does.
+/// The link to the next page, if there is one.
 fn next_link(state: &State, call: &Call, from: usize, top: usize, count: usize) -> Option<String> {
     let following = from + top;
     let more = following < count;
@@ -242,7 +242,7 @@ fn next_link(state: &State, call: &Call, from: usize, top: usize, count: usize) 
     }
 }
 
-/// One object of a page: a directory role first and last, an administrative unit in the middle, groups else.
+/// One object of a page: the first and the last are directory roles, the middle one is an administrative unit.
 fn object(state: &State, call: &Call, index: usize) -> String {
     let groups = &state.settings.groups;
     let middle = 1 + groups.len() / 2;
@@ -271,10 +271,10 @@ fn named(kind: &str, id: &str, name: Option<String>) -> String {
     format!("{{\"@odata.type\":\"#microsoft.graph.{kind}\",\"id\":{}{name}}}", json!(id))
 }
 
-fn by_ids(state: &State, call: &Call) -> Result<Answer, Failure> {
-    let ids = call.body["ids"].as_array().ok_or_else(|| Failure::bad_request("ids is missing."))?;
+fn by_ids(state: &State, call: &Call) -> Result<Response, GraphError> {
+    let ids = call.body["ids"].as_array().ok_or_else(|| GraphError::bad_request("ids is missing."))?;
     if ids.is_empty() || ids.len() > MOST_IDS {
-        return Err(Failure::bad_request("Too many or too few ids: between 1 and 1000 are taken."));
+        return Err(GraphError::bad_request("Too many or too few ids: between 1 and 1000 are taken."));
     }
     let types = call.body["types"].as_array();
     let groups = types.is_none_or(|types| types.iter().any(|one| one == "group"));
@@ -282,8 +282,8 @@ fn by_ids(state: &State, call: &Call) -> Result<Answer, Failure> {
     Ok(collection(call, "directoryObjects", None, known.map(|id| named("group", id, Some(group_name(state, id))))))
 }
 
-/// A collection. It is put together as text: a value of a hundred thousand parts takes its time.
-fn collection(call: &Call, context: &str, next: Option<String>, values: impl Iterator<Item = String>) -> Answer {
+/// A collection. It is built as text, because a `Value` with a hundred thousand items is slow.
+fn collection(call: &Call, context: &str, next: Option<String>, values: impl Iterator<Item = String>) -> Response {
     let next = next.map_or_else(String::new, |next| format!("\"@odata.nextLink\":{},", json!(next)));
     let mut body = format!("{{\"@odata.context\":\"{}/v1.0/$metadata#{context}\",{next}\"value\":[", call.base);
     for (number, value) in values.enumerate() {
@@ -293,5 +293,5 @@ fn collection(call: &Call, context: &str, next: Option<String>, values: impl Ite
         body.push_str(&value);
     }
     body.push_str("]}");
-    Answer::json(200, &Value::Null).with_body(&body)
+    Response::json(200, &Value::Null).with_body(&body)
 }

@@ -1,9 +1,9 @@
-//! Keeps a child process away from the machine it runs on: no real sign-in, keyring, kubeconfig or CI switch is seen.
+//! Isolates a child process from the machine: it sees no real session, keyring, kubeconfig or CI variable.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Whole families of variables that steer this plugin, the two it stands in for, or kubectl.
+/// Prefixes of variables that affect this plugin, the two tools it replaces, or kubectl.
 const PREFIXES: [&str; 9] = ["AZURE", "AAD_", "ARM_", "KUBE", "MSI_", "LC_", "SSH_", "VSCODE_", "WSL"];
 const NAMES: [&str; 29] = [
     "CI",
@@ -37,12 +37,12 @@ const NAMES: [&str; 29] = [
     "XDG_DATA_HOME",
 ];
 
-/// Gives a command a home of its own, and takes away every variable that could reach outside of it.
+/// Gives a command its own home directory and removes each variable that could reach outside of it.
 ///
-/// The folders `state`, `config` and `run` under `home` are named to it; they are for the caller to create or not.
+/// Variables point to the directories `state`, `config` and `run` in `home`; the caller may create them.
 pub fn isolate<'a>(command: &'a mut Command, home: &Path) -> &'a mut Command {
     for (name, _) in std::env::vars_os() {
-        // Windows has variables in any case, and so have proxies everywhere.
+        // Names of variables are case-insensitive on Windows, and those of proxies everywhere.
         let upper = name.to_string_lossy().to_uppercase();
         if NAMES.contains(&upper.as_str()) || PREFIXES.iter().any(|prefix| upper.starts_with(prefix)) {
             command.env_remove(name);

@@ -13,25 +13,25 @@ const PEMS: [&str; 2] = [include_str!("../keys/first.pem"), include_str!("../key
 /// The `kid` of the P-521 key.
 const P521: &str = "sim-p521";
 
-/// The keys of the world. A generation is a key with a `kid` of its own; there are as many as wanted, made from two
-/// RSA keys in turn, so that neighbours never share one.
+/// The keys of the world. A generation is a key with its own `kid`. There can be any number of them, made from two RSA
+/// keys in turn, so that consecutive generations never share one.
 pub(crate) struct Keys {
     pairs: [RsaKeyPair; 2],
     p521: p521::ecdsa::SigningKey,
-    /// The generation that signs.
+    /// The generation that is used to sign.
     pub(crate) current: u32,
 }
 
-/// How a token is to be signed.
+/// How to sign a token.
 #[derive(Clone, Copy)]
 pub(crate) enum Signing {
-    /// By the current key.
+    /// With the current key.
     Right,
-    /// By the next generation's key, which the key set does not hold yet.
+    /// With the next generation's key, which is not in the key set yet.
     Next,
-    /// With the current `kid`, by another key.
+    /// With the current `kid`, but another key.
     Wrong,
-    /// By a P-521 key, with ES512.
+    /// With a P-521 key and ES512.
     Es512,
     /// Not at all: `alg: none`.
     None,
@@ -53,7 +53,7 @@ impl Keys {
         PublicKeyComponents::from(self.pair(generation).public())
     }
 
-    /// The key set up to a generation: that one and the one before it.
+    /// The key set up to a generation: that one and the previous one.
     pub(crate) fn set(&self, newest: u32) -> Value {
         let key = |generation: u32| {
             let parts = self.components(generation);
@@ -65,7 +65,7 @@ impl Keys {
         json!({ "keys": (newest.saturating_sub(1).max(1)..=newest).map(key).collect::<Vec<_>>() })
     }
 
-    /// The P-521 key, as a key set shows it.
+    /// The P-521 key, as in a key set.
     pub(crate) fn es512(&self) -> Value {
         let point = self.p521.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(66);
@@ -103,7 +103,7 @@ impl Keys {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The claims of a token that one of our keys, past or present, has signed.
+    /// The claims of a token that was signed with one of the keys, current or past.
     pub(crate) fn verify(&self, token: &str) -> Option<Value> {
         let (signed, mac) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -135,7 +135,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A random opaque value behind a prefix that tells people what it is.
+/// A random opaque value with a prefix that tells readers what it is.
 pub(crate) fn opaque(prefix: &str) -> String {
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<48>()))
 }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_verified_by_its_own_key_only() {
+    fn token_is_verified_by_its_own_key_only() {
         let mut keys = Keys::new();
         let claims = json!({ "sub": "someone" });
         let token = keys.sign(&claims, Signing::Right);

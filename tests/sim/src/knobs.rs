@@ -1,4 +1,4 @@
-//! What can be set in a world besides its behaviours.
+//! The settings of a world besides its behaviours.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use serde_json::Value;
 
 use crate::calendar;
 use crate::directory::{Account, Membership};
+use crate::misbehaviour::OrderedRefusal;
 use crate::request::Step;
 use crate::tokens;
-use crate::trouble::Ordered;
 use crate::world::World;
 
 impl World {
-    /// How long tokens issued from now on are good; an hour unless set. Whole seconds count.
+    /// The lifetime of tokens issued from now on, in whole seconds; an hour by default.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.shared.lock().settings.token_lifetime = lifetime;
     }
 
-    /// How long device codes handed out from now on are good; 15 minutes unless set.
+    /// The lifetime of device codes issued from now on; 15 minutes by default.
     pub fn set_code_lifetime(&self, lifetime: Duration) {
         self.shared.lock().settings.code_lifetime = lifetime;
     }
 
-    /// How long authorization codes handed out from now on are good; a minute unless set.
+    /// The lifetime of authorization codes issued from now on; a minute by default.
     pub fn set_authorization_code_lifetime(&self, lifetime: Duration) {
         self.shared.lock().settings.authorization_code_lifetime = lifetime;
     }
 
-    /// The polling interval in seconds, 1 unless set. `None` leaves it out of the answer; then, and at 0, polls are
-    /// expected at RFC 8628's five seconds.
+    /// The polling interval in seconds; 1 by default. With `None` the response has no interval. Then, and with 0, polls
+    /// are expected every five seconds (RFC 8628).
     pub fn set_interval(&self, seconds: Option<u64>) {
         self.shared.lock().settings.interval = seconds;
     }
@@ -38,39 +38,40 @@ impl World {
         self.shared.lock().settings.clock_offset = seconds;
     }
 
-    /// Lets time go by without waiting for it: codes and tokens get older, and the next poll is later.
+    /// Advances the time without waiting: codes and tokens get older, and the next poll is later.
     pub fn advance(&self, time: Duration) {
         self.shared.lock().ahead += time;
     }
 
-    /// In how many groups everybody is; 3 unless set. Over 200 Entra leaves the claim out. Ends what
-    /// [`World::set_group_ids`] named.
+    /// The number of groups that each user is a member of; 3 by default. Above 200, Entra omits the claim. Overrides an
+    /// earlier [`World::set_group_ids`].
     pub fn set_groups(&self, count: usize) {
-        self.shared.lock().settings.groups = Membership::of(count);
+        self.shared.lock().settings.groups = Membership::new(count);
     }
 
-    /// Exactly which groups everybody is in, by object id (by name at the plain issuer). `None` goes back to the count.
+    /// Exactly which groups each user is a member of, by object id (by name at the plain issuer). `None` restores the
+    /// count.
     pub fn set_group_ids(&self, ids: Option<Vec<String>>) {
         self.shared.lock().settings.groups.name(ids);
     }
 
-    /// The app roles that Entra's access tokens name; none unless set, and then no `roles` claim.
+    /// The app roles in Entra's access tokens; none by default, and then there is no `roles` claim.
     pub fn set_roles(&self, roles: &[&str]) {
         self.shared.lock().settings.roles = roles.iter().map(|&role| role.to_owned()).collect();
     }
 
-    /// The roles in the tenant that Entra's access tokens name besides every user's, by the ids of their templates.
+    /// The tenant roles in Entra's access tokens besides the default one, by the ids of their templates.
     pub fn set_tenant_roles(&self, roles: &[&str]) {
         self.shared.lock().settings.tenant_roles = roles.iter().map(|&role| role.to_owned()).collect();
     }
 
-    /// Whether Entra's tokens are those of a service principal: `idtyp` is `app`, there is no user in them, and no ID
-    /// token beside them.
+    /// Whether Entra issues tokens for a service principal: `idtyp` is `app`, there are no claims about a user, and no
+    /// ID token is issued.
     pub fn sign_in_app_only(&self, app_only: bool) {
         self.shared.lock().settings.account = if app_only { Account::App } else { Account::Member };
     }
 
-    /// Whether whoever signs in to Entra is a guest: known by a mail address, without a `upn`.
+    /// Whether the user who signs in to Entra is a guest: known by a mail address, without a `upn`.
     pub fn sign_in_guest(&self, guest: bool) {
         self.shared.lock().settings.account = if guest { Account::Guest } else { Account::Member };
     }
@@ -78,36 +79,36 @@ impl World {
     /// Refuses the token requests of one step from now on: 400 with exactly these fields, to which Entra adds
     /// `trace_id`, `correlation_id` and `timestamp`.
     pub fn refuse(&self, step: Step, body: Value) {
-        self.order(Ordered { step, body, unless_claims: false });
+        self.order(OrderedRefusal { step, body, unless_claims: false });
     }
 
-    /// The same for the requests that answer no claims challenge: those without a `claims` parameter.
+    /// The same for requests that do not answer a claims challenge: those without a `claims` parameter.
     pub fn refuse_unless_claims(&self, step: Step, body: Value) {
-        self.order(Ordered { step, body, unless_claims: true });
+        self.order(OrderedRefusal { step, body, unless_claims: true });
     }
 
-    /// Ends what [`World::refuse`] and [`World::refuse_unless_claims`] began.
+    /// Ends the effect of [`World::refuse`] and [`World::refuse_unless_claims`].
     pub fn stop_refusing(&self) {
         self.shared.lock().settings.refusals.clear();
     }
 
-    fn order(&self, refusal: Ordered) {
+    fn order(&self, refusal: OrderedRefusal) {
         let refusals = &mut self.shared.lock().settings.refusals;
         refusals.retain(|one| one.step != refusal.step);
         refusals.push(refusal);
     }
 
-    /// The secret the plain issuer's client has to bring, by form or by HTTP Basic; none unless set.
+    /// The client secret that the plain issuer requires, by form or by HTTP Basic; none by default.
     pub fn set_client_secret(&self, secret: Option<&str>) {
         self.shared.lock().settings.client_secret = secret.map(str::to_owned);
     }
 
-    /// How often [`crate::Behaviour::ServerError`] shows; once unless set.
+    /// How often [`crate::Behaviour::ServerError`] occurs; once by default.
     pub fn set_server_error_times(&self, times: u32) {
         self.shared.lock().settings.server_error_times = times;
     }
 
-    /// How late [`crate::Behaviour::DelayToken`] answers; a second unless set.
+    /// How long [`crate::Behaviour::DelayToken`] delays a response; a second by default.
     pub fn set_token_delay(&self, delay: Duration) {
         self.shared.lock().settings.token_delay = delay;
     }
@@ -117,22 +118,22 @@ impl World {
         self.shared.lock().ended_stalls += 1;
     }
 
-    /// Ends every refresh token there is, of both issuers.
+    /// Revokes all refresh tokens of both issuers.
     pub fn revoke_all(&self) {
         tokens::revoke_all(&mut self.shared.lock());
     }
 
-    /// Signs with a new key from now on. The key set holds the one before it as well.
+    /// Signs with a new key from now on. The key set has the previous one too.
     pub fn rotate_keys(&self) {
         self.shared.lock().keys.current += 1;
     }
 
-    /// Keeps a ClusterRole, Role, ClusterRoleBinding or RoleBinding in the cluster, or a list of them, in place of
-    /// what had that name. A namespaced one without a namespace is in `default`. There are none to begin with.
+    /// Stores a ClusterRole, Role, ClusterRoleBinding or RoleBinding in the cluster, or a list of them, and replaces an
+    /// object of the same name. A namespaced one without a namespace goes to `default`. There are none at the start.
     ///
     /// # Panics
     ///
-    /// If it is something else, or has no name.
+    /// If it is of another kind, or has no name.
     pub fn apply(&self, object: Value) {
         let mut state = self.shared.lock();
         let created = calendar::rfc3339(state.now() - 3_600);

@@ -1,31 +1,31 @@
-//! The small Kubernetes API: enough for `kubectl get pods`, `kubectl auth whoami` and client libraries, for whoever
-//! brings a token that one of the world's issuers has signed.
+//! The small Kubernetes API: enough for `kubectl get pods`, `kubectl auth whoami` and client libraries, for callers
+//! with a token that one of the world's issuers has signed.
 
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::people::guid_of;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Reply, Response};
 use crate::state::{Call, State};
 use crate::{
     BASIC, OIDC_CLIENT, OTHER_SERVER, SERVER, STATIC_TOKEN, base64_standard, calendar, kube_access, kube_discovery,
-    trouble,
+    misbehaviour,
 };
 
-pub(crate) fn answer(state: &State, call: &Call) -> Reply {
+pub(crate) fn handle(state: &State, call: &Call) -> Reply {
     if state.on(Behaviour::KubeStalls) {
         return Reply::Stall;
     } else if state.on(Behaviour::KubeDown) {
         return status(503, "ServiceUnavailable", "the server is currently unable to handle the request").into();
     } else if state.on(Behaviour::KubeHtml) {
-        return Answer::html(200, trouble::PAGE).into();
+        return Response::html(200, misbehaviour::PAGE).into();
     }
     let Some(claims) = authenticate(state, call) else {
         return status(401, "Unauthorized", "Unauthorized").into();
     };
     let claims = match call.header("impersonate-user") {
         "" => claims,
-        _ if state.on(Behaviour::KubeNoImpersonation) => return may_not_impersonate(state, call, &claims).into(),
+        _ if state.on(Behaviour::KubeNoImpersonation) => return impersonation_forbidden(state, call, &claims).into(),
         user => json!({ "sub": user, "groups": [call.header("impersonate-group")] }),
     };
     found(state, call, &claims)
@@ -33,30 +33,30 @@ pub(crate) fn answer(state: &State, call: &Call) -> Reply {
         .into()
 }
 
-fn found(state: &State, call: &Call, claims: &Value) -> Option<Answer> {
-    let answer = match (call.method.as_str(), call.path.as_str()) {
-        ("GET", "/healthz" | "/livez" | "/readyz") => Answer::text(200, "ok"),
-        ("GET", "/version") => Answer::json(200, &version()),
-        ("GET", "/api/v1/namespaces") => Answer::json(200, &namespaces(state)),
+fn found(state: &State, call: &Call, claims: &Value) -> Option<Response> {
+    let response = match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/healthz" | "/livez" | "/readyz") => Response::text(200, "ok"),
+        ("GET", "/version") => Response::json(200, &version()),
+        ("GET", "/api/v1/namespaces") => Response::json(200, &namespaces(state)),
         ("GET", "/api/v1/namespaces/default/pods" | "/api/v1/pods") => pods(state, call, claims),
-        ("GET", "/api/v1/namespaces/default/pods/hello") => Answer::json(200, &pod(state)),
+        ("GET", "/api/v1/namespaces/default/pods/hello") => Response::json(200, &pod(state)),
         ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews") if !state.on(Behaviour::KubeNoReviews) => {
             review(state, claims)
         }
         ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") => kube_access::review(state, call, claims),
-        ("GET", _) => return kube_access::objects(state, call, claims).or_else(|| kube_discovery::answer(call)),
+        ("GET", _) => return kube_access::objects(state, call, claims).or_else(|| kube_discovery::handle(call)),
         _ => return None,
     };
-    Some(answer)
+    Some(response)
 }
 
-/// The claims of the bearer token, if the API server would take it: signature, audience, and the server's own clock. For
-/// other credentials, claims that lead to their user.
+/// The claims of the bearer token, if the API server accepts it by signature, audience and the server's clock. For
+/// other credentials, claims that result in their user.
 fn authenticate(state: &State, call: &Call) -> Option<Value> {
     if state.on(Behaviour::KubeUnauthorized) {
         return None;
     }
-    // As a real one does, in this order.
+    // In the same order as a real API server.
     if call.by_certificate && !state.on(Behaviour::KubeNoCertificates) {
         return Some(json!({ "sub": "masterclient", "groups": ["system:masters"] }));
     }
@@ -78,7 +78,7 @@ fn authenticate(state: &State, call: &Call) -> Option<Value> {
     (ours.contains(&audience) && in_time).then_some(claims)
 }
 
-fn may_not_impersonate(state: &State, call: &Call, claims: &Value) -> Answer {
+fn impersonation_forbidden(state: &State, call: &Call, claims: &Value) -> Response {
     let (user, other) = (username(state, claims), call.header("impersonate-user"));
     let message = format!(
         "users \"{other}\" is forbidden: User \"{user}\" cannot impersonate resource \"users\" in API group \"\" at the \
@@ -87,19 +87,19 @@ fn may_not_impersonate(state: &State, call: &Call, claims: &Value) -> Answer {
     status(403, "Forbidden", &message)
 }
 
-/// What the cluster puts before names that an issuer made up.
+/// The cluster's prefix for names from an issuer.
 fn prefix(state: &State) -> &'static str {
     if state.on(Behaviour::KubePrefixes) { "oidc:" } else { "" }
 }
 
-/// Whom the cluster takes somebody for. Entra's guests and service principals have no `upn`, and go by their object id.
+/// The Kubernetes user name. Entra's guests and service principals have no `upn`; their object id is used.
 pub(crate) fn username(state: &State, claims: &Value) -> String {
     let names: &[&str] = if claims["tid"].is_string() { &["upn", "oid"] } else { &["email", "sub"] };
-    let name = names.iter().find_map(|name| claims[name].as_str()).unwrap_or("nobody");
+    let name = names.iter().find_map(|name| claims[name].as_str()).unwrap_or("unknown");
     format!("{}{name}", prefix(state))
 }
 
-/// The groups as the cluster has them: the token's, or the directory's where a token has too many to name.
+/// The groups as the cluster sees them: the token's, or the directory's if the token has too many to list.
 pub(crate) fn group_names(state: &State, claims: &Value) -> Vec<String> {
     let overage = claims["_claim_names"]["groups"].is_string() || claims["hasgroups"] == true;
     let mut groups = if overage && !state.on(Behaviour::KubeIgnoresOverage) {
@@ -115,12 +115,12 @@ pub(crate) fn group_names(state: &State, claims: &Value) -> Vec<String> {
     named.chain(["system:authenticated".to_owned()]).collect()
 }
 
-pub(crate) fn status(code: u16, reason: &str, message: &str) -> Answer {
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "code": code,
     });
-    Answer::json(code, &body)
+    Response::json(code, &body)
 }
 
 fn version() -> Value {
@@ -157,8 +157,8 @@ fn pod(state: &State) -> Value {
     })
 }
 
-/// The one pod, as a table for kubectl and as a list for everybody else.
-fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
+/// The one pod, as a table for kubectl and as a list for other clients.
+fn pods(state: &State, call: &Call, claims: &Value) -> Response {
     if state.on(Behaviour::KubeForbidden) {
         let user = username(state, claims);
         let message = format!(
@@ -170,7 +170,7 @@ fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
     let list_metadata = json!({ "resourceVersion": "1" });
     if !call.header("accept").contains("as=Table") {
         let list = json!({ "kind": "PodList", "apiVersion": "v1", "metadata": list_metadata, "items": [pod(state)] });
-        return Answer::json(200, &list);
+        return Response::json(200, &list);
     }
     let column =
         |name: &str, kind: &str| json!({ "name": name, "type": kind, "format": "", "description": "", "priority": 0 });
@@ -185,10 +185,10 @@ fn pods(state: &State, call: &Call, claims: &Value) -> Answer {
         ],
         "rows": [{ "cells": ["hello", "1/1", "Running", "0", "60m"], "object": partial }],
     });
-    Answer::json(200, &table)
+    Response::json(200, &table)
 }
 
-fn review(state: &State, claims: &Value) -> Answer {
+fn review(state: &State, claims: &Value) -> Response {
     let mut user = json!({ "username": username(state, claims), "groups": null });
     if let Some(oid) = claims["oid"].as_str() {
         user["uid"] = json!(oid);
@@ -199,15 +199,15 @@ fn review(state: &State, claims: &Value) -> Answer {
         "metadata": { "creationTimestamp": calendar::rfc3339(state.now()) }, "status": { "userInfo": user },
     });
     let names = match state.on(Behaviour::KubeDenseReview) {
-        true => format!("[{}]", trouble::dense("\"a\"", 15)),
+        true => format!("[{}]", misbehaviour::dense("\"a\"", 15)),
         false => list(&group_names(state, claims)),
     };
     let groups = format!("\"groups\":{names}");
-    Answer::json(201, &Value::Null).with_body(&body.to_string().replacen("\"groups\":null", &groups, 1))
+    Response::json(201, &Value::Null).with_body(&body.to_string().replacen("\"groups\":null", &groups, 1))
 }
 
-/// A JSON list of names. The usual ones are only joined: to escape a hundred thousand takes a debug build a second, and
-/// a client waits for few.
+/// A JSON list of names. The usual names are only joined: a debug build needs a second to escape a hundred thousand,
+/// and clients do not wait that long.
 fn list(names: &[String]) -> String {
     let plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-:._@".contains(&byte));
     if names.iter().all(plain) { format!("[\"{}\"]", names.join("\",\"")) } else { json!(names).to_string() }

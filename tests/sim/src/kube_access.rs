@@ -1,21 +1,21 @@
-//! The cluster's answers about access: what somebody may do, and the roles and bindings it follows from.
+//! The cluster's responses about access: what a user may do, and the roles and bindings that decide it.
 
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::kube::{group_names, status, username};
-use crate::rbac::{Decision, GROUP, Request, User};
-use crate::reply::Answer;
+use crate::misbehaviour;
+use crate::rbac::{AccessRequest, GROUP, User, Verdict};
+use crate::reply::Response;
 use crate::state::{Call, State};
-use crate::trouble;
 
 /// `POST …/selfsubjectaccessreviews`.
-pub(crate) fn review(state: &State, call: &Call, claims: &Value) -> Answer {
+pub(crate) fn review(state: &State, call: &Call, claims: &Value) -> Response {
     let spec = &call.body["spec"];
     let text = |value: &'static str, of: &'static str| spec[of][value].as_str().unwrap_or_default();
     let request = if spec["resourceAttributes"].is_object() {
         let of = "resourceAttributes";
-        Request::Resource {
+        AccessRequest::Resource {
             verb: text("verb", of),
             namespace: text("namespace", of),
             group: text("group", of),
@@ -24,7 +24,7 @@ pub(crate) fn review(state: &State, call: &Call, claims: &Value) -> Answer {
             name: text("name", of),
         }
     } else if spec["nonResourceAttributes"].is_object() {
-        Request::Path { verb: text("verb", "nonResourceAttributes"), path: text("path", "nonResourceAttributes") }
+        AccessRequest::Path { verb: text("verb", "nonResourceAttributes"), path: text("path", "nonResourceAttributes") }
     } else {
         return status(
             400,
@@ -36,10 +36,10 @@ pub(crate) fn review(state: &State, call: &Call, claims: &Value) -> Answer {
         "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
         "metadata": { "creationTimestamp": null }, "spec": spec, "status": verdict(state, claims, &request),
     });
-    Answer::json(201, &body)
+    Response::json(201, &body)
 }
 
-fn verdict(state: &State, claims: &Value, request: &Request) -> Value {
+fn verdict(state: &State, claims: &Value, request: &AccessRequest) -> Value {
     if state.on(Behaviour::KubeAzureDenies) {
         let text = "User does not have access to the resource in Azure. Update role assignment to allow access.";
         return json!({ "allowed": false, "denied": true, "reason": text });
@@ -54,14 +54,14 @@ fn verdict(state: &State, claims: &Value, request: &Request) -> Value {
     }
     let user = User { name, groups: group_names(state, claims).into_iter().collect() };
     match state.rbac.authorize(&user, request) {
-        Decision::Allowed(reason) => json!({ "allowed": true, "reason": reason }),
-        Decision::NoOpinion(reason) if reason.is_empty() => json!({ "allowed": false }),
-        Decision::NoOpinion(reason) => json!({ "allowed": false, "reason": reason }),
+        Verdict::Allowed(reason) => json!({ "allowed": true, "reason": reason }),
+        Verdict::NoOpinion(reason) if reason.is_empty() => json!({ "allowed": false }),
+        Verdict::NoOpinion(reason) => json!({ "allowed": false, "reason": reason }),
     }
 }
 
 /// `GET` below `/apis/rbac.authorization.k8s.io/v1/`, if it is one of these paths.
-pub(crate) fn objects(state: &State, call: &Call, claims: &Value) -> Option<Answer> {
+pub(crate) fn objects(state: &State, call: &Call, claims: &Value) -> Option<Response> {
     let path = call.path.strip_prefix(&format!("/apis/{GROUP}/v1/"))?;
     let parts: Vec<&str> = path.split('/').collect();
     let (namespace, resource, name) = match parts.as_slice() {
@@ -79,23 +79,23 @@ pub(crate) fn objects(state: &State, call: &Call, claims: &Value) -> Option<Answ
     Some(match name {
         _ if hidden => forbidden(&username(state, claims), of_namespace, resource, name),
         Some(name) => match state.rbac.get(resource, namespace.unwrap_or_default(), name) {
-            Some(object) => Answer::json(200, object),
+            Some(object) => Response::json(200, object),
             None => status_of(404, "NotFound", &format!("{resource}.{GROUP} {name:?} not found"), resource, Some(name)),
         },
         None => list(state, call, resource, namespace),
     })
 }
 
-/// In pages, if the client wants them; what continues a list is where it goes on.
-fn list(state: &State, call: &Call, resource: &str, namespace: Option<&str>) -> Answer {
+/// In pages, if the client asks for them; the continue token is the offset.
+fn list(state: &State, call: &Call, resource: &str, namespace: Option<&str>) -> Response {
     let number = |name: &str| call.query.get(name).map_or("0", String::as_str).parse::<usize>();
     let (Ok(limit), Ok(from)) = (number("limit"), number("continue")) else {
         return status(400, "BadRequest", "continue key is not valid");
     };
     if state.on(Behaviour::KubeDenseLists) {
-        let items = trouble::dense("{}", 15);
+        let items = misbehaviour::dense("{}", 15);
         let text = format!("{{\"metadata\":{{\"continue\":\"{}\"}},\"items\":[{items}]}}", from + 1);
-        return Answer::json(200, &Value::Null).with_body(&text);
+        return Response::json(200, &Value::Null).with_body(&text);
     }
     let mut found: Vec<Value> = state.rbac.list(resource, namespace).skip(from).cloned().collect();
     let mut metadata = json!({ "resourceVersion": "1" });
@@ -111,16 +111,16 @@ fn list(state: &State, call: &Call, resource: &str, namespace: Option<&str>) -> 
         _ => "RoleBinding",
     });
     let kind = format!("{kind}List");
-    // The items of a list are all of one kind, and do not repeat it.
+    // The items of a list have no kind, because all have the same.
     for fields in found.iter_mut().filter_map(Value::as_object_mut) {
         fields.remove("kind");
         fields.remove("apiVersion");
     }
     let body = json!({ "kind": kind, "apiVersion": format!("{GROUP}/v1"), "metadata": metadata, "items": found });
-    Answer::json(200, &body)
+    Response::json(200, &body)
 }
 
-fn forbidden(user: &str, namespace: Option<&str>, resource: &str, name: Option<&str>) -> Answer {
+fn forbidden(user: &str, namespace: Option<&str>, resource: &str, name: Option<&str>) -> Response {
     let scope = namespace
         .map_or_else(|| "at the cluster scope".to_owned(), |namespace| format!("in the namespace {namespace:?}"));
     let (which, verb) = name.map_or_else(|| (String::new(), "list"), |name| (format!(" {name:?}"), "get"));
@@ -131,7 +131,7 @@ fn forbidden(user: &str, namespace: Option<&str>, resource: &str, name: Option<&
     status_of(403, "Forbidden", &message, resource, name)
 }
 
-fn status_of(code: u16, reason: &str, message: &str, resource: &str, name: Option<&str>) -> Answer {
+fn status_of(code: u16, reason: &str, message: &str, resource: &str, name: Option<&str>) -> Response {
     let mut details = json!({ "group": GROUP, "kind": resource });
     if let Some(name) = name {
         details["name"] = json!(name);
@@ -140,5 +140,5 @@ fn status_of(code: u16, reason: &str, message: &str, resource: &str, name: Optio
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "details": details, "code": code,
     });
-    Answer::json(code, &body)
+    Response::json(code, &body)
 }

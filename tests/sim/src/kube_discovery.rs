@@ -1,9 +1,9 @@
-//! What the API server says that there is: API groups and their resources, one document at a time or all at once
-//! (aggregated discovery).
+//! Kubernetes API discovery: the API groups and their resources, one document at a time or all at once (aggregated
+//! discovery).
 
 use serde_json::{Value, json};
 
-use crate::reply::Answer;
+use crate::reply::Response;
 use crate::state::Call;
 
 const ALL_VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -21,7 +21,7 @@ struct Resource {
     parts: &'static [(&'static str, &'static str, &'static [&'static str])],
 }
 
-/// One with the usual verbs, in namespaces.
+/// A namespaced resource with the usual verbs.
 const fn resource(
     plural: &'static str,
     singular: &'static str,
@@ -31,7 +31,7 @@ const fn resource(
     Resource { plural, singular, kind, short, namespaced: true, verbs: ALL_VERBS, parts: &[] }
 }
 
-/// One outside of namespaces that can only be posted.
+/// A resource without a namespace that can only be created.
 const fn review(plural: &'static str, singular: &'static str, kind: &'static str) -> Resource {
     Resource { plural, singular, kind, short: &[], namespaced: false, verbs: &["create"], parts: &[] }
 }
@@ -91,7 +91,7 @@ const GROUPS: &[(&str, &[Resource])] = &[
 ];
 
 impl Resource {
-    /// In the list of its group, with its subresources.
+    /// As in the list of its group, with its subresources.
     fn listed(&self) -> Vec<Value> {
         let mut own = json!({
             "name": self.plural, "singularName": self.singular, "namespaced": self.namespaced, "kind": self.kind,
@@ -112,7 +112,7 @@ impl Resource {
         [own].into_iter().chain(self.parts.iter().map(part)).collect()
     }
 
-    /// In the document about everything.
+    /// As in the aggregated document.
     fn aggregated(&self, group: &str) -> Value {
         let kind = |kind: &str| json!({ "group": group, "version": "v1", "kind": kind });
         let part = |(name, of, verbs): &(&str, &str, &[&str])| json!({ "subresource": name, "responseKind": kind(of), "verbs": verbs });
@@ -138,17 +138,17 @@ fn group(name: &str) -> Value {
     json!({ "name": name, "versions": [version], "preferredVersion": version })
 }
 
-/// The answer, if the path is one of discovery.
-pub(crate) fn answer(call: &Call) -> Option<Answer> {
+/// The response, if the path belongs to discovery.
+pub(crate) fn handle(call: &Call) -> Option<Response> {
     let parts: Vec<&str> = call.path.trim_matches('/').split('/').collect();
     let aggregated = call.header("accept").split(',').any(|one| one.trim().replace(' ', "") == AGGREGATED);
     match parts.as_slice() {
         ["api"] if aggregated => Some(everything(|group| group.is_empty())),
         ["apis"] if aggregated => Some(everything(|group| !group.is_empty())),
-        ["api"] => Some(Answer::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"] }))),
+        ["api"] => Some(Response::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"] }))),
         ["apis"] => {
             let groups: Vec<Value> = named_groups().map(group).collect();
-            Some(Answer::json(200, &json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })))
+            Some(Response::json(200, &json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })))
         }
         ["api", "v1"] => resources(""),
         ["apis", name, "v1"] => resources(name),
@@ -156,7 +156,7 @@ pub(crate) fn answer(call: &Call) -> Option<Answer> {
             let mut found = group(name);
             found["kind"] = json!("APIGroup");
             found["apiVersion"] = json!("v1");
-            Answer::json(200, &found)
+            Response::json(200, &found)
         }),
         _ => None,
     }
@@ -166,15 +166,15 @@ fn named_groups() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().map(|(name, _)| *name).filter(|name| !name.is_empty())
 }
 
-fn resources(group: &str) -> Option<Answer> {
+fn resources(group: &str) -> Option<Response> {
     let (_, resources) = GROUPS.iter().find(|(name, _)| *name == group)?;
     let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
     let listed: Vec<Value> = resources.iter().flat_map(Resource::listed).collect();
     let body = json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": listed });
-    Some(Answer::json(200, &body))
+    Some(Response::json(200, &body))
 }
 
-fn everything(wanted: impl Fn(&str) -> bool) -> Answer {
+fn everything(wanted: impl Fn(&str) -> bool) -> Response {
     let item = |(name, resources): &(&str, &[Resource])| {
         let resources: Vec<Value> = resources.iter().map(|one| one.aggregated(name)).collect();
         let metadata = if name.is_empty() { json!({}) } else { json!({ "name": name }) };
@@ -187,5 +187,5 @@ fn everything(wanted: impl Fn(&str) -> bool) -> Answer {
     let body = json!({
         "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
     });
-    Answer::json_as(200, AGGREGATED, &body)
+    Response::json_as(200, AGGREGATED, &body)
 }

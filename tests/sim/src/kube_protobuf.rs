@@ -1,4 +1,4 @@
-//! The one message that kubectl sends in protobuf only: a SelfSubjectAccessReview, read into what it would be in JSON.
+//! The one message that kubectl sends only in protobuf: a SelfSubjectAccessReview, converted to its JSON form.
 //!
 //! The fields are those of `k8s.io/api/authorization/v1/generated.proto`, in the envelope of Kubernetes' binary
 //! encoding.
@@ -11,7 +11,7 @@ const MAGIC: &[u8] = b"k8s\0";
 const RESOURCE_ATTRIBUTES: [&str; 7] = ["namespace", "verb", "group", "version", "resource", "subresource", "name"];
 const NON_RESOURCE_ATTRIBUTES: [&str; 2] = ["path", "verb"];
 
-/// A body; null where it is something else.
+/// A decoded body; null if it is something else.
 pub(crate) fn review(body: &[u8]) -> Value {
     let Some(unknown) = body.strip_prefix(MAGIC) else { return Value::Null };
     let spec = field(unknown, 2).and_then(|raw| field(raw, 2)).unwrap_or_default();
@@ -27,7 +27,7 @@ pub(crate) fn review(body: &[u8]) -> Value {
     json!({ "kind": "SelfSubjectAccessReview", "spec": found })
 }
 
-/// The texts among the fields of a message; the first has the number 1.
+/// The string fields of a message; the first name has field number 1.
 fn texts(message: &[u8], names: &[&str]) -> Value {
     let text = |number| String::from_utf8_lossy(field(message, number).unwrap_or_default()).into_owned();
     (1..).zip(names).map(|(number, name)| ((*name).to_owned(), Value::String(text(number)))).collect()
@@ -37,7 +37,7 @@ fn field(message: &[u8], number: u64) -> Option<&[u8]> {
     fields(message).find(|(found, _)| *found == number).map(|(_, bytes)| bytes)
 }
 
-/// The fields of a message that have a length (wire type 2), up to the first that has none.
+/// The fields of a message that have a length (wire type 2), up to the first field that has none.
 fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     from_fn(move || {
         let key = varint(&mut message).filter(|key| key & 7 == 2)?;
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_review_is_read_and_nothing_else_is() {
+    fn only_access_review_is_decoded() {
         let attributes = b"\x0a\x07default\x12\x04list\x2a\x04pods";
         let within = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
         let body = [MAGIC, &within(2, &within(2, &within(1, attributes)))].concat();

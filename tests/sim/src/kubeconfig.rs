@@ -1,11 +1,11 @@
-//! Kubeconfig files for the world's cluster, in the shapes people have them.
+//! Kubeconfig files for the world's cluster, as users have them.
 
 use serde_json::json;
 
 use crate::world::World;
 use crate::{CLIENT, OIDC_CLIENT, SERVER, TENANT, base64_standard};
 
-/// A YAML scalar that no reader takes for anything but this text: JSON strings are YAML.
+/// A YAML scalar that any parser reads as exactly this text: JSON strings are YAML.
 fn quoted(text: &str) -> String {
     json!(text).to_string()
 }
@@ -29,7 +29,7 @@ impl World {
 
     /// A kubeconfig with the context `sim` and the user `sim-user`, whose exec plugin is this command.
     ///
-    /// `api_version` is the whole word, `client.authentication.k8s.io/v1` or `…/v1beta1`.
+    /// `api_version` is the whole value, `client.authentication.k8s.io/v1` or `…/v1beta1`.
     pub fn kubeconfig(&self, command: &str, args: &[&str], api_version: &str) -> String {
         format!(
             "{}      apiVersion: {api_version}\n      command: {}\n      args:\n{}      \
@@ -40,7 +40,7 @@ impl World {
         )
     }
 
-    /// The arguments that `az aks get-credentials` writes, and `--authority-host` so that they lead here.
+    /// The arguments that `az aks get-credentials` writes, plus `--authority-host` for this world.
     pub fn aks_args(&self) -> Vec<String> {
         let authority = self.authority();
         [
@@ -78,7 +78,7 @@ impl World {
         )
     }
 
-    /// The arguments for the plain issuer, by device code.
+    /// The arguments for the plain issuer, with a device code.
     pub fn oidc_args(&self) -> Vec<String> {
         let issuer = self.issuer();
         ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", OIDC_CLIENT, "--grant-type", "device-code"]

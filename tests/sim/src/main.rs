@@ -1,4 +1,4 @@
-//! The simulated world as a program: `serve` to play with it, `demo` to watch the plugin at work.
+//! The simulated world as a program: `serve` to experiment with it, `demo` to watch the plugin at work.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people and scripts to read")]
 
@@ -25,11 +25,11 @@ struct Arguments {
 enum Action {
     /// Show the real plugin at work: build it, sign in, ask the cluster, refresh, log out.
     Demo {
-        /// Take this plugin instead of building one.
+        /// Use this plugin instead of building one.
         #[arg(long, value_name = "FILE")]
         plugin: Option<PathBuf>,
     },
-    /// Run the world until standard input ends; one line of JSON says where it is.
+    /// Run the world until standard input ends; print its addresses as one line of JSON.
     Serve {
         /// Misbehave like this; can be given several times.
         #[arg(long = "behaviour", value_name = "NAME", value_parser = behaviour)]
@@ -37,13 +37,13 @@ enum Action {
         /// The polling interval in seconds.
         #[arg(long, value_name = "N", default_value_t = 1)]
         interval: u64,
-        /// How long tokens are good, in seconds.
+        /// The lifetime of tokens, in seconds.
         #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
         lifetime: u64,
-        /// In how many groups everybody is.
+        /// The number of groups that each user is a member of.
         #[arg(long, value_name = "N", default_value_t = 3)]
         groups: usize,
-        /// Leave the approving to a person, on the page that is printed.
+        /// Let a person approve, on the page that is printed.
         #[arg(long)]
         no_approve: bool,
     },

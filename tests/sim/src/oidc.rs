@@ -1,5 +1,5 @@
-//! The plain OpenID Connect issuer: discovery, authorization by browser and by device, both with PKCE, tokens whose
-//! refresh tokens rotate, revocation, and the page on which a person approves.
+//! The plain OpenID Connect issuer: discovery, authorization by browser and by device, both with PKCE, tokens with
+//! rotating refresh tokens, revocation, and the page for approving device codes.
 
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
@@ -9,57 +9,59 @@ use crate::behaviour::Behaviour;
 use crate::callback::{Callback, Parameters};
 use crate::device::{self, Poll};
 use crate::form::escaped;
-use crate::reply::{Answer, Reply};
+use crate::misbehaviour::{self, MOVED};
+use crate::reply::{Reply, Response};
 use crate::request::Server;
 use crate::state::{Call, State};
-use crate::trouble::{self, MOVED};
 use crate::{OIDC_CLIENT, decode_base64, people, tokens};
 
-/// An OAuth 2.0 error (RFC 6749 section 5.2): the code and what it means.
+/// An OAuth 2.0 error (RFC 6749 section 5.2): the code and its description.
 struct OAuthError(&'static str, &'static str);
 
-/// Where the endpoints are once they have moved.
-const NEW_PLACE: &str = "/v2";
+/// The path of the endpoints after they have moved.
+const MOVED_PATH: &str = "/v2";
 
-pub(crate) fn answer(state: &mut State, call: &Call) -> Reply {
+pub(crate) fn handle(state: &mut State, call: &Call) -> Reply {
     let path = call.path.strip_suffix(MOVED).unwrap_or(&call.path);
     let mut path = path.strip_prefix("/oidc").unwrap_or_default();
     if state.on(Behaviour::EndpointsMoved) {
-        match path.strip_prefix(NEW_PLACE) {
+        match path.strip_prefix(MOVED_PATH) {
             Some(moved) => path = moved,
             None if ["/.well-known/openid-configuration", "/activate"].contains(&path) => {}
-            None if state.on(Behaviour::OldEndpointsShowPages) => return Answer::html(200, trouble::PAGE).into(),
-            None => return Answer::text(404, "not found\n").into(),
+            None if state.on(Behaviour::OldEndpointsShowPages) => {
+                return Response::html(200, misbehaviour::PAGE).into();
+            }
+            None => return Response::text(404, "not found\n").into(),
         }
     }
     match (call.method.as_str(), path) {
         ("GET", "/.well-known/openid-configuration") => discovery(state, call),
-        ("GET", "/keys") => match trouble::at_keys(state) {
+        ("GET", "/keys") => match misbehaviour::at_keys(state) {
             Some(reply) => reply,
-            None => Answer::json(200, &tokens::key_set(state)).into(),
+            None => Response::json(200, &tokens::key_set(state)).into(),
         },
-        ("GET" | "POST", "/authorize") => match trouble::at_authorize(state) {
+        ("GET" | "POST", "/authorize") => match misbehaviour::at_authorize(state) {
             Some(reply) => reply,
             None => authorize(state, call).into(),
         },
-        ("POST", "/device") => match trouble::at_device(state, call) {
+        ("POST", "/device") => match misbehaviour::at_device(state, call) {
             Some(reply) => reply,
             None => device_authorization(state, call).unwrap_or_else(|error| refused(state, &error)).into(),
         },
-        ("POST", "/token") => match trouble::at_token(state, call) {
+        ("POST", "/token") => match misbehaviour::at_token(state, call) {
             Some(reply) => reply,
             None => match token(state, call) {
                 Ok(reply) => reply,
-                Err(error) => trouble::delayed(state, refused(state, &error)),
+                Err(error) => misbehaviour::delayed(state, refused(state, &error)),
             },
         },
-        ("POST", "/revoke") => match trouble::at_revocation(state) {
+        ("POST", "/revoke") => match misbehaviour::at_revocation(state) {
             Some(reply) => reply,
             None => revoke(state, call).unwrap_or_else(|error| refused(state, &error)).into(),
         },
         ("GET", "/userinfo") => userinfo(state, call).into(),
         ("GET" | "POST", "/activate") => activate(state, call).into(),
-        _ => Answer::text(404, "not found\n").into(),
+        _ => Response::text(404, "not found\n").into(),
     }
 }
 
@@ -68,12 +70,12 @@ fn issuer(call: &Call) -> String {
 }
 
 fn discovery(state: &State, call: &Call) -> Reply {
-    if let Some(reply) = trouble::at_discovery(state) {
+    if let Some(reply) = misbehaviour::at_discovery(state) {
         return reply;
     }
     let issuer = issuer(call);
     let named = if state.on(Behaviour::WrongIssuer) { "https://issuer.example.invalid" } else { &issuer };
-    let place = if state.on(Behaviour::EndpointsMoved) { NEW_PLACE } else { "" };
+    let place = if state.on(Behaviour::EndpointsMoved) { MOVED_PATH } else { "" };
     let host = if state.on(Behaviour::DiscoveryHttpEndpoints) { "http://example.invalid" } else { &issuer };
     let endpoints = format!("{host}{place}");
     let mut body = json!({
@@ -109,20 +111,20 @@ fn discovery(state: &State, call: &Call) -> Reply {
     if state.on(Behaviour::DelegatedEndpoints) {
         body["token_endpoint"] = json!("https://login.other-issuer.example/token");
     }
-    trouble::respell_metadata(state, &mut body);
-    Answer::json(200, &body).into()
+    misbehaviour::respell_metadata(state, &mut body);
+    Response::json(200, &body).into()
 }
 
-fn refused(state: &State, OAuthError(error, text): &OAuthError) -> Answer {
-    let body = json!({ "error": error, "error_description": trouble::with_escapes(state, text) });
+fn refused(state: &State, OAuthError(error, text): &OAuthError) -> Response {
+    let body = json!({ "error": error, "error_description": misbehaviour::with_escapes(state, text) });
     if *error == "invalid_client" {
-        Answer::json(401, &body).with("www-authenticate", "Basic realm=\"sim\"")
+        Response::json(401, &body).with("www-authenticate", "Basic realm=\"sim\"")
     } else {
-        Answer::json(400, &body)
+        Response::json(400, &body)
     }
 }
 
-/// Who the client is and whether it may be: by the form, or by HTTP Basic (RFC 6749 section 2.3.1).
+/// Authenticates the client: by the form, or by HTTP Basic (RFC 6749 section 2.3.1).
 fn client(state: &State, call: &Call) -> Result<String, OAuthError> {
     let basic = call.header("authorization").strip_prefix("Basic ").and_then(basic_credentials);
     let misplaced = (basic.is_some() && state.on(Behaviour::SecretByBodyOnly))
@@ -145,7 +147,7 @@ fn client(state: &State, call: &Call) -> Result<String, OAuthError> {
     }
 }
 
-/// Both halves are form-encoded before they are joined.
+/// Both parts are form-encoded before they are joined.
 fn basic_credentials(encoded: &str) -> Option<(String, String)> {
     let pair = String::from_utf8(decode_base64(encoded)?).ok()?;
     let (id, secret) = pair.split_once(':')?;
@@ -153,8 +155,8 @@ fn basic_credentials(encoded: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret).unwrap_or_default()))
 }
 
-/// Whether the client may be called back there: a loopback address with any port (RFC 8252 section 7.3), on the paths
-/// that are registered. None at all, or `oob`, is for people who carry the code over by hand.
+/// Whether a redirect address is registered: a loopback address with any port (RFC 8252 section 7.3) and one of the
+/// registered paths. No address, or `oob`, is for users who copy the code by hand.
 fn is_redirect(address: &str) -> bool {
     if address.is_empty() || address == "urn:ietf:wg:oauth:2.0:oob" {
         return true;
@@ -167,19 +169,19 @@ fn is_redirect(address: &str) -> bool {
     })
 }
 
-fn authorize(state: &mut State, call: &Call) -> Answer {
-    if let Some(answer) = authorization::under_way(state, call) {
-        return answer;
+fn authorize(state: &mut State, call: &Call) -> Response {
+    if let Some(response) = authorization::page_request(state, call) {
+        return response;
     }
-    let page = |text: &str| Answer::html(400, &format!("<!DOCTYPE html>\n<p>{}</p>\n", escaped(text)));
+    let page = |text: &str| Response::html(400, &format!("<!DOCTYPE html>\n<p>{}</p>\n", escaped(text)));
     if call.parameter("client_id") != Some(OIDC_CLIENT) {
         return page("No such client.");
     }
     let callback = Callback::new(state, call, &issuer(call));
     if !is_redirect(&callback.redirect_uri) {
-        return page(&format!("{} is no redirect address of this client.", callback.redirect_uri));
+        return page(&format!("{} is not a redirect address of this client.", callback.redirect_uri));
     }
-    let flaw = authorization::flaw(state, call).or_else(|| {
+    let error = authorization::request_error(state, call).or_else(|| {
         let scope = call.parameter("scope").unwrap_or_default();
         if !scope.split_whitespace().any(|one| one == "openid") {
             Some(("invalid_scope", "The scope must hold openid."))
@@ -189,19 +191,19 @@ fn authorize(state: &mut State, call: &Call) -> Answer {
             None
         }
     });
-    let error = |state: &State, (error, text): (&str, &str)| -> Parameters {
-        vec![("error", error.to_owned()), ("error_description", trouble::with_escapes(state, text))]
+    let parameters = |state: &State, (error, text): (&str, &str)| -> Parameters {
+        vec![("error", error.to_owned()), ("error_description", misbehaviour::with_escapes(state, text))]
     };
-    match flaw {
-        Some(flaw) => callback.answer(state, call, error(state, flaw)),
+    match error {
+        Some(error) => callback.response(state, call, parameters(state, error)),
         None => {
-            let refused = error(state, ("access_denied", "The user refused."));
+            let refused = parameters(state, ("access_denied", "The user refused."));
             authorization::start(state, call, OIDC_CLIENT, callback, refused)
         }
     }
 }
 
-fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
+fn device_authorization(state: &mut State, call: &Call) -> Result<Response, OAuthError> {
     let client = match call.field("client_id") {
         Some(id) if state.on(Behaviour::DeviceIgnoresSecret) => id.to_owned(),
         _ => client(state, call)?,
@@ -231,11 +233,11 @@ fn device_authorization(state: &mut State, call: &Call) -> Result<Answer, OAuthE
         body.insert("interval".to_owned(), json!(interval));
     }
     if state.on(Behaviour::ControlCharacters) {
-        body.insert("message".to_owned(), json!(trouble::with_escapes(state, "To sign in, open the page.")));
+        body.insert("message".to_owned(), json!(misbehaviour::with_escapes(state, "To sign in, open the page.")));
     }
-    trouble::respell_verification(state, &mut body);
-    trouble::respell_numbers(state, &mut body);
-    Ok(Answer::json(200, &Value::Object(body)))
+    misbehaviour::respell_verification(state, &mut body);
+    misbehaviour::respell_numbers(state, &mut body);
+    Ok(Response::json(200, &Value::Object(body)))
 }
 
 fn token(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
@@ -250,7 +252,7 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
     }
 }
 
-/// RFC 6749 section 4.3.
+/// The resource owner password grant (RFC 6749 section 4.3).
 fn by_password(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
     if state.on(Behaviour::PasswordGrantNotAllowed) {
         return Err(OAuthError("unauthorized_client", "The client may not start this flow."));
@@ -261,8 +263,8 @@ fn by_password(state: &mut State, call: &Call, client: &str) -> Result<Reply, OA
         return Err(OAuthError(error, "Invalid user credentials."));
     };
     let refresh_token = tokens::first_refresh_token(state, Server::Oidc, user, client, sent("scope"));
-    let answer = issue(state, call, user, client, refresh_token, None);
-    Ok(trouble::delayed(state, answer))
+    let response = issue(state, call, user, client, refresh_token, None);
+    Ok(misbehaviour::delayed(state, response))
 }
 
 fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
@@ -292,8 +294,8 @@ fn poll(state: &mut State, call: &Call) -> Result<Reply, OAuthError> {
         Poll::WrongVerifier => Err(OAuthError("invalid_grant", "The code verifier does not match the challenge.")),
         Poll::Granted { user, client, scope } => {
             let refresh_token = tokens::first_refresh_token(state, Server::Oidc, &user, &client, &scope);
-            let answer = issue(state, call, &user, &client, refresh_token, None);
-            Ok(trouble::delayed(state, answer))
+            let response = issue(state, call, &user, &client, refresh_token, None);
+            Ok(misbehaviour::delayed(state, response))
         }
     }
 }
@@ -308,8 +310,8 @@ fn redeem(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthEr
     };
     let refresh_token = authorization::first_refresh_token(state, &user, &granted);
     let nonce = authorization::nonce(state, &granted);
-    let answer = issue(state, call, &user, client, refresh_token, nonce.as_deref());
-    Ok(trouble::delayed(state, answer))
+    let response = issue(state, call, &user, client, refresh_token, nonce.as_deref());
+    Ok(misbehaviour::delayed(state, response))
 }
 
 fn unredeemed(refusal: &Redeemed) -> &'static str {
@@ -323,7 +325,7 @@ fn unredeemed(refusal: &Redeemed) -> &'static str {
 }
 
 fn refresh(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthError> {
-    const REFUSED: OAuthError = OAuthError("invalid_grant", "The refresh token is not good any more.");
+    const REFUSED: OAuthError = OAuthError("invalid_grant", "The refresh token is no longer valid.");
     let refusing =
         [Behaviour::RefreshInvalidGrant, Behaviour::RefreshBadToken, Behaviour::RefreshMfa, Behaviour::RefreshBlocked];
     if refusing.into_iter().any(|behaviour| state.on(behaviour)) {
@@ -333,8 +335,8 @@ fn refresh(state: &mut State, call: &Call, client: &str) -> Result<Reply, OAuthE
     let token = tokens::presented(state, presented, Server::Oidc, client).ok_or(REFUSED)?;
     let next = tokens::next_refresh_token(state, presented, true);
     let user = if state.on(Behaviour::RefreshOtherSubject) { people::BOB } else { &token.user };
-    let answer = issue(state, call, user, client, next, None);
-    Ok(trouble::delayed(state, answer))
+    let response = issue(state, call, user, client, next, None);
+    Ok(misbehaviour::delayed(state, response))
 }
 
 fn issue(
@@ -344,7 +346,7 @@ fn issue(
     client: &str,
     refresh_token: Option<String>,
     nonce: Option<&str>,
-) -> Answer {
+) -> Response {
     let issuer = issuer(call);
     let mut body = Map::new();
     let access_token = tokens::oidc_access_token(state, &issuer, user, client);
@@ -355,47 +357,47 @@ fn issue(
     if let Some(refresh_token) = refresh_token {
         body.insert("refresh_token".to_owned(), json!(refresh_token));
     }
-    tokens::spoil_answer(state, &mut body);
-    Answer::json(200, &Value::Object(body))
+    tokens::spoil_response(state, &mut body);
+    Response::json(200, &Value::Object(body))
 }
 
-/// RFC 7009: the client proves who it is; a token that is unknown, or another client's, is none of its business.
-fn revoke(state: &mut State, call: &Call) -> Result<Answer, OAuthError> {
+/// RFC 7009: the client has to authenticate. Tokens that are unknown, or another client's, are ignored.
+fn revoke(state: &mut State, call: &Call) -> Result<Response, OAuthError> {
     let client = client(state, call)?;
     let token = call.field("token").ok_or(OAuthError("invalid_request", "token is missing."))?;
     if state.on(Behaviour::RevocationRefused) {
         let text = format!("Tokens such as {token} are not revoked here.");
-        return Ok(Answer::json(400, &json!({ "error": "unsupported_token_type", "error_description": text })));
+        return Ok(Response::json(400, &json!({ "error": "unsupported_token_type", "error_description": text })));
     }
     tokens::revoke(state, token, &client);
-    Ok(Answer::text(200, ""))
+    Ok(Response::text(200, ""))
 }
 
-fn userinfo(state: &State, call: &Call) -> Answer {
+fn userinfo(state: &State, call: &Call) -> Response {
     if state.on(Behaviour::UserinfoUnavailable) {
-        return trouble::unavailable();
+        return misbehaviour::unavailable();
     }
     let token = call.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
     match state.access_tokens.get(token) {
-        Some(user) => tokens::userinfo_answer(state, &issuer(call), user),
-        None => Answer::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
+        Some(user) => tokens::userinfo_response(state, &issuer(call), user),
+        None => Response::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
     }
 }
 
-/// The page behind `verification_uri`. It takes the codes of both issuers, so that one page serves a person who plays
-/// with the running world.
-fn activate(state: &mut State, call: &Call) -> Answer {
+/// The page behind `verification_uri`. It accepts the codes of both issuers, so that one page is enough for a person
+/// who experiments with a running world.
+fn activate(state: &mut State, call: &Call) -> Response {
     if call.method == "POST" {
         let code = call.field("user_code").unwrap_or_default().to_uppercase();
         let approve = call.field("decision") != Some("deny");
         let decided = device::decide(state, Some(&code), approve);
         let text = if decided == 0 { "No sign-in waits for that code." } else { "Done. You can close this page." };
-        return Answer::html(200, &format!("<!DOCTYPE html>\n<p>{text}</p>\n"));
+        return Response::html(200, &format!("<!DOCTYPE html>\n<p>{text}</p>\n"));
     }
-    // Only letters, digits and dashes go into the page: whatever else a query holds is no user code.
+    // Only letters, digits and dashes go into the page: anything else in a query is not part of a user code.
     let code = call.query.get("user_code").map_or("", String::as_str);
     let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    Answer::html(
+    Response::html(
         200,
         &format!(
             "<!DOCTYPE html>\n<form method=\"post\"><label>Code <input name=\"user_code\" value=\"{code}\"></label> \

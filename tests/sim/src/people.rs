@@ -1,34 +1,34 @@
-//! Who signs in, and the facts a directory holds about them.
+//! The users, and what a directory knows about them.
 
 use ring::digest::{SHA256, digest};
 
-/// The user who signs in unless a test says otherwise.
+/// The user who signs in by default.
 pub const ALICE: &str = "alice@contoso.example";
-/// A second user, for tests in which the wrong one signs in.
+/// A second user, for tests in which the wrong user signs in.
 pub const BOB: &str = "bob@contoso.example";
 
-/// What every user's password is, where an issuer takes passwords.
+/// Every user's password, if an issuer accepts passwords.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The user who has that name and password: the name is what stands before the `@`, or all of it.
+/// The user with that name and password. The name is the part before the `@`, or the whole address.
 pub(crate) fn with_password(name: &str, password: &str) -> Option<&'static str> {
     let is_user = |user: &&str| *user == name || user.split('@').next() == Some(name);
     [ALICE, BOB].into_iter().filter(|_| password == PASSWORD).find(is_user)
 }
 
-/// A GUID made from some text: the same every time, another for another text.
+/// A GUID derived from some text: always the same, and different for another text.
 pub(crate) fn guid_of(text: &str) -> String {
     let hash = digest(&SHA256, text.as_bytes());
     let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
 }
 
-/// The object id of a user: what `oid` says.
+/// The object id of a user: the value of `oid`.
 pub(crate) fn object_id(user: &str) -> String {
     guid_of(&format!("oid {user}"))
 }
 
-/// The pairwise subject of a user: what `sub` says.
+/// The pairwise subject of a user: the value of `sub`.
 pub(crate) fn subject(user: &str) -> String {
     guid_of(&format!("sub {user}"))
 }
@@ -50,12 +50,12 @@ pub(crate) fn group_id(number: usize) -> String {
     format!("{number:08x}-0000-4000-8000-000000000000")
 }
 
-/// The number that an object id begins with.
+/// The number at the beginning of an object id.
 pub(crate) fn group_number(id: &str) -> Option<usize> {
     usize::from_str_radix(id.split('-').next()?, 16).ok()
 }
 
-/// `Group 7`, for an object id; a group that was given another id is named after that.
+/// `Group 7`, for an object id; a group with another kind of id is named after that.
 pub(crate) fn group_display_name(id: &str) -> String {
     group_number(id).map_or_else(|| format!("Group {id}"), |number| format!("Group {number}"))
 }

@@ -1,5 +1,4 @@
-//! Roles and their bindings, and what follows from them: Kubernetes' role-based access control, by its own rules and
-//! with its own words.
+//! Roles and bindings, and what they allow: Kubernetes' role-based access control, by its rules and with its wording.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,15 +8,15 @@ use crate::people::guid_of;
 
 pub(crate) const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Who asks, as the cluster knows them.
+/// A user, as the cluster knows them.
 pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) groups: HashSet<String>,
 }
 
-/// What somebody wants to do.
-pub(crate) enum Request<'a> {
-    /// With an object: verb, namespace (empty for none), API group, resource, subresource, name.
+/// An access that a user asks for.
+pub(crate) enum AccessRequest<'a> {
+    /// To an object: verb, namespace (empty for none), API group, resource, subresource, name.
     Resource {
         verb: &'a str,
         namespace: &'a str,
@@ -26,13 +25,13 @@ pub(crate) enum Request<'a> {
         subresource: &'a str,
         name: &'a str,
     },
-    /// With an address of the API server: verb and path.
+    /// To a path of the API server: verb and path.
     Path { verb: &'a str, path: &'a str },
 }
 
-/// What RBAC says: yes and why, or nothing, with what kept it from looking further.
+/// The decision of RBAC: allowed and why, or no opinion, with the errors that were found on the way.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum Verdict {
     Allowed(String),
     NoOpinion(String),
 }
@@ -40,13 +39,13 @@ pub(crate) enum Decision {
 /// Resource, namespace (empty for none), name.
 type Key = (&'static str, String, String);
 
-/// The objects of a cluster, in the order in which lists have them.
+/// The objects of a cluster, in the order of lists.
 #[derive(Default)]
 pub(crate) struct Objects {
     objects: BTreeMap<Key, Value>,
 }
 
-/// The resource of a kind, and whether its objects are in namespaces.
+/// The resource of a kind, and whether its objects have a namespace.
 fn resource_of(kind: &str) -> Option<(&'static str, bool)> {
     match kind {
         "ClusterRole" => Some(("clusterroles", false)),
@@ -61,7 +60,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
-/// The texts of a list.
+/// The strings in a list.
 fn texts<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
     items(value, name).filter_map(Value::as_str)
 }
@@ -71,12 +70,13 @@ fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 impl Objects {
-    /// Keeps an object, or each of a list's, in place of one of the same name. A namespaced one without a namespace
-    /// is in `default`.
+    /// Stores an object, or each of a list's, and replaces an object of the same name. A namespaced one without a
+    /// namespace
+    /// goes to `default`.
     ///
     /// # Panics
     ///
-    /// If it is no RBAC object, or has no name.
+    /// If it is not an RBAC object, or has no name.
     pub(crate) fn apply(&mut self, mut object: Value, created: &str) {
         if object.is_array() || object["items"].is_array() {
             let items = if object.is_array() { object.take() } else { object["items"].take() };
@@ -102,7 +102,7 @@ impl Objects {
         self.objects.insert((resource, namespace, name), object);
     }
 
-    /// One object; the namespace is empty for those that have none.
+    /// One object; the namespace is empty if the resource has none.
     pub(crate) fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<&Value> {
         let asked = |key: &Key| (key.0, key.1.as_str(), key.2.as_str()) == (resource, namespace, name);
         self.objects.iter().find(|(key, _)| asked(key)).map(|(_, object)| object)
@@ -114,27 +114,27 @@ impl Objects {
         self.objects.iter().filter(move |(key, _)| asked(key)).map(|(_, object)| object)
     }
 
-    /// Whether somebody may do something, by the first rule that says so.
-    pub(crate) fn authorize(&self, user: &User, request: &Request) -> Decision {
+    /// Whether a user may do something, by the first rule that allows it.
+    pub(crate) fn authorize(&self, user: &User, request: &AccessRequest) -> Verdict {
         let namespace = match request {
-            Request::Resource { namespace, .. } => namespace,
-            Request::Path { .. } => "",
+            AccessRequest::Resource { namespace, .. } => namespace,
+            AccessRequest::Path { .. } => "",
         };
         let cluster_wide = self.list("clusterrolebindings", None).map(|binding| (binding, ""));
-        // None where no namespace is asked about: every role binding is in one.
+        // Role bindings are namespaced, so none applies to a request without a namespace.
         let namespaced = self.list("rolebindings", Some(namespace)).map(|binding| (binding, namespace));
         let mut missing = Vec::new();
         for (binding, namespace) in cluster_wide.chain(namespaced) {
             let Some(subject) = items(binding, "subjects").find(|one| applies(one, user, namespace)) else { continue };
             match self.role(&binding["roleRef"], namespace) {
                 Ok(role) if items(role, "rules").any(|rule| allows(rule, request)) => {
-                    return Decision::Allowed(reason(binding, subject, namespace));
+                    return Verdict::Allowed(reason(binding, subject, namespace));
                 }
                 Ok(_) => {}
                 Err(text) => missing.push(text),
             }
         }
-        Decision::NoOpinion(match missing.as_slice() {
+        Verdict::NoOpinion(match missing.as_slice() {
             [] => String::new(),
             [one] => format!("RBAC: {one}"),
             several => format!("RBAC: [{}]", several.join(", ")),
@@ -149,7 +149,7 @@ impl Objects {
     }
 }
 
-/// Whether a subject of a binding is somebody. A service account without a namespace is in the binding's.
+/// Whether a binding's subject is this user. A service account without a namespace is in the binding's.
 fn applies(subject: &Value, user: &User, namespace: &str) -> bool {
     let name = text(subject, "name");
     match text(subject, "kind") {
@@ -163,7 +163,7 @@ fn applies(subject: &Value, user: &User, namespace: &str) -> bool {
     }
 }
 
-/// What Kubernetes gives as the reason of a yes, to the letter.
+/// The reason that Kubernetes gives for an allowed request, word for word.
 fn reason(binding: &Value, subject: &Value, namespace: &str) -> String {
     let name = text(&binding["metadata"], "name");
     let (kind, role) = (text(&binding["roleRef"], "kind"), text(&binding["roleRef"], "name"));
@@ -182,16 +182,16 @@ fn reason(binding: &Value, subject: &Value, namespace: &str) -> String {
 }
 
 /// Whether one rule allows a request.
-fn allows(rule: &Value, request: &Request) -> bool {
+fn allows(rule: &Value, request: &AccessRequest) -> bool {
     let has = |list: &str, wanted: &str| texts(rule, list).any(|one| one == "*" || one == wanted);
     match *request {
-        Request::Path { verb, path } => {
+        AccessRequest::Path { verb, path } => {
             let covers = |url: &str| {
                 url == "*" || url == path || url.ends_with('*') && path.starts_with(url.trim_end_matches('*'))
             };
             has("verbs", verb) && texts(rule, "nonResourceURLs").any(covers)
         }
-        Request::Resource { verb, group, resource, subresource, name, .. } => {
+        AccessRequest::Resource { verb, group, resource, subresource, name, .. } => {
             let combined =
                 if subresource.is_empty() { resource.to_owned() } else { format!("{resource}/{subresource}") };
             let of_any = |one: &str| !subresource.is_empty() && one.strip_prefix("*/") == Some(subresource);

@@ -1,28 +1,28 @@
-//! What a handler decides: an answer, or one of the ways not to give one.
+//! The result of a handler: a response, or one of the ways not to send one.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// One HTTP answer.
+/// One HTTP response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     fn new(status: u16, content_type: &str, body: String) -> Self {
         Self { status, headers: vec![("content-type", content_type.to_owned())], body }
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        // RFC 6749 section 5.1 asks for no-store on whatever holds tokens; the rest does not mind.
+        // RFC 6749 section 5.1 requires no-store for responses with tokens; it does no harm elsewhere.
         Self::new(status, "application/json; charset=utf-8", body.to_string()).with("cache-control", "no-store")
     }
 
-    /// JSON that is called something more special.
+    /// JSON with a more specific content type.
     pub(crate) fn json_as(status: u16, content_type: &str, body: &Value) -> Self {
         Self::new(status, content_type, body.to_string())
     }
@@ -35,13 +35,13 @@ impl Answer {
         Self::new(status, "text/plain; charset=utf-8", body.to_owned())
     }
 
-    /// The same answer with another body.
+    /// The same response with another body.
     pub(crate) fn with_body(mut self, body: &str) -> Self {
         body.clone_into(&mut self.body);
         self
     }
 
-    /// The same answer, called something else.
+    /// The same response with another content type.
     pub(crate) fn typed(mut self, content_type: &str) -> Self {
         self.headers = vec![("content-type", content_type.to_owned())];
         self
@@ -53,21 +53,21 @@ impl Answer {
     }
 }
 
-/// What becomes of a request.
+/// What the server does with a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Answered.
-    Now(Answer),
-    /// Answered after a while, or as soon as nothing is to be late any more.
-    Later(Duration, Answer),
-    /// The connection is closed without an answer.
+    /// Responds.
+    Now(Response),
+    /// Responds after a delay, or as soon as the delay is cleared.
+    Later(Duration, Response),
+    /// Closes the connection without a response.
     Drop,
-    /// Nothing happens until the client gives up.
+    /// Does nothing until the client gives up.
     Stall,
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Self::Now(answer)
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Self::Now(response)
     }
 }

@@ -1,11 +1,11 @@
-//! What the world has been asked, in order.
+//! The log of all requests to the world, in order.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::Value;
 
-/// Which part of the world was asked.
+/// A part of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     /// The Entra-shaped tenants.
@@ -20,7 +20,7 @@ pub enum Server {
     Kube,
 }
 
-/// What a token request brings.
+/// The kind of a token request, by what it presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A device code.
@@ -32,8 +32,8 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step of a grant type.
-    pub(crate) fn of(grant_type: &str) -> Option<Self> {
+    /// The step for a grant type.
+    pub(crate) fn from_grant_type(grant_type: &str) -> Option<Self> {
         match grant_type {
             "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => Some(Self::Poll),
             "authorization_code" => Some(Self::Code),
@@ -47,7 +47,7 @@ impl Step {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(crate) id: u64,
-    /// Which part of the world was asked.
+    /// The part of the world that was asked.
     pub server: Server,
     /// Whether it came over TLS.
     pub tls: bool,
@@ -63,21 +63,21 @@ pub struct Request {
     pub body: Value,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The status it was answered with; 0 while it waits, and for ever if it stalled or lost its connection.
+    /// The status of the response; 0 while it is pending, and permanently if it stalled or lost its connection.
     pub status: u16,
-    /// Whether it was a poll that came before the interval was over.
+    /// Whether this is a poll that came before the interval was over.
     pub too_early: bool,
     /// When it arrived.
     pub at: Instant,
 }
 
 impl Request {
-    /// The form field of that name, or nothing.
+    /// The form field of that name, or an empty string.
     pub fn field(&self, name: &str) -> &str {
         self.form.get(name).map_or("", String::as_str)
     }
 
-    /// The header of that name (lower case), or nothing.
+    /// The header of that name (lower case), or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -90,17 +90,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// All of them, oldest first.
+    /// All requests, oldest first.
     pub fn all(&self) -> &[Request] {
         &self.entries
     }
 
-    /// How many there are whose path ends like this.
+    /// The number of requests whose path ends like this.
     pub fn count(&self, path_suffix: &str) -> usize {
         self.entries.iter().filter(|request| request.path.ends_with(path_suffix)).count()
     }
 
-    /// The token requests of one grant type. `device_code` stands for its long URN too.
+    /// The token requests of one grant type. `device_code` is short for its URN.
     pub fn token_requests(&self, grant_type: &str) -> Vec<Request> {
         let suffix = format!(":{grant_type}");
         let matches = |sent: &str| sent == grant_type || sent.ends_with(&suffix);
@@ -112,7 +112,7 @@ impl Log {
         self.token_requests("refresh_token")
     }
 
-    /// The authorization requests (RFC 6749 section 4.1.1), without what follows on their pages.
+    /// The authorization requests (RFC 6749 section 4.1.1), without the later requests of their pages.
     pub fn authorize_requests(&self) -> Vec<Request> {
         let first = |request: &Request| {
             let sent = if request.method == "POST" { &request.form } else { &request.query };

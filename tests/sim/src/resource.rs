@@ -1,4 +1,4 @@
-//! What a token is asked for: the resource behind a scope, and which client may have it.
+//! What a token is requested for: the resource of a scope, and which clients can get a token for it.
 
 use crate::behaviour::Behaviour;
 use crate::entra_errors::Refusal;
@@ -7,18 +7,18 @@ use crate::{CLIENT, UNREGISTERED_SERVER};
 
 const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
 const GRAPH_URL: &str = "https://graph.microsoft.com";
-/// What the tenant's own client may do there.
+/// The permissions of the tenant's own client at Graph.
 pub(crate) const GRAPH_PERMISSIONS: &str = "GroupMember.Read.All User.Read";
 
-/// An application that tokens are for.
+/// An application that tokens are issued for.
 pub(crate) struct Resource {
-    /// As it was asked for: what `aud` says.
+    /// As requested: the value of `aud`.
     pub(crate) audience: String,
     pub(crate) graph: bool,
 }
 
 impl Resource {
-    /// The scopes that a token answer names.
+    /// The scopes in a token response.
     pub(crate) fn granted(&self) -> String {
         let Self { audience, graph } = self;
         let permissions = if *graph { GRAPH_PERMISSIONS } else { "user.read .default" };
@@ -26,17 +26,17 @@ impl Resource {
     }
 }
 
-/// Whether an audience is Graph's. The world's Graph is known by its own address too.
+/// Whether an audience means Graph. The address of the world's Graph counts too.
 pub(crate) fn is_graph(state: &State, audience: &str) -> bool {
     let audience = audience.trim_end_matches('/');
     [GRAPH_ID, GRAPH_URL].contains(&audience) || state.origins.iter().any(|origin| origin == audience)
 }
 
-/// The resource that a scope asks for, if the client may have tokens for it.
+/// The resource that a scope asks for, if the client can get tokens for it.
 pub(crate) fn resource(state: &State, scope: &str, client: &str) -> Result<Resource, Refusal> {
     let of_openid = ["openid", "offline_access", "profile", "email"];
     let mut asked = scope.split_whitespace().filter(|one| !of_openid.contains(one));
-    // Without a resource of its own, a scope is one of Graph's.
+    // A scope without a resource is one of Graph's.
     let audience = asked.next().map_or(Some((GRAPH_ID, "")), |one| one.rsplit_once('/'));
     let Some((audience, _)) = audience.filter(|(name, _)| !name.is_empty()) else {
         return Err(Refusal::new(
@@ -74,7 +74,7 @@ pub(crate) fn resource(state: &State, scope: &str, client: &str) -> Result<Resou
     Ok(Resource { audience: audience.to_owned(), graph })
 }
 
-/// Whether anybody has consented, which is looked at when a token is about to be issued.
+/// Whether a user or an administrator has consented. Checked when a token is about to be issued.
 pub(crate) fn check_consent(state: &State, resource: &Resource) -> Result<(), Refusal> {
     if resource.graph && state.on(Behaviour::GraphNotConsented) { Err(Refusal::not_consented()) } else { Ok(()) }
 }

@@ -1,5 +1,5 @@
-//! Sockets and HTTP: takes a request apart, writes it down, lets the right part of the world decide, and does what was
-//! decided. Knows no protocol above HTTP.
+//! Sockets and HTTP: parses a request, logs it, passes it to the right part of the world, and carries out the reply.
+//! Knows no protocol above HTTP.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{DATE, HOST};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request as HttpRequest, Response};
+use hyper::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,28 +24,28 @@ use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 
 use crate::behaviour::Behaviour;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Reply, Response};
 use crate::request::{Request, Server};
 use crate::state::{Call, Shared, State};
 use crate::{calendar, entra, graph, kube, kube_protobuf, oidc};
 
-/// More than any honest client sends.
+/// More than any legitimate client sends.
 const LARGEST_BODY: usize = 1 << 20;
-/// Between two looks whether an answer is still to be late.
-const GLANCE: Duration = Duration::from_millis(10);
+/// How often to check whether a delayed response is due.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What listens behind a port.
+/// What listens on a port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Port {
     /// Both issuers, and Graph.
     Issuers,
     /// The Kubernetes API.
     Kube,
-    /// What nobody should ever contact, whatever the path.
+    /// A server that no client should contact, on any path.
     ClaimSource,
 }
 
-/// Opens a port of an address and serves it until the runtime ends.
+/// Opens a port on an address and serves it until the runtime ends.
 pub(crate) fn listen(
     runtime: &Handle,
     shared: &Arc<Shared>,
@@ -56,7 +56,7 @@ pub(crate) fn listen(
     let socket = StdListener::bind((address, 0))?;
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
-    // A listener belongs to the runtime it is made in.
+    // A listener belongs to the runtime in which it is created.
     let _inside = runtime.enter();
     let listener = TcpListener::from_std(socket)?;
     let shared = Arc::clone(shared);
@@ -67,7 +67,7 @@ pub(crate) fn listen(
             let tls = tls.clone();
             tokio::spawn(async move {
                 match tls {
-                    // A client that does not trust us leaves during the handshake: its affair.
+                    // A client that does not trust the certificate leaves during the handshake, which is fine.
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream).await {
                             let by_certificate = stream.get_ref().1.peer_certificates().is_some();
@@ -82,27 +82,27 @@ pub(crate) fn listen(
     Ok(address)
 }
 
-/// How a connection came.
+/// How a connection was made.
 #[derive(Clone, Copy, Default)]
 struct Transport {
     tls: bool,
-    /// With a client certificate of the world's authority.
+    /// With a client certificate from the world's authority.
     by_certificate: bool,
 }
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared, port: Port, transport: Transport) {
-    let service = service_fn(|request| answer(request, shared, port, transport));
-    // An error here is a client that went away, or one that we dropped on purpose.
+    let service = service_fn(|request| respond(request, shared, port, transport));
+    // An error here means that the client went away, or that the reply was to drop the connection.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An answer, or the error that makes hyper close the connection without one.
-async fn answer(
+/// The response, or an error, which makes hyper close the connection without one.
+async fn respond(
     request: HttpRequest<Incoming>,
     shared: &Shared,
     port: Port,
     Transport { tls, by_certificate }: Transport,
-) -> Result<Response<Full<Bytes>>, io::Error> {
+) -> Result<HttpResponse<Full<Bytes>>, io::Error> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
@@ -137,65 +137,65 @@ async fn answer(
         call.body = kube_protobuf::review(&body);
     }
 
-    let (reply, now, packing) = {
+    let (reply, now, encoding) = {
         let mut state = shared.lock();
         call.id = record(&mut state, &call, tls);
         let reply = match server {
-            Server::Entra => entra::answer(&mut state, &call),
-            Server::Oidc => oidc::answer(&mut state, &call),
-            Server::Graph => graph::answer(&mut state, &call),
+            Server::Entra => entra::handle(&mut state, &call),
+            Server::Oidc => oidc::handle(&mut state, &call),
+            Server::Graph => graph::handle(&mut state, &call),
             Server::ClaimSource => graph::claim_source(&state).into(),
-            Server::Kube => kube::answer(&state, &call),
+            Server::Kube => kube::handle(&state, &call),
         };
-        (reply, state.now(), Packing::of(&state))
+        (reply, state.now(), Encoding::new(&state))
     };
-    shared.ring();
-    let answer = match reply {
-        Reply::Now(answer) => answer,
-        Reply::Later(delay, answer) => {
+    shared.notify();
+    let response = match reply {
+        Reply::Now(response) => response,
+        Reply::Later(delay, response) => {
             let until = Instant::now() + delay;
             while Instant::now() < until && shared.lock().on(Behaviour::DelayToken) {
-                tokio::time::sleep(GLANCE.min(delay)).await;
+                tokio::time::sleep(RECHECK_INTERVAL.min(delay)).await;
             }
-            answer
+            response
         }
         Reply::Drop => return Err(io::Error::other("dropped, as the behaviour wants it")),
         Reply::Stall => {
             let before = shared.lock().ended_stalls;
             while shared.lock().ended_stalls == before {
-                tokio::time::sleep(GLANCE).await;
+                tokio::time::sleep(RECHECK_INTERVAL).await;
             }
             return Err(io::Error::other("the stall has ended"));
         }
     };
     if let Some(entry) = shared.lock().log.entries.iter_mut().find(|entry| entry.id == call.id) {
-        entry.status = answer.status;
+        entry.status = response.status;
     }
-    shared.ring();
-    Ok(response(answer, now, packing))
+    shared.notify();
+    Ok(encoded(response, now, encoding))
 }
 
-/// What becomes of a body on its way out.
-enum Packing {
+/// How a body is encoded.
+enum Encoding {
     None,
     Gzip,
     Bomb,
 }
 
-impl Packing {
-    fn of(state: &State) -> Packing {
+impl Encoding {
+    fn new(state: &State) -> Encoding {
         match (state.on(Behaviour::GzipAnswers), state.on(Behaviour::GzipBomb)) {
-            (_, true) => Packing::Bomb,
-            (true, false) => Packing::Gzip,
-            (false, false) => Packing::None,
+            (_, true) => Encoding::Bomb,
+            (true, false) => Encoding::Gzip,
+            (false, false) => Encoding::None,
         }
     }
 
-    fn pack(self, body: String) -> Vec<u8> {
+    fn encode(self, body: String) -> Vec<u8> {
         let plain = match self {
-            Packing::None => return body.into_bytes(),
-            Packing::Gzip => body.into_bytes(),
-            Packing::Bomb => vec![b' '; 64 << 20],
+            Encoding::None => return body.into_bytes(),
+            Encoding::Gzip => body.into_bytes(),
+            Encoding::Bomb => vec![b' '; 64 << 20],
         };
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&plain).and_then(|()| encoder.finish()).expect("memory does not fail")
@@ -230,13 +230,13 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-fn response(answer: Answer, now: i64, packing: Packing) -> Response<Full<Bytes>> {
-    let mut builder = Response::builder().status(answer.status).header(DATE, calendar::http(now));
-    for (name, value) in answer.headers {
+fn encoded(response: Response, now: i64, encoding: Encoding) -> HttpResponse<Full<Bytes>> {
+    let mut builder = HttpResponse::builder().status(response.status).header(DATE, calendar::http(now));
+    for (name, value) in response.headers {
         builder = builder.header(name, value);
     }
-    if !matches!(packing, Packing::None) {
+    if !matches!(encoding, Encoding::None) {
         builder = builder.header("content-encoding", "gzip");
     }
-    builder.body(Full::new(Bytes::from(packing.pack(answer.body)))).expect("the handlers send plain headers")
+    builder.body(Full::new(Bytes::from(encoding.encode(response.body)))).expect("the handlers send plain headers")
 }

@@ -1,4 +1,4 @@
-//! Everything the world remembers, behind one lock, and a bell that rings when any of it changes.
+//! The state of the world, behind one lock, with a condition variable that signals each change.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,33 +12,33 @@ use crate::calendar;
 use crate::device::DeviceGrant;
 use crate::directory::{Account, Membership};
 use crate::keys::Keys;
+use crate::misbehaviour::OrderedRefusal;
 use crate::people::{ALICE, BOB};
 use crate::rbac::Objects;
 use crate::request::{Log, Server};
-use crate::trouble::Ordered;
 
-/// The state and its bell.
+/// The state, and a signal for changes.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
 impl Shared {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::new()), bell: Condvar::new() }
+        Self { state: Mutex::new(State::new()), changed: Condvar::new() }
     }
 
-    /// The state. A handler that panicked has not spoilt it for the others.
+    /// The state. A handler that panicked does not poison it for the others.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the waiters to look again.
-    pub(crate) fn ring(&self) {
-        self.bell.notify_all();
+    /// Wakes the waiting threads, so that they check again.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_all();
     }
 
-    /// Waits until a look at the state succeeds, or the time is over.
+    /// Waits until `look` finds something in the state, or the time is over.
     pub(crate) fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let until = Instant::now() + timeout;
         let mut state = self.lock();
@@ -47,7 +47,7 @@ impl Shared {
                 return Some(found);
             }
             let left = until.checked_duration_since(Instant::now())?;
-            state = self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -56,7 +56,7 @@ impl Shared {
 pub(crate) struct Call {
     pub(crate) id: u64,
     pub(crate) server: Server,
-    /// Scheme, host and port as the client wrote them: what issuers and endpoints are built from.
+    /// Scheme, host and port as the client wrote them: the base of issuers and endpoints.
     pub(crate) base: String,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -64,17 +64,17 @@ pub(crate) struct Call {
     pub(crate) form: BTreeMap<String, String>,
     pub(crate) body: Value,
     pub(crate) headers: BTreeMap<String, String>,
-    /// The client showed a certificate of the world's authority.
+    /// Whether the client showed a certificate from the world's authority.
     pub(crate) by_certificate: bool,
 }
 
 impl Call {
-    /// A form field that is there and not empty.
+    /// The form field of that name, if it is present and not empty.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.form.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A parameter of a page, which may be asked for by its address or by a form; there and not empty.
+    /// The parameter of a page, from the query or from a form, if it is present and not empty.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let sent = if self.method == "POST" { &self.form } else { &self.query };
         sent.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -89,16 +89,16 @@ impl Call {
 #[derive(Clone)]
 pub(crate) struct RefreshToken {
     pub(crate) server: Server,
-    /// All refresh tokens that go back to one sign-in.
+    /// Shared by all refresh tokens of one sign-in.
     pub(crate) family: u64,
     pub(crate) user: String,
     pub(crate) client: String,
     pub(crate) scope: String,
-    /// Replaced by a newer one: presenting it again gives a thief away (RFC 9700 section 4.14.2).
+    /// Replaced by a newer one: presenting it again reveals a thief (RFC 9700 section 4.14.2).
     pub(crate) used: bool,
 }
 
-/// What the knobs of the world are set to.
+/// The settings of the world.
 pub(crate) struct Settings {
     pub(crate) approve: bool,
     pub(crate) user: String,
@@ -111,41 +111,42 @@ pub(crate) struct Settings {
     pub(crate) account: Account,
     pub(crate) roles: Vec<String>,
     pub(crate) tenant_roles: Vec<String>,
-    pub(crate) refusals: Vec<Ordered>,
+    pub(crate) refusals: Vec<OrderedRefusal>,
     pub(crate) client_secret: Option<String>,
     pub(crate) server_error_times: u32,
     pub(crate) token_delay: Duration,
 }
 
-/// Everything the world remembers.
+/// The whole state of the world.
 pub(crate) struct State {
     pub(crate) settings: Settings,
-    /// How much time has gone by that was not waited for.
+    /// How much time has been skipped instead of waited for.
     pub(crate) ahead: Duration,
     behaviours: BTreeSet<Behaviour>,
-    /// How often a behaviour that wears off has shown, since it was set: at a kind of request, where those count apart.
-    shown: HashMap<(Behaviour, String), u32>,
-    /// Where the issuers and Graph are, scheme and host and port.
+    /// How often a temporary behaviour has occurred since it was set, by kind of request if these are counted
+    /// separately.
+    occurrences: HashMap<(Behaviour, String), u32>,
+    /// The addresses of the issuers and Graph: scheme, host and port.
     pub(crate) origins: Vec<String>,
-    /// Where a hostile token says that its groups are.
+    /// The address of the claim source in a hostile token.
     pub(crate) claim_source: String,
     pub(crate) log: Log,
     pub(crate) last_id: u64,
     pub(crate) grants: Vec<DeviceGrant>,
-    /// How many of the grants are older than the last `reset_requests`.
+    /// The number of grants from before the last `reset_requests`.
     pub(crate) old_grants: usize,
     pub(crate) authorizations: Vec<Authorization>,
-    /// How many of the authorizations are older than the last `reset_requests`.
+    /// The number of authorizations from before the last `reset_requests`.
     pub(crate) old_authorizations: usize,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
     pub(crate) last_family: u64,
     pub(crate) dead_families: BTreeSet<u64>,
-    /// How many families died because a used token or code came back.
+    /// How many families were revoked because a used token or code was presented again.
     pub(crate) families_revoked: usize,
-    /// Who an access token of the OIDC issuer belongs to.
+    /// The users to whom the OIDC issuer's access tokens belong.
     pub(crate) access_tokens: HashMap<String, String>,
     pub(crate) retry_after: Option<Instant>,
-    /// How often all requests without an answer were given up.
+    /// How often the stalled requests were ended.
     pub(crate) ended_stalls: u32,
     pub(crate) keys: Keys,
     /// The roles and bindings of the cluster.
@@ -163,7 +164,7 @@ impl State {
                 authorization_code_lifetime: Duration::from_secs(60),
                 interval: Some(1),
                 clock_offset: 0,
-                groups: Membership::of(3),
+                groups: Membership::new(3),
                 account: Account::Member,
                 roles: Vec::new(),
                 tenant_roles: Vec::new(),
@@ -174,7 +175,7 @@ impl State {
             },
             ahead: Duration::ZERO,
             behaviours: BTreeSet::new(),
-            shown: HashMap::new(),
+            occurrences: HashMap::new(),
             origins: Vec::new(),
             claim_source: String::new(),
             log: Log::default(),
@@ -197,7 +198,7 @@ impl State {
 
     pub(crate) fn set(&mut self, behaviour: Behaviour) {
         self.behaviours.insert(behaviour);
-        self.shown.retain(|(shown, _), _| *shown != behaviour);
+        self.occurrences.retain(|(occurrences, _), _| *occurrences != behaviour);
         if behaviour == Behaviour::Token503WithRetryAfter {
             self.retry_after = None;
         }
@@ -216,27 +217,27 @@ impl State {
         self.behaviours.contains(&behaviour)
     }
 
-    /// How often a behaviour has shown, this time included; 0 if it is not set.
-    pub(crate) fn show(&mut self, behaviour: Behaviour) -> u32 {
-        self.show_at("", behaviour)
+    /// Counts an occurrence of a behaviour. Returns the number so far, this one included; 0 if it is not set.
+    pub(crate) fn occurrence(&mut self, behaviour: Behaviour) -> u32 {
+        self.occurrence_at("", behaviour)
     }
 
     /// The same for one kind of request.
-    pub(crate) fn show_at(&mut self, kind: &str, behaviour: Behaviour) -> u32 {
+    pub(crate) fn occurrence_at(&mut self, kind: &str, behaviour: Behaviour) -> u32 {
         if !self.on(behaviour) {
             return 0;
         }
-        let shown = self.shown.entry((behaviour, kind.to_owned())).or_default();
-        *shown += 1;
-        *shown
+        let occurrences = self.occurrences.entry((behaviour, kind.to_owned())).or_default();
+        *occurrences += 1;
+        *occurrences
     }
 
-    /// Who approves.
+    /// The user who approves.
     pub(crate) fn approver(&self) -> &str {
         if self.on(Behaviour::OtherUser) { BOB } else { &self.settings.user }
     }
 
-    /// How far time has gone, by the world's clock.
+    /// The current time, skipped time included.
     pub(crate) fn instant(&self) -> Instant {
         Instant::now() + self.ahead
     }

@@ -1,4 +1,4 @@
-//! The world's own certificate authority, and the certificate of its https servers.
+//! The world's certificate authority, and the certificate of its https servers.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::calendar;
 
-/// A name that does not exist (RFC 6761 section 6.4). Certificates of worlds are for it too, as only a proxy leads there.
+/// A name that does not exist (RFC 6761 section 6.4). It is in the certificates too: only a proxy can resolve it.
 pub const HOST: &str = "login.example.invalid";
 
 const DAY: i64 = 86_400;
 
-/// A certificate authority made for one world, and what its servers show.
+/// A certificate authority for one world, and the configurations of its servers.
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
     pub(crate) server: Arc<ServerConfig>,
-    /// The same, which asks for a client certificate of the same authority. A browser would ask its user then.
+    /// The same, but it asks for a client certificate of this authority. A browser would show that to its user.
     pub(crate) kube: Arc<ServerConfig>,
     /// A client certificate and its key, in PEM.
     pub(crate) client: (String, String),
 }
 
-/// Certificate parameters that are good from two days ago for three months: platforms refuse very long ones.
+/// Certificate parameters, valid from two days ago for three months: platforms refuse very long validities.
 fn params(name: &str, alternatives: Vec<String>) -> CertificateParams {
     let now = calendar::unix_now();
     let (from, until) = (calendar::date(now - 2 * DAY), calendar::date(now + 90 * DAY));

@@ -1,16 +1,16 @@
-//! What is issued: access, ID and refresh tokens, with the behaviours that spoil them.
+//! The issued access, ID and refresh tokens, with the behaviours that spoil them.
 
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::keys::{Signing, opaque};
+use crate::misbehaviour::with_escapes;
 use crate::people::{display_name, guid_of, subject};
-use crate::reply::Answer;
+use crate::reply::Response;
 use crate::request::Server;
 use crate::state::{RefreshToken, State};
-use crate::trouble::with_escapes;
 
-/// Claims that every token has: who issued it, when, until when.
+/// Claims of each token: issuer, time of issue, expiry.
 pub(crate) fn times(state: &State, issuer: &str) -> Map<String, Value> {
     let now = state.now();
     let mut claims = Map::new();
@@ -29,7 +29,7 @@ pub(crate) fn extended(mut claims: Map<String, Value>, more: Value) -> Map<Strin
     claims
 }
 
-/// The plain issuer's ID token: the one its cluster takes.
+/// The plain issuer's ID token, which its cluster accepts.
 pub(crate) fn oidc_id_token(state: &State, issuer: &str, user: &str, client: &str, nonce: Option<&str>) -> String {
     id_token(state, extended(times(state, issuer), oidc_claims(state, user, client)), nonce)
 }
@@ -46,27 +46,27 @@ pub(crate) fn oidc_access_token(state: &mut State, issuer: &str, user: &str, cli
     token
 }
 
-/// What the plain issuer's tokens say about a user.
+/// The claims about a user in the plain issuer's tokens.
 fn oidc_claims(state: &State, user: &str, client: &str) -> Value {
-    let claims = oidc_person(state, user, !state.on(Behaviour::GroupsOnlyInUserinfo));
+    let claims = oidc_user_claims(state, user, !state.on(Behaviour::GroupsOnlyInUserinfo));
     let more = json!({ "aud": client, "auth_time": state.now(), "jti": guid_of(&opaque("")) });
     Value::Object(extended(claims, more))
 }
 
-/// What the plain issuer says about a user at its userinfo endpoint (OpenID Connect Core 5.3.2).
+/// The claims about a user at the plain issuer's userinfo endpoint (OpenID Connect Core 5.3.2).
 pub(crate) fn userinfo(state: &State, user: &str) -> Value {
-    let mut claims = oidc_person(state, user, true);
+    let mut claims = oidc_user_claims(state, user, true);
     if state.on(Behaviour::UserinfoOtherSubject) {
-        claims.insert("sub".to_owned(), json!(subject("somebody else")));
+        claims.insert("sub".to_owned(), json!(subject("another user")));
     }
     Value::Object(claims)
 }
 
-/// The same as the endpoint sends it: in JSON, or as a JWT.
-pub(crate) fn userinfo_answer(state: &State, issuer: &str, user: &str) -> Answer {
+/// The same as a response: in JSON, or as a JWT.
+pub(crate) fn userinfo_response(state: &State, issuer: &str, user: &str) -> Response {
     let mut claims = userinfo(state, user);
     let signing = match (state.on(Behaviour::UserinfoJwt), state.on(Behaviour::UserinfoForgedJwt)) {
-        (false, false) => return Answer::json(200, &claims),
+        (false, false) => return Response::json(200, &claims),
         (_, forged) => {
             if forged {
                 Signing::Wrong
@@ -77,25 +77,25 @@ pub(crate) fn userinfo_answer(state: &State, issuer: &str, user: &str) -> Answer
     };
     claims["iss"] = json!(issuer);
     claims["aud"] = json!(crate::OIDC_CLIENT);
-    Answer::text(200, &state.keys.sign(&claims, signing)).typed("application/jwt")
+    Response::text(200, &state.keys.sign(&claims, signing)).typed("application/jwt")
 }
 
-fn oidc_person(state: &State, user: &str, with_groups: bool) -> Map<String, Value> {
+fn oidc_user_claims(state: &State, user: &str, with_groups: bool) -> Map<String, Value> {
     let groups = &state.settings.groups;
-    let person = json!({
+    let claims = json!({
         "sub": subject(user), "email": user, "email_verified": true,
         "name": with_escapes(state, &display_name(user)), "preferred_username": user, "department": "engineering",
     });
-    let person = extended(Map::new(), person);
+    let claims = extended(Map::new(), claims);
     if with_groups && !state.on(Behaviour::NoGroupsAnywhere) {
         let roles: Vec<String> = (1..=groups.len()).map(|number| format!("role-{number}")).collect();
-        extended(person, json!({ "groups": groups.names(), "roles": roles }))
+        extended(claims, json!({ "groups": groups.names(), "roles": roles }))
     } else {
-        person
+        claims
     }
 }
 
-/// Signs an ID token, spoilt as the behaviours want it.
+/// Signs an ID token, spoilt as the behaviours require.
 pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Option<&str>) -> String {
     if let Some(nonce) = nonce {
         claims.insert("nonce".to_owned(), json!(nonce));
@@ -139,9 +139,9 @@ pub(crate) fn id_token(state: &State, mut claims: Map<String, Value>, nonce: Opt
     state.keys.sign(&Value::Object(claims), signing)
 }
 
-/// The key set, for one fetch.
+/// The key set, for one request.
 pub(crate) fn key_set(state: &mut State) -> Value {
-    let fetches = state.show(Behaviour::IdTokenUnknownKidOnce);
+    let fetches = state.occurrence(Behaviour::IdTokenUnknownKidOnce);
     let newest = state.keys.current + u32::from(fetches >= 2);
     let mut set = state.keys.set(newest);
     if state.on(Behaviour::IdTokenEs512) {
@@ -182,9 +182,9 @@ fn keep(state: &mut State, token: RefreshToken) -> String {
     value
 }
 
-/// A refresh token as it was presented, if it is one that is still good.
+/// The presented refresh token, if it is still valid.
 ///
-/// Where refresh tokens rotate, one that was used before gives its whole family away: all of it is dead from then on.
+/// If refresh tokens rotate, presenting a used one revokes its whole family.
 pub(crate) fn presented(state: &mut State, value: &str, server: Server, client: &str) -> Option<RefreshToken> {
     let token = state.refresh_tokens.get(value)?.clone();
     if token.server != server || token.client != client || state.dead_families.contains(&token.family) {
@@ -197,14 +197,14 @@ pub(crate) fn presented(state: &mut State, value: &str, server: Server, client: 
     Some(token)
 }
 
-/// Ends a family because something that was used came back: a refresh token, or the code it goes back to.
+/// Revokes a family because a used refresh token or code of it was presented again.
 pub(crate) fn revoke_family(state: &mut State, family: u64) {
     if state.dead_families.insert(family) {
         state.families_revoked += 1;
     }
 }
 
-/// The refresh token that a refresh hands out for the one presented.
+/// The refresh token that a refresh returns for the presented one.
 pub(crate) fn next_refresh_token(state: &mut State, value: &str, rotate: bool) -> Option<String> {
     if state.on(Behaviour::RefreshWithoutNewToken) || state.on(Behaviour::NoRefreshToken) {
         return None;
@@ -216,20 +216,20 @@ pub(crate) fn next_refresh_token(state: &mut State, value: &str, rotate: bool) -
     Some(keep(state, next))
 }
 
-/// Ends the family of a client's refresh token (RFC 7009).
+/// Revokes the family of a client's refresh token (RFC 7009).
 pub(crate) fn revoke(state: &mut State, value: &str, client: &str) {
     if let Some(token) = state.refresh_tokens.get(value).filter(|token| token.client == client) {
         state.dead_families.insert(token.family);
     }
 }
 
-/// Ends every family there is.
+/// Revokes all families.
 pub(crate) fn revoke_all(state: &mut State) {
     state.dead_families.extend(state.refresh_tokens.values().map(|token| token.family));
 }
 
-/// What the behaviours leave out of, or respell in, a token answer.
-pub(crate) fn spoil_answer(state: &State, body: &mut Map<String, Value>) {
+/// Removes or respells fields of a token response, as the behaviours require.
+pub(crate) fn spoil_response(state: &State, body: &mut Map<String, Value>) {
     for (behaviour, field) in [
         (Behaviour::MissingIdToken, "id_token"),
         (Behaviour::MissingAccessToken, "access_token"),
@@ -240,5 +240,5 @@ pub(crate) fn spoil_answer(state: &State, body: &mut Map<String, Value>) {
             body.remove(field);
         }
     }
-    crate::trouble::respell_numbers(state, body);
+    crate::misbehaviour::respell_numbers(state, body);
 }

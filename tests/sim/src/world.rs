@@ -1,4 +1,4 @@
-//! The world as its users hold it: addresses, knobs, the person who approves, and what was asked.
+//! The public interface of the world: addresses, settings, the user who approves, and the log of requests.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use crate::request::{Log, Request, Server};
 use crate::server::{Port, listen};
 use crate::state::{Shared, State};
 use crate::tls::Tls;
-use crate::{graph, trouble};
+use crate::{graph, misbehaviour};
 
-/// A running world. It ends, and its connections with it, when this is dropped.
+/// A running world. Dropping it ends it and closes its connections.
 pub struct World {
     pub(crate) shared: Arc<Shared>,
     plain: SocketAddr,
@@ -29,7 +29,7 @@ pub struct World {
     client: (String, String),
     /// Holds the file; removed with the world.
     _folder: TempDir,
-    /// Only `None` while it is being dropped.
+    /// `None` only while the world is being dropped.
     runtime: Option<Runtime>,
 }
 
@@ -43,11 +43,11 @@ impl Drop for World {
 }
 
 impl World {
-    /// Starts a well-behaved world on loopback ports of its own.
+    /// Starts a well-behaved world on its own loopback ports.
     ///
     /// # Panics
     ///
-    /// If this machine has no loopback port or no temporary folder left.
+    /// If this machine has no free loopback port or cannot create a temporary directory.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
@@ -63,8 +63,8 @@ impl World {
         world
     }
 
-    /// Starts a well-behaved world on another address of this machine, for networks without the usual one. Its
-    /// certificate has the address.
+    /// Starts a well-behaved world on another address of this machine, for networks without the usual one. The address
+    /// is in its certificate.
     ///
     /// # Panics
     ///
@@ -105,7 +105,7 @@ impl World {
         format!("http://{}/", self.plain)
     }
 
-    /// The same authority over https; its certificate comes from the world's own authority.
+    /// The same authority over https; the world's own certificate authority issued its certificate.
     pub fn tls_authority(&self) -> String {
         format!("https://{}/", self.secure)
     }
@@ -135,7 +135,7 @@ impl World {
         format!("https://{}", self.kube)
     }
 
-    /// The page on which a person approves or denies by hand, whichever issuer the code is from.
+    /// The page on which a person approves or denies by hand, for the codes of both issuers.
     pub fn approval_page(&self) -> String {
         format!("http://{}/oidc/activate", self.plain)
     }
@@ -145,7 +145,7 @@ impl World {
         &self.ca_pem
     }
 
-    /// The same in a file, which lives as long as the world.
+    /// The same as a file, which exists as long as the world.
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
     }
@@ -157,7 +157,7 @@ impl World {
 
     // Behaviours.
 
-    /// Sets a behaviour; one that wears off starts anew.
+    /// Sets a behaviour; one that is temporary starts again.
     pub fn set(&self, behaviour: Behaviour) {
         self.shared.lock().set(behaviour);
     }
@@ -167,93 +167,93 @@ impl World {
         self.shared.lock().clear(behaviour);
     }
 
-    /// Clears every behaviour. The other knobs stay as they are.
+    /// Clears every behaviour. The other settings stay.
     pub fn clear_all(&self) {
         self.shared.lock().clear_all();
     }
 
-    // The person.
+    // The user.
 
-    /// Whether people approve by themselves: device codes at the poll after the first, browser sign-ins at once. They
-    /// do unless told otherwise.
+    /// Whether users approve automatically, which is the default: device codes at the second poll, browser sign-ins at
+    /// once.
     pub fn approve_automatically(&self, approve: bool) {
         self.shared.lock().settings.approve = approve;
     }
 
-    /// Who approves from now on.
+    /// The user who approves from now on.
     pub fn sign_in_as(&self, user: &str) {
         user.clone_into(&mut self.shared.lock().settings.user);
     }
 
-    /// Approves one user code. Whether there was a pending one.
+    /// Approves one user code. Returns whether it was pending.
     pub fn approve(&self, user_code: &str) -> bool {
         device::decide(&mut self.shared.lock(), Some(user_code), true) > 0
     }
 
-    /// Approves whatever is pending. How many there were.
+    /// Approves all pending device codes. Returns how many there were.
     pub fn approve_pending(&self) -> usize {
         device::decide(&mut self.shared.lock(), None, true)
     }
 
-    /// Denies one user code. Whether there was a pending one.
+    /// Denies one user code. Returns whether it was pending.
     pub fn deny(&self, user_code: &str) -> bool {
         device::decide(&mut self.shared.lock(), Some(user_code), false) > 0
     }
 
-    /// Denies whatever is pending. How many there were.
+    /// Denies all pending device codes. Returns how many there were.
     pub fn deny_pending(&self) -> usize {
         device::decide(&mut self.shared.lock(), None, false)
     }
 
-    /// The user codes that wait for a decision.
+    /// The user codes that are pending.
     pub fn pending(&self) -> Vec<String> {
         let state = self.shared.lock();
         let pending = state.grants.iter().filter(|grant| grant.decision == Decision::Pending);
         pending.map(|grant| grant.user_code.clone()).collect()
     }
 
-    // The person's browser.
+    // The user's browser.
 
-    /// Approves one authorization request, by its id. Whether it was pending.
+    /// Approves one authorization request, by its id. Returns whether it was pending.
     ///
-    /// Its page then goes back to the client. A test without a browser asks for the page again, with `sign_in` and the
-    /// id as the only parameter, or takes [`World::callback_address`].
+    /// Its page then returns to the client. A test without a browser requests the page again, with `sign_in` and the id
+    /// as the only parameter, or uses [`World::callback_address`].
     pub fn approve_authorization(&self, id: &str) -> bool {
         authorization::decide(&mut self.shared.lock(), Some(id), true) > 0
     }
 
-    /// Approves every authorization request that is pending. How many there were.
+    /// Approves all pending authorization requests. Returns how many there were.
     pub fn approve_pending_authorizations(&self) -> usize {
         authorization::decide(&mut self.shared.lock(), None, true)
     }
 
-    /// Denies one authorization request, by its id. Whether it was pending.
+    /// Denies one authorization request, by its id. Returns whether it was pending.
     pub fn deny_authorization(&self, id: &str) -> bool {
         authorization::decide(&mut self.shared.lock(), Some(id), false) > 0
     }
 
-    /// Denies every authorization request that is pending. How many there were.
+    /// Denies all pending authorization requests. Returns how many there were.
     pub fn deny_pending_authorizations(&self) -> usize {
         authorization::decide(&mut self.shared.lock(), None, false)
     }
 
-    /// The ids of the authorization requests that wait for a decision.
+    /// The ids of the pending authorization requests.
     pub fn pending_authorizations(&self) -> Vec<String> {
         let state = self.shared.lock();
         let pending = state.authorizations.iter().filter(|one| one.decision == Decision::Pending);
         pending.map(|one| one.id.clone()).collect()
     }
 
-    /// Where the browser of a decided request ends: the address, with its code or its error, that a person could paste.
-    /// The same each time, as a code is only used up at the token endpoint.
+    /// The address on which the browser of a decided request ends, with its code or its error, as a user could paste
+    /// it. It is always the same, because a code is only used up at the token endpoint.
     pub fn callback_address(&self, id: &str) -> Option<String> {
         authorization::address(&self.shared.lock(), id)
     }
 
     // Waiting.
 
-    /// Waits until this many authorization requests were in order since the last [`World::reset_requests`], and hands
-    /// back their ids, oldest first; fewer when the time is over.
+    /// Waits until this many valid authorization requests have arrived since the last [`World::reset_requests`].
+    /// Returns their ids, oldest first; fewer if the time is over.
     pub fn wait_for_authorize_request(&self, count: usize, timeout: Duration) -> Vec<String> {
         let ids = |state: &State| -> Vec<String> {
             state.authorizations.iter().skip(state.old_authorizations).map(|one| one.id.clone()).collect()
@@ -263,8 +263,8 @@ impl World {
             .unwrap_or_else(|| ids(&self.shared.lock()))
     }
 
-    /// Waits until this many user codes have been handed out since the last [`World::reset_requests`], and hands them
-    /// back, oldest first; fewer when the time is over.
+    /// Waits until this many user codes have been issued since the last [`World::reset_requests`]. Returns them, oldest
+    /// first; fewer if the time is over.
     pub fn wait_for_device_request(&self, count: usize, timeout: Duration) -> Vec<String> {
         let codes = |state: &State| -> Vec<String> {
             state.grants.iter().skip(state.old_grants).map(|grant| grant.user_code.clone()).collect()
@@ -274,13 +274,13 @@ impl World {
             .unwrap_or_else(|| codes(&self.shared.lock()))
     }
 
-    /// Waits until the log satisfies a condition; false when the time is over. The condition is looked at whenever a
-    /// request arrives or is answered, and must not call the world itself.
+    /// Waits until the log satisfies a condition. Returns false if the time is over. The condition is checked each time
+    /// a request arrives or gets its response, and must not call the world itself.
     pub fn wait_for(&self, timeout: Duration, condition: impl Fn(&Log) -> bool) -> bool {
         self.shared.wait(timeout, |state| condition(&state.log).then_some(())).is_some()
     }
 
-    // What was asked.
+    // The log.
 
     /// A copy of the log.
     pub fn log(&self) -> Log {
@@ -292,7 +292,7 @@ impl World {
         self.log().entries
     }
 
-    /// How many requests had a path that ends like this.
+    /// The number of requests whose path ends like this.
     pub fn count(&self, path_suffix: &str) -> usize {
         self.shared.lock().log.count(path_suffix)
     }
@@ -317,28 +317,28 @@ impl World {
         self.shared.lock().log.refreshes()
     }
 
-    /// How many polls came before their interval was over.
+    /// The number of polls that came before their interval was over.
     pub fn polls_too_early(&self) -> usize {
         self.shared.lock().log.entries.iter().filter(|request| request.too_early).count()
     }
 
-    /// How many requests went where a redirect pointed: none from a client that follows no redirects.
+    /// The number of requests that followed a redirect: 0 for a client that follows none.
     pub fn redirects_followed(&self) -> usize {
-        self.count(trouble::MOVED)
+        self.count(misbehaviour::MOVED)
     }
 
-    /// How many requests went to the host of [`Behaviour::HostileClaimSource`], on whichever path: none from a client
-    /// that does not believe what a token says about where to ask.
+    /// The number of requests to the host of [`Behaviour::HostileClaimSource`], on any path: 0 for a client that does
+    /// not trust a token's claim source.
     pub fn claim_source_contacted(&self) -> usize {
         self.requests().iter().filter(|request| request.server == Server::ClaimSource).count()
     }
 
-    /// How many requests followed the `@odata.nextLink` of [`Behaviour::GraphNextLinkElsewhere`].
+    /// The number of requests that followed the `@odata.nextLink` of [`Behaviour::GraphNextLinkElsewhere`].
     pub fn next_links_elsewhere_followed(&self) -> usize {
         self.shared.lock().log.entries.iter().filter(|request| graph::is_elsewhere(&request.query)).count()
     }
 
-    /// How many families of refresh tokens died because a used one came back, or the code they go back to.
+    /// How many families of refresh tokens were revoked because a used token or code was presented again.
     pub fn families_revoked(&self) -> usize {
         self.shared.lock().families_revoked
     }

@@ -1,24 +1,24 @@
-//! Signing in by browser at both issuers: well behaved, and each way not to be.
+//! Browser sign-ins at both issuers: the usual course, and each misbehaviour.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use sim::{BOB, Behaviour, Form, TENANT, UNREGISTERED_SERVER, World};
 
-use crate::client::{Answer, get, post};
-use crate::code_client::{Client, REDIRECT, VERIFIER, both, brought, claims, entra, oidc};
+use crate::client::{Response, get, post};
+use crate::code_client::{Client, REDIRECT, VERIFIER, both, callback_query, claims, entra, oidc};
 
-fn post_form(world: &World, url: &str, form: &Form, more: &[(&str, &str)]) -> Answer {
+fn post_form(world: &World, url: &str, form: &Form, more: &[(&str, &str)]) -> Response {
     let fields = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     post(world, url, &fields.chain(more.iter().copied()).collect::<Vec<_>>())
 }
 
 #[test]
-fn a_browser_signs_in_and_comes_back_with_a_code() {
+fn browser_sign_in_returns_a_code() {
     let world = World::start();
     for (client, keys) in both(&world).into_iter().zip(["code state", "code session_state state"]) {
-        let client = client.with("login_hint", "somebody@contoso.example").with("domain_hint", "anything");
-        let back = client.called_back(&world);
+        let client = client.with("login_hint", "carol@contoso.example").with("domain_hint", "anything");
+        let back = client.callback(&world);
         assert_eq!(back.keys().map(String::as_str).collect::<Vec<_>>().join(" "), keys);
         assert_eq!(back["state"], "the state");
         let tokens = client.redeem(&world, &back["code"]);
@@ -35,18 +35,18 @@ fn a_browser_signs_in_and_comes_back_with_a_code() {
 }
 
 #[test]
-fn the_person_is_the_one_who_was_told_to() {
+fn configured_user_signs_in() {
     let world = World::start();
     world.sign_in_as(BOB);
-    let name = |tokens: Answer| claims(&tokens.json()["id_token"])["preferred_username"].clone();
+    let name = |tokens: Response| claims(&tokens.json()["id_token"])["preferred_username"].clone();
     assert_eq!(both(&world).map(|client| name(client.sign_in(&world))), [BOB, BOB]);
 }
 
 #[test]
-fn a_code_works_once_and_takes_its_tokens_along() {
+fn second_use_of_code_revokes_its_tokens() {
     let world = World::start();
     for (number, client) in (1..).zip(both(&world)) {
-        let back = client.called_back(&world);
+        let back = client.callback(&world);
         let tokens = client.redeem(&world, &back["code"]).json();
         assert_eq!(client.refresh(&world, &tokens["refresh_token"]).status, 200);
         assert_eq!(client.redeem(&world, &back["code"]).error(), "invalid_grant");
@@ -56,36 +56,36 @@ fn a_code_works_once_and_takes_its_tokens_along() {
 }
 
 #[test]
-fn a_code_is_bound_to_client_redirect_address_and_verifier() {
+fn code_is_bound_to_client_redirect_address_and_verifier() {
     let world = World::start();
     for client in both(&world) {
-        let code = &client.called_back(&world)["code"];
+        let code = &client.callback(&world)["code"];
         let refused = |more: &[(&str, &str)]| client.redeem_with(&world, code, more).error();
         assert_eq!(refused(&[("redirect_uri", REDIRECT), ("code_verifier", "guessed")]), "invalid_grant");
         assert_eq!(refused(&[("redirect_uri", REDIRECT)]), "invalid_grant");
         assert_eq!(refused(&[("redirect_uri", "http://localhost:8001"), ("code_verifier", VERIFIER)]), "invalid_grant");
         assert_eq!(client.redeem(&world, "another").error(), "invalid_grant");
-        assert_eq!(client.redeem(&world, code).status, 200, "none of this used it up");
+        assert_eq!(client.redeem(&world, code).status, 200, "none of these attempts used it up");
     }
     let [oidc, entra] = both(&world);
-    let code = &oidc.called_back(&world)["code"];
+    let code = &oidc.callback(&world)["code"];
     assert_eq!(entra.redeem(&world, code).error(), "invalid_grant", "another issuer's");
 
     let plain = both(&world).map(|client| client.without("code_challenge").without("code_challenge_method"));
     for client in plain {
-        let code = &client.called_back(&world)["code"];
-        assert_eq!(client.redeem(&world, code).error(), "invalid_grant", "a verifier without a challenge");
+        let code = &client.callback(&world)["code"];
+        assert_eq!(client.redeem(&world, code).error(), "invalid_grant", "verifier without a challenge");
         assert_eq!(client.redeem_with(&world, code, &[("redirect_uri", REDIRECT)]).status, 200);
     }
     world.set_client_secret(Some("secret"));
-    let code = &oidc.called_back(&world)["code"];
+    let code = &oidc.callback(&world)["code"];
     assert_eq!(oidc.redeem(&world, code).error(), "invalid_client");
     let fields = [("redirect_uri", REDIRECT), ("code_verifier", VERIFIER), ("client_secret", "secret")];
     assert_eq!(oidc.redeem_with(&world, code, &fields).status, 200);
 }
 
 #[test]
-fn codes_end() {
+fn codes_expire() {
     let world = World::start();
     world.set_authorization_code_lifetime(Duration::ZERO);
     for client in both(&world) {
@@ -98,10 +98,10 @@ fn codes_end() {
 }
 
 #[test]
-fn a_code_that_is_unknown_or_lost_on_the_way_is_still_to_be_redeemed() {
+fn code_stays_valid_after_lost_exchange() {
     let world = World::start();
     for client in both(&world) {
-        let code = &client.called_back(&world)["code"];
+        let code = &client.callback(&world)["code"];
         world.set(Behaviour::ConnectionLostAtExchange);
         assert_eq!(client.redeem(&world, code).status, 0);
         world.clear_all();
@@ -113,12 +113,12 @@ fn a_code_that_is_unknown_or_lost_on_the_way_is_still_to_be_redeemed() {
 }
 
 #[test]
-fn a_wrong_client_or_redirect_address_is_shown_and_never_redirected() {
+fn wrong_client_or_redirect_address_is_not_redirected() {
     let world = World::start();
     let shown = |client: Client| {
-        let answer = client.visit(&world);
-        assert!(answer.head.contains("text/html") && answer.location.is_empty(), "{}", answer.head);
-        (answer.status == 400).then_some(answer.body)
+        let response = client.authorize_page(&world);
+        assert!(response.head.contains("text/html") && response.location.is_empty(), "{}", response.head);
+        (response.status == 400).then_some(response.body)
     };
     let hostile = ["http://127.0.0.1.example:80/", "http://localhost@example.com/", "http://localhost:1/?x=<b>"];
     for address in
@@ -130,7 +130,7 @@ fn a_wrong_client_or_redirect_address_is_shown_and_never_redirected() {
         }
     }
     for client in both(&world) {
-        assert!(shown(client.with("client_id", "nobody")).is_some());
+        assert!(shown(client.with("client_id", "unknown-client")).is_some());
     }
     let elsewhere = shown(entra(&world).with("redirect_uri", "http://127.0.0.1:8000")).expect("an error page");
     assert!(elsewhere.contains("AADSTS50011"), "{elsewhere}");
@@ -141,15 +141,15 @@ fn a_wrong_client_or_redirect_address_is_shown_and_never_redirected() {
         "https://localhost:4",
         "http://localhost",
     ] {
-        let answer = oidc(&world).with("redirect_uri", address).visit(&world);
-        assert!(answer.status == 302 && answer.location.starts_with(address), "{address}");
+        let response = oidc(&world).with("redirect_uri", address).authorize_page(&world);
+        assert!(response.status == 302 && response.location.starts_with(address), "{address}");
     }
     world.set(Behaviour::RedirectNotRegistered);
     assert!(shown(entra(&world)).expect("an error page").contains("AADSTS50011"));
 }
 
 #[test]
-fn other_errors_come_back_with_the_state() {
+fn other_errors_are_redirected_with_the_state() {
     let world = World::start();
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
@@ -158,96 +158,96 @@ fn other_errors_come_back_with_the_state() {
         ("code_challenge_method", "plain", "invalid_request"),
     ] {
         for client in both(&world) {
-            let back = client.with(name, value).called_back(&world);
+            let back = client.with(name, value).callback(&world);
             assert_eq!((back["error"].as_str(), back["state"].as_str()), (error, "the state"));
             assert!(!back.contains_key("code"));
         }
     }
-    assert_eq!(oidc(&world).with("scope", "email").called_back(&world)["error"], "invalid_scope");
+    assert_eq!(oidc(&world).with("scope", "email").callback(&world)["error"], "invalid_scope");
     let scope = format!("{UNREGISTERED_SERVER}/.default");
-    let unknown = entra(&world).with("scope", &scope).called_back(&world);
+    let unknown = entra(&world).with("scope", &scope).callback(&world);
     assert!(unknown["error_description"].starts_with("AADSTS500011: "), "{unknown:?}");
-    assert_eq!(entra(&world).with("claims", "{").called_back(&world)["error"], "invalid_request");
+    assert_eq!(entra(&world).with("claims", "{").callback(&world)["error"], "invalid_request");
     world.approve_automatically(false);
     for client in both(&world) {
-        assert_eq!(client.with("prompt", "none").called_back(&world)["error"], "login_required");
+        assert_eq!(client.with("prompt", "none").callback(&world)["error"], "login_required");
     }
 }
 
 #[test]
-fn a_form_post_brings_the_code_as_well() {
+fn form_post_has_the_code() {
     let world = World::start();
     let asked = both(&world).map(|client| client.with("response_mode", "form_post"));
     for client in &asked {
-        let page = client.visit(&world);
+        let page = client.authorize_page(&world);
         let forms = Form::all_in(&page.body);
         assert_eq!((page.status, forms.len(), forms[0].method.as_str()), (200, 1, "post"));
         assert_eq!((forms[0].action.as_str(), forms[0].field("state")), (REDIRECT, "the state"));
         assert_eq!(client.redeem(&world, forms[0].field("code")).status, 200);
     }
     world.set(Behaviour::FormPostOnly);
-    assert_eq!(Form::all_in(&oidc(&world).visit(&world).body).len(), 1);
+    assert_eq!(Form::all_in(&oidc(&world).authorize_page(&world).body).len(), 1);
     let discovery = get(&world, &format!("{}/.well-known/openid-configuration", world.issuer())).json();
     assert_eq!(discovery["response_modes_supported"], serde_json::json!(["form_post"]));
 }
 
 #[test]
-fn a_person_decides_on_the_page() {
+fn user_decides_on_the_page() {
     let world = World::start();
     world.approve_automatically(false);
     for client in both(&world) {
         for (decision, expected) in [("approve", "code"), ("deny", "error")] {
-            let page = client.visit(&world);
+            let page = client.authorize_page(&world);
             let form = Form::all_in(&page.body).remove(0);
             assert!(
                 page.status == 200 && form.method == "post" && page.body.contains("value=\"deny\""),
                 "{}",
                 page.body
             );
-            let answer = post_form(&world, &client.authorize, &form, &[("decision", decision)]);
-            assert_eq!(answer.status, 303);
-            assert!(brought(&answer.location).contains_key(expected), "{}", answer.location);
+            let response = post_form(&world, &client.authorize, &form, &[("decision", decision)]);
+            assert_eq!(response.status, 303);
+            assert!(callback_query(&response.location).contains_key(expected), "{}", response.location);
         }
     }
-    assert_eq!(world.authorize_requests().len(), 4, "the buttons are no requests");
+    assert_eq!(world.authorize_requests().len(), 4, "the buttons do not count as authorization requests");
 }
 
 #[test]
-fn a_test_decides_in_the_place_of_the_person() {
+fn test_decides_for_the_user() {
     let world = World::start();
     world.approve_automatically(false);
     for client in both(&world) {
         world.reset_requests();
-        client.visit(&world);
-        client.visit(&world);
+        client.authorize_page(&world);
+        client.authorize_page(&world);
         let ids = world.wait_for_authorize_request(2, Duration::from_secs(5));
         assert_eq!(world.pending_authorizations(), ids);
         let page = |id: &str, more: &str| get(&world, &format!("{}?sign_in={id}{more}", client.authorize));
         assert_eq!((page(&ids[0], "&wait=1").body.as_str(), world.callback_address(&ids[0])), ("pending", None));
         assert!(world.approve_authorization(&ids[0]) && world.deny_authorization(&ids[1]));
-        assert!(!world.deny_authorization(&ids[0]), "decided is decided");
+        assert!(!world.deny_authorization(&ids[0]), "the decision is final");
         assert_eq!(page(&ids[0], "&wait=1").body, "decided");
         let address = world.callback_address(&ids[0]).expect("it was approved");
-        assert_eq!(page(&ids[0], "").location, address, "the page leads there too, as often as it is loaded");
-        assert_eq!(client.redeem(&world, &brought(&address)["code"]).status, 200);
-        assert_eq!(brought(&world.callback_address(&ids[1]).expect("it was denied"))["error"], "access_denied");
+        assert_eq!(page(&ids[0], "").location, address, "each load of the page redirects there too");
+        assert_eq!(client.redeem(&world, &callback_query(&address)["code"]).status, 200);
+        assert_eq!(callback_query(&world.callback_address(&ids[1]).expect("it was denied"))["error"], "access_denied");
 
-        client.visit(&world);
+        client.authorize_page(&world);
         assert_eq!((world.approve_pending_authorizations(), world.deny_pending_authorizations()), (1, 0));
     }
 }
 
 #[test]
-fn without_a_redirect_address_the_page_shows_the_code() {
+fn page_shows_code_without_redirect_address() {
     let world = World::start();
     let client = oidc(&world).without("redirect_uri");
-    let page = client.visit(&world);
+    let page = client.authorize_page(&world);
     let code = page.body.split_once("code: <code>").and_then(|(_, rest)| rest.split('<').next()).expect("a code");
     assert_eq!(client.redeem_with(&world, code, &[("code_verifier", VERIFIER)]).status, 200);
 }
 
 #[test]
-fn call_backs_go_wrong_in_every_way() {
+fn callback_behaviours_take_effect() {
     let world = World::start();
     let under = |behaviour, look: &dyn Fn(Client)| {
         world.set(behaviour);
@@ -255,32 +255,32 @@ fn call_backs_go_wrong_in_every_way() {
         world.clear_all();
     };
     under(Behaviour::AuthorizeDenied, &|client| {
-        assert_eq!(client.called_back(&world)["error"], "access_denied");
+        assert_eq!(client.callback(&world)["error"], "access_denied");
     });
     under(Behaviour::AuthorizeNoState, &|client| {
-        let back = client.called_back(&world);
+        let back = client.callback(&world);
         assert!(back.contains_key("code") && !back.contains_key("state"));
     });
     under(Behaviour::AuthorizeWrongState, &|client| {
-        assert_ne!(client.called_back(&world)["state"], "the state");
+        assert_ne!(client.callback(&world)["state"], "the state");
     });
     under(Behaviour::AuthorizeErrorPage, &|client| {
-        let page = client.visit(&world);
+        let page = client.authorize_page(&world);
         assert!(page.status == 500 && page.body.contains("<h1>") && page.location.is_empty());
     });
     under(Behaviour::AuthorizeCodeTwice, &|client| {
-        let forms = Form::all_in(&client.visit(&world).body);
+        let forms = Form::all_in(&client.authorize_page(&world).body);
         assert_eq!((forms.len(), forms[0].method.as_str()), (2, "get"));
         assert_eq!(forms[0], forms[1]);
-        let posted = Form::all_in(&client.with("response_mode", "form_post").visit(&world).body);
+        let posted = Form::all_in(&client.with("response_mode", "form_post").authorize_page(&world).body);
         assert_eq!((posted.len(), posted[1].method.as_str()), (2, "post"));
     });
     under(Behaviour::IssInCallback, &|client| {
         let expected = client.token.replace("/oauth2/v2.0/token", "/v2.0").replace("/oidc/token", "/oidc");
-        assert_eq!(client.called_back(&world)["iss"], expected);
+        assert_eq!(client.callback(&world)["iss"], expected);
     });
     under(Behaviour::WrongIssInCallback, &|client| {
-        assert_eq!(client.called_back(&world)["iss"], "https://issuer.example.invalid");
+        assert_eq!(client.callback(&world)["iss"], "https://issuer.example.invalid");
     });
     under(Behaviour::WrongNonce, &|client| {
         let nonce = &claims(&client.sign_in(&world).json()["id_token"])["nonce"];
@@ -290,19 +290,19 @@ fn call_backs_go_wrong_in_every_way() {
         assert_eq!(claims(&client.sign_in(&world).json()["id_token"])["nonce"], Value::Null);
     });
     under(Behaviour::PkceRequired, &|client| {
-        assert_eq!(client.without("code_challenge").called_back(&world)["error"], "invalid_request");
+        assert_eq!(client.without("code_challenge").callback(&world)["error"], "invalid_request");
     });
     under(Behaviour::PkceRefused, &|client| {
-        assert_eq!(client.called_back(&world)["error"], "invalid_request");
-        assert!(client.without("code_challenge").called_back(&world).contains_key("code"));
+        assert_eq!(client.callback(&world)["error"], "invalid_request");
+        assert!(client.without("code_challenge").callback(&world).contains_key("code"));
     });
     under(Behaviour::ConsentRequired, &|client| {
-        assert_eq!(client.called_back(&world)["error"], "consent_required");
+        assert_eq!(client.callback(&world)["error"], "consent_required");
     });
 }
 
 #[test]
-fn discovery_says_what_the_behaviours_make_of_it() {
+fn discovery_follows_the_behaviours() {
     let world = World::start();
     let urls = [world.issuer(), format!("{}{TENANT}/v2.0", world.authority())];
     let found = |field: &str| {
@@ -321,7 +321,7 @@ fn discovery_says_what_the_behaviours_make_of_it() {
 }
 
 #[test]
-fn entra_refuses_for_the_reasons_that_tenants_have() {
+fn entra_refuses_codes_for_tenant_policies() {
     let world = World::start();
     let client = entra(&world);
     for (behaviour, error, number) in [
@@ -329,7 +329,7 @@ fn entra_refuses_for_the_reasons_that_tenants_have() {
         (Behaviour::ConditionalAccessBlocksBrowser, "invalid_grant", 53003),
         (Behaviour::ConsentRequired, "invalid_grant", 65001),
     ] {
-        let code = &client.called_back(&world)["code"];
+        let code = &client.callback(&world)["code"];
         world.set(behaviour);
         let refused = client.redeem(&world, code).json();
         assert_eq!((&refused["error"], &refused["error_codes"][0]), (&error.into(), &number.into()));
@@ -337,6 +337,6 @@ fn entra_refuses_for_the_reasons_that_tenants_have() {
         assert_eq!(client.redeem(&world, code).status, 200);
     }
     world.set(Behaviour::ConditionalAccessBlocksBrowser);
-    let page = client.visit(&world);
+    let page = client.authorize_page(&world);
     assert!(page.status == 400 && page.body.contains("AADSTS53003"), "{}", page.body);
 }

@@ -12,15 +12,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use url::form_urlencoded;
 
-/// Status, head (in lower case), redirect and body of an answer; status 0 if there was none.
-pub(crate) struct Answer {
+/// Status, head (in lower case), redirect and body of a response; status 0 if there was none.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) location: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("the body is JSON")
     }
@@ -30,20 +30,20 @@ impl Answer {
     }
 }
 
-fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
+fn exchange(mut stream: impl Read + Write, request: &str) -> Response {
     stream.write_all(request.as_bytes()).expect("the server reads");
     let mut bytes = Vec::new();
-    // A TLS peer that closes without its goodbye is an error only after everything was read.
+    // A TLS peer that closes without close_notify causes an error, but only after everything was read.
     let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8(bytes).expect("the answer is UTF-8");
+    let text = String::from_utf8(bytes).expect("the response is UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default().to_owned();
-    Answer { status, head: head.to_lowercase(), location, body: body.to_owned() }
+    Response { status, head: head.to_lowercase(), location, body: body.to_owned() }
 }
 
 /// Sends one request; `headers` are whole lines.
-pub(crate) fn send(world: &World, method: &str, url: &str, headers: &[String], body: &str) -> Answer {
+pub(crate) fn send(world: &World, method: &str, url: &str, headers: &[String], body: &str) -> Response {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
@@ -68,21 +68,21 @@ pub(crate) fn send(world: &World, method: &str, url: &str, headers: &[String], b
     exchange(StreamOwned::new(connection, stream), &request)
 }
 
-pub(crate) fn get(world: &World, url: &str) -> Answer {
+pub(crate) fn get(world: &World, url: &str) -> Response {
     send(world, "GET", url, &[], "")
 }
 
-pub(crate) fn get_with_token(world: &World, url: &str, token: &str) -> Answer {
+pub(crate) fn get_with_token(world: &World, url: &str, token: &str) -> Response {
     send(world, "GET", url, &[format!("authorization: Bearer {token}")], "")
 }
 
 /// Posts JSON with a bearer token.
-pub(crate) fn post_json(world: &World, url: &str, token: &str, body: &Value) -> Answer {
+pub(crate) fn post_json(world: &World, url: &str, token: &str, body: &Value) -> Response {
     let headers = [format!("authorization: Bearer {token}"), "content-type: application/json".to_owned()];
     send(world, "POST", url, &headers, &body.to_string())
 }
 
-pub(crate) fn post(world: &World, url: &str, fields: &[(&str, &str)]) -> Answer {
+pub(crate) fn post(world: &World, url: &str, fields: &[(&str, &str)]) -> Response {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     send(world, "POST", url, &["content-type: application/x-www-form-urlencoded".to_owned()], &body)
 }

@@ -1,4 +1,4 @@
-//! A client that signs people in by browser, at either issuer; the test is the browser.
+//! A client that signs users in by browser, at either issuer; the test plays the browser.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use sim::{CLIENT, OIDC_CLIENT, SERVER, TENANT, World};
 use url::{Url, form_urlencoded};
 
-use crate::client::{Answer, get, post};
+use crate::client::{Response, get, post};
 
 /// The pair of RFC 7636 appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -64,24 +64,24 @@ impl Client {
         self
     }
 
-    /// What the browser gets from the authorization endpoint.
-    pub(crate) fn visit(&self, world: &World) -> Answer {
+    /// The authorization endpoint's response to the browser.
+    pub(crate) fn authorize_page(&self, world: &World) -> Response {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
         get(world, &format!("{}?{query}", self.authorize))
     }
 
-    /// What the redirect brings.
-    pub(crate) fn called_back(&self, world: &World) -> BTreeMap<String, String> {
-        let answer = self.visit(world);
-        assert_eq!(answer.status, 302, "{}", answer.body);
-        brought(&answer.location)
+    /// The callback's parameters.
+    pub(crate) fn callback(&self, world: &World) -> BTreeMap<String, String> {
+        let response = self.authorize_page(world);
+        assert_eq!(response.status, 302, "{}", response.body);
+        callback_query(&response.location)
     }
 
-    pub(crate) fn redeem(&self, world: &World, code: &str) -> Answer {
+    pub(crate) fn redeem(&self, world: &World, code: &str) -> Response {
         self.redeem_with(world, code, &[("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)])
     }
 
-    pub(crate) fn redeem_with(&self, world: &World, code: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) fn redeem_with(&self, world: &World, code: &str, more: &[(&str, &str)]) -> Response {
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("client_id", self.fields["client_id"].as_str()),
@@ -91,15 +91,15 @@ impl Client {
         post(world, &self.token, &fields)
     }
 
-    pub(crate) fn sign_in(&self, world: &World) -> Answer {
-        self.redeem(world, &self.called_back(world)["code"])
+    pub(crate) fn sign_in(&self, world: &World) -> Response {
+        self.redeem(world, &self.callback(world)["code"])
     }
 
-    pub(crate) fn refresh(&self, world: &World, token: &Value) -> Answer {
+    pub(crate) fn refresh(&self, world: &World, token: &Value) -> Response {
         self.refresh_with(world, token, &[])
     }
 
-    pub(crate) fn refresh_with(&self, world: &World, token: &Value, more: &[(&str, &str)]) -> Answer {
+    pub(crate) fn refresh_with(&self, world: &World, token: &Value, more: &[(&str, &str)]) -> Response {
         let mut fields = vec![
             ("grant_type", "refresh_token"),
             ("client_id", self.fields["client_id"].as_str()),
@@ -110,8 +110,8 @@ impl Client {
     }
 }
 
-/// The query of a call-back to the right place.
-pub(crate) fn brought(location: &str) -> BTreeMap<String, String> {
+/// The query of a callback, which must go to the redirect address.
+pub(crate) fn callback_query(location: &str) -> BTreeMap<String, String> {
     let url = Url::parse(location).expect("an address");
     assert_eq!((url.host_str(), url.port(), url.path()), (Some("localhost"), Some(8000), "/"));
     url.query_pairs().into_owned().collect()

@@ -1,4 +1,4 @@
-//! What Entra's access tokens say: about whom, and about groups. And what Entra says instead of one.
+//! Entra's access tokens: the claims about the subject and about groups, and the errors instead of a token.
 
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, CLIENT, SERVER, Step, TENANT, World, group_ids};
@@ -10,7 +10,7 @@ fn token_claims(world: &World) -> Value {
     let tokens = entra(world).sign_in(world).json();
     let pods = format!("{}/api/v1/pods", world.kube_url());
     let token = tokens["access_token"].as_str().expect("a token");
-    assert_eq!(get_with_token(world, &pods, token).status, 200, "the cluster takes it, whatever its shape");
+    assert_eq!(get_with_token(world, &pods, token).status, 200, "the cluster accepts it in any format");
     claims(&tokens["access_token"])
 }
 
@@ -20,7 +20,7 @@ fn source(claims: &Value) -> &str {
 }
 
 #[test]
-fn groups_are_in_the_token_up_to_two_hundred() {
+fn groups_are_in_the_token_up_to_200() {
     let world = World::start();
     world.set_groups(200);
     assert_eq!(token_claims(&world)["groups"], json!(group_ids(200)));
@@ -50,7 +50,7 @@ fn groups_are_in_the_token_up_to_two_hundred() {
 }
 
 #[test]
-fn a_hostile_claim_source_is_seen_when_it_is_contacted() {
+fn contact_with_hostile_claim_source_is_counted() {
     let world = World::start_with(&[Behaviour::HostileClaimSource]);
     world.set_groups(201);
     let claims = token_claims(&world);
@@ -60,7 +60,7 @@ fn a_hostile_claim_source_is_seen_when_it_is_contacted() {
 }
 
 #[test]
-fn service_principals_and_guests_are_known_by_other_claims() {
+fn service_principals_and_guests_have_other_claims() {
     let world = World::start();
     world.set_groups(201);
     world.sign_in_app_only(true);
@@ -80,7 +80,7 @@ fn service_principals_and_guests_are_known_by_other_claims() {
 }
 
 #[test]
-fn tokens_have_other_shapes() {
+fn tokens_can_have_other_formats() {
     let world = World::start_with(&[Behaviour::SpnAudience]);
     assert_eq!(token_claims(&world)["aud"], format!("spn:{SERVER}"));
     world.clear_all();
@@ -95,7 +95,7 @@ fn tokens_have_other_shapes() {
 }
 
 #[test]
-fn a_step_is_refused_with_whatever_a_test_wants() {
+fn ordered_errors_are_returned_for_each_step() {
     let world = World::start();
     for client in both(&world) {
         let tokens = client.sign_in(&world).json();

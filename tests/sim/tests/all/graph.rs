@@ -1,51 +1,51 @@
-//! Graph tells whoever may ask which groups they are in, in every number, and goes wrong in every way.
+//! Graph lists the caller's groups, however many there are, and follows each misbehaviour.
 
 use serde_json::{Value, json};
 use sim::{Behaviour, OWN_CLIENT, Server, TENANT, World, group_ids};
 
-use crate::client::{Answer, get, get_with_token, post_json};
+use crate::client::{Response, get, get_with_token, post_json};
 use crate::code_client::{Client, entra};
 
 fn own_client(world: &World) -> Client {
     entra(world).with("client_id", OWN_CLIENT)
 }
 
-/// A token for Graph, for the resource as it is spelt.
-fn ask_for_token(world: &World, client: &Client, resource: &str) -> Answer {
+/// A token for Graph, with this spelling of the resource.
+fn request_token(world: &World, client: &Client, resource: &str) -> Response {
     let tokens = client.sign_in(world).json();
     let scope = format!("{resource}/.default offline_access");
     client.refresh_with(world, &tokens["refresh_token"], &[("scope", &scope)])
 }
 
 fn graph_token(world: &World) -> String {
-    let answer = ask_for_token(world, &own_client(world), &world.graph_url()).json();
-    answer["access_token"].as_str().expect("a token").to_owned()
+    let response = request_token(world, &own_client(world), &world.graph_url()).json();
+    response["access_token"].as_str().expect("a token").to_owned()
 }
 
-fn member_groups(world: &World, token: &str) -> Answer {
+fn member_groups(world: &World, token: &str) -> Response {
     let url = format!("{}/v1.0/me/getMemberGroups", world.graph_url());
     post_json(world, &url, token, &json!({ "securityEnabledOnly": false }))
 }
 
-fn first_page(world: &World, token: &str, top: usize) -> Answer {
+fn first_page(world: &World, token: &str, top: usize) -> Response {
     let query = format!("$select=id,displayName&$top={top}");
     get_with_token(world, &format!("{}/v1.0/me/transitiveMemberOf?{query}", world.graph_url()), token)
 }
 
-fn next_page(world: &World, token: &str, page: &Answer) -> Answer {
+fn next_page(world: &World, token: &str, page: &Response) -> Response {
     get_with_token(world, page.json()["@odata.nextLink"].as_str().expect("a link"), token)
 }
 
-fn ids(answer: &Value, of: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
-    answer["value"].as_array().into_iter().flatten().filter_map(of).map(str::to_owned).collect()
+fn ids(response: &Value, of: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
+    response["value"].as_array().into_iter().flatten().filter_map(of).map(str::to_owned).collect()
 }
 
 fn group_of(object: &Value) -> Option<&str> {
     object["id"].as_str().filter(|_| object["@odata.type"] == "#microsoft.graph.group")
 }
 
-fn code(answer: &Answer) -> (u16, String) {
-    (answer.status, answer.json()["error"]["code"].as_str().unwrap_or_default().to_owned())
+fn code(response: &Response) -> (u16, String) {
+    (response.status, response.json()["error"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
 fn failure(status: u16, code: &str) -> (u16, String) {
@@ -53,7 +53,7 @@ fn failure(status: u16, code: &str) -> (u16, String) {
 }
 
 #[test]
-fn the_tenant_says_where_its_graph_is() {
+fn discovery_has_the_graph_host() {
     let world = World::start();
     for (authority, graph) in [(world.authority(), world.graph_url()), (world.tls_authority(), world.tls_graph_url())] {
         let found = get(&world, &format!("{authority}{TENANT}/v2.0/.well-known/openid-configuration")).json();
@@ -62,7 +62,7 @@ fn the_tenant_says_where_its_graph_is() {
 }
 
 #[test]
-fn graph_tokens_are_for_the_tenants_own_client() {
+fn only_own_client_gets_graph_tokens() {
     let world = World::start();
     let spellings = [
         world.graph_url(),
@@ -71,28 +71,28 @@ fn graph_tokens_are_for_the_tenants_own_client() {
         "00000003-0000-0000-c000-000000000000".to_owned(),
     ];
     for resource in spellings {
-        let refused = ask_for_token(&world, &entra(&world), &resource).json();
+        let refused = request_token(&world, &entra(&world), &resource).json();
         assert_eq!((&refused["error"], &refused["error_codes"][0]), (&json!("invalid_grant"), &json!(65002)));
-        let granted = ask_for_token(&world, &own_client(&world), &resource).json();
+        let granted = request_token(&world, &own_client(&world), &resource).json();
         assert!(granted["scope"].as_str().is_some_and(|scope| scope.contains("/GroupMember.Read.All")), "{granted}");
         let token = granted["access_token"].as_str().expect("a token");
         assert_eq!(member_groups(&world, token).status, 200, "{resource}");
         let pods = format!("{}/api/v1/pods", world.kube_url());
-        assert_eq!(get_with_token(&world, &pods, token).status, 401, "no cluster takes it");
+        assert_eq!(get_with_token(&world, &pods, token).status, 401, "clusters do not accept it");
     }
     let scope = "https://graph.microsoft.com/GroupMember.Read.All https://graph.microsoft.com/User.Read";
-    assert!(own_client(&world).with("scope", scope).called_back(&world).contains_key("code"));
-    let back = entra(&world).with("scope", scope).called_back(&world);
+    assert!(own_client(&world).with("scope", scope).callback(&world).contains_key("code"));
+    let back = entra(&world).with("scope", scope).callback(&world);
     assert!(back["error_description"].starts_with("AADSTS65002"), "{back:?}");
 
     world.set(Behaviour::GraphNotConsented);
-    let refused = ask_for_token(&world, &own_client(&world), "https://graph.microsoft.com").json();
+    let refused = request_token(&world, &own_client(&world), "https://graph.microsoft.com").json();
     assert_eq!((&refused["error"], &refused["suberror"]), (&json!("invalid_grant"), &json!("consent_required")));
-    assert_eq!(own_client(&world).with("scope", scope).called_back(&world)["error"], "consent_required");
+    assert_eq!(own_client(&world).with("scope", scope).callback(&world)["error"], "consent_required");
 }
 
 #[test]
-fn only_graphs_own_tokens_count() {
+fn only_graph_tokens_are_accepted() {
     let world = World::start();
     let tokens = own_client(&world).sign_in(&world).json();
     let url = format!("{}/v1.0/me/transitiveMemberOf", world.graph_url());
@@ -107,13 +107,13 @@ fn only_graphs_own_tokens_count() {
 }
 
 #[test]
-fn member_groups_are_given_up_to_eleven_thousand() {
+fn member_groups_are_limited_to_11000() {
     let world = World::start();
     let token = graph_token(&world);
     for count in [0, 3, 201, 11_000] {
         world.set_groups(count);
-        let answer = member_groups(&world, &token).json();
-        assert_eq!(ids(&answer, Value::as_str), group_ids(count));
+        let response = member_groups(&world, &token).json();
+        assert_eq!(ids(&response, Value::as_str), group_ids(count));
     }
     world.set_groups(11_001);
     assert_eq!(code(&member_groups(&world, &token)), failure(400, "Directory_ResultSizeLimitExceeded"));
@@ -130,7 +130,7 @@ fn member_groups_are_given_up_to_eleven_thousand() {
 }
 
 #[test]
-fn a_hundred_thousand_groups_come_in_pages() {
+fn hundred_thousand_groups_are_paged() {
     let world = World::start();
     world.set_groups(100_000);
     let token = graph_token(&world);
@@ -155,7 +155,7 @@ fn objects_have_names_and_kinds() {
     let world = World::start();
     let token = graph_token(&world);
     let page = first_page(&world, &token, 999).json();
-    assert_eq!(page["value"].as_array().map(Vec::len), Some(6), "three of them are no groups");
+    assert_eq!(page["value"].as_array().map(Vec::len), Some(6), "three of them are not groups");
     let groups = page["value"].as_array().into_iter().flatten().filter(|object| group_of(object).is_some());
     let names: Vec<_> = groups.map(|object| &object["displayName"]).collect();
     assert_eq!(names, ["Group 1", "Group 2", "Group 3"]);
@@ -169,9 +169,9 @@ fn objects_have_names_and_kinds() {
     let url = format!("{}/v1.0/directoryObjects/getByIds", world.graph_url());
     let mut asked = group_ids(1_000);
     world.clear_all();
-    let answer = post_json(&world, &url, &token, &json!({ "ids": asked, "types": ["group"] })).json();
+    let response = post_json(&world, &url, &token, &json!({ "ids": asked, "types": ["group"] })).json();
     assert_eq!(
-        answer["value"][999],
+        response["value"][999],
         json!({
             "@odata.type": "#microsoft.graph.group", "id": asked[999], "displayName": "Group 1000",
         })
@@ -183,7 +183,7 @@ fn objects_have_names_and_kinds() {
 }
 
 #[test]
-fn whoever_asks_is_who_the_token_says() {
+fn caller_can_only_ask_about_itself() {
     let world = World::start();
     let url = |who: &str| format!("{}/v1.0/{who}/getMemberGroups", world.graph_url());
     let ask =
@@ -202,7 +202,7 @@ fn whoever_asks_is_who_the_token_says() {
 }
 
 #[test]
-fn graph_goes_wrong_as_a_whole() {
+fn graph_behaviours_take_effect() {
     let world = World::start();
     let token = graph_token(&world);
     let statuses = |behaviour| {
@@ -232,7 +232,7 @@ fn graph_goes_wrong_as_a_whole() {
 }
 
 #[test]
-fn pages_lie() {
+fn page_behaviours_take_effect() {
     let world = World::start();
     world.set_groups(10);
     let token = graph_token(&world);
@@ -243,7 +243,7 @@ fn pages_lie() {
         let second = next_page(&world, &token, &first);
         (first, second)
     };
-    let link = |page: &Answer| page.json()["@odata.nextLink"].clone();
+    let link = |page: &Response| page.json()["@odata.nextLink"].clone();
 
     assert_eq!(world.next_links_elsewhere_followed(), 0);
     let (first, _) = pages(Behaviour::GraphNextLinkElsewhere);

@@ -1,4 +1,4 @@
-//! The cluster takes people for who they are, and misbehaves only when told to.
+//! The cluster identifies its users correctly, and misbehaves only on request.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, OTHER_SERVER, World, group_ids};
 
-use crate::client::{Answer, get, get_with_token, post_json, send};
+use crate::client::{Response, get, get_with_token, post_json, send};
 use crate::code_client::{claims, entra, oidc};
 
 fn token(tokens: &Value, name: &str) -> String {
@@ -18,12 +18,12 @@ fn entra_token(world: &World) -> String {
     token(&entra(world).sign_in(world).json(), "access_token")
 }
 
-fn review(world: &World, token: &str) -> Answer {
+fn review(world: &World, token: &str) -> Response {
     let url = format!("{}/apis/authentication.k8s.io/v1/selfsubjectreviews", world.kube_url());
     post_json(world, &url, token, &json!({}))
 }
 
-/// The groups a review lists, without the one that everybody is in.
+/// The groups of a review, without the one that every user is in.
 fn groups(world: &World, token: &str) -> Vec<String> {
     let groups = review(world, token).json()["status"]["userInfo"]["groups"].clone();
     let mut groups: Vec<String> = serde_json::from_value(groups).expect("a list");
@@ -34,7 +34,7 @@ fn groups(world: &World, token: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_cluster_knows_every_group_past_two_hundred_too() {
+fn cluster_knows_more_than_200_groups() {
     let world = World::start();
     for count in [0, 3, 200, 201, 5_000] {
         world.set_groups(count);
@@ -42,10 +42,10 @@ fn the_cluster_knows_every_group_past_two_hundred_too() {
     }
     let old = entra_token(&world);
     world.set_groups(2);
-    assert_eq!(groups(&world, &old), group_ids(2), "the directory is asked");
+    assert_eq!(groups(&world, &old), group_ids(2), "from the directory");
     let old = entra_token(&world);
     world.set_groups(3);
-    assert_eq!(groups(&world, &old), group_ids(2), "the token is believed");
+    assert_eq!(groups(&world, &old), group_ids(2), "from the token");
     world.set(Behaviour::KubeDropsGroups);
     assert_eq!(groups(&world, &old), group_ids(1));
     world.clear_all();
@@ -59,7 +59,7 @@ fn the_cluster_knows_every_group_past_two_hundred_too() {
 }
 
 #[test]
-fn people_have_names_and_ids() {
+fn users_have_names_and_ids() {
     let world = World::start();
     let user = |token: &str| review(&world, token).json()["status"]["userInfo"].clone();
     let bearer = entra_token(&world);
@@ -72,7 +72,7 @@ fn people_have_names_and_ids() {
     assert_eq!(prefixed["groups"][0], format!("oidc:{}", group_ids(1)[0]));
     world.clear_all();
     world.sign_in_guest(true);
-    assert_eq!(user(&entra_token(&world))["username"], *oid, "a guest goes by the object id");
+    assert_eq!(user(&entra_token(&world))["username"], *oid, "a guest's user name is the object id");
     world.sign_in_app_only(true);
     let app = user(&entra_token(&world));
     assert!(app["username"] == app["uid"] && app["uid"] != *oid, "{app}");
@@ -85,7 +85,7 @@ fn people_have_names_and_ids() {
 }
 
 #[test]
-fn the_cluster_goes_wrong() {
+fn cluster_behaviours_take_effect() {
     let world = World::start();
     let token = entra_token(&world);
     let under = |behaviour| {
@@ -105,10 +105,10 @@ fn the_cluster_goes_wrong() {
 }
 
 #[test]
-fn the_cluster_stalls() {
+fn stalled_request_gets_no_response() {
     let world = Arc::new(World::start_with(&[Behaviour::KubeStalls]));
     let asking = Arc::clone(&world);
-    // Never ends by itself, and is not waited for.
+    // Never ends by itself; the test does not wait for it.
     thread::spawn(move || get(&asking, &format!("{}/version", asking.kube_url())));
     assert!(world.wait_for(Duration::from_secs(60), |log| log.count("/version") == 1));
     world.clear_all();
@@ -117,7 +117,7 @@ fn the_cluster_stalls() {
 }
 
 #[test]
-fn discovery_says_the_same_at_once_and_bit_by_bit() {
+fn aggregated_discovery_matches_single_documents() {
     let world = World::start();
     let token = entra_token(&world);
     let ask = |path: &str| get_with_token(&world, &format!("{}{path}", world.kube_url()), &token).json();
@@ -125,9 +125,9 @@ fn discovery_says_the_same_at_once_and_bit_by_bit() {
     let mut resources = 0;
     for path in ["/api", "/apis"] {
         let headers = [format!("authorization: Bearer {token}"), format!("accept: {aggregated},application/json")];
-        let answer = send(&world, "GET", &format!("{}{path}", world.kube_url()), &headers, "");
-        assert!(answer.head.contains(&aggregated.to_lowercase()), "{}", answer.head);
-        for group in answer.json()["items"].as_array().expect("groups") {
+        let response = send(&world, "GET", &format!("{}{path}", world.kube_url()), &headers, "");
+        assert!(response.head.contains(&aggregated.to_lowercase()), "{}", response.head);
+        for group in response.json()["items"].as_array().expect("groups") {
             let place = match group["metadata"]["name"].as_str() {
                 None => "/api/v1".to_owned(),
                 Some(name) => format!("/apis/{name}/v1"),

@@ -1,4 +1,4 @@
-//! The real kubectl takes the world's kubeconfigs and is content with its API. Skipped where there is no kubectl.
+//! The real kubectl works with the world's kubeconfigs and its API. Skipped if kubectl is not installed.
 
 use std::fs;
 use std::path::Path;
@@ -15,13 +15,13 @@ fn kubectl(home: &Path, args: &[&str]) -> Option<Output> {
     command.output().ok()
 }
 
-fn said(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
-fn kubectl_lists_the_pod_and_knows_who_asks() {
+fn kubectl_lists_pod_and_user() {
     let world = World::start();
     let home = tempfile::tempdir().expect("a temporary folder");
     let fields = [("client_id", OIDC_CLIENT), ("scope", "openid")];
@@ -33,7 +33,7 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
     let fields = [("client_id", OIDC_CLIENT), ("grant_type", grant_type), ("device_code", code)];
     let tokens = post(&world, &format!("{}/token", world.issuer()), &fields).json();
 
-    // The smallest exec plugin there is: a file and a program that prints it.
+    // The smallest possible exec plugin: a file and a program that prints it.
     let credential = json!({
         "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
         "status": { "token": tokens["id_token"] },
@@ -45,12 +45,12 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
     fs::write(home.path().join("config.yaml"), config).expect("a file");
 
     let Some(pods) = kubectl(home.path(), &["get", "pods"]) else { return };
-    let pods = said(&pods);
+    let pods = stdout(&pods);
     assert!(pods.starts_with("NAME") && pods.contains("hello"), "{pods}");
     for args in [&["get", "--raw", "/healthz"][..], &["version"], &["get", "pods", "-A"], &["get", "ns"]] {
-        said(&kubectl(home.path(), args).expect("kubectl runs"));
+        stdout(&kubectl(home.path(), args).expect("kubectl runs"));
     }
-    let whoami = said(&kubectl(home.path(), &["auth", "whoami"]).expect("kubectl runs"));
+    let whoami = stdout(&kubectl(home.path(), &["auth", "whoami"]).expect("kubectl runs"));
     assert!(whoami.contains(sim::ALICE) && whoami.contains("group-3"), "{whoami}");
 
     world.apply(json!([
@@ -62,7 +62,7 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
           "roleRef": { "kind": "ClusterRole", "name": "view" },
           "subjects": [{ "kind": "Group", "name": "group-3" }] },
     ]));
-    for (asked, answer) in [
+    for (asked, response) in [
         ("list pods", "yes"),
         ("list wd", "yes"),
         ("list pods --subresource=log", "yes"),
@@ -72,11 +72,11 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
     ] {
         let args: Vec<&str> = ["auth", "can-i"].into_iter().chain(asked.split(' ')).collect();
         let output = kubectl(home.path(), &args).expect("kubectl runs");
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), answer, "{asked}: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), response, "{asked}: {output:?}");
     }
-    let bindings = said(&kubectl(home.path(), &["get", "clusterrolebindings"]).expect("kubectl runs"));
+    let bindings = stdout(&kubectl(home.path(), &["get", "clusterrolebindings"]).expect("kubectl runs"));
     assert!(bindings.contains("viewers"), "{bindings}");
-    let role = said(&kubectl(home.path(), &["get", "clusterrole", "view", "-o", "json"]).expect("kubectl runs"));
+    let role = stdout(&kubectl(home.path(), &["get", "clusterrole", "view", "-o", "json"]).expect("kubectl runs"));
     assert!(role.contains("/metrics"), "{role}");
 
     fs::write(&file, credential.to_string().replace("\"token\":\"", "\"token\":\"x")).expect("a file");
@@ -85,13 +85,13 @@ fn kubectl_lists_the_pod_and_knows_who_asks() {
 }
 
 #[test]
-fn kubectl_reads_the_kubeconfigs() {
+fn kubectl_reads_kubeconfigs() {
     let world = World::start();
     let home = tempfile::tempdir().expect("a temporary folder");
     for config in [world.aks_kubeconfig("kubectl-login"), world.oidc_kubeconfig("C:\\a b\\kubectl-login.exe")] {
         fs::write(home.path().join("config.yaml"), &config).expect("a file");
         let args = ["config", "view", "--minify", "-o", "jsonpath={.users[0].user.exec.args[0]}"];
         let Some(view) = kubectl(home.path(), &args) else { return };
-        assert_eq!(said(&view), "get-token", "{config}");
+        assert_eq!(stdout(&view), "get-token", "{config}");
     }
 }

@@ -1,9 +1,9 @@
-//! Roles and bindings decide as Kubernetes' do, and can be read, or not.
+//! Roles and bindings decide as in Kubernetes, and can be readable or not.
 
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World, group_ids};
 
-use crate::client::{Answer, get_with_token, post_json};
+use crate::client::{Response, get_with_token, post_json};
 use crate::code_client::entra;
 
 fn role(kind: &str, name: &str, rules: Value) -> Value {
@@ -20,7 +20,7 @@ fn binding(kind: &str, name: &str, namespace: &str, role: (&str, &str), subject:
     })
 }
 
-/// A cluster, somebody signed in to it, and what they ask.
+/// A cluster, and the token of a signed-in user.
 struct Cluster {
     world: World,
     token: String,
@@ -37,12 +37,12 @@ impl Cluster {
 
     fn review(&self, spec: Value) -> Value {
         let url = format!("{}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self.world.kube_url());
-        let answer = post_json(&self.world, &url, &self.token, &json!({ "spec": spec }));
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        answer.json()["status"].clone()
+        let response = post_json(&self.world, &url, &self.token, &json!({ "spec": spec }));
+        assert_eq!(response.status, 201, "{}", response.body);
+        response.json()["status"].clone()
     }
 
-    /// `VERB RESOURCE[.GROUP][/SUBRESOURCE] [NAME]` in a namespace: the reason of a yes.
+    /// `VERB RESOURCE[.GROUP][/SUBRESOURCE] [NAME]` in a namespace: the reason, if it is allowed.
     fn can(&self, asked: &str, namespace: &str) -> Option<String> {
         let words: Vec<&str> = asked.split(' ').collect();
         let (resource, subresource) = words[1].split_once('/').unwrap_or((words[1], ""));
@@ -56,14 +56,14 @@ impl Cluster {
         status["allowed"].as_bool().expect("a verdict").then_some(reason)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> Response {
         let url = format!("{}/apis/rbac.authorization.k8s.io/v1/{path}", self.world.kube_url());
         get_with_token(&self.world, &url, &self.token)
     }
 }
 
 #[test]
-fn a_group_past_two_hundred_gives_access_and_the_reason_says_so() {
+fn group_above_200_gives_access_with_a_reason() {
     let cluster = Cluster::start(201);
     let last = group_ids(201)[200].clone();
     assert_eq!(cluster.can("list pods", "default"), None);
@@ -80,11 +80,11 @@ fn a_group_past_two_hundred_gives_access_and_the_reason_says_so() {
     assert_eq!(cluster.can("list pods", "default"), None);
     cluster.world.clear_all();
     cluster.world.set(Behaviour::KubePrefixes);
-    assert_eq!(cluster.can("list pods", "default"), None, "the binding names no prefix");
+    assert_eq!(cluster.can("list pods", "default"), None, "the binding has no prefix");
 }
 
 #[test]
-fn a_role_binding_counts_in_its_namespace() {
+fn role_binding_applies_in_its_namespace() {
     let cluster = Cluster::start(1);
     cluster.world.apply(json!({ "kind": "List", "items": [
         role("ClusterRole", "edit", json!([{ "verbs": ["*"], "apiGroups": ["apps"], "resources": ["*"] }])),
@@ -105,7 +105,7 @@ fn a_role_binding_counts_in_its_namespace() {
 }
 
 #[test]
-fn rules_are_matched_as_kubernetes_matches_them() {
+fn rules_match_as_in_kubernetes() {
     let cluster = Cluster::start(1);
     cluster.world.apply(json!([
         role(
@@ -147,7 +147,7 @@ fn rules_are_matched_as_kubernetes_matches_them() {
 }
 
 #[test]
-fn azure_has_the_last_word() {
+fn azure_overrides_rbac() {
     let cluster = Cluster::start(1);
     let asked = || cluster.review(json!({ "resourceAttributes": { "verb": "get", "resource": "pods" } }));
     cluster.world.set(Behaviour::KubeAzureRbac);
@@ -162,12 +162,12 @@ fn azure_has_the_last_word() {
 }
 
 #[test]
-fn lists_come_in_pages() {
+fn lists_are_paged() {
     let cluster = Cluster::start(1);
     for number in 0..5 {
         for namespace in ["one", "two"] {
             let name = format!("binding-{number}");
-            cluster.world.apply(binding("RoleBinding", &name, namespace, ("Role", "some"), ("User", "nobody")));
+            cluster.world.apply(binding("RoleBinding", &name, namespace, ("Role", "some"), ("User", "carol")));
         }
     }
     let mut found = Vec::new();
@@ -190,7 +190,7 @@ fn lists_come_in_pages() {
 }
 
 #[test]
-fn objects_can_be_read_one_by_one_or_not_at_all() {
+fn objects_are_readable_unless_forbidden() {
     let cluster = Cluster::start(1);
     cluster.world.apply(json!([
         role("ClusterRole", "view", json!([])),

@@ -1,10 +1,10 @@
-//! The world does what a real one does, and misbehaves only when told to.
+//! The world behaves like real servers, and misbehaves only on request.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::client::{Answer, get, get_with_token, post, send};
+use crate::client::{Response, get, get_with_token, post, send};
 use serde_json::Value;
 use sim::{BOB, Behaviour, CLIENT, OIDC_CLIENT, OTHER_SERVER, SERVER, TENANT, World};
 
@@ -21,12 +21,12 @@ fn entra(world: &World, endpoint: &str) -> String {
 
 fn entra_device(world: &World) -> Value {
     let scope = format!("{SERVER}/.default openid offline_access profile");
-    let answer = post(world, &entra(world, "devicecode"), &[("client_id", CLIENT), ("scope", &scope)]);
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()
+    let response = post(world, &entra(world, "devicecode"), &[("client_id", CLIENT), ("scope", &scope)]);
+    assert_eq!(response.status, 200, "{}", response.body);
+    response.json()
 }
 
-fn entra_poll(world: &World, device: &Value) -> Answer {
+fn entra_poll(world: &World, device: &Value) -> Response {
     let code = text(device, "device_code");
     let fields = [("grant_type", DEVICE_CODE), ("client_id", CLIENT), ("device_code", code), ("client_info", "1")];
     post(world, &entra(world, "token"), &fields)
@@ -39,13 +39,13 @@ fn entra_sign_in(world: &World) -> Value {
     entra_poll(world, &device).json()
 }
 
-fn entra_refresh(world: &World, token: &str, resource: &str) -> Answer {
+fn entra_refresh(world: &World, token: &str, resource: &str) -> Response {
     let scope = format!("{resource}/.default openid offline_access profile");
     let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", token), ("scope", &scope)];
     post(world, &entra(world, "token"), &fields)
 }
 
-fn oidc_sign_in(world: &World, more: &[(&str, &str)], verifier: &str) -> Answer {
+fn oidc_sign_in(world: &World, more: &[(&str, &str)], verifier: &str) -> Response {
     let mut fields = vec![("client_id", OIDC_CLIENT), ("scope", "openid offline_access")];
     fields.extend(more);
     let device = post(world, &format!("{}/device", world.issuer()), &fields).json();
@@ -57,13 +57,13 @@ fn oidc_sign_in(world: &World, more: &[(&str, &str)], verifier: &str) -> Answer 
     post(world, &format!("{}/token", world.issuer()), &fields)
 }
 
-fn oidc_refresh(world: &World, token: &str) -> Answer {
+fn oidc_refresh(world: &World, token: &str) -> Response {
     let fields = [("grant_type", "refresh_token"), ("client_id", OIDC_CLIENT), ("refresh_token", token)];
     post(world, &format!("{}/token", world.issuer()), &fields)
 }
 
 #[test]
-fn entra_signs_in_by_device_code_and_the_cluster_takes_the_token() {
+fn cluster_accepts_token_from_entra_device_code() {
     let world = World::start();
     let device = entra_device(&world);
     assert_eq!(device["interval"], 1);
@@ -94,14 +94,14 @@ fn entra_signs_in_by_device_code_and_the_cluster_takes_the_token() {
 }
 
 #[test]
-fn entra_refresh_tokens_serve_every_cluster_but_not_graph() {
+fn entra_refresh_tokens_are_valid_for_clusters_but_not_graph() {
     let world = World::start();
     let tokens = entra_sign_in(&world);
     let first = text(&tokens, "refresh_token");
     let other = entra_refresh(&world, first, OTHER_SERVER);
     assert_eq!(other.status, 200);
     assert_ne!(text(&other.json(), "refresh_token"), first);
-    assert_eq!(entra_refresh(&world, first, SERVER).status, 200, "the old one stays good");
+    assert_eq!(entra_refresh(&world, first, SERVER).status, 200, "the old one stays valid");
     let graph = entra_refresh(&world, first, "https://graph.microsoft.com").json();
     assert_eq!((text(&graph, "error"), graph["error_codes"][0].as_u64()), ("invalid_grant", Some(65002)));
     world.set(Behaviour::RefreshMfa);
@@ -115,18 +115,18 @@ fn entra_refresh_tokens_serve_every_cluster_but_not_graph() {
 }
 
 #[test]
-fn pkce_binds_the_device_code_to_who_asked_for_it() {
+fn pkce_binds_device_code_to_its_client() {
     let world = World::start();
     // The pair of RFC 7636 appendix B.
     let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     let challenge =
         [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
-    assert_eq!(oidc_sign_in(&world, &challenge, "somebody-else").error(), "invalid_grant");
+    assert_eq!(oidc_sign_in(&world, &challenge, "another-verifier").error(), "invalid_grant");
     assert_eq!(oidc_sign_in(&world, &challenge, verifier).status, 200);
 }
 
 #[test]
-fn a_used_refresh_token_revokes_its_family() {
+fn used_refresh_token_revokes_its_family() {
     let world = World::start();
     let first = oidc_sign_in(&world, &[], "").json();
     let first = text(&first, "refresh_token");
@@ -138,7 +138,7 @@ fn a_used_refresh_token_revokes_its_family() {
 }
 
 #[test]
-fn a_revoked_refresh_token_is_dead_and_only_its_client_may_ask_for_that() {
+fn only_own_client_can_revoke_refresh_token() {
     let world = World::start();
     let revoke = format!("{}/revoke", world.issuer());
     let tokens = oidc_sign_in(&world, &[], "").json();
@@ -151,10 +151,10 @@ fn a_revoked_refresh_token_is_dead_and_only_its_client_may_ask_for_that() {
     assert_eq!(post(&world, &revoke, &[("token", "unknown"), ("client_id", OIDC_CLIENT)]).status, 200);
 }
 
-/// Elsewhere a machine has only one address on its loopback interface.
+/// Other systems have only one address on the loopback interface.
 #[cfg(target_os = "linux")]
 #[test]
-fn another_address_is_in_the_certificate() {
+fn other_address_is_in_the_certificate() {
     let world = World::start_on(std::net::Ipv4Addr::new(127, 0, 0, 2).into());
     let issuer = world.tls_issuer();
     assert!(issuer.starts_with("https://127.0.0.2:"), "{issuer}");
@@ -162,7 +162,7 @@ fn another_address_is_in_the_certificate() {
 }
 
 #[test]
-fn the_issuer_is_what_was_asked_over_tls_too() {
+fn issuer_over_tls_is_the_requested_url() {
     let world = World::start();
     let found = get(&world, &format!("{}/.well-known/openid-configuration", world.tls_issuer())).json();
     assert_eq!(text(&found, "issuer"), world.tls_issuer());
@@ -171,7 +171,7 @@ fn the_issuer_is_what_was_asked_over_tls_too() {
 }
 
 #[test]
-fn a_secret_is_taken_by_form_and_by_basic() {
+fn client_secret_is_accepted_by_form_and_basic() {
     let world = World::start();
     world.set_client_secret(Some("s3 cret"));
     let device = format!("{}/device", world.issuer());
@@ -187,7 +187,7 @@ fn a_secret_is_taken_by_form_and_by_basic() {
 }
 
 #[test]
-fn people_deny_and_others_sign_in() {
+fn users_deny_and_other_users_sign_in() {
     let world = World::start();
     let device = entra_device(&world);
     assert!(world.deny(text(&device, "user_code")));
@@ -203,7 +203,7 @@ fn people_deny_and_others_sign_in() {
 }
 
 #[test]
-fn behaviours_have_names_and_show() {
+fn behaviours_have_names_and_take_effect() {
     for behaviour in Behaviour::ALL {
         assert_eq!(Behaviour::from_name(behaviour.name()), Some(*behaviour));
     }
@@ -230,7 +230,7 @@ fn behaviours_have_names_and_show() {
 }
 
 #[test]
-fn the_plain_issuer_has_no_codes_or_keys_for_anybody_when_told_so() {
+fn plain_issuer_can_refuse_codes_and_keys() {
     let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed, Behaviour::Keys503]);
     let fields = [("client_id", OIDC_CLIENT), ("scope", "openid")];
     assert_eq!(post(&world, &format!("{}/device", world.issuer()), &fields).error(), "unauthorized_client");
@@ -247,7 +247,7 @@ fn the_plain_issuer_has_no_codes_or_keys_for_anybody_when_told_so() {
 }
 
 #[test]
-fn a_key_can_be_new() {
+fn keys_can_rotate() {
     let world = World::start();
     let keys = format!("{}/keys", world.issuer());
     let kids = |world: &World| get(world, &keys).json()["keys"].as_array().map_or(0, Vec::len);

@@ -1,5 +1,4 @@
-//! The bad behaviours that look at no protocol detail: what goes wrong at an endpoint as a whole, and what is wrong
-//! with an answer's spelling.
+//! The behaviours that do not depend on protocol details: an endpoint that fails as a whole, and misspelt responses.
 
 use std::time::Duration;
 
@@ -8,30 +7,30 @@ use serde_json::{Map, Value, json};
 use crate::behaviour::Behaviour;
 use crate::entra_errors::refused_with;
 use crate::pace::pause;
-use crate::reply::{Answer, Reply};
+use crate::reply::{Reply, Response};
 use crate::request::{Server, Step};
 use crate::state::{Call, State};
 
-/// What a redirect points to; it answers like the path without it, so that following one works and is seen.
+/// The target of a redirect. It responds like the path without it, so that following one works and can be counted.
 pub(crate) const MOVED: &str = "/moved";
 
-/// What a captive portal or a web filter answers in the place of the server.
+/// The page that a captive portal or a web filter sends instead of the server's response.
 pub(crate) const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Blocked</title></head>\n\
     <body><h1>Access to this site is blocked</h1><p>Contoso web filter</p></body></html>\n";
-const NO_JSON: &str = "this is no JSON {";
+const NOT_JSON: &str = "this is not JSON {";
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Two and a half mebibytes of valid JSON.
 fn oversized() -> Reply {
     let padding = "a".repeat(5 << 19);
-    Answer::json(200, &json!({ "access_token": "opaque", "token_type": "Bearer", "padding": padding })).into()
+    Response::json(200, &json!({ "access_token": "opaque", "token_type": "Bearer", "padding": padding })).into()
 }
 
-/// A refusal that a test has ordered for one kind of token request.
-pub(crate) struct Ordered {
+/// An error that a test has ordered for one kind of token request.
+pub(crate) struct OrderedRefusal {
     pub(crate) step: Step,
     pub(crate) body: Value,
-    /// Only for requests that answer no claims challenge.
+    /// Only for requests that do not answer a claims challenge.
     pub(crate) unless_claims: bool,
 }
 
@@ -39,36 +38,36 @@ fn redirect(call: &Call) -> Reply {
     redirect_to(&call.base, call)
 }
 
-/// A redirect of a request to the same path on a host.
+/// A redirect to the same path on a host.
 pub(crate) fn redirect_to(base: &str, call: &Call) -> Reply {
-    Answer::text(307, "moved\n").with("location", format!("{base}{}{MOVED}", call.path)).into()
+    Response::text(307, "moved\n").with("location", format!("{base}{}{MOVED}", call.path)).into()
 }
 
-/// An answer that says it is JSON.
-pub(crate) fn no_json() -> Reply {
-    Answer::json(200, &Value::Null).with_body(NO_JSON).into()
+/// A response that claims to be JSON.
+pub(crate) fn not_json() -> Reply {
+    Response::json(200, &Value::Null).with_body(NOT_JSON).into()
 }
 
-pub(crate) fn unavailable() -> Answer {
-    Answer::text(503, "Service Unavailable\n")
+pub(crate) fn unavailable() -> Response {
+    Response::text(503, "Service Unavailable\n")
 }
 
-/// Trouble at a discovery endpoint.
+/// Failures of a discovery endpoint.
 pub(crate) fn at_discovery(state: &State) -> Option<Reply> {
     if state.on(Behaviour::StallDiscovery) {
         Some(Reply::Stall)
     } else if state.on(Behaviour::OversizedDiscovery) {
         Some(oversized())
     } else if state.on(Behaviour::Discovery404) {
-        Some(Answer::text(404, "not found\n").into())
+        Some(Response::text(404, "not found\n").into())
     } else if state.on(Behaviour::NotJsonDiscovery) {
-        Some(no_json())
+        Some(not_json())
     } else {
         None
     }
 }
 
-/// Trouble at a key set.
+/// Failures of a key set.
 pub(crate) fn at_keys(state: &State) -> Option<Reply> {
     if state.on(Behaviour::StallKeys) {
         Some(Reply::Stall)
@@ -79,15 +78,15 @@ pub(crate) fn at_keys(state: &State) -> Option<Reply> {
     }
 }
 
-/// Trouble at an authorization endpoint.
+/// Failures of an authorization endpoint.
 pub(crate) fn at_authorize(state: &State) -> Option<Reply> {
     state.on(Behaviour::AuthorizeErrorPage).then(|| {
         let page = "<!DOCTYPE html>\n<title>Sorry</title>\n<h1>Something went wrong</h1>\n";
-        Answer::html(500, page).into()
+        Response::html(500, page).into()
     })
 }
 
-/// Names in discovery what the behaviours make of the authorization endpoint, of client secrets and of signatures.
+/// Changes the discovery document as the behaviours require: response modes, PKCE, client secrets, signatures.
 pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
     let Some(fields) = body.as_object_mut() else { return };
     if state.on(Behaviour::FormPostOnly) {
@@ -119,16 +118,16 @@ pub(crate) fn respell_metadata(state: &State, body: &mut Value) {
     }
 }
 
-/// Trouble at a device authorization endpoint.
+/// Failures of a device authorization endpoint.
 pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
     if state.on(Behaviour::StallDevice) {
         Some(Reply::Stall)
     } else if state.on(Behaviour::HtmlDevicePage) {
-        Some(Answer::html(403, PAGE).into())
+        Some(Response::html(403, PAGE).into())
     } else if state.on(Behaviour::Always503) {
         Some(unavailable().into())
     } else if state.on(Behaviour::NotJsonDevice) {
-        Some(no_json())
+        Some(not_json())
     } else if state.on(Behaviour::RedirectDevice) && !call.path.ends_with(MOVED) {
         Some(redirect(call))
     } else {
@@ -136,7 +135,7 @@ pub(crate) fn at_device(state: &State, call: &Call) -> Option<Reply> {
     }
 }
 
-/// Trouble at the revocation endpoint.
+/// Failures of the revocation endpoint.
 pub(crate) fn at_revocation(state: &State) -> Option<Reply> {
     if state.on(Behaviour::RevocationStalls) {
         Some(Reply::Stall)
@@ -147,7 +146,7 @@ pub(crate) fn at_revocation(state: &State) -> Option<Reply> {
     }
 }
 
-/// Trouble at a token endpoint.
+/// Failures of a token endpoint.
 pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     let refresh = call.field("grant_type") == Some("refresh_token");
     if state.on(Behaviour::Stall) || refresh && state.on(Behaviour::RefreshStall) {
@@ -159,42 +158,42 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
         return Some(Reply::Drop);
     }
     if refresh && state.on(Behaviour::Refresh5xx) {
-        return Some(Answer::html(502, "<html><body>Bad Gateway</body></html>\n").into());
+        return Some(Response::html(502, "<html><body>Bad Gateway</body></html>\n").into());
     }
-    if refresh && let Some(answer) = refused_oddly(state) {
-        return Some(answer.into());
+    if refresh && let Some(response) = refused_oddly(state) {
+        return Some(response.into());
     }
     if state.on(Behaviour::Always503) {
         return Some(unavailable().into());
     }
     if state.on(Behaviour::Token503WithRetryAfter) {
-        let (now, told) = (state.instant(), pause(RETRY_AFTER));
-        let until = *state.retry_after.get_or_insert(now + told);
-        // The same lenience as for polls: half a tick early is not worth a failed test.
+        let (now, wait) = (state.instant(), pause(RETRY_AFTER));
+        let until = *state.retry_after.get_or_insert(now + wait);
+        // The same lenience as for polls.
         if let Some(left) = until.checked_duration_since(now + pause(Duration::from_millis(100))) {
-            if left < told - pause(Duration::from_millis(500)) {
+            if left < wait - pause(Duration::from_millis(500)) {
                 state.mark_too_early(call.id);
             }
             return Some(unavailable().with("retry-after", RETRY_AFTER.as_secs().to_string()).into());
         }
     }
-    if let Some(answer) = ordered(state, call) {
-        return Some(answer.into());
+    if let Some(response) = ordered(state, call) {
+        return Some(response.into());
     }
     let times = state.settings.server_error_times;
-    if (1..=times).contains(&state.show(Behaviour::ServerError)) {
-        return Some(Answer::text(500, "Internal Server Error\n").into());
+    if (1..=times).contains(&state.occurrence(Behaviour::ServerError)) {
+        return Some(Response::text(500, "Internal Server Error\n").into());
     }
     if state.on(Behaviour::HtmlErrorPage) {
-        Some(Answer::html(403, PAGE).into())
+        Some(Response::html(403, PAGE).into())
     } else if state.on(Behaviour::HtmlSuccessPage) {
-        Some(Answer::html(200, PAGE).into())
+        Some(Response::html(200, PAGE).into())
     } else if state.on(Behaviour::OversizedAnswer) {
         Some(oversized())
     } else if state.on(Behaviour::NotJson) {
-        Some(no_json())
+        Some(not_json())
     } else if state.on(Behaviour::JsonArray) {
-        Some(Answer::json(200, &json!(["access_token", "opaque"])).into())
+        Some(Response::json(200, &json!(["access_token", "opaque"])).into())
     } else if state.on(Behaviour::RedirectToken) && !call.path.ends_with(MOVED) {
         Some(redirect(call))
     } else {
@@ -202,39 +201,39 @@ pub(crate) fn at_token(state: &mut State, call: &Call) -> Option<Reply> {
     }
 }
 
-/// A refresh refused in other words than those of RFC 6749 section 5.2.
-fn refused_oddly(state: &State) -> Option<Answer> {
+/// Errors for a refresh that do not follow RFC 6749 section 5.2.
+fn refused_oddly(state: &State) -> Option<Response> {
     if state.on(Behaviour::RefreshInvalidToken) {
         let text = "The refresh token has been revoked.";
-        Some(Answer::json(401, &json!({ "error": "invalid_token", "error_description": text })))
+        Some(Response::json(401, &json!({ "error": "invalid_token", "error_description": text })))
     } else if state.on(Behaviour::RefreshOwnJson) {
-        Some(Answer::json(400, &json!({ "code": 4711, "message": "The session is over." })))
+        Some(Response::json(400, &json!({ "code": 4711, "message": "The session is over." })))
     } else if state.on(Behaviour::RefreshEmptyAnswer) {
-        Some(Answer::text(401, ""))
+        Some(Response::text(401, ""))
     } else if state.on(Behaviour::RefreshFirewall) {
-        Some(Answer::html(403, PAGE))
+        Some(Response::html(403, PAGE))
     } else {
         None
     }
 }
 
-fn ordered(state: &State, call: &Call) -> Option<Answer> {
-    let step = Step::of(call.field("grant_type")?)?;
+fn ordered(state: &State, call: &Call) -> Option<Response> {
+    let step = Step::from_grant_type(call.field("grant_type")?)?;
     let answered = call.field("claims").is_some();
     let refusals = &state.settings.refusals;
     let refusal = refusals.iter().find(|one| one.step == step && !(one.unless_claims && answered))?;
     Some(match call.server {
         Server::Entra => refused_with(state, call, &refusal.body),
-        _ => Answer::json(400, &refusal.body),
+        _ => Response::json(400, &refusal.body),
     })
 }
 
-/// Puts a token answer off, where that is set.
-pub(crate) fn delayed(state: &State, answer: Answer) -> Reply {
-    if state.on(Behaviour::DelayToken) { Reply::Later(state.settings.token_delay, answer) } else { answer.into() }
+/// Delays a token response, if that is set.
+pub(crate) fn delayed(state: &State, response: Response) -> Reply {
+    if state.on(Behaviour::DelayToken) { Reply::Later(state.settings.token_delay, response) } else { response.into() }
 }
 
-/// Turns the numbers of an answer into strings, where that is set.
+/// Turns the numbers of a response into strings, if that is set.
 pub(crate) fn respell_numbers(state: &State, body: &mut Map<String, Value>) {
     if state.on(Behaviour::NumbersAsStrings) {
         for value in body.values_mut().filter(|value| value.is_number()) {
@@ -243,8 +242,8 @@ pub(crate) fn respell_numbers(state: &State, body: &mut Map<String, Value>) {
     }
 }
 
-/// Text with terminal escapes in it (clear the screen, rename the window, ring, an 8-bit CSI, turn the writing
-/// direction), where that is set.
+/// Text with terminal escapes (clear the screen, set the title, ring the bell, an 8-bit CSI, reverse the writing
+/// direction), if that is set.
 pub(crate) fn with_escapes(state: &State, text: &str) -> String {
     if state.on(Behaviour::ControlCharacters) { escapes(text) } else { text.to_owned() }
 }
@@ -253,12 +252,12 @@ pub(crate) fn escapes(text: &str) -> String {
     format!("\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m{text}\r\n\u{1b}[1Aforged\u{202e}line")
 }
 
-/// So many MiB of one JSON value, with commas in between.
+/// So many MiB of one JSON value, separated by commas.
 pub(crate) fn dense(value: &str, mib: usize) -> String {
     vec![value; (mib << 20) / (value.len() + 1)].join(",")
 }
 
-/// Spells the verification URI of a device answer as the behaviours want it.
+/// Respells the verification URI of a device response as the behaviours require.
 pub(crate) fn respell_verification(state: &State, body: &mut Map<String, Value>) {
     if state.on(Behaviour::HostileVerificationUri) {
         body.insert("verification_uri".to_owned(), json!("javascript:alert(1)"));
