@@ -1,7 +1,5 @@
-//! What is wanted, once flags and environment have been understood: which token, from whom, kept how.
-//!
-//! A profile holds meanings, not spellings: `cli::profile` makes one from a command line, and everything below it
-//! reads only this.
+//! The settings of one request for a token, independent of flags and environment variables: `cli::profile` makes a profile
+//! from a command line, and everything below it reads only this.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -13,38 +11,38 @@ use kubectl_login_core::entra::{audience, cloud};
 use kubectl_login_core::http::Network;
 use kubectl_login_core::secret::Secret;
 
-/// One wish for one token.
+/// The settings of one request for a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Who issues it.
+    /// The issuer.
     pub provider: Provider,
-    /// The application (OAuth client) that asks.
+    /// The application id of the OAuth client.
     pub client_id: String,
-    /// The client's secret, where it has one.
+    /// The client's secret, if it has one.
     pub client_secret: Option<Secret>,
-    /// How a person or a machine proves who it is.
+    /// The sign-in method.
     pub method: Method,
-    /// The account that is expected to sign in; another one is refused.
+    /// The expected account; any other is refused.
     pub account_hint: Option<String>,
-    /// Name and password, where the method is to send them.
+    /// User name and password, for the password method.
     pub credentials: Credentials,
-    /// Which of the tokens in an answer goes to the cluster.
+    /// Which token of a response goes to the cluster.
     pub token_kind: TokenKind,
-    /// How the issuer is reached.
+    /// How the issuer is reached: timeouts, proxies, certificate trust, headers.
     pub network: Network,
-    /// Where the key of the sealed files is kept.
+    /// Where the key of the sealed files is stored.
     pub storage: Storage,
-    /// The browser to open, where one is opened at all.
+    /// The browser to open.
     pub browser: Browser,
-    /// How a sign-in in the browser is asked for, and comes back.
+    /// The settings of a sign-in in the browser.
     pub authorization: Authorization,
     /// Where groups are looked up that the token does not list.
-    pub groups: GroupsLookUp,
+    pub groups: GroupSettings,
 }
 
 impl Profile {
-    /// Whether opening a page may be all that a person needs, with nothing to read in a terminal. Entra's device code
-    /// answer never has an address with the code in it (`verification_uri_complete`).
+    /// Whether an opened page can be enough for a sign-in, without text in a terminal. Entra's device code response never has
+    /// an address with the code in it (`verification_uri_complete`).
     pub fn page_may_do_alone(&self) -> bool {
         match self.method {
             Method::Browser | Method::Auto => true,
@@ -59,9 +57,9 @@ impl Profile {
         self.method != Method::Password || username.is_none() || password.is_none()
     }
 
-    /// The audience that a user confirms before a session is used for it: any but those of clusters that everyone has.
-    /// `None` at issuers other than Entra, where the token is the client's; for this program's own use; and if the entry
-    /// itself brings the credential, so that there is no session to borrow.
+    /// The audience that the user has to confirm before a session is used for it: any but the well-known ones of clusters.
+    /// `None` at issuers other than Entra, where the token is the client's; for this program's own use; and if the profile has
+    /// user name and password, so that no other session can be misused.
     pub fn audience_to_confirm(&self) -> Option<&str> {
         if self.token_kind == TokenKind::Own || !self.prompts() {
             return None;
@@ -69,7 +67,7 @@ impl Profile {
         let has_to_be_confirmed = |audience: &&str| !audience::is_in_every_tenant(audience);
         match &self.provider {
             Provider::Entra { server_id, .. } => Some(server_id.as_str()).filter(has_to_be_confirmed),
-            // The same by the flags for any issuer.
+            // Entra, by the flags for any issuer.
             Provider::Oidc { issuer, extra_scopes, .. } if self.token_kind == TokenKind::Access => {
                 Url::parse(issuer).ok().filter(cloud::is_cloud_issuer)?;
                 let scopes = extra_scopes.iter().filter_map(|scope| audience::resource_of(scope));
@@ -91,8 +89,8 @@ impl Profile {
         }
     }
 
-    /// The same sign-in, for this program's own use of the service at `base` (Microsoft Graph): as `client` where that is
-    /// given, which then has a session of its own. `None` where the issuer is no Entra tenant.
+    /// The same profile for this program's own use of the service at `base` (Microsoft Graph), with another `client` if one is
+    /// given, which then has its own session. `None` if the issuer is not an Entra tenant.
     pub fn for_service(&self, base: &str, client: Option<&str>) -> Option<Profile> {
         let Provider::Entra { authority, tenant, .. } = &self.provider else { return None };
         Some(Profile {
@@ -107,8 +105,8 @@ impl Profile {
         })
     }
 
-    /// The scopes that are asked for: sorted and each once for OpenID Connect (the order has no meaning), the server's
-    /// `/.default` and what a session needs for Entra.
+    /// The scopes to request: for OpenID Connect sorted and each once (the order has no meaning); for Entra the server's
+    /// `/.default` and what a session needs.
     pub fn wanted_scopes(&self) -> Vec<String> {
         match &self.provider {
             Provider::Entra { server_id, .. } => {
@@ -126,7 +124,7 @@ impl Profile {
     }
 }
 
-/// Who issues the token.
+/// The issuer of the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// Microsoft Entra ID: the endpoints follow from authority and tenant.
@@ -140,7 +138,7 @@ pub enum Provider {
     },
     /// Any OpenID Connect issuer: the endpoints come from its discovery document.
     Oidc {
-        /// Issuer URL, byte for byte as the issuer writes it.
+        /// Issuer URL, exactly as in its discovery document.
         issuer: String,
         /// Scopes besides `openid`.
         extra_scopes: Vec<String>,
@@ -152,7 +150,7 @@ pub enum Provider {
 /// Whether PKCE (RFC 7636) with S256 is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pkce {
-    /// For codes where the issuer's discovery document offers S256; in the browser unless it offers other methods only.
+    /// For device codes if the issuer's discovery document offers S256; in the browser unless it offers only other methods.
     Auto,
     /// Always.
     Always,
@@ -160,23 +158,23 @@ pub enum Pkce {
     Never,
 }
 
-/// Ways to prove who one is. More follow; each belongs to a class, and sessions are shared within a class.
+/// The sign-in methods. Each belongs to a class, and sessions are shared within a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Whichever of the next two this machine allows.
+    /// One of the next two, depending on this machine.
     Auto,
-    /// Authorization code grant (RFC 6749 4.1), answered to a listener on this machine (RFC 8252).
+    /// Authorization code grant (RFC 6749 4.1), with a redirect to a listener on this machine (RFC 8252).
     Browser,
     /// OAuth 2.0 device authorization grant (RFC 8628).
     DeviceCode,
-    /// Authorization code grant, carried over by a person.
+    /// Authorization code grant, whose response the user pastes.
     Keyboard,
     /// Resource owner password credentials grant (RFC 6749 4.3).
     Password,
 }
 
 impl Method {
-    /// The name that `status` shows: the flag's, at such a provider.
+    /// The name that `status` shows: the flag's value for such a provider.
     pub fn name(self, provider: &Provider) -> &'static str {
         match (self, provider) {
             (Method::Auto, _) => "auto",
@@ -188,7 +186,7 @@ impl Method {
         }
     }
 
-    /// Methods of one class prove the same thing, so that changing between them asks nobody again.
+    /// The class: another method of the same class needs no new sign-in.
     pub fn class(self) -> &'static str {
         match self {
             Method::Auto | Method::Browser | Method::DeviceCode | Method::Keyboard | Method::Password => "human",
@@ -196,10 +194,10 @@ impl Method {
     }
 }
 
-/// What [`Method::Password`] sends. Whatever is missing, a person is asked for.
+/// What [`Method::Password`] sends. The user is asked for what is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user's name at the issuer, which need not be the account's name in tokens.
+    /// The user name at the issuer, which may differ from the account's name in tokens.
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
@@ -207,37 +205,37 @@ pub struct Credentials {
 
 /// Where groups are looked up that a token does not list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupsLookUp {
-    /// The claim they stand in, in tokens and in UserInfo.
+pub struct GroupSettings {
+    /// The claim that lists them, in tokens and in UserInfo.
     pub claim: String,
-    /// A client that may read them in Microsoft Graph, if it is not the profile's own.
+    /// The client that may read them in Microsoft Graph, if it is another one than the profile's.
     pub graph_client: Option<String>,
-    /// Microsoft Graph, where the cloud's own file names it.
+    /// The base URL of Microsoft Graph, if the cloud's own file names it.
     pub graph: Option<Url>,
 }
 
-impl Default for GroupsLookUp {
+impl Default for GroupSettings {
     fn default() -> Self {
-        GroupsLookUp { claim: "groups".to_owned(), graph_client: None, graph: None }
+        GroupSettings { claim: "groups".to_owned(), graph_client: None, graph: None }
     }
 }
 
-/// How a sign-in in the browser is asked for, and comes back.
+/// The settings of a sign-in in the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// Where to listen: the first of these that is free.
+    /// The addresses to listen at; the first free one is used.
     pub listen: Vec<Listen>,
-    /// The redirect address as it is registered, byte for byte; `http://HOST:PORT` of the listener without one.
+    /// The redirect URL as it is registered, byte for byte; without it, `http://HOST:PORT` of the listener.
     pub redirect_url: Option<String>,
-    /// The name in that, if it is to be another one of this machine's.
+    /// The host name in the redirect URL: another name of this machine.
     pub redirect_host: Option<String>,
-    /// Certificate and key of the listener (PEM files); without them it speaks plain http.
+    /// Certificate and key of the listener (PEM files); without them it uses plain http.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// The page the browser goes to in the end.
+    /// The page that the browser opens after the sign-in.
     pub page_afterwards: Option<Url>,
-    /// How long somebody may take to sign in.
+    /// The time limit for the user.
     pub human_time: Duration,
-    /// Parameters besides the protocol's; one of the same name takes the place of ours.
+    /// Additional parameters of the authorization request; one with the same name replaces this program's.
     pub extra_parameters: Vec<(String, String)>,
 }
 
@@ -255,12 +253,12 @@ impl Default for Authorization {
     }
 }
 
-/// An address of this machine that nobody else can reach.
+/// A loopback address of this machine, which no other machine can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// An address of the loopback interface. The usual ones, 127.0.0.1 and ::1, are listened on besides.
+    /// The address. The listener also uses 127.0.0.1 and ::1.
     pub address: IpAddr,
-    /// Port; 0 for any that is free.
+    /// Port; 0 for any free one.
     pub port: u16,
 }
 
@@ -270,36 +268,36 @@ impl Default for Listen {
     }
 }
 
-/// Which token of an answer is handed to the cluster.
+/// Which token of a response the cluster gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// The access token.
     Access,
     /// The ID token.
     Id,
-    /// None: this program uses the access token itself, for a service that is no cluster.
+    /// None: this program uses the access token itself, for another service.
     Own,
 }
 
-/// Where the key of the sealed files is kept.
+/// Where the key of the sealed files is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// The keyring where there is one that works, else a key file; decided once.
+    /// The keyring if it works, else a key file; decided once.
     Auto,
     /// The keyring or nothing.
     Keyring,
     /// A key file beside the data.
     File,
-    /// Nothing is remembered.
+    /// Nothing is stored.
     None,
 }
 
-/// The browser to open on a verification address.
+/// The browser to open a sign-in page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Browser {
     /// None: the address is only shown.
     Skip,
-    /// The desktop's own.
+    /// The desktop's default.
     Desktop,
     /// This program, with the address as its only argument.
     Command(String),

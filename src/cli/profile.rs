@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use kubectl_login::environment::{self, AZURE_ENVIRONMENT_FILEPATH, Environment};
 use kubectl_login::messages::Explain as _;
 use kubectl_login::paths;
-use kubectl_login::profile::{Browser, Credentials, GroupsLookUp, Method, Pkce, Profile, Provider, Storage, TokenKind};
+use kubectl_login::profile::{
+    Browser, Credentials, GroupSettings, Method, Pkce, Profile, Provider, Storage, TokenKind,
+};
 use kubectl_login::store::Store;
 use kubectl_login_core::entra::{audience, cloud};
 use kubectl_login_core::http::network::Network;
@@ -258,10 +260,10 @@ fn entra(
         storage,
         browser: browser(&args.browser),
         authorization: authorization::at_entra(args, environment)?,
-        groups: GroupsLookUp {
+        groups: GroupSettings {
             graph_client: args.graph_client_id.clone().filter(|id| !id.is_empty()),
             graph: cloud::stack_graph(&args.environment, stack_file),
-            ..GroupsLookUp::default()
+            ..GroupSettings::default()
         },
     })
 }
@@ -319,8 +321,8 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
         browser: browser(&args.browser),
         authorization,
         groups: match args.groups_claim.clone().filter(|claim| !claim.is_empty()) {
-            Some(claim) => GroupsLookUp { claim, ..GroupsLookUp::default() },
-            None => GroupsLookUp::default(),
+            Some(claim) => GroupSettings { claim, ..GroupSettings::default() },
+            None => GroupSettings::default(),
         },
     })
 }

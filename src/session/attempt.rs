@@ -2,7 +2,7 @@
 
 use super::ObtainError;
 use super::caller::Caller;
-use super::coordination::{Coordination, Held};
+use super::coordination::{Coordination, HeldLock};
 use super::history::{AttemptHistory, AttemptOutcome, PromptVerdict, Stickiness};
 use super::machine::Pending;
 use super::repeats;
@@ -16,7 +16,7 @@ use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 /// A request, with the lock of its session held.
 pub(super) struct LockedRequest<'a, 'r> {
     pub(super) request: &'a TokenRequest<'r>,
-    pub(super) lock: Held,
+    pub(super) lock: HeldLock,
     pub(super) pending: Pending,
     pub(super) coordination: &'a Coordination,
     caller: Caller,
@@ -28,14 +28,14 @@ pub(super) struct LockedRequest<'a, 'r> {
 
 /// Why an attempt brought no token.
 pub(super) enum AttemptFailure {
-    /// It failed, and others learn of it.
+    /// It failed, and other processes share the failure.
     New {
         /// What happened.
         failure: Failure,
-        /// How sure it is that the next attempt would end the same way.
+        /// How certain it is that the next attempt would end the same way.
         stickiness: Stickiness,
     },
-    /// It concerns this process alone: it shares an earlier failure, or asked for more than others do.
+    /// The failure concerns this process only: it shares an earlier failure, or has special options.
     Told(ObtainError),
 }
 
@@ -63,7 +63,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     pub(super) fn new(
         request: &'a TokenRequest<'r>,
         coordination: &'a Coordination,
-        lock: Held,
+        lock: HeldLock,
         pending: Pending,
         before: &AttemptHistory,
     ) -> LockedRequest<'a, 'r> {
@@ -92,7 +92,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
         let shared = self.shared.as_ref().filter(|outcome| outcome.is_about_prompting());
         let history = &self.coordination.history;
         let error = match (shared, self.request.options.user_initiated) {
-            // The user has typed this command: however an attempt elsewhere ended, the user is here.
+            // The user has typed this command, and can be prompted.
             (_, true) => return Ok(()),
             (Some(outcome), false) => history.share(outcome, &self.caller).into(),
             (None, false) => {

@@ -1,15 +1,15 @@
-//! Who started us: the parent's process id and start time.
+//! The process that started this one: its id and start time.
 //!
 //! kubectl runs a failing plugin up to five times per command; the same parent is not told the same thing twice.
 
 use serde::{Deserialize, Serialize};
 
-/// A parent process. Ids are used again, so the start time belongs to it where the system tells.
+/// A parent process. Process ids are reused, so the start time is part of it, if the system tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// Process id.
     pub pid: u32,
-    /// Start time in clock ticks after boot; 0 where it cannot be told.
+    /// Start time in clock ticks after boot; 0 if it is unknown.
     pub started: u64,
 }
 
@@ -21,15 +21,15 @@ impl Caller {
         Caller { pid, started: start_time(pid).unwrap_or_default() }
     }
 
-    /// The parent of this process; not known here, so nobody is ever taken for the same caller.
+    /// The parent of this process; unknown on this platform, so no two calls have the same caller.
     #[cfg(not(unix))]
     pub fn of_process() -> Caller {
         Caller { pid: std::process::id(), started: 0 }
     }
 }
 
-/// Whether this process writes its errors where its parent does, so whatever was printed there once can still be read. A
-/// client that captures them may show those of the last run alone. Without `/proc` a terminal counts as the parent's.
+/// Whether this process has the stderr of its parent, so that the user can still read what was printed there. A client that
+/// captures stderr may show only the output of the last run. Without `/proc`, a terminal counts as the parent's.
 #[cfg(unix)]
 pub fn shares_stderr() -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -44,7 +44,7 @@ pub fn shares_stderr() -> bool {
     }
 }
 
-/// Whether this process writes its errors where its parent does; not known here.
+/// Whether this process has the stderr of its parent; unknown on this platform.
 #[cfg(not(unix))]
 pub fn shares_stderr() -> bool {
     false

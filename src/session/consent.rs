@@ -1,8 +1,8 @@
-//! What a session may be used for.
+//! The audiences that a session may be used for.
 //!
-//! One sign-in at Entra gives tokens for any server of its tenant, and a kubeconfig names both the audience and the server
-//! that is sent the token. So a session is used without a question only for the audiences of clusters that everyone has;
-//! any other is confirmed once and noted down in the sealed session record, where no kubeconfig can write.
+//! A session at Entra gives tokens for any server of its tenant, and a kubeconfig names both the audience and the server that
+//! receives the token. So without a question a session is used only for the well-known audiences of clusters; the user
+//! confirms any other once. Confirmations are stored in the sealed session record, which no kubeconfig can change.
 
 use super::attempt::{AttemptFailure, LockedRequest};
 use super::refresh::OpenSession;
@@ -16,13 +16,12 @@ impl TokenRequest<'_> {
     pub(super) fn unconfirmed_audience(&self, record: Option<&SessionRecord>) -> Option<&str> {
         let audience = self.profile.audience_to_confirm().filter(|_| !self.options.user_initiated)?;
         let is_confirmed = record.is_some_and(|record| record.audiences.iter().any(|known| same(known, audience)))
-            // A session of an earlier version has no list; a token that it gave says the same.
+            // A session of an earlier version has no list; a cached token for the audience proves the same.
             || self.store.token(&self.identity.token).found().is_some();
         (!is_confirmed).then_some(audience)
     }
 
-    /// The audiences that are confirmed for a session, with that of this request: its prompt names it, or the user has
-    /// typed the command.
+    /// The confirmed audiences of a session, with that of this request: its prompt names it, or the user has typed the command.
     pub(super) fn confirmed_audiences(&self, before: Option<&SessionRecord>) -> Vec<String> {
         let mut audiences = before.map(|record| record.audiences.clone()).unwrap_or_default();
         if let Some(audience) = self.profile.audience_to_confirm()
@@ -35,7 +34,7 @@ impl TokenRequest<'_> {
 }
 
 impl LockedRequest<'_, '_> {
-    /// Has the audience of this request among those that are confirmed for `session`; the user is asked if it is not.
+    /// Adds the audience of this request to those that are confirmed for `session`; asks the user if it is new.
     pub(super) async fn confirm_audience(&mut self, session: &mut OpenSession<'_>) -> Result<(), AttemptFailure> {
         if let Some(audience) = self.request.unconfirmed_audience(Some(&session.record)) {
             let confirmation = Confirmation::Audience(audience.to_owned());
@@ -56,7 +55,7 @@ impl LockedRequest<'_, '_> {
             if self.request.is_wanted(named)
                 && let Err(error) = self.request.store.save_session(sealing_key, &named.id, facts, record)
             {
-                // The next request asks again.
+                // The next request will ask again.
                 tracing::info!(%error, "confirmation not kept");
             }
         }

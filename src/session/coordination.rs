@@ -39,7 +39,7 @@ pub(super) struct Coordination {
 }
 
 /// The session's lock, or `None` if no folder can hold one.
-pub(super) struct Held(Option<Lock>);
+pub(super) struct HeldLock(Option<Lock>);
 
 impl Coordination {
     /// Uses the state folder, or the runtime folder if that cannot be written. If neither can, nothing is shared.
@@ -72,8 +72,8 @@ impl Coordination {
         can_ask: bool,
         has_good_token: bool,
         on_wait: &dyn Fn(Option<&LockHolder>),
-    ) -> Result<Held, Failure> {
-        let Some(folder) = &self.folder else { return Ok(Held(None)) };
+    ) -> Result<HeldLock, Failure> {
+        let Some(folder) = &self.folder else { return Ok(HeldLock(None)) };
         let mut patience = LockPatience {
             can_ask,
             has_good_token,
@@ -105,11 +105,11 @@ impl Coordination {
         });
         ended?;
         match taken {
-            Ok(lock) => Ok(Held(Some(lock))),
+            Ok(lock) => Ok(HeldLock(Some(lock))),
             // The file system may not support locks: the process works alone.
             Err(LockError::Unusable(error)) => {
                 tracing::debug!(%error, "no lock");
-                Ok(Held(None))
+                Ok(HeldLock(None))
             }
             Err(LockError::GaveUp(holder)) => Err(Failure::SessionInUse {
                 pid: holder.as_ref().map(|holder| holder.pid),
@@ -167,7 +167,7 @@ pub(super) fn lock_briefly(store: &Store, session: &str) -> Option<Lock> {
     lock::acquire_within(&store.root()?.join(LOCKS).join(session), clock::limit(GOOD_TOKEN_PATIENCE))
 }
 
-impl Held {
+impl HeldLock {
     /// Tells waiting processes that this one waits for the network; their time limit starts afresh.
     pub(super) fn announce_network(&mut self) {
         self.announce(None);
@@ -180,7 +180,7 @@ impl Held {
     }
 
     fn announce(&mut self, asks_until: Option<i64>) {
-        if let Held(Some(lock)) = self {
+        if let HeldLock(Some(lock)) = self {
             lock.announce(&LockHolder { pid: std::process::id(), noted_at: clock::now().timestamp(), asks_until });
         }
     }

@@ -29,19 +29,19 @@ const CLOCKS_LOST: TimeDelta = TimeDelta::days(1);
 pub(super) struct Grant {
     /// The token for the cluster.
     pub(super) token: TokenRecord,
-    /// Whom it is for.
+    /// Its audience.
     pub(super) audience: String,
 }
 
 /// Who signed in, as the tokens say. Not verified: for messages and refusals only.
 pub(super) struct Who {
-    /// The name to show, where the tokens tell one.
+    /// The name to show, if the tokens have one.
     pub(super) account: Option<String>,
-    /// The ID token's `sub`: who it is, whatever the names.
+    /// The ID token's `sub`, which identifies the user independent of names.
     pub(super) subject: Option<String>,
-    /// What the ID token says; `None` without one.
+    /// The claims of the ID token; `None` without one.
     id_token: Option<Result<Claims, JwtError>>,
-    /// Every name the tokens give that account, in lower case.
+    /// Every name of the account in the tokens, in lower case.
     names: Vec<String>,
 }
 
@@ -51,10 +51,10 @@ impl Who {
         self.names.contains(&hint.trim().to_lowercase())
     }
 
-    /// Whether this answers the sign-in in which `client` sent `nonce` (OIDC Core 3.1.3.7, 3 and 11), as far as an ID token
-    /// came along.
+    /// Checks that the ID token, if there is one, belongs to the sign-in in which `client` sent `nonce` (OIDC Core 3.1.3.7, 3
+    /// and 11).
     ///
-    /// Errors: why it does not.
+    /// Errors: it does not.
     pub(super) fn check_belongs_to(&self, nonce: &str, client: &str) -> Result<(), VerifyError> {
         let Some(claims) = &self.id_token else { return Ok(()) };
         let claims = claims.as_ref().map_err(|unreadable| *unreadable)?;
@@ -68,7 +68,7 @@ impl Who {
     }
 }
 
-/// Who signed in, by the ID token first and the access token else.
+/// Who signed in, by the ID token or else the access token.
 pub(super) fn who(granted: &GrantedTokens) -> Who {
     let id_token = granted.body.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
     let access_token = access_token(granted).and_then(|token| Claims::read(token).ok());
@@ -96,13 +96,12 @@ impl From<GrantError> for Failure {
     }
 }
 
-/// The refresh token of an answer: looked at before anything else, so that it can be kept before anything else.
+/// The refresh token of a response. It is read first, so that it can be stored first.
 pub(super) fn refresh_token(granted: &GrantedTokens) -> Option<Secret> {
     granted.body.refresh_token().map(|token| Secret::new(token.secret().to_owned()))
 }
 
-/// The access token of an answer. Where only an ID token was asked for (scope `openid`), an issuer such as Azure AD B2C
-/// gives none.
+/// The access token of a response. If only an ID token was requested (scope `openid`), some issuers send none.
 fn access_token(granted: &GrantedTokens) -> Option<&str> {
     let is_alone = granted.body.extra_fields().id_token.is_some();
     Some(granted.body.access_token().secret().as_str()).filter(|token| !token.is_empty() || !is_alone)
@@ -149,7 +148,7 @@ pub(super) async fn read(
         }
         TokenKind::Own => (access_token?, access_claims),
     };
-    // What could not be handed out later must not be kept.
+    // A token that cannot be used must not be stored.
     exec_credential::check_token(token).map_err(|_| GrantError::Failed(Failure::InvalidToken))?;
     let expires_at = expiry(profile, claims.as_ref(), answer.expires_in(), obtained_at, clock_ahead);
     let expires_at = expires_at.ok_or(GrantError::Failed(Failure::NoExpiry))?;
@@ -167,10 +166,10 @@ pub(super) async fn read(
     })
 }
 
-/// How far this machine's clock is ahead of the issuer's; nothing where they agree well enough.
+/// How far this machine's clock is ahead of the issuer's; zero if they agree well enough.
 ///
-/// The server's `Date` tells; without it, a token issued in our future says at least that we are behind. (One issued in
-/// our past says nothing: Entra dates its tokens back by five minutes.)
+/// The server's `Date` tells. Without it, a token issued in the future shows that this clock is behind. (One issued in the past
+/// shows nothing: Entra backdates its tokens by five minutes.)
 fn clock_ahead(by_date: Option<TimeDelta>, issued: Option<DateTime<Utc>>, now: DateTime<Utc>) -> TimeDelta {
     let by_issue = issued.map(|at| now - at).filter(|ahead| *ahead < TimeDelta::zero());
     let matters = |ahead: &TimeDelta| ahead.abs() > CLOCKS_AGREE && ahead.abs() < CLOCKS_LOST;
@@ -193,13 +192,13 @@ fn expiry(
     // The cap keeps date arithmetic in range whatever the server claims.
     match (profile.token_kind, life) {
         (TokenKind::Access | TokenKind::Own, Some(life)) => Some(now + life.min(TimeDelta::days(366))),
-        // RFC 6749 5.1 leaves it to the server to say; one that does not usually means "for long".
+        // RFC 6749 5.1 lets a server omit it, which usually means a long life.
         (TokenKind::Access | TokenKind::Own, None) if claims.is_none() => Some(now + ASSUMED_LIFE),
         _ => None,
     }
 }
 
-/// Names that a hint may mean.
+/// The names that an account hint may be.
 fn names(claims: &Claims) -> Vec<String> {
     ["preferred_username", "upn", "email", "unique_name", "oid", "sub"]
         .iter()

@@ -16,7 +16,7 @@ use self::graph::GraphLookup;
 use super::coordination;
 use super::identity::Identity;
 use super::issuer::{Freshness, Issuer, VerificationError};
-use super::sessions::{self, Named};
+use super::sessions::{self, SessionName};
 use super::{RequestOptions, TokenRequest};
 use crate::environment::Environment;
 use crate::failure::{self, Failure, GroupsError};
@@ -234,7 +234,7 @@ impl GroupLookup<'_> {
             // It has moved since the discovery document was cached.
             match named(&issuer.client.endpoints()).filter(|moved| *moved != endpoint) {
                 Some(moved) => {
-                    issuer.keep_what_was_learnt();
+                    issuer.cache_what_was_learned();
                     userinfo_of(&issuer, &moved, token, &id, end).await
                 }
                 None => Err(error),
@@ -242,7 +242,7 @@ impl GroupLookup<'_> {
         })?
     }
 
-    fn session(&self) -> Named {
+    fn session(&self) -> SessionName {
         sessions::current(self.identity, &self.profile.network, self.store)
     }
 

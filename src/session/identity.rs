@@ -1,12 +1,12 @@
-//! What identifies a session, and a token in it: canonical, versioned hashes that name the files.
+//! The identity of a session, and of a token in it: canonical, versioned hashes that name the files.
 //!
-//! Everything that changes who would be signed in is part of the session's identity; everything else that changes what
-//! the server would issue is part of the token's. Each part is written with its length, so no two lists of parts can
-//! look alike.
+//! Everything that changes which user would be signed in is part of the session's identity; everything else that changes what
+//! the server would issue is part of the token's. Each part is hashed with its length, so two different lists of parts have
+//! different hashes.
 //!
-//! The certificate authorities that the environment adds (`SSL_CERT_FILE`, `SSL_CERT_DIR`) are not among the parts: the
-//! warm path reads no certificates, and a bundle that gets a new one should sign no user out. A session that was signed in
-//! under one of them has a name of its own instead ([`Identity::session_under`]), and so has what was obtained in it.
+//! The certificate authorities that the environment adds (`SSL_CERT_FILE`, `SSL_CERT_DIR`) are not parts: the warm path reads
+//! no certificates, and a new certificate in a bundle must not sign the user out. A session that was signed in under such an
+//! authority has another name instead ([`Identity::session_under`]), and so have its tokens.
 
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
@@ -23,9 +23,9 @@ use kubectl_login_core::text::hex;
 /// Names of the files of one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, the user name that goes
-    /// with a password, whom connections trust, parameters of the sign-in page, request headers. Of those signed in under
-    /// an authority of the environment it is the beginning of the name.
+    /// The session: authority or issuer, tenant, client and its secret, account hint, method class, user name, certificate
+    /// trust, parameters of the sign-in page, request headers. The names of sessions under an authority of the environment are
+    /// derived from it.
     pub session: String,
     /// The token in it: audience or scopes, kind.
     pub token: String,
@@ -59,12 +59,12 @@ impl Identity {
         session.add(&secret.unwrap_or_default());
         session.add(&profile.account_hint.as_deref().unwrap_or_default().to_lowercase());
         session.add(profile.method.class());
-        // Whatever the method, so that changing it for once leads to the entry's own session.
+        // With any method, so that another method for one sign-in leads to the same session.
         if let Some(name) = &profile.credentials.username {
             session.add("username").add(name);
         }
         session.add(&trust(&profile.network));
-        // They may say who is to sign in, and how. No method leaves them out here, so that changing it asks nobody again.
+        // They may select the account. They count with any method, so that another method needs no new sign-in.
         let mut parameters: Vec<_> = profile.authorization.extra_parameters.iter().collect();
         parameters.sort();
         for (name, value) in parameters {
@@ -96,8 +96,8 @@ impl Identity {
         Identity { token: token.finish(), token_here, session, history }
     }
 
-    /// The name of the session that was signed in under `anchors`, authorities that the environment adds; without any it
-    /// is the session's own.
+    /// The name of the session that was signed in under `anchors`, authorities that the environment adds; without anchors
+    /// [`Identity::session`].
     pub fn session_under(&self, anchors: &[String]) -> String {
         if anchors.is_empty() {
             return self.session.clone();
@@ -110,25 +110,23 @@ impl Identity {
         parts.finish()
     }
 
-    /// The name of the token that was obtained in the session of [`Identity::session_under`]. If this environment adds no
-    /// authorities, the system has the anchors by now, and the token is as good as one of the session's own.
+    /// The name of the token of the session [`Identity::session_under`]. If this environment adds no authorities, the system
+    /// trusts the anchors by now, and the token is one of the plain session.
     pub fn token_under(&self, anchors: &[String]) -> &str {
         self.token_here.as_deref().filter(|_| !anchors.is_empty()).unwrap_or(&self.token)
     }
 
-    /// The session of the client that asks for the groups of `profile`, whose identity this is, where that is another client
-    /// than its own.
+    /// The session of the client that reads the groups of `profile`, whose identity this is, if that is another client.
     pub fn session_for_groups(&self, profile: &Profile) -> Option<String> {
         let client = profile.groups.graph_client.as_deref()?;
-        // Which service it is asked for is the token's matter.
+        // The service is part of the token's identity only.
         let session = Identity::of(&profile.for_service("", Some(client))?).session;
         (session != self.session).then_some(session)
     }
 }
 
-/// The name of an issuer's public documents, as seen with this network: what came without certificate checks, under
-/// another authority (`extra_roots` are those of the environment), or with other headers, is not taken for the issuer's
-/// word elsewhere.
+/// The name of an issuer's cached documents with this network. Documents that came without certificate checks, under other
+/// authorities (`extra_roots` are those of the environment), or with other headers have another name.
 pub fn issuer_document(issuer: &str, network: &Network, extra_roots: &[String], what: &str) -> String {
     let mut parts = Parts::new("kubectl-login issuer v2");
     parts.add(issuer).add(what).add(&trust(network)).add(&headers(network));
@@ -138,7 +136,7 @@ pub fn issuer_document(issuer: &str, network: &Network, extra_roots: &[String], 
     parts.finish()
 }
 
-/// The issuer of `profile` and how it is reached: if one certificate authority or proxy fails, another may do.
+/// The issuer of `profile` and the route to it: if one certificate authority or proxy fails, another may work.
 pub(super) fn issuer_route(profile: &Profile) -> String {
     let network = &profile.network;
     let issuer = match &profile.provider {
@@ -154,15 +152,15 @@ pub(super) fn issuer_route(profile: &Profile) -> String {
         .finish()
 }
 
-/// What tells a cluster from every other: its address, whom a connection to it trusts, the name on its certificate, and the
-/// proxy in front of it. Tunnels and local clusters share addresses such as 127.0.0.1:6443. `authority` is what the file holds
-/// that the cluster names for its authorities; empty if it names none.
+/// The identity of a cluster: address, certificate authorities, name on its certificate, proxy. (Tunnels and local clusters
+/// share addresses such as 127.0.0.1:6443.) `authority` is the content of the file with its certificate authorities, empty if
+/// the cluster names none.
 pub fn cluster(cluster: &KubeconfigCluster, authority: &[u8], network: &Network) -> String {
     let mut parts = Parts::new("kubectl-login cluster v1");
     let server = cluster.server.as_deref().unwrap_or_default();
     let url = Url::parse(server).ok();
     parts.add(url.as_ref().map_or(server, Url::as_str));
-    // The same authority, wherever it stands.
+    // The same authority in a file or in the kubeconfig is the same cluster.
     let authority = match &cluster.certificate_authority_data {
         Some(data) => {
             let data: String = data.split_ascii_whitespace().collect();
@@ -175,15 +173,15 @@ pub fn cluster(cluster: &KubeconfigCluster, authority: &[u8], network: &Network)
     parts.add(cluster.tls_server_name.as_deref().unwrap_or_default());
     let from_environment = || url.as_ref().and_then(|url| environment_proxy(network, url));
     parts.add(cluster.proxy_url.as_deref().or_else(from_environment).unwrap_or_default());
-    // Without an authority of its own the environment's count.
+    // Without its own authorities, those of the environment count.
     if authority.is_empty() {
         parts.add(&here(network).unwrap_or_default());
     }
     parts.finish()
 }
 
-/// Where this environment names certificate authorities, by path: what they hold is not read. `None` if it names none, or
-/// if they do not count.
+/// The paths of the certificate authorities that this environment adds; their content is not read. `None` if it adds none, or
+/// if certificates are not checked.
 fn here(network: &Network) -> Option<String> {
     let named = &network.environment_roots;
     if network.insecure || named.is_empty() {
@@ -198,7 +196,7 @@ fn here(network: &Network) -> Option<String> {
     Some(parts.finish())
 }
 
-/// The request headers, in whichever order and case they were written.
+/// The request headers, independent of order and case.
 fn headers(network: &Network) -> String {
     let named = network.headers.iter();
     let mut named: Vec<(String, &Secret)> = named.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
@@ -210,8 +208,8 @@ fn headers(network: &Network) -> String {
     parts.finish()
 }
 
-/// Whom a connection trusts in every environment: the system alone, certificate authorities that flags add (by their
-/// content), or any server. A refresh token obtained under one of these is not sent under another.
+/// The certificate trust of a connection in every environment: the system only, certificate authorities that flags add (by
+/// their content), or no checks. A refresh token obtained with one of these is not sent with another.
 fn trust(network: &Network) -> String {
     if network.insecure {
         return "unchecked".to_owned();
@@ -258,7 +256,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Authorization, Browser, Credentials, GroupsLookUp, Method, Pkce, Storage};
+    use crate::profile::{Authorization, Browser, Credentials, GroupSettings, Method, Pkce, Storage};
 
     fn entra(authority: &str, tenant: &str, server: &str) -> Profile {
         Profile {
@@ -288,7 +286,7 @@ mod tests {
             storage: Storage::Auto,
             browser: Browser::Skip,
             authorization: Authorization::default(),
-            groups: GroupsLookUp::default(),
+            groups: GroupSettings::default(),
         }
     }
 

@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use super::attempt::{AttemptFailure, LockedRequest, SignInNeed};
 use super::challenge;
-use super::coordination::Held;
+use super::coordination::HeldLock;
 use super::grant::{self, GrantError, Who};
 use super::history::HistoryFile;
 use super::issuer::Issuer;
 use super::request::TokenRequest;
-use super::sessions::Named;
+use super::sessions::SessionName;
 use super::{ObtainError, sessions};
 use crate::failure::{Confirmation, Failure};
 use crate::issued_token::{IssuedToken, TokenOrigin};
@@ -43,7 +43,7 @@ impl LockedRequest<'_, '_> {
         let session = store.session(&current).found().map(|(_, record, _)| record);
         let unconfirmed = self.request.unconfirmed_audience(session.as_ref());
         let is_unconfirmed = unconfirmed.is_some();
-        // A prompt names it; a page by itself does not.
+        // A prompt in the terminal names it; a page alone does not.
         if let Some(audience) = unconfirmed.filter(|_| person.interactivity() != Interactivity::Terminal) {
             let confirmation = Confirmation::Audience(audience.to_owned());
             return Err(AttemptFailure::not_prompted(confirmation::missing(confirmation)));
@@ -65,15 +65,15 @@ impl LockedRequest<'_, '_> {
             issuer: &issuer,
             scopes: &scopes,
             reason: reason.as_ref(),
-            // A browser that is signed in already would answer for a user who has not read the prompt.
+            // A browser with a session would complete the sign-in before the user has read the prompt.
             choose_account: self.request.options.force_sign_in || is_unconfirmed,
             confirmed_pages: session.map(|record| record.pages).unwrap_or_default(),
             lock: RefCell::new(&mut self.lock),
         };
         let (mut signed_in, method, page) = sign_in.signed_in().await?;
         let responder = signed_in.responder.take();
-        let kept_as = KeptAs { method, scopes: scopes.clone(), page, sealing_key: sealing_key.as_ref() };
-        let outcome = take_in(request, &issuer, signed_in, kept_as).await;
+        let stored_as = StoredAs { method, scopes: scopes.clone(), page, sealing_key: sealing_key.as_ref() };
+        let outcome = store_sign_in(request, &issuer, signed_in, stored_as).await;
         if let Some(responder) = responder {
             let page_afterwards = profile.authorization.page_afterwards.as_ref();
             match &outcome {
@@ -138,7 +138,7 @@ struct InteractiveSignIn<'a, 'r> {
     choose_account: bool,
     /// Hosts of foreign sign-in pages that the user has confirmed.
     confirmed_pages: Vec<String>,
-    lock: RefCell<&'a mut Held>,
+    lock: RefCell<&'a mut HeldLock>,
 }
 
 impl InteractiveSignIn<'_, '_> {
@@ -153,7 +153,7 @@ impl InteractiveSignIn<'_, '_> {
                 self.confirm(page).await?;
             }
             let outcome = self.attempt(&chosen).await?;
-            issuer.keep_what_was_learnt();
+            issuer.cache_what_was_learned();
             let refusal = issuer.client.take_refusal();
             if let (Err(FlowError::Refused(_) | FlowError::Failed(_)), Some(refusal)) = (&outcome, refusal) {
                 challenge::note_refusal(self.history, &refusal);
@@ -171,7 +171,7 @@ impl InteractiveSignIn<'_, '_> {
         }
     }
 
-    /// Has the user confirm a sign-in page of another site, unless they have, or have typed the command.
+    /// Has the user confirm a sign-in page of another site, unless they have before, or have typed the command.
     async fn confirm(&self, page: &str) -> Result<(), AttemptFailure> {
         if self.request.options.user_initiated || self.confirmed_pages.iter().any(|known| known == page) {
             return Ok(());
@@ -226,7 +226,7 @@ impl InteractiveSignIn<'_, '_> {
 }
 
 /// What is stored of a sign-in besides what it brought, and with which key.
-struct KeptAs<'a> {
+struct StoredAs<'a> {
     method: Method,
     scopes: Vec<String>,
     /// A sign-in page that the user has confirmed.
@@ -235,11 +235,11 @@ struct KeptAs<'a> {
 }
 
 /// Checks what a sign-in brought and stores it. Returns the token, and whether it was stored.
-async fn take_in(
+async fn store_sign_in(
     request: &TokenRequest<'_>,
     issuer: &Issuer<'_>,
     signed_in: SignedIn,
-    KeptAs { method, scopes, page, sealing_key }: KeptAs<'_>,
+    StoredAs { method, scopes, page, sealing_key }: StoredAs<'_>,
 ) -> Result<(IssuedToken, Result<(), StoreError>), AttemptFailure> {
     let profile = request.profile;
     let granted = signed_in.granted;
@@ -252,9 +252,9 @@ async fn take_in(
         signal = runtime::interrupted() => Err(GrantError::Failed(cancelled(signal))),
         grant = grant::read(issuer, profile, &granted, deadline) => grant,
     };
-    // Only now that everything has been asked: keys count as well as endpoints.
+    // Only after all requests: the connections for keys count too.
     let anchors = issuer.anchors();
-    let session = Named { id: request.identity.session_under(&anchors), anchors };
+    let session = SessionName { id: request.identity.session_under(&anchors), anchors };
     let facts = SessionFacts {
         issuer: issuer.client.endpoints().issuer.clone(),
         tenant: match &profile.provider {

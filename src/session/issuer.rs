@@ -1,4 +1,4 @@
-//! A client of the issuer that a profile names: endpoints (computed, remembered or discovered) and verified tokens.
+//! The issuer of a profile: its endpoints (computed, cached or discovered) and verified tokens.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -22,24 +22,24 @@ use kubectl_login_core::oauth::jwks::{self, Jwks, TokenExpectations, VerifyError
 use kubectl_login_core::oauth::jwt::Claims;
 use kubectl_login_core::oauth::{ClientSecretMethod, Endpoints, site};
 
-/// How long discovery documents and keys are remembered.
-const REMEMBERED: TimeDelta = TimeDelta::days(1);
-/// How far issuer and this machine may disagree about the time, once the difference that is known is taken out.
+/// How long discovery documents and keys are cached.
+const CACHED_FOR: TimeDelta = TimeDelta::days(1);
+/// The tolerated clock difference between the issuer and this machine, beyond the difference that is known.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
 /// The issuer of one profile.
 pub struct Issuer<'a> {
-    /// The protocol's client.
+    /// The OAuth client.
     pub client: OAuthClient,
     pub(super) profile: &'a Profile,
     store: &'a Store,
-    /// The anchors of the documents that came from the store.
+    /// The anchors of the documents that came from the cache.
     anchors: RefCell<BTreeSet<String>>,
-    /// How this client sent its secret when that worked the last time.
+    /// How this client sent its secret the last time that it worked.
     known_authentication: Option<ClientSecretMethod>,
 }
 
-/// A document of an issuer, and the authorities of the environment that it came under.
+/// A document of an issuer, and the authorities of the environment that its connection needed.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Anchored<T> {
     pub(super) anchors: Vec<String>,
@@ -88,7 +88,7 @@ pub enum Freshness {
 }
 
 impl<'a> Issuer<'a> {
-    /// Prepares the issuer of `profile`; asks for the discovery document where it is not remembered.
+    /// Opens the issuer of `profile`; fetches the discovery document if it is not cached.
     ///
     /// Errors: no connection can be set up, or discovery fails.
     pub async fn open(
@@ -109,7 +109,7 @@ impl<'a> Issuer<'a> {
                 let http = Http::new(&profile.network, &url).map_err(Failure::from)?;
                 let id = discovery_document(&http, issuer, profile);
                 let remembered = match fresh {
-                    Freshness::Cached => store.cached_document::<Anchored<DiscoveryDocument>>(&id, REMEMBERED),
+                    Freshness::Cached => store.cached_document::<Anchored<DiscoveryDocument>>(&id, CACHED_FOR),
                     Freshness::Now => None,
                 };
                 let usable = |known: Anchored<DiscoveryDocument>| Some((known.document.endpoints(issuer).ok()?, known));
@@ -140,7 +140,7 @@ impl<'a> Issuer<'a> {
         let anchors = RefCell::new(anchors);
         let mut issuer = Issuer { client, profile, store, anchors, known_authentication: None };
         if issuer.client.secret_method().is_some() {
-            issuer.known_authentication = store.cached_document(&issuer.authentication_document(), REMEMBERED);
+            issuer.known_authentication = store.cached_document(&issuer.authentication_document(), CACHED_FOR);
         }
         if let Some(known) = issuer.known_authentication {
             issuer.client = issuer.client.with_secret_method(known);
@@ -148,9 +148,9 @@ impl<'a> Issuer<'a> {
         Ok(issuer)
     }
 
-    /// Caches what has been found out about the issuer since [`Issuer::open`]: the discovery document, if it was read
-    /// again, and how this client has to send its secret.
-    pub(super) fn keep_what_was_learnt(&self) {
+    /// Caches what was learned about the issuer since [`Issuer::open`]: the discovery document, if it was read again, and how
+    /// this client has to send its secret.
+    pub(super) fn cache_what_was_learned(&self) {
         if let Some(document) = self.client.take_reread_document() {
             let id = discovery_document(&self.client.http, &self.client.endpoints().issuer, self.profile);
             self.store.cache_document(&id, Anchored { anchors: self.anchors(), document: &document });
@@ -162,11 +162,11 @@ impl<'a> Issuer<'a> {
         }
     }
 
-    /// Checks that tokens which came from the token endpoint `from`, as far as that is known, belong to the site that gives
-    /// out tokens now. An issuer that named an honest one's endpoints at the sign-in may name its own later, and would get
-    /// the honest one's tokens (mix-up, RFC 9700 4.4).
+    /// Checks that the token endpoint is still at the site of `from`, the token endpoint at sign-in, if that is known. A
+    /// malicious issuer may name the endpoints of an honest one at sign-in and its own later, to receive the honest one's tokens
+    /// (mix-up, RFC 9700 4.4).
     ///
-    /// Errors: they do not; a new sign-in leads to tokens that do.
+    /// Errors: it is not; a new sign-in helps.
     pub(super) fn check_site(&self, from: Option<&str>) -> Result<(), Failure> {
         let Some(from) = from.and_then(|from| Url::parse(from).ok()) else { return Ok(()) };
         match site::foreign(&self.client.endpoints().token, &from) {
@@ -180,8 +180,7 @@ impl<'a> Issuer<'a> {
         document(&self.client.http, &self.client.endpoints().issuer, self.profile, &what)
     }
 
-    /// The authorities of the environment without which nothing of what the issuer has said would have been believed, by
-    /// the SHA-256 of their DER, in order.
+    /// The authorities of the environment that the connections to the issuer needed, by the SHA-256 of their DER, in order.
     pub fn anchors(&self) -> Vec<String> {
         self.anchors
             .borrow()
@@ -193,8 +192,8 @@ impl<'a> Issuer<'a> {
             .collect()
     }
 
-    /// Refuses an ID token of another issuer (OIDC Core 3.1.3.7, 2), whichever token of the answer is used: what came with
-    /// it is that issuer's too. One that cannot be read says nothing.
+    /// Refuses an ID token of another issuer (OIDC Core 3.1.3.7, 2), even if only the access token is used. An ID token that
+    /// cannot be read is ignored.
     ///
     /// Errors: it names another issuer.
     pub(super) fn check_issued(&self, id_token: &str) -> Result<(), VerifyError> {
@@ -202,15 +201,15 @@ impl<'a> Issuer<'a> {
         jwks::check_issuer(&claims, &self.client.endpoints().issuer)
     }
 
-    /// The claims of an ID token that may be handed to a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are
-    /// remembered, and fetched again when one is missing.
+    /// The claims of an ID token for a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are cached, and fetched again if
+    /// one is missing.
     ///
-    /// (Entra's ID tokens never go to a cluster. They tell who signed in, and are only parsed: they come over TLS from the
-    /// token endpoint itself, OIDC Core 3.1.3.7, 6.)
+    /// (Entra's ID tokens never go to a cluster. They tell who signed in, and are only parsed, since they come over TLS from the
+    /// token endpoint: OIDC Core 3.1.3.7, 6.)
     ///
-    /// Whether it answers the sign-in it came from (`nonce`) has been seen before.
+    /// The `nonce` is checked elsewhere.
     ///
-    /// Errors: the token is not what it should be, or the keys cannot be had before `deadline`; see [`VerificationError`].
+    /// Errors: the token is not valid, or the keys cannot be fetched before `deadline`; see [`VerificationError`].
     pub async fn verified_id_token(
         &self,
         token: &str,
@@ -224,9 +223,9 @@ impl<'a> Issuer<'a> {
         self.verified(verify, deadline).await
     }
 
-    /// The claims of UserInfo that came as a signed JWT, verified (OIDC Core 5.3.2).
+    /// The claims of UserInfo in a signed JWT, verified (OIDC Core 5.3.2).
     ///
-    /// Errors: it is not what it should be, or the keys cannot be had before `deadline`.
+    /// Errors: it is not valid, or the keys cannot be fetched before `deadline`.
     pub(super) async fn verified_userinfo(&self, token: &str, deadline: Instant) -> Result<Claims, VerificationError> {
         let verify = |keys: &Jwks, endpoints: &Endpoints| {
             jwks::verify_userinfo(token, keys, &self.expected(endpoints, &endpoints.userinfo_algorithms, clock::now()))
@@ -244,8 +243,8 @@ impl<'a> Issuer<'a> {
         TokenExpectations { issuer: &endpoints.issuer, client_id, nonce: None, now, leeway: LEEWAY, algorithms }
     }
 
-    /// What `verify` says with the issuer's keys: with the cached ones first, then with fresh ones, and last with those
-    /// that a discovery document names which was read again. Only a failure that older keys explain leads on.
+    /// The result of `verify` with the issuer's keys: first the cached ones, then new ones, and last those of a discovery document
+    /// that is read again. Only a failure that outdated keys explain leads to the next step.
     async fn verified(
         &self,
         verify: impl Fn(&Jwks, &Endpoints) -> Result<Claims, VerifyError>,
@@ -259,14 +258,14 @@ impl<'a> Issuer<'a> {
             Ok(verified) => verified.as_ref().is_err_and(VerifyError::may_be_outdated),
             Err(_) => false,
         };
-        let mut outcome = match self.store.cached_document::<Anchored<Jwks>>(&self.keys_document(), REMEMBERED) {
+        let mut outcome = match self.store.cached_document::<Anchored<Jwks>>(&self.keys_document(), CACHED_FOR) {
             Some(known) => {
                 self.anchors.borrow_mut().extend(known.anchors);
                 Ok(verify(&known.document, &self.client.endpoints()))
             }
             None => fresh().await,
         };
-        // An issuer that rolls its keys signs with one that was not there yet, be it a day or a moment ago.
+        // After a key rotation the issuer signs with a key that the cached set lacks.
         if is_outdated(&outcome) {
             outcome = fresh().await;
         }
@@ -274,7 +273,7 @@ impl<'a> Issuer<'a> {
         if (outcome.is_err() || is_outdated(&outcome))
             && self.client.read_discovery_again(Moves::WithinSite, left).await
         {
-            self.keep_what_was_learnt();
+            self.cache_what_was_learned();
             outcome = fresh().await;
         }
         outcome.map_err(VerificationError::Keys)?.map_err(VerificationError::Token)
@@ -302,7 +301,7 @@ fn discovery_document(http: &Http, issuer: &str, profile: &Profile) -> String {
     document(http, issuer, profile, "discovery 4")
 }
 
-/// The name of a cached document of an issuer's.
+/// The name of a cached document of an issuer.
 fn document(http: &Http, issuer: &str, profile: &Profile, what: &str) -> String {
     issuer_document(issuer, &profile.network, &http.extra_roots(), what)
 }

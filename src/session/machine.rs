@@ -15,7 +15,7 @@ use super::coordination::{self, Coordination};
 use super::history::PromptVerdict;
 use super::repeats::RequestFacts;
 use super::request::{Cached, TokenRequest};
-use super::sessions::Named;
+use super::sessions::SessionName;
 use crate::failure::Failure;
 use crate::issued_token::IssuedToken;
 use crate::runtime::{self, RuntimeError};
@@ -34,20 +34,20 @@ enum State<'a, 'r> {
     Refresh(LockedRequest<'a, 'r>),
     /// Have the user sign in.
     SignIn(LockedRequest<'a, 'r>, SignInNeed),
-    /// There is no new token. One that is still valid will do.
+    /// There is no new token. A cached one is used if it is still valid.
     Failed(Pending, ObtainError),
     /// The end.
     Done(Result<IssuedToken, ObtainError>),
 }
 
-/// What a request has to go on without a new token.
+/// What a request falls back on without a new token.
 pub(super) struct Pending {
     /// What the cache has.
     pub(super) cached: Cached,
-    /// What decides whether the same would fail again.
+    /// What decides whether a repeat would fail the same way.
     pub(super) facts: RequestFacts,
-    /// The sessions that there were at the beginning.
-    pub(super) sessions: Vec<Named>,
+    /// The sessions at the beginning.
+    pub(super) sessions: Vec<SessionName>,
 }
 
 impl<'r> TokenRequest<'r> {

@@ -9,7 +9,7 @@ use super::grant::{self, GrantError};
 use super::issuer::{Freshness, Issuer, OpenError};
 use super::refused::refusal_of;
 use super::sessions;
-use super::sessions::Named;
+use super::sessions::SessionName;
 use crate::failure::{Failure, SessionProblem};
 use crate::issued_token::{IssuedToken, TokenOrigin};
 use crate::profile::{Profile, Provider, TokenKind};
@@ -27,7 +27,7 @@ const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// A session that can be decrypted.
 pub(super) struct OpenSession<'s> {
-    pub(super) named: &'s Named,
+    pub(super) named: &'s SessionName,
     pub(super) facts: SessionFacts,
     pub(super) record: SessionRecord,
     pub(super) sealing_key: SealingKey,
@@ -51,7 +51,7 @@ impl LockedRequest<'_, '_> {
         let mut need = SignInNeed { scopes: request.profile.wanted_scopes(), ..SignInNeed::default() };
         let mut sessions = request.usable_sessions();
         if sessions.is_empty() {
-            // There may be one whose facts cannot be read.
+            // The plain session may exist with facts that cannot be read.
             sessions.push(sessions::own(request.identity));
         }
         let (mut user, mut is_not_trusted) = (None, false);
@@ -65,7 +65,7 @@ impl LockedRequest<'_, '_> {
                         continue;
                     }
                     if matches!(request.profile.provider, Provider::Oidc { .. }) && !request.options.force_sign_in {
-                        // Asked for together, so that two kubeconfig entries with different scopes share one session.
+                        // Requested together, so that two kubeconfig entries with different scopes share one session.
                         need.scopes.extend(session.record.scopes.iter().cloned());
                         need.scopes.sort();
                         need.scopes.dedup();
@@ -105,7 +105,7 @@ impl LockedRequest<'_, '_> {
             // For this caller alone: the processes that wait may be able to prompt.
             return Err(AttemptFailure::Told(reason.unwrap_or(Failure::NotSignedIn).into()));
         }
-        // Its own words say when not to sign in.
+        // Its own advice says when not to sign in.
         if let Some(failure) = reason.filter(|_| is_not_trusted)
             && request.profile.prompts()
             && matches!(request.person.interactivity(), Interactivity::None(_))
@@ -146,7 +146,8 @@ impl LockedRequest<'_, '_> {
         }
     }
 
-    /// Whether a sign-in was asked for, and not for the sake of the cluster's tokens: no refresh of those would bring it.
+    /// Whether the issuer has asked for claims for another token than the cluster's: no refresh of the cluster's would bring
+    /// them.
     fn is_asked_for_more(&self, facts: &SessionFacts) -> bool {
         let options = self.request.options;
         options.user_initiated
@@ -159,7 +160,7 @@ impl LockedRequest<'_, '_> {
     /// A token by the session's refresh token.
     async fn refresh_with(&self, mut session: OpenSession<'_>, token: Secret) -> Result<Renewed, AttemptFailure> {
         let named = session.named;
-        // Of what this environment adds, only what the session was signed in under may hear its refresh token.
+        // Of the authorities that this environment adds, only those of the session's sign-in are trusted with its refresh token.
         let network = self.request.profile.network.pinned_to(&named.anchors);
         let profile = &Profile { network, ..self.request.profile.clone() };
         let needed = profile.network.needed();
@@ -177,14 +178,14 @@ impl LockedRequest<'_, '_> {
         issuer.client.challenge = self.request.challenge_of_refresh();
         let scopes = match &profile.provider {
             Provider::Entra { .. } => profile.wanted_scopes(),
-            // Without scopes the answer has those of the session (RFC 6749 6).
+            // Without scopes the response has those of the session (RFC 6749 6).
             Provider::Oidc { .. } => Vec::new(),
         };
         let left = end.saturating_duration_since(Instant::now());
         let granted = match issuer.client.refresh(&token, &scopes, left).await {
             Ok(granted) => granted,
             Err(error) => {
-                issuer.keep_what_was_learnt();
+                issuer.cache_what_was_learned();
                 return self.not_refreshed(error, session, issuer.client.http.needed_withheld_roots());
             }
         };
@@ -194,8 +195,8 @@ impl LockedRequest<'_, '_> {
             return Ok(Renewed::sign_in(SessionProblem::OtherAccount));
         }
         session.facts.account = session.facts.account.or(who.account);
-        let rotated = self.keep_refreshed(&mut session, token, grant::refresh_token(&granted), &issuer);
-        issuer.keep_what_was_learnt();
+        let rotated = self.store_refreshed(&mut session, token, grant::refresh_token(&granted), &issuer);
+        issuer.cache_what_was_learned();
         let grant = match grant::read(&issuer, profile, &granted, end.max(Instant::now() + clock::limit(BRIEFLY))).await
         {
             Ok(grant) => grant,
@@ -218,10 +219,10 @@ impl LockedRequest<'_, '_> {
         }))
     }
 
-    /// Notes down what a refresh with `token` has changed: the refresh token itself, and that none is refused any more. A
-    /// used one may be worthless from here on, and presenting it again can end the whole session, so the `new` one is on disk
-    /// before anything else happens. Whether the session is kept as it is now.
-    fn keep_refreshed(
+    /// Stores what a refresh with `token` has changed: the refresh token, and that the session is not refused any more. A used
+    /// refresh token may be worthless, and using it again can end the session, so the `new` one is stored before anything else
+    /// happens. Returns whether the session is stored.
+    fn store_refreshed(
         &self,
         session: &mut OpenSession<'_>,
         token: Secret,
@@ -230,7 +231,7 @@ impl LockedRequest<'_, '_> {
     ) -> bool {
         let OpenSession { named, facts, record, sealing_key } = session;
         let was_refused = facts.refusal.is_some();
-        // What this program was given for itself does not say that the cluster's tokens are to be had again.
+        // A token for this program's own use does not show that the cluster's tokens are granted again.
         let is_own = self.request.profile.token_kind == TokenKind::Own;
         facts.refusal = facts.refusal.take().filter(|_| is_own);
         let is_refused = facts.refusal.is_some();

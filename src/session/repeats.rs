@@ -1,10 +1,10 @@
-//! Failures that one caller has just met. kubectl runs a failing plugin five or six times for one command; the repeats
+//! Failures that one caller has just been told. kubectl runs a failing plugin five or six times for one command; the repeats
 //! neither do the work again nor print the same text again.
 //!
 //! A note belongs to one caller and one request: the same arguments, environment and working folder. A corrected command
 //! line or variable is another request, so it takes effect at once. Notes are kept in the runtime folder and expire 30
 //! seconds after the failure, so clients that run for days recover by themselves. If a note cannot be written, the failure
-//! is merely repeated.
+//! is only repeated.
 //!
 //! It must not know how a failure is printed.
 

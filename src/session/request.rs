@@ -7,7 +7,7 @@ use super::grant::Grant;
 use super::identity::Identity;
 use super::issuer;
 use super::repeats::Repeats;
-use super::sessions::{self, Named};
+use super::sessions::{self, SessionName};
 use crate::environment::Environment;
 use crate::profile::Profile;
 use crate::signin::{Notice, Person};
@@ -108,7 +108,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// The sessions that may bring a token, the newest sign-in first.
-    pub(super) fn usable_sessions(&self) -> Vec<Named> {
+    pub(super) fn usable_sessions(&self) -> Vec<SessionName> {
         sessions::usable(self.identity, &self.profile.network, self.store)
     }
 
@@ -125,21 +125,21 @@ impl<'a> TokenRequest<'a> {
         !self.options.force_sign_in && self.challenge.is_none()
     }
 
-    /// Whether the user must not be prompted although a sign-in takes a user.
+    /// Whether the user must not be prompted although a sign-in would prompt.
     pub(super) fn is_non_interactive(&self) -> bool {
         self.options.non_interactive && self.profile.prompts()
     }
 
     /// Whether the session is still stored. A session that was deleted while this request worked on it stays deleted; the
     /// token is returned nevertheless.
-    pub(super) fn is_wanted(&self, session: &Named) -> bool {
+    pub(super) fn is_wanted(&self, session: &SessionName) -> bool {
         self.store.has_session(&session.id)
     }
 
     /// The stored session, if the same user signed in, by subject and by name.
     pub(super) fn predecessor(
         &self,
-        session: &Named,
+        session: &SessionName,
         facts: &SessionFacts,
         subject: Option<&str>,
     ) -> Option<SessionRecord> {
@@ -153,7 +153,7 @@ impl<'a> TokenRequest<'a> {
     pub(super) fn keep_token(
         &self,
         sealing_key: &SealingKey,
-        session: &Named,
+        session: &SessionName,
         grant: &Grant,
     ) -> Result<(), StoreError> {
         let facts = TokenFacts {

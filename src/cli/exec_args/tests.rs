@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kubectl_login::profile::{Credentials, GroupsLookUp};
+use kubectl_login::profile::{Credentials, GroupSettings};
 use kubectl_login_core::http::ca_file::CaFile;
 use proptest::collection::vec;
 use proptest::option;
@@ -267,7 +267,7 @@ fn any_entra_profile() -> impl Strategy<Value = Profile> {
             provider,
             client_id,
             method,
-            groups: GroupsLookUp { graph_client, ..GroupsLookUp::default() },
+            groups: GroupSettings { graph_client, ..GroupSettings::default() },
             ..common
         },
     )
@@ -309,7 +309,7 @@ fn any_oidc_profile() -> impl Strategy<Value = Profile> {
                     extra_parameters,
                     ..common.authorization
                 },
-                groups: GroupsLookUp { claim, ..GroupsLookUp::default() },
+                groups: GroupSettings { claim, ..GroupSettings::default() },
                 ..common
             }
         },
