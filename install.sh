@@ -15,7 +15,7 @@ install builds the program with cargo, links kubelogin and kubectl-oidc_login
 to it, and sets up completion for bash, zsh and fish. It does not replace files
 that belong to another program. Run it again to update.
 
-uninstall logs out of every session that is stored in your home directory,
+uninstall logs out of every session that is stored in your home folder,
 revokes it if the issuer supports that, and removes what install created.
 
   --prefix DIR      where to install (default: ~/.local)
@@ -87,7 +87,7 @@ contains() {
     LC_ALL=C tr '\000' '\n' 2>/dev/null <"$1" | LC_ALL=C grep -qF "$2"
 }
 
-# Whether `$1` is a link to `$2` in the same directory.
+# Whether `$1` is a link to `$2` in the same folder.
 links_to() {
     [ -L "$1" ] || return 1
     case $(readlink "$1") in
@@ -118,7 +118,7 @@ write_file() {
     return 1
 }
 
-# ---- directories that install creates: recorded, because uninstall removes only these
+# ---- folders that install creates: recorded, because uninstall removes only these
 
 # Prints the parts of a path that do not exist, from PREFIX on.
 missing_parts() {
@@ -133,29 +133,29 @@ recorded() {
     [ ! -f "$manifest" ] || [ -L "$manifest" ] || cat -- "$manifest"
 }
 
-# Adds directories to those that earlier installations recorded.
-record_directories() {
+# Adds folders to those that earlier installations recorded.
+record_folders() {
     [ -n "$1" ] || return 0
     if [ -d "$manifest" ] || ! recorded >/dev/null 2>&1 ||
         ! new=$({ recorded && printf '%s\n' "$1" && missing_parts "${manifest%/*}"; } | LC_ALL=C sort -u) ||
         ! mkdir -p -- "${manifest%/*}" 2>/dev/null || ! write_file "$manifest" "$new"; then
-        warn "the created directories cannot be recorded in ${manifest%/*}" \
+        warn "the created folders cannot be recorded in ${manifest%/*}" \
             "uninstall will leave them behind, empty. Remove them by hand then."
     fi
 }
 
-# Prints the recorded directories that may be removed, deepest first. The record could have been changed to name any
-# directory, also through .. or a link, so everything outside PREFIX is skipped. The home directory is never removed.
-removable_directories() {
+# Prints the recorded folders that may be removed, deepest first. The record could have been changed to name any
+# folder, also through .. or a link, so everything outside PREFIX is skipped. The home folder is never removed.
+removable_folders() {
     root=$(CDPATH='' cd -- "${prefix:-/}" 2>/dev/null && pwd -P) || return 0
     home=$(CDPATH='' cd -- "${HOME:-/}" 2>/dev/null && pwd -P) || home=
-    recorded | while IFS= read -r directory; do
-        case $directory in /*) ;; *) continue ;; esac
-        [ ! -L "$directory" ] || continue
-        directory=$(CDPATH='' cd -- "$directory" 2>/dev/null && pwd -P) || continue
-        case $directory/ in
+    recorded | while IFS= read -r folder; do
+        case $folder in /*) ;; *) continue ;; esac
+        [ ! -L "$folder" ] || continue
+        folder=$(CDPATH='' cd -- "$folder" 2>/dev/null && pwd -P) || continue
+        case $folder/ in
         "$home/") ;;
-        "${root%/}"/*) printf '%s\n' "$directory" ;;
+        "${root%/}"/*) printf '%s\n' "$folder" ;;
         esac
     done | LC_ALL=C sort -r
 }
@@ -172,7 +172,7 @@ build() {
             "Install Rust 1.90 or newer (https://rustup.rs), or install a binary: ./install.sh --binary FILE"
     target=${CARGO_TARGET_DIR:-$source/target}
     say "Building kubectl-login (the first time takes about four minutes)"
-    # For this machine, into a known directory, whatever cargo's configuration says.
+    # For this machine, into a known folder, whatever cargo's configuration says.
     (
         unset CARGO_BUILD_TARGET
         cargo build --release --locked --package kubectl-login --manifest-path "$source/Cargo.toml" --target-dir "$target"
@@ -187,7 +187,7 @@ build() {
 check_places() {
     [ ! -L "$program" ] || fail "$program is a link to $(readlink "$program")" \
         "Remove it with the tool that created it (Homebrew, Nix, stow), or install elsewhere: ./install.sh --prefix DIR"
-    [ ! -d "$program" ] || fail "$program is a directory" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
+    [ ! -d "$program" ] || fail "$program is a folder" "Move it away, or install elsewhere: ./install.sh --prefix DIR"
     if exists "$program" && ! is_ours "$program"; then
         fail "$program already exists and is another program" \
             "Move it away, or install elsewhere: ./install.sh --prefix DIR"
@@ -202,16 +202,16 @@ check_places() {
 }
 
 install_binary() {
-    directories=$(
+    folders=$(
         missing_parts "$bin"
         missing_parts "${record%/*}"
         # The program creates this one, for its sessions.
         [ "$prefix" != "${HOME:-}/.local" ] || missing_parts "$prefix/state"
     )
     mkdir -p -- "$bin" ||
-        fail "the directory $bin cannot be created" \
+        fail "the folder $bin cannot be created" \
             "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
-    record_directories "$directories"
+    record_folders "$folders"
     # Copied, then renamed: a kubectl that is running finds either the old file or the new one.
     temporary=$(mktemp "$bin/.kubectl-login.XXXXXX" 2>/dev/null) ||
         fail "$bin cannot be written to" "Check its permissions, or install elsewhere: ./install.sh --prefix DIR"
@@ -320,9 +320,9 @@ write_completion() {
         return 1
     fi
     into=${file%/*}
-    directories=$(missing_parts "$into")
+    folders=$(missing_parts "$into")
     if mkdir -p -- "$into" 2>/dev/null; then
-        record_directories "$directories"
+        record_folders "$folders"
     fi
     if ! write_file "$file" "$script
 $marker"; then
@@ -345,14 +345,14 @@ explain_completion() {
     *:"$share":* | *:"$share"/:*) ;;
     *) say "  bash and fish look there if XDG_DATA_DIRS contains $share" ;;
     esac
-    directory=$share/zsh/site-functions
-    [ -f "$directory/_kubectl-login" ] && command -v zsh >/dev/null 2>&1 || return 0
+    folder=$share/zsh/site-functions
+    [ -f "$folder/_kubectl-login" ] && command -v zsh >/dev/null 2>&1 || return 0
     # shellcheck disable=SC2016 # zsh expands it
-    zsh -fc 'print -rl -- $fpath' 2>/dev/null </dev/null | grep -qxF -- "$directory" && return
-    directory=$(escaped "$directory")
-    grep -qF -- "$directory" "${ZDOTDIR:-${HOME:-}}/.zshrc" 2>/dev/null && return
+    zsh -fc 'print -rl -- $fpath' 2>/dev/null </dev/null | grep -qxF -- "$folder" && return
+    folder=$(escaped "$folder")
+    grep -qF -- "$folder" "${ZDOTDIR:-${HOME:-}}/.zshrc" 2>/dev/null && return
     say "  For zsh, add this line to ~/.zshrc, before compinit:"
-    say "    fpath=(\"$directory\" \$fpath)"
+    say "    fpath=(\"$folder\" \$fpath)"
 }
 
 remove_completion_files() {
@@ -426,16 +426,16 @@ forget() {
     trouble=
     KUBECTL_LOGIN_PROMPT=never "$program" logout --all </dev/null || trouble=1
     words=$(KUBECTL_LOGIN_PROMPT=never "$program" remove-cache-dir 2>&1 </dev/null) && cleared=1 || cleared=
-    # The default directory may contain a lock file even if another one is in use.
+    # The default folder may contain a lock file even if another one is in use.
     [ -z "${KUBECACHEDIR:-}" ] ||
         (unset KUBECACHEDIR && KUBECTL_LOGIN_PROMPT=never "$program" remove-cache-dir >/dev/null 2>&1 </dev/null) || :
     left=
-    for directory in "${KUBECACHEDIR:-}" "${XDG_STATE_HOME:-}" \
+    for folder in "${KUBECACHEDIR:-}" "${XDG_STATE_HOME:-}" \
         "${HOME:-}/.local/state" "${HOME:-}/Library/Application Support"; do
-        case $left in *"$directory/kubectl-login"*) continue ;; esac
-        [ -z "$directory" ] || [ ! -e "$directory/kubectl-login" ] || left="$left${left:+ and }$directory/kubectl-login"
+        case $left in *"$folder/kubectl-login"*) continue ;; esac
+        [ -z "$folder" ] || [ ! -e "$folder/kubectl-login" ] || left="$left${left:+ and }$folder/kubectl-login"
     done
-    # If the directory does not exist, nothing is left to delete, and the error of a version without that command is noise.
+    # If the folder does not exist, nothing is left to delete, and the error of a version without that command is noise.
     if [ -n "$words" ] && [ -n "$cleared" ]; then
         say "$words"
     elif [ -n "$words" ] && [ -n "$left" ]; then
@@ -470,7 +470,7 @@ uninstall() {
     remove_completion_files
     # Last, so that uninstall can be run again after an interruption.
     [ -n "$another" ] || ! exists "$program" || remove "$program"
-    directories=$(removable_directories)
+    folders=$(removable_folders)
     for file in "$manifest" "$record"; do
         [ ! -f "$file" ] || [ -L "$file" ] || remove "$file"
     done
@@ -478,8 +478,8 @@ uninstall() {
         say "kubectl-login is not installed in $prefix, so nothing was removed."
         return
     fi
-    printf '%s\n' "$directories" | while IFS= read -r directory; do
-        rmdir -- "$directory" 2>/dev/null || :
+    printf '%s\n' "$folders" | while IFS= read -r folder; do
+        rmdir -- "$folder" 2>/dev/null || :
     done
 }
 
@@ -526,7 +526,7 @@ esac
 
 if [ -z "$prefix" ]; then
     [ -n "${HOME:-}" ] || fail "HOME is not set, so ~/.local cannot be found" \
-        "Name a directory: ./install.sh ${command:-install} --prefix DIR"
+        "Name a folder: ./install.sh ${command:-install} --prefix DIR"
     prefix=$HOME/.local
 fi
 case $prefix in

@@ -157,7 +157,7 @@ fn a_foreign_kubectl_login_stops_it_before_anything_is_touched() {
     fs::remove_file(bin.join("kubectl-login")).unwrap();
     fs::create_dir(bin.join("kubectl-login")).unwrap();
     let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN]);
-    run.assert_failed(1, &["kubectl-login is a directory"]);
+    run.assert_failed(1, &["kubectl-login is a folder"]);
     assert!(names(&bin.join("kubectl-login")).is_empty());
 }
 

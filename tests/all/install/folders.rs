@@ -146,7 +146,7 @@ fn folders_that_cannot_be_noted_are_said_to_stay() {
     let binary = stand_in(&home, COMMANDS);
     let run = install(&home, &["--prefix", "prefix", "--binary", &binary, "--no-completion"]);
     assert_eq!(run.code, Some(0), "{run}");
-    assert!(run.stderr.starts_with("Warning: the created directories cannot be recorded"), "{run}");
+    assert!(run.stderr.starts_with("Warning: the created folders cannot be recorded"), "{run}");
     assert!(run.stderr.contains("\nNext: ") && run.stderr.lines().count() == 2, "{run}");
     // The record of the program could not be kept there either.
     let run = install(&home, &["uninstall", "--prefix", "prefix"]);

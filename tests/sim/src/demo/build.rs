@@ -8,7 +8,7 @@ use std::process::Command;
 /// Builds the plugin with the profile and target directory of this program. Without cargo, an existing plugin is used.
 pub(crate) fn plugin() -> Result<PathBuf, String> {
     let this = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let folder = this.parent().ok_or("this program has no parent directory")?;
+    let folder = this.parent().ok_or("this program has no parent folder")?;
     let plugin = folder.join(format!("kubectl-login{}", env::consts::EXE_SUFFIX));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut build = Command::new(cargo);

@@ -1,4 +1,4 @@
-//! Runs one command in the demo's own home directory, with a time limit.
+//! Runs one command in the demo's own home folder, with a time limit.
 
 use std::env::JoinPathsError;
 use std::fs::File;

@@ -49,7 +49,7 @@ pub(crate) fn run(plugin: Option<PathBuf>) -> Result<(), String> {
     page::note(&format!("a Microsoft Entra tenant  {}", demo.world.authority()));
     page::note(&format!("an OpenID Connect issuer  {}", demo.world.issuer()));
     page::note(&format!("a Kubernetes API server   {}", demo.world.kube_url()));
-    page::note(&format!("a home directory          {}", demo.home.path().display()));
+    page::note(&format!("a home folder             {}", demo.home.path().display()));
     if demo.kubectl.is_none() {
         page::note("kubectl is not installed: its steps are skipped");
     }
@@ -60,7 +60,7 @@ pub(crate) fn run(plugin: Option<PathBuf>) -> Result<(), String> {
 
     let Demo { world, home, .. } = demo;
     drop(world);
-    home.close().map_err(|error| format!("cannot remove the temporary home directory: {error}"))?;
+    home.close().map_err(|error| format!("cannot remove the temporary home folder: {error}"))?;
     page::end("The demo has removed everything it created. To sign in for real: README.md");
     Ok(())
 }
