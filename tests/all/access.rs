@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::common::scripted::{Line, Scripted, json_answer, silence};
-use crate::common::{HANG, now};
+use crate::common::scripted::{Scripted, ScriptedResponse, json_response, no_response};
+use crate::common::{HANG, block_on};
 use kubectl_login_core::http::network::Network;
 use kubectl_login_core::kube::access::{AccessQuestion, Explanation, explain};
 use kubectl_login_core::kube::api::{ApiClient, ApiError};
@@ -14,24 +14,24 @@ use kubectl_login_core::kube::review::{AccessTarget, ResourceAttributes};
 use kubectl_login_core::secret::Secret;
 use serde_json::{Value, json};
 
-fn ok(body: Value) -> Line {
-    json_answer("200 OK", &body)
+fn ok(body: Value) -> ScriptedResponse {
+    json_response("200 OK", &body)
 }
 
-fn decided(allowed: bool) -> Line {
-    json_answer("201 Created", &json!({ "status": { "allowed": allowed } }))
+fn decided(allowed: bool) -> ScriptedResponse {
+    json_response("201 Created", &json!({ "status": { "allowed": allowed } }))
 }
 
-fn list(items: Value) -> Line {
+fn list(items: Value) -> ScriptedResponse {
     ok(json!({ "metadata": {}, "items": items }))
 }
 
-fn forbidden() -> Line {
-    json_answer("403 Forbidden", &json!({ "kind": "Status", "message": "you cannot list that" }))
+fn forbidden() -> ScriptedResponse {
+    json_response("403 Forbidden", &json!({ "kind": "Status", "message": "you cannot list that" }))
 }
 
-fn not_found() -> Line {
-    json_answer("404 Not Found", &json!({ "kind": "Status", "message": "not found" }))
+fn not_found() -> ScriptedResponse {
+    json_response("404 Not Found", &json!({ "kind": "Status", "message": "not found" }))
 }
 
 fn binding(name: &str, namespace: &str, role: (&str, &str), subjects: &[(&str, &str)]) -> Value {
@@ -50,14 +50,14 @@ fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
 }
 
 /// Alice asks a server that answers line by line; its requests, as method and path without a query.
-fn asked(script: Vec<Line>, verb: &str, resource: &str) -> (Result<Explanation, ApiError>, Vec<String>) {
+fn asked(script: Vec<ScriptedResponse>, verb: &str, resource: &str) -> (Result<Explanation, ApiError>, Vec<String>) {
     asked_within(HANG, script, verb, resource)
 }
 
 /// The same with another patience.
 fn asked_within(
     limit: Duration,
-    script: Vec<Line>,
+    script: Vec<ScriptedResponse>,
     verb: &str,
     resource: &str,
 ) -> (Result<Explanation, ApiError>, Vec<String>) {
@@ -66,8 +66,8 @@ fn asked_within(
     let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), limit).unwrap();
     let question = AccessQuestion::parse(verb, resource, None, "dev").unwrap();
     let alice = Requester { username: "alice".into(), groups: ["developers".to_owned()].into() };
-    let explanation = now(explain(&api, &question, &alice));
-    let lines = server.asked().into_iter().map(|asked| {
+    let explanation = block_on(explain(&api, &question, &alice));
+    let lines = server.requests().into_iter().map(|asked| {
         let line = asked.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
         line.split('?').next().unwrap().to_owned()
     });
@@ -172,7 +172,7 @@ fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
 #[test]
 fn a_decision_is_told_when_its_reasons_take_too_long() {
     let limit = Duration::from_secs(1);
-    let (explanation, asked) = asked_within(limit, vec![decided(false), silence()], "list", "pods");
+    let (explanation, asked) = asked_within(limit, vec![decided(false), no_response()], "list", "pods");
     let explanation = explanation.unwrap();
     assert!(!explanation.decision.allowed && explanation.is_known);
     let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
@@ -185,7 +185,7 @@ fn a_decision_is_told_when_its_reasons_take_too_long() {
     // The bindings are there in time, and no role is.
     let ours = binding("ours", "", ("ClusterRole", "view"), &[("Group", "developers")]);
     let theirs = binding("theirs", "", ("ClusterRole", "edit"), &[("Group", "ops")]);
-    let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), silence()];
+    let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), no_response()];
     let (explanation, _) = asked_within(limit, script, "list", "pods");
     let explanation = explanation.unwrap();
     let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
@@ -196,7 +196,7 @@ fn a_decision_is_told_when_its_reasons_take_too_long() {
 fn a_type_that_takes_too_long_to_find_is_asked_as_typed() {
     let group = |name: &str| json!({ "name": name, "preferredVersion": { "groupVersion": format!("{name}/v1"), "version": "v1" } });
     let groups = ok(json!({ "kind": "APIGroupList", "groups": [group("a.example"), group("b.example")] }));
-    let script = vec![groups, silence(), decided(true), list(json!([]))];
+    let script = vec![groups, no_response(), decided(true), list(json!([]))];
     let (explanation, asked) = asked_within(Duration::from_secs(1), script, "list", "widgets");
     let explanation = explanation.unwrap();
     assert!(explanation.decision.allowed && !explanation.is_known && explanation.unread.is_empty());
@@ -230,7 +230,7 @@ fn types_are_found_by_both_kinds_of_discovery() {
         { "metadata": { "name": "cert.example" }, "versions": [{ "version": "v1", "resources": [issuers, cluster] }] },
     ] }));
     let rest = [decided(true), list(json!([]))];
-    let after = |discovery: &Line| vec![discovery.clone(), rest[0].clone(), rest[1].clone()];
+    let after = |discovery: &ScriptedResponse| vec![discovery.clone(), rest[0].clone(), rest[1].clone()];
     let (explanation, _) = asked(after(&aggregated), "get", "ciss");
     let found = |group: &str, resource: &str, namespace: &str| (group.into(), resource.into(), namespace.into());
     assert_eq!(target(explanation.unwrap()), found("cert.example", "clusterissuers", ""));

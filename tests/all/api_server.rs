@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::common::scripted::{Line, Scripted, json_answer};
-use crate::common::{HANG, Home, entra, now};
+use crate::common::scripted::{Scripted, ScriptedResponse, json_response};
+use crate::common::{HANG, Home, block_on, entra};
 use base64::Engine as _;
 use kubectl_login::messages::kube::api_error;
 use kubectl_login_core::http::TransportErrorKind;
@@ -32,21 +32,21 @@ pub(crate) fn cluster(world: &World) -> KubeconfigCluster {
 }
 
 /// An API server that answers line by line, and how it is asked.
-fn scripted(script: Vec<Line>) -> (Scripted, ApiClient) {
+fn scripted(script: Vec<ScriptedResponse>) -> (Scripted, ApiClient) {
     let server = Scripted::start(|_| script);
     let api = api(&KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() }, "TOKEN");
     (server, api)
 }
 
 fn first_lines(server: &Scripted) -> Vec<String> {
-    server.asked().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect()
+    server.requests().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn the_cluster_says_who_a_token_stands_for() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &["--prompt", "always"])).token();
-    let review = now(who_am_i(&api(&cluster(&world), &token))).unwrap();
+    let review = block_on(who_am_i(&api(&cluster(&world), &token))).unwrap();
     assert_eq!(review.username, sim::ALICE);
     assert!(review.groups.contains(&"system:authenticated".to_owned()), "{review:?}");
 }
@@ -54,7 +54,7 @@ fn the_cluster_says_who_a_token_stands_for() {
 #[test]
 fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let world = World::start();
-    let outcome = |cluster: &KubeconfigCluster| now(who_am_i(&api(cluster, "no token"))).unwrap_err();
+    let outcome = |cluster: &KubeconfigCluster| block_on(who_am_i(&api(cluster, "no token"))).unwrap_err();
     let is_distrusted = |failure: &ApiError| matches!(failure, ApiError::Unreachable(error) if matches!(error.kind, TransportErrorKind::Certificate(_)));
     let right = cluster(&world);
     assert!(matches!(outcome(&right), ApiError::Unauthorized));
@@ -76,14 +76,17 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let unsafely = KubeconfigCluster { insecure_skip_tls_verify: true, ..wrong.clone() };
     for cluster in [&wrong, &unsafely] {
         let api = ApiClient::new(cluster, &network, &Secret::new("t"), HANG).unwrap();
-        let failure = now(who_am_i(&api)).unwrap_err();
+        let failure = block_on(who_am_i(&api)).unwrap_err();
         assert!(is_distrusted(&failure), "{failure}");
         assert!(api_error(&failure, &api, "ask").what.starts_with("cannot ask: the certificate of https://127.0.0.1:"));
     }
     let none = KubeconfigCluster { certificate_authority_data: None, ..right };
     assert!(is_distrusted(&outcome(&none)));
     let api = ApiClient::new(&none, &network, &Secret::new("t"), HANG).unwrap();
-    assert!(matches!(now(who_am_i(&api)).unwrap_err(), ApiError::Unauthorized), "SSL_CERT_FILE counts without one");
+    assert!(
+        matches!(block_on(who_am_i(&api)).unwrap_err(), ApiError::Unauthorized),
+        "SSL_CERT_FILE counts without one"
+    );
     assert!(matches!(outcome(&KubeconfigCluster { insecure_skip_tls_verify: true, ..none }), ApiError::Unauthorized));
 }
 
@@ -92,9 +95,9 @@ fn a_certificate_for_another_name_needs_tls_server_name() {
     let world = World::start();
     let named = |name: &str| KubeconfigCluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
     // The certificate is for localhost and 127.0.0.1, and nobody has to look either up.
-    let failure = now(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
+    let failure = block_on(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
     assert!(matches!(failure, ApiError::Unauthorized), "{failure}");
-    let failure = now(who_am_i(&api(&named("api.example.invalid"), "t"))).unwrap_err();
+    let failure = block_on(who_am_i(&api(&named("api.example.invalid"), "t"))).unwrap_err();
     assert!(failure.to_string().starts_with("the certificate of https://127.0.0.1:"), "{failure}");
 }
 
@@ -107,9 +110,9 @@ fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
         ..KubeconfigCluster::default()
     };
     let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
-    let failure = now(who_am_i(&api)).unwrap_err();
+    let failure = block_on(who_am_i(&api)).unwrap_err();
     assert!(matches!(failure, ApiError::Unreachable(_)), "{failure}");
-    let asked = &proxy.asked()[0].text;
+    let asked = &proxy.requests()[0].text;
     assert!(asked.starts_with("CONNECT 127.0.0.1:1 ") && asked.contains("proxy-authorization: "), "{asked}");
     assert!(!asked.contains("TOKEN"));
 }
@@ -119,15 +122,15 @@ fn older_servers_are_asked_in_their_own_version() {
     let absent = ("404 Not Found", Vec::new(), "404 page not found".to_owned());
     let review =
         json!({ "status": { "userInfo": { "username": "alice", "groups": null, "extra": { "oid": ["1"] } } } });
-    let (server, api) = scripted(vec![absent.clone(), absent.clone(), json_answer("201 Created", &review)]);
-    let review = now(who_am_i(&api)).unwrap();
+    let (server, api) = scripted(vec![absent.clone(), absent.clone(), json_response("201 Created", &review)]);
+    let review = block_on(who_am_i(&api)).unwrap();
     assert_eq!((review.username.as_str(), review.groups.len()), ("alice", 0));
     let versions = ["v1", "v1beta1", "v1alpha1"]
         .map(|version| format!("POST /apis/authentication.k8s.io/{version}/selfsubjectreviews HTTP/1.1"));
     assert_eq!(first_lines(&server), versions);
-    assert!(server.asked()[2].text.contains("authentication.k8s.io/v1alpha1\""));
+    assert!(server.requests()[2].text.contains("authentication.k8s.io/v1alpha1\""));
     let (_server, api) = scripted(vec![absent]);
-    assert!(matches!(now(who_am_i(&api)), Err(ApiError::NotFound)));
+    assert!(matches!(block_on(who_am_i(&api)), Err(ApiError::NotFound)));
 }
 
 #[test]
@@ -138,25 +141,25 @@ fn all_versions_have_one_limit() {
     let server = Scripted::start(|_| (0..3).flat_map(|_| [later.clone(), absent.clone()]).collect());
     let cluster = KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() };
     let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
-    let failure = now(who_am_i(&api)).unwrap_err();
+    let failure = block_on(who_am_i(&api)).unwrap_err();
     assert!(failure.to_string().ends_with(" did not answer in time"), "{failure}");
 }
 
 #[test]
 fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
     let status = json!({ "allowed": true, "reason": "RBAC: \u{1b}[2Jallowed by", "evaluationError": null });
-    let (server, api) = scripted(vec![json_answer("201 Created", &json!({ "status": status }))]);
+    let (server, api) = scripted(vec![json_response("201 Created", &json!({ "status": status }))]);
     let resource =
         ResourceAttributes { resource: "pods".into(), namespace: "dev".into(), ..ResourceAttributes::default() };
     let decision =
-        now(review_access(&api, &AccessRequest { verb: "list".into(), target: AccessTarget::Resource(resource) }))
+        block_on(review_access(&api, &AccessRequest { verb: "list".into(), target: AccessTarget::Resource(resource) }))
             .unwrap();
     let reason = "RBAC: [2Jallowed by".to_owned();
     assert_eq!(decision, SubjectAccessReviewStatus { allowed: true, reason, ..SubjectAccessReviewStatus::default() });
-    now(review_access(&api, &AccessRequest { verb: "get".into(), target: AccessTarget::Path("/healthz".into()) }))
+    block_on(review_access(&api, &AccessRequest { verb: "get".into(), target: AccessTarget::Path("/healthz".into()) }))
         .unwrap();
     let sent: Vec<Value> = server
-        .asked()
+        .requests()
         .iter()
         .map(|asked| serde_json::from_str(asked.text.split_once("\r\n\r\n").unwrap().1).unwrap())
         .collect();
@@ -164,14 +167,15 @@ fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
         json!({ "verb": "list", "group": "", "resource": "pods", "subresource": "", "namespace": "dev", "name": "" });
     assert_eq!(sent[0]["spec"], json!({ "resourceAttributes": attributes }));
     assert_eq!(sent[1]["spec"], json!({ "nonResourceAttributes": { "verb": "get", "path": "/healthz" } }));
-    assert!(server.asked()[0].text.contains("authorization: Bearer TOKEN\r\n"));
+    assert!(server.requests()[0].text.contains("authorization: Bearer TOKEN\r\n"));
 }
 
 #[test]
 fn lists_are_read_page_by_page() {
-    let page =
-        |items: Value, next: &str| json_answer("200 OK", &json!({ "metadata": { "continue": next }, "items": items }));
-    let list = |api: &ApiClient| now(api.list::<i32>(&["api", "v1", "numbers"]));
+    let page = |items: Value, next: &str| {
+        json_response("200 OK", &json!({ "metadata": { "continue": next }, "items": items }))
+    };
+    let list = |api: &ApiClient| block_on(api.list::<i32>(&["api", "v1", "numbers"]));
     let numbers = |api: &ApiClient| list(api).unwrap();
 
     let (server, api) = scripted(vec![page(json!([1, 2]), "a&b"), page(json!(null), "c"), page(json!([3]), "")]);
@@ -182,15 +186,15 @@ fn lists_are_read_page_by_page() {
 
     let (server, api) = scripted(vec![page(json!([1]), "again")]);
     assert!(matches!(list(&api), Err(ApiError::EndlessList)), "a server that goes round in circles is left");
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
     let many = |count: usize| Value::from(vec![0; count]);
     let (server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "b"), page(many(1), "")]);
     assert!(matches!(list(&api), Err(ApiError::EndlessList)), "more than any cluster has");
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
     let (_server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "")]);
     assert_eq!(numbers(&api).len(), 120_000, "what is there is all");
 
-    let gone = json_answer("410 Gone", &json!({ "kind": "Status", "reason": "Expired", "message": "too old" }));
+    let gone = json_response("410 Gone", &json!({ "kind": "Status", "reason": "Expired", "message": "too old" }));
     let (server, api) = scripted(vec![page(json!([1]), "a"), gone, page(json!([1, 2, 3]), "")]);
     assert_eq!(numbers(&api), [1, 2, 3], "a list that has expired is read at once");
     assert_eq!(first_lines(&server)[2], "GET /api/v1/numbers HTTP/1.1");
@@ -200,17 +204,17 @@ fn lists_are_read_page_by_page() {
 fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
     let page = ("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in</html>".to_owned());
     let (_server, api) = scripted(vec![page]);
-    let failure = now(who_am_i(&api)).unwrap_err();
+    let failure = block_on(who_am_i(&api)).unwrap_err();
     assert!(matches!(failure, ApiError::NotKubernetes), "{failure}");
     assert!(api_error(&failure, &api, "ask").next.contains("captive portal"));
 
     let elsewhere = Scripted::start(|_| vec![("200 OK", Vec::new(), "{}".to_owned())]);
     let location = format!("location: {}/", elsewhere.url());
     let (_server, api) = scripted(vec![("307 Temporary Redirect", vec![location], String::new())]);
-    for failure in [now(who_am_i(&api)).unwrap_err(), now(api.get::<Value>(&["version"])).unwrap_err()] {
+    for failure in [block_on(who_am_i(&api)).unwrap_err(), block_on(api.get::<Value>(&["version"])).unwrap_err()] {
         assert!(api_error(&failure, &api, "ask").what.ends_with("carries secrets"), "{failure}");
     }
-    assert!(elsewhere.asked().is_empty());
+    assert!(elsewhere.requests().is_empty());
 }
 
 #[test]
@@ -218,10 +222,11 @@ fn a_server_that_repeats_the_token_is_not_quoted_with_it() {
     let token = "a-token-that-nobody-is-to-see";
     let said = json!({ "kind": "Status", "message": format!("no such user: {token}") });
     let decided = json!({ "status": { "allowed": false, "reason": format!("not for {token}") } });
-    let server = Scripted::start(|_| vec![json_answer("403 Forbidden", &said), json_answer("201 Created", &decided)]);
+    let server =
+        Scripted::start(|_| vec![json_response("403 Forbidden", &said), json_response("201 Created", &decided)]);
     let api = api(&KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() }, token);
-    let failure = now(who_am_i(&api)).unwrap_err();
+    let failure = block_on(who_am_i(&api)).unwrap_err();
     assert_eq!(failure.to_string(), "no such user: [hidden]");
     let access = AccessRequest { verb: "list".to_owned(), target: AccessTarget::Path("/healthz".to_owned()) };
-    assert_eq!(now(review_access(&api, &access)).unwrap().reason, "not for [hidden]");
+    assert_eq!(block_on(review_access(&api, &access)).unwrap().reason, "not for [hidden]");
 }

@@ -14,7 +14,7 @@ fn a_good_token_is_served_after_a_decline_too() {
     world.set(Behaviour::AuthorizationDeclined);
     home.run(&entra(&world, &["--force-refresh", "--prompt", "always"])).assert_failed(3, &["declined"]);
     for left in [3000, 120] {
-        home.leave(left);
+        home.set_seconds_left(left);
         let run = home.run(&entra(&world, &ALWAYS));
         assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{left} s left: {run}");
     }
@@ -28,7 +28,7 @@ fn a_decline_stops_asking_and_never_a_refresh() {
     let wide = home.run(&oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]));
     wide.assert_failed(3, &["declined"]);
     // The same caller (a long-lived one, say) uses the entry that works: nobody has to be asked for that.
-    home.leave(0);
+    home.set_seconds_left(0);
     let run = home.run(&oidc(&world, &ALWAYS));
     assert_eq!(run.code, Some(0), "no refresh after a decline of something else: {run}");
     assert!(run.token() != old && run.stderr.is_empty(), "{run}");
@@ -38,7 +38,7 @@ fn a_decline_stops_asking_and_never_a_refresh() {
 fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_types_login() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
-    home.let_codes_end(&world);
+    home.let_codes_expire(&world);
     home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code expired before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
@@ -89,7 +89,7 @@ fn a_refresh_does_not_make_a_decline_forgotten() {
 fn whoever_waited_and_can_refresh_does_not_share_a_decline() {
     let (world, home) = (World::start(), Home::new());
     let old = home.run(&oidc(&world, &ALWAYS)).token();
-    home.leave(0);
+    home.set_seconds_left(0);
     world.reset_requests();
     world.approve_automatically(false);
     let wide = home.start(&oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]));

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, at_once, entra, kubeconfig};
+use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, entra, in_parallel, kubeconfig};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sim::{Behaviour, World};
 
@@ -12,7 +12,7 @@ const ADDRESS_SPACE: u32 = 600 * 1024;
 
 /// Runs the plugin with little memory, and with `variables` set.
 fn run(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Run {
-    let mut command = home.plugin_behind(&format!("ulimit -v {ADDRESS_SPACE}"), args);
+    let mut command = home.plugin_after(&format!("ulimit -v {ADDRESS_SPACE}"), args);
     Run::of(command.envs(variables.iter().copied()))
 }
 
@@ -100,7 +100,7 @@ fn groups_that_would_fill_memory_are_not_taken() {
             "more groups than a user can be in",
         ),
     ];
-    at_once(cases, |(behaviours, client, words)| {
+    in_parallel(cases, |(behaviours, client, words)| {
         let (world, home) = (World::start(), Home::new());
         // Much is read within them.
         home.lengthen_limits(10);

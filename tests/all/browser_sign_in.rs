@@ -13,8 +13,8 @@ mod listening;
 mod networks;
 mod several;
 
-use crate::common::browser::{ASKING, BOTH, Issuer, SignIn};
-use crate::common::{Home, at_once, claims};
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, SignIn};
+use crate::common::{Home, claims, in_parallel};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -39,7 +39,7 @@ fn the_browser_brings_the_code_and_both_places_say_who_signed_in() {
         assert_eq!((warm.token(), warm.stderr.as_str()), (token, ""), "{warm}");
         assert!(world.requests().is_empty());
         let status = home.status();
-        assert_eq!(status["sessions"][0]["method"], issuer.by_browser_is_called());
+        assert_eq!(status["sessions"][0]["method"], issuer.browser_method());
         assert_eq!(status["sessions"].as_array().unwrap().len(), 1);
     }
 }
@@ -105,8 +105,8 @@ fn a_typed_forced_sign_in_asks_entra_which_account_it_is_to_be() {
         (&["two", "--skip-open-browser", "--force"], None),
     ] {
         world.reset_requests();
-        let sign_in = SignIn::of(&mut home.plugin(words));
-        sign_in.bring_back().assert_signed_in();
+        let sign_in = SignIn::start(&mut home.plugin(words));
+        sign_in.complete().assert_signed_in();
         assert_eq!(sign_in.end().code, Some(0));
         assert_eq!(world.authorize_requests()[0].query.get("prompt").map(String::as_str), prompt, "{words:?}");
     }
@@ -200,7 +200,7 @@ fn a_client_with_a_secret_proves_itself_and_uses_pkce_all_the_same() {
 
 #[test]
 fn a_code_and_a_browser_are_two_ways_into_the_same_session() {
-    at_once(BOTH, |issuer| {
+    in_parallel(BOTH, |issuer| {
         for by_browser_first in [true, false] {
             let (world, home) = (World::start(), Home::new());
             let [browser, code] = [issuer.by_browser(&world, &[]), issuer.by_code(&world, &[])];
@@ -209,14 +209,14 @@ fn a_code_and_a_browser_are_two_ways_into_the_same_session() {
                 issuer.start(&world, &home, &[]).finish();
                 [code, browser]
             } else {
-                home.run(&issuer.by_code(&world, &ASKING)).token();
+                home.run(&issuer.by_code(&world, &SHOW_ADDRESS)).token();
                 [browser, code]
             };
             world.reset_requests();
             let mut token = never(&ways[0]).token();
             assert!(world.requests().is_empty());
             for way in &ways {
-                home.leave(0);
+                home.set_seconds_left(0);
                 let refreshed = never(way);
                 assert_ne!(refreshed.token(), token);
                 assert_eq!(refreshed.stderr, "");
@@ -233,7 +233,7 @@ fn a_refused_refresh_leads_back_to_the_browser_and_says_why() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         issuer.start(&world, &home, &[]).finish();
-        home.leave(0);
+        home.set_seconds_left(0);
         world.revoke_all();
         let (_, run) = issuer.start(&world, &home, &[]).finish();
         assert!(run.stderr.contains("A new sign-in is needed: "), "{run}");

@@ -2,8 +2,8 @@
 //! and into no other.
 
 use crate::common::browser::{BOTH, Issuer, SignIn, get};
-use crate::common::scripted::{Line, Scripted, device, json_answer, tokens};
-use crate::common::{ALWAYS, Home, OVER, at_once, entra, entra_at};
+use crate::common::scripted::{Scripted, ScriptedResponse, device, json_response, tokens};
+use crate::common::{ALMOST_EXPIRED, ALWAYS, Home, entra, entra_at, in_parallel};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -77,22 +77,22 @@ fn by_hand_a_challenge_is_answered_from_the_refresh_token_however_it_is_written(
         before = now;
     }
     // It was for this once.
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     token(&world, &home);
     assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
 }
 
 #[test]
 fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
-    at_once(BOTH, |issuer| {
+    in_parallel(BOTH, |issuer| {
         let (world, home) = signed_in(issuer);
         home.login(&["--claims", CLAIMS, "--force"]);
         let asked = assert_all_carry(&world, &parsed(CLAIMS));
         assert!(asked.len() == 2 && asked[1] == "device_code", "{asked:?}");
 
         home.contexts(&[("one", issuer.by_browser(&world, &[]))]);
-        let sign_in = SignIn::of(&mut home.plugin(&["--claims", CLAIMS, "--force", SKIP]));
-        sign_in.bring_back().assert_signed_in();
+        let sign_in = SignIn::start(&mut home.plugin(&["--claims", CLAIMS, "--force", SKIP]));
+        sign_in.complete().assert_signed_in();
         assert_eq!(sign_in.end().code, Some(0));
         assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["authorize", "authorization_code"]);
     });
@@ -113,8 +113,8 @@ fn by_hand_it_yields_to_a_parameter_that_the_entry_names() {
     let parameter = format!("claims={own}");
     let more = ["--oidc-auth-request-extra-params", &parameter];
     home.contexts(&[("one", Issuer::Oidc.by_browser(&world, &more))]);
-    let sign_in = SignIn::of(&mut home.plugin(&["--claims", CLAIMS, SKIP]));
-    sign_in.bring_back().assert_signed_in();
+    let sign_in = SignIn::start(&mut home.plugin(&["--claims", CLAIMS, SKIP]));
+    sign_in.complete().assert_signed_in();
     assert_eq!(sign_in.end().code, Some(0));
     let page = world.authorize_requests();
     assert_eq!(claims(&page[0]), parsed(own));
@@ -154,7 +154,7 @@ fn wanted_by(world: &World) -> Option<Value> {
 fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     home.run(&entra(&world, &ALWAYS)).token();
     let wanted = wanted_by(&world);
     let (refreshes, rest): (Vec<_>, Vec<_>) =
@@ -171,7 +171,7 @@ fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
     let args = entra(&world, &["--login", "interactive"]);
     home.contexts(&[("one", args)]);
     login_by_browser(&home, &["--force"]);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     world.reset_requests();
     login_by_browser(&home, &[]);
     let asked = world.requests();
@@ -182,8 +182,8 @@ fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
 
 #[track_caller]
 fn login_by_browser(home: &Home, more: &[&str]) {
-    let sign_in = SignIn::of(&mut home.plugin(&[&[SKIP], more].concat()));
-    sign_in.bring_back().assert_signed_in();
+    let sign_in = SignIn::start(&mut home.plugin(&[&[SKIP], more].concat()));
+    sign_in.complete().assert_signed_in();
     assert_eq!(sign_in.end().code, Some(0));
 }
 
@@ -202,7 +202,7 @@ fn by_hand_and_refused_the_sign_in_carries_both() {
 fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_refresh() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     for _ in 0..2 {
         home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
     }
@@ -253,7 +253,7 @@ fn logout_forgets_the_challenge() {
     for logout in [&["logout"][..], &["logout", "--all"]] {
         let (world, home) = signed_in(Issuer::Entra);
         world.set(Behaviour::RefreshMfa);
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         home.run(&entra(&world, &["--prompt", "never"])).assert_failed(3, &["AADSTS50076"]);
         assert_eq!(home.files("outcomes").len(), 1);
         home.login(logout);
@@ -268,7 +268,7 @@ fn logout_forgets_the_challenge() {
 fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshBlocked);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     for _ in 0..2 {
         home.run(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
     }
@@ -288,8 +288,8 @@ fn nothing_of_a_challenge_is_logged() {
     }
 }
 
-fn refused(error: &str, suberror: &str, claims: &str) -> Line {
-    json_answer("400 Bad Request", &json!({ "error": error, "suberror": suberror, "claims": claims }))
+fn refused(error: &str, suberror: &str, claims: &str) -> ScriptedResponse {
+    json_response("400 Bad Request", &json!({ "error": error, "suberror": suberror, "claims": claims }))
 }
 
 /// What the requests to a scripted server carried.
@@ -299,7 +299,7 @@ fn carried(server: &Scripted) -> Vec<Option<String>> {
         let form = form(text);
         url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "claims").map(|(_, value)| value.into())
     };
-    server.asked().iter().map(|asked| claims(&asked.text)).collect()
+    server.requests().iter().map(|asked| claims(&asked.text)).collect()
 }
 
 /// `kubectl login`, which ends in an error.
@@ -353,7 +353,7 @@ fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
         refused("invalid_grant", "message_only", CLAIMS),
         refused("invalid_scope", "", CLAIMS),
     ];
-    at_once(refusals, |refusal| {
+    in_parallel(refusals, |refusal| {
         let server = Scripted::start(|url| vec![device(url), refusal, device(url), tokens("good")]);
         let (home, _) = at(&server);
         assert_fails(&home);
@@ -396,13 +396,13 @@ fn a_code_that_brings_a_challenge_instead_of_tokens_leaves_it_to_the_next_page()
     let server = Scripted::start(|_| vec![refused("invalid_grant", "basic_action", CLAIMS)]);
     let (home, args) = at(&server);
     home.contexts(&[("one", [args, vec!["--login".to_owned(), "interactive".to_owned()]].concat())]);
-    let sign_in = SignIn::of(&mut home.plugin(&[SKIP]));
+    let sign_in = SignIn::start(&mut home.plugin(&[SKIP]));
     assert_eq!(sign_in.parameter("claims"), "");
     let answer = [("code", "a-code-of-a-code"), ("state", &sign_in.parameter("state"))];
-    let mut call_back = sign_in.redirect();
-    call_back.query_pairs_mut().extend_pairs(answer);
-    get(&call_back);
+    let mut callback_url = sign_in.redirect_url();
+    callback_url.query_pairs_mut().extend_pairs(answer);
+    get(&callback_url);
     sign_in.end().assert_failed(3, &["cannot sign in: a new sign-in is needed (invalid_grant)"]);
-    let next = SignIn::of(&mut home.plugin(&[SKIP]));
+    let next = SignIn::start(&mut home.plugin(&[SKIP]));
     assert_eq!(next.parameter("claims"), CLAIMS);
 }

@@ -48,7 +48,7 @@ fn the_usual_folder_is_the_one_that_everything_uses() {
     let cache = home.path().join("kube-cache");
     sign_in(&world, &home, &home.state());
     sign_in(&world, &home, &cache.join("kubectl-login"));
-    Run::of(home.plugin(&["remove-cache-dir"]).env("KUBECACHEDIR", &cache)).assert_printed("");
+    Run::of(home.plugin(&["remove-cache-dir"]).env("KUBECACHEDIR", &cache)).assert_stdout("");
     assert!(cache.exists() && !cache.join("kubectl-login").exists() && home.state().exists());
     // There is no keyring here, which is said in the other tool's words and is no error.
     let run = home.run(&["clean"]);
@@ -60,7 +60,7 @@ fn the_usual_folder_is_the_one_that_everything_uses() {
     assert!(!home.state().exists());
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     home.run(&entra(&world, &ALWAYS)).token();
-    home.run(&["remove-cache-dir"]).assert_printed("");
+    home.run(&["remove-cache-dir"]).assert_stdout("");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_lock_that_is_held_stays() {
     world.approve_pending();
     let run = Run::wait(child);
     run.token();
-    home.run(&["remove-cache-dir"]).assert_printed("");
+    home.run(&["remove-cache-dir"]).assert_stdout("");
     assert!(!home.state().exists());
 }
 

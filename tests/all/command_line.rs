@@ -13,7 +13,7 @@ mod words;
 use crate::common;
 use std::process::Stdio;
 
-use crate::common::{ALWAYS, Home, PLUGIN, Run, V1, V1BETA1, at_once, entra, oidc};
+use crate::common::{ALWAYS, Home, PLUGIN, Run, V1, V1BETA1, entra, in_parallel, oidc};
 use serde_json::json;
 use sim::World;
 
@@ -174,16 +174,19 @@ fn the_short_forms_mean_what_the_long_ones_do() {
 #[test]
 fn it_works_under_the_names_of_both_peers() {
     let (world, home) = (World::start(), Home::new());
-    at_once([("kubelogin", entra(&world, &ALWAYS)), ("kubectl-oidc_login", oidc(&world, &ALWAYS))], |(name, args)| {
-        let link = home.path().join(name);
-        std::os::unix::fs::symlink(PLUGIN, &link).unwrap();
-        let link = link.to_str().unwrap();
-        let token = Run::of(home.program(link).args(&args)).token();
-        assert_eq!(home.run(&args[..args.len() - 2]).token(), token);
-        let help = Run::of(home.program(link).args(["get-token", "--help"]));
-        assert_eq!(help.code, Some(0), "{help}");
-        assert!(help.stdout.contains(&name.replace("kubectl-oidc_login", "kubectl oidc-login")), "{help}");
-    });
+    in_parallel(
+        [("kubelogin", entra(&world, &ALWAYS)), ("kubectl-oidc_login", oidc(&world, &ALWAYS))],
+        |(name, args)| {
+            let link = home.path().join(name);
+            std::os::unix::fs::symlink(PLUGIN, &link).unwrap();
+            let link = link.to_str().unwrap();
+            let token = Run::of(home.program(link).args(&args)).token();
+            assert_eq!(home.run(&args[..args.len() - 2]).token(), token);
+            let help = Run::of(home.program(link).args(["get-token", "--help"]));
+            assert_eq!(help.code, Some(0), "{help}");
+            assert!(help.stdout.contains(&name.replace("kubectl-oidc_login", "kubectl oidc-login")), "{help}");
+        },
+    );
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn help_and_version_are_no_errors() {
     let home = Home::new();
     for args in [&["--version"][..], &["-V"], &["version"]] {
         let run = home.run(args);
-        run.assert_well();
+        run.assert_silent_success();
         assert!(run.stdout.contains(env!("CARGO_PKG_VERSION")), "{run}");
     }
     for (args, word) in [
@@ -205,7 +208,7 @@ fn help_and_version_are_no_errors() {
         (&["help", "logout"], "--all"),
     ] {
         let run = home.run(args);
-        run.assert_well();
+        run.assert_silent_success();
         assert!(run.stdout.contains(word), "{run}");
     }
     assert!(!home.state().exists());

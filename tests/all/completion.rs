@@ -73,7 +73,7 @@ fn asking(home: &Home, words: &[&str]) -> Command {
 #[track_caller]
 fn answer_of(command: &mut Command) -> String {
     let run = Run::of(command);
-    run.assert_well();
+    run.assert_silent_success();
     run.stdout
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use crate::common::waiting::{wait_at_the_lock, wait_until};
+use crate::common::waiting::{wait_for_count_at_lock, wait_until};
 use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, claims, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
@@ -102,7 +102,7 @@ fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
     for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, 120), (oidc, 120), (entra, 0), (oidc, 0)] {
         let (world, home) = (World::start(), Home::new());
         let old = home.run(&args(&world, &ALWAYS)).token();
-        home.leave(left);
+        home.set_seconds_left(left);
         world.reset_requests();
         let runs = end_all(many(20, &home, &args(&world, &[])));
         assert_ne!(assert_all_the_same(&runs), old);
@@ -126,7 +126,7 @@ fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
 fn one_decline_ends_every_wait_with_the_same_reason() {
     let (world, home, leader) = prompting();
     let waiters = many(19, &home, &entra(&world, &ALWAYS));
-    wait_at_the_lock(&home.state(), 20);
+    wait_for_count_at_lock(&home.state(), 20);
     assert_eq!(world.deny_pending(), 1);
     leader.end().assert_failed(3, &["the sign-in was declined", "Next: "]);
     for run in end_all(waiters) {
@@ -155,7 +155,7 @@ fn callers_that_run_it_five_times_hear_of_a_decline_once() {
             Running::of(command.args(entra(&world, &ALWAYS)))
         })
         .collect();
-    wait_at_the_lock(&home.state(), 4);
+    wait_for_count_at_lock(&home.state(), 4);
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     assert_eq!(world.deny_pending(), 1);
     for run in end_all(callers) {
@@ -171,7 +171,7 @@ fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         let (world, home, leader) = prompting();
         let waiters = many(4, &home, &entra(&world, &ALWAYS));
-        wait_at_the_lock(&home.state(), 5);
+        wait_for_count_at_lock(&home.state(), 5);
         leader.signal(signal);
         leader.end().assert_failed(code, &["the sign-in was cancelled", "kubectl login"]);
         for run in end_all(waiters) {
@@ -185,7 +185,7 @@ fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
 fn a_signal_ends_one_that_waits_and_nobody_else() {
     let (world, home, leader) = prompting();
     let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
-    wait_at_the_lock(&home.state(), 2);
+    wait_for_count_at_lock(&home.state(), 2);
     waiter.signal(Signal::INT);
     assert_ne!(waiter.end().code, Some(0));
     world.approve_pending();
@@ -196,7 +196,7 @@ fn a_signal_ends_one_that_waits_and_nobody_else() {
 fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
     let (world, home, leader) = prompting();
     let waiters = many(4, &home, &entra(&world, &ALWAYS));
-    wait_at_the_lock(&home.state(), 5);
+    wait_for_count_at_lock(&home.state(), 5);
     leader.signal(Signal::KILL);
     let codes = world.wait_for_device_request(2, HANG);
     assert_eq!(codes.len(), 2);
@@ -219,29 +219,29 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
     leader.signal(Signal::KILL);
     drop(leader);
     world.clear(Behaviour::RefreshMfa);
-    home.leave(0);
+    home.set_seconds_left(0);
     // The next one has the lock and has not said anything about itself yet.
     let path = home.files("locks").into_iter().find(|path| path.file_name().unwrap().len() == 64).unwrap();
     let lock = fs::File::options().write(true).open(path).unwrap();
     lock.lock().unwrap();
     let waiter = Running::plugin(&home, &entra(&world, &[]));
-    wait_at_the_lock(&home.state(), 2);
+    wait_for_count_at_lock(&home.state(), 2);
     drop(lock);
     let run = waiter.end();
-    run.assert_well();
+    run.assert_silent_success();
 }
 
 #[test]
 fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(0);
+    home.set_seconds_left(0);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
     let leader = Running::plugin(&home, &entra(&world, &[]));
     assert!(world.wait_for(HANG, |log| log.refreshes().len() == 1));
     let waiters = many(4, &home, &entra(&world, &[]));
-    wait_at_the_lock(&home.state(), 5);
+    wait_for_count_at_lock(&home.state(), 5);
     world.clear(Behaviour::RefreshStall);
     leader.signal(Signal::KILL);
     assert_all_the_same(&end_all(waiters));
@@ -252,7 +252,7 @@ fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
 fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(120);
+    home.set_seconds_left(120);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
     home.shorten_limits(2);
@@ -295,7 +295,7 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
         };
         stdout.lines().map(Result::unwrap).inspect(hear).collect::<String>()
     });
-    wait_at_the_lock(&home.state(), 3);
+    wait_for_count_at_lock(&home.state(), 3);
     // Silence has no event that could be waited for; by the time that the one on the terminal speaks, the other one, which
     // came first, would have spoken too.
     hears.recv_timeout(HANG).expect("a long wait is explained");
@@ -313,7 +313,7 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
 fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(120);
+    home.set_seconds_left(120);
     world.reset_requests();
     world.approve_automatically(false);
     world.set(Behaviour::RefreshBadToken);
@@ -340,7 +340,7 @@ fn another_tenants_sign_in_is_not_held_up() {
 fn trouble_on_the_way_is_shared_and_then_forgotten() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
     let running = many(10, &home, &entra(&world, &["--timeout", "5m", "--prompt", "always"]));
-    wait_at_the_lock(&home.state(), 10);
+    wait_for_count_at_lock(&home.state(), 10);
     assert!(world.wait_for(HANG, |log| log.count("/devicecode") == 1));
     world.clear(Behaviour::StallDevice);
     world.set(Behaviour::HtmlDevicePage);
@@ -366,7 +366,7 @@ fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
     assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
     Running::plugin(&home, &entra(&world, &[])).end().assert_failed(3, &["is waiting for a sign-in"]);
     let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
-    wait_at_the_lock(&runtime, 2);
+    wait_for_count_at_lock(&runtime, 2);
     world.deny_pending();
     leader.end().assert_failed(3, &["declined"]);
     waiter.end().assert_failed(3, &["declined"]);

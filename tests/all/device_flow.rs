@@ -6,7 +6,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::clock::pause;
-use crate::common::scripted::{Scripted, json_answer};
+use crate::common::scripted::{Scripted, json_response};
 use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra};
 use serde_json::json;
 use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
@@ -133,7 +133,7 @@ fn without_an_interval_polls_are_five_seconds_apart() {
 
 #[test]
 fn numbers_may_be_strings_and_the_address_may_be_spelled_as_google_does() {
-    common::at_once([Behaviour::NumbersAsStrings, Behaviour::VerificationUrl], |behaviour| {
+    common::in_parallel([Behaviour::NumbersAsStrings, Behaviour::VerificationUrl], |behaviour| {
         let (world, run) = ends(behaviour);
         run.token();
         assert!(run.stderr.lines().any(|line| line == VERIFICATION_URI), "{run}");
@@ -143,7 +143,7 @@ fn numbers_may_be_strings_and_the_address_may_be_spelled_as_google_does() {
 
 #[test]
 fn a_decline_is_exit_3_and_says_so() {
-    common::at_once([Behaviour::AuthorizationDeclined, Behaviour::AccessDenied], |behaviour| {
+    common::in_parallel([Behaviour::AuthorizationDeclined, Behaviour::AccessDenied], |behaviour| {
         let (_world, run) = ends(behaviour);
         run.assert_failed(3, &["Error: ", "declined", "\nNext: "]);
     });
@@ -195,7 +195,7 @@ fn a_client_that_is_not_public_is_exit_1_with_the_setting_to_change() {
 
 #[test]
 fn an_unknown_tenant_client_or_server_is_said_by_the_flag_to_check() {
-    common::at_once(
+    common::in_parallel(
         [
             ("--tenant-id", "nobody.example", "--tenant-id"),
             ("--client-id", "00000000-1111-4222-8333-444444444444", "--client-id"),
@@ -221,7 +221,7 @@ fn web_pages_server_errors_and_lost_connections_while_polling_are_waited_out() {
         Behaviour::ServerError,
         Behaviour::Token503WithRetryAfter,
     ];
-    common::at_once(behaviours, |behaviour| {
+    common::in_parallel(behaviours, |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let child = start(&world, &home, &[]);
         wait_for_polls(&world, 2);
@@ -246,19 +246,19 @@ fn a_gateways_own_json_while_polling_is_waited_out() {
         let gateway = json!({ "message": "Forbidden", "request_id": "x" });
         let declined = json!({ "error": "access_denied" });
         [("200 OK", device), ("403 Forbidden", gateway), ("400 Bad Request", declined)]
-            .map(|(status, body)| json_answer(status, &body))
+            .map(|(status, body)| json_response(status, &body))
             .to_vec()
     });
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&entra(&world, &["--authority-host", &server.url()])).assert_failed(3, &["declined"]);
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[test]
 fn trouble_until_the_code_ends_is_told() {
-    common::at_once([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
+    common::in_parallel([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
         let (world, home) = (World::start_with(&[case.0]), Home::new());
-        home.let_codes_end(&world);
+        home.let_codes_expire(&world);
         home.sign_in(&entra(&world, &[])).assert_failed(3, &["the code expired", case.1, "captive portal"]);
     });
 }
@@ -279,7 +279,7 @@ fn web_page_while_polling_is_told_after_a_few_polls_and_waited_out() {
 
 #[test]
 fn control_characters_of_the_server_never_reach_the_terminal() {
-    common::at_once([None, Some(Behaviour::PublicClientDisabled), Some(Behaviour::DeviceBlocked)], |spoilt| {
+    common::in_parallel([None, Some(Behaviour::PublicClientDisabled), Some(Behaviour::DeviceBlocked)], |spoilt| {
         let world = World::start_with(&[Behaviour::ControlCharacters]);
         if let Some(behaviour) = spoilt {
             world.set(behaviour);
@@ -301,7 +301,7 @@ fn a_hostile_address_is_refused_and_never_waited_for() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    common::at_once([Behaviour::RedirectDevice, Behaviour::RedirectToken], |behaviour| {
+    common::in_parallel([Behaviour::RedirectDevice, Behaviour::RedirectToken], |behaviour| {
         let (world, run) = ends(behaviour);
         run.assert_failed(1, &["redirects", "\nNext: "]);
         assert_eq!(world.redirects_followed(), 0);
@@ -316,7 +316,7 @@ fn an_oversized_answer_is_exit_1() {
 
 #[test]
 fn a_device_endpoint_that_speaks_something_else_is_exit_1() {
-    common::at_once([Behaviour::HtmlDevicePage, Behaviour::NotJsonDevice], |behaviour| {
+    common::in_parallel([Behaviour::HtmlDevicePage, Behaviour::NotJsonDevice], |behaviour| {
         let (world, run) = ends(behaviour);
         run.assert_failed(1, &["answered with", "proxy", "\nNext: "]);
         assert!(polls(&world).is_empty());
@@ -340,7 +340,7 @@ fn an_answer_without_an_access_token_ends_with_exit_1() {
 
 #[test]
 fn a_token_without_exp_ends_when_the_answer_says() {
-    common::at_once([Behaviour::TokenWithoutExp, Behaviour::OpaqueAccessToken], |behaviour| {
+    common::in_parallel([Behaviour::TokenWithoutExp, Behaviour::OpaqueAccessToken], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let credential = home.sign_in(&entra(&world, &[])).credential();
         let ends: chrono::DateTime<chrono::Utc> =

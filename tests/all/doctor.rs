@@ -147,7 +147,7 @@ fn nothing_secret_is_shown() {
 fn nobody_is_asked_and_the_sign_in_is_left_as_it_was() {
     let setup = Setup::aks();
     let requests = setup.world.device_requests().len();
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     setup.doctor().only(&[]);
     setup.run(&["logout", "--all"]);
     setup.doctor().says("session", "FAIL", "not signed in");

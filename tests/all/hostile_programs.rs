@@ -154,7 +154,7 @@ pub(crate) fn signs_in_with(
     // Whoever brought the answer has to be there still when the exchange is over.
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[&PATIENT[..], more].concat());
-    let (port, back) = (sign_in.port(), sign_in.call_back());
+    let (port, back) = (sign_in.port(), sign_in.callback_url());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
         let _over = Over(&over);

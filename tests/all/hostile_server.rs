@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use crate::common::clock::pause;
-use crate::common::scripted::{DEVICE_CODE, Line, REFRESH_TOKEN, Scripted, device, json_answer, tokens};
-use crate::common::{Home, LENIENCE, Run, at_once, entra_at, until};
+use crate::common::scripted::{DEVICE_CODE, REFRESH_TOKEN, Scripted, ScriptedResponse, device, json_response, tokens};
+use crate::common::{Home, LENIENCE, Run, entra_at, in_parallel, until};
 use serde_json::{Value, json};
 
-fn error(status: &'static str, body: &Value) -> Line {
-    json_answer(status, body)
+fn error(status: &'static str, body: &Value) -> ScriptedResponse {
+    json_response(status, body)
 }
 
 /// `get-token` against the scripted tenant.
@@ -19,14 +19,14 @@ fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
 
 #[test]
 fn a_token_that_no_header_can_hold_is_not_remembered() {
-    at_once(["", "a\nb", "a b"], |unusable| {
+    in_parallel(["", "a\nb", "a b"], |unusable| {
         let server = Scripted::start(|url| vec![device(url), tokens(unusable), tokens("good")]);
         let home = Home::new();
         get_token(&server, &home, &[]).assert_failed(1, &["empty or contains spaces", "\nNext: "]);
         // The sign-in itself was good: the refresh token brings a token that can be used.
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
-        assert_eq!(server.asked().len(), 3);
+        assert_eq!(server.requests().len(), 3);
     });
 }
 
@@ -57,14 +57,14 @@ fn secrets_that_the_server_repeats_reach_neither_the_terminal_nor_the_disk() {
 
 #[test]
 fn the_error_decides_and_not_the_status() {
-    at_once(["429 Too Many Requests", "503 Service Unavailable"], |status| {
+    in_parallel(["429 Too Many Requests", "503 Service Unavailable"], |status| {
         let server = Scripted::start(|url| {
             let slow_down = error(status, &json!({ "error": "slow_down" }));
             let declined = error(status, &json!({ "error": "access_denied" }));
             vec![device(url), slow_down, declined]
         });
         get_token(&server, &Home::new(), &[]).assert_failed(3, &["declined"]);
-        let asked = server.asked();
+        let asked = server.requests();
         assert_eq!(asked.len(), 3);
         assert!(asked[2].at - asked[1].at >= pause(Duration::from_secs(6) - LENIENCE));
     });
@@ -72,7 +72,7 @@ fn the_error_decides_and_not_the_status() {
 
 #[test]
 fn who_is_not_assigned_is_refused_by_policy() {
-    at_once(["invalid_grant", "access_denied"], |name| {
+    in_parallel(["invalid_grant", "access_denied"], |name| {
         let refusal =
             json!({ "error": name, "error_codes": [50105], "error_description": "AADSTS50105: not assigned" });
         let server = Scripted::start(|url| vec![device(url), error("400 Bad Request", &refusal)]);
@@ -92,7 +92,7 @@ fn another_account_on_refresh_is_not_the_same_session() {
         let (_, headers, body) = tokens(access_token);
         let mut body: Value = serde_json::from_str(&body).unwrap();
         body["id_token"] = id_token(subject).into();
-        let (status, _, body) = json_answer("200 OK", &body);
+        let (status, _, body) = json_response("200 OK", &body);
         (status, headers, body)
     };
     let server = Scripted::start(|url| {
@@ -113,7 +113,7 @@ fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
             "device_authorization_endpoint": format!("{url}/device"),
         });
         let refused = error("401 Unauthorized", &json!({ "error": "invalid_client" }));
-        vec![json_answer("200 OK", &discovery), refused, device(url), tokens("good")]
+        vec![json_response("200 OK", &discovery), refused, device(url), tokens("good")]
     });
     let url = server.url();
     let issuer = url.trim_end_matches('/');
@@ -121,7 +121,7 @@ fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
         ["get-token", "--oidc-issuer-url", issuer, "--oidc-client-id", "c", "--oidc-client-secret", "the-secret"];
     let more = ["--oidc-use-access-token", "--skip-open-browser", "--prompt", "always"];
     assert_eq!(Home::new().run(&[&args[..], &more].concat()).token(), "good");
-    let asked: Vec<String> = server.asked().into_iter().map(|asked| asked.text.to_ascii_lowercase()).collect();
+    let asked: Vec<String> = server.requests().into_iter().map(|asked| asked.text.to_ascii_lowercase()).collect();
     let (basic, body) = ("authorization: basic ", "client_secret=the-secret");
     assert!(asked[1].contains(basic) && !asked[1].contains(body) && asked[1].contains("client_id=c"), "{}", asked[1]);
     for later in &asked[2..] {
@@ -130,8 +130,8 @@ fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
 }
 
 /// A device answer of the scripted tenant with another address, and code.
-fn device_with(address: &str, code: &str) -> Line {
-    json_answer(
+fn device_with(address: &str, code: &str) -> ScriptedResponse {
+    json_response(
         "200 OK",
         &json!({ "device_code": DEVICE_CODE, "user_code": code, "verification_uri": address, "expires_in": 60, "interval": 1 }),
     )
@@ -149,14 +149,14 @@ fn address_that_could_be_taken_for_another_is_refused_and_not_shown() {
         "https://evil.example/\u{a0}https://login.microsoft.com",
         long.as_str(),
     ];
-    at_once(addresses, |address| {
+    in_parallel(addresses, |address| {
         let server = Scripted::start(|_| vec![device_with(address, "USER-CODE"), tokens("good")]);
         let run = get_token(&server, &Home::new(), &[]);
         run.assert_failed(1, &["Error: ", "evil.example", "\nNext: "]);
         for word in ["microsoft", "555-0100", "aaaa", "USER-CODE"] {
             assert!(!run.stderr.contains(word), "{word}: {run}");
         }
-        assert_eq!(server.asked().len(), 1);
+        assert_eq!(server.requests().len(), 1);
     });
 }
 
@@ -197,7 +197,7 @@ fn complete_address_of_another_site_is_not_opened() {
             "verification_uri": "https://login.example/device",
             "verification_uri_complete": "https://evil.example/device?user_code=USER-CODE",
         });
-        vec![json_answer("200 OK", &answer), tokens("good")]
+        vec![json_response("200 OK", &answer), tokens("good")]
     });
     let run = get_token(&server, &home, &["--browser-command", browser.to_str().unwrap()]);
     assert_eq!(run.token(), "good");
@@ -209,7 +209,7 @@ fn complete_address_of_another_site_is_not_opened() {
 #[test]
 fn code_that_is_not_one_is_never_shown() {
     let prose = "Call 555-0100 and read them the number on your card. ".repeat(2);
-    at_once(
+    in_parallel(
         [
             prose.as_str(),
             "A\u{1b}[2JB",
@@ -226,7 +226,7 @@ fn code_that_is_not_one_is_never_shown() {
             let run = get_token(&server, &Home::new(), &[]);
             run.assert_failed(1, &["sent a code that is not one", "\nNext: "]);
             assert!(!run.stderr.contains("555") && !run.stderr.contains("evil"), "{run}");
-            assert_eq!(server.asked().len(), 1);
+            assert_eq!(server.requests().len(), 1);
         },
     );
     for code in ["ABCD-EFGH", "123 456 789", "A1B2C3D4E", "ABCD EFGH"] {
@@ -255,13 +255,13 @@ fn client_that_is_refused_without_a_secret_is_told_of_the_flag() {
     let keycloak =
         json!({ "error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials" });
     let refusals = [json!({ "error": "invalid_client" }), keycloak];
-    at_once(refusals, |refusal| {
+    in_parallel(refusals, |refusal| {
         let server = Scripted::start(|url| {
             let discovery = json!({
                 "issuer": url, "token_endpoint": format!("{url}/token"),
                 "device_authorization_endpoint": format!("{url}/device"),
             });
-            vec![json_answer("200 OK", &discovery), device(url), error("401 Unauthorized", &refusal)]
+            vec![json_response("200 OK", &discovery), device(url), error("401 Unauthorized", &refusal)]
         });
         let url = server.url();
         let args = ["get-token", "--oidc-issuer-url", &url, "--oidc-client-id", "c", "--grant-type", "device-code"];

@@ -4,8 +4,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
-use crate::common::waiting::wait_at_the_lock;
-use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, entra, oidc};
+use crate::common::waiting::wait_for_count_at_lock;
+use crate::common::{ALMOST_EXPIRED, ALWAYS, EXPIRES_SOON, HANG, Home, Run, entra, oidc};
 use kubectl_login::environment::Environment;
 use kubectl_login::store::Store;
 use kubectl_login::store::lock::{self, Lock, WaitDecision};
@@ -41,13 +41,13 @@ fn a_refresh_ends_and_nobody_who_waits_shares_it() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
         home.run(&oidc(&world, &ALWAYS)).token();
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         world.reset_requests();
         world.set(Behaviour::RefreshStall);
         let first = home.start(&oidc(&world, &[]));
         wait_for_refreshes(&world, 1);
         let second = home.start(&oidc(&world, &[]));
-        wait_at_the_lock(&home.state(), 2);
+        wait_for_count_at_lock(&home.state(), 2);
         world.clear(Behaviour::RefreshStall);
         assert_eq!(assert_ends(first, signal).stdout, "");
         let second = Run::wait(second);
@@ -60,7 +60,7 @@ fn a_refresh_ends_and_nobody_who_waits_shares_it() {
 fn an_early_refresh_that_somebody_ends_serves_nothing() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(ENDING);
+    home.set_seconds_left(EXPIRES_SOON);
     world.reset_requests();
     world.set(Behaviour::RefreshStall);
     let child = home.start(&entra(&world, &[]));
@@ -105,10 +105,10 @@ fn a_wait_for_another_process_ends_and_says_so() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
         home.run(&entra(&world, &[&ALWAYS[..], &OWN].concat())).token();
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         let _lock = lock_of(&home, OWN_CLIENT);
         let child = home.start(&entra(&world, &OWN));
-        wait_at_the_lock(&home.state(), 2);
+        wait_for_count_at_lock(&home.state(), 2);
         let run = assert_ends(child, signal);
         assert!(run.stdout.is_empty() && run.stderr.contains("Error: interrupted\nNext: "), "{run}");
     }
@@ -120,13 +120,13 @@ fn a_wait_for_another_process_ends_after_a_sign_in_too() {
     world.set_groups(250);
     home.contexts(&[("one", entra(&world, &["--graph-client-id", OWN_CLIENT]))]);
     assert_eq!(home.run::<&str>(&[]).code, Some(0));
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     let _lock = lock_of(&home, OWN_CLIENT);
     let mut child = home.start(&["--force"]);
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().starts_with("Signed in as ")), "not signed in");
     // This process has the lock, and that one wants it.
-    wait_at_the_lock(&home.state(), 2);
+    wait_for_count_at_lock(&home.state(), 2);
     let run = assert_ends(child, Signal::TERM);
     // The patience with another process, a minute, was not used up.
     assert!(!run.stderr.contains("does not come to an end"), "{run}");

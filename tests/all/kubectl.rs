@@ -53,7 +53,7 @@ fn sign_in_and_again(kubectl: &Kubectl, world: &World, kubeconfig: &str) {
     assert!(pods.stdout.contains("hello"), "{pods}");
     assert_eq!(pods.stderr, "");
     let again = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
-    again.assert_printed("ok");
+    again.assert_stdout("ok");
     assert_eq!(asked_of_issuers(world), 0, "{:?}", world.requests());
     world.reset_requests();
 }
@@ -149,7 +149,7 @@ fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
     home.run(&entra(&world, &["--prompt", "always"])).token();
-    home.pass(&world, 3_601);
+    home.advance_time(&world, 3_601);
     world.reset_requests();
 
     let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
@@ -197,7 +197,7 @@ fn kubectl_login_signs_in_and_tells_what_is_remembered() {
     assert_eq!(status.code, Some(0), "{status}");
     assert!(status.stdout.contains(sim::ALICE), "{status}");
     let pods = run(&["get", "pods"]);
-    pods.assert_well();
+    pods.assert_silent_success();
     assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::common::{HANG, Home, Run, all_below, at_once, entra, oidc, text};
+use crate::common::{HANG, Home, Run, all_below, entra, in_parallel, oidc, text};
 use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
 
 fn with(args: &[String], more: &[&str]) -> Vec<String> {
@@ -25,7 +25,7 @@ fn revocations(world: &World) -> Vec<Request> {
 fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), stdout), "{run}");
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext:  "), "{run}");
-    run.assert_said(words);
+    run.assert_stderr(words);
 }
 
 /// The files below a folder, lock files apart.
@@ -41,11 +41,11 @@ fn a_context_is_forgotten_and_no_other() {
     home.sign_in(&entra(&world, &[])).token();
     home.sign_in(&oidc(&world, &[])).token();
     world.reset_requests();
-    home.run(&["logout"]).assert_printed(&format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_stdout(&format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     home.run(&oidc(&world, &[])).token();
     for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
-        home.run(args).assert_printed("Nothing was remembered for sim.\n");
+        home.run(args).assert_stdout("Nothing was remembered for sim.\n");
     }
     // Entra revokes nothing, so it is not asked.
     assert!(world.requests().is_empty());
@@ -60,7 +60,7 @@ fn where_the_issuer_can_the_sign_in_is_revoked_too() {
     let copy = home.path().join("copy");
     copy_folder(&home.state(), &copy);
     let run = home.run(&["logout"]);
-    run.assert_printed(&format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
+    run.assert_stdout(&format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
     let [asked] = &revocations(&world)[..] else { panic!("one request: {:?}", revocations(&world)) };
     assert!(asked.field("token").starts_with("refresh-"), "{asked:?}");
     assert_eq!((asked.field("token_type_hint"), asked.field("client_id")), ("refresh_token", sim::OIDC_CLIENT));
@@ -94,10 +94,10 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
     ]);
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "prod"]);
-    run.assert_printed(&format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
+    run.assert_stdout(&format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--user", "dev"]);
-    run.assert_printed(&format!(
+    run.assert_stdout(&format!(
         "Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"
     ));
 }
@@ -125,7 +125,7 @@ fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all(
     ] {
         home.sign_in(&args).token();
         world.reset_requests();
-        home.run(logout).assert_printed(&format!("Forgot {said}.\n"));
+        home.run(logout).assert_stdout(&format!("Forgot {said}.\n"));
         assert!(revocations(&world).iter().all(|asked| asked.tls) && revocations(&world).len() == 1);
     }
     // Without the entry nobody knows whom to trust.
@@ -160,7 +160,7 @@ fn a_client_without_anything_of_its_own_needs_no_entry() {
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&entra(&world, &[])).token();
     let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
-    home.run(&["logout", "--all"]).assert_printed(&said);
+    home.run(&["logout", "--all"]).assert_stdout(&said);
     assert_eq!(revocations(&world).len(), 1);
 }
 
@@ -181,7 +181,7 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
         world.set(behaviour);
         let run = home.run(&["logout"]);
         if words.is_empty() {
-            run.assert_printed(&format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
+            run.assert_stdout(&format!("{forgot}It was not revoked: the issuer offers no revocation.\n"));
         } else {
             assert_warned(&run, &forgot, &[words, &[ALICE, "could not be revoked", "forgotten"]].concat());
         }
@@ -218,20 +218,20 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
     let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
 
     let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
-    home.run(&["logout"]).assert_printed(&format!("{both}\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_stdout(&format!("{both}\n{NOT_AT_ENTRA}"));
     assert!(home.files("sessions").is_empty());
-    home.run(&["logout"]).assert_printed("Nothing was remembered for sim.\n");
+    home.run(&["logout"]).assert_stdout("Nothing was remembered for sim.\n");
     // A context that has just lost its own sign-in needs no other.
     let home = signed_in(&[("twin", sim.clone())]);
-    home.run(&["logout"]).assert_printed(&format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_stdout(&format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
     for (name, args) in [("own", own), ("third", third)] {
         let home = signed_in(&[(name, args.clone())]);
-        home.run(&["logout"]).assert_printed(&stays(name));
+        home.run(&["logout"]).assert_stdout(&stays(name));
         assert_eq!(home.files("sessions").len(), 1);
         let status = home.run(&["status"]);
         assert!(status.stdout.contains(name), "{status}");
         home.contexts(&[("sim", sim.clone())]);
-        home.run(&["logout"]).assert_printed(&alone);
+        home.run(&["logout"]).assert_stdout(&alone);
         assert!(home.files("sessions").is_empty());
     }
     // A user that is named is no other than that of its context.
@@ -272,14 +272,14 @@ fn an_account_is_forgotten_everywhere_whatever_its_case() {
     world.reset_requests();
     let upper = ALICE.to_uppercase();
     let run = home.run(&["logout", "--account", &upper]);
-    run.assert_printed(&format!(
+    run.assert_stdout(&format!(
         "Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"
     ));
     for args in &alice {
         home.run(args).assert_failed(3, &[]);
     }
     home.run(&bob).token();
-    home.run(&["logout", "--account", ALICE]).assert_printed(&format!("No sign-in of {ALICE} was remembered.\n"));
+    home.run(&["logout", "--account", ALICE]).assert_stdout(&format!("No sign-in of {ALICE} was remembered.\n"));
     assert_eq!(world.device_requests().len(), 0);
 }
 
@@ -293,7 +293,7 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&apart_args).token();
     home.run(&["logout", "--all"])
-        .assert_printed(&format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"));
+        .assert_stdout(&format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"));
     assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
@@ -305,8 +305,8 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
 fn where_nothing_is_remembered_nothing_is_made() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
-    home.run(&["logout", "--all"]).assert_printed("No sign-in was remembered.\n");
-    home.run(&["logout"]).assert_printed("Nothing was remembered for sim.\n");
+    home.run(&["logout", "--all"]).assert_stdout("No sign-in was remembered.\n");
+    home.run(&["logout"]).assert_stdout("Nothing was remembered for sim.\n");
     assert!(!home.state().exists());
 }
 
@@ -321,7 +321,7 @@ fn a_folder_by_flag_is_the_only_one() {
     home.sign_in(&entra(&world, &[])).token();
     home.run(&entra(&world, &["--cache-dir", folder])).token();
     home.run(&["logout", "--all", "--token-cache-dir", folder])
-        .assert_printed(&format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"));
+        .assert_stdout(&format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"));
     home.run(&apart).assert_failed(3, &[]);
     home.run(&entra(&world, &[])).token();
 }
@@ -343,11 +343,11 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
 
 #[test]
 fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
-    at_once([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
+    in_parallel([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
         let (world, home) = (World::start(), Home::new());
         let args = oidc(&world, &[]);
         home.sign_in(&args).token();
-        home.leave(-60);
+        home.set_seconds_left(-60);
         world.reset_requests();
         // A logout does not wait that long for whoever works on the session.
         world.set_token_delay(HANG);

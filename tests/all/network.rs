@@ -4,10 +4,10 @@ use crate::common::scripted;
 use std::time::{Duration, Instant};
 
 use crate::common::clock::pause;
-use crate::common::scripted::{Line, Scripted, json_answer};
+use crate::common::scripted::{Scripted, ScriptedResponse, json_response};
 use crate::common::socks::Socks;
 use crate::common::{
-    ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, at_once, closed_port, entra, entra_at, is_root, oidc,
+    ALWAYS, HANG, Home, LENIENCE, PLUGIN, Run, V1, closed_port, entra, entra_at, in_parallel, is_root, oidc,
 };
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -26,18 +26,18 @@ fn proxy() -> Scripted {
 }
 
 /// A device answer, and then a decline.
-fn a_code_and_a_decline(url: &str) -> Vec<Line> {
+fn a_code_and_a_decline(url: &str) -> Vec<ScriptedResponse> {
     let device = json!({
         "device_code": "d", "user_code": "U", "verification_uri": format!("{url}/activate"),
         "expires_in": 60, "interval": 1,
     });
-    vec![json_answer("200 OK", &device), json_answer("400 Bad Request", &json!({ "error": "access_denied" }))]
+    vec![json_response("200 OK", &device), json_response("400 Bad Request", &json!({ "error": "access_denied" }))]
 }
 
 /// A session whose token is over, so that the next call has to refresh.
 fn ended_session(world: &World, home: &Home) {
     home.run(&entra(world, &ALWAYS)).token();
-    home.pass(world, 3_601);
+    home.advance_time(world, 3_601);
     world.reset_requests();
 }
 
@@ -100,7 +100,7 @@ fn too_many_requests_at_the_device_endpoint_are_waited_out_as_asked() {
             [vec![busy], a_code_and_a_decline(url)].concat()
         });
         Home::new().run(&at(&server.url(), &[])).assert_failed(3, &["declined"]);
-        let asked = server.asked();
+        let asked = server.requests();
         assert_eq!(asked.len(), 3, "{asked:?}");
         assert_eq!(asked[0].text, asked[1].text);
         assert!(asked[1].at - asked[0].at >= pause(Duration::from_secs(2) - LENIENCE), "{asked:?}");
@@ -113,7 +113,7 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
         Scripted::start(|_| vec![("503 Service Unavailable", vec!["retry-after: 3600".to_owned()], "busy".to_owned())]);
     let began = Instant::now();
     Home::new().run(&at(&server.url(), &[])).assert_failed(1, &["HTTP 503", "Try again in a moment", "\nNext: "]);
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
     // The deadline itself would be twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
@@ -157,7 +157,7 @@ fn proxies_of_the_environment_are_used_for_hosts_that_are_elsewhere() {
         let (proxy, home) = (proxy(), Home::new());
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
         Run::of(home.plugin(&args).env(variable, proxy.url())).assert_failed(1, &[FAR, "\nNext: "]);
-        let asked = proxy.asked();
+        let asked = proxy.requests();
         assert!(!asked.is_empty(), "{variable} is not heeded");
         assert!(asked.iter().all(|asked| asked.text.starts_with(&format!("CONNECT {FAR}:443 HTTP/1.1"))), "{asked:?}");
     }
@@ -170,7 +170,7 @@ fn the_issuers_discovery_goes_through_the_proxy_too() {
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c", "--timeout", "1s"];
     let mut command = home.plugin(&[&args[..], &ALWAYS].concat());
     Run::of(command.env("HTTPS_PROXY", proxy.url())).assert_failed(1, &[FAR]);
-    assert!(proxy.asked()[0].text.starts_with(&format!("CONNECT {FAR}:443 ")), "{:?}", proxy.asked());
+    assert!(proxy.requests()[0].text.starts_with(&format!("CONNECT {FAR}:443 ")), "{:?}", proxy.requests());
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn the_proxys_password_is_sent_to_it_and_shown_to_nobody() {
     assert!(!run.stderr.contains("hidden-word"), "{run}");
     // somebody:hidden-word
     let expected = "c29tZWJvZHk6aGlkZGVuLXdvcmQ=";
-    assert!(proxy.asked()[0].text.contains(expected), "{:?}", proxy.asked());
+    assert!(proxy.requests()[0].text.contains(expected), "{:?}", proxy.requests());
     let broken = Run::of(home.plugin(&args).env("HTTPS_PROXY", "http://somebody:hidden-word@:bad port"));
     assert_eq!(broken.code, Some(1), "{broken}");
     assert!(!broken.stderr.contains("hidden-word"), "{broken}");
@@ -202,7 +202,7 @@ fn hosts_of_no_proxy_are_reached_directly() {
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
         let mut command = home.plugin(&args);
         Run::of(command.env("HTTPS_PROXY", proxy.url()).env(variable, value)).assert_failed(1, &[FAR]);
-        assert!(proxy.asked().is_empty(), "{variable}={value}: {:?}", proxy.asked());
+        assert!(proxy.requests().is_empty(), "{variable}={value}: {:?}", proxy.requests());
     }
 }
 
@@ -213,7 +213,7 @@ fn other_hosts_and_ports_than_those_of_no_proxy_go_through_the_proxy() {
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
         let mut command = home.plugin(&args);
         Run::of(command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", value)).assert_failed(1, &[FAR]);
-        assert!(!proxy.asked().is_empty(), "NO_PROXY={value}");
+        assert!(!proxy.requests().is_empty(), "NO_PROXY={value}");
     }
 }
 
@@ -223,7 +223,7 @@ fn upper_case_proxy_variables_win_as_in_go() {
     let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--timeout", "1s"]));
     command.env("HTTPS_PROXY", upper.url()).env("https_proxy", lower.url());
     Run::of(&mut command).assert_failed(1, &[FAR]);
-    assert!(!upper.asked().is_empty() && lower.asked().is_empty());
+    assert!(!upper.requests().is_empty() && lower.requests().is_empty());
 }
 
 /// The port of a URL.
@@ -240,7 +240,7 @@ fn issuer_behind_a_socks_proxy_is_reached_by_its_name() {
         let user = if credentials.is_some() { "somebody:hidden%20word@" } else { "" };
         let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--certificate-authority", ca]));
         Run::of(command.env("HTTPS_PROXY", format!("{scheme}://{user}127.0.0.1:{}", socks.port))).token();
-        assert!(socks.asked().contains(&format!("{FAR}:443")), "{:?}", socks.asked());
+        assert!(socks.requests().contains(&format!("{FAR}:443")), "{:?}", socks.requests());
     }
 }
 
@@ -260,7 +260,7 @@ fn proxy_that_refuses_is_named_with_its_status_and_asked_once() {
         let said = format!("the proxy {} does not connect to https://{FAR}", proxy.url());
         let run = through(&Home::new(), &address, &[]);
         run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", FAR, "NO_PROXY"]);
-        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+        assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
     }
 }
 
@@ -276,7 +276,7 @@ fn proxy_password_that_is_refused_is_sent_once_a_run() {
         let run = through(&Home::new(), &address, &[]);
         run.assert_failed(1, &[&format!("the proxy {} ", proxy.url()), words[0], words[1]]);
         assert!(!run.stderr.contains("hidden-word"), "{run}");
-        assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+        assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
     }
     // However many servers are asked, and at the same time.
     let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
@@ -287,7 +287,7 @@ fn proxy_password_that_is_refused_is_sent_once_a_run() {
     let mut command = home.plugin(&["doctor"]);
     let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://somebody:hidden-word@")));
     assert_eq!(run.stdout.matches("does not accept the user name and password").count(), 2, "{run}");
-    assert_eq!(proxy.asked().len(), 1, "{:?}", proxy.asked());
+    assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
         let run = through(&Home::new(), address, &["--timeout", "2s"]);
         run.assert_failed(1, &[words, "Next:  Check https_proxy", "NO_PROXY"]);
     }
-    let silent = Scripted::start(|_| vec![scripted::silence()]);
+    let silent = Scripted::start(|_| vec![scripted::no_response()]);
     let run = through(&Home::new(), &silent.url(), &["--timeout", "50ms"]);
     run.assert_failed(1, &[&format!("the proxy {} did not answer in time", silent.url()), "https_proxy"]);
 }
@@ -312,7 +312,7 @@ fn socks_proxy_that_refuses_says_why() {
     let socks = Socks::start(1, Some("somebody:right"), 0);
     let run = through(&Home::new(), &format!("socks5://somebody:hidden-word@127.0.0.1:{}", socks.port), &[]);
     run.assert_failed(1, &["does not accept the user name and password", "in https_proxy"]);
-    assert_eq!(socks.asked(), ["auth somebody:hidden-word"]);
+    assert_eq!(socks.requests(), ["auth somebody:hidden-word"]);
     let socks = Socks::start(1, None, 2);
     let run = through(&Home::new(), &format!("socks5h://127.0.0.1:{}", socks.port), &[]);
     let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{FAR}", socks.port);
@@ -324,7 +324,7 @@ fn this_machine_is_never_reached_through_a_proxy() {
     let (world, proxy) = (World::start(), proxy());
     let ca = world.ca_file().to_str().unwrap();
     let tls = ["--oidc-issuer-url", &world.tls_issuer(), "--certificate-authority", ca, "--prompt", "always"];
-    at_once([entra(&world, &ALWAYS), oidc(&world, &ALWAYS), oidc(&world, &tls)], |args| {
+    in_parallel([entra(&world, &ALWAYS), oidc(&world, &ALWAYS), oidc(&world, &tls)], |args| {
         let home = Home::new();
         let mut command = home.plugin(&args);
         for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
@@ -333,7 +333,7 @@ fn this_machine_is_never_reached_through_a_proxy() {
         // Not because of the list of exceptions.
         Run::of(command.env_remove("NO_PROXY").env_remove("no_proxy")).token();
     });
-    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+    assert!(proxy.requests().is_empty(), "{:?}", proxy.requests());
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod client_secrets;
 mod discovery;
 mod moved;
 
-use crate::common::{ALWAYS, Home, Run, at_once, claims, oidc};
+use crate::common::{ALWAYS, Home, Run, claims, in_parallel, oidc};
 use base64::Engine as _;
 use sim::{ALICE, Behaviour, World};
 
@@ -32,7 +32,7 @@ fn the_id_token_goes_to_the_cluster_and_its_own_end_counts() {
 
 #[test]
 fn an_id_token_that_does_not_check_out_is_not_handed_over() {
-    at_once(
+    in_parallel(
         [
             (Behaviour::IdTokenWrongIssuer, "issuer.example.invalid"),
             (Behaviour::IdTokenWrongAudience, "not for this client"),
@@ -102,7 +102,7 @@ fn the_access_token_can_be_handed_over_instead_opaque_or_not() {
     let opaque = World::start();
     let jwt = World::start_with(&[Behaviour::JwtAccessToken]);
     let no_exp = World::start_with(&[Behaviour::JwtAccessToken, Behaviour::TokenWithoutExp]);
-    at_once([(&opaque, "access-"), (&jwt, "eyJ"), (&no_exp, "eyJ")], |(world, start)| {
+    in_parallel([(&opaque, "access-"), (&jwt, "eyJ"), (&no_exp, "eyJ")], |(world, start)| {
         let home = Home::new();
         let run = home.sign_in(&oidc(world, &["--oidc-use-access-token"]));
         let token = run.token();
@@ -131,16 +131,19 @@ fn id_token_and_access_token_are_never_mixed_up() {
 
 #[test]
 fn pkce_is_sent_where_it_is_offered_unless_switched_off() {
-    at_once([(&[][..], true), (&["--oidc-pkce-method", "no"], false), (&["--oidc-use-pkce"], true)], |(more, sent)| {
-        let (world, home) = (World::start(), Home::new());
-        home.sign_in(&oidc(&world, more)).token();
-        let request = &world.device_requests()[0];
-        assert_eq!(!request.field("code_challenge").is_empty(), sent, "{more:?}");
-        assert_eq!(request.field("code_challenge_method"), if sent { "S256" } else { "" });
-        for poll in world.token_requests("device_code") {
-            assert_eq!(!poll.field("code_verifier").is_empty(), sent, "{more:?}");
-        }
-    });
+    in_parallel(
+        [(&[][..], true), (&["--oidc-pkce-method", "no"], false), (&["--oidc-use-pkce"], true)],
+        |(more, sent)| {
+            let (world, home) = (World::start(), Home::new());
+            home.sign_in(&oidc(&world, more)).token();
+            let request = &world.device_requests()[0];
+            assert_eq!(!request.field("code_challenge").is_empty(), sent, "{more:?}");
+            assert_eq!(request.field("code_challenge_method"), if sent { "S256" } else { "" });
+            for poll in world.token_requests("device_code") {
+                assert_eq!(!poll.field("code_verifier").is_empty(), sent, "{more:?}");
+            }
+        },
+    );
     Home::new().run(&oidc(&World::start(), &["--oidc-pkce-method", "plain"])).assert_failed(2, &["plain", "S256"]);
 }
 
@@ -291,7 +294,7 @@ fn certificate_checks_can_be_switched_off_and_that_is_a_session_of_its_own() {
 
 #[test]
 fn a_clock_that_is_ten_minutes_off_hurts_nobody() {
-    at_once([Behaviour::ClockAhead, Behaviour::ClockBehind], |behaviour| {
+    in_parallel([Behaviour::ClockAhead, Behaviour::ClockBehind], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let run = home.sign_in(&oidc(&world, &[]));
         let token = run.token();

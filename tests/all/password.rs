@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::common::tmux::{AROUND, Screen, Setting};
-use crate::common::{HANG, Home, PLUGIN, Run, at_once, claims, oidc};
+use crate::common::tmux::{Screen, Setting, WRAPPER};
+use crate::common::{HANG, Home, PLUGIN, Run, claims, in_parallel, oidc};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, PASSWORD, World};
 
@@ -100,7 +100,7 @@ fn each_user_name_has_a_session_of_its_own() {
 /// kubectl runs a failing plugin up to five times, and issuers lock accounts.
 #[test]
 fn a_wrong_password_in_the_kubeconfig_is_sent_once_and_a_mended_one_at_once() {
-    at_once([&[][..], &[Behaviour::WrongPasswordAccessDenied]], |behaviours| {
+    in_parallel([&[][..], &[Behaviour::WrongPasswordAccessDenied]], |behaviours| {
         let (world, home) = (World::start_with(behaviours), Home::new());
         let args = by_password(&world, &["--username", "alice", "--password", WRONG, "-v", "9"]);
         let first = home.run(&args);
@@ -168,7 +168,7 @@ fn whoami_and_doctor_need_nobody_either() {
 #[test]
 fn a_lost_connection_sends_no_password_twice() {
     let (world, home) = (World::start_with(&[Behaviour::ConnectionLostAtExchange]), Home::new());
-    home.let_failures_be_quick();
+    home.make_failures_quick();
     home.run(&by_password(&world, &ALICES)).assert_failed(1, &["connection", "\nNext:"]);
     assert_eq!(sent(&world).len(), 1);
     world.clear_all();
@@ -223,8 +223,8 @@ impl SignIn {
     }
 
     fn screen(home: &Home, args: &[String]) -> Screen {
-        let words = ["sh", "-c", AROUND, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str));
-        Setting::of(home).size(120, 50).stdout_aside().program(&words.collect::<Vec<_>>())
+        let words = ["sh", "-c", WRAPPER, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str));
+        Setting::new(home).size(120, 50).redirect_stdout().program(&words.collect::<Vec<_>>())
     }
 
     /// Types a user name, once it has been asked for so many times.
@@ -340,7 +340,7 @@ fn the_terminal_is_as_it_was_however_it_ends() {
         (143, password, terminate),
         (3, &["--authentication-timeout-sec", "1"], |_| ()),
     ];
-    at_once(ends, |(code, more, end)| {
+    in_parallel(ends, |(code, more, end)| {
         let sign_in = SignIn::start(more);
         sign_in.screen.wait_for("press Enter");
         end(&sign_in);

@@ -7,10 +7,10 @@ mod keyboard;
 mod shells;
 mod terminal;
 
-use crate::common::visit;
+use crate::common::remote_browser;
 use std::path::PathBuf;
 
-use crate::common::tmux::{AROUND, Screen, Setting};
+use crate::common::tmux::{Screen, Setting, WRAPPER};
 use crate::common::{Home, PLUGIN, entra, oidc};
 use sim::{Behaviour, World};
 
@@ -39,7 +39,7 @@ struct SignIn {
 impl SignIn {
     #[track_caller]
     fn start(args: fn(&World, &[&str]) -> Vec<String>, more: &[&str]) -> SignIn {
-        SignIn::within(AROUND, &[], args, more)
+        SignIn::within(WRAPPER, &[], args, more)
     }
 
     /// The same in a world with these behaviours, started by a script that has the plugin and its arguments as `$@`.
@@ -54,8 +54,8 @@ impl SignIn {
         let args = args(&world, more);
         let words: Vec<&str> =
             ["sh", "-c", script, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
-        let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
-        let address = visit::address_on(&screen);
+        let screen = Setting::new(&home).size(200, 50).redirect_stdout().program(&words);
+        let address = remote_browser::address_on(&screen);
         SignIn { world, home, screen, address }
     }
 
@@ -68,7 +68,7 @@ impl SignIn {
     /// Signs in: the address that the browser ends on.
     #[track_caller]
     fn final_address(&self) -> String {
-        visit::signed_in_at(&self.address)
+        remote_browser::sign_in_at(&self.address)
     }
 
     fn file(&self, name: &str) -> PathBuf {

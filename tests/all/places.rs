@@ -37,7 +37,7 @@ fn as_nobody_special(home: &Home, args: &[String]) -> Command {
 
 /// The plugin where nothing can be written to any file, as on a full disk: the first byte is one too many.
 fn on_a_full_disk(home: &Home, args: &[String]) -> Run {
-    Run::of(&mut home.plugin_behind(FULL_DISK, args))
+    Run::of(&mut home.plugin_after(FULL_DISK, args))
 }
 
 /// Every key file below a folder.
@@ -218,7 +218,7 @@ fn a_disk_that_becomes_full_still_serves_and_refreshes_without_a_word() {
     // What was there before is there still.
     assert_eq!(home.run(&entra(&world, &[])).token(), token);
     let run = home.run(&entra(&world, &["--force-refresh"]));
-    run.assert_well();
+    run.assert_silent_success();
 }
 
 /// A folder that is somebody else's: given away where the test may do that, else the system's own.

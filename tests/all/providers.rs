@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::chromium::{Chromium, Tab};
 use crate::common::provider::Provider;
-use crate::common::{HANG, Home, Run, at_once, claims};
+use crate::common::{HANG, Home, Run, claims, in_parallel};
 use serde_json::{Value, json};
 
 /// Longer than any test.
@@ -140,7 +140,7 @@ const SECRET: &str = "s3cret: with+odd%signs";
 fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
     let home = Home::new();
     let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
-    at_once(["by-header", "by-body"], |client| {
+    in_parallel(["by-header", "by-body"], |client| {
         let home = Home::new();
         let secret = ["--oidc-client-id", client, "--oidc-client-secret", SECRET];
         let args = get_token(&provider, &[&secret[..], &["--grant-type", "device-code"]].concat());
@@ -201,7 +201,7 @@ fn a_code_in_the_address_is_not_typed() {
         sign_in
     };
     let ways: [&(dyn Fn(&Home) -> SignIn + Sync); 2] = [&at_oidc_provider, &at_dex];
-    at_once(ways, |way| {
+    in_parallel(ways, |way| {
         let home = Home::new();
         assert_eq!(claims(&way(&home).ends().token())["email"], "alice@contoso.example");
     });
@@ -212,7 +212,7 @@ fn a_code_that_is_declined_at_oidc_provider_signs_nobody_in() {
     let home = Home::new();
     let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
     // On the page that shows the code, and on the one that asks who it is.
-    at_once([false, true], |code_is_confirmed| {
+    in_parallel([false, true], |code_is_confirmed| {
         let home = Home::new();
         let sign_in = SignIn::by_device_code(&provider, &home);
         let tab = browser.open(&sign_in.address);

@@ -6,7 +6,7 @@ mod refused;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::common::{ALWAYS, ENDING, HANG, Home, OVER, Run, claims, entra, oidc, signed_in};
+use crate::common::{ALMOST_EXPIRED, ALWAYS, EXPIRES_SOON, HANG, Home, Run, claims, entra, oidc, signed_in};
 use sim::{ALICE, ARC_SERVER, BOB, Behaviour, OTHER_TENANT, OWN_CLIENT, World};
 
 #[track_caller]
@@ -27,7 +27,7 @@ fn assert_refreshed(world: &World, run: &Run, old: &str) {
 fn a_token_outside_its_margin_is_served_without_the_network() {
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
-        home.leave(360);
+        home.set_seconds_left(360);
         assert_silent_token(&home.run(&args(&world, &[])), &token);
         assert!(world.requests().is_empty());
     }
@@ -37,7 +37,7 @@ fn a_token_outside_its_margin_is_served_without_the_network() {
 fn a_token_inside_its_margin_is_refreshed_first_and_then_remembered() {
     for args in [entra, oidc] {
         let (world, home, old) = signed_in(args);
-        home.leave(240);
+        home.set_seconds_left(240);
         let run = home.run(&args(&world, &[]));
         assert_refreshed(&world, &run, &old);
         world.reset_requests();
@@ -53,20 +53,20 @@ fn a_short_token_is_refreshed_in_the_second_half_of_its_life() {
     let first = home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();
     // Under the five minutes at which a longer one is refreshed, and before half its life.
-    home.pass(&world, 120);
+    home.advance_time(&world, 120);
     let second = home.run(&entra(&world, &[]));
     assert_silent_token(&second, &first);
     assert!(world.requests().is_empty());
-    home.pass(&world, 100);
+    home.advance_time(&world, 100);
     world.reset_requests();
     assert_refreshed(&world, &home.run(&entra(&world, &[])), &first);
 }
 
 #[test]
 fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
-    for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, OVER), (oidc, -600)] {
+    for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, ALMOST_EXPIRED), (oidc, -600)] {
         let (world, home, old) = signed_in(args);
-        home.leave(left);
+        home.set_seconds_left(left);
         assert_refreshed(&world, &home.run(&args(&world, &ALWAYS)), &old);
     }
 }
@@ -96,8 +96,8 @@ fn refresh_tokens_that_rotate_are_each_presented_once() {
 fn a_rotated_refresh_token_is_kept_even_if_the_rest_of_the_answer_is_of_no_use() {
     for spoilt in [Behaviour::IdTokenBadSignature, Behaviour::IdTokenWrongAudience, Behaviour::IdTokenExpired] {
         let (world, home, old) = signed_in(oidc);
-        home.leave(OVER);
-        home.let_failures_be_quick();
+        home.set_seconds_left(ALMOST_EXPIRED);
+        home.make_failures_quick();
         world.set(spoilt);
         home.run(&oidc(&world, &[])).assert_failed(1, &["Error: ", "ID token", "Next: "]);
         assert_eq!(world.refreshes().len(), 1);
@@ -114,7 +114,7 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
         let (world, home, mut token) = signed_in(args);
         world.set(Behaviour::RefreshWithoutNewToken);
         for _ in 0..3 {
-            home.leave(OVER);
+            home.set_seconds_left(ALMOST_EXPIRED);
             world.reset_requests();
             let run = home.run(&args(&world, &[]));
             assert_refreshed(&world, &run, &token);
@@ -128,7 +128,7 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
     use Behaviour::{Always503, HtmlErrorPage, JsonArray, NotJson, OversizedAnswer, RedirectToken, Refresh5xx};
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
-        home.leave(ENDING);
+        home.set_seconds_left(EXPIRES_SOON);
         for trouble in [Refresh5xx, Always503, HtmlErrorPage, NotJson, JsonArray, OversizedAnswer, RedirectToken] {
             world.reset_requests();
             world.set(trouble);
@@ -150,7 +150,7 @@ fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
         (oidc, RefreshInvalidGrant),
     ] {
         let (world, home, token) = signed_in(args);
-        home.leave(ENDING);
+        home.set_seconds_left(EXPIRES_SOON);
         world.set(refusal);
         for _ in 0..2 {
             assert_silent_token(&home.run(&args(&world, &ALWAYS)), &token);
@@ -162,7 +162,7 @@ fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
 #[test]
 fn an_early_refresh_gets_five_seconds_whatever_the_timeout() {
     let (world, home, token) = signed_in(entra);
-    home.leave(ENDING);
+    home.set_seconds_left(EXPIRES_SOON);
     world.set(Behaviour::RefreshStall);
     home.shorten_limits(10);
     let began = Instant::now();
@@ -177,7 +177,7 @@ fn an_early_refresh_with_the_network_gone_serves_the_old_token_without_a_word() 
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
         let args = args(&world, &ALWAYS);
-        home.leave(ENDING);
+        home.set_seconds_left(EXPIRES_SOON);
         drop(world);
         assert_silent_token(&home.run(&args), &token);
     }
@@ -188,7 +188,7 @@ fn a_needed_refresh_with_the_network_gone_fails_and_leaves_the_session_alone() {
     for args in [entra, oidc] {
         let (world, home, _) = signed_in(args);
         let args = args(&world, &["--timeout", "2s", "--prompt", "always"]);
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         let before = home.contents("sessions");
         drop(world);
         home.run(&args).assert_failed(1, &["Error: ", "Next: "]);
@@ -201,7 +201,7 @@ fn a_needed_refresh_that_fails_on_the_way_fails_and_works_again_later() {
     for args in [entra, oidc] {
         for trouble in [Behaviour::Refresh5xx, Behaviour::RefreshStall, Behaviour::HtmlErrorPage] {
             let (world, home, old) = signed_in(args);
-            home.leave(OVER);
+            home.set_seconds_left(ALMOST_EXPIRED);
             world.set(trouble);
             let run = home.run(&args(&world, &["--timeout", "500ms", "--prompt", "always"]));
             run.assert_failed(1, &["Error: ", "Next: "]);
@@ -224,7 +224,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
     ] {
         let (world, home, old) = signed_in(args);
         world.set(refusal);
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         let asked = home.run(&args(&world, &ALWAYS));
         assert!(asked.stderr.contains("A new sign-in is needed") && asked.stderr.contains(why), "{asked}");
         assert_ne!(asked.token(), old);
@@ -235,7 +235,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
 
         world.set(refusal);
         world.reset_requests();
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         let nobody = home.run(&args(&world, &[]));
         nobody.assert_failed(3, &["sign-in required", why, "no user can be prompted", "kubectl login"]);
         assert!(world.device_requests().is_empty());
@@ -245,7 +245,7 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
 #[test]
 fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
     let (world, home, old) = signed_in(entra);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     world.set(Behaviour::RefreshMfa);
     home.run(&entra(&world, &[])).assert_failed(3, &["AADSTS50076"]);
     world.clear(Behaviour::RefreshMfa);
@@ -256,7 +256,7 @@ fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
 #[test]
 fn a_policy_that_blocks_refreshes_asks_nobody_and_keeps_the_refresh_token() {
     let (world, home, old) = signed_in(entra);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     world.set(Behaviour::RefreshBlocked);
     let run = home.run(&entra(&world, &ALWAYS));
     run.assert_failed(4, &["AADSTS53003", "Next: ", "For the help desk: ", "correlation"]);
@@ -361,7 +361,7 @@ fn another_tenant_cloud_account_or_client_needs_a_sign_in_of_its_own() {
 fn a_clock_that_was_put_back_only_costs_a_refresh() {
     let (world, home, old) = signed_in(entra);
     // Obtained in five hours, as this machine's clock has it now.
-    home.leave(6 * 3600);
+    home.set_seconds_left(6 * 3600);
     assert_refreshed(&world, &home.run(&entra(&world, &[])), &old);
 }
 
@@ -377,7 +377,7 @@ fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
     assert_silent_token(&home.run(&oidc(&world, &[])), &narrow);
     world.reset_requests();
     for _ in 0..3 {
-        home.leave(OVER);
+        home.set_seconds_left(ALMOST_EXPIRED);
         for (args, old) in [(oidc(&world, &more), &wide), (oidc(&world, &[]), &narrow)] {
             let run = home.run(&args);
             assert_eq!(run.stderr, "", "{run}");
@@ -392,10 +392,10 @@ fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
 fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_says_why() {
     let (world, home, token) = signed_in(oidc);
     world.set(Behaviour::MissingIdToken);
-    home.leave(ENDING);
+    home.set_seconds_left(EXPIRES_SOON);
     assert_silent_token(&home.run(&oidc(&world, &ALWAYS)), &token);
     assert!(world.device_requests().is_empty());
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     home.run(&oidc(&world, &[])).assert_failed(3, &["no ID token", "no user can be prompted"]);
     let asked = home.start(&oidc(&world, &ALWAYS));
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);

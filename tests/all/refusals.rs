@@ -4,10 +4,10 @@
 #![cfg(unix)]
 
 use crate::common::browser;
-use crate::common::browser::{Issuer, SignIn, get, with};
-use crate::common::scripted::{Line, Scripted, device, json_answer, tokens};
+use crate::common::browser::{Issuer, SignIn, get, with_parameter};
+use crate::common::scripted::{Scripted, ScriptedResponse, device, json_response, tokens};
 use crate::common::snapshot::assert_text;
-use crate::common::{ALWAYS, ENDING, Home, NEVER, OVER, Run, at_once, entra_at};
+use crate::common::{ALMOST_EXPIRED, ALWAYS, EXPIRES_SOON, Home, NEVER, Run, entra_at, in_parallel};
 use serde_json::{Value, json};
 use sim::World;
 
@@ -30,8 +30,8 @@ fn refusal(error: &str, suberror: &str, number: u32, text: &str) -> Value {
     body
 }
 
-fn refused(body: &Value) -> Line {
-    json_answer("400 Bad Request", body)
+fn refused(body: &Value) -> ScriptedResponse {
+    json_response("400 Bad Request", body)
 }
 
 fn blocked() -> Value {
@@ -53,11 +53,11 @@ fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
 }
 
 /// A home that signed in with a code a while ago, at a tenant that answers so from then on.
-fn signed_in(answers: Vec<Line>) -> (Scripted, Home) {
+fn signed_in(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
     let server = Scripted::start(|url| [vec![device(url), tokens("first")], answers].concat());
     let home = Home::new();
     assert_eq!(get_token(&server, &home, &ALWAYS).token(), "first");
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     (server, home)
 }
 
@@ -68,7 +68,7 @@ fn asked(server: &Scripted) -> Vec<String> {
         text if text.contains("grant_type=refresh_token") => "refresh",
         _ => "other",
     };
-    server.asked().iter().skip(2).map(|asked| kind(&asked.text).to_owned()).collect()
+    server.requests().iter().skip(2).map(|asked| kind(&asked.text).to_owned()).collect()
 }
 
 /// Asserts that the message, from "Error:" on and below its exit code, is the snapshot of that name.
@@ -93,7 +93,7 @@ fn numbers_met_in_public_have_words_exit_code_and_next_step() {
         (90009, 1, "a token for itself", "Set --server-id"),
         (53003, 4, "a conditional-access policy blocks", "your organisation's network or VPN"),
     ];
-    at_once(cases, |(number, code, happened, next)| {
+    in_parallel(cases, |(number, code, happened, next)| {
         let error = if code == 1 { "invalid_request" } else { "invalid_grant" };
         let body = refusal(error, "", number, "What Entra says.");
         let server = Scripted::start(|url| vec![device(url), refused(&body)]);
@@ -128,10 +128,10 @@ fn each_kind_of_refusal_has_its_message() {
         ("tracked", tracked("")),
         ("unknown-number", of("invalid_grant", "", 1, "Something that this program has never heard of.")),
     ];
-    at_once(cases, |(name, body)| {
+    in_parallel(cases, |(name, body)| {
         let server = Scripted::start(|url| vec![device(url), refused(&body)]);
         assert_message(name, &get_token(&server, &Home::new(), &ALWAYS));
-        assert_eq!(server.asked().len(), 2, "{name} was asked again");
+        assert_eq!(server.requests().len(), 2, "{name} was asked again");
     });
 }
 
@@ -147,7 +147,7 @@ fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
     let cases: Vec<_> = leads.chain(other_words).chain(leads_not).collect();
     // A dozen at a time: there are few cores, and each has to be polled for.
     for cases in cases.chunks(12) {
-        at_once(cases, |(error, number, leads)| {
+        in_parallel(cases, |(error, number, leads)| {
             let server = Scripted::start(|url| vec![device(url), refused(&refusal(error, "", *number, "No."))]);
             let run = get_token(&server, &Home::new(), &ALWAYS);
             assert!(run.code != Some(0) && run.stderr.contains(&format!("AADSTS{number}")), "{run}");
@@ -172,7 +172,7 @@ fn a_refused_refresh_has_its_message() {
         ("refresh-tracked", tracked("bad_token")),
         ("refresh-transient", refusal("temporarily_unavailable", "", 90055, "Too many requests.")),
     ];
-    at_once(cases, |(name, body)| {
+    in_parallel(cases, |(name, body)| {
         let (server, home) = signed_in(vec![refused(&body)]);
         assert_message(name, &get_token(&server, &home, &NEVER));
     });
@@ -187,13 +187,13 @@ fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
         ("call-back-busy", "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", 1),
     ] {
         let (world, home) = (World::start(), Home::new());
-        home.let_failures_be_quick();
+        home.make_failures_quick();
         let sign_in = Issuer::Entra.start(&world, &home, &[]);
-        let call_back = with(&with(&sign_in.call_back(), "code", None), "error", Some(error));
-        get(&with(&call_back, "error_description", Some(&text(words))));
+        let callback_url = with_parameter(&with_parameter(&sign_in.callback_url(), "code", None), "error", Some(error));
+        get(&with_parameter(&callback_url, "error_description", Some(&text(words))));
         assert_message(name, &sign_in.end());
         if code == 4 {
-            let again = home.run(&Issuer::Entra.by_browser(&world, &browser::ASKING));
+            let again = home.run(&Issuer::Entra.by_browser(&world, &browser::SHOW_ADDRESS));
             assert_eq!(again.assert_failed(code, &[]).stderr, "", "{name}");
         } else {
             // Nobody said no: whoever asks again is asked.
@@ -229,7 +229,7 @@ fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
     let home = Home::new();
     home.run(&entra_at(&server.url(), &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
     let again = home.run(&entra_at(&server.url(), &ALWAYS));
-    assert_eq!((again.assert_failed(4, &[]).stderr.as_str(), server.asked().len()), ("", 2));
+    assert_eq!((again.assert_failed(4, &[]).stderr.as_str(), server.requests().len()), ("", 2));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_refresh_token_that_may_be_good_again_is_kept() {
         (refusal("temporarily_unavailable", "", 90033, "Later."), 1),
         (refusal("invalid_grant", "", 50196, "A loop."), 1),
     ];
-    at_once(kept, |(body, code)| {
+    in_parallel(kept, |(body, code)| {
         let (server, home) = signed_in(vec![refused(&body), tokens("second")]);
         get_token(&server, &home, &NEVER).assert_failed(code, &["Next: "]);
         let later = get_token(&server, &home, &NEVER);
@@ -261,7 +261,7 @@ fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
         refusal("invalid_grant", "bad_token", 90033, "Later."),
         json!({ "error": "invalid_grant", "suberror": "bad_token" }),
     ];
-    at_once(dead, |body| {
+    in_parallel(dead, |body| {
         let (server, home) = signed_in(vec![refused(&body)]);
         get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required", "kubectl login"]);
         get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required"]);
@@ -274,7 +274,7 @@ fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
 #[test]
 fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
     let advice = "kubectl login --login interactive";
-    at_once(["", "bad_token", "message_only", "basic_action"], |suberror| {
+    in_parallel(["", "bad_token", "message_only", "basic_action"], |suberror| {
         let (server, home) = signed_in(vec![refused(&tracked(suberror))]);
         get_token(&server, &home, &ALWAYS).assert_failed(4, &["AADSTS530036", advice]);
         // By `auto` it would be a code too, where there is no browser.
@@ -283,8 +283,8 @@ fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
         }
         assert_eq!(asked(&server), ["refresh"]);
         // In the browser it goes on, from the same session.
-        let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::ASKING[..]].concat());
-        drop(SignIn::of(&mut home.plugin(&by_browser)));
+        let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::SHOW_ADDRESS[..]].concat());
+        drop(SignIn::start(&mut home.plugin(&by_browser)));
         assert_eq!(asked(&server), ["refresh"]);
     });
 }
@@ -292,20 +292,20 @@ fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
 #[test]
 fn a_session_refused_for_its_code_goes_on_in_the_browser_at_once() {
     let (server, home) = signed_in(vec![refused(&tracked(""))]);
-    let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::ASKING[..]].concat());
-    drop(SignIn::of(&mut home.plugin(&by_browser)));
+    let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::SHOW_ADDRESS[..]].concat());
+    drop(SignIn::start(&mut home.plugin(&by_browser)));
     assert_eq!(asked(&server), ["refresh"]);
 }
 
 #[test]
 fn a_session_refused_for_its_code_serves_its_token_to_the_end() {
     let (server, home) = signed_in(vec![refused(&tracked(""))]);
-    home.leave(ENDING);
+    home.set_seconds_left(EXPIRES_SOON);
     for _ in 0..2 {
         let run = get_token(&server, &home, &ALWAYS);
         assert_eq!((run.token().as_str(), run.stderr.as_str()), ("first", ""));
     }
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     get_token(&server, &home, &ALWAYS).assert_failed(4, &["device code", "kubectl login --login interactive"]);
     assert_eq!(asked(&server), ["refresh"]);
 }
@@ -322,7 +322,7 @@ fn whoever_insists_gets_another_code() {
     home.run(&["prod", "--refresh"]).assert_failed(4, &["AADSTS530036", advice]);
     let run = home.run(&["prod", "--force"]);
     assert_eq!(run.code, Some(0), "{run}");
-    assert_eq!(server.asked().len(), 5);
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
         ("unauthorized_client", 700_016, 1, "--client-id"),
         ("invalid_client", 7_000_218, 1, "public client"),
     ];
-    at_once(cases, |(error, number, code, step)| {
+    in_parallel(cases, |(error, number, code, step)| {
         let (server, home) = signed_in(vec![refused(&refusal(error, "", number, "No."))]);
         home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
         for run in [get_token(&server, &home, &NEVER), home.run(&["--refresh", "--prompt", "never"])] {
@@ -345,10 +345,10 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
 }
 
 /// A home with one context, whose token is good for an hour, at a tenant that answers so from then on.
-fn with_a_good_token(answers: Vec<Line>) -> (Scripted, Home) {
+fn with_a_good_token(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
     let (server, home) = signed_in(answers);
     home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
-    home.leave(3600);
+    home.set_seconds_left(3600);
     (server, home)
 }
 
@@ -364,7 +364,7 @@ fn whoever_is_told_to_sign_in_and_does_is_asked() {
     let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
     let inactive = refusal("invalid_grant", "", 700_082, "The refresh token has expired due to inactivity.");
     let cases = [(dead, false), (inactive, true), (second_factor(), true)];
-    at_once(cases, |(body, is_tried_again)| {
+    in_parallel(cases, |(body, is_tried_again)| {
         let again = if is_tried_again { vec![refused(&body)] } else { vec![] };
         let (server, home) = with_a_good_token(
             [vec![refused(&body)], again, vec![device("http://127.0.0.1:1"), tokens("second")]].concat(),
@@ -383,7 +383,7 @@ fn whoever_is_told_to_sign_in_and_does_is_asked() {
 fn a_token_that_ends_soon_does_not_keep_whoever_types_login_from_being_asked() {
     let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
     let (_server, home) = with_a_good_token(vec![refused(&dead), device("http://127.0.0.1:1"), tokens("second")]);
-    home.leave(ENDING);
+    home.set_seconds_left(EXPIRES_SOON);
     assert_login(&home, "Signed in");
 }
 
@@ -411,7 +411,7 @@ fn a_server_that_wants_to_be_left_alone_is() {
     let loop_found = refusal("invalid_grant", "", 50196, "A loop.");
     let busy = refusal("temporarily_unavailable", "", 90033, "Later.");
     let later = ("429 Too Many Requests", vec!["retry-after: 3600".to_owned()], busy.to_string());
-    at_once([refused(&loop_found), refused(&busy), later], |answer| {
+    in_parallel([refused(&loop_found), refused(&busy), later], |answer| {
         let (server, home) = signed_in(vec![answer]);
         let run = get_token(&server, &home, &ALWAYS);
         run.assert_failed(1, &["Next: "]);

@@ -28,7 +28,7 @@ fn connections(listener: &TcpListener) -> usize {
 fn ended_session(world: &World) -> Home {
     let home = Home::new();
     home.run(&entra(world, &ALWAYS)).token();
-    home.leave(-60);
+    home.set_seconds_left(-60);
     world.reset_requests();
     home
 }
@@ -206,7 +206,7 @@ fn typed_sign_in_makes_every_failure_forgotten() {
     home.run(&args).assert_failed(3, &["\nNext: "]);
     let login = home.run(&["--prompt=always"]);
     assert_eq!(login.code, Some(0), "{login}");
-    home.leave(-60);
+    home.set_seconds_left(-60);
     let run = home.run(&args);
     assert_eq!(run.stderr, "", "{run}");
     run.token();
@@ -216,7 +216,7 @@ fn typed_sign_in_makes_every_failure_forgotten() {
 fn early_refresh_at_a_failing_issuer_costs_a_caller_its_time_once() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(120);
+    home.set_seconds_left(120);
     let args = entra(&world, &["--timeout=2s"]);
     let info = r#"{"apiVersion":"client.authentication.k8s.io/v1"}"#;
     let run = || Run::of(home.plugin(&args).env("KUBERNETES_EXEC_INFO", info)).token();

@@ -13,7 +13,7 @@ use crate::common;
 use crate::common::snapshot;
 
 use crate::common::tmux::{Screen, Setting};
-use crate::common::{HANG, Home, at_once, entra, oidc};
+use crate::common::{HANG, Home, entra, in_parallel, oidc};
 use sim::World;
 
 const SIZES: [(usize, usize); 2] = [(80, 24), (200, 50)];
@@ -48,7 +48,7 @@ struct Case {
 
 impl Case {
     fn setting(&self) -> Setting {
-        let setting = Setting::of(&self.home).size(self.size.0, self.size.1);
+        let setting = Setting::new(&self.home).size(self.size.0, self.size.1);
         match self.looks {
             Looks::Yes => setting,
             Looks::No => setting.no_color(),
@@ -86,7 +86,7 @@ impl Case {
 
     /// The plugin as kubectl starts it: the answer goes to kubectl, and the terminal is everything else's.
     fn get_token(&self) -> Screen {
-        self.setting().stdout_aside().plugin(&self.args(&[]))
+        self.setting().redirect_stdout().plugin(&self.args(&[]))
     }
 
     /// A kubeconfig in the home.
@@ -120,7 +120,7 @@ fn everywhere(scenario: impl Fn(&Case) + Sync) {
 /// Runs a scenario for both dialects, each in a world of its own where nobody approves by himself.
 fn with(sizes: &[(usize, usize)], looks: &[Looks], scenario: impl Fn(&Case) + Sync) {
     let dialects = [Dialect::Entra, Dialect::Oidc].into_iter();
-    at_once(dialects.flat_map(|dialect| sizes.iter().map(move |size| (dialect, *size))), |(dialect, size)| {
+    in_parallel(dialects.flat_map(|dialect| sizes.iter().map(move |size| (dialect, *size))), |(dialect, size)| {
         for &looks in looks {
             let world = World::start();
             world.approve_automatically(false);

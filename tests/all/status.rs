@@ -11,7 +11,7 @@ use sim::{ALICE, Behaviour, World};
 fn status(world: &World, home: &Home, more: &[&str]) -> Value {
     let before = world.requests().len();
     let run = home.run(&[&["status", "-o", "json"], more].concat());
-    run.assert_well();
+    run.assert_silent_success();
     assert_eq!(world.requests().len(), before);
     run.object()
 }
@@ -94,10 +94,10 @@ fn one_sign_in_shows_every_server_and_every_context_it_serves() {
 fn for_people_it_is_a_table() {
     let (world, home) = (World::start(), Home::new());
     let none = home.run(&["status"]);
-    none.assert_well();
+    none.assert_silent_success();
     assert!(none.stdout.contains("No sign-in") && none.stdout.contains("kubectl login"), "{none}");
     home.run(&entra(&world, &ALWAYS)).token();
-    home.leave(59 * 60 + 30);
+    home.set_seconds_left(59 * 60 + 30);
     // What is no terminal has no width.
     let run = Run::of(home.plugin(&["status"]).env("COLUMNS", "40"));
     let lines: Vec<&str> = run.stdout.lines().collect();
@@ -121,7 +121,7 @@ fn how_long_it_is_good_takes_the_refresh_token_into_account() {
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
         home.run(&oidc(&world, &ALWAYS)).token();
         for (seconds, expected) in [(90 * 60 + 30, good), (-60, over)] {
-            home.leave(seconds);
+            home.set_seconds_left(seconds);
             let run = home.run(&["status"]);
             assert!(run.stdout.contains(&format!("   {expected}   ")), "{expected}: {run}");
         }
@@ -144,7 +144,7 @@ fn on_a_narrow_terminal_it_is_a_list() {
     home.contexts(&contexts);
     home.run(&entra(&world, &ALWAYS)).token();
     home.run(&oidc(&world, &ALWAYS)).token();
-    home.leave(59 * 60 + 30);
+    home.set_seconds_left(59 * 60 + 30);
     let entra = format!(
         "{ALICE}\n  tenant      {}\n  method      devicecode\n  valid for   59 min, renewable\n  kept in     key file\n  \
          contexts    fifth-cluster, *first-cluster, fourth-cluster, second-cluster,\n              third-cluster\n",
@@ -253,7 +253,7 @@ fn session_with_refused_refresh_token_is_not_renewable() {
     for refusal in [Behaviour::RefreshBadToken, Behaviour::RefreshMfa, Behaviour::RefreshBlocked] {
         let (world, home) = (World::start(), Home::new());
         home.run(&entra(&world, &ALWAYS)).token();
-        home.leave(-60);
+        home.set_seconds_left(-60);
         world.set(refusal);
         assert_ne!(home.run(&entra(&world, &["--prompt=never"])).code, Some(0));
         assert_eq!(each(&status(&world, &home, &[]), "refreshable"), [json!(false)], "{refusal:?}");

@@ -36,7 +36,7 @@ fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
 fn files_and_folders_are_private_whatever_the_umask() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &ALWAYS), oidc(&world, &ALWAYS)] {
-        Run::of(&mut home.plugin_behind("umask 000", &args)).token();
+        Run::of(&mut home.plugin_after("umask 000", &args)).token();
     }
     let found = all_below(&home.path().join("state"));
     assert!(found.len() > 10, "{found:?}");
@@ -136,7 +136,7 @@ fn a_damaged_session_is_mended_by_the_next_sign_in() {
         damage(&home.files("sessions")[0]);
         let kept = assert_quiet(&world, &home.run(&entra(&world, &[])), true);
         assert_eq!(kept, token, "{how}: a good token needs no session");
-        home.leave(0);
+        home.set_seconds_left(0);
         token = assert_healed_by_a_sign_in(&world, &home);
     }
 }
@@ -179,7 +179,7 @@ fn a_record_in_the_place_of_another_is_absent() {
 
     let tenant = ["--tenant-id", OTHER_TENANT];
     home.run(&entra(&world, &[&tenant[..], &ALWAYS].concat())).token();
-    home.leave(0);
+    home.set_seconds_left(0);
     world.reset_requests();
     let [a, b] = <[PathBuf; 2]>::try_from(home.files("sessions")).unwrap();
     fs::copy(&a, &b).unwrap();
@@ -268,7 +268,7 @@ fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
         assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &with(storage))), true), token);
     }
     for storage in ["auto", "keyring", "disk"] {
-        home.leave(0);
+        home.set_seconds_left(0);
         let renewed = assert_quiet(&world, &home.run(&entra(&world, &with(storage))), false);
         assert_eq!(assert_quiet(&world, &home.run(&entra(&world, &[])), true), renewed);
     }

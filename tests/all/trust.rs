@@ -67,7 +67,7 @@ impl Attack {
     fn start() -> Attack {
         let attack = Attack { home: Home::new(), honest: Site::start(), evil: Site::start() };
         attack.honestly(&ALWAYS).token();
-        attack.home.leave(10);
+        attack.home.set_seconds_left(10);
         attack.honest.world.reset_requests();
         attack
     }
@@ -141,7 +141,7 @@ fn refresh_token_is_not_sent_under_an_authority_from_the_environment() {
         let run = attack.under_attack(&attack.args(more));
         run.assert_failed(3, &["simulated world CA", "SSL_CERT_FILE", "exec.env", "\nNext: "]);
     }
-    assert!(attack.evil.tunnel.used() > 0, "the attack does not reach its own server");
+    assert!(attack.evil.tunnel.connections() > 0, "the attack does not reach its own server");
     assert!(attack.evil.world.requests().is_empty(), "{:?}", attack.evil.world.requests());
     attack.assert_unharmed();
 }
@@ -178,19 +178,19 @@ fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
     let theirs = fallen.token();
     assert!(fallen.stderr.contains("was made without"), "{fallen}");
     assert_eq!(attack.under_attack(&attack.args(&[])).token(), theirs);
-    attack.home.leave(10);
+    attack.home.set_seconds_left(10);
     attack.under_attack(&attack.args(&[])).token();
     assert_eq!(attack.evil.world.refreshes().len(), 1, "its own session is refreshed at its own server");
     let stolen = attack.evil.refresh_tokens();
 
-    let before = attack.evil.tunnel.used();
+    let before = attack.evil.tunnel.connections();
     let ours = attack.honestly(&[]);
     assert_ne!(ours.token(), theirs);
     assert_eq!(attack.honest.world.device_requests().len(), 0, "no user is asked again");
     assert!(attack.honest.refresh_tokens().iter().all(|token| !stolen.contains(token)));
     // Nor is the attacker's discovery believed by a session that is yet to be.
     attack.honestly(&["--login-hint", sim::ALICE, "--prompt", "always"]).token();
-    assert_eq!(attack.evil.tunnel.used(), before);
+    assert_eq!(attack.evil.tunnel.connections(), before);
     let status = attack.home.run(&["status", "-o", "json"]);
     assert_eq!(status.stdout.matches("\"method\"").count(), 3, "{status}");
 }
@@ -258,10 +258,10 @@ fn poisoned_discovery_stays_with_the_entry_that_brought_it() {
     attack.under_attack(&attack.args(&ALWAYS)).token();
     let poisoned = attack.home.files("issuers");
     assert!(!poisoned.is_empty());
-    let before = attack.evil.tunnel.used();
+    let before = attack.evil.tunnel.connections();
     attack.honestly(&ALWAYS).token();
     assert_eq!(attack.honest.world.count("openid-configuration"), 1, "nothing that the attacker said is believed");
-    assert_eq!(attack.evil.tunnel.used(), before);
+    assert_eq!(attack.evil.tunnel.connections(), before);
     assert!(attack.home.files("issuers").len() > poisoned.len());
 }
 
@@ -273,10 +273,10 @@ fn kubectl_with_a_strangers_kubeconfig_shows_it_no_session() {
     std::fs::write(&file, text).unwrap();
     let kubectl = kubectl::Kubectl::find();
     let mut command = attack.home.program(kubectl.path.to_str().unwrap());
-    attack.home.leave(-10);
+    attack.home.set_seconds_left(-10);
     let run = Run::of(command.args(["get", "pods", "--kubeconfig", &file]));
     assert_eq!(run.code, Some(1), "{run}");
     assert!(run.stderr.contains("SSL_CERT_FILE"), "{run}");
-    assert!(attack.evil.tunnel.used() > 0);
+    assert!(attack.evil.tunnel.connections() > 0);
     attack.assert_unharmed();
 }

@@ -3,7 +3,7 @@
 use sim::{Behaviour, World};
 use url::Url;
 
-use crate::common::browser::{ASKING, BOTH, Issuer, get, secrets_of, with};
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, callback_secrets, get, with_parameter};
 use crate::common::{Home, Run};
 
 #[test]
@@ -12,9 +12,9 @@ fn the_browser_can_go_on_to_another_page() {
         let (world, home) = (World::start(), Home::new());
         let more = ["--open-url-after-authentication", "https://example.com/success"];
         let sign_in = issuer.start(&world, &home, &more);
-        let back = sign_in.call_back();
+        let back = sign_in.callback_url();
         // Not before it is over.
-        assert!(!get(&with(&back, "state", None)).body.contains("example.com"));
+        assert!(!get(&with_parameter(&back, "state", None)).body.contains("example.com"));
         let page = get(&back);
         page.assert_signed_in();
         assert!(page.body.contains("<meta http-equiv=\"refresh\" content=\"0;URL=https://example.com/success\">"));
@@ -22,7 +22,7 @@ fn the_browser_can_go_on_to_another_page() {
 
         let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
         let sign_in = issuer.start(&world, &home, &more);
-        assert!(!sign_in.bring_back().body.contains("example.com"));
+        assert!(!sign_in.complete().body.contains("example.com"));
         sign_in.end().assert_failed(3, &[]);
     }
 }
@@ -32,7 +32,7 @@ fn a_page_to_go_on_to_cannot_become_markup() {
     let hostile = "https://example.com/\"><script>alert(1)</script>?a='x'&b=\"onload=\"alert(1)#\"><img src=x>";
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &["--open-url-after-authentication", hostile]);
-    let page = sign_in.bring_back();
+    let page = sign_in.complete();
     sign_in.end().token();
     assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{page:?}");
     let (_, rest) = page.body.split_once("content=\"0;URL=").unwrap();
@@ -48,7 +48,7 @@ fn a_page_to_go_on_to_is_on_the_web() {
     {
         for issuer in BOTH {
             let args =
-                issuer.by_browser(&world, &[&ASKING[..], &["--open-url-after-authentication", address]].concat());
+                issuer.by_browser(&world, &[&SHOW_ADDRESS[..], &["--open-url-after-authentication", address]].concat());
             Home::new().run(&args).assert_failed(2, &["--open-url-after-authentication", "\nNext: "]);
         }
     }
@@ -72,13 +72,13 @@ fn nothing_secret_is_logged_at_any_verbosity() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let sign_in = issuer.start(&world, &home, &["-v", "9"]);
-        let (address, back) = (sign_in.address.clone(), sign_in.call_back());
-        get(&with(&back, "state", Some("forged-state-of-somebody"))).assert_error(400, &[]);
+        let (address, back) = (sign_in.address.clone(), sign_in.callback_url());
+        get(&with_parameter(&back, "state", Some("forged-state-of-somebody"))).assert_error(400, &[]);
         get(&back).assert_signed_in();
         let run = sign_in.end();
         let token = run.token();
         let refreshed = home.run(&issuer.by_browser(&world, &["-v", "9", "--force-refresh"]));
-        let mut secrets: Vec<String> = secrets_of(&back);
+        let mut secrets: Vec<String> = callback_secrets(&back);
         secrets.extend(["state", "nonce"].map(|name| world.authorize_requests()[0].query[name].clone()));
         secrets.push("forged-state-of-somebody".to_owned());
         secrets.push(world.token_requests("authorization_code")[0].field("code_verifier").to_owned());
@@ -97,11 +97,11 @@ fn a_server_that_repeats_what_it_was_sent_is_not_repeated() {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
             let sign_in = issuer.start(&world, &home, &["-v", "9"]);
-            let (address, back) = (sign_in.address.clone(), sign_in.call_back());
+            let (address, back) = (sign_in.address.clone(), sign_in.callback_url());
             let page = get(&back);
             let run = sign_in.end();
             let verifier = world.token_requests("authorization_code")[0].field("code_verifier").to_owned();
-            let secrets = [secrets_of(&back), vec![verifier]].concat();
+            let secrets = [callback_secrets(&back), vec![verifier]].concat();
             page.assert_error(400, &secrets);
             assert_hidden(&run, &address, &secrets);
         }

@@ -8,7 +8,7 @@ use sim::{Behaviour, Form, World};
 use url::Url;
 
 use crate::common::browser::{
-    BOTH, Issuer, Page, connect, exchange, get, post, request, request_bytes, secrets_of, with,
+    BOTH, Issuer, Page, callback_secrets, connect, exchange, get, post, request, request_bytes, with_parameter,
 };
 use crate::common::{HANG, Home};
 
@@ -33,22 +33,25 @@ fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let sign_in = issuer.start(&world, &home, &[]);
-        let real = sign_in.call_back();
-        let secrets = secrets_of(&real);
-        let error = |url: &Url| with(&with(url, "code", None), "error", Some("access_denied"));
-        let strangers_state = with(&real, "state", Some("a-state-of-somebody-else"));
-        let bare = at(&with(&with(&real, "code", None), "state", None), "/");
+        let real = sign_in.callback_url();
+        let secrets = callback_secrets(&real);
+        let error = |url: &Url| with_parameter(&with_parameter(url, "code", None), "error", Some("access_denied"));
+        let strangers_state = with_parameter(&real, "state", Some("a-state-of-somebody-else"));
+        let bare = at(&with_parameter(&with_parameter(&real, "code", None), "state", None), "/");
         for (what, url) in [
             ("another state", strangers_state.clone()),
-            ("half of the state", with(&real, "state", Some(&secrets.last().unwrap()[..10]))),
-            ("an empty state", with(&real, "state", Some(""))),
-            ("no state", with(&real, "state", None)),
+            ("half of the state", with_parameter(&real, "state", Some(&secrets.last().unwrap()[..10]))),
+            ("an empty state", with_parameter(&real, "state", Some(""))),
+            ("no state", with_parameter(&real, "state", None)),
             ("an error of another sign-in", error(&strangers_state)),
-            ("an error without a state", error(&with(&real, "state", None))),
-            ("no code", with(&real, "code", None)),
-            ("an empty code", with(&real, "code", Some(""))),
+            ("an error without a state", error(&with_parameter(&real, "state", None))),
+            ("no code", with_parameter(&real, "code", None)),
+            ("an empty code", with_parameter(&real, "code", Some(""))),
             ("nothing", bare.clone()),
-            ("a very long code of another sign-in", with(&strangers_state, "code", Some(&"a".repeat(30_000)))),
+            (
+                "a very long code of another sign-in",
+                with_parameter(&strangers_state, "code", Some(&"a".repeat(30_000))),
+            ),
             ("two codes", more(&real, "code=another")),
             ("the same code twice", more(&real, &format!("code={}", secrets[0]))),
             ("two states", more(&real, "state=another")),
@@ -98,8 +101,8 @@ fn an_issuer_that_sends_a_wrong_state_never_ends_it() {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
             let sign_in = issuer.start(&world, &home, &[]);
-            let back = sign_in.call_back();
-            get(&back).assert_error(400, &secrets_of(&back));
+            let back = sign_in.callback_url();
+            get(&back).assert_error(400, &callback_secrets(&back));
             world.clear(behaviour);
             sign_in.finish();
         }
@@ -110,11 +113,11 @@ fn an_issuer_that_sends_a_wrong_state_never_ends_it() {
 fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
     let (world, home) = (World::start_with(&[Behaviour::WrongIssInCallback]), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
-    let back = sign_in.call_back();
-    get(&back).assert_error(400, &secrets_of(&back));
+    let back = sign_in.callback_url();
+    get(&back).assert_error(400, &callback_secrets(&back));
     // Its name was promised.
-    get(&with(&back, "iss", None)).assert_error(400, &secrets_of(&back));
-    let promised = with(&back, "iss", Some(&world.issuer()));
+    get(&with_parameter(&back, "iss", None)).assert_error(400, &callback_secrets(&back));
+    let promised = with_parameter(&back, "iss", Some(&world.issuer()));
     get(&promised).assert_signed_in();
     sign_in.end().token();
 
@@ -125,8 +128,9 @@ fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
     // Nobody promised it, and it is somebody else's all the same.
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
-    let back = sign_in.call_back();
-    get(&with(&back, "iss", Some("https://issuer.example.invalid"))).assert_error(400, &secrets_of(&back));
+    let back = sign_in.callback_url();
+    get(&with_parameter(&back, "iss", Some("https://issuer.example.invalid")))
+        .assert_error(400, &callback_secrets(&back));
     get(&back).assert_signed_in();
     sign_in.end().token();
 }
@@ -145,7 +149,7 @@ fn a_page_that_calls_back_twice_signs_in_once() {
             let first = scope.spawn(|| get(&back));
             assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
             let second = get(&back);
-            second.assert_error(409, &secrets_of(&back));
+            second.assert_error(409, &callback_secrets(&back));
             assert!(second.body.contains("answered already"), "{second:?}");
             world.clear(Behaviour::DelayToken);
             first.join().unwrap().assert_signed_in();
@@ -160,7 +164,7 @@ fn a_page_that_calls_back_twice_signs_in_once() {
 fn of_many_at_once_one_is_the_answer() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
-    let back = sign_in.call_back();
+    let back = sign_in.callback_url();
     let bytes = request_bytes("GET", &back, &[], "");
     // Each has its connection before the first one asks: afterwards nobody may be there any more.
     let connections: Vec<_> = (0..16).map(|_| connect(&back)).collect();
@@ -179,7 +183,7 @@ fn of_many_at_once_one_is_the_answer() {
 fn a_browser_that_does_not_wait_for_its_page_has_signed_in() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Entra.start(&world, &home, &["--authentication-timeout-sec", "30"]);
-    let back = sign_in.call_back();
+    let back = sign_in.callback_url();
     let bytes = request_bytes("GET", &back, &[], "");
     let (mut connection, (beginning, end)) = (connect(&back), bytes.split_at(20));
     connection.write_all(beginning).unwrap();
@@ -219,7 +223,7 @@ fn either_address_and_either_name_lead_to_the_listener() {
     for host in ["127.0.0.1", "LocalHost"].into_iter().chain(newer) {
         let (world, home) = (World::start(), Home::new());
         let sign_in = Issuer::Oidc.start(&world, &home, &[]);
-        let mut back = sign_in.call_back();
+        let mut back = sign_in.callback_url();
         back.set_host(Some(host)).unwrap();
         let named = format!("host: {host}:{}", sign_in.port());
         request("GET", &back, &[&named], "").assert_signed_in();

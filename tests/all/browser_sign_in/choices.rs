@@ -2,8 +2,8 @@
 
 use sim::{Behaviour, World};
 
-use crate::common::browser::{ASKING, BOTH, Issuer, Opener, SignIn, get};
-use crate::common::{HANG, Home, Run, at_once, entra, needed, oidc};
+use crate::common::browser::{BOTH, Issuer, Opener, SHOW_ADDRESS, SignIn, get};
+use crate::common::{HANG, Home, Run, entra, in_parallel, needed, oidc};
 
 /// `get-token` where this program chooses.
 fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
@@ -19,14 +19,14 @@ fn method_of(home: &Home) -> String {
 
 #[test]
 fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
-    at_once(BOTH, |issuer| {
+    in_parallel(BOTH, |issuer| {
         for (variables, why) in [
             (&[][..], "there is no display"),
             (&[("DISPLAY", ":99"), ("SSH_CONNECTION", "a 1 b 22")], "SSH_CONNECTION is set"),
             (&[("DISPLAY", ":99"), ("CI", "true")], "CI is set"),
         ] {
             let (world, home) = (World::start(), Home::new());
-            let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
+            let mut command = home.plugin(&by_choice(issuer, &world, &SHOW_ADDRESS));
             let run = Run::of(command.envs(variables.iter().copied()));
             run.token();
             let line = format!("With a code, since no browser can be opened here: {why}.");
@@ -41,17 +41,17 @@ fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
 fn where_a_browser_can_be_opened_it_is() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
-        let mut command = home.plugin(&by_choice(issuer, &world, &ASKING));
-        let (_, run) = SignIn::of(command.env("DISPLAY", ":99")).finish();
+        let mut command = home.plugin(&by_choice(issuer, &world, &SHOW_ADDRESS));
+        let (_, run) = SignIn::start(command.env("DISPLAY", ":99")).finish();
         let line = "In the browser, since there seems to be one at hand.";
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
-        assert_eq!(method_of(&home), issuer.by_browser_is_called());
+        assert_eq!(method_of(&home), issuer.browser_method());
         assert!(world.device_requests().is_empty());
 
         // One that was named can be started anywhere.
         let (home, opener) = (Home::new(), Opener::new());
         let sign_in =
-            SignIn::of(&mut home.plugin(&by_choice(issuer, &world, &["--prompt=always", opener.flag().as_str()])));
+            SignIn::start(&mut home.plugin(&by_choice(issuer, &world, &["--prompt=always", opener.flag().as_str()])));
         assert_eq!(opener.address(), sign_in.address);
         let (_, run) = sign_in.finish();
         assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
@@ -70,7 +70,7 @@ fn who_names_a_way_hears_of_no_choice() {
 #[test]
 fn an_issuer_without_codes_leads_to_the_browser() {
     let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
-    let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+    let (_, run) = SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &SHOW_ADDRESS))).finish();
     assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
 }
 
@@ -83,7 +83,7 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
         (Behaviour::DeviceClientRefused, "Invalid client type. (invalid_client)"),
     ] {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
-        let (_, run) = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &ASKING))).finish();
+        let (_, run) = SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &SHOW_ADDRESS))).finish();
         let line = format!("In a browser, since the issuer gives this client no code: {words}.");
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
         assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
@@ -92,7 +92,7 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
 
     let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed]);
     // Whoever insists on a code is told the other way, each time.
-    let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &ASKING));
+    let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &SHOW_ADDRESS));
     for _ in 0..2 {
         home.run_as_new_caller(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
     }
@@ -104,7 +104,8 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
 fn what_is_to_be_asked_on_the_page_is_asked_there() {
     let (world, home) = (World::start(), Home::new());
     let asked = ["--oidc-auth-request-extra-params", "audience=cluster"];
-    let sign_in = SignIn::of(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &[&ASKING[..], &asked].concat())));
+    let sign_in =
+        SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &[&SHOW_ADDRESS[..], &asked].concat())));
     assert_eq!(sign_in.parameter("audience"), "cluster");
     let (_, run) = sign_in.finish();
     assert!(run.stderr.contains("In a browser, since there are parameters for the issuer's page"), "{run}");
@@ -113,7 +114,7 @@ fn what_is_to_be_asked_on_the_page_is_asked_there() {
 
 #[test]
 fn a_browser_that_is_not_there_is_none() {
-    at_once(BOTH, |issuer| {
+    in_parallel(BOTH, |issuer| {
         let nowhere = |home: &Home| {
             let programs = home.path().join("programs");
             std::fs::create_dir(&programs).unwrap();
@@ -146,7 +147,7 @@ fn a_remote_editor_s_browser_is_one() {
         let (world, home, opener) = (World::start(), Home::new(), Opener::new());
         let args = by_choice(issuer, &world, &["--prompt=always"]);
         let mut command = remote(&home, &args, &opener);
-        let sign_in = SignIn::of(command.env("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"));
+        let sign_in = SignIn::start(command.env("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"));
         assert_eq!(opener.address(), sign_in.address);
         let (_, run) = sign_in.finish();
         assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
@@ -163,9 +164,9 @@ fn a_remote_editor_s_browser_is_one() {
 fn who_wants_no_browser_opened_is_shown_the_address_and_nothing_else() {
     for issuer in BOTH {
         let (world, home, opener) = (World::start(), Home::new(), Opener::new());
-        let args = by_choice(issuer, &world, &[&ASKING[..], &[opener.flag().as_str()]].concat());
+        let args = by_choice(issuer, &world, &[&SHOW_ADDRESS[..], &[opener.flag().as_str()]].concat());
         let mut command = home.plugin(&args);
-        let (_, run) = SignIn::of(command.env("DISPLAY", ":99").env("BROWSER", opener.program())).finish();
+        let (_, run) = SignIn::start(command.env("DISPLAY", ":99").env("BROWSER", opener.program())).finish();
         assert!(run.stderr.contains("Open this page in a browser"), "{run}");
         assert!(!run.stderr.contains("Your browser should open") && !opener.was_started(), "{run}");
         assert!(world.device_requests().is_empty());
@@ -243,13 +244,13 @@ fn who_types_it_may_name_another_way_than_the_entry() {
         home.contexts(&[("prod", issuer.by_code(&world, &[])), ("test", issuer.by_browser(&world, &[]))]);
         for variable in [None, Some("devicecode"), Some("spn")] {
             let mut command = home.plugin(&["prod", browser, "--force", "--skip-open-browser"]);
-            let sign_in = SignIn::of(command.envs(variable.map(|method| ("AAD_LOGIN_METHOD", method))));
-            sign_in.bring_back().assert_signed_in();
+            let sign_in = SignIn::start(command.envs(variable.map(|method| ("AAD_LOGIN_METHOD", method))));
+            sign_in.complete().assert_signed_in();
             let run = sign_in.end();
             assert_eq!(run.code, Some(0), "{run}");
         }
         assert!(world.device_requests().is_empty());
-        assert_eq!(method_of(&home), issuer.by_browser_is_called());
+        assert_eq!(method_of(&home), issuer.browser_method());
         world.reset_requests();
         // It is the same sign-in, whichever entry names it.
         for entry in [issuer.by_code(&world, &[]), issuer.by_browser(&world, &[])] {
@@ -279,8 +280,8 @@ fn a_code_that_policy_refuses_leads_to_the_browser() {
     let run = home.run(&["prod"]);
     run.assert_failed(4, &["AADSTS53003", "kubectl login --login interactive"]);
     // The advice can be followed as it stands.
-    let sign_in = SignIn::of(&mut home.plugin(&["--login", "interactive", "--skip-open-browser"]));
-    sign_in.bring_back().assert_signed_in();
+    let sign_in = SignIn::start(&mut home.plugin(&["--login", "interactive", "--skip-open-browser"]));
+    sign_in.complete().assert_signed_in();
     assert_eq!(sign_in.end().code, Some(0));
     assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
 }

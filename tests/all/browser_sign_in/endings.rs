@@ -2,8 +2,8 @@
 
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::common::browser::{ASKING, BOTH, Issuer, Page, SignIn, get, with};
-use crate::common::{Home, Run, at_once};
+use crate::common::browser::{BOTH, Issuer, Page, SHOW_ADDRESS, SignIn, get, with_parameter};
+use crate::common::{Home, Run, in_parallel};
 
 /// More time than a sign-in takes that comes back, and little enough to wait for one that does not.
 const SOON: [&str; 2] = ["--authentication-timeout-sec", "2"];
@@ -13,9 +13,9 @@ const SOON: [&str; 2] = ["--authentication-timeout-sec", "2"];
 pub(crate) fn ends(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (World, Home, Page, Run) {
     let (world, home) = (World::start_with(behaviours), Home::new());
     let sign_in = issuer.start(&world, &home, more);
-    let page = sign_in.bring_back();
+    let page = sign_in.complete();
     let run = sign_in.end();
-    page.assert_says_the_error_of(&run);
+    page.assert_shows_error_of(&run);
     assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0));
     (world, home, page, run)
 }
@@ -30,13 +30,13 @@ fn exchange_ends(issuer: Issuer, behaviour: Behaviour) -> Run {
 #[track_caller]
 fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
     let (world, home) = (World::start(), Home::new());
-    home.let_failures_be_quick();
+    home.make_failures_quick();
     let sign_in = issuer.start(&world, &home, &[]);
-    let back = sign_in.call_back();
+    let back = sign_in.callback_url();
     world.set(behaviour);
     let page = get(&back);
     let run = sign_in.end();
-    page.assert_says_the_error_of(&run);
+    page.assert_shows_error_of(&run);
     assert_eq!(home.files("sessions").len(), 0);
     assert_eq!(world.token_requests("authorization_code").len(), 1);
     (world, home, run)
@@ -50,7 +50,7 @@ fn somebody_who_says_no_has_said_so() {
         assert!(page.body.contains("the sign-in was declined"), "{page:?}");
         assert!(world.token_requests("authorization_code").is_empty());
         // The same caller has heard it.
-        let again = home.run(&issuer.by_browser(&world, &ASKING));
+        let again = home.run(&issuer.by_browser(&world, &SHOW_ADDRESS));
         again.assert_failed(3, &[]);
         assert_eq!((again.stderr.as_str(), world.authorize_requests().len()), ("", 1));
     }
@@ -68,9 +68,9 @@ fn what_the_issuer_says_becomes_neither_markup_nor_a_terminals_command() {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
             let sign_in = issuer.start(&world, &home, &[]);
-            let page = get(&with(&sign_in.call_back(), name, Some(text)));
+            let page = get(&with_parameter(&sign_in.callback_url(), name, Some(text)));
             let run = sign_in.end();
-            page.assert_says_the_error_of(&run);
+            page.assert_shows_error_of(&run);
             for written in [&page.body, &run.stderr] {
                 let odd = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
                 assert!(!written.contains(odd) && !written.lines().any(|line| line.starts_with("forged")), "{run}");
@@ -113,7 +113,7 @@ fn an_address_that_is_not_registered_is_told_with_what_to_register() {
 
 #[test]
 fn policy_is_exit_4() {
-    at_once(BOTH, |issuer| {
+    in_parallel(BOTH, |issuer| {
         let (.., run) = ends(issuer, &[Behaviour::ConsentRequired], &[]);
         run.assert_failed(4, &["consented", "administrator"]);
     });
@@ -142,8 +142,8 @@ fn a_code_that_came_too_late_asks_for_another_sign_in() {
         run.assert_failed(3, &["expired", "\nNext:  Sign in again: kubectl login"]);
         // The user has not declined, so the next command may prompt.
         world.clear(Behaviour::CodeExpired);
-        let again = issuer.by_browser(&world, &ASKING);
-        SignIn::of(&mut home.new_caller(&again)).finish().1.credential();
+        let again = issuer.by_browser(&world, &SHOW_ADDRESS);
+        SignIn::start(&mut home.new_caller(&again)).finish().1.credential();
     }
 }
 
@@ -175,7 +175,7 @@ fn a_token_endpoint_in_trouble_is_exit_1() {
 
 #[test]
 fn a_bad_moment_of_the_token_endpoint_is_waited_out() {
-    at_once([Behaviour::ServerError, Behaviour::Token503WithRetryAfter], |behaviour| {
+    in_parallel([Behaviour::ServerError, Behaviour::Token503WithRetryAfter], |behaviour| {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
             issuer.start(&world, &home, &[]).finish();

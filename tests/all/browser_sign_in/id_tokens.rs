@@ -5,8 +5,8 @@ use std::process::Command;
 use sim::{ALICE, Behaviour, World};
 
 use crate::browser_sign_in::endings::ends;
-use crate::common::browser::{ASKING, BOTH, Issuer, SignIn};
-use crate::common::{Home, Run, at_once};
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, SignIn};
+use crate::common::{Home, Run, in_parallel};
 
 /// `get-token` by one of the two ways.
 type Way = fn(Issuer, &World, &[&str]) -> Vec<String>;
@@ -18,8 +18,8 @@ fn signs_in(way: Way, command: &mut Command) -> Run {
     if std::ptr::fn_addr_eq(way, Issuer::by_code as Way) {
         return Run::of(command);
     }
-    let sign_in = SignIn::of(command);
-    sign_in.bring_back();
+    let sign_in = SignIn::start(command);
+    sign_in.complete();
     sign_in.end()
 }
 
@@ -30,7 +30,7 @@ fn asked(world: &World) -> usize {
 
 #[test]
 fn one_of_another_sign_in_is_not_taken_and_nothing_of_it_is_kept() {
-    at_once([Behaviour::WrongNonce, Behaviour::NoNonce, Behaviour::IdTokenUnreadable], |behaviour| {
+    in_parallel([Behaviour::WrongNonce, Behaviour::NoNonce, Behaviour::IdTokenUnreadable], |behaviour| {
         for issuer in BOTH {
             let (world, home, page, run) = ends(issuer, &[behaviour], &[]);
             run.assert_failed(1, &["\nNext: "]);
@@ -55,9 +55,9 @@ fn one_that_does_not_check_out_leaves_no_trace_and_an_older_sign_in_as_it_was() 
         (Behaviour::IdTokenWrongAudience, "not for this client"),
         (Behaviour::IdTokenWrongIssuer, "issuer.example.invalid"),
     ];
-    at_once(WAYS.into_iter().flat_map(|way| behaviours.map(|bad| (way, bad))), |(way, (behaviour, word))| {
+    in_parallel(WAYS.into_iter().flat_map(|way| behaviours.map(|bad| (way, bad))), |(way, (behaviour, word))| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
-        let first = way(Issuer::Oidc, &world, &ASKING);
+        let first = way(Issuer::Oidc, &world, &SHOW_ADDRESS);
         signs_in(way, &mut home.plugin(&first)).assert_failed(1, &["ID token", word, "\nNext: "]);
         assert_eq!((home.files("sessions").len(), home.files("tokens").len()), (0, 0));
 
@@ -73,7 +73,7 @@ fn one_that_does_not_check_out_leaves_no_trace_and_an_older_sign_in_as_it_was() 
         world.clear(behaviour);
         let never = way(Issuer::Oidc, &world, &["--prompt", "never"]);
         assert_eq!(home.run(&never).token(), token);
-        home.leave(0);
+        home.set_seconds_left(0);
         world.reset_requests();
         assert_ne!(home.run(&never).token(), token);
         assert_eq!((world.refreshes().len(), world.families_revoked()), (1, 0));
@@ -84,10 +84,10 @@ fn one_that_does_not_check_out_leaves_no_trace_and_an_older_sign_in_as_it_was() 
 #[test]
 fn where_the_keys_cannot_be_had_the_sign_in_is_kept_and_the_next_call_asks_nobody() {
     let behaviours = [Behaviour::Keys503, Behaviour::StallKeys];
-    at_once(WAYS.into_iter().flat_map(|way| behaviours.map(|bad| (way, bad))), |(way, behaviour)| {
+    in_parallel(WAYS.into_iter().flat_map(|way| behaviours.map(|bad| (way, bad))), |(way, behaviour)| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         home.shorten_limits(2);
-        let first = way(Issuer::Oidc, &world, &[&ASKING[..], &["--timeout", "5s"]].concat());
+        let first = way(Issuer::Oidc, &world, &[&SHOW_ADDRESS[..], &["--timeout", "5s"]].concat());
         signs_in(way, &mut home.plugin(&first)).assert_failed(1, &["127.0.0.1", "\nNext: "]);
         home.shorten_limits(1);
         assert_eq!((home.files("sessions").len(), home.files("tokens").len(), asked(&world)), (1, 0, 1));

@@ -2,14 +2,14 @@
 
 use sim::World;
 
-use crate::common::browser::{ASKING, BOTH, Issuer, get, with};
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, get, with_parameter};
 use crate::common::https::{certificate, https, with_certificate};
 use crate::common::{Home, Run};
 
 /// A sign-in that does not come as far as to show an address.
 #[track_caller]
 pub(crate) fn refused(issuer: Issuer, world: &World, more: &[&str]) -> Run {
-    let run = Home::new().run(&issuer.by_browser(world, &[&ASKING[..], more].concat()));
+    let run = Home::new().run(&issuer.by_browser(world, &[&SHOW_ADDRESS[..], more].concat()));
     assert!(!run.stderr.contains("/authorize"), "{run}");
     run
 }
@@ -48,7 +48,9 @@ fn where_the_browser_cannot_come_back_it_is_said() {
     let words = ["--oidc-redirect-url-hostname \"other.example\"", "\nNext: ", "--oidc-redirect-url."];
     refused(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", "other.example"]).assert_failed(1, &words);
     // Whoever needs no listener is not kept from anything.
-    Home::new().run(&Issuer::Oidc.by_code(&world, &[&ASKING[..], &["--oidc-redirect-url", address]].concat())).token();
+    Home::new()
+        .run(&Issuer::Oidc.by_code(&world, &[&SHOW_ADDRESS[..], &["--oidc-redirect-url", address]].concat()))
+        .token();
     let home = Home::new();
     let more = ["--oidc-redirect-url", address, "--listen-address", "127.0.0.1:0"];
     assert_eq!(Issuer::Oidc.start(&world, &home, &more).parameter("redirect_uri"), address);
@@ -68,12 +70,12 @@ fn with_a_certificate_the_browser_comes_back_by_https() {
     let more = with_certificate(&home, &made);
     let sign_in = Issuer::Oidc.start(&world, &home, &more.each_ref().map(String::as_str));
     assert_eq!(sign_in.parameter("redirect_uri"), format!("https://localhost:{}", sign_in.port()));
-    let back = sign_in.call_back();
+    let back = sign_in.callback_url();
     // The browser is told in plain text that it has to speak TLS, or nothing: no answer is one.
     let mut plain = back.clone();
     plain.set_scheme("http").unwrap();
     assert_ne!(get(&plain).status, 200);
-    let forged = with(&back, "state", Some("forged"));
+    let forged = with_parameter(&back, "state", Some("forged"));
     https(&forged, &made.0).assert_error(400, &[]);
     https(&back, &made.0).assert_signed_in();
     let run = sign_in.end();

@@ -6,11 +6,11 @@ use sim::World;
 use url::Url;
 
 use crate::browser_sign_in::listening::refused;
-use crate::common::browser::{ASKING, BOTH, Issuer, get, request};
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, get, request};
 use crate::common::https::https;
 use crate::common::own_network::in_own_network;
-use crate::common::tmux::{AROUND, Setting};
-use crate::common::visit::{address_on, parameter};
+use crate::common::remote_browser::{address_on, parameter};
+use crate::common::tmux::{Setting, WRAPPER};
 use crate::common::{Home, PLUGIN};
 
 /// An address of the loopback interface besides the usual ones, for the issuers where those are missing.
@@ -154,7 +154,7 @@ fn without_any_loopback_address_it_is_said_and_there_are_codes() {
             let more = more.each_ref().map(String::as_str);
             let words = ["cannot be listened on", "\nNext: ", "in a terminal", "device code"];
             refused(issuer, &world, &more).assert_failed(1, &words);
-            Home::new().run(&issuer.by_code(&world, &[&ASKING[..], &more].concat())).token();
+            Home::new().run(&issuer.by_code(&world, &[&SHOW_ADDRESS[..], &more].concat())).token();
         }
     });
 }
@@ -173,9 +173,9 @@ fn without_any_loopback_address_the_answer_is_pasted_in_a_terminal() {
                 world.reset_requests();
                 let home = Home::new();
                 let args = issuer.by_browser(&world, &[&flags.each_ref().map(String::as_str), *more].concat());
-                let mut words = vec!["sh", "-c", AROUND, "sh", PLUGIN];
+                let mut words = vec!["sh", "-c", WRAPPER, "sh", PLUGIN];
                 words.extend(args.iter().map(String::as_str));
-                let screen = Setting::of(&home).size(200, 50).stdout_aside().program(&words);
+                let screen = Setting::new(&home).size(200, 50).redirect_stdout().program(&words);
                 screen.wait_for("end on a page that it cannot show. Paste that page's address here and press Enter.");
                 let address = address_on(&screen);
                 assert!(parameter(&address, "redirect_uri").starts_with("http://localhost"), "{address}");
@@ -233,7 +233,7 @@ fn a_registered_redirect_address_is_kept_byte_for_byte() {
             let home = Home::new();
             let sign_in = Issuer::Oidc.start(&world, &home, &["--oidc-redirect-url", registered]);
             assert_eq!(sign_in.parameter("redirect_uri"), registered);
-            let back = sign_in.call_back();
+            let back = sign_in.callback_url();
             let mut elsewhere = back.clone();
             elsewhere.set_path("/elsewhere");
             get(&elsewhere).assert_error(404, &[]);
@@ -244,13 +244,13 @@ fn a_registered_redirect_address_is_kept_byte_for_byte() {
         // One that goes without saying, where it is said.
         let home = Home::new();
         let sign_in = Issuer::Oidc.start(&world, &home, &["--oidc-redirect-url", "http://localhost:80/callback"]);
-        get(&sign_in.call_back()).assert_signed_in();
+        get(&sign_in.callback_url()).assert_signed_in();
         sign_in.end().token();
         // What is registered may lead here by another port.
         let home = Home::new();
         let more = ["--oidc-redirect-url", "http://localhost:9999/callback", "--listen-address", "127.0.0.1:5001"];
         let sign_in = Issuer::Oidc.start(&world, &home, &more);
-        let mut back = sign_in.call_back();
+        let mut back = sign_in.callback_url();
         assert_eq!(back.port(), Some(9999));
         back.set_port(Some(5001)).unwrap();
         request("GET", &back, &["host: localhost:9999"], "").assert_signed_in();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, World};
 
-use crate::common::browser::{ASKING, BOTH, Issuer, SignIn, get, secrets_of};
-use crate::common::waiting::wait_at_the_lock;
+use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, SignIn, callback_secrets, get};
+use crate::common::waiting::wait_for_count_at_lock;
 use crate::common::{HANG, Home, Run};
 
 #[test]
@@ -14,11 +14,11 @@ fn two_sign_ins_at_once_do_not_get_in_each_others_way() {
     let (world, home) = (World::start(), Home::new());
     let [first, second] = BOTH.map(|issuer| issuer.start(&world, &home, &[]));
     assert_ne!(first.port(), second.port());
-    let (back, other) = (first.call_back(), second.call_back());
+    let (back, other) = (first.callback_url(), second.callback_url());
     // The answer of one, brought to the other.
     let mut astray = back.clone();
     astray.set_port(other.port()).unwrap();
-    get(&astray).assert_error(400, &secrets_of(&back));
+    get(&astray).assert_error(400, &callback_secrets(&back));
     get(&other).assert_signed_in();
     get(&back).assert_signed_in();
     assert_ne!(first.end().token(), second.end().token());
@@ -39,8 +39,8 @@ fn two_accounts_at_once_stay_apart() {
 /// A sign-in under way, and processes that want the same.
 fn waited_for(world: &World, home: &Home) -> (SignIn, Vec<std::process::Child>) {
     let leader = Issuer::Entra.start(world, home, &[]);
-    let waiters = (0..3).map(|_| home.start(&Issuer::Entra.by_browser(world, &ASKING))).collect();
-    wait_at_the_lock(&home.state(), 4);
+    let waiters = (0..3).map(|_| home.start(&Issuer::Entra.by_browser(world, &SHOW_ADDRESS))).collect();
+    wait_for_count_at_lock(&home.state(), 4);
     (leader, waiters)
 }
 
@@ -62,11 +62,11 @@ fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
     home.shorten_lives(10);
     world.set_token_delay(Duration::from_secs(3));
     let leader = Issuer::Oidc.start(&world, &home, &["--authentication-timeout-sec", "20"]);
-    let back = leader.call_back();
+    let back = leader.callback_url();
     std::thread::scope(|scope| {
         let page = scope.spawn(|| get(&back));
         assert!(world.wait_for(HANG, |log| log.token_requests("authorization_code").len() == 1));
-        let waiters = [&ASKING[..], &["--prompt", "never"]].map(|asks| {
+        let waiters = [&SHOW_ADDRESS[..], &["--prompt", "never"]].map(|asks| {
             let args = Issuer::Oidc.by_browser(&world, &[asks, &["--authentication-timeout-sec", "20"]].concat());
             home.start(&args)
         });
@@ -84,8 +84,8 @@ fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
 fn whoever_waited_hears_of_a_decline_too() {
     let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
     let (leader, waiters) = waited_for(&world, &home);
-    let page = leader.bring_back();
-    page.assert_says_the_error_of(&leader.end());
+    let page = leader.complete();
+    page.assert_shows_error_of(&leader.end());
     for waiter in waiters.into_iter().map(Run::wait) {
         waiter.assert_failed(3, &["the sign-in was declined"]);
     }
@@ -99,7 +99,7 @@ fn a_killed_sign_in_is_followed_by_one_of_those_who_wait() {
     std::thread::scope(|scope| {
         // It shows an address of its own, once it is its turn.
         let next = scope.spawn(|| Issuer::Entra.start(&world, &home, &[]));
-        wait_at_the_lock(&home.state(), 2);
+        wait_for_count_at_lock(&home.state(), 2);
         drop(leader);
         next.join().unwrap().finish();
     });

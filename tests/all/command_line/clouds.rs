@@ -115,7 +115,7 @@ fn the_file_is_read_for_no_other_cloud_and_not_where_the_host_is_named() {
     let public = stack(&["--environment", "AzurePublicCloud", "--timeout", "1s"]);
     let run = Run::of(home.plugin(&public).env("AZURE_ENVIRONMENT_FILEPATH", &file).env("HTTPS_PROXY", proxy.url()));
     run.assert_failed(1, &["https://login.microsoftonline.com"]);
-    assert!(proxy.asked()[0].text.starts_with("CONNECT login.microsoftonline.com:443 "), "{:?}", proxy.asked());
+    assert!(proxy.requests()[0].text.starts_with("CONNECT login.microsoftonline.com:443 "), "{:?}", proxy.requests());
 
     let world = World::start();
     run_with_file(&home, &file, &stack(&["--authority-host", &world.authority()])).token();

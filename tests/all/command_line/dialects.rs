@@ -2,7 +2,7 @@
 
 use sim::World;
 
-use crate::common::{ALWAYS, Home, Run, at_once, entra, oidc};
+use crate::common::{ALWAYS, Home, Run, entra, in_parallel, oidc};
 
 /// `get-token` with variables of the environment.
 fn run_in(home: &Home, variables: &[(&str, &str)], args: &[String]) -> Run {
@@ -77,7 +77,7 @@ fn the_environment_fills_what_no_flag_says() {
         ("AZURE_TENANT_ID", "y"),
     ];
     let runs = [(&azure[..], &[][..]), (&older[..], &[]), (&arm[..], &["--use-azurerm-env-vars"])];
-    at_once(runs, |(variables, more)| {
+    in_parallel(runs, |(variables, more)| {
         let (world, home) = (World::start(), Home::new());
         run_in(&home, variables, &bare(&world, &[&ALWAYS, more].concat())).token();
         assert_eq!(asked(&world), (sim::OWN_CLIENT.to_owned(), sim::OTHER_TENANT.to_owned()), "{variables:?}");

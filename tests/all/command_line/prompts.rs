@@ -4,7 +4,7 @@ use std::process::Command;
 
 use sim::{VERIFICATION_URI, World};
 
-use crate::common::{Home, PLUGIN, Run, at_once, entra, oidc};
+use crate::common::{Home, PLUGIN, Run, entra, in_parallel, oidc};
 
 /// What a run on a terminal of its own brought.
 pub(super) struct OnTerminal {
@@ -101,7 +101,7 @@ fn in_a_build_system_nobody_is_asked_even_on_a_terminal() {
         ("BUILDKITE", "true"),
         ("TEAMCITY_VERSION", "2024.12"),
     ];
-    at_once(variables, |(name, value)| {
+    in_parallel(variables, |(name, value)| {
         let (world, home) = (World::start(), Home::new());
         let on = on_terminal(&home, &entra(&world, &[]), ">out", |command| {
             command.env(name, value);

@@ -1,4 +1,4 @@
-//! The test is the browser: a sign-in under way, and the address that it shows.
+//! The test plays the browser: a sign-in in progress, and the address that it shows.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
@@ -9,14 +9,16 @@ use std::thread::JoinHandle;
 use sim::World;
 use url::Url;
 
-pub use crate::common::page::{Page, connect, exchange, get, post, request, request_bytes, secrets_of, with};
+pub use crate::common::page::{
+    Page, callback_secrets, connect, exchange, get, post, request, request_bytes, with_parameter,
+};
 use crate::common::programs::write_program;
 use crate::common::{HANG, Home, Run, entra, needed, oidc};
 
-/// As a person at a machine whose browser is elsewhere has it: asked in any case, on stderr, and nothing is opened.
-pub const ASKING: [&str; 3] = ["--prompt", "always", "--skip-open-browser"];
+/// Always prompts, on stderr, and does not open a browser: as if the user's browser were on another machine.
+pub const SHOW_ADDRESS: [&str; 3] = ["--prompt", "always", "--skip-open-browser"];
 
-/// Who is signed in to.
+/// The issuer to sign in to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Issuer {
     Entra,
@@ -26,7 +28,7 @@ pub enum Issuer {
 pub const BOTH: [Issuer; 2] = [Issuer::Entra, Issuer::Oidc];
 
 impl Issuer {
-    /// `get-token` by browser, with `more` behind.
+    /// `get-token` with a browser sign-in, followed by `more`.
     pub fn by_browser(self, world: &World, more: &[&str]) -> Vec<String> {
         match self {
             Issuer::Entra => entra(world, &[&["--login", "interactive"], more].concat()),
@@ -34,8 +36,8 @@ impl Issuer {
         }
     }
 
-    /// What `status` calls it.
-    pub fn by_browser_is_called(self) -> &'static str {
+    /// The name of the method in `status`.
+    pub fn browser_method(self) -> &'static str {
         match self {
             Issuer::Entra => "interactive",
             Issuer::Oidc => "authcode",
@@ -50,26 +52,26 @@ impl Issuer {
         }
     }
 
-    /// A sign-in by browser that has shown its address.
+    /// Starts a browser sign-in, and waits until it has shown its address.
     #[track_caller]
     pub fn start(self, world: &World, home: &Home, more: &[&str]) -> SignIn {
-        SignIn::of(&mut home.plugin(&self.by_browser(world, &[&ASKING[..], more].concat())))
+        SignIn::start(&mut home.plugin(&self.by_browser(world, &[&SHOW_ADDRESS[..], more].concat())))
     }
 }
 
-/// A sign-in under way, which ends with the test whatever becomes of that.
+/// A sign-in in progress. It is killed when this is dropped.
 pub struct SignIn {
     child: Option<Child>,
-    /// All of stderr, once it has ended.
+    /// All of stderr, when the process has ended.
     shown: Option<JoinHandle<String>>,
-    /// The page to sign in at.
+    /// The address of the sign-in page.
     pub address: Url,
 }
 
 impl SignIn {
     /// Starts a command, and waits until it has shown an address.
     #[track_caller]
-    pub fn of(command: &mut Command) -> SignIn {
+    pub fn start(command: &mut Command) -> SignIn {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut shown = String::new();
@@ -88,48 +90,48 @@ impl SignIn {
         SignIn { child: Some(child), shown: Some(std::thread::spawn(rest)), address }
     }
 
-    /// A parameter of the address; nothing if it is not there.
+    /// A parameter of the address; empty if it is missing.
     pub fn parameter(&self, name: &str) -> String {
         self.address.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
     }
 
-    /// Where the browser is to come back to.
-    pub fn redirect(&self) -> Url {
+    /// The redirect address.
+    pub fn redirect_url(&self) -> Url {
         Url::parse(&self.parameter("redirect_uri")).unwrap()
     }
 
     pub fn port(&self) -> u16 {
-        self.redirect().port().unwrap()
+        self.redirect_url().port().unwrap()
     }
 
-    /// Where the issuer sends the browser, which has signed in.
+    /// The address to which the issuer redirects the browser after the sign-in.
     #[track_caller]
-    pub fn call_back(&self) -> Url {
+    pub fn callback_url(&self) -> Url {
         get(&self.address).location()
     }
 
-    /// Signs in, and brings the answer back: the page that the browser ends on.
+    /// Signs in and sends the callback. Returns the page on which the browser ends.
     #[track_caller]
-    pub fn bring_back(&self) -> Page {
-        get(&self.call_back())
+    pub fn complete(&self) -> Page {
+        get(&self.callback_url())
     }
 
-    /// The process, or what stands in for it.
+    /// The process id, of the plugin or of a program around it.
     pub fn id(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Waits for the end.
+    /// Waits until the process has ended.
     pub fn end(mut self) -> Run {
         let mut run = Run::wait(self.child.take().unwrap());
         run.stderr = self.shown.take().unwrap().join().unwrap();
         run
     }
 
-    /// The whole of it, as it should be: the last page, and what came out.
+    /// A successful sign-in: returns the last page and the output.
     #[track_caller]
     pub fn finish(self) -> (Page, Run) {
-        let page = self.bring_back();
+        let page = self.complete();
         let run = self.end();
         run.token();
         page.assert_signed_in();
@@ -146,7 +148,7 @@ impl Drop for SignIn {
     }
 }
 
-/// A program for `--browser-command` that hands over the address it is to open.
+/// A program for `--browser-command` that passes on the address it should open.
 pub struct Opener {
     folder: tempfile::TempDir,
     address: mpsc::Receiver<String>,
@@ -159,27 +161,27 @@ impl Opener {
         assert!(Command::new(needed("mkfifo", "coreutils")).arg(&pipe).status().unwrap().success());
         write_program(&program, &format!("#!/bin/sh\necho \"$1\" >'{}'\n", pipe.display()));
         let (opened, address) = mpsc::channel();
-        // Reading begins when the program opens its end; where it never does, this waits with nobody waiting for it.
+        // Reading begins when the program opens the pipe. If it never does, only this thread waits.
         std::thread::spawn(move || opened.send(std::fs::read_to_string(pipe).unwrap_or_default()));
         Opener { folder, address }
     }
 
-    /// Its path.
+    /// The path of the program.
     pub fn program(&self) -> PathBuf {
         self.folder.path().join("opener")
     }
 
-    /// The flag that names it.
+    /// The flag with the program.
     pub fn flag(&self) -> String {
         format!("--browser-command={}", self.program().display())
     }
 
-    /// Whether it has been started, as far as it has come to hand over anything.
+    /// Whether the program has been started and has written an address.
     pub fn was_started(&self) -> bool {
         self.address.try_recv().is_ok()
     }
 
-    /// Waits until it is started, and hands back what it was to open.
+    /// Waits until the program has been started. Returns the address that it should open.
     #[track_caller]
     pub fn address(&self) -> Url {
         let opened = self.address.recv_timeout(HANG).unwrap();

@@ -1,5 +1,5 @@
-//! A real browser: headless Chromium, driven over the DevTools protocol. Its messages go over a pipe, so no driver of the
-//! same version and no port is needed, and the browser ends with the test, however that ends.
+//! A real browser: headless Chromium, controlled with the DevTools protocol. The messages use a pipe, so that no driver
+//! and no port is needed, and so that the browser always ends with the test.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,7 +17,7 @@ use crate::common::{HANG, Home, needed};
 /// Chromium reads DevTools messages from its descriptor 3 and writes to 4.
 const ON_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >&2"#;
 
-/// Nothing here leaves the machine, and nothing is asked of it that a container does not have.
+/// No request leaves the machine, and everything works in a container.
 const FLAGS: [&str; 11] = [
     "--remote-debugging-pipe",
     "--headless=new",
@@ -32,14 +32,14 @@ const FLAGS: [&str; 11] = [
     "--disable-dev-shm-usage",
 ];
 
-/// A running browser without windows.
+/// A running browser without a window.
 pub struct Chromium {
     process: Child,
-    wire: Mutex<Wire>,
+    pipe: Mutex<Pipe>,
 }
 
-/// The messages: JSON texts, each with a zero byte at its end.
-struct Wire {
+/// The messages: JSON texts, each followed by a zero byte.
+struct Pipe {
     to: ChildStdin,
     from: Receiver<Value>,
     last: u64,
@@ -47,23 +47,23 @@ struct Wire {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // By itself, so that none of its processes still writes into the profile; by force if it does not.
-        let wire = self.wire.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = wire.to.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
-        while wire.from.recv_timeout(Duration::from_secs(10)).is_ok() {}
+        // First asks it to exit, so that none of its processes still writes into the profile; then kills it.
+        let pipe = self.pipe.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = pipe.to.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+        while pipe.from.recv_timeout(Duration::from_secs(10)).is_ok() {}
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Chromium {
-    /// Starts it with a profile in this home.
+    /// Starts it with a profile in this home directory.
     pub fn start(home: &Home) -> Chromium {
         let mut command = Command::new("sh");
         sim::isolate(&mut command, home.path()).args(["-c", ON_PIPES]).arg(needed("chromium", "chromium")).args(FLAGS);
         command.arg(format!("--user-data-dir={}", home.path().join("chromium").display()));
         if rustix::process::geteuid().is_root() {
-            // Its sandbox cannot be had as root.
+            // The sandbox does not work as root.
             command.arg("--no-sandbox");
         }
         let log = File::create(home.path().join("chromium.log")).unwrap();
@@ -75,10 +75,10 @@ impl Chromium {
                 let _ = sender.send(serde_json::from_slice(&message).unwrap());
             }
         });
-        Chromium { process, wire: Mutex::new(Wire { to, from, last: 0 }) }
+        Chromium { process, pipe: Mutex::new(Pipe { to, from, last: 0 }) }
     }
 
-    /// Opens an address in a window that shares no cookies with the others: somebody else's, as it were.
+    /// Opens an address in a window that shares no cookies with the others, as if it were another user's.
     pub fn open(&self, address: &str) -> Tab<'_> {
         let context = self.call(None, "Target.createBrowserContext", json!({})).unwrap();
         self.open_in(context["browserContextId"].clone(), address)
@@ -94,20 +94,20 @@ impl Chromium {
         tab
     }
 
-    /// One call and its answer; events and answers to nobody are passed over.
+    /// Calls a method and returns its result. Skips events, and results of other calls.
     fn call(&self, session: Option<&str>, method: &str, parameters: Value) -> Result<Value, String> {
-        let mut wire = self.wire.lock().unwrap();
-        wire.last += 1;
-        let id = wire.last;
+        let mut pipe = self.pipe.lock().unwrap();
+        pipe.last += 1;
+        let id = pipe.last;
         let mut message = json!({ "id": id, "method": method, "params": parameters });
         if let Some(session) = session {
             message["sessionId"] = session.into();
         }
-        wire.to.write_all(format!("{message}\0").as_bytes()).unwrap();
+        pipe.to.write_all(format!("{message}\0").as_bytes()).unwrap();
         let until = Instant::now() + HANG;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let mut answer = wire.from.recv_timeout(left).unwrap_or_else(|_| panic!("no answer to {method}"));
+            let mut answer = pipe.from.recv_timeout(left).unwrap_or_else(|_| panic!("no response to {method}"));
             if answer["id"] == id {
                 return match &answer["error"]["message"] {
                     Value::String(error) => Err(error.clone()),
@@ -132,12 +132,12 @@ impl<'a> Tab<'a> {
         self.chromium.open_in(self.context.clone(), address)
     }
 
-    /// Goes to an address, as if it had been typed. A page that cannot be had is one that says so.
+    /// Goes to an address, as if it had been typed. If it cannot be loaded, the browser shows an error page.
     pub fn go(&self, address: &str) {
         self.call("Page.navigate", json!({ "url": address }));
     }
 
-    /// Gives the window's inside a size, in CSS pixels.
+    /// Sets the inner size of the window, in CSS pixels.
     pub fn size(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size);
@@ -158,7 +158,7 @@ impl<'a> Tab<'a> {
         self.chromium.call(None, "Target.closeTarget", json!({ "targetId": self.target })).unwrap();
     }
 
-    /// Waits until the page has loaded and has an element of this CSS selector.
+    /// Waits until the page has loaded and has an element that matches this CSS selector.
     #[track_caller]
     pub fn wait_for(&self, selector: &str) {
         self.wait_until(&format!("document.querySelector({})", json!(selector)));
@@ -170,8 +170,8 @@ impl<'a> Tab<'a> {
         self.wait_until(&format!("document.body.innerText.includes({})", json!(text)));
     }
 
-    /// Waits until the page has loaded and a JavaScript condition holds. There is no event for everything that a page can
-    /// come to say: looks again and again.
+    /// Waits until the page has loaded and a JavaScript condition is true. It polls, because there are no events for
+    /// some of the changes of a page.
     #[track_caller]
     pub fn wait_until(&self, condition: &str) {
         let until = Instant::now() + HANG;
@@ -181,7 +181,7 @@ impl<'a> Tab<'a> {
         }
     }
 
-    /// Waits for an element and clicks on the middle of it. What the click leads to is not waited for.
+    /// Waits for an element and clicks in its middle. Does not wait for the effect of the click.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         self.wait_for(selector);
@@ -191,14 +191,14 @@ impl<'a> Tab<'a> {
              return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }} }})()",
             json!(selector)
         );
-        let place = self.evaluate(&place).expect("an element that stays");
+        let place = self.evaluate(&place).expect("the element still exists");
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event);
         }
     }
 
-    /// Waits for a field, and types over what is in it.
+    /// Waits for an input field and replaces its content.
     #[track_caller]
     pub fn type_into(&self, selector: &str, text: &str) {
         self.click(selector);
@@ -211,19 +211,19 @@ impl<'a> Tab<'a> {
         self.evaluate("location.href").and_then(|address| Some(address.as_str()?.to_owned())).unwrap_or_default()
     }
 
-    /// The text of the page, as it is shown.
+    /// The visible text of the page.
     pub fn text(&self) -> String {
         self.evaluate("document.body.innerText").and_then(|text| Some(text.as_str()?.to_owned())).unwrap_or_default()
     }
 
-    /// Writes what is seen into a PNG file.
+    /// Writes a screenshot into a PNG file.
     pub fn screenshot(&self, file: &Path) {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
         let picture = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         fs::write(file, picture).unwrap();
     }
 
-    /// The value of a JavaScript expression; nothing while one page gives way to another.
+    /// The value of a JavaScript expression; `None` while the browser changes to another page.
     fn evaluate(&self, expression: &str) -> Option<Value> {
         let parameters = json!({ "expression": expression, "returnByValue": true });
         let mut answer = self.chromium.call(Some(&self.session), "Runtime.evaluate", parameters).ok()?;

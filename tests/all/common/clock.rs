@@ -1,5 +1,5 @@
-//! The clock of a home: what the plugin's debug builds take for the time (`src/clock.rs`), so that no test waits for real
-//! seconds to pass.
+//! The clock of a home directory: the test hook of the plugin's debug builds (`crates/core/src/clock.rs`), so that
+//! tests do not wait for real seconds.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -11,18 +11,19 @@ use tempfile::TempPath;
 
 use crate::common::Home;
 
-/// How many times shorter the pauses are that the plugin makes on purpose: a poll a second is one in 50 ms.
+/// How many times shorter the plugin's pauses are: with an interval of one second, it polls every 50 ms.
 const PAUSES: u32 = 20;
 
-/// Where the plugin finds its clock.
+/// The variable that names the clock's file.
 const VARIABLE: &str = "KUBECTL_LOGIN_TEST_CLOCK";
 
-/// How long a pause is that the plugin makes on purpose where it says `time`.
+/// How long a pause of `time` really takes.
 pub fn pause(time: Duration) -> Duration {
     time / PAUSES
 }
 
-/// The file that each plugin reads once, outside of the home: some tests look at all that is in one.
+/// A file that each plugin process reads once. It is not in the home directory, because some tests check all files
+/// there.
 pub struct Clock {
     file: TempPath,
     time: Mutex<Time>,
@@ -36,7 +37,7 @@ struct Time {
 
 impl Clock {
     pub fn new() -> Clock {
-        // Worlds expect polls as early as pauses are short.
+        // Worlds expect earlier polls accordingly.
         sim::expect_shorter_pauses(PAUSES);
         let file = tempfile::NamedTempFile::new_in("/tmp").unwrap().into_temp_path();
         let clock = Clock { file, time: Mutex::new(Time { shift: 0, limits: 1.0, lives: 1.0 }) };
@@ -49,60 +50,61 @@ impl Clock {
         change(&mut time);
         let Time { shift, limits, lives } = *time;
         let waits = 1.0 / f64::from(PAUSES);
-        // At once, as a plugin may be reading it; and other users may.
+        // Atomically, because a plugin process may be reading it, possibly as another user.
         let new = self.file.with_extension("new");
         std::fs::write(&new, format!("shift={shift},waits={waits},limits={limits},lives={lives}")).unwrap();
         std::fs::rename(&new, &self.file).unwrap();
     }
 }
 
-/// What counts for plugins that are started from now on.
+/// Settings for plugin processes that are started from now on.
 impl Home {
-    /// Has a command, and what it starts, go by this home's clock.
+    /// Makes a command and its children use this home directory's clock.
     pub fn on_its_clock<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let (name, file) = self.clock_variable();
         command.env(name, file)
     }
 
-    /// The variable that does it.
+    /// The variable and its value.
     pub fn clock_variable(&self) -> (&'static str, &str) {
         (VARIABLE, self.clock.file.to_str().unwrap())
     }
 
-    /// Lets time go by for them, and for the world that they live in.
-    pub fn pass(&self, world: &World, seconds: u32) {
+    /// Advances the time for the plugin and for the world.
+    pub fn advance_time(&self, world: &World, seconds: u32) {
         self.clock.set(|time| time.shift += i64::from(seconds));
         world.advance(Duration::from_secs(seconds.into()));
     }
 
-    /// Makes it `time` for them, whatever the time really is.
+    /// Sets the time for the plugin.
     pub fn set_time(&self, time: DateTime<Utc>) {
         self.clock.set(|clock| clock.shift = (time - Utc::now()).num_seconds());
     }
 
-    /// Has the world's device codes end within a second, in which they are asked for once: that has time for its answer.
-    pub fn let_codes_end(&self, world: &World) {
+    /// Makes the world's device codes expire within a second. The plugin polls once in that time, and the poll can
+    /// succeed.
+    pub fn let_codes_expire(&self, world: &World) {
         world.set_interval(Some(5));
         world.set_code_lifetime(Duration::from_secs(6));
         self.shorten_lives(6);
     }
 
-    /// Makes the time that people have this many times shorter than it really is.
+    /// Divides the time that users have by so many.
     pub fn shorten_lives(&self, times: u32) {
         self.clock.set(|time| time.lives = 1.0 / f64::from(times));
     }
 
-    /// The same with the limits for machines. What has to be done within them should have time left on a busy one.
+    /// Divides the timeouts for machines by so many. Leave enough time for a busy machine.
     pub fn shorten_limits(&self, times: u32) {
         self.clock.set(|time| time.limits = 1.0 / f64::from(times));
     }
 
-    /// Has failures count as quick, after which the same caller asks the issuer again at once, even if they took a minute.
-    pub fn let_failures_be_quick(&self) {
+    /// Makes all failures count as quick, even if they took a minute: the same caller then contacts the issuer again.
+    pub fn make_failures_quick(&self) {
         self.lengthen_limits(60);
     }
 
-    /// Makes the limits for machines this many times longer, where a busy one may need it.
+    /// Multiplies the timeouts for machines by so many, for busy machines.
     pub fn lengthen_limits(&self, times: u32) {
         self.clock.set(|time| time.limits = times.into());
     }

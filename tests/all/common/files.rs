@@ -1,4 +1,4 @@
-//! Files and folders as tests look at them.
+//! Files and directories as tests see them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// All files and folders below a folder, sorted; none where it does not exist. Links are not followed.
+/// All files and directories below a directory, sorted; none if it does not exist. Does not follow links.
 pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
@@ -26,14 +26,14 @@ pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The permission bits of a file or folder, or of the link itself.
+/// The permission bits of a file or directory, or of the link itself.
 #[cfg(unix)]
 pub fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     path.symlink_metadata().unwrap().mode() & 0o7777
 }
 
-/// Gives a file or folder these permission bits.
+/// Sets the permission bits of a file or directory.
 #[cfg(unix)]
 pub fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! A browser that speaks TLS with the listener, and the listener's certificate.
+//! A browser that connects to the listener with TLS, and the listener's certificate.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use url::Url;
 use crate::common::Home;
 use crate::common::page::{Page, connect, exchange, request_bytes};
 
-/// A browser that trusts this authority and no other.
+/// The TLS configuration of a browser that trusts only this authority.
 pub fn trusting(ca_pem: &str) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
@@ -23,20 +23,20 @@ pub fn trusting(ca_pem: &str) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// One GET over TLS, as a browser that trusts this authority.
+/// One GET over TLS, from a browser that trusts this authority.
 pub fn https(url: &Url, ca_pem: &str) -> Page {
     let name = ServerName::try_from(url.host_str().unwrap().to_owned()).unwrap();
     let connection = ClientConnection::new(trusting(ca_pem), name).unwrap();
     exchange(StreamOwned::new(connection, connect(url)), &request_bytes("GET", url, &[], ""))
 }
 
-/// A certificate for `localhost`, and its key, as PEM.
+/// A certificate for `localhost` and its key, as PEM.
 pub fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-/// The flags that name a certificate and its key, in files of this home.
+/// The flags for a certificate and its key, as files in this home directory.
 pub fn with_certificate(home: &Home, (certificate, key): &(String, String)) -> [String; 4] {
     let file = |name: &str, text: &str| home.write(name, text).to_str().unwrap().to_owned();
     let files = (file("cert.pem", certificate), file("key.pem", key));

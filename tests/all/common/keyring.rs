@@ -1,4 +1,4 @@
-//! A keyring of a test's own: gnome-keyring on a private session bus that starts no service by itself.
+//! A test's own keyring: gnome-keyring on a private session bus that starts no services by itself.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::common::waiting::wait_until;
 use crate::common::{Home, all_below, needed};
 
-/// What the bus and the daemon live under. Ends with its standard input, so with the test, however that ends.
+/// Runs the bus and the daemon. Ends when its standard input is closed, so at the end of the test in any case.
 const SESSION: &str = r#"
 echo "$DBUS_SESSION_BUS_ADDRESS"
 gnome-keyring-daemon --foreground --unlock --components=secrets <"$1" >/dev/null 2>&1 &
@@ -21,7 +21,7 @@ kill $!
 wait $!
 "#;
 
-/// A bus without activation: a daemon that has gone stays gone.
+/// A bus without activation: a daemon that has ended is not restarted.
 const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -38,7 +38,7 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
 const SERVICE: &str = "org.freedesktop.secrets";
 const LOGIN: &str = "/org/freedesktop/secrets/collection/login";
 
-/// A session bus with an unlocked keyring on it. The keyring's file is in the home.
+/// A session bus with an unlocked keyring. The keyring's file is in the home directory.
 pub struct Keyring {
     session: Child,
     home: PathBuf,
@@ -54,7 +54,7 @@ impl Drop for Keyring {
 }
 
 impl Keyring {
-    /// Starts bus and daemon, and waits until the login collection is there and open.
+    /// Starts the bus and the daemon, and waits until the login collection exists and is unlocked.
     pub fn start(home: &Home) -> Keyring {
         for (program, package) in [
             ("dbus-run-session", "dbus"),
@@ -80,14 +80,14 @@ impl Keyring {
         keyring
     }
 
-    /// Whether the login collection says this of being locked.
+    /// Whether the login collection's property `Locked` has this value.
     fn says_locked(&self, value: &str) -> bool {
         let collection = "string:org.freedesktop.Secret.Collection";
         let locked = self.send(LOGIN, "org.freedesktop.DBus.Properties.Get", &[collection, "string:Locked"]);
         locked.is_some_and(|answer| answer.contains(value))
     }
 
-    /// The command on this bus.
+    /// Connects a command to this bus.
     pub fn on_bus<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("DBUS_SESSION_BUS_ADDRESS", &self.address)
     }
@@ -102,21 +102,21 @@ impl Keyring {
     pub fn lock(&self) {
         let path = format!("array:objpath:{LOGIN}");
         let answer = self.send("/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", &[&path]);
-        assert!(answer.expect("an answer").contains(LOGIN), "the collection was not locked");
+        assert!(answer.expect("a response").contains(LOGIN), "the collection was not locked");
         wait_until("the keyring is locked", || self.says_locked("boolean true"));
     }
 
-    /// Stops the daemon in its tracks: it has its name on the bus and answers nothing.
+    /// Stops the daemon (SIGSTOP): it keeps its name on the bus and does not respond.
     pub fn freeze(&self) {
         kill_process(self.daemon, Signal::STOP).unwrap();
     }
 
-    /// Lets a frozen daemon go on.
+    /// Lets a frozen daemon continue.
     pub fn thaw(&self) {
         kill_process(self.daemon, Signal::CONT).unwrap();
     }
 
-    /// Kills the daemon and waits until the bus knows.
+    /// Kills the daemon and waits until the bus has noticed.
     pub fn kill(&self) {
         kill_process(self.daemon, Signal::KILL).unwrap();
         wait_until("the daemon is gone", || {
@@ -127,14 +127,14 @@ impl Keyring {
         });
     }
 
-    /// What the keyring has under this program's name: `key`, or `probe`.
+    /// The keyring's item with this name of the plugin: `key` or `probe`.
     pub fn item(&self, name: &str) -> Option<String> {
         let found = self.command("secret-tool").args(["lookup", "service", "kubectl-login", "username", name]).output();
         let found = found.unwrap();
         found.status.success().then(|| String::from_utf8(found.stdout).unwrap())
     }
 
-    /// Puts something else into the keyring under this program's name, or nothing.
+    /// Replaces the keyring's item with this name of the plugin, or deletes it.
     pub fn replace_item(&self, name: &str, secret: Option<&str>) {
         let attributes = ["service", "kubectl-login", "username", name];
         assert!(self.command("secret-tool").arg("clear").args(attributes).status().unwrap().success());
@@ -147,13 +147,13 @@ impl Keyring {
         fs::remove_file(text).unwrap();
     }
 
-    /// Writes down every call on this bus from now on.
+    /// Records each call on this bus from now on.
     pub fn watch(&self) -> Watch<'_> {
         let path = self.home.join("calls");
         let file = fs::File::create(&path).unwrap();
         let monitor = self.command("dbus-monitor").stdout(file).stderr(Stdio::null()).spawn().unwrap();
         let watch = Watch { keyring: self, path, monitor };
-        // It says that it has lost its own name when it has become a monitor.
+        // A monitor reports that it has lost its own name as soon as it is one.
         wait_until("the monitor listens", || watch.text().contains("member=NameLost"));
         watch
     }
@@ -187,7 +187,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Watch<'_> {
-    /// The names of the methods that were called since the watch began, oldest first.
+    /// The names of the methods that were called since the recording began, oldest first.
     pub fn calls(&self) -> Vec<String> {
         let mark = ["--type=signal", "/", "kubectl.login.tests.EndOfWatch"];
         assert!(self.keyring.command("dbus-send").args(mark).status().unwrap().success());
@@ -202,7 +202,7 @@ impl Watch<'_> {
     }
 }
 
-/// The files below `folder` that hold `text`.
+/// The files below `folder` that contain `text`.
 pub fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
     let holds = |path: &PathBuf| {
         let is_file = path.symlink_metadata().unwrap().is_file();

@@ -1,4 +1,4 @@
-//! What every black-box test needs: a home of its own, the built binary, and what came out of it.
+//! Shared by all black-box tests: a home directory, the built binary, and its output.
 
 pub mod browser;
 pub mod chromium;
@@ -14,6 +14,7 @@ pub mod page;
 pub mod picture;
 pub mod programs;
 pub mod provider;
+pub mod remote_browser;
 pub mod run;
 pub mod scripted;
 pub mod shell;
@@ -22,7 +23,6 @@ pub mod snapshot;
 pub mod socks;
 pub mod tmux;
 pub mod tunnel;
-pub mod visit;
 pub mod waiting;
 
 use std::net::Ipv4Addr;
@@ -30,7 +30,7 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-pub use constants::{AKS, ALWAYS, ENDING, FULL_DISK, HANG, JSON, LENIENCE, NEVER, OVER, V1, V1BETA1};
+pub use constants::{AKS, ALMOST_EXPIRED, ALWAYS, EXPIRES_SOON, FULL_DISK, HANG, JSON, LENIENCE, NEVER, V1, V1BETA1};
 pub use files::{all_below, text};
 #[cfg(unix)]
 pub use files::{mode, set_mode};
@@ -50,8 +50,8 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// Runs a test body for several items at the same time: most of a sign-in is waiting.
-pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
+/// Runs a test body for several items in parallel, because most of a sign-in is waiting.
+pub fn in_parallel<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {
         for item in items {
             scope.spawn(|| body(item));
@@ -59,12 +59,12 @@ pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, body: impl Fn(T) + S
     });
 }
 
-/// Runs something asynchronous to its end.
-pub fn now<T>(asking: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asking)
+/// Runs a future to completion.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// A port of 127.0.0.1 on which nobody listens, and on which nobody else can while the socket is there.
+/// A port of 127.0.0.1 without a listener. No other process can use it while the socket exists.
 pub fn closed_port() -> (TcpSocket, u16) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -72,13 +72,13 @@ pub fn closed_port() -> (TcpSocket, u16) {
     (socket, port)
 }
 
-/// Whether this test can change users and mounts. CI runs as root; elsewhere the test says that it is skipped.
+/// Whether this test can change users and mounts. CI runs as root; otherwise the test prints that it is skipped.
 #[cfg(unix)]
 pub fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         use std::io::Write as _;
-        // Past the test harness, which would swallow it.
+        // Directly, because the test harness would capture it.
         let _ = writeln!(std::io::stderr(), "skipped: this test needs root");
     }
     is_root

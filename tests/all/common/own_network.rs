@@ -1,17 +1,18 @@
-//! A network of a test's own: ports that nobody else has, and a loopback interface without this or that.
+//! A test's own network: no other process uses its ports, and the loopback interface can be changed.
 
 use std::process::Command;
 
 use crate::common::needed;
 
-/// Says to the test which network it is in.
+/// Tells the test process which network it is in.
 const INSIDE: &str = "SIM_OWN_NETWORK";
 
-/// Runs the body of a test, which has to be a closure of that test itself, where there is nothing but a loopback interface, changed by `setup`: lines
-/// for `ip -batch`. The test is started anew for that, as another process.
+/// Runs the body of a test in its own network namespace, which has only a loopback interface. `setup` has lines for
+/// `ip -batch` that change it. The body has to be a closure of the test function, because the test is started again in
+/// another process.
 #[track_caller]
 pub fn in_own_network<T: FnOnce()>(setup: &str, body: T) {
-    // The crate's name, the test's, and the closure's.
+    // The names of the crate, the test, and the closure.
     let names = std::any::type_name::<T>();
     let (_, test) = names.trim_end_matches("::{{closure}}").split_once("::").unwrap();
     if std::env::var(INSIDE).is_ok_and(|inside| inside == test) {
@@ -30,5 +31,5 @@ pub fn in_own_network<T: FnOnce()>(setup: &str, body: T) {
     let output = inside.args(["--exact", test, "--nocapture"]).env(INSIDE, test).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && stdout.contains("1 passed");
-    assert!(passed, "in a network of its own:\n{stdout}\n{stderr}");
+    assert!(passed, "in its own network:\n{stdout}\n{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Plain requests, as a browser makes them, and the pages that come back.
+//! Plain HTTP requests, as from a browser, and the pages in the responses.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,11 +7,11 @@ use url::{Url, form_urlencoded};
 
 use crate::common::{HANG, Run};
 
-/// What came back to one request; the status is 0 where the connection ended without an answer.
+/// The response to one request; the status is 0 if the connection was closed without a response.
 #[derive(Debug)]
 pub struct Page {
     pub status: u16,
-    /// Names in lower case.
+    /// Names are in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
@@ -26,19 +26,19 @@ impl Page {
         Page { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
     }
 
-    /// The header of that name (lower case), or nothing.
+    /// The header of that name (lower case), or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    /// Where a redirect leads.
+    /// The target of a redirect.
     #[track_caller]
     pub fn location(&self) -> Url {
         assert_eq!(self.status, 302, "{self:?}");
         Url::parse(self.header("location")).unwrap()
     }
 
-    /// What is read in its paragraphs.
+    /// The text of its paragraphs.
     pub fn sentences(&self) -> Vec<String> {
         let paragraphs = self.body.split("<p>").skip(1).filter_map(|rest| rest.split("</p>").next());
         paragraphs.map(|html| html_escape::decode_html_entities(html).into_owned()).collect()
@@ -60,7 +60,7 @@ impl Page {
         }
     }
 
-    /// Asserts the page that says who signed in.
+    /// Asserts that this is the page that says who signed in.
     #[track_caller]
     pub fn assert_signed_in(&self) {
         assert_eq!(self.status, 200, "{self:?}");
@@ -68,7 +68,7 @@ impl Page {
         self.assert_plain();
     }
 
-    /// Asserts a page that says what is wrong, and repeats none of `secrets`.
+    /// Asserts that this is an error page, and that it contains none of `secrets`.
     #[track_caller]
     pub fn assert_error(&self, status: u16, secrets: &[String]) {
         assert_eq!(self.status, status, "{self:?}");
@@ -80,9 +80,9 @@ impl Page {
         }
     }
 
-    /// Asserts that it says what the terminal does.
+    /// Asserts that it shows the same error as the terminal.
     #[track_caller]
-    pub fn assert_says_the_error_of(&self, run: &Run) {
+    pub fn assert_shows_error_of(&self, run: &Run) {
         self.assert_error(400, &[]);
         let first = self.sentences().remove(0);
         let what = run.stderr.lines().find_map(|line| line.strip_prefix("Error: ")).unwrap_or("no error");
@@ -90,16 +90,16 @@ impl Page {
     }
 }
 
-/// An address with one parameter of its query set, or taken away.
-pub fn with(url: &Url, name: &str, value: Option<&str>) -> Url {
+/// An address with one parameter of its query replaced or removed.
+pub fn with_parameter(url: &Url, name: &str, value: Option<&str>) -> Url {
     let mut changed = url.clone();
     let others = url.query_pairs().filter(|(key, _)| key != name);
     changed.query_pairs_mut().clear().extend_pairs(others).extend_pairs(value.map(|value| (name, value)));
     changed
 }
 
-/// The values in the query of a call-back, which nobody has to see again.
-pub fn secrets_of(url: &Url) -> Vec<String> {
+/// The values in the query of a callback, which must not be shown.
+pub fn callback_secrets(url: &Url) -> Vec<String> {
     url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() > 4).collect()
 }
 
@@ -107,13 +107,13 @@ pub fn get(url: &Url) -> Page {
     request("GET", url, &[], "")
 }
 
-/// Sends a form as a browser does.
+/// Sends a form, as a browser does.
 pub fn post(url: &Url, fields: &[(String, String)]) -> Page {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     request("POST", url, &["content-type: application/x-www-form-urlencoded"], &form)
 }
 
-/// One request on a connection of its own; `headers` are whole lines, and may name another host.
+/// One request on its own connection; `headers` are whole lines, and may include another host.
 pub fn request(method: &str, url: &Url, headers: &[&str], body: &str) -> Page {
     let bytes = request_bytes(method, url, headers, body);
     exchange(connect(url), &bytes)
@@ -132,17 +132,17 @@ pub fn request_bytes(method: &str, url: &Url, headers: &[&str], body: &str) -> V
     format!("{method} {target} HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n{body}", lines.join("\r\n")).into_bytes()
 }
 
-/// A connection to where the address leads.
+/// A connection to the host and port of an address.
 pub fn connect(url: &Url) -> TcpStream {
     let stream = TcpStream::connect(&url.socket_addrs(|| None).unwrap()[..]).unwrap();
     stream.set_read_timeout(Some(HANG)).unwrap();
     stream
 }
 
-/// Sends bytes, and reads what comes back to its end.
+/// Sends bytes, and reads the whole response.
 pub fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Page {
-    let mut answer = Vec::new();
-    // Whoever has heard enough may leave in the middle of a request, or of an answer.
-    let _ = stream.write_all(bytes).and_then(|()| stream.read_to_end(&mut answer));
-    Page::read(&answer)
+    let mut response = Vec::new();
+    // The server may close the connection in the middle of a request or of a response.
+    let _ = stream.write_all(bytes).and_then(|()| stream.read_to_end(&mut response));
+    Page::read(&response)
 }

@@ -1,7 +1,8 @@
-//! What a screen shows: characters with their styles, read from tmux, and the same without what varies.
+//! The content of a screen: characters with their styles, read from tmux, and the same without the varying parts.
 
-/// What varies from run to run. `#` is a digit, `*` a number of any length, `&` a hexadecimal digit, `@` a letter of a
-/// user code, `~` one of base64 for URLs; they stand in the place of what they matched. The first that fits is taken.
+/// Text that varies from run to run. `#` is a digit, `*` a number of any length, `&` a hexadecimal digit, `@` a letter
+/// of a user code, `~` a character of base64 for URLs. The pattern replaces the text that it matches. The first
+/// matching pattern is used.
 const VARYING: [&str; 24] = [
     "127.0.0.1:#####",
     "localhost:#####",
@@ -28,15 +29,15 @@ const VARYING: [&str; 24] = [
     "## min",
     "* s left",
 ];
-/// The letters that the simulated world makes user codes of.
+/// The letters in the user codes of the simulated world.
 const CODE_LETTERS: &str = "BCDFGHJKLMNPQRSTVWXZ";
-/// What QR codes are drawn with, and what stands for them: they hold a port and a user code.
+/// The characters of QR codes, and their replacement: the codes contain a port and a user code.
 const BLOCKS: &str = "▀▄█";
 const HIDDEN: char = '▒';
-/// Fewer blocks in one row are no QR code.
+/// Rows with fewer blocks do not belong to a QR code.
 const QR_WIDTH: usize = 8;
 
-/// One character and how it is shown.
+/// One character and its style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
     symbol: char,
@@ -54,13 +55,13 @@ struct Style {
 /// A screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// As they were written: one that is longer than the screen is wide is several rows.
+    /// The lines as written: a line that is longer than the screen is wide takes several rows.
     lines: Vec<Vec<Cell>>,
     columns: usize,
 }
 
 impl Picture {
-    /// Reads what `tmux capture-pane -e -J` prints.
+    /// Reads the output of `tmux capture-pane -e -J`.
     pub fn read(captured: &str, columns: usize) -> Picture {
         let mut style = Style::default();
         let lines = captured.lines().map(|line| {
@@ -69,7 +70,7 @@ impl Picture {
             while let Some(symbol) = rest.next() {
                 match symbol {
                     '\x1b' => style.take(&mut rest),
-                    // Shifts to line drawing and back.
+                    // Start and end of line drawing.
                     '\x0e' | '\x0f' => {}
                     _ => cells.push(Cell { symbol, style: style.clone() }),
                 }
@@ -79,8 +80,8 @@ impl Picture {
         Picture { lines: lines.collect(), columns }
     }
 
-    /// The same with placeholders for what varies, and for `literals` besides: pairs of a text and its placeholder.
-    /// A placeholder of another length moves what follows as it would have on the terminal.
+    /// Replaces everything that varies, and `literals`, by placeholders: pairs of a text and its placeholder. If a
+    /// placeholder has another length, the rest of the line moves as it would on the terminal.
     pub fn masked(&self, literals: &[(String, String)]) -> Picture {
         let mut lines = self.lines.clone();
         hide_qr_codes(&mut lines);
@@ -101,7 +102,7 @@ impl Picture {
         format!("{}\n", text.trim_end_matches('\n'))
     }
 
-    /// The rows that have a style, with styles in braces: `{bold green}alice{}`. Empty if there are none.
+    /// The rows with styles, which are in braces: `{bold green}alice{}`. Empty if there are none.
     pub fn styled(&self) -> String {
         let plain = Style::default();
         let rows = self.rows().filter(|row| row.iter().any(|cell| cell.style != plain));
@@ -122,7 +123,7 @@ impl Picture {
 }
 
 impl Style {
-    /// Takes an escape sequence off the text, after its ESC. Anything but SGR (ECMA-48 8.3.117) changes no style.
+    /// Consumes an escape sequence after its ESC. Only SGR (ECMA-48 8.3.117) changes the style.
     fn take(&mut self, rest: &mut std::str::Chars<'_>) {
         match rest.next() {
             Some('[') => {
@@ -140,7 +141,7 @@ impl Style {
     fn apply(&mut self, parameters: &str) {
         let mut numbers = parameters.split(';');
         while let Some(parameter) = numbers.next() {
-            // `4:3` is a kind of underline, and underlined is enough to know.
+            // `4:3` is a kind of underline; which kind does not matter.
             let number: u8 = parameter.split(':').next().unwrap_or_default().parse().unwrap_or(0);
             match number {
                 0 => *self = Style::default(),
@@ -182,13 +183,13 @@ fn colour(number: u8, is_bright: bool) -> String {
     format!("{}{}", if is_bright { "bright " } else { "" }, names[usize::from(number % 8)])
 }
 
-/// A colour by number (`5;N`) or by its parts (`2;R;G;B`).
+/// A colour by number (`5;N`) or by components (`2;R;G;B`).
 fn other_colour<'a>(numbers: &mut impl Iterator<Item = &'a str>) -> Option<String> {
     let count = if numbers.next()? == "5" { 1 } else { 3 };
     Some(format!("#{}", numbers.take(count).collect::<Vec<_>>().join("/")))
 }
 
-/// Fills the smallest rectangle around each QR code.
+/// Fills the bounding rectangle of each QR code.
 fn hide_qr_codes(rows: &mut [Vec<Cell>]) {
     let is_block = |cell: &Cell| BLOCKS.contains(cell.symbol);
     let is_qr = |row: &Vec<Cell>| row.iter().filter(|cell| is_block(cell)).count() >= QR_WIDTH;
@@ -228,7 +229,7 @@ fn mask_line(line: &[Cell], literals: &[(String, String)]) -> Vec<Cell> {
     masked
 }
 
-/// How many cells from `at` on a pattern takes, and what stands for them. It takes whole words and numbers only.
+/// How many cells a pattern matches at `at`, and their replacement. It matches only whole words and numbers.
 fn matched(pattern: &str, line: &[Cell], at: usize) -> Option<(usize, String)> {
     let symbol = |index: usize| line.get(index).map(|cell| cell.symbol);
     let in_word = |symbol: Option<char>| symbol.is_some_and(|symbol| symbol.is_ascii_alphanumeric());

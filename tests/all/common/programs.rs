@@ -1,10 +1,10 @@
-//! Programs of this machine that tests need, and programs that tests write.
+//! Programs that tests need, and programs that tests write.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Where a program is that a test cannot do without; the test fails with what to install if it is nowhere.
+/// The path of a program that a test needs. If it is missing, the test fails and says which package to install.
 #[track_caller]
 pub fn needed(program: &str, package: &str) -> PathBuf {
     let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -12,10 +12,10 @@ pub fn needed(program: &str, package: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("this test needs {program}: apt-get install {package}"))
 }
 
-/// Writes an executable file, and the folders that lead to it.
+/// Writes an executable file, and creates its directories.
 ///
-/// Another process does the writing. A file that this one had open for a moment could be open for longer in a process
-/// that another test starts at that moment, and a file that is open for writing cannot be run ("Text file busy").
+/// Another process writes the file. If this process opened it, a process that another test starts at that moment could
+/// keep it open for writing, and such a file cannot be executed ("Text file busy").
 #[track_caller]
 pub fn write_program(file: &Path, text: &str) {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Identity providers that nobody here wrote, each on a free port of the loopback interface: npm's oidc-provider, and Dex.
-//! Nothing is downloaded here: `tests/providers/prepare` does that.
+//! Real identity providers, each on a free port of the loopback interface: npm's oidc-provider, and Dex.
+//! `tests/providers/prepare` downloads them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on should stop, and say why")]
 
 use std::fs::{self, File};
@@ -13,10 +13,10 @@ use serde_json::Value;
 use crate::common::waiting::wait_until;
 use crate::common::{Home, needed};
 
-/// Where the parts of the providers are that are ours.
+/// Our configuration of the providers.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/providers");
 
-/// A running provider, which ends with this value. A test that fails shows what the provider has logged.
+/// A running provider, which ends when this is dropped. If the test fails, this prints the provider's log.
 pub struct Provider {
     process: Child,
     log: PathBuf,
@@ -34,7 +34,7 @@ impl Drop for Provider {
 }
 
 impl Provider {
-    /// npm's oidc-provider. `tests/providers/oidc-provider/server.mjs` says how it is set up.
+    /// npm's oidc-provider, configured by `tests/providers/oidc-provider/server.mjs`.
     pub fn oidc_provider(home: &Home) -> Provider {
         let log = home.path().join("oidc-provider.log");
         let mut command = Command::new(needed("node", "nodejs"));
@@ -44,16 +44,16 @@ impl Provider {
         let mut provider = Provider { process, log, issuer: String::new() };
         let mut ready = String::new();
         BufReader::new(provider.process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let ready: Value = serde_json::from_str(&ready).expect("it says where it is");
+        let ready: Value = serde_json::from_str(&ready).expect("it prints its address");
         provider.issuer = ready["issuer"].as_str().unwrap().to_owned();
         provider
     }
 
-    /// Dex, set up by `tests/providers/dex/config.yaml`, with user codes that are good for so many seconds.
+    /// Dex, configured by `tests/providers/dex/config.yaml`, with user codes that expire after so many seconds.
     pub fn dex(home: &Home, codes: u32) -> Provider {
         let (program, log) = (prepared("dex"), home.path().join("dex.log"));
         let template = fs::read_to_string(format!("{SOURCES}/dex/config.yaml")).unwrap();
-        // It has to be told a port, and somebody else may have taken that before it does: then it ends, and is started anew.
+        // It needs a port number, and another process may take that port first: then Dex exits and is started again.
         for _ in 0..3 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = free.local_addr().unwrap();
@@ -65,23 +65,23 @@ impl Provider {
             sim::isolate(&mut command, home.path()).arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null());
             let process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
             let mut provider = Provider { process, log: log.clone(), issuer };
-            if provider.answers(address) {
+            if provider.is_listening(address) {
                 return provider;
             }
         }
         panic!("Dex does not start:\n{}", fs::read_to_string(log).unwrap());
     }
 
-    /// Waits until somebody listens there; false if the provider has ended.
-    fn answers(&mut self, address: SocketAddr) -> bool {
+    /// Waits until the provider accepts connections; false if it has exited.
+    fn is_listening(&mut self, address: SocketAddr) -> bool {
         let mut has_ended = || self.process.try_wait().unwrap().is_some();
-        wait_until("Dex answers or has ended", || TcpStream::connect(address).is_ok() || has_ended());
-        // Whoever listens there is not the one that has ended.
+        wait_until("Dex is_listening or has ended", || TcpStream::connect(address).is_ok() || has_ended());
+        // If it has exited, another process is listening there.
         self.process.try_wait().unwrap().is_none()
     }
 }
 
-/// What `tests/providers/prepare` has made of this name.
+/// The file that `tests/providers/prepare` made with this name.
 #[track_caller]
 fn prepared(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("providers").join(name);

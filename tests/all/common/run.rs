@@ -1,10 +1,10 @@
-//! What came out of a command, and what it should be.
+//! The output of a command, and assertions about it.
 
 use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-/// What came out of a command.
+/// The output and exit code of a command.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
@@ -27,7 +27,7 @@ impl Run {
         self.object()
     }
 
-    /// The one JSON object on stdout, in one line.
+    /// The JSON object on stdout, which must be one line and nothing else.
     #[track_caller]
     pub fn object(&self) -> Value {
         assert!(self.stdout.ends_with('\n') && self.stdout.matches('\n').count() == 1, "not one line: {self}");
@@ -40,30 +40,30 @@ impl Run {
         self.credential()["status"]["token"].as_str().unwrap().to_owned()
     }
 
-    /// Asserts a failure with this code, nothing on stdout, and each of `words` on stderr.
+    /// Asserts a failure with this exit code, an empty stdout, and each of `words` on stderr.
     #[track_caller]
     pub fn assert_failed(&self, code: i32, words: &[&str]) -> &Run {
         assert_eq!(self.code, Some(code), "{self}");
         assert_eq!(self.stdout, "", "{self}");
-        self.assert_said(words)
+        self.assert_stderr(words)
     }
 
-    /// Asserts a success without a word on stderr.
+    /// Asserts success and an empty stderr.
     #[track_caller]
-    pub fn assert_well(&self) -> &Run {
+    pub fn assert_silent_success(&self) -> &Run {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{self}");
         self
     }
 
-    /// Asserts a success without a word on stderr, and with this on stdout.
+    /// Asserts success, an empty stderr, and this stdout.
     #[track_caller]
-    pub fn assert_printed(&self, stdout: &str) {
-        assert_eq!(self.assert_well().stdout, stdout, "{self}");
+    pub fn assert_stdout(&self, stdout: &str) {
+        assert_eq!(self.assert_silent_success().stdout, stdout, "{self}");
     }
 
-    /// Asserts that each of `words` is on stderr.
+    /// Asserts that stderr contains each of `words`.
     #[track_caller]
-    pub fn assert_said(&self, words: &[&str]) -> &Run {
+    pub fn assert_stderr(&self, words: &[&str]) -> &Run {
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is missing: {self}");
         }

@@ -1,66 +1,66 @@
-//! A listener that answers each request with the next line of a script and remembers what it was asked; for what the
-//! simulated world does not do, and for standing in as a proxy.
+//! A listener that sends the next response of a script to each request and records the requests. For behaviour that the
+//! simulated world does not have, and to play a proxy.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// One request, head and body as they came.
+/// One request, with head and body as received.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ScriptedRequest {
     pub at: Instant,
     pub text: String,
 }
 
-/// The listener. It answers until the test process ends; the last line of its script is used again and again.
+/// The listener. It runs until the test process ends; the last response of its script is repeated.
 pub struct Scripted {
     pub port: u16,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<ScriptedRequest>>>,
 }
 
-/// An answer: status line, header lines, body.
-pub type Line = (&'static str, Vec<String>, String);
+/// A response: status line, header lines, body.
+pub type ScriptedResponse = (&'static str, Vec<String>, String);
 
-/// A JSON answer.
-pub fn json_answer(status: &'static str, body: &serde_json::Value) -> Line {
+/// A JSON response.
+pub fn json_response(status: &'static str, body: &serde_json::Value) -> ScriptedResponse {
     (status, vec!["content-type: application/json".to_owned()], body.to_string())
 }
 
-/// No answer, for as long as somebody waits for one.
-pub fn silence() -> Line {
+/// No response, until the client gives up.
+pub fn no_response() -> ScriptedResponse {
     ("", Vec::new(), String::new())
 }
 
-/// What the scripted device endpoint and token endpoint give out.
-pub const DEVICE_CODE: &str = "device-code-that-nobody-should-see";
-pub const REFRESH_TOKEN: &str = "refresh-token-that-nobody-should-see";
+/// The secrets that the scripted device endpoint and token endpoint return.
+pub const DEVICE_CODE: &str = "device-code-that-must-stay-secret";
+pub const REFRESH_TOKEN: &str = "refresh-token-that-must-stay-secret";
 
-/// A device code, to be used at `url`.
-pub fn device(url: &str) -> Line {
-    let answer = serde_json::json!({
+/// A device code, with `url` as its page.
+pub fn device(url: &str) -> ScriptedResponse {
+    let response = serde_json::json!({
         "device_code": DEVICE_CODE, "user_code": "USER-CODE", "verification_uri": format!("{url}/activate"),
         "expires_in": 60, "interval": 1,
     });
-    json_answer("200 OK", &answer)
+    json_response("200 OK", &response)
 }
 
-/// Tokens good for an hour.
-pub fn tokens(access_token: &str) -> Line {
-    let answer = serde_json::json!({
+/// Tokens with a lifetime of an hour.
+pub fn tokens(access_token: &str) -> ScriptedResponse {
+    let response = serde_json::json!({
         "token_type": "Bearer", "access_token": access_token, "refresh_token": REFRESH_TOKEN, "expires_in": 3600,
     });
-    json_answer("200 OK", &answer)
+    json_response("200 OK", &response)
 }
 
 impl Scripted {
-    /// Answers as `script` makes it of its own URL (`http://127.0.0.1:PORT`).
-    pub fn start(script: impl FnOnce(&str) -> Vec<Line>) -> Scripted {
+    /// Starts a listener. `script` gets its URL (`http://127.0.0.1:PORT`) and returns the responses.
+    pub fn start(script: impl FnOnce(&str) -> Vec<ScriptedResponse>) -> Scripted {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let script = script(&format!("http://127.0.0.1:{port}"));
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let noted = Arc::clone(&asked);
+        let requests: Arc<Mutex<Vec<ScriptedRequest>>> = Arc::default();
+        let noted = Arc::clone(&requests);
         std::thread::spawn(move || {
             let mut unanswered = Vec::new();
             for stream in listener.incoming() {
@@ -68,7 +68,7 @@ impl Scripted {
                 let Some(text) = request(&mut stream) else { continue };
                 let number = {
                     let mut noted = noted.lock().unwrap();
-                    noted.push(Asked { at: Instant::now(), text });
+                    noted.push(ScriptedRequest { at: Instant::now(), text });
                     noted.len() - 1
                 };
                 let (status, headers, body) = &script[number.min(script.len() - 1)];
@@ -78,14 +78,14 @@ impl Scripted {
                 }
                 let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
                 let length = body.len();
-                let answer = format!(
+                let response = format!(
                     "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
                 );
-                // A client that has gone away is none of our business.
-                let _ = stream.write_all(answer.as_bytes());
+                // It does not matter if the client has disconnected.
+                let _ = stream.write_all(response.as_bytes());
             }
         });
-        Scripted { port, asked }
+        Scripted { port, requests }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -93,13 +93,13 @@ impl Scripted {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What has been asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<ScriptedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-/// Head and body of one request; nothing if the client left.
+/// Head and body of one request; `None` if the client disconnected.
 fn request(stream: &mut TcpStream) -> Option<String> {
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let mut bytes = Vec::new();

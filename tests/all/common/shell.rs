@@ -1,4 +1,4 @@
-//! A shell at a terminal, with kubectl and the plugin to be typed.
+//! A shell in a terminal, in which kubectl and the plugin can be typed.
 
 use std::os::unix::fs::symlink;
 
@@ -6,7 +6,7 @@ use crate::common::kubectl::Kubectl;
 use crate::common::tmux::{Screen, Setting};
 use crate::common::{Home, PLUGIN, needed};
 
-/// Shells, and what makes them read no files of the machine's.
+/// Shells, with flags that keep them from reading the machine's files.
 pub const BASH: [&str; 4] = ["bash", "--norc", "--noprofile", "-i"];
 pub const DASH: [&str; 2] = ["dash", "-i"];
 pub const ZSH: [&str; 3] = ["zsh", "-f", "-i"];
@@ -18,7 +18,7 @@ pub fn shell(home: &Home, kubeconfig: &str) -> Screen {
     screen
 }
 
-/// The same with a shell of one's choice, and with its prompt. It has not got to that yet.
+/// The same with any shell, and with its prompt, which may not have appeared yet.
 pub fn shell_of(shell: &[&str], prompt: &str, home: &Home, kubeconfig: &str) -> Screen {
     let program = needed(shell[0], shell[0]);
     let programs = home.path().join("programs");
@@ -30,12 +30,12 @@ pub fn shell_of(shell: &[&str], prompt: &str, home: &Home, kubeconfig: &str) -> 
     let path = std::env::join_paths(folders).unwrap().into_string().unwrap();
     let place = home.path().join("kubeconfig");
     std::fs::write(&place, kubeconfig).unwrap();
-    let setting = Setting::of(home).size(100, 40).env("PATH", &path).env("KUBECONFIG", place.to_str().unwrap());
+    let setting = Setting::new(home).size(100, 40).env("PATH", &path).env("KUBECONFIG", place.to_str().unwrap());
     setting.env("PS1", prompt).program(&[&[program.to_str().unwrap()], &shell[1..]].concat())
 }
 
-/// On an empty screen, types a command and waits until the shell asks for the next one. (Not where something in the
-/// background may have something to say.)
+/// Clears the screen, types a command and waits for the next prompt. Not for commands that leave output in the
+/// background.
 #[track_caller]
 pub fn run(screen: &Screen, line: &str) -> String {
     clear(screen);
@@ -47,7 +47,8 @@ pub fn run(screen: &Screen, line: &str) -> String {
     })
 }
 
-/// Leaves nothing but the shell's prompt on the screen, once there is one: a program that still runs would get the key.
+/// Clears the screen except for the prompt. Waits for the prompt first, because a running program would receive the
+/// key.
 #[track_caller]
 pub fn clear(screen: &Screen) {
     screen.until("the shell reads", || screen.capture().lines().last().is_some_and(is_prompt).then_some(()));
@@ -55,7 +56,7 @@ pub fn clear(screen: &Screen) {
     screen.until("the screen is empty", || is_prompt(screen.capture().trim_end()).then_some(()));
 }
 
-/// `[0] $`: the last exit code, and nothing typed yet.
+/// `[0] $`: the last exit code, and an empty command line.
 fn is_prompt(line: &str) -> bool {
     line.strip_prefix('[').and_then(|rest| rest.strip_suffix("] $")).is_some_and(|code| code.parse::<u8>().is_ok())
 }

@@ -1,4 +1,4 @@
-//! A SOCKS5 proxy (RFC 1928, RFC 1929) that leads every name to one port of this machine and remembers what it was asked.
+//! A SOCKS5 proxy (RFC 1928, RFC 1929) that connects each name to one port of this machine and records the requests.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -7,30 +7,30 @@ use std::sync::{Arc, Mutex};
 /// The proxy. It runs until the test process ends.
 pub struct Socks {
     pub port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Socks {
-    /// Leads to `target`; wants `credentials` (`USER:PASSWORD`) if there are some; answers with `reply` instead if that is
-    /// not 0.
+    /// Connects to `target`. Requires `credentials` (`USER:PASSWORD`) if they are given. Sends the error `reply`
+    /// instead if it is not 0.
     pub fn start(target: u16, credentials: Option<&'static str>, reply: u8) -> Socks {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let noted = Arc::clone(&asked);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = Arc::clone(&requests);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let noted = Arc::clone(&noted);
-                // A client that leaves early is part of the tests.
+                // It does not matter if the client disconnects early.
                 std::thread::spawn(move || _ = serve(client, target, credentials, reply, &noted));
             }
         });
-        Socks { port, asked }
+        Socks { port, requests }
     }
 
-    /// What was asked for so far: `HOST:PORT`, and `auth USER:PASSWORD` for each pair that was sent.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// The requests so far: `HOST:PORT`, and `auth USER:PASSWORD` for each pair that was sent.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 

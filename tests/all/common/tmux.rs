@@ -1,4 +1,4 @@
-//! A terminal of a test's own: a private tmux server with one window, in which one program runs.
+//! A test's own terminal: a private tmux server with one window, in which one program runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,31 +12,31 @@ use tempfile::TempDir;
 use crate::common::picture::Picture;
 use crate::common::{HANG, Home, PLUGIN, needed};
 
-/// Between two looks at the screen.
+/// The interval for polling the screen.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// Runs the program and then stays, so that its last screen can be read. The end is told in the stream itself, as a
-/// title: once tmux shows that, everything the program wrote is on the screen. The first word is where stdout goes, or
-/// `-` for the terminal. Ctrl-C is for the program only.
+/// Runs the program and then waits, so that its last screen can be read. The end is reported in the terminal's output,
+/// as a title: when tmux shows it, everything that the program wrote is on the screen. The first word is the target of
+/// stdout, or `-` for the terminal. Ctrl-C reaches only the program.
 const RUN: &str = r#"trap : INT
 case $0 in -) "$@" ;; *) "$@" >"$0" ;; esac
 printf '\033]2;ended with %d\033\\' $?
 exec sleep 600"#;
 const ENDED: &str = "ended with ";
 
-/// A script around the plugin, which is its `$@`: notes the process id down, and what the terminal was like before and
-/// afterwards. See [`Screen::assert_ends`].
-pub const AROUND: &str = r#"trap : INT
+/// A script around the plugin, its `$@`: records the process id, and the terminal's settings before and afterwards. See
+/// [`Screen::assert_ends`].
+pub const WRAPPER: &str = r#"trap : INT
 stty -g >before
 sh -c 'echo $$ >pid; exec "$@"' sh "$@"
 code=$?
 stty -g >after
 exit $code"#;
 
-/// The screen as it is, and nothing drawn by tmux itself. With `set-clipboard`, OSC 52 fills its paste buffer.
+/// Without tmux's own status line. With `set-clipboard`, OSC 52 fills its paste buffer.
 const CONFIGURATION: &str = "set -g status off\nset -s set-clipboard on\nset -s escape-time 0\n";
 
-/// What kind of terminal it is, and what the program in it finds: nothing of the developer's environment but `PATH`.
+/// The kind of terminal, and the environment of the program in it: from the developer's, only `PATH`.
 #[derive(Clone)]
 pub struct Setting {
     home: PathBuf,
@@ -50,7 +50,7 @@ pub struct Setting {
 
 impl Setting {
     /// 80×24, `TERM=tmux-256color`, UTF-8.
-    pub fn of(home: &Home) -> Setting {
+    pub fn new(home: &Home) -> Setting {
         let (clock, time) = home.clock_variable();
         Setting {
             home: home.path().to_owned(),
@@ -61,7 +61,7 @@ impl Setting {
             variables: Vec::new(),
             stdout: None,
         }
-        // People read local times. So that they are as long everywhere, all live in one place.
+        // Local times always have the same length, because all tests use one time zone.
         .env("TZ", "UTC")
         .env("LANG", "C.UTF-8")
         .env(clock, time)
@@ -71,29 +71,29 @@ impl Setting {
         Setting { columns, rows, ..self }
     }
 
-    /// A variable for the program; the last one of a name wins.
+    /// Sets a variable for the program; overrides an earlier one.
     pub fn env(mut self, name: &str, value: &str) -> Setting {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With `NO_COLOR` set.
+    /// Sets `NO_COLOR`.
     pub fn no_color(self) -> Setting {
         Setting { coloured: false, ..self }.env("NO_COLOR", "1")
     }
 
-    /// A terminal that calls itself dumb.
+    /// A terminal with `TERM=dumb`.
     pub fn dumb(self) -> Setting {
         Setting { term: "dumb".to_owned(), coloured: false, ..self }
     }
 
-    /// A locale that can say nothing but ASCII.
+    /// A locale that supports only ASCII.
     pub fn without_utf8(self) -> Setting {
         self.env("LANG", "C")
     }
 
-    /// stdout goes into a file, as kubectl takes the answer away from the terminal: [`Screen::stdout`].
-    pub fn stdout_aside(self) -> Setting {
+    /// Redirects stdout into a file, as kubectl does with a pipe: [`Screen::stdout`].
+    pub fn redirect_stdout(self) -> Setting {
         let stdout = Some(self.home.join("stdout"));
         Setting { stdout, ..self }
     }
@@ -107,7 +107,7 @@ impl Setting {
     /// Starts a program: its name or path, and its arguments.
     pub fn program(&self, words: &[&str]) -> Screen {
         let tmux = needed("tmux", "tmux");
-        // The path of a socket cannot be long.
+        // Paths of sockets have to be short.
         let folder = tempfile::tempdir_in("/tmp").unwrap();
         let socket = folder.path().join("socket");
         let configuration = folder.path().join("tmux.conf");
@@ -115,7 +115,7 @@ impl Setting {
         let mut command = Command::new(&tmux);
         sim::isolate(command.env_clear(), &self.home);
         command.env("PATH", std::env::var_os("PATH").unwrap()).envs(self.variables.iter().cloned());
-        // Programs of the distributions may need to be told where a TERM is described.
+        // Programs of the distributions may need the location of terminal descriptions.
         command.envs(std::env::var_os("TERMINFO_DIRS").map(|folders| ("TERMINFO_DIRS", folders)));
         command.current_dir(&self.home).arg("-u").arg("-S").arg(&socket).arg("-f").arg(&configuration);
         command.args(["new-session", "-d", "-x", &self.columns.to_string(), "-y", &self.rows.to_string()]);
@@ -145,7 +145,7 @@ impl Drop for Screen {
 }
 
 impl Screen {
-    /// Waits until `text` is on the screen, be it wrapped over two lines.
+    /// Waits until `text` is on the screen, even if it is wrapped over two lines.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         self.until(&format!("{text:?} is on the screen"), || {
@@ -153,7 +153,7 @@ impl Screen {
         });
     }
 
-    /// Waits until the program has ended, and hands back its exit code as a shell sees it.
+    /// Waits until the program has ended, and returns its exit code as a shell sees it.
     #[track_caller]
     pub fn wait_for_exit(&self) -> i32 {
         self.until("the program has ended", || {
@@ -161,7 +161,7 @@ impl Screen {
         })
     }
 
-    /// Asserts the exit code of what ran [`AROUND`] it, and that the terminal is as it was.
+    /// Asserts the exit code of a program in [`WRAPPER`], and that the terminal's settings are as before.
     #[track_caller]
     pub fn assert_ends(&self, code: i32) {
         assert_eq!(self.wait_for_exit(), code, "{}", self.history());
@@ -175,17 +175,17 @@ impl Screen {
         self.ask(&["display-message", "-p", "#{pane_title}"]).starts_with(ENDED)
     }
 
-    /// Presses keys by tmux's names for them: `C-c`, `Enter`, `Tab`, `y`.
+    /// Presses keys by tmux's names: `C-c`, `Enter`, `Tab`, `y`.
     pub fn press(&self, keys: &[&str]) {
         self.ask(&[&["send-keys"], keys].concat());
     }
 
-    /// Types text as it is.
+    /// Types text literally.
     pub fn type_text(&self, text: &str) {
         self.ask(&["send-keys", "-l", text]);
     }
 
-    /// Pastes text as a terminal does: line ends become Enter.
+    /// Pastes text as a terminal does: line breaks become Enter.
     pub fn paste(&self, text: &str) {
         let file = self.folder.path().join("paste");
         fs::write(&file, text).unwrap();
@@ -204,23 +204,23 @@ impl Screen {
         self.press(&["Enter"]);
     }
 
-    /// Gives the window another size; the program gets SIGWINCH.
+    /// Changes the size of the window; the program gets SIGWINCH.
     pub fn resize(&mut self, columns: usize, rows: usize) {
         self.ask(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
         (self.columns, self.rows) = (columns, rows);
     }
 
-    /// What is on the screen now, as text: lines right-trimmed, no empty lines at the end.
+    /// The current screen as text: lines right-trimmed, no empty lines at the end.
     pub fn capture(&self) -> String {
         self.picture().text()
     }
 
-    /// All that was ever on the screen, with wrapped lines in one piece.
+    /// Everything that was ever on the screen, with wrapped lines joined.
     pub fn history(&self) -> String {
         self.ask(&["capture-pane", "-p", "-J", "-S", "-"])
     }
 
-    /// Whether the terminal shows what is typed, and lets lines be edited.
+    /// Whether the terminal echoes typed text and supports line editing.
     pub fn echoes(&self) -> bool {
         let terminal = self.ask(&["display-message", "-p", "#{pane_tty}"]);
         let terminal = open(terminal.trim(), OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
@@ -228,38 +228,38 @@ impl Screen {
         modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
-    /// The lines that have colours, with these in braces.
+    /// The lines with colours, which are in braces.
     pub fn capture_styled(&self) -> String {
         self.picture().styled()
     }
 
-    /// What is on the screen now, colours included.
+    /// The current screen, with colours.
     pub fn picture(&self) -> Picture {
         Picture::read(&self.ask(&["capture-pane", "-p", "-e", "-J"]), self.columns)
     }
 
-    /// What the program put on the clipboard by OSC 52.
+    /// The text that the program copied to the clipboard by OSC 52.
     pub fn clipboard(&self) -> Option<String> {
         let shown = self.command(&["show-buffer"]).output().unwrap();
         shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
     }
 
-    /// What went to stdout, where that was put aside.
+    /// The redirected stdout.
     pub fn stdout(&self) -> String {
-        fs::read_to_string(self.setting.stdout.as_ref().expect("a stdout that was put aside")).unwrap()
+        fs::read_to_string(self.setting.stdout.as_ref().expect("a redirected stdout")).unwrap()
     }
 
-    /// Whether the program may use colours here.
+    /// Whether the program may use colours.
     pub fn is_coloured(&self) -> bool {
         self.setting.coloured
     }
 
-    /// The home of the program.
+    /// The home directory of the program.
     pub fn home(&self) -> &Path {
         &self.setting.home
     }
 
-    /// For what has no event to wait for: looks again and again, and shows the screen when it gives up.
+    /// Polls for something that has no event. Shows the screen if it gives up.
     #[track_caller]
     pub fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let started = Instant::now();

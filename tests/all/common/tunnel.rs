@@ -1,15 +1,16 @@
-//! A proxy that leads every CONNECT to one port of this machine, whatever host was asked for: how a network brings a
-//! client to a server under a name of its own, or to an attacker's.
+//! A proxy that connects each CONNECT request to one port of this machine, whatever the host: as in a network that
+//! leads
+//! a client to a server under another name, or to an attacker.
 
 use std::io::{Read as _, Write as _, copy};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The proxy. It works until the test process ends.
+/// The proxy. It runs until the test process ends.
 pub struct Tunnel {
     port: u16,
-    used: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Tunnel {
@@ -18,15 +19,15 @@ impl Tunnel {
         let target = url::Url::parse(url).unwrap().port().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let used = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&used);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::Relaxed);
                 std::thread::spawn(move || forward(client, target));
             }
         });
-        Tunnel { port, used }
+        Tunnel { port, connections }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -34,9 +35,9 @@ impl Tunnel {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How many connections came so far.
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+    /// The number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Waiting for what another process does.
+//! Waiting for other processes.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::common::HANG;
 
-/// Waits for something that another process does.
+/// Waits until a condition is true because of another process.
 #[track_caller]
 pub fn until(is_done: impl Fn() -> bool) {
     wait_until("it happens", is_done);
 }
 
-/// The same, and says what is waited for if it never comes.
+/// The same, with a description for the error message.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_done: impl FnMut() -> bool) {
     let end = Instant::now() + HANG;
@@ -22,10 +22,11 @@ pub fn wait_until(what: &str, mut is_done: impl FnMut() -> bool) {
     }
 }
 
-/// How many processes have a session's lock in this state folder open: those who wait for it, and the one that has it.
+/// How many processes in this state directory have a session's lock file open: those that wait for the lock, and its
+/// owner.
 ///
-/// A process that another test is just starting is a copy of this one for a moment, with its files. It does not count.
-pub fn at_the_lock(state: &Path) -> usize {
+/// A process that another test is just starting is a copy of this one for a moment, with its files. It is not counted.
+pub fn count_at_lock(state: &Path) -> usize {
     let locks = state.join("locks");
     let is_lock = |link: &Path| link.parent() == Some(&locks) && link.file_name().is_some_and(|name| name.len() == 64);
     let has_lock = |process: &Path| {
@@ -37,18 +38,18 @@ pub fn at_the_lock(state: &Path) -> usize {
     let is_copy =
         |process: &Path| *process != this && fs::read_link(process.join("exe")).is_ok_and(|other| other == program);
     let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-    // In this order: a copy that has become another program has let go of the files.
+    // In this order: a copy that has become another program has closed the files.
     processes.filter(|process| !is_copy(process) && has_lock(process)).count()
 }
 
-/// Waits until so many processes stand at the lock, and still do a moment later.
+/// Waits until so many processes have the lock file open, and have it for a moment.
 #[track_caller]
-pub fn wait_at_the_lock(state: &Path, count: usize) {
+pub fn wait_for_count_at_lock(state: &Path, count: usize) {
     let started = Instant::now();
     let mut seen = 0;
     while seen < 3 {
-        assert!(started.elapsed() < HANG, "{} of {count} wait", at_the_lock(state));
+        assert!(started.elapsed() < HANG, "{} of {count} wait", count_at_lock(state));
         std::thread::sleep(Duration::from_millis(20));
-        seen = if at_the_lock(state) >= count { seen + 1 } else { 0 };
+        seen = if count_at_lock(state) >= count { seen + 1 } else { 0 };
     }
 }

@@ -31,7 +31,7 @@ fn at_home(command: &mut Command, home: &Home) {
 
 fn script(home: &Home, shell: &str) -> String {
     let run = home.run(&["completion", shell]);
-    run.assert_well();
+    run.assert_silent_success();
     run.stdout
 }
 
@@ -56,7 +56,7 @@ fn offered_by_bash(home: &Home, line: &str, point: usize, words: &[&str]) -> Str
     bash.args(["bash", line, &point.to_string()]).args(words);
     at_home(&mut bash, home);
     let run = Run::of(&mut bash);
-    run.assert_well();
+    run.assert_silent_success();
     run.stdout
 }
 
@@ -189,7 +189,7 @@ fn fish_completes() {
         fish.args(["--no-config", "-c", "kubectl-login completion fish | source; complete -C $argv[1]", line]);
         at_home(&mut fish, &home);
         let run = Run::of(&mut fish);
-        run.assert_well();
+        run.assert_silent_success();
         run.stdout
     };
     let status = "status\tShow what is remembered: accounts, how long for, where it is kept\n";

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use sim::{ALICE, ARC_SERVER, BOB, World};
 
-use crate::common::browser::{ASKING, Issuer, Opener, SignIn};
+use crate::common::browser::{Issuer, Opener, SHOW_ADDRESS, SignIn};
 use crate::common::tmux::{Screen, Setting};
 use crate::common::{ALWAYS, Home, Run, claims, entra, signed_in};
 
@@ -131,11 +131,11 @@ fn prompt_of_a_sign_in_names_the_audience_and_confirms_it() {
 #[test]
 fn page_asks_for_the_account_if_the_audience_is_not_confirmed() {
     let (world, home) = (World::start(), Home::new());
-    let args = Issuer::Entra.by_browser(&world, &[&ASKING[..], &["--server-id", OTHER]].concat());
-    let sign_in = SignIn::of(&mut home.plugin(&args));
+    let args = Issuer::Entra.by_browser(&world, &[&SHOW_ADDRESS[..], &["--server-id", OTHER]].concat());
+    let sign_in = SignIn::start(&mut home.plugin(&args));
     assert_eq!(sign_in.parameter("prompt"), "select_account");
     sign_in.finish();
-    let known = SignIn::of(&mut Home::new().plugin(&Issuer::Entra.by_browser(&world, &ASKING)));
+    let known = SignIn::start(&mut Home::new().plugin(&Issuer::Entra.by_browser(&world, &SHOW_ADDRESS)));
     assert_eq!(known.parameter("prompt"), "");
 }
 
@@ -149,7 +149,7 @@ fn desktop_without_a_terminal_opens_no_page_for_another_audience() {
 }
 
 fn screen(home: &Home, args: &[String]) -> Screen {
-    Setting::of(home).stdout_aside().plugin(args)
+    Setting::new(home).redirect_stdout().plugin(args)
 }
 
 #[test]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sim::{OIDC_CLIENT, World};
 
 use crate::common::Home;
-use crate::common::browser::{ASKING, SignIn, get};
-use crate::common::scripted::{Line, Scripted, json_answer};
+use crate::common::browser::{SHOW_ADDRESS, SignIn, get};
+use crate::common::scripted::{Scripted, ScriptedResponse, json_response};
 
 /// The arguments of an entry for the issuer of the attacker.
 fn args(evil: &Scripted, more: &[&str]) -> Vec<String> {
@@ -18,23 +18,23 @@ fn args(evil: &Scripted, more: &[&str]) -> Vec<String> {
 }
 
 /// A discovery document of the attacker with the endpoints of `honest`, apart from `own`.
-fn document(evil: &str, honest: &World, own: &Value) -> Line {
+fn document(evil: &str, honest: &World, own: &Value) -> ScriptedResponse {
     let page = get(&format!("{}/.well-known/openid-configuration", honest.issuer()).parse().unwrap());
     let mut document: Value = serde_json::from_str(&page.body).unwrap();
     document["issuer"] = json!(evil);
     document.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-    json_answer("200 OK", &document)
+    json_response("200 OK", &document)
 }
 
 /// Everything besides discovery that the attacker was sent.
 fn sent(evil: &Scripted) -> Vec<String> {
-    let asked = evil.asked().into_iter().map(|asked| asked.text);
+    let asked = evil.requests().into_iter().map(|asked| asked.text);
     asked.filter(|text| !text.starts_with("GET /.well-known/openid-configuration ")).collect()
 }
 
 fn sign_in(home: &Home, evil: &Scripted, more: &[&str]) -> crate::common::Run {
-    let sign_in = SignIn::of(&mut home.plugin(&args(evil, &[&ASKING[..], more].concat())));
-    sign_in.bring_back();
+    let sign_in = SignIn::start(&mut home.plugin(&args(evil, &[&SHOW_ADDRESS[..], more].concat())));
+    sign_in.complete();
     sign_in.end()
 }
 
@@ -50,13 +50,13 @@ fn endpoint_read_later(honest: &World) -> Scripted {
 #[test]
 fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
     let (honest, home) = (World::start(), Home::new());
-    home.let_failures_be_quick();
+    home.make_failures_quick();
     let evil = endpoint_read_later(&honest);
     // The first sign-in caches the document; with the second it fits no longer.
     for _ in 0..2 {
         sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
     }
-    assert_eq!((evil.asked().len(), sent(&evil)), (2, Vec::new()));
+    assert_eq!((evil.requests().len(), sent(&evil)), (2, Vec::new()));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn code_that_is_pasted_again_is_not_sent_to_another_site_either() {
     sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
     let (stdin, mut keyboard) = std::io::pipe().unwrap();
     let words = args(&evil, &["--grant-type=authcode-keyboard", "--prompt=always"]);
-    let sign_in = SignIn::of(home.new_caller(&words).stdin(stdin));
+    let sign_in = SignIn::start(home.new_caller(&words).stdin(stdin));
     let page = get(&sign_in.address).body;
     let code = page.split("<code>").nth(1).unwrap().split("</code>").next().unwrap();
     write!(keyboard, "{code}\n{code}\n").unwrap();

@@ -2,7 +2,7 @@
 
 use sim::{Behaviour, OTHER_TENANT, TENANT, World};
 
-use crate::common::browser::{ASKING, Issuer, Opener, SignIn, get, secrets_of, with};
+use crate::common::browser::{Issuer, Opener, SHOW_ADDRESS, SignIn, callback_secrets, get, with_parameter};
 use crate::common::tmux::Setting;
 use crate::common::{Home, Run, oidc};
 
@@ -47,13 +47,13 @@ fn typed_command_names_a_foreign_page_and_confirms_it() {
     let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
     let args = oidc(&world, &["--grant-type=authcode"]);
     home.contexts(&[("prod", args.clone())]);
-    let login = finish(&world, SignIn::of(&mut home.plugin(&["prod", "--skip-open-browser"])));
+    let login = finish(&world, SignIn::start(&mut home.plugin(&["prod", "--skip-open-browser"])));
     assert_eq!(login.code, Some(0), "{login}");
     assert!(login.stderr.contains(&format!("another site, {HOST}.")), "{login}");
     // The next sign-in of the session asks nothing, and says it again.
     world.revoke_all();
-    let again = [&args[..], &ASKING.map(str::to_owned), &["--force-refresh".to_owned()]].concat();
-    let run = finish(&world, SignIn::of(&mut home.plugin(&again)));
+    let again = [&args[..], &SHOW_ADDRESS.map(str::to_owned), &["--force-refresh".to_owned()]].concat();
+    let run = finish(&world, SignIn::start(&mut home.plugin(&again)));
     run.token();
     assert!(run.stderr.contains(&format!("another site, {HOST}.")), "{run}");
 }
@@ -63,7 +63,7 @@ fn yes_at_a_terminal_leads_to_a_foreign_page() {
     let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
     let args = oidc(&world, &["--grant-type=authcode", "--skip-open-browser"]);
     for (answer, code) in [("no", 3), ("yes", 130)] {
-        let screen = Setting::of(&home).stdout_aside().plugin(&args);
+        let screen = Setting::new(&home).redirect_stdout().plugin(&args);
         screen.wait_for("and press Enter:");
         assert!(!screen.history().contains("code_challenge"), "{}", screen.history());
         screen.type_text(answer);
@@ -80,7 +80,8 @@ fn yes_at_a_terminal_leads_to_a_foreign_page() {
 #[test]
 fn page_beside_its_token_endpoint_is_named_and_not_asked_about() {
     let (world, home) = (World::start_with(&[Behaviour::DelegatedEndpoints]), Home::new());
-    let sign_in = SignIn::of(&mut home.plugin(&oidc(&world, &[&["--grant-type=authcode"], &ASKING[..]].concat())));
+    let sign_in =
+        SignIn::start(&mut home.plugin(&oidc(&world, &[&["--grant-type=authcode"], &SHOW_ADDRESS[..]].concat())));
     assert_eq!(sign_in.address.host_str(), Some(HOST));
 }
 
@@ -89,8 +90,8 @@ fn page_beside_its_token_endpoint_is_named_and_not_asked_about() {
 fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &["--prompt=always"])).token();
-    let more = [&["--grant-type=authcode", "--oidc-extra-scope=email"], &ASKING[..]].concat();
-    let sign_in = SignIn::of(&mut home.plugin(&oidc(&world, &more)));
+    let more = [&["--grant-type=authcode", "--oidc-extra-scope=email"], &SHOW_ADDRESS[..]].concat();
+    let sign_in = SignIn::start(&mut home.plugin(&oidc(&world, &more)));
     let back = get(&sign_in.address).location();
     world.set(Behaviour::EndpointsMoved);
     world.set(Behaviour::DelegatedEndpoints);
@@ -104,7 +105,7 @@ fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
 fn issuer_in_a_response_of_entras_must_be_the_tenants() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Entra.start(&world, &home, &[]);
-    let back = sign_in.call_back();
+    let back = sign_in.callback_url();
     let authority = world.authority();
     let authority = authority.trim_end_matches('/');
     for foreign in [
@@ -112,8 +113,8 @@ fn issuer_in_a_response_of_entras_must_be_the_tenants() {
         &format!("{authority}/{OTHER_TENANT}/v2.0"),
         &format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
     ] {
-        get(&with(&back, "iss", Some(foreign))).assert_error(400, &secrets_of(&back));
+        get(&with_parameter(&back, "iss", Some(foreign))).assert_error(400, &callback_secrets(&back));
     }
-    get(&with(&back, "iss", Some(&format!("{authority}/{TENANT}/v2.0")))).assert_signed_in();
+    get(&with_parameter(&back, "iss", Some(&format!("{authority}/{TENANT}/v2.0")))).assert_signed_in();
     sign_in.end().token();
 }

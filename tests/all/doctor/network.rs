@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sim::{Behaviour, World};
 
 use crate::common::HANG;
-use crate::common::scripted::{Scripted, json_answer};
+use crate::common::scripted::{Scripted, json_response};
 use crate::doctor::setup::Setup;
 
 #[test]
@@ -49,7 +49,7 @@ fn an_issuer_that_is_slow_or_unavailable() {
     setup.world.clear_all();
     setup.world.set(Behaviour::RefreshStall);
     setup.doctor().only(&[("token", "WARN", "did not answer in time")]);
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     setup.world.clear_all();
     setup.world.set(Behaviour::Always503);
     setup.doctor().only(&[("token", "FAIL", "HTTP 503")]);
@@ -198,7 +198,7 @@ fn an_older_api_server_does_not_say_who_you_are() {
 
 #[test]
 fn an_api_server_that_knows_you_and_tells_nothing() {
-    let said = json_answer("403 Forbidden", &serde_json::json!({ "kind": "Status", "message": "no" }));
+    let said = json_response("403 Forbidden", &serde_json::json!({ "kind": "Status", "message": "no" }));
     let server = Scripted::start(|_| vec![said]);
     let setup = Setup::aks();
     let url = setup.world.kube_url();
@@ -207,7 +207,7 @@ fn an_api_server_that_knows_you_and_tells_nothing() {
     report.only(&[("server", "WARN", "kubectl sends no credentials to an http address")]);
     report.says("cluster", "OK", "knows you");
     // Whether it is there is asked without the token.
-    let asked = server.asked();
+    let asked = server.requests();
     let glance = asked.iter().find(|asked| asked.text.starts_with("GET /version ")).unwrap();
     assert!(!glance.text.to_lowercase().contains("authorization"), "{}", glance.text);
 }

@@ -56,7 +56,7 @@ fn a_session_that_was_revoked() {
     let report = setup.doctor();
     report.only(&[("session", "WARN", "the session of alice@contoso.example ended at 20")]);
     report.says("session", "WARN", "AADSTS50173");
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     let report = setup.doctor();
     report.skips(&AFTERWARDS);
     report.only(&[("session", "FAIL", "AADSTS50173")]);
@@ -66,7 +66,7 @@ fn a_session_that_was_revoked() {
 #[test]
 fn a_policy_against_device_codes() {
     let setup = Setup::aks();
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     setup.world.set(Behaviour::RefreshBlocked);
     let report = setup.doctor();
     report.only(&[("token", "FAIL", "AADSTS53003")]);
@@ -79,7 +79,7 @@ fn a_policy_against_device_codes() {
 #[test]
 fn a_second_factor_and_a_device() {
     let setup = Setup::aks();
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     setup.world.set(Behaviour::RefreshMfa);
     setup.doctor().only(&[("token", "FAIL", "Sign in again with the second factor: kubectl login")]);
     setup.world.clear(Behaviour::RefreshMfa);
@@ -92,7 +92,7 @@ fn a_second_factor_and_a_device() {
 #[test]
 fn a_session_that_began_with_a_code_and_must_not() {
     let setup = Setup::aks();
-    setup.home.leave(-60);
+    setup.home.set_seconds_left(-60);
     let body = json!({ "error": "invalid_grant", "suberror": "bad_token", "error_codes": [530_036] });
     setup.world.refuse(Step::Refresh, body);
     setup.doctor().only(&[("token", "FAIL", "--login interactive")]);

@@ -32,7 +32,7 @@ fn a_folder_that_cannot_be_written() {
     let setup = Setup::aks();
     let before = setup.home.files("tokens");
     // A disk that is full before the first byte.
-    let mut command = setup.home.plugin_behind(FULL_DISK, &["doctor", "-o", "json"]);
+    let mut command = setup.home.plugin_after(FULL_DISK, &["doctor", "-o", "json"]);
     command.env("PATH", setup.path());
     let run = Run::of(&mut command);
     Report::of(run).only(&[("files", "FAIL", "cannot be written")]);

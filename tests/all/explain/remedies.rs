@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Case;
 use crate::common::kubectl::Kubectl;
-use crate::common::{Run, at_once};
+use crate::common::{Run, in_parallel};
 
 /// What is refused at first, and the way in which a role for it comes about.
 const QUESTIONS: &[(&[&str], Made)] = &[
@@ -69,7 +69,7 @@ fn made(case: &Case, kubectl: &Kubectl, command: &str) -> Value {
 
 #[test]
 fn commands_for_an_administrator_are_taken_by_kubectl_and_give_the_access() {
-    at_once(QUESTIONS.chunks(9), ask);
+    in_parallel(QUESTIONS.chunks(9), ask);
 }
 
 /// Asks these questions of one cluster, one after the other.

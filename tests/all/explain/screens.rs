@@ -8,7 +8,7 @@ use crate::common::tmux::Setting;
 
 #[track_caller]
 fn assert_shown(case: &Case, words: &[&str], name: &str) {
-    for setting in [Setting::of(&case.home), Setting::of(&case.home).no_color()] {
+    for setting in [Setting::new(&case.home), Setting::new(&case.home).no_color()] {
         let screen = setting.plugin(&[&["whoami", "--explain"], words].concat());
         assert_eq!(screen.wait_for_exit(), 0, "{}", screen.capture());
         assert_screen(&format!("explain-{name}-80x24"), &screen);

@@ -12,7 +12,7 @@ use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra};
 
 /// The plugin behind a shell's `ulimit`.
 fn limited(home: &Home, limit: &str, args: &[String]) -> Command {
-    home.plugin_behind(&format!("ulimit {limit}"), args)
+    home.plugin_after(&format!("ulimit {limit}"), args)
 }
 
 /// An error in two halves, and no panic.

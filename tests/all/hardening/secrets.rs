@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::common::scripted::{Scripted, json_answer};
-use crate::common::{Home, Run, at_once};
+use crate::common::scripted::{Scripted, json_response};
+use crate::common::{Home, Run, in_parallel};
 
 const SECRET: &str = "p@ss w0rd/\"%+é";
 const HEADER: &str = "header-value-0123456789";
@@ -24,7 +24,7 @@ fn spellings(secret: &str) -> Vec<String> {
 #[test]
 fn secrets_in_any_spelling_are_not_repeated() {
     let repeated = [SECRET, HEADER, PROXY].into_iter().flat_map(spellings);
-    at_once(repeated.collect::<Vec<_>>(), |spelled| {
+    in_parallel(repeated.collect::<Vec<_>>(), |spelled| {
         let server = Scripted::start(|url| {
             let discovery = json!({
                 "issuer": url, "token_endpoint": format!("{url}/token"),
@@ -32,7 +32,7 @@ fn secrets_in_any_spelling_are_not_repeated() {
             });
             let description = format!("unknown client, sent <{spelled}>, sorry");
             let refusal = json!({ "error": "invalid_client", "error_description": description });
-            vec![json_answer("200 OK", &discovery), json_answer("401 Unauthorized", &refusal)]
+            vec![json_response("200 OK", &discovery), json_response("401 Unauthorized", &refusal)]
         });
         let home = Home::new();
         let (url, header) = (server.url(), format!("--oidc-request-header=X-Key=Bearer {HEADER}"));
@@ -54,7 +54,7 @@ fn secrets_in_any_spelling_are_not_repeated() {
 fn header_in_a_discovery_document_is_not_repeated() {
     let server = Scripted::start(|url| {
         let discovery = json!({ "issuer": format!("{url}/{HEADER}"), "token_endpoint": format!("{url}/token") });
-        vec![json_answer("200 OK", &discovery)]
+        vec![json_response("200 OK", &discovery)]
     });
     let (url, header) = (server.url(), format!("--oidc-request-header=X-Key={HEADER}"));
     let run =

@@ -115,7 +115,7 @@ fn a_shell_that_does_not_look_there_yet_is_explained() {
             command.env_remove(name);
         }
         let run = Run::of(command.env("PATH", &tools).envs(variables.iter().copied()));
-        run.assert_well();
+        run.assert_silent_success();
         run.stdout
     };
     let stdout = run_in("known", &[]);

@@ -16,7 +16,7 @@ fn it_signs_out_and_forgets_before_anything_goes_with_few_tools() {
     let (_, prefix) = stand_in_installed(&home, &[]);
     asked(&home);
     let run = Run::of(script(&home, &["uninstall", "--prefix", "prefix"]).env("PATH", tools));
-    run.assert_well();
+    run.assert_silent_success();
     assert_eq!(asked(&home), ["logout --all", "remove-cache-dir"]);
     let said: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(said[..2], ["Forgot 1 sign-in.", "Removed the folder."], "{run}");
@@ -44,7 +44,7 @@ fn what_is_not_ours_stays_and_is_not_run() {
     symlink("kubectl-login", bin.join("kubelogin")).unwrap();
     let path = format!("{}:{}", home.path().join("elsewhere").display(), std::env::var("PATH").unwrap());
     let run = Run::of(script(&home, &["uninstall", "--prefix", "prefix"]).env("PATH", path));
-    run.assert_well();
+    run.assert_silent_success();
     assert!(
         run.stdout.starts_with(&format!("Left alone: {}/kubectl-login belongs to another program", bin.display())),
         "{run}"

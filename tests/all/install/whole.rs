@@ -33,7 +33,7 @@ fn installed_used_and_uninstalled_it_leaves_an_empty_home_empty() {
     assert!(home.path().join(".local/state/kubectl-login/kubectl-login.key").is_file());
 
     let run = at_home(&mut script(&home, &["uninstall"]));
-    run.assert_well();
+    run.assert_silent_success();
     assert!(run.stdout.contains("Forgot 1 sign-in"), "{run}");
     assert_empty(&home);
 }

@@ -2,12 +2,12 @@
 
 use sim::{Behaviour, World};
 
-use crate::common::{ALWAYS, Home, at_once, claims, entra, oidc};
+use crate::common::{ALWAYS, Home, claims, entra, in_parallel, oidc};
 
 #[test]
 fn gzip_that_was_not_asked_for_is_read() {
     let world = World::start_with(&[Behaviour::GzipAnswers]);
-    at_once([entra, oidc], |args| {
+    in_parallel([entra, oidc], |args| {
         let home = Home::new();
         home.run(&args(&world, &ALWAYS)).token();
         home.run(&args(&world, &["--force-refresh"])).token();
@@ -48,7 +48,7 @@ fn answer_without_access_token_serves_where_the_id_token_is_wanted() {
 
 #[test]
 fn id_token_needs_subject_and_time_of_issue() {
-    at_once(
+    in_parallel(
         [
             (Behaviour::IdTokenNoSubject, "no subject (sub)"),
             (Behaviour::IdTokenLongSubject, "no subject (sub)"),

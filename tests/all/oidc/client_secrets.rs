@@ -2,7 +2,7 @@
 
 use sim::{Behaviour, Request, World};
 
-use crate::common::{ALWAYS, Home, at_once, oidc};
+use crate::common::{ALWAYS, Home, in_parallel, oidc};
 
 const SECRET: &str = "s3 cret:word+%";
 const WITH_SECRET: [&str; 2] = ["--oidc-client-secret", SECRET];
@@ -30,7 +30,7 @@ fn places(world: &World) -> Vec<&'static str> {
 #[test]
 fn secret_works_whatever_the_issuer_lists_and_takes() {
     use Behaviour::{ListsNoSecrets, ListsSecretByBody, ListsSecretByHeader, SecretByBodyOnly, SecretByHeaderOnly};
-    at_once(
+    in_parallel(
         [
             (&[][..], "header", false),
             (&[SecretByHeaderOnly], "header", false),
@@ -66,7 +66,7 @@ fn secret_works_whatever_the_issuer_lists_and_takes() {
 
 #[test]
 fn token_endpoint_that_refuses_the_header_uses_up_neither_code_nor_session() {
-    at_once([&["--grant-type", "device-code"][..], &["--grant-type", "password"]], |grant| {
+    in_parallel([&["--grant-type", "device-code"][..], &["--grant-type", "password"]], |grant| {
         let (world, home) = (world(&[Behaviour::DeviceIgnoresSecret, Behaviour::SecretByBodyOnly]), Home::new());
         let user = ["--username", sim::ALICE, "--password", sim::PASSWORD];
         let more = if grant[1] == "password" { [grant, &user[..]].concat() } else { grant.to_vec() };

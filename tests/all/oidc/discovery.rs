@@ -3,8 +3,8 @@
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use crate::common::scripted::{Scripted, json_answer};
-use crate::common::{ALWAYS, Home, Run, at_once, oidc};
+use crate::common::scripted::{Scripted, json_response};
+use crate::common::{ALWAYS, Home, Run, in_parallel, oidc};
 
 /// `get-token` for any issuer.
 fn args(issuer: &str, more: &[&str]) -> Vec<String> {
@@ -14,7 +14,7 @@ fn args(issuer: &str, more: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
-    at_once(
+    in_parallel(
         [
             (Behaviour::Discovery404, "HTTP 404"),
             (Behaviour::WrongIssuer, "https://issuer.example.invalid"),
@@ -25,7 +25,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
         ],
         |(behaviour, word)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
-            home.let_failures_be_quick();
+            home.make_failures_quick();
             let run = home.sign_in(&oidc(&world, &[]));
             run.assert_failed(1, &["Error: ", word, "\nNext: "]);
             assert!(!run.stderr.contains("enter this code"), "{run}");
@@ -58,12 +58,13 @@ fn a_trailing_slash_counts() {
 
     // The other way round: an issuer that has one.
     let issuer = Scripted::start(|url| {
-        vec![json_answer("200 OK", &json!({ "issuer": format!("{url}/"), "token_endpoint": format!("{url}/token") }))]
+        vec![json_response("200 OK", &json!({ "issuer": format!("{url}/"), "token_endpoint": format!("{url}/token") }))]
     });
     Home::new().run(&args(&issuer.url(), &[])).assert_failed(1, &["trailing slash"]);
     let run = Home::new().run(&args(&format!("{}/", issuer.url()), &[]));
     run.assert_failed(1, &["offers no device code sign-in"]);
-    let paths: Vec<String> = issuer.asked().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect();
+    let paths: Vec<String> =
+        issuer.requests().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect();
     assert!(paths.iter().all(|line| line == "GET /.well-known/openid-configuration HTTP/1.1"), "{paths:?}");
 }
 
@@ -95,7 +96,7 @@ fn a_redirect_to_an_unsafe_address_is_not_followed() {
     Home::new().run(&args(&issuer.url(), &[])).assert_failed(1, &["redirect", "\nNext: "]);
     let around = Scripted::start(|url| vec![("302 Found", vec![format!("location: {url}/again")], String::new())]);
     Home::new().run(&args(&around.url(), &[])).assert_failed(1, &["redirect"]);
-    assert!(around.asked().len() <= 10, "{}", around.asked().len());
+    assert!(around.requests().len() <= 10, "{}", around.requests().len());
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn document_and_keys_are_remembered_and_a_typed_login_asks_anew() {
 
 #[test]
 fn pkce_is_left_out_where_it_is_not_offered_unless_asked_for() {
-    at_once([(&[][..], false), (&["--oidc-pkce-method", "S256"], true)], |(more, sent)| {
+    in_parallel([(&[][..], false), (&["--oidc-pkce-method", "S256"], true)], |(more, sent)| {
         let issuer = Scripted::start(|url| {
             let document = json!({
                 "issuer": url, "token_endpoint": format!("{url}/token"),
@@ -134,11 +135,11 @@ fn pkce_is_left_out_where_it_is_not_offered_unless_asked_for() {
             });
             let declined = json!({ "error": "access_denied" });
             [("200 OK", document), ("200 OK", device), ("400 Bad Request", declined)]
-                .map(|(status, body)| json_answer(status, &body))
+                .map(|(status, body)| json_response(status, &body))
                 .to_vec()
         });
         Home::new().run(&args(&issuer.url(), more)).assert_failed(3, &["declined"]);
-        let asked = issuer.asked();
+        let asked = issuer.requests();
         assert!(asked[1].text.starts_with("POST /device "), "{asked:?}");
         assert_eq!(asked[1].text.contains("code_challenge="), sent, "{asked:?}");
         assert_eq!(asked[1].text.contains("code_challenge_method=S256"), sent, "{asked:?}");

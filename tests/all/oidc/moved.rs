@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use serde_json::json;
 use sim::{Behaviour, World};
 
-use crate::common::scripted::{DEVICE_CODE, Scripted, json_answer};
-use crate::common::{ALWAYS, HANG, Home, Run, at_once, oidc};
+use crate::common::scripted::{DEVICE_CODE, Scripted, json_response};
+use crate::common::{ALWAYS, HANG, Home, Run, in_parallel, oidc};
 
 /// A world whose endpoints have moved since this home signed in there.
 fn moved(behaviours: &[Behaviour]) -> (World, Home) {
@@ -20,7 +20,7 @@ fn moved(behaviours: &[Behaviour]) -> (World, Home) {
 
 #[test]
 fn refresh_finds_a_token_endpoint_that_has_moved() {
-    at_once([&[][..], &[Behaviour::OldEndpointsShowPages]], |behaviours| {
+    in_parallel([&[][..], &[Behaviour::OldEndpointsShowPages]], |behaviours| {
         let (world, home) = moved(behaviours);
         let refresh = oidc(&world, &["--force-refresh"]);
         let run = home.run(&refresh);
@@ -99,7 +99,7 @@ fn host_that_is_gone_is_looked_up_in_discovery() {
     let issuer = Scripted::start(|url| {
         let document = |host: &str| {
             let device = format!("{host}/device");
-            json_answer(
+            json_response(
                 "200 OK",
                 &json!({ "issuer": url, "token_endpoint": format!("{host}/token"), "device_authorization_endpoint": device }),
             )
@@ -108,9 +108,9 @@ fn host_that_is_gone_is_looked_up_in_discovery() {
             "device_code": DEVICE_CODE, "user_code": "BCDF-GHJK", "verification_uri": format!("{url}/activate"),
             "expires_in": 60, "interval": 1,
         });
-        let declined = json_answer("400 Bad Request", &json!({ "error": "access_denied" }));
+        let declined = json_response("400 Bad Request", &json!({ "error": "access_denied" }));
         let old = document(&format!("http://{gone}"));
-        vec![old, document(url), json_answer("200 OK", &device), declined]
+        vec![old, document(url), json_response("200 OK", &device), declined]
     });
     let args =
         ["get-token", "--oidc-issuer-url", &issuer.url(), "--oidc-client-id", "c", "--grant-type", "device-code"];
@@ -118,14 +118,14 @@ fn host_that_is_gone_is_looked_up_in_discovery() {
     let home = Home::new();
     home.run(&args).assert_failed(1, &["cannot be reached"]);
     home.run_as_new_caller(&args).assert_failed(3, &["declined"]);
-    assert_eq!(issuer.asked().len(), 4);
+    assert_eq!(issuer.requests().len(), 4);
 }
 
 #[test]
 fn document_that_has_not_changed_is_read_again_once_and_the_error_stays() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
-    home.leave(20);
+    home.set_seconds_left(20);
     world.reset_requests();
     world.set(Behaviour::HtmlErrorPage);
     home.run(&oidc(&world, &[])).assert_failed(1, &["cannot refresh the token", "a web page (HTTP 403)"]);

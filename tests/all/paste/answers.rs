@@ -2,13 +2,13 @@
 
 use sim::Behaviour;
 
-use super::{AROUND, SignIn, authcode, interactive};
-use crate::common::at_once;
-use crate::common::visit::{address_on, parameter};
+use super::{SignIn, WRAPPER, authcode, interactive};
+use crate::common::in_parallel;
+use crate::common::remote_browser::{address_on, parameter};
 
 #[test]
 fn the_final_address_may_be_pasted_while_something_listens() {
-    at_once([interactive, authcode], |args| {
+    in_parallel([interactive, authcode], |args| {
         let sign_in = SignIn::start(args, &[]);
         sign_in.screen.wait_for("paste that page's address here and press Enter. (What you paste is not shown.)");
         let answer = sign_in.final_address();
@@ -20,7 +20,7 @@ fn the_final_address_may_be_pasted_while_something_listens() {
 
 #[test]
 fn an_address_may_be_longer_than_a_terminal_s_line() {
-    at_once([5_000, 25_000], |length| {
+    in_parallel([5_000, 25_000], |length| {
         let sign_in = SignIn::start(interactive, &[]);
         let answer = sign_in.final_address();
         let (start, query) = answer.split_once('?').unwrap();
@@ -85,7 +85,7 @@ fn what_was_begun_may_be_taken_back() {
 
 #[test]
 fn a_bare_code_is_enough_with_pkce_and_a_wrong_one_ends_nothing() {
-    at_once([interactive, authcode], |args| {
+    in_parallel([interactive, authcode], |args| {
         let sign_in = SignIn::start(args, &[]);
         let code = parameter(&sign_in.final_address(), "code");
         sign_in.screen.paste_line(&code[..code.len() - 3]);
@@ -124,7 +124,7 @@ fn a_word_that_is_shorter_than_codes_are_is_sent_to_nobody() {
 /// `invalid_request` is Dex's word for a code that it does not know (RFC 6749 5.2 has `invalid_grant`).
 #[test]
 fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
-    let sign_in = SignIn::within(AROUND, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
+    let sign_in = SignIn::within(WRAPPER, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
     let code = parameter(&sign_in.final_address(), "code");
     sign_in.screen.paste_line("no-code-of-this-issuer");
     sign_in.screen.wait_for("The issuer does not take that code: ");
@@ -136,7 +136,7 @@ fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
 
 #[test]
 fn a_bare_code_that_the_network_stands_before_ends_nothing() {
-    at_once([Behaviour::ConnectionLostAtExchange, Behaviour::Always503, Behaviour::HtmlErrorPage], |behaviour| {
+    in_parallel([Behaviour::ConnectionLostAtExchange, Behaviour::Always503, Behaviour::HtmlErrorPage], |behaviour| {
         let sign_in = SignIn::start(authcode, &[]);
         let code = parameter(&sign_in.final_address(), "code");
         sign_in.world.set(behaviour);
@@ -150,8 +150,8 @@ fn a_bare_code_that_the_network_stands_before_ends_nothing() {
 
 #[test]
 fn a_no_that_is_pasted_is_a_no() {
-    at_once([interactive, authcode], |args| {
-        let sign_in = SignIn::within(AROUND, &[Behaviour::AuthorizeDenied], args, &[]);
+    in_parallel([interactive, authcode], |args| {
+        let sign_in = SignIn::within(WRAPPER, &[Behaviour::AuthorizeDenied], args, &[]);
         let answer = sign_in.final_address();
         assert!(answer.contains("error=access_denied"), "{answer}");
         sign_in.screen.paste_line(&answer);
@@ -164,7 +164,7 @@ fn a_no_that_is_pasted_is_a_no() {
 /// A code that is refused with everything in order is no slip of somebody's hand.
 #[test]
 fn an_address_whose_code_is_refused_ends_it() {
-    let sign_in = SignIn::within(AROUND, &[Behaviour::CodeExpired], interactive, &[]);
+    let sign_in = SignIn::within(WRAPPER, &[Behaviour::CodeExpired], interactive, &[]);
     sign_in.screen.paste_line(&sign_in.final_address());
     sign_in.assert_ends(3);
     assert!(sign_in.screen.history().contains("Next: "), "{}", sign_in.screen.history());
@@ -176,6 +176,6 @@ fn the_browser_is_waited_for_all_the_same() {
     sign_in.screen.paste_line("http://localhost/?code=c&state=s");
     sign_in.screen.wait_for("it belongs to another sign-in");
     assert_eq!(address_on(&sign_in.screen), sign_in.address);
-    crate::common::visit::visit(&sign_in.final_address()).assert_signed_in();
+    crate::common::remote_browser::open(&sign_in.final_address()).assert_signed_in();
     sign_in.assert_succeeds(&[]);
 }

@@ -6,8 +6,8 @@ use std::process::{Child, Stdio};
 use sim::{Behaviour, World};
 
 use super::{SignIn, authcode};
-use crate::common::visit::{parameter, signed_in_at, visit};
-use crate::common::{Home, Run, at_once, oidc};
+use crate::common::remote_browser::{open, parameter, sign_in_at};
+use crate::common::{Home, Run, in_parallel, oidc};
 
 const NOWHERE: &str = "urn:ietf:wg:oauth:2.0:oob";
 
@@ -19,7 +19,7 @@ fn by_keyboard(world: &World, more: &[&str]) -> Vec<String> {
 /// The code on the page that the issuer shows where there is nowhere to go back to.
 #[track_caller]
 fn shown_code(address: &str) -> String {
-    let page = visit(address);
+    let page = open(address);
     let (_, rest) = page.body.split_once("code: <code>").unwrap_or_else(|| panic!("no code: {page:?}"));
     rest.split('<').next().unwrap().to_owned()
 }
@@ -44,11 +44,11 @@ fn the_code_that_the_page_shows_is_pasted() {
 
 #[test]
 fn a_redirect_address_is_sent_as_it_was_given_and_the_final_address_is_taken() {
-    at_once([NOWHERE, "http://localhost/callback", "http://LOCALHOST:80/callback"], |given| {
+    in_parallel([NOWHERE, "http://localhost/callback", "http://LOCALHOST:80/callback"], |given| {
         let sign_in = SignIn::start(by_keyboard, &["--oidc-redirect-url", given]);
         let answer = match given {
             NOWHERE => shown_code(&sign_in.address),
-            _ => signed_in_at(&sign_in.address),
+            _ => sign_in_at(&sign_in.address),
         };
         sign_in.screen.paste_line(&answer);
         sign_in.assert_succeeds(&[&answer]);
@@ -59,7 +59,7 @@ fn a_redirect_address_is_sent_as_it_was_given_and_the_final_address_is_taken() {
 #[test]
 fn another_sign_in_s_answer_ends_nothing() {
     let sign_in = SignIn::start(by_keyboard, &["--oidc-redirect-url", "http://localhost/callback"]);
-    let answer = signed_in_at(&sign_in.address);
+    let answer = sign_in_at(&sign_in.address);
     sign_in.screen.paste_line(&answer.replace(&parameter(&answer, "state"), "another-state"));
     sign_in.screen.wait_for("it belongs to another sign-in");
     sign_in.screen.paste_line(&answer);
@@ -77,7 +77,7 @@ fn fed(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
 
 #[test]
 fn a_program_may_bring_it_on_stdin() {
-    at_once([("\n", ""), ("", ""), ("\r\n", "no such code\n")], |(end, before)| {
+    in_parallel([("\n", ""), ("", ""), ("\r\n", "no such code\n")], |(end, before)| {
         let (world, home) = (World::start(), Home::new());
         let (mut child, address) = fed(&home, &world, &[]);
         let mut stdin = child.stdin.take().unwrap();
@@ -101,7 +101,7 @@ fn with_stdin_closed_and_no_terminal_nobody_can_bring_it() {
 /// There is no terminal where a second try could be asked for.
 #[test]
 fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
-    at_once(
+    in_parallel(
         [("no-such-code", "The code is unknown"), ("http://localhost/", "there is no code in it")],
         |(text, why)| {
             let (world, home) = (World::start(), Home::new());

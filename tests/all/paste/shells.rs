@@ -3,10 +3,10 @@
 use sim::World;
 
 use super::{ANY_PORT, authcode, interactive};
+use crate::common::remote_browser::{address_on, open, parameter, sign_in_at};
 use crate::common::shell::{BASH, DASH, ZSH, run, shell, shell_of};
 use crate::common::tmux::Screen;
-use crate::common::visit::{address_on, parameter, signed_in_at, visit};
-use crate::common::{Home, V1, at_once};
+use crate::common::{Home, V1, in_parallel};
 
 /// A command line, quoted.
 fn line(args: &[String]) -> String {
@@ -27,7 +27,7 @@ fn kubectl_itself_takes_what_is_pasted() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, &kubeconfig(&world));
     screen.type_line("kubectl get pods");
-    let answer = signed_in_at(&address_on(&screen));
+    let answer = sign_in_at(&address_on(&screen));
     screen.paste_line(&answer);
     screen.wait_for("hello");
     screen.wait_for("[0] $");
@@ -43,7 +43,7 @@ fn what_is_left_of_a_paste_is_no_command() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, "");
     screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
-    let answer = signed_in_at(&address_on(&screen));
+    let answer = sign_in_at(&address_on(&screen));
     screen.paste(&format!("{answer}\necho LEFT-OVER\necho NOT-ENTERED"));
     screen.wait_for("Signed in as");
     let next = run(&screen, "echo next");
@@ -61,7 +61,7 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     let address = address_on(&screen);
     screen.type_line("echo $((1000 + 1))");
     screen.wait_for("1001");
-    visit(&signed_in_at(&address)).assert_signed_in();
+    open(&sign_in_at(&address)).assert_signed_in();
     // Its last words come after the browser's, and the shell's own word about the job after the next command.
     screen.wait_for("left).");
     screen.type_line("wait; jobs; echo $((2000 + 1))");
@@ -76,12 +76,12 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
 /// Shells differ in what they do to the terminal when a job stops and when it goes on.
 #[test]
 fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
-    at_once([&BASH[..], &DASH, &ZSH], |name| {
+    in_parallel([&BASH[..], &DASH, &ZSH], |name| {
         let (world, home) = (World::start(), Home::new());
         let screen = shell_of(name, "ready> ", &home, "");
         screen.wait_for("ready>");
         screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
-        let answer = signed_in_at(&address_on(&screen));
+        let answer = sign_in_at(&address_on(&screen));
         for (round, there_and_back) in [&["fg"][..], &["bg", "fg"]].into_iter().enumerate() {
             has_the_terminal(&screen);
             screen.press(&["C-z"]);

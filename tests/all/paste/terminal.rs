@@ -5,16 +5,16 @@ use rustix::process::Signal;
 use sim::World;
 
 use super::{SignIn, authcode, interactive};
+use crate::common::remote_browser::{open, sign_in_at};
 use crate::common::tmux::Setting;
-use crate::common::visit::{signed_in_at, visit};
-use crate::common::{Home, PLUGIN, at_once, entra, oidc};
+use crate::common::{Home, PLUGIN, entra, in_parallel, oidc};
 
 #[test]
 fn nothing_is_shown_while_it_waits_and_everything_afterwards() {
     let sign_in = SignIn::start(interactive, &[]);
     assert!(!sign_in.screen.echoes());
     sign_in.screen.paste("echo INVISIBLE");
-    let page = visit(&sign_in.final_address());
+    let page = open(&sign_in.final_address());
     page.assert_signed_in();
     sign_in.assert_succeeds(&["INVISIBLE"]);
 }
@@ -32,7 +32,7 @@ fn the_terminal_is_as_it_was_however_it_ends() {
             sign_in.screen.paste_line(&sign_in.final_address());
         }),
     ];
-    at_once(ends, |(code, more, end)| {
+    in_parallel(ends, |(code, more, end)| {
         let sign_in = SignIn::start(authcode, more);
         end(&sign_in);
         sign_in.assert_ends(code);
@@ -56,7 +56,7 @@ fn a_terminal_that_shows_nothing_just_now_is_given_back() {
     let sign_in = SignIn::start(interactive, &[]);
     let answer = sign_in.final_address();
     sign_in.screen.press(&["C-s"]);
-    visit(&answer).assert_signed_in();
+    open(&answer).assert_signed_in();
     sign_in.screen.until("the terminal is given back", || sign_in.screen.echoes().then_some(()));
     sign_in.screen.press(&["C-q"]);
     sign_in.assert_succeeds(&[]);
@@ -91,14 +91,14 @@ fn a_prompt_that_goes_to_a_file_leaves_the_keyboard_alone() {
     let args = interactive(&world, &["--prompt", "always", "--skip-open-browser"]);
     let words: Vec<&str> =
         ["sh", "-c", r#""$@" 2>prompt"#, "sh", PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
-    let screen = Setting::of(&home).stdout_aside().program(&words);
+    let screen = Setting::new(&home).redirect_stdout().program(&words);
     let prompt = screen.until("the prompt is in the file", || {
         let text = std::fs::read_to_string(home.path().join("prompt")).ok()?;
         text.contains("You have 3 minutes").then_some(text)
     });
     assert!(screen.echoes() && !prompt.contains("paste"), "{prompt}");
     let address = prompt.lines().find(|line| line.starts_with("http")).unwrap();
-    visit(&signed_in_at(address)).assert_signed_in();
+    open(&sign_in_at(address)).assert_signed_in();
     assert_eq!(screen.wait_for_exit(), 0, "{}", screen.history());
 }
 
@@ -115,7 +115,7 @@ exit $code"#;
     let sign_in = SignIn::within(TAKEN, &[], interactive, &[]);
     sign_in.screen.type_text("keys");
     assert!(!sign_in.screen.history().contains("paste"), "{}", sign_in.screen.history());
-    visit(&sign_in.final_address()).assert_signed_in();
+    open(&sign_in.final_address()).assert_signed_in();
     assert_eq!(sign_in.screen.wait_for_exit(), 0, "{}", sign_in.screen.history());
     assert_eq!((sign_in.read("before"), sign_in.read("keys").as_str()), (sign_in.read("after"), "keys"));
 }
@@ -132,7 +132,7 @@ exit $((first * 10 + second))"#;
     let (world, home) = (World::start(), Home::new());
     for (args, code) in [(entra(&world, &[]), 33), (oidc(&world, &["--grant-type=device-code"]), 33)] {
         let words: Vec<&str> = ["sh", "-c", RAW, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
-        let screen = Setting::of(&home).program(&words);
+        let screen = Setting::new(&home).program(&words);
         assert_eq!(screen.wait_for_exit(), code, "{}", screen.history());
         let said = std::fs::read_to_string(home.path().join("said")).unwrap();
         assert!(said.contains("another program has taken over the terminal"), "{said}");
@@ -144,5 +144,5 @@ exit $((first * 10 + second))"#;
     let emacs = "stty -onlcr; exec \"$0\" \"$@\"";
     let args = entra(&world, &[]);
     let words: Vec<&str> = ["sh", "-c", emacs, PLUGIN].into_iter().chain(args.iter().map(String::as_str)).collect();
-    assert_eq!(Setting::of(&home).program(&words).wait_for_exit(), 0);
+    assert_eq!(Setting::new(&home).program(&words).wait_for_exit(), 0);
 }

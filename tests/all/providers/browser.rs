@@ -40,7 +40,7 @@ impl Way {
 fn both(body: impl Fn(&Way, &Home, &Chromium) + Sync) {
     let home = Home::new();
     let browser = Chromium::start(&home);
-    at_once([Way::oidc_provider as fn(&Home) -> Way, Way::dex], |way| {
+    in_parallel([Way::oidc_provider as fn(&Home) -> Way, Way::dex], |way| {
         let home = Home::new();
         body(&way(&home), &home, &browser);
     });

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sim::{Behaviour, Step, World};
 
-use crate::common::{ALWAYS, Home, OVER, Run, at_once, oidc, signed_in};
+use crate::common::{ALMOST_EXPIRED, ALWAYS, Home, Run, in_parallel, oidc, signed_in};
 
 /// Words that explain a device code or a decline, and never a refresh.
 const WORDS_OF_A_SIGN_IN: [&str; 4] = ["the code", "a new code", "declined", "Check client id"];
@@ -20,7 +20,7 @@ use Refusal::{As, With};
 /// A home whose token is over, at an issuer that refuses refreshes so.
 fn refused(refusal: Refusal) -> (World, Home) {
     let (world, home, _) = signed_in(oidc);
-    home.leave(OVER);
+    home.set_seconds_left(ALMOST_EXPIRED);
     match refusal {
         As(behaviour) => world.set(behaviour),
         With(body) => world.refuse(Step::Refresh, body),
@@ -57,7 +57,7 @@ fn refusal_in_any_words_leads_to_a_sign_in_that_says_why() {
         (With(json!({ "error": "invalid_grant", "error_codes": [70008] })), "the session was not used"),
         (With(json!({ "error": "invalid_grant", "error_codes": [70019] })), "a new sign-in is needed"),
     ];
-    at_once(cases, |(refusal, why)| {
+    in_parallel(cases, |(refusal, why)| {
         let (world, home) = refused(refusal);
         assert_leads_to_a_sign_in(&world, &home, why);
         assert_eq!(world.device_requests().len(), 1, "{why}");
@@ -76,7 +76,7 @@ fn fault_of_network_server_or_set_up_leads_to_no_sign_in() {
         (With(json!({ "error": "slow_down" })), "slow_down"),
         (With(json!({ "error": "temporarily_unavailable" })), "temporarily_unavailable"),
     ];
-    at_once(cases, |(refusal, why)| {
+    in_parallel(cases, |(refusal, why)| {
         let (world, home) = refused(refusal);
         let run: Run = home.run(&oidc(&world, &ALWAYS));
         run.assert_failed(1, &["cannot refresh the token", why, "\nNext: "]);

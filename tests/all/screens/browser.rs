@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 
 use super::{Case, Dialect, Looks, SIZES, everywhere, with};
+use crate::common::remote_browser::{address_on, open, parameter, sign_in_at};
 use crate::common::tmux::Screen;
-use crate::common::visit::{address_on, parameter, signed_in_at, visit};
 
 /// `get-token` in the browser, as kubectl starts it.
 fn get_token(case: &Case, more: &[&str]) -> Screen {
@@ -16,14 +16,14 @@ fn get_token(case: &Case, more: &[&str]) -> Screen {
     let port = if more.contains(&"--listen-address") { &[][..] } else { &["--listen-address", "127.0.0.1:0"] };
     let args = case.args(&[&method[..], port, more].concat());
     case.world.approve_automatically(true);
-    case.setting().stdout_aside().plugin(&args)
+    case.setting().redirect_stdout().plugin(&args)
 }
 
 fn prompt_and_success(case: &Case) {
     let screen = get_token(case, &[]);
     let address = address_on(&screen);
     case.assert_screen("browser-prompt", &screen);
-    screen.paste_line(&signed_in_at(&address));
+    screen.paste_line(&sign_in_at(&address));
     assert_eq!(screen.wait_for_exit(), 0);
     case.assert_screen("browser-success", &screen);
 }
@@ -45,7 +45,7 @@ fn pastes_that_do_not_help() {
         let address = address_on(&screen);
         screen.paste_line(&address);
         screen.wait_for("no code in it");
-        let answer = signed_in_at(&address);
+        let answer = sign_in_at(&address);
         screen.paste_line(&format!("{answer}{answer}"));
         screen.wait_for("the same thing twice");
         screen.paste_line(&answer.replace(&parameter(&answer, "state"), "another-state"));
@@ -55,7 +55,7 @@ fn pastes_that_do_not_help() {
         // The countdown stops for what is said, and goes on below it.
         screen.wait_for("left to sign in");
         case.assert_screen("browser-wrong-paste", &screen);
-        visit(&answer).assert_signed_in();
+        open(&answer).assert_signed_in();
         assert_eq!(screen.wait_for_exit(), 0);
     });
 }
@@ -87,7 +87,7 @@ fn login_in_the_browser() {
             let setting = case.setting().env("KUBECONFIG", &case.kubeconfig());
             case.world.approve_automatically(true);
             let screen = setting.plugin(&["--login", "interactive"]);
-            screen.paste_line(&signed_in_at(&address_on(&screen)));
+            screen.paste_line(&sign_in_at(&address_on(&screen)));
             assert_eq!(screen.wait_for_exit(), 0);
             case.assert_screen("browser-login", &screen);
         }
@@ -98,7 +98,7 @@ fn login_in_the_browser() {
 fn by_keyboard() {
     everywhere(|case| {
         if let Dialect::Oidc = case.dialect {
-            let screen = case.setting().stdout_aside().plugin(&case.args(&["--grant-type", "authcode-keyboard"]));
+            let screen = case.setting().redirect_stdout().plugin(&case.args(&["--grant-type", "authcode-keyboard"]));
             address_on(&screen);
             case.assert_screen("keyboard-prompt", &screen);
         }
@@ -110,7 +110,7 @@ fn by_keyboard() {
 fn by_password() {
     everywhere(|case| {
         if let Dialect::Oidc = case.dialect {
-            let screen = case.setting().stdout_aside().plugin(&case.args(&["--grant-type", "password"]));
+            let screen = case.setting().redirect_stdout().plugin(&case.args(&["--grant-type", "password"]));
             for (password, times) in [("no such password", 1), (sim::PASSWORD, 2)] {
                 let asked = |question: &str| screen.history().matches(question).count() == times;
                 screen.until("a name is asked for", || asked("Type your user name").then_some(()));
@@ -133,7 +133,7 @@ fn whichever_way_there_is() {
             Dialect::Entra => ["--login", "auto"],
             Dialect::Oidc => ["--grant-type", "auto"],
         };
-        let screen = case.setting().stdout_aside().plugin(&case.args(&method));
+        let screen = case.setting().redirect_stdout().plugin(&case.args(&method));
         case.wait_for_code(&screen);
         case.assert_screen("auto-prompt", &screen);
     });

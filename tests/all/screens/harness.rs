@@ -7,7 +7,7 @@ use crate::common::tmux::Setting;
 fn a_screen_shows_text_styles_titles_and_the_exit_code() {
     let home = Home::new();
     let script = r"printf '\033[1;32mbold\033[0m plain\n'; printf '\033[48;5;200mpink\033[0m\n'; tput cols; exit 7";
-    let screen = Setting::of(&home).program(&["sh", "-c", script]);
+    let screen = Setting::new(&home).program(&["sh", "-c", script]);
     assert_eq!(screen.wait_for_exit(), 7);
     assert_eq!(screen.capture(), "bold plain\npink\n80\n");
     assert_eq!(screen.capture_styled(), "{bold green}bold{} plain\n{on #200}pink{}\n");
@@ -17,7 +17,7 @@ fn a_screen_shows_text_styles_titles_and_the_exit_code() {
 fn ctrl_c_and_a_new_size_reach_the_program() {
     let home = Home::new();
     let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
-    let mut screen = Setting::of(&home).program(&["sh", "-c", script]);
+    let mut screen = Setting::new(&home).program(&["sh", "-c", script]);
     screen.wait_for("ready");
     screen.resize(60, 20);
     screen.wait_for("20 60");
@@ -28,10 +28,10 @@ fn ctrl_c_and_a_new_size_reach_the_program() {
 #[test]
 fn what_a_program_copies_is_on_the_clipboard() {
     let home = Home::new();
-    let screen = Setting::of(&home).program(&["printf", r"\033]52;c;V0RKQi1NSkhU\033\\"]);
+    let screen = Setting::new(&home).program(&["printf", r"\033]52;c;V0RKQi1NSkhU\033\\"]);
     assert_eq!(screen.wait_for_exit(), 0);
     assert_eq!(screen.clipboard().as_deref(), Some("WDJB-MJHT"));
-    assert_eq!(Setting::of(&home).program(&["true"]).clipboard(), None);
+    assert_eq!(Setting::new(&home).program(&["true"]).clipboard(), None);
 }
 
 #[test]
@@ -44,16 +44,16 @@ fn the_program_finds_the_terminal_it_was_promised_and_a_home_of_its_own() {
         screen.capture()
     };
     let place = home.path().display();
-    assert_eq!(shown(Setting::of(&home)), format!("[tmux-256color] [C.UTF-8] [] [{place}] [] []\n"));
-    assert_eq!(shown(Setting::of(&home).dumb().without_utf8()), format!("[dumb] [C] [] [{place}] [] []\n"));
-    assert_eq!(shown(Setting::of(&home).no_color()), format!("[tmux-256color] [C.UTF-8] [1] [{place}] [] []\n"));
+    assert_eq!(shown(Setting::new(&home)), format!("[tmux-256color] [C.UTF-8] [] [{place}] [] []\n"));
+    assert_eq!(shown(Setting::new(&home).dumb().without_utf8()), format!("[dumb] [C] [] [{place}] [] []\n"));
+    assert_eq!(shown(Setting::new(&home).no_color()), format!("[tmux-256color] [C.UTF-8] [1] [{place}] [] []\n"));
 }
 
 #[test]
 fn what_varies_is_masked_even_where_it_is_wrapped() {
     let home = Home::new();
     let words = "http://127.0.0.1:40123/oidc BCDFGHJKL WDJB-MJHT process 4711, 2026-01-31 08:09 14:59 80faf920-1908";
-    let screen = Setting::of(&home).size(20, 24).program(&["printf", "%s\\n%s", words, "▀▄█ ▀▄█▀▄█▀"]);
+    let screen = Setting::new(&home).size(20, 24).program(&["printf", "%s\\n%s", words, "▀▄█ ▀▄█▀▄█▀"]);
     screen.wait_for_exit();
     let masked = screen.picture().masked(&[("oidc".to_owned(), "HERE".to_owned())]).text();
     let (masked, qr) =

@@ -33,7 +33,7 @@ fn the_prompt_and_a_success_on_a_terminal_that_can_do_less() {
 #[test]
 fn a_code_that_nobody_used() {
     everywhere(|case| {
-        case.home.let_codes_end(&case.world);
+        case.home.let_codes_expire(&case.world);
         let screen = case.get_token();
         assert_eq!(screen.wait_for_exit(), 3);
         assert_eq!(screen.stdout(), "");

@@ -48,14 +48,14 @@ fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
     company.run(&company.bundle("one.pem", &[own]), &ALWAYS).token();
     company.site.world.reset_requests();
     for bundle in [company.bundle("one.pem", &[foreign, own]), company.bundle("two.pem", &[foreign, own, foreign])] {
-        company.home.leave(10);
+        company.home.set_seconds_left(10);
         let run = company.run(&bundle, &[]);
         run.token();
         assert_eq!(run.stderr, "", "{run}");
     }
     assert_eq!(company.site.world.device_requests().len(), 0);
     assert!(company.site.world.refreshes().len() >= 2);
-    company.home.leave(10);
+    company.home.set_seconds_left(10);
     company.run(&company.bundle("two.pem", &[foreign]), &[]).assert_failed(3, &[]);
 }
 
@@ -67,7 +67,7 @@ fn another_proxy_signs_nobody_out() {
     let mut command = company.home.plugin(&args(&["--force-refresh"]));
     let run = Run::of(command.env("SSL_CERT_FILE", company.site.ca()).env("HTTPS_PROXY", other.url()));
     run.token();
-    assert!(other.used() > 0 && run.stderr.is_empty(), "{run}");
+    assert!(other.connections() > 0 && run.stderr.is_empty(), "{run}");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn authority_in_exec_env_works_for_every_command() {
     let signed_in = run(&["--context", "corp"]);
     assert_eq!(signed_in.code, Some(0), "{signed_in}");
     company.run(&ca, &[]).token();
-    company.home.leave(10);
+    company.home.set_seconds_left(10);
     let whoami = run(&["whoami"]);
     assert_eq!(whoami.code, Some(0), "{whoami}");
     let status = run(&["status"]);
@@ -121,7 +121,7 @@ fn newest_sign_in_counts_in_the_environment_it_was_made_in() {
     };
     let alice = run_at_home(&ALWAYS).token();
     assert_eq!(run_at_work(&[]).token(), alice, "what is good everywhere is good here");
-    home.leave(10);
+    home.set_seconds_left(10);
     at_work.world.sign_in_as(sim::BOB);
     let bob = run_at_work(&ALWAYS).token();
     assert_eq!(run_at_work(&[]).token(), bob);

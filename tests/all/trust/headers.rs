@@ -1,6 +1,6 @@
 //! Request headers: which an entry may add, and that they are part of the session.
 
-use crate::common::{Home, at_once, oidc};
+use crate::common::{Home, in_parallel, oidc};
 use sim::World;
 
 #[test]
@@ -27,7 +27,7 @@ fn headers_of_routing_framing_and_authentication_are_refused() {
         "Authorization",
         "Cookie",
     ];
-    at_once(names, |name| {
+    in_parallel(names, |name| {
         let run = Home::new().run(&oidc(&world, &["--oidc-request-header", &format!("{name}=evil.example")]));
         run.assert_failed(2, &["--oidc-request-header", name, "\nNext: "]);
         assert!(!run.stderr.contains("evil.example"), "{run}");

@@ -6,7 +6,7 @@ use sim::{Behaviour, Server, World};
 use super::{Case, OWN, ids};
 use crate::common::scripted::Scripted;
 use crate::common::socks::Socks;
-use crate::common::{JSON, Run, at_once, closed_port};
+use crate::common::{JSON, Run, closed_port, in_parallel};
 
 /// Asserts that the token's half is told, and why there is no other.
 #[track_caller]
@@ -15,10 +15,10 @@ fn assert_without_cluster(case: &Case, words: &[&str]) {
     let whoami = run.object();
     assert_eq!((run.code, &whoami["cluster"], &whoami["groups"]["count"]), (Some(0), &Value::Null, &json!(3)), "{run}");
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext: "), "{run}");
-    run.assert_said(words);
+    run.assert_stderr(words);
     let table = case.whoami(&["--groups"]);
     assert!(table.code == Some(0) && table.stdout.contains("does not say who you are"), "{table}");
-    table.assert_said(words);
+    table.assert_stderr(words);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
         (Behaviour::KubeOtherAudience, "--server-id"),
         (Behaviour::KubeNoReviews, "too old"),
     ];
-    at_once(behaviours, |(behaviour, words)| {
+    in_parallel(behaviours, |(behaviour, words)| {
         let case = Case::entra(&[]).signed_in();
         case.home.shorten_limits(3);
         case.world.set(behaviour);
@@ -94,7 +94,7 @@ fn groups_that_nobody_knows_are_a_failure_where_they_were_wanted() {
         let groups = run.object()["groups"].clone();
         let nothing = json!({ "count": 0, "source": "none", "complete": false, "overage": true, "items": [] });
         assert_eq!((run.code, groups), (Some(code), nothing), "{run}");
-        run.assert_said(&["Warning: not all of your groups are known", "--graph-client-id", "\nNext: "]);
+        run.assert_stderr(&["Warning: not all of your groups are known", "--graph-client-id", "\nNext: "]);
         let table = case.whoami(more);
         assert!(table.code == Some(code) && table.stdout.contains("not known; more than a token carries"), "{table}");
     }
@@ -123,7 +123,7 @@ fn api_server_behind_a_proxy_is_reached_whatever_name_its_certificate_has() {
         });
         assert_eq!(case.json(&[])["cluster"]["username"], sim::ALICE);
     }
-    assert!(socks.asked().iter().all(|asked| asked == "kube.example.invalid:6443"), "{:?}", socks.asked());
+    assert!(socks.requests().iter().all(|asked| asked == "kube.example.invalid:6443"), "{:?}", socks.requests());
 }
 
 #[test]
@@ -166,6 +166,6 @@ fn private_api_server_behind_a_proxy_leads_to_no_proxy() {
         case.edit_cluster(|cluster| cluster["server"] = json!(server));
         let mut command = case.home.plugin(&["whoami"]);
         let run = Run::of(command.env("HTTPS_PROXY", proxy.url()));
-        run.assert_said(&[&format!("Next:  {host} is private: add it to NO_PROXY"), &proxy.url()]);
+        run.assert_stderr(&[&format!("Next:  {host} is private: add it to NO_PROXY"), &proxy.url()]);
     }
 }

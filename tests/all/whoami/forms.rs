@@ -37,7 +37,7 @@ fn for_programs_it_is_one_object_in_the_documented_shape() {
         "cluster": { "username": ALICE, "uid": oid, "groupsCount": 4, "missingGroups": [] },
     });
     let run = case.whoami(&JSON);
-    run.assert_well();
+    run.assert_silent_success();
     assert_eq!(run.object(), expected);
 }
 
@@ -48,7 +48,7 @@ fn yaml_says_the_same_as_json() {
         let json = case.json(words);
         for flag in [&["-o", "yaml"][..], &["-oyaml"], &["--output=yaml"]] {
             let run = case.whoami(&[words, flag].concat());
-            run.assert_well();
+            run.assert_silent_success();
             let yaml: serde_json::Value = serde_saphyr::from_str(&run.stdout).unwrap();
             assert_eq!(yaml, json, "{run}");
         }
@@ -99,10 +99,10 @@ fn nothing_remembered_is_nobody_signed_in() {
 #[test]
 fn a_token_that_is_over_is_refreshed_and_without_a_session_it_takes_a_person() {
     let case = Case::entra(&[]).signed_in();
-    case.home.leave(-60);
+    case.home.set_seconds_left(-60);
     assert_eq!(case.json(&[])["groups"]["count"], 3);
     assert_eq!(case.world.refreshes().len(), 1);
-    case.home.leave(-60);
+    case.home.set_seconds_left(-60);
     case.world.revoke_all();
     case.whoami(&[]).assert_failed(3, &["\nNext: ", "kubectl login"]);
     assert!(case.world.device_requests().is_empty());
@@ -113,7 +113,7 @@ fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
     let case = Case::entra(&OWN).groups(20).signed_in();
     let list = |more: &[&str]| {
         let run = case.whoami(more);
-        run.assert_well();
+        run.assert_silent_success();
         let (_, list) = run.stdout.split_once("\n\n").unwrap_or_else(|| panic!("no list: {run}"));
         list.lines().map(str::to_owned).collect::<Vec<_>>()
     };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sim::{Behaviour, Request, Server};
 
 use super::{Case, OWN, PERMISSION, assert_all, ids};
-use crate::common::{HANG, JSON, Run, at_once};
+use crate::common::{HANG, JSON, Run, in_parallel};
 
 /// Three pages.
 const MANY: usize = 2_500;
@@ -55,8 +55,8 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
     // The cluster knows them.
     assert_eq!(run.code, Some(0), "{behaviour:?}: {}", run.stderr);
     assert_all(&run.object(), MANY, "cluster");
-    run.assert_said(words);
-    run.assert_said(&["Warning: ", "; they come from the cluster\n", "\nNext: "]);
+    run.assert_stderr(words);
+    run.assert_stderr(&["Warning: ", "; they come from the cluster\n", "\nNext: "]);
     // And where it does not.
     case.world.set(Behaviour::KubeIgnoresOverage);
     let run = case.whoami(&[&wanted[..], &["--refresh"]].concat());
@@ -69,16 +69,16 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
     let facts = ["count", "source", "complete", "overage"].map(|name| found[name].clone());
     assert_eq!((run.code, facts), (Some(1), [json!(count), json!(source), json!(false), json!(true)]), "{behaviour:?}");
     assert_eq!(ids(&run.object()).len(), count);
-    run.assert_said(words);
-    run.assert_said(&["Warning: not all of your groups are known: ", "\nNext: "]);
+    run.assert_stderr(words);
+    run.assert_stderr(&["Warning: not all of your groups are known: ", "\nNext: "]);
     let unwanted = case.whoami(&["--refresh"]);
     assert_eq!(unwanted.code, Some(0), "{unwanted}");
-    unwanted.assert_said(&["Warning: not all of your groups are known: "]);
+    unwanted.assert_stderr(&["Warning: not all of your groups are known: "]);
 }
 
 #[test]
 fn trouble_that_passes_is_waited_out() {
-    at_once([Behaviour::GraphConnectionLost, Behaviour::GraphThrottled], |behaviour| {
+    in_parallel([Behaviour::GraphConnectionLost, Behaviour::GraphThrottled], |behaviour| {
         assert_outcome(behaviour, &Outcome::All);
     });
 }
@@ -106,7 +106,7 @@ fn a_graph_that_gives_nothing_says_why() {
         (Behaviour::GraphNotConsented, &["may not ask it", PERMISSION]),
         (Behaviour::GraphOversizedPage, &["larger than 8 MiB", "this machine and Microsoft Graph"]),
     ];
-    at_once(cases, |(behaviour, words)| assert_outcome(behaviour, &Outcome::Nothing(words)));
+    in_parallel(cases, |(behaviour, words)| assert_outcome(behaviour, &Outcome::Nothing(words)));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn pages_that_lie_come_to_an_end() {
         (Behaviour::GraphEmptyPages, Outcome::Nothing(&["nothing new"])),
         (Behaviour::GraphOnePageFails, Outcome::Some(1_996, &["HTTP 500"])),
     ];
-    at_once(cases, |(behaviour, outcome)| assert_outcome(behaviour, &outcome));
+    in_parallel(cases, |(behaviour, outcome)| assert_outcome(behaviour, &outcome));
 }
 
 /// The names of few groups are asked for apart, and may be missing apart.
@@ -131,7 +131,7 @@ fn groups_without_names_are_groups_all_the_same() {
     let whoami = run.object();
     assert_eq!((run.code, &whoami["groups"]["items"][0]["name"]), (Some(0), &Value::Null), "{}", run.stderr);
     assert_all(&whoami, 201, "graph");
-    run.assert_said(&["Warning: the groups have no names here: ", PERMISSION]);
+    run.assert_stderr(&["Warning: the groups have no names here: ", PERMISSION]);
     case.world.clear(Behaviour::GraphForbidden);
     case.world.reset_requests();
     let whoami = case.json(&["--names"]);
@@ -178,7 +178,7 @@ fn ctrl_c_ends_a_look_up_that_waits() {
 fn gzip_that_was_not_asked_for_is_read_from_graph_and_the_cluster() {
     let case = with(Behaviour::GzipAnswers);
     let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
-    run.assert_well();
+    run.assert_silent_success();
     assert_all(&run.object(), MANY, "graph");
     assert_eq!(run.object()["cluster"]["missingGroups"], json!([]), "{run}");
 }

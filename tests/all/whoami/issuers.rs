@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
 use super::{Case, ids};
-use crate::common::{JSON, at_once};
+use crate::common::{JSON, in_parallel};
 
 /// How often UserInfo was asked since the last look.
 fn asked_userinfo(case: &Case) -> usize {
@@ -84,14 +84,14 @@ fn userinfo_that_is_of_no_use_is_said_where_groups_were_wanted() {
         (Behaviour::UserinfoOtherSubject, "the UserInfo of another user"),
         (Behaviour::UserinfoForgedJwt, "the issuer's UserInfo cannot be used: the token's signature is wrong"),
     ];
-    at_once(cases, |(behaviour, words)| {
+    in_parallel(cases, |(behaviour, words)| {
         let case = without_groups(behaviour);
         let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
         assert_eq!(run.code, Some(1), "{run}");
         assert_eq!(facts(&run.object()), [json!(0), json!("none"), json!(false)]);
-        run.assert_said(&["Warning: not all of your groups are known: ", words, "\nNext: "]);
+        run.assert_stderr(&["Warning: not all of your groups are known: ", words, "\nNext: "]);
         let unwanted = case.whoami(&JSON);
-        unwanted.assert_well();
+        unwanted.assert_silent_success();
     });
 }
 
@@ -103,7 +103,7 @@ fn userinfo_in_a_signed_jwt_is_verified_and_read() {
     let case = without_groups(Behaviour::UserinfoJwt);
     case.world.set(Behaviour::UserinfoOtherSubject);
     let run = case.whoami(&["--groups"]);
-    run.assert_said(&["the UserInfo of another user"]);
+    run.assert_stderr(&["the UserInfo of another user"]);
 }
 
 #[test]

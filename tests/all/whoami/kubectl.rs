@@ -62,7 +62,7 @@ fn user_without_a_plugin_is_whom_the_cluster_says() {
         format!("{rest}    client-certificate-data: {certificate}\n    client-key-data: {key}\n")
     });
     let said = case.whoami(&["--groups"]);
-    said.assert_well();
+    said.assert_silent_success();
     let lines: Vec<&str> = said.stdout.lines().collect();
     assert!(
         lines[0].starts_with("kubectl      would be masterclient, in 2 groups, by a client certificate: "),

@@ -123,7 +123,7 @@ fn another_account_in_the_same_place_is_not_shown_the_groups_of_the_first() {
     let record = case.home.files("groups").remove(0);
     let of_the_first = fs::read(&record).unwrap();
     case.world.revoke_all();
-    case.home.leave(-60);
+    case.home.set_seconds_left(-60);
     case.world.sign_in_as(BOB);
     case.world.set_group_ids(Some(sim::group_ids(210).split_off(5)));
     case.get_token(&ALWAYS);

@@ -36,11 +36,11 @@ fn login_asks_for_both_once_and_whoami_for_nothing() {
         let run = case.home.login(typed);
         assert_eq!(signed_in_to(&case), [sim::CLIENT, sim::OWN_CLIENT]);
         assert!(run.stdout.contains("You are in 201 groups, from Microsoft Graph"), "{run}");
-        run.assert_said(&["Microsoft Graph, which knows your groups"]);
+        run.assert_stderr(&["Microsoft Graph, which knows your groups"]);
         assert_eq!(clients(&case), [json!(sim::OWN_CLIENT), json!(sim::CLIENT)]);
         let run = case.whoami(&[&JSON, typed].concat());
         assert_all(&run.object(), 201, "graph");
-        run.assert_well();
+        run.assert_silent_success();
         assert_all(&case.json(&[&["--refresh"], typed].concat()), 201, "graph");
         case.home.login(typed);
         assert!(signed_in_to(&case).is_empty());
@@ -57,7 +57,7 @@ fn whoami_asks_nobody_and_names_the_command() {
     assert_eq!(run.code, Some(0), "{run}");
     assert_all(&run.object(), 201, "cluster");
     let command = format!("kubectl login sim --graph-client-id {}", sim::OWN_CLIENT);
-    run.assert_said(&["is not signed in for Microsoft Graph", &command, "they come from the cluster"]);
+    run.assert_stderr(&["is not signed in for Microsoft Graph", &command, "they come from the cluster"]);
     assert!(case.world.device_requests().is_empty());
     assert_eq!(clients(&case), [json!(sim::CLIENT)]);
     // It helps.
@@ -71,7 +71,7 @@ fn get_token_never_asks_for_the_second_client() {
     let case = Case::entra(&GRAPH_CLIENT).groups(201);
     case.get_token(&ALWAYS);
     assert_eq!(signed_in_to(&case), [sim::CLIENT]);
-    case.home.leave(20);
+    case.home.set_seconds_left(20);
     case.get_token(&ALWAYS);
     assert!(signed_in_to(&case).is_empty());
 }
@@ -82,7 +82,7 @@ fn the_groups_of_somebody_else_are_refused() {
     case.world.sign_in_as(BOB);
     let run = case.home.run(&[] as &[&str]);
     assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
-    run.assert_said(&[BOB, "not of the same account", "\nNext: ", "kubectl login sim --force --graph-client-id"]);
+    run.assert_stderr(&[BOB, "not of the same account", "\nNext: ", "kubectl login sim --force --graph-client-id"]);
     assert!(!run.stdout.contains("from Microsoft Graph"), "{run}");
     case.world.set_groups(300);
     let whoami = case.json(&["--refresh"]);
@@ -95,16 +95,16 @@ fn a_client_that_nobody_has_consented_to_needs_the_administrator() {
     let case = aks(&[]);
     case.world.set(Behaviour::GraphNotConsented);
     let run = case.home.run(&GRAPH_CLIENT);
-    run.assert_said(&[PERMISSION, "\nNext: ", "administrator"]);
-    run.assert_said(&[sim::OWN_CLIENT]);
+    run.assert_stderr(&[PERMISSION, "\nNext: ", "administrator"]);
+    run.assert_stderr(&[sim::OWN_CLIENT]);
     // With a session from before, too.
     case.world.clear(Behaviour::GraphNotConsented);
     case.home.login(&GRAPH_CLIENT);
-    case.home.leave(20);
+    case.home.set_seconds_left(20);
     case.world.set(Behaviour::GraphNotConsented);
     let run = case.whoami(&[&JSON[..], &["--refresh"], &GRAPH_CLIENT].concat());
     assert_eq!((run.code, &run.object()["groups"]["source"]), (Some(0), &json!("cluster")), "{run}");
-    run.assert_said(&[PERMISSION, "administrator"]);
+    run.assert_stderr(&[PERMISSION, "administrator"]);
 }
 
 #[test]

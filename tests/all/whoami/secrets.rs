@@ -19,7 +19,7 @@ fn get_token_asks_neither_graph_nor_userinfo_nor_the_cluster() {
         let case = case.groups(201);
         case.get_token(&ALWAYS);
         case.get_token(&[]);
-        case.home.leave(20);
+        case.home.set_seconds_left(20);
         case.get_token(&[]);
         let asked = case.world.requests();
         let elsewhere = asked.iter().find(|request| {
@@ -74,7 +74,7 @@ fn the_token_for_graph_is_never_kubectls() {
     case.whoami(&JSON);
     let graph = bearer(&case.requests(Server::Graph)[0]).to_owned();
     for seconds in [3_000, 200, 20, -60] {
-        case.home.leave(seconds);
+        case.home.set_seconds_left(seconds);
         let token = case.get_token(&[]).token();
         assert_ne!(token, graph);
         assert_eq!(claims(&token)["aud"], sim::SERVER);
@@ -98,7 +98,7 @@ fn the_refresh_token_that_comes_with_a_token_for_graph_is_kept() {
     let case = case.signed_in();
     for _ in 0..2 {
         case.json(&["--refresh"]);
-        case.home.leave(20);
+        case.home.set_seconds_left(20);
         case.get_token(&[]);
     }
     assert_eq!(case.world.families_revoked(), 0);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sim::{Behaviour, Server};
 
 use super::{Case, OWN, PERMISSION, assert_all};
-use crate::common::{JSON, at_once};
+use crate::common::{JSON, in_parallel};
 
 const PAGE: usize = 999;
 /// What stands among the groups on Graph's pages.
@@ -12,7 +12,7 @@ const OTHER_OBJECTS: usize = 3;
 
 #[test]
 fn groups_that_a_token_carries_are_nobody_elses_business() {
-    at_once([0, 3, 200], |count| {
+    in_parallel([0, 3, 200], |count| {
         for own in [&[][..], &OWN] {
             let case = Case::entra(own).groups(count).signed_in();
             assert_all(&case.json(&["--groups"]), count, "token");
@@ -24,10 +24,10 @@ fn groups_that_a_token_carries_are_nobody_elses_business() {
 
 #[test]
 fn up_to_11000_groups_are_one_answer_of_graphs() {
-    at_once([201, 5_000, 11_000], |count| {
+    in_parallel([201, 5_000, 11_000], |count| {
         let case = Case::entra(&OWN).groups(count).signed_in();
         let run = case.whoami(&JSON);
-        run.assert_well();
+        run.assert_silent_success();
         let whoami = run.object();
         assert_all(&whoami, count, "graph");
         assert_eq!(whoami["cluster"]["groupsCount"], count + 1);
@@ -80,10 +80,10 @@ fn complete_list_of_the_cluster_needs_no_warning_about_graph_but_for_names() {
     }
     let run = case.whoami(&["--names"]);
     assert_eq!(run.code, Some(0), "{run}");
-    run.assert_said(&["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
+    run.assert_stderr(&["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
     // Where the cluster does not know them either, it is said.
     case.world.set(Behaviour::KubeIgnoresOverage);
-    case.whoami(&["--refresh"]).assert_said(&["Warning: not all of your groups are known: ", PERMISSION]);
+    case.whoami(&["--refresh"]).assert_stderr(&["Warning: not all of your groups are known: ", PERMISSION]);
 }
 
 #[test]

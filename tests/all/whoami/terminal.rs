@@ -11,13 +11,13 @@ const WIDTHS: [usize; 2] = [80, 40];
 
 /// `whoami` at a terminal of so many columns.
 fn whoami(case: &Case, columns: usize, more: &[&str]) -> Screen {
-    Setting::of(&case.home).size(columns, 40).plugin(&[&["whoami"], more].concat())
+    Setting::new(&case.home).size(columns, 40).plugin(&[&["whoami"], more].concat())
 }
 
 #[track_caller]
 fn assert_shown(case: &Case, name: &str, more: &[&str], code: i32) {
     // How long a token is good is shown in minutes.
-    case.home.leave(59 * 60 + 30);
+    case.home.set_seconds_left(59 * 60 + 30);
     for columns in WIDTHS {
         let screen = whoami(case, columns, more);
         assert_eq!(screen.wait_for_exit(), code, "{}", screen.capture());

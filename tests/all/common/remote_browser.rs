@@ -1,15 +1,16 @@
-//! A person with a browser on another machine: copies the address off the screen, signs in, and copies the address that
-//! the browser ends on.
+//! A user with a browser on another machine, who copies the address from the screen, signs in, and copies the address
+//! on
+//! which the browser ends.
 
 use url::Url;
 
 use crate::common::page::{Page, get};
 use crate::common::tmux::Screen;
 
-/// 32 bytes in base64.
+/// The length of 32 bytes in base64.
 const NONCE: usize = 43;
 
-/// Waits for the sign-in page's address on the screen, the latest if there are several.
+/// Waits for the address of the sign-in page on the screen. If there are several, returns the latest.
 #[track_caller]
 pub fn address_on(screen: &Screen) -> String {
     screen.until("an address is on the screen", || {
@@ -17,7 +18,7 @@ pub fn address_on(screen: &Screen) -> String {
         let at = shown.rfind("response_type=code")?;
         let start = shown[..at].rfind(char::is_whitespace)? + 1;
         let address = shown[start..].split_whitespace().next()?;
-        // All of it: the last parameter at either issuer.
+        // The nonce is the last parameter for both issuers, so that the address is complete.
         let (issuer, nonce) = address.split_once("&nonce=")?;
         let is_whole = if issuer.contains("/oidc/") { nonce.ends_with("=offline") } else { nonce.len() == NONCE };
         is_whole.then(|| address.to_owned())
@@ -25,14 +26,14 @@ pub fn address_on(screen: &Screen) -> String {
 }
 
 /// The page at an address.
-pub fn visit(address: &str) -> Page {
+pub fn open(address: &str) -> Page {
     get(&Url::parse(address).unwrap())
 }
 
-/// Signs in (or declines, if that is what the world is set to): where the browser ends.
+/// Signs in, or denies if the world does so. Returns the address on which the browser ends.
 #[track_caller]
-pub fn signed_in_at(address: &str) -> String {
-    visit(address).location().into()
+pub fn sign_in_at(address: &str) -> String {
+    open(address).location().into()
 }
 
 /// A parameter of an address.
