@@ -109,13 +109,13 @@ pub(super) enum Command {
     Logout(LogoutArgs),
     /// Rewrite kubeconfig users to this plugin (not supported yet)
     #[command(hide = true)]
-    ConvertKubeconfig(LaterArgs),
+    ConvertKubeconfig(UnsupportedArgs),
     /// Set a kubeconfig up for an OpenID Connect issuer (not supported yet)
     #[command(hide = true)]
-    Setup(LaterArgs),
+    Setup(UnsupportedArgs),
     /// List AKS clusters and get their credentials (not supported yet)
     #[command(hide = true)]
-    Aks(LaterArgs),
+    Aks(UnsupportedArgs),
     /// Print the script that completes this program in a shell
     Completion(CompletionArgs),
     /// Print the version
@@ -134,7 +134,7 @@ pub(super) enum Command {
 
 /// Whatever stands behind a command that is not there yet.
 #[derive(Args)]
-pub(super) struct LaterArgs {
+pub(super) struct UnsupportedArgs {
     /// The arguments it will have
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) words: Vec<String>,
@@ -222,7 +222,7 @@ pub(super) struct BrowserArgs {
 pub(super) struct StatusArgs {
     /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
-    pub(super) output: Printed,
+    pub(super) output: OutputFormat,
     /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
@@ -274,7 +274,7 @@ pub(super) enum Shell {
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Printed {
+pub(super) enum OutputFormat {
     /// For people
     Table,
     /// One JSON object
@@ -337,7 +337,7 @@ pub(super) struct WhoamiArgs {
     pub(super) look_up: GroupsArgs,
     /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
-    pub(super) output: Printed,
+    pub(super) output: OutputFormat,
 }
 
 #[derive(Args)]
@@ -346,5 +346,5 @@ pub(super) struct DoctorArgs {
     pub(super) entry: EntryArgs,
     /// How to print it: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
-    pub(super) output: Printed,
+    pub(super) output: OutputFormat,
 }

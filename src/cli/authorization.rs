@@ -15,7 +15,7 @@ use kubectl_login_core::text::printable;
 use url::Url;
 
 use super::args::GetTokenArgs;
-use super::pairs::{NoPair, pairs};
+use super::name_value::{NotNameValue, pairs};
 
 /// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
 const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
@@ -23,27 +23,27 @@ const REDIRECT_BY_HAND: &str = "--oidc-redirect-url-authcode-keyboard";
 const AS_REGISTERED: &str = "Write it as it is registered with the issuer.";
 
 /// At Entra, which takes `http://localhost` with any port for one that is registered without.
-pub(super) fn at_entra(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
+pub(super) fn entra_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
     let given = args.redirect_url.as_deref().filter(|url| !url.is_empty());
     let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|_| port_in(given?));
     Ok(Authorization {
         listen: listen(args)?.unwrap_or_else(|| vec![on(port.unwrap_or(0))]),
-        ..everywhere(args, environment)?
+        ..common_settings(args, environment)?
     })
 }
 
 /// At other issuers; beside it the scopes, where the parameters name others than the flags do.
-pub(super) fn elsewhere(
+pub(super) fn oidc_settings(
     args: &GetTokenArgs,
     method: Method,
     environment: &Environment,
 ) -> Result<(Authorization, Option<Vec<String>>)> {
-    let everywhere = everywhere(args, environment)?;
+    let common = common_settings(args, environment)?;
     let by_hand = args.oidc_redirect_url_authcode_keyboard.as_deref().filter(|_| method == Method::Keyboard);
     let given = [("--oidc-redirect-url", args.oidc_redirect_url.as_deref()), (REDIRECT_BY_HAND, by_hand)];
     let given = given.into_iter().find_map(|(flag, url)| Some((flag, url.filter(|url| !url.is_empty())?)));
     if let Some((flag, text)) = given {
-        check_redirect(flag, text, method, everywhere.certificate.is_some())?;
+        check_redirect(flag, text, method, common.certificate.is_some())?;
     }
     let mut extra_parameters = parameters(&args.oidc_auth_request_extra_params)?;
     let scopes = extra_parameters.iter().position(|(name, _)| name == "scope");
@@ -53,7 +53,7 @@ pub(super) fn elsewhere(
         redirect_url: given.map(|(_, text)| text.to_owned()),
         redirect_host: args.oidc_redirect_url_hostname.clone().filter(|name| !name.is_empty()),
         extra_parameters,
-        ..everywhere
+        ..common
     };
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
 }
@@ -95,7 +95,7 @@ fn port_in(address: &str) -> Option<u16> {
     port.parse().ok()
 }
 
-fn everywhere(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
+fn common_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
     let file = |given: &Option<String>| {
         given.as_deref().filter(|file| !file.is_empty()).map(|file| paths::expand_home(file, environment))
     };
@@ -173,7 +173,7 @@ fn address(text: &str) -> Result<Listen> {
 /// Parameters as `NAME=VALUE`.
 fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
     const FLAG: &str = "--oidc-auth-request-extra-params";
-    let given = pairs(given).map_err(|NoPair| {
+    let given = pairs(given).map_err(|NotNameValue| {
         ErrorMessage::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE."))
     })?;
     for (name, value) in &given {

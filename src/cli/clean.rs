@@ -16,7 +16,7 @@ use kubectl_login::store::{KeyError, StoreError};
 use kubectl_login_core::text::printable;
 
 use super::args::CleanArgs;
-use super::entry::{self, Context};
+use super::entry::{self, PluginContext};
 use super::network::CaFiles;
 use super::report;
 
@@ -81,7 +81,7 @@ pub(super) enum KeyringKey {
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
 /// `contexts` are those of a kubeconfig that was named besides the usual one.
-pub(super) fn forget_keyring_key(contexts: &[Context], environment: &Environment, files: &CaFiles) -> KeyringKey {
+pub(super) fn forget_keyring_key(contexts: &[PluginContext], environment: &Environment, files: &CaFiles) -> KeyringKey {
     // Those of the usual kubeconfig count even where another one was named.
     let usual = entry::folders(None, &entry::contexts(None, environment, files), environment);
     let named = entry::folders(None, contexts, environment);

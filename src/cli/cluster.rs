@@ -23,29 +23,29 @@ const LIMIT: Duration = Duration::from_secs(3);
 const PREFIX: usize = 200;
 
 /// The cluster of a kubeconfig entry, asked once, when it is first needed.
-pub(super) struct Cluster<'a> {
+pub(super) struct ClusterClient<'a> {
     entry: &'a Entry,
     profile: &'a Profile,
     token: &'a Secret,
-    review: OnceCell<Result<ClusterUser, Unsaid>>,
+    review: OnceCell<Result<ClusterUser, ReviewFailure>>,
 }
 
 /// Why a cluster does not say who the user is to it.
-struct Unsaid {
+struct ReviewFailure {
     error: ErrorMessage,
     /// Nothing is amiss: it does not have the API for that.
     is_too_old: bool,
 }
 
-impl From<ErrorMessage> for Unsaid {
-    fn from(error: ErrorMessage) -> Unsaid {
-        Unsaid { error, is_too_old: false }
+impl From<ErrorMessage> for ReviewFailure {
+    fn from(error: ErrorMessage) -> ReviewFailure {
+        ReviewFailure { error, is_too_old: false }
     }
 }
 
-impl<'a> Cluster<'a> {
-    pub(super) fn new(entry: &'a Entry, profile: &'a Profile, token: &'a Secret) -> Cluster<'a> {
-        Cluster { entry, profile, token, review: OnceCell::new() }
+impl<'a> ClusterClient<'a> {
+    pub(super) fn new(entry: &'a Entry, profile: &'a Profile, token: &'a Secret) -> ClusterClient<'a> {
+        ClusterClient { entry, profile, token, review: OnceCell::new() }
     }
 
     /// Its API server.
@@ -60,7 +60,7 @@ impl<'a> Cluster<'a> {
     ///
     /// Errors: it does not say; why.
     pub(super) fn review(&self) -> Result<&ClusterUser> {
-        self.asked().map_err(|unsaid| unsaid.error.clone())
+        self.asked().map_err(|failure| failure.error.clone())
     }
 
     /// The same; nothing from one that is too old to say.
@@ -69,17 +69,19 @@ impl<'a> Cluster<'a> {
     pub(super) fn review_unless_too_old(&self) -> Result<Option<&ClusterUser>> {
         match self.asked() {
             Ok(review) => Ok(Some(review)),
-            Err(unsaid) if unsaid.is_too_old => Ok(None),
-            Err(unsaid) => Err(unsaid.error.clone()),
+            Err(failure) if failure.is_too_old => Ok(None),
+            Err(failure) => Err(failure.error.clone()),
         }
     }
 
-    fn asked(&self) -> Result<&ClusterUser, &Unsaid> {
+    fn asked(&self) -> Result<&ClusterUser, &ReviewFailure> {
         let ask = || {
             let api = self.api()?;
-            runtime::run_until_interrupted(who_am_i(&api)).map_err(ErrorMessage::from)?.map_err(|failure| Unsaid {
-                error: messages::api_error(&failure, &api, "ask the cluster who you are"),
-                is_too_old: matches!(failure, ApiError::NotFound),
+            runtime::run_until_interrupted(who_am_i(&api)).map_err(ErrorMessage::from)?.map_err(|failure| {
+                ReviewFailure {
+                    error: messages::api_error(&failure, &api, "ask the cluster who you are"),
+                    is_too_old: matches!(failure, ApiError::NotFound),
+                }
             })
         };
         self.review.get_or_init(ask).as_ref()
@@ -103,8 +105,8 @@ pub(super) struct ClusterView<'a> {
 
 impl<'a> ClusterView<'a> {
     /// What it sees of `groups`, which are the user's.
-    pub(super) fn of(review: &ClusterUser, groups: &'a [Group]) -> ClusterView<'a> {
-        let seen = Seen::of(&review.groups, groups);
+    pub(super) fn new(review: &ClusterUser, groups: &'a [Group]) -> ClusterView<'a> {
+        let seen = VisibleGroups::new(&review.groups, groups);
         ClusterView {
             username: review.username.clone(),
             uid: Some(review.uid.clone()).filter(|uid| !uid.is_empty()),
@@ -116,16 +118,16 @@ impl<'a> ClusterView<'a> {
 }
 
 /// The groups that a cluster sees, under its own names for them: it may put a prefix before the issuer's.
-struct Seen<'a> {
+struct VisibleGroups<'a> {
     groups: HashSet<&'a str>,
     prefix: String,
 }
 
-impl<'a> Seen<'a> {
-    fn of(of_cluster: &'a [String], groups: &[Group]) -> Seen<'a> {
+impl<'a> VisibleGroups<'a> {
+    fn new(of_cluster: &'a [String], groups: &[Group]) -> VisibleGroups<'a> {
         let seen: HashSet<&str> = of_cluster.iter().map(String::as_str).collect();
         let prefix = prefix(&seen, groups).to_owned();
-        Seen { groups: seen, prefix }
+        VisibleGroups { groups: seen, prefix }
     }
 
     fn has(&self, id: &str) -> bool {
@@ -165,7 +167,7 @@ mod tests {
             ..ClusterUser::default()
         };
         let groups: Vec<Group> = groups.iter().map(|id| Group { id: (*id).to_owned(), name: None }).collect();
-        let view = ClusterView::of(&review, &groups);
+        let view = ClusterView::new(&review, &groups);
         assert_eq!(view.groups_count, of_cluster.len());
         view.missing_groups.into_iter().map(str::to_owned).collect()
     }

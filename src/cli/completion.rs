@@ -25,7 +25,7 @@ use kubectl_login_core::text::printable;
 use url::Url;
 
 use super::args::{CompletionArgs, Shell};
-use super::{entry, not_yet, profile, report, words};
+use super::{command_line, entry, not_yet, profile, report};
 
 /// `completion`.
 pub(super) fn run(args: &CompletionArgs) -> Result<()> {
@@ -47,21 +47,21 @@ const FOLDERS: u8 = 16;
 const ACTIVE: &[char] = &['$', '`', '\\', ';', '&', '|', '<', '>', '(', ')', '!'];
 
 /// The words of a command line behind the program's name, of which the last is to be completed.
-pub(super) struct Question<'a> {
+pub(super) struct CompletionRequest<'a> {
     words: &'a [OsString],
     with_descriptions: bool,
 }
 
-impl<'a> Question<'a> {
+impl<'a> CompletionRequest<'a> {
     /// The question in this process's own command line, where there is one. kubectl puts it by starting a program of
     /// the plugin's name; everybody else by a command, which is not in the grammar because anything may follow it.
-    pub(super) fn of(words: &'a [OsString]) -> Option<Self> {
+    pub(super) fn from_command_line(words: &'a [OsString]) -> Option<Self> {
         let (program, words) = words.split_first()?;
         if matches!(
             Path::new(program).file_stem()?.to_str(),
             Some("kubectl_complete-login" | "kubectl_complete-oidc_login")
         ) {
-            return Some(Question { words, with_descriptions: true });
+            return Some(CompletionRequest { words, with_descriptions: true });
         }
         let (command, words) = words.split_first()?;
         let with_descriptions = match command.to_str()? {
@@ -69,7 +69,7 @@ impl<'a> Question<'a> {
             "__completeNoDesc" => false,
             _ => return None,
         };
-        Some(Question { words, with_descriptions })
+        Some(CompletionRequest { words, with_descriptions })
     }
 
     /// Prints the candidates.
@@ -97,12 +97,12 @@ impl<'a> Question<'a> {
         let Some(text) = word.to_str() else { return (Vec::new(), NOTHING) };
 
         let program = std::iter::once(OsString::from("kubectl-login"));
-        let mut line = words::command_first(program.chain(before.iter().cloned()).collect(), &grammar);
+        let mut line = command_line::command_first(program.chain(before.iter().cloned()).collect(), &grammar);
         let at = line.len();
         // A single dash would bring the short flags, which say less.
         line.push(if text == "-" { "--".into() } else { word.clone() });
 
-        let known = Arc::new(Known::new(&grammar, before, environment));
+        let known = Arc::new(CompletionSources::new(&grammar, before, environment));
         let grammar = match line[1..at].first() {
             Some(first) if grammar.find_subcommand(first).is_none() => without_commands(&grammar),
             _ => grammar,
@@ -135,19 +135,19 @@ fn without_commands(grammar: &clap::Command) -> clap::Command {
 }
 
 /// The grammar with what is known about the values of its arguments, told by the names and placeholders they have.
-fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command {
+fn with_candidates(grammar: clap::Command, known: &Arc<CompletionSources>) -> clap::Command {
     let may_be_command = grammar.has_subcommands();
     let with_values = |arg: clap::Arg| {
         let placeholder = arg.get_value_names().and_then(<[_]>::first).map(|name| name.as_str());
-        let values: fn(&Known) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
+        let values: fn(&CompletionSources) -> Vec<Candidate> = match (arg.get_long(), placeholder) {
             (Some("login"), _) => |_| plain(&[profile::METHODS, profile::LATER_METHODS].concat()),
             (Some("grant-type"), _) => |_| plain(&[profile::GRANTS, profile::LATER_GRANTS].concat()),
             (Some("environment"), _) => |_| plain(&cloud::environment_names()),
-            (Some("context"), _) => Known::contexts,
-            (None, Some("CONTEXT")) if may_be_command => Known::contexts_but_commands,
-            (None, Some("CONTEXT")) => Known::contexts_unless_chosen,
-            (Some("user"), _) => Known::users,
-            (Some("account"), _) => Known::accounts,
+            (Some("context"), _) => CompletionSources::contexts,
+            (None, Some("CONTEXT")) if may_be_command => CompletionSources::contexts_but_commands,
+            (None, Some("CONTEXT")) => CompletionSources::contexts_unless_chosen,
+            (Some("user"), _) => CompletionSources::users,
+            (Some("account"), _) => CompletionSources::accounts,
             (_, Some("FILE" | "PROGRAM")) => |known| known.leave_to_shell(FILES),
             (_, Some("DIR")) => |known| known.leave_to_shell(FOLDERS),
             _ => return arg,
@@ -159,7 +159,7 @@ fn with_candidates(grammar: clap::Command, known: &Arc<Known>) -> clap::Command 
 }
 
 /// Where candidates come from, and what came of asking.
-struct Known {
+struct CompletionSources {
     environment: Environment,
     kubeconfig: Option<PathBuf>,
     cache_dir: Option<String>,
@@ -170,17 +170,18 @@ struct Known {
     left_to_shell: AtomicU8,
 }
 
-impl Known {
+impl CompletionSources {
     /// `words` are what stands before the word to complete.
-    fn new(grammar: &clap::Command, words: &[OsString], environment: &Environment) -> Known {
-        let kubeconfig = words::last_value(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
-        let cache_dir = words::last_value(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
-        let chosen =
-            words::last_value(words, &["--context", "--account"]).is_some() || words.iter().any(|word| word == "--all");
+    fn new(grammar: &clap::Command, words: &[OsString], environment: &Environment) -> CompletionSources {
+        let kubeconfig =
+            command_line::last_value(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
+        let cache_dir = command_line::last_value(words, &["--cache-dir", "--token-cache-dir"]).map(str::to_owned);
+        let chosen = command_line::last_value(words, &["--context", "--account"]).is_some()
+            || words.iter().any(|word| word == "--all");
         let (environment, left_to_shell) = (environment.clone(), AtomicU8::new(NOTHING));
         let names = grammar.get_subcommands().map(|command| command.get_name().to_owned());
         let commands = names.filter(|name| !not_yet::NAMES.contains(&name.as_str())).collect();
-        Known { environment, kubeconfig, cache_dir, chosen, commands, left_to_shell }
+        CompletionSources { environment, kubeconfig, cache_dir, chosen, commands, left_to_shell }
     }
 
     fn leave_to_shell(&self, directive: u8) -> Vec<Candidate> {

@@ -21,17 +21,17 @@ use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use serde::Serialize;
 
-use self::cluster::Token;
+use self::cluster::TokenFindings;
 use self::finding::{
-    API_VERSION, AUDIENCE, CLOCK, CLUSTER, COMMAND, Check, ENTRY, FILES, Finding, GROUPS, IDENTITY, ISSUER, KEYRING,
-    KUBECONFIG, Outcome, PROXY, Part, SERVER, SESSION, TOKEN, VERSION,
+    API_VERSION, AUDIENCE, CLOCK, CLUSTER, COMMAND, Check, CheckName, CheckResult, ENTRY, FILES, Finding, GROUPS,
+    IDENTITY, ISSUER, KEYRING, KUBECONFIG, PROXY, SERVER, SESSION, TOKEN, VERSION,
 };
 use self::kubeconfig::Configuration;
-use self::network::Answers;
-use self::store::Kept;
+use self::network::NetworkChecks;
+use self::store::StoreChecks;
 use super::ExitStatus;
-use super::args::{DoctorArgs, Printed};
-use super::network::of_environment;
+use super::args::{DoctorArgs, OutputFormat};
+use super::network::from_environment;
 use super::{kubectl_user, report};
 
 /// The machine-readable form.
@@ -44,19 +44,19 @@ struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    fn of(checks: &[Check]) -> Doctor<'_> {
+    fn new(checks: &[Check]) -> Doctor<'_> {
         Doctor { api_version: "kubectl-login/v1", kind: "Doctor", checks }
     }
 }
 
 pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitStatus> {
-    let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::of).collect();
+    let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::new).collect();
     match args.output {
-        Printed::Json => report::json(&Doctor::of(&checks))?,
-        Printed::Yaml => report::yaml(&Doctor::of(&checks))?,
-        Printed::Table => finding::print(&checks)?,
+        OutputFormat::Json => report::json(&Doctor::new(&checks))?,
+        OutputFormat::Yaml => report::yaml(&Doctor::new(&checks))?,
+        OutputFormat::Table => finding::print(&checks)?,
     }
-    match checks.iter().any(|check| check.result == Outcome::Fail) {
+    match checks.iter().any(|check| check.result == CheckResult::Fail) {
         true => Ok(ExitStatus::Failure(ExitKind::Failed)),
         false => Ok(ExitStatus::Success),
     }
@@ -65,24 +65,24 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitSt
 /// Looks at everything: at this machine, then for a token, then at the servers.
 ///
 /// Errors: the user interrupted it.
-fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)>> {
-    let configuration = Configuration::read(&args.entry, typed_in);
+fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Finding)>> {
+    let configuration = Configuration::read(&args.entry, shell);
     let entry = configuration.found.as_ref();
     let settings = configuration.settings.as_ref();
     let profile = settings.map(|(settings, _)| &settings.profile);
     let identity = profile.map(Identity::of);
     let sign_in = profile.zip(identity.as_ref());
-    let environment = settings.map_or(typed_in, |(_, environment)| environment);
+    let environment = settings.map_or(shell, |(_, environment)| environment);
 
-    let kept = Kept::of(settings, typed_in);
+    let kept = StoreChecks::new(settings, shell);
     let (folder, key) = (kept.folder(), kept.key());
-    let files = Finding::of([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
+    let files = Finding::merged([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
     let located = |finding: Finding| match settings {
         Some((settings, _)) => finding.corrected_by(&settings.sources),
         None => finding,
     };
     // What a script passes on is not certain.
-    let certain = |finding: Finding| if configuration.by_wrapper { finding.softened() } else { finding };
+    let certain = |finding: Finding| if configuration.by_wrapper { finding.at_most_warning() } else { finding };
     let session = certain(match entry.zip(sign_in) {
         Some((entry, (profile, identity))) => kept.session(entry, profile, identity, environment, &key, &folder),
         None => configuration.no_sign_in(),
@@ -93,10 +93,10 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nothing has listened for it.
     let (token_found, token) = match sign_in {
         Some((profile, identity)) => token::obtain(profile, identity, &kept.store, environment, &session)?,
-        None => (Finding::since(SESSION), None),
+        None => (Finding::skipped_because(SESSION), None),
     };
 
-    let network = profile.map_or_else(|| of_environment(environment), |profile| profile.network.clone());
+    let network = profile.map_or_else(|| from_environment(environment), |profile| profile.network.clone());
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
     let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
     let (server, clock) = (answers.server(entry), answers.clock());
@@ -112,22 +112,22 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
     let cluster = {
         let (subject, audience, groups, clock) = (subject.as_ref(), &audience, &groups, &clock);
         let sent = profile.filter(|_| with_this_token);
-        let sent = sent.map(|profile| Token { profile, subject, audience, groups, clock });
+        let sent = sent.map(|profile| TokenFindings { profile, subject, audience, groups, clock });
         cluster(&answers, entry, &server, sent.as_ref()).unwrap_or_else(|| match token {
             // kubectl refuses the user.
-            Some(_) => Finding::since(ENTRY),
+            Some(_) => Finding::skipped_because(ENTRY),
             None => token::without(),
         })
     };
     // A difference that no server objects to does no harm.
     let is_harmful = cluster.has_failed() || token_found.has_failed();
-    let clock = if is_harmful { clock } else { clock.softened() };
+    let clock = if is_harmful { clock } else { clock.at_most_warning() };
     let review = answers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| with_this_token);
     let found = vec![
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
         (ENTRY, configuration.entry.clone()),
-        (COMMAND, program::command(entry, typed_in)),
+        (COMMAND, program::command(entry, shell)),
         (API_VERSION, kubeconfig::api_version(entry)),
         (KEYRING, key),
         (FILES, files),
@@ -148,10 +148,15 @@ fn look(args: &DoctorArgs, typed_in: &Environment) -> Result<Vec<(Part, Finding)
 
 /// What the API server makes of what kubectl sends; `token` is this plugin's, if kubectl sends that and nothing else. `None`
 /// if it was not asked.
-fn cluster(answers: &Answers, entry: Option<&Entry>, server: &Finding, token: Option<&Token<'_>>) -> Option<Finding> {
+fn cluster(
+    answers: &NetworkChecks,
+    entry: Option<&Entry>,
+    server: &Finding,
+    token: Option<&TokenFindings<'_>>,
+) -> Option<Finding> {
     let (review, entry) = (answers.review.as_ref()?, entry?);
-    if server.outcome < Outcome::Ok || server.has_failed() {
-        return Some(Finding::since(SERVER));
+    if server.result < CheckResult::Ok || server.has_failed() {
+        return Some(Finding::skipped_because(SERVER));
     }
     Some(match token {
         Some(token) => cluster::cluster(review, token),

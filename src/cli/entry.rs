@@ -16,12 +16,12 @@ use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, ExecConfig, Ex
 use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
+use super::command_line;
+use super::given_flags::GivenFlags;
 use super::network::CaFiles;
 use super::profile::{self, Settings};
 use super::programs;
 use super::selection::{Selection, words_for};
-use super::typed::Typed;
-use super::words;
 
 /// What can be done about an entry that is not ours.
 const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
@@ -38,7 +38,7 @@ pub(super) fn settings_of(
 ) -> Result<(Entry, Settings, Environment)> {
     let entry = entry_of(args, environment)?;
     let (settings, environment) = settings_in(&entry, method, environment, files)?;
-    let settings = settings.selected_by(Selection::of_command(args, &entry));
+    let settings = settings.selected_by(Selection::from_args(args, &entry));
     Ok((entry, settings, environment))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> ErrorMessage
 
 /// `next` behind the question whether one of the names in `known` was meant.
 fn with_meant(known: &[String], typed: &str, next: String) -> String {
-    match words::similar(typed, known.iter().map(String::as_str)) {
+    match command_line::similar(typed, known.iter().map(String::as_str)) {
         Some(meant) => format!("Did you mean {:?}?\n{next}", printable(meant, 100)),
         None => next,
     }
@@ -81,7 +81,7 @@ fn with_meant(known: &[String], typed: &str, next: String) -> String {
 fn meant_command(word: &str) -> Option<String> {
     let grammar = super::grammar(&[]);
     let listed = grammar.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    words::similar(word, listed).map(str::to_owned)
+    command_line::similar(word, listed).map(str::to_owned)
 }
 
 /// `next` with what to do if a command was meant, where one may have been.
@@ -100,7 +100,7 @@ pub(super) fn plugin_arguments(exec: &ExecConfig) -> Option<Vec<String>> {
         return Some(given.to_vec());
     }
     let words = std::iter::once("kubectl-login").chain(given.iter().map(String::as_str)).map(OsString::from);
-    let words = words::command_first(words.collect(), &super::grammar(&[]));
+    let words = command_line::command_first(words.collect(), &super::grammar(&[]));
     let words: Vec<String> = words.into_iter().skip(1).filter_map(|word| word.into_string().ok()).collect();
     words.first().is_some_and(|word| word == super::GET_TOKEN).then_some(words)
 }
@@ -124,14 +124,14 @@ pub(super) fn settings_in(
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
     };
-    let (mut args, mut typed) = super::parse_get_token(&words).map_err(unreadable)?;
+    let (mut args, mut given) = super::parse_get_token(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
-    if let Some(flag) = flag_for(method, &typed)? {
+    if let Some(flag) = flag_for(method, &given)? {
         // The last one counts, and the variable would count for more.
-        (args, typed) = super::parse_get_token(&[words, vec![flag]].concat()).map_err(unreadable)?;
+        (args, given) = super::parse_get_token(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
-    let settings = profile::settings(&args, &typed, &environment, Some(entry), files)?;
+    let settings = profile::settings(&args, &given, &environment, Some(entry), files)?;
     Ok((settings, environment))
 }
 
@@ -200,10 +200,10 @@ pub(super) fn refused_auth_provider(name: &str) -> Option<ErrorMessage> {
     }
 }
 
-/// The flag of `get-token` for another method, where one is wanted; `typed` is what the entry has.
+/// The flag of `get-token` for another method, where one is wanted; `given` is what the entry has.
 ///
 /// Errors: it is the other issuers' flag.
-fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
+fn flag_for(method: &MethodArgs, given: &GivenFlags) -> Result<Option<String>> {
     let wrong = |here: &str, instead: &str| {
         Err(ErrorMessage::usage(
             format!("{here} says nothing about this kubeconfig user"),
@@ -211,8 +211,8 @@ fn flag_for(method: &MethodArgs, typed: &Typed) -> Result<Option<String>> {
         ))
     };
     match (&method.login, &method.grant_type) {
-        (Some(_), _) if typed.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
-        (_, Some(_)) if typed.entra.is_some() => wrong("--grant-type", "--login, such as interactive or devicecode"),
+        (Some(_), _) if given.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
+        (_, Some(_)) if given.entra.is_some() => wrong("--grant-type", "--login, such as interactive or devicecode"),
         (Some(method), _) => Ok(Some(format!("--login={method}"))),
         (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
     }
@@ -238,13 +238,13 @@ pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Kub
 }
 
 /// The kubeconfig users that could have started this process, those with the most in common.
-pub(super) struct Own {
+pub(super) struct CallingUsers {
     pub(super) kubeconfig: Kubeconfig,
     /// At least one.
     users: Vec<String>,
 }
 
-impl Own {
+impl CallingUsers {
     /// One of the users.
     pub(super) fn user(&self) -> &str {
         self.users.first().map(String::as_str).unwrap_or_default()
@@ -261,7 +261,7 @@ impl Own {
 }
 
 /// The users of the kubeconfig whose entry started this process; `None` if there is none, or no kubeconfig that may be read.
-pub(super) fn own(environment: &Environment) -> Option<Own> {
+pub(super) fn calling_users(environment: &Environment) -> Option<CallingUsers> {
     let variable = environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str);
     let home = paths::home(environment);
     // Reading a pipe could block, or take from the client what it has yet to read.
@@ -275,13 +275,13 @@ pub(super) fn own(environment: &Environment) -> Option<Own> {
         kubeconfig.plugins().filter_map(|(user, exec)| Some((exec.match_process(&words)?, user.to_owned()))).collect();
     let closest = fits.iter().map(|(likeness, _)| *likeness).max()?;
     let users = fits.into_iter().filter(|(likeness, _)| *likeness == closest).map(|(_, user)| user).collect();
-    Some(Own { kubeconfig, users })
+    Some(CallingUsers { kubeconfig, users })
 }
 
 /// The version that the entry which started this process declares, for clients that send no exec info and still compare
 /// versions; the default if the entry cannot be identified. Several entries that fit equally well must agree.
 pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
-    let Some(Own { kubeconfig, users }) = own(environment) else { return ApiVersion::default() };
+    let Some(CallingUsers { kubeconfig, users }) = calling_users(environment) else { return ApiVersion::default() };
     let own = kubeconfig.plugins().filter(|(user, _)| users.iter().any(|own| own == user));
     let mut versions = own.filter_map(|(_, exec)| exec.api_version.as_deref());
     let version = versions.next().filter(|first| versions.all(|other| other == *first));
@@ -289,7 +289,7 @@ pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
 }
 
 /// A kubeconfig context that leads to this plugin.
-pub(super) struct Context {
+pub(super) struct PluginContext {
     pub(super) name: String,
     /// It is used when none is named.
     pub(super) is_current: bool,
@@ -302,7 +302,7 @@ pub(super) struct Context {
     session_for_groups: Option<String>,
 }
 
-impl Context {
+impl PluginContext {
     /// Whether the session called `base` without its anchors, signed in under these, is this context's, wherever it is
     /// remembered.
     pub(super) fn names(&self, base: &str, anchors: &[String]) -> bool {
@@ -335,7 +335,7 @@ pub(super) fn has_context(name: &str, file: Option<&Path>, environment: &Environ
 
 /// The contexts besides `but` that the session called `base` without its `anchors` in `folder` serves, fit to be shown.
 pub(super) fn others(
-    contexts: &[Context],
+    contexts: &[PluginContext],
     but: Option<&str>,
     base: &str,
     anchors: &[String],
@@ -348,16 +348,16 @@ pub(super) fn others(
 
 /// Every context of the kubeconfig that is ours, by name. Others, and entries that make no sense, are skipped: the user did not
 /// ask for them. Without a kubeconfig that can be read there are none.
-pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, files: &CaFiles) -> Vec<Context> {
+pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, files: &CaFiles) -> Vec<PluginContext> {
     let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
-        let (args, typed) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
+        let (args, given) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
-        let settings = profile::settings(&args, &typed, &environment, None, files).ok()?;
+        let settings = profile::settings(&args, &given, &environment, None, files).ok()?;
         let identity = Identity::of(&settings.profile);
-        Some(Context {
+        Some(PluginContext {
             name: name.to_owned(),
             is_current: kubeconfig.current_context() == Some(name),
             folder: settings.folder(&environment),
@@ -372,13 +372,13 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, fil
 /// The profile of an OpenID Connect client of which no more is known than this.
 pub(super) fn bare_profile(issuer: &str, client: &str, environment: &Environment) -> Option<Profile> {
     let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
-    let (args, typed) = super::parse_get_token(&words).ok()?;
-    Some(profile::settings(&args, &typed, environment, None, &CaFiles::default()).ok()?.profile)
+    let (args, given) = super::parse_get_token(&words).ok()?;
+    Some(profile::settings(&args, &given, environment, None, &CaFiles::default()).ok()?.profile)
 }
 
 /// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and
 /// whatever the contexts name, each once.
-pub(super) fn folders(cache_dir: Option<&str>, contexts: &[Context], environment: &Environment) -> Vec<PathBuf> {
+pub(super) fn folders(cache_dir: Option<&str>, contexts: &[PluginContext], environment: &Environment) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = paths::state(cache_dir, environment).into_iter().collect();
     if cache_dir.is_none() {
         for folder in contexts.iter().filter_map(|context| context.folder.as_ref()) {

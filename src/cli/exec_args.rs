@@ -20,23 +20,14 @@ use kubectl_login_core::secret::Secret;
 
 use super::args::go_duration_text;
 use super::network::CaFiles;
-use super::profile::{GRANT_METHODS, HUMAN_METHODS};
-use super::{GET_TOKEN, authorization, pairs, profile};
+use super::profile::{Dialect, GRANT_METHODS, HUMAN_METHODS};
+use super::{GET_TOKEN, authorization, name_value, profile};
 
 /// The arguments of an exec entry. Debug shows no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExecArgs {
     dialect: Dialect,
     flags: Vec<Flag>,
-}
-
-/// How a peer writes its flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dialect {
-    /// Azure/kubelogin: `--flag value`.
-    Entra,
-    /// int128/kubelogin: `--flag=value`.
-    Oidc,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,13 +140,13 @@ impl ExecArgs {
             return Err(ExecArgsError::NotAnArgument(flag.name));
         }
         // Every value but these two is read by what follows.
-        let (args, typed) = super::parse_get_token(&self.words()).map_err(|_| {
+        let (args, given) = super::parse_get_token(&self.words()).map_err(|_| {
             let timeout = profile.network.timeout.is_some_and(|timeout| i64::try_from(timeout.as_nanos()).is_err());
             let is_network = timeout || profile.network.timeout.is_some_and(|timeout| timeout.is_zero());
             self.inexpressible(if is_network { Setting::NetworkTimeout } else { Setting::SignInTimeout })
         })?;
         let files = CaFiles::knowing(&profile.network.ca_files);
-        let read = profile::settings(&args, &typed, &Environment::default(), None, &files);
+        let read = profile::settings(&args, &given, &Environment::default(), None, &files);
         let read = read.map_err(ExecArgsError::Refused)?;
         match first_difference(profile, &read.profile) {
             None => Ok(()),
@@ -241,7 +232,7 @@ fn oidc(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
     if profile.token_kind == TokenKind::Access {
         flags.push(Flag { name: "--oidc-use-access-token", value: Value::None });
     }
-    let pair = |name, value| Secret::new(pairs::written(name, value));
+    let pair = |name, value| Secret::new(name_value::written(name, value));
     let headers = profile.network.headers.iter();
     flags.extend(headers.map(|(name, value)| Flag::hidden("--oidc-request-header", pair(name, value.expose()))));
 
@@ -251,7 +242,7 @@ fn oidc(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
     }
     flags.extend(redirect_url.iter().map(|url| Flag::text("--oidc-redirect-url", url)));
     flags.extend(redirect_host.iter().map(|name| Flag::text("--oidc-redirect-url-hostname", name)));
-    let parameters = extra_parameters.iter().map(|(name, value)| pairs::written(name, value));
+    let parameters = extra_parameters.iter().map(|(name, value)| name_value::written(name, value));
     flags.extend(parameters.map(|parameter| Flag::text("--oidc-auth-request-extra-params", parameter)));
     if profile.groups.claim != "groups" {
         flags.push(Flag::text("--groups-claim", &profile.groups.claim));

@@ -31,7 +31,7 @@ const SHOWN: usize = 3;
 const NAME: usize = 120;
 
 /// The user who asks.
-pub(super) struct Who {
+pub(super) struct AskingUser {
     /// The name and the groups that are looked for in bindings.
     pub(super) requester: Requester,
     /// Those of the groups that the cluster does not see.
@@ -65,7 +65,7 @@ pub(super) struct Place<'a> {
 pub(super) struct Explained<'a> {
     pub(super) explanation: Explanation,
     pub(super) place: Place<'a>,
-    pub(super) who: &'a Who,
+    pub(super) who: &'a AskingUser,
 }
 
 /// Asks `api` why `requester` may do what `question` says, or may not.
@@ -336,7 +336,7 @@ impl Explained<'_> {
     /// Bindings that give it to others.
     fn given_to_others(&self, not_held: &[AccessGrant]) -> Vec<String> {
         let others = |grant: &AccessGrant| -> Vec<String> {
-            let others = grant.subjects.iter().filter(|subject| misnamed::meant(subject, self.who).is_none());
+            let others = grant.subjects.iter().filter(|subject| misnamed::intended(subject, self.who).is_none());
             others.map(|subject| self.other(subject)).collect()
         };
         let given: Vec<_> =
@@ -405,7 +405,7 @@ impl Explained<'_> {
     fn may_hold(&self) -> bool {
         let mut others = self.explanation.not_held.iter().flat_map(|grant| &grant.subjects);
         self.who.may_be_in_others
-            && others.any(|subject| subject.kind == "Group" && misnamed::meant(subject, self.who).is_none())
+            && others.any(|subject| subject.kind == "Group" && misnamed::intended(subject, self.who).is_none())
     }
 
     /// The user who asks, as a binding names them.

@@ -10,28 +10,28 @@ use kubectl_login::session::repeats::Repeats;
 use kubectl_login::session::{ObtainError, RequestOptions, TokenRequest, caller};
 use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
-use super::answer::Answer;
 use super::args::GetTokenArgs;
+use super::given_flags::GivenFlags;
 use super::network::CaFiles;
+use super::reserved_stdout::ReservedStdout;
 use super::selection::Selection;
-use super::typed::Typed;
 use super::{ExitStatus, entry, profile, report};
 use crate::ui::{SignInTarget, Terminal};
 
 pub(super) fn run(
     args: &GetTokenArgs,
-    typed: &Typed,
+    given: &GivenFlags,
     environment: &Environment,
     repeats: Repeats<'_>,
 ) -> Result<ExitStatus> {
-    let answer = Answer::take_stdout()?;
+    let answer = ReservedStdout::take()?;
     // Before any sign-in: a version that cannot be answered would make it worthless.
     let info = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let info = ExecInfo::parse(info.as_deref()).map_err(|error| messages::kube::exec_info_error(&error))?;
-    let settings = profile::settings(args, typed, environment, None, &CaFiles::default())?;
+    let settings = profile::settings(args, given, environment, None, &CaFiles::default())?;
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
-    let words = || Selection::of_process(environment).needed_words();
+    let words = || Selection::from_process(environment).needed_words();
     let person = Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
         .found_by(&words);
     let options = RequestOptions { force_refresh: settings.force_refresh, ..RequestOptions::default() };
@@ -41,7 +41,7 @@ pub(super) fn run(
     let issued = match request.obtain() {
         Ok(issued) => issued,
         Err(ObtainError { failure, is_repeated }) => {
-            let sources = settings.sources.clone().selected_by(Selection::of_process(environment));
+            let sources = settings.sources.clone().selected_by(Selection::from_process(environment));
             let error = sources.attributed(messages::failure::explain(&failure, &settings.profile));
             return if is_repeated { Ok(ExitStatus::Failure(error.kind)) } else { Err(error) };
         }

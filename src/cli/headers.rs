@@ -7,7 +7,7 @@ use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
-use super::pairs::{NoPair, pairs};
+use super::name_value::{NotNameValue, pairs};
 
 /// Names that are refused: the target (RFC 9110 7.2), framing and content (RFC 9110 8, RFC 9112 6), fields of one hop
 /// (RFC 9110 7.6.1), credentials (RFC 9110 11, RFC 6265, RFC 9449), and what proxies say of a request's origin, target
@@ -51,7 +51,7 @@ const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded", "x-original-", "x-r
 ///
 /// Errors: one is not, or is not an entry's to set.
 pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
-    let given = pairs(given).map_err(|NoPair| {
+    let given = pairs(given).map_err(|NotNameValue| {
         ErrorMessage::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
     })?;
     let checked = |(name, value): (String, String)| match is_refused(&name) {

@@ -14,10 +14,10 @@ use super::network::CaFiles;
 use super::{entry, kubectl_user, membership, profile, report};
 use crate::ui::{PromptMode, SignInTarget, Terminal};
 
-pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<()> {
+pub(super) fn run(args: &LoginArgs, shell: &Environment) -> Result<()> {
     let files = CaFiles::default();
     let challenge = args.claims.as_deref().map(challenge).transpose()?;
-    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, typed_in, &files)?;
+    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, shell, &files)?;
     args.look_up.apply(&mut settings.profile);
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
     if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
@@ -26,7 +26,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<()> {
     let store = settings.store(&environment);
     // An entry that must never ask by itself (--prompt never) is signed in to by typing this; a variable of the shell that
     // says so means this as well.
-    let prompt = match (args.prompt, profile::prompt(None, typed_in)?, environment.ci()) {
+    let prompt = match (args.prompt, profile::prompt(None, shell)?, environment.ci()) {
         (Some(prompt), ..) => prompt,
         // The user who types this is there, whatever stderr is connected to; only in CI no user types.
         (None, PromptMode::Auto, None) => PromptMode::Always,
@@ -67,7 +67,7 @@ pub(super) fn run(args: &LoginArgs, typed_in: &Environment) -> Result<()> {
             printable(audience, 200)
         ))?;
     }
-    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), typed_in, &files);
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), shell, &files);
     let others = entry::others(&contexts, named.as_deref(), &identity.session, &session.anchors, store.root());
     if !others.is_empty() {
         report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;

@@ -16,7 +16,7 @@ use kubectl_login_core::text::printable;
 
 use super::args::{LogoutArgs, MethodArgs};
 use super::clean::{self, KeyringKey};
-use super::entry::{self, Context};
+use super::entry::{self, PluginContext};
 use super::network::CaFiles;
 use super::report;
 use super::status::without_scheme;
@@ -24,11 +24,11 @@ use super::status::without_scheme;
 /// A sign-in that is forgotten here.
 struct Forgotten {
     facts: SessionFacts,
-    ending: Ending,
+    plan: RevocationPlan,
 }
 
 /// How a sign-in can be ended at its issuer.
-enum Ending {
+enum RevocationPlan {
     /// By revoking it.
     Revocation(revocation::RevocableSession),
     /// Not at all, and nothing is wrong.
@@ -71,7 +71,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
 }
 
 /// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
-fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files: &CaFiles) -> Result<()> {
+fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment, files: &CaFiles) -> Result<()> {
     let (entry, settings, own_environment) =
         entry::settings_of(&args.entry, &MethodArgs::default(), environment, files).map_err(|error| ErrorMessage {
             next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
@@ -114,13 +114,14 @@ fn one(args: &LogoutArgs, contexts: &[Context], environment: &Environment, files
     let facts = &newest.facts;
     let anchors = &facts.anchors;
     let others = entry::others(contexts, named.as_deref(), &identity.session, anchors, store.root());
-    let outcome = revoke(&forgotten, &own_environment);
-    let at = if outcome.revoked > 0 { format!(" and revoked it at {}", shown(&facts.issuer)) } else { String::new() };
+    let revocation = revoke(&forgotten, &own_environment);
+    let at =
+        if revocation.revoked > 0 { format!(" and revoked it at {}", shown(&facts.issuer)) } else { String::new() };
     let and = if matches!(for_groups, ForGroups::Forgotten(_)) { " and the one for its groups" } else { "" };
     let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
     report::sentence(&format!("Forgot the sign-in of {whose}{}{at}{and}.{also}{stays}", of(facts)))?;
-    outcome.say_what_is_left(1)?;
-    outcome.warn();
+    revocation.say_what_is_left(1)?;
+    revocation.warn();
     Ok(())
 }
 
@@ -141,12 +142,12 @@ fn forget_for_groups(
     profile: &Profile,
     identity: &Identity,
     store: &Store,
-    contexts: &[Context],
+    contexts: &[PluginContext],
 ) -> Result<ForGroups, StoreError> {
     let (Some(id), Some(folder)) = (identity.session_for_groups(profile), store.root()) else {
         return Ok(ForGroups::Nothing);
     };
-    let needs = |context: &&Context| {
+    let needs = |context: &&PluginContext| {
         // Whatever has the same sign-in has just lost it.
         !context.uses(&identity.session, &[], folder)
             && (context.uses(&id, &[], folder) || context.looks_up_with(&id, &[], folder))
@@ -178,7 +179,7 @@ fn every(store: &Store, base: &str) -> Vec<(String, Option<SessionFacts>)> {
 fn several(
     args: &LogoutArgs,
     account: Option<&str>,
-    contexts: &[Context],
+    contexts: &[PluginContext],
     environment: &Environment,
     files: &CaFiles,
 ) -> Result<()> {
@@ -223,9 +224,9 @@ fn several(
             ));
         }
     }
-    let outcome = revoke(&forgotten, environment);
+    let revocation = revoke(&forgotten, environment);
     let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
-    report::sentence(&match (forgotten.len(), outcome.revoked) {
+    report::sentence(&match (forgotten.len(), revocation.revoked) {
         (0, _) if account.is_some() => format!("No sign-in{of} was remembered."),
         (0, _) => "No sign-in was remembered.".to_owned(),
         (1, 0) => format!("Forgot 1 sign-in{of}."),
@@ -234,8 +235,8 @@ fn several(
         (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
         (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
     })?;
-    outcome.say_what_is_left(forgotten.len())?;
-    outcome.warn();
+    revocation.say_what_is_left(forgotten.len())?;
+    revocation.warn();
     let last = failures.pop();
     for failure in failures {
         report::warning(&failure.what, Some(&failure.next));
@@ -259,76 +260,78 @@ fn forget(
     let known = session::forget(store, session, base, may_be_revoked)?;
     let Some(facts) = facts else { return Ok(None) };
     let none = if facts.tenant.is_some() { Unrevoked::AtEntra } else { Unrevoked::NoRefreshToken };
-    let ending = match known.map(|(_, record)| (record.refresh_token, record.token_endpoint)) {
+    let plan = match known.map(|(_, record)| (record.refresh_token, record.token_endpoint)) {
         Lookup::Found((Some(token), token_endpoint)) => {
             let pinned = |profile: Profile| Profile { network: profile.network.pinned_to(&facts.anchors), ..profile };
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
-                false => Ending::Revocation(revocation::RevocableSession { profiles, token, token_endpoint }),
-                true => Ending::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
+                false => RevocationPlan::Revocation(revocation::RevocableSession { profiles, token, token_endpoint }),
+                true => RevocationPlan::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
             }
         }
-        Lookup::Absent if may_be_revoked => Ending::Unknown("what is kept of it cannot be opened any more".to_owned()),
-        Lookup::Found((None, _)) | Lookup::Absent => Ending::None(none),
-        Lookup::Unreadable(error) => Ending::Unknown(messages::store::key_reason(&error)),
+        Lookup::Absent if may_be_revoked => {
+            RevocationPlan::Unknown("what is kept of it cannot be opened any more".to_owned())
+        }
+        Lookup::Found((None, _)) | Lookup::Absent => RevocationPlan::None(none),
+        Lookup::Unreadable(error) => RevocationPlan::Unknown(messages::store::key_reason(&error)),
     };
-    Ok(Some(Forgotten { facts, ending }))
+    Ok(Some(Forgotten { facts, plan }))
 }
 
 /// The profiles whose sign-in this is: those of contexts, and what the facts alone make in the environment of the shell.
 /// Only such with the very same identity will do. So a token never goes to another issuer, by another client, or over a
 /// connection that trusts others than it was obtained over. Entries may reach the issuer in different ways, through a
 /// proxy of their own; those that add no certificate authorities come first.
-fn profiles_of(id: &str, facts: &SessionFacts, contexts: &[Context], environment: &Environment) -> Vec<Profile> {
+fn profiles_of(id: &str, facts: &SessionFacts, contexts: &[PluginContext], environment: &Environment) -> Vec<Profile> {
     let base = facts.base(id);
     let of_contexts = contexts.iter().filter(|context| context.names(base, &facts.anchors));
     let mut profiles: Vec<Profile> = of_contexts.map(|context| context.profile.clone()).collect();
     profiles.sort_by_key(|profile| !profile.network.environment_roots.is_empty());
-    profiles.truncate(WAYS);
+    profiles.truncate(MAX_PROFILES);
     let bare = entry::bare_profile(&facts.issuer, &facts.client, environment);
     profiles.extend(bare.filter(|profile| Identity::of(profile).session == base));
     profiles
 }
 
 /// By how many entries an issuer is asked to end one sign-in, each of which may take its time.
-const WAYS: usize = 3;
+const MAX_PROFILES: usize = 3;
 
 /// What came of revoking.
-struct Outcome<'a> {
+struct RevocationReport<'a> {
     revoked: usize,
     /// Why nothing was tried, for each sign-in where nothing was.
     left: Vec<Unrevoked>,
     failures: Vec<(&'a SessionFacts, String)>,
 }
 
-fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Outcome<'a> {
-    let mut outcome = Outcome { revoked: 0, left: Vec::new(), failures: Vec::new() };
+fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> RevocationReport<'a> {
+    let mut revocation = RevocationReport { revoked: 0, left: Vec::new(), failures: Vec::new() };
     let (mut facts, mut sessions) = (Vec::new(), Vec::new());
     for sign_in in forgotten {
-        match &sign_in.ending {
-            Ending::Revocation(to_revoke) => {
+        match &sign_in.plan {
+            RevocationPlan::Revocation(to_revoke) => {
                 facts.push(&sign_in.facts);
                 sessions.push(to_revoke);
             }
-            Ending::None(why) => outcome.left.push(*why),
-            Ending::Unknown(reason) => outcome.failures.push((&sign_in.facts, reason.clone())),
+            RevocationPlan::None(why) => revocation.left.push(*why),
+            RevocationPlan::Unknown(reason) => revocation.failures.push((&sign_in.facts, reason.clone())),
         }
     }
     let ended = revocation::revoke(&sessions, environment);
     for ((facts, session), ended) in facts.into_iter().zip(&sessions).zip(ended) {
         match ended {
-            Ok(true) => outcome.revoked += 1,
-            Ok(false) => outcome.left.push(Unrevoked::NotOffered),
+            Ok(true) => revocation.revoked += 1,
+            Ok(false) => revocation.left.push(Unrevoked::NotOffered),
             Err(failure) => {
                 let reason = session.profiles.first().map(|profile| messages::request::not_revoked(&failure, profile));
-                outcome.failures.push((facts, reason.unwrap_or_default()));
+                revocation.failures.push((facts, reason.unwrap_or_default()));
             }
         }
     }
-    outcome
+    revocation
 }
 
-impl Outcome<'_> {
+impl RevocationReport<'_> {
     /// Says why sign-ins were not revoked where nothing is wrong; `all` is how many were forgotten.
     ///
     /// Errors: it cannot be printed.

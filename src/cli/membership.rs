@@ -17,8 +17,8 @@ use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::named_file;
 
-use super::cluster::Cluster;
-use super::whoami::words::{by, group_line};
+use super::cluster::ClusterClient;
+use super::whoami::text::{by, group_line};
 use super::{entry, report};
 use crate::ui::Terminal;
 use crate::ui::progress::Progress;
@@ -50,7 +50,7 @@ impl ClusterSession<'_> {
     pub(super) fn groups(
         &self,
         subject: &Subject,
-        cluster: &Cluster<'_>,
+        cluster: &ClusterClient<'_>,
         options: LookupOptions,
     ) -> Result<GroupMembership, StopSignal> {
         let progress = Progress::start("groups", self.environment);
@@ -96,7 +96,7 @@ impl ClusterSession<'_> {
         if !overage && before.is_none() {
             return Ok(());
         }
-        let cluster = Cluster::new(self.entry, self.profile, &issued.token);
+        let cluster = ClusterClient::new(self.entry, self.profile, &issued.token);
         let force_refresh = options.force_refresh || issued.origin == TokenOrigin::SignIn;
         let known = self.groups(&subject, &cluster, LookupOptions { force_refresh, ..options })?;
         let groups = &known.groups;

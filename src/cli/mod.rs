@@ -2,38 +2,38 @@
 
 #[cfg(test)]
 mod advice;
-mod answer;
 mod args;
 mod authorization;
 mod clean;
 mod cluster;
+mod command_line;
+mod compat_flags;
 mod completion;
 mod doctor;
 mod entry;
 mod exec_args;
 mod explain;
 mod get_token;
+mod given_flags;
 mod headers;
 mod kubectl_user;
 mod login;
 mod logout;
 mod membership;
+mod name_value;
 mod network;
 mod not_yet;
-mod pairs;
-mod peers;
 mod profile;
 mod programs;
 #[cfg(test)]
 mod reference;
 mod report;
+mod reserved_stdout;
 mod selection;
 mod sources;
 mod status;
-mod typed;
 mod usage;
 mod whoami;
-mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -45,25 +45,25 @@ use kubectl_login::resources;
 use kubectl_login::session::repeats::Repeats;
 
 use args::{Cli, Command};
-use typed::Typed;
+use given_flags::GivenFlags;
 
 const GET_TOKEN: &str = "get-token";
 
 /// Runs the command line, and prints any error.
 pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
-    if let Some(question) = completion::Question::of(&words) {
-        return question.answer(grammar(&[]), &Environment::from_process());
+    if let Some(request) = completion::CompletionRequest::from_command_line(&words) {
+        return request.answer(grammar(&[]), &Environment::from_process());
     }
     let mut grammar = grammar(&words);
     let environment = Environment::from_process();
-    let words = not_yet::context_instead(words::command_first(words, &grammar), &environment);
-    let words = words::help_last(words);
+    let words = not_yet::context_instead(command_line::command_first(words, &grammar), &environment);
+    let words = command_line::help_last(words);
     let clock = resources::read_clock();
     let repeats = Repeats::new(&words, &environment, clock.as_ref().copied().unwrap_or_default());
     let parsed = grammar
         .try_get_matches_from_mut(&words)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, typed(&grammar, &matches))));
-    let (mut cli, typed) = match parsed {
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, given_flags(&grammar, &matches))));
+    let (mut cli, given) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error, &grammar, &words, repeats),
     };
@@ -74,7 +74,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     report::start_logging(cli.verbosity);
     let done = |()| ExitStatus::Success;
     let outcome = match &cli.command {
-        Some(Command::GetToken(args)) => get_token::run(args, &typed, &environment, repeats),
+        Some(Command::GetToken(args)) => get_token::run(args, &given, &environment, repeats),
         Some(Command::Status(args)) => status::run(args, &environment).map(done),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
@@ -143,26 +143,26 @@ fn grammar(words: &[OsString]) -> clap::Command {
         .help_template(args::HELP_TEMPLATE)
         .mut_subcommands(|command| command.help_template(args::HELP_TEMPLATE))
         .mut_subcommand(GET_TOKEN, |command| {
-            peers::add_passive_flags(command)
+            compat_flags::add_passive_flags(command)
                 .mut_args(|arg| if takes_a_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
         })
 }
 
 /// Which flags of `get-token` were typed, where that is the command.
-fn typed(grammar: &clap::Command, matches: &clap::ArgMatches) -> Typed {
+fn given_flags(grammar: &clap::Command, matches: &clap::ArgMatches) -> GivenFlags {
     match (matches.subcommand_matches(GET_TOKEN), grammar.find_subcommand(GET_TOKEN)) {
-        (Some(given), Some(grammar)) => Typed::of(grammar, given),
-        _ => Typed::default(),
+        (Some(given), Some(grammar)) => GivenFlags::from_matches(grammar, given),
+        _ => GivenFlags::default(),
     }
 }
 
 /// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed. `words` begin with the command.
-fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, Typed), clap::Error> {
+fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, GivenFlags), clap::Error> {
     let mut grammar = grammar(&[]);
     let words = std::iter::once("kubectl-login").chain(words.iter().map(String::as_str)).map(OsString::from);
     let matches = grammar.try_get_matches_from_mut(words)?;
     match matches.subcommand_matches(GET_TOKEN) {
-        Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, typed(&grammar, &matches))),
+        Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, given_flags(&grammar, &matches))),
         None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
     }
 }

@@ -24,7 +24,7 @@ fn environment_roots(environment: &Environment) -> EnvironmentRoots {
 }
 
 /// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
-pub(super) fn of_environment(environment: &Environment) -> Network {
+pub(super) fn from_environment(environment: &Environment) -> Network {
     Network { environment_roots: environment_roots(environment), proxies: proxies(environment), ..Network::default() }
 }
 
@@ -46,14 +46,14 @@ impl CaFiles {
 }
 
 /// How the issuer is reached.
-pub(super) fn of_flags(args: &GetTokenArgs, environment: &Environment, files: &CaFiles) -> Network {
+pub(super) fn from_flags(args: &GetTokenArgs, environment: &Environment, files: &CaFiles) -> Network {
     let file = |path: &String| files.read(paths::expand_home(path, environment));
     Network {
         ca_files: args.certificate_authority.iter().map(file).collect(),
         ca_data: args.certificate_authority_data.clone(),
         insecure: args.insecure_skip_tls_verify.unwrap_or(false),
         timeout: args.timeout,
-        ..of_environment(environment)
+        ..from_environment(environment)
     }
 }
 

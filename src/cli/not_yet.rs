@@ -6,7 +6,7 @@ use std::path::Path;
 use kubectl_login::environment::Environment;
 use kubectl_login::messages::ErrorMessage;
 
-use super::{entry, words};
+use super::{command_line, entry};
 
 /// Their names.
 pub(super) const NAMES: [&str; 3] = ["convert-kubeconfig", "setup", "aks"];
@@ -15,7 +15,7 @@ pub(super) const NAMES: [&str; 3] = ["convert-kubeconfig", "setup", "aks"];
 /// signed in to by its bare name before the command was known.
 pub(super) fn context_instead(mut words: Vec<OsString>, environment: &Environment) -> Vec<OsString> {
     let Some(name) = words.get(1).and_then(|word| NAMES.into_iter().find(|name| word == name)) else { return words };
-    let file = words::last_value(&words, &["--kubeconfig"]).map(Path::new);
+    let file = command_line::last_value(&words, &["--kubeconfig"]).map(Path::new);
     if entry::has_context(name, file, environment) {
         words.insert(1, "--context".into());
     }

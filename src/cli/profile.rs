@@ -20,11 +20,11 @@ use kubectl_login_core::text::printable;
 
 use super::args::{BrowserArgs, CacheStorage, GetTokenArgs, go_duration};
 use super::authorization;
+use super::given_flags::GivenFlags;
 use super::headers::headers;
 use super::network::{self, CaFiles};
 use super::selection::Selection;
 use super::sources::Sources;
-use super::typed::Typed;
 use crate::ui::PromptMode;
 
 /// Sign-in methods of Azure/kubelogin that are there.
@@ -80,24 +80,26 @@ impl Settings {
     }
 }
 
-/// Which of the two tools' flags are used.
+/// Whose flags an entry uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dialect {
+pub(super) enum Dialect {
+    /// Those of Azure/kubelogin, written `--flag value`.
     Entra,
+    /// Those of int128/kubelogin, written `--flag=value`.
     Oidc,
 }
 
-/// The meaning of `args`; `typed` tells which of them were not defaults, and `entry` the kubeconfig entry they are from,
+/// The meaning of `args`; `given` tells which of them were not defaults, and `entry` the kubeconfig entry they are from,
 /// where they are from one. `files` are those that this command has read.
 pub(super) fn settings(
     args: &GetTokenArgs,
-    typed: &Typed,
+    given: &GivenFlags,
     environment: &Environment,
     entry: Option<&Entry>,
     files: &CaFiles,
 ) -> Result<Settings> {
     let mut sources = entry.map_or_else(Sources::default, |entry| Sources::default().of_entry(entry));
-    match read(args, typed, environment, files, &mut sources) {
+    match read(args, given, environment, files, &mut sources) {
         Ok(settings) => Ok(Settings { sources, ..settings }),
         Err(error) => Err(sources.attributed(error)),
     }
@@ -106,20 +108,20 @@ pub(super) fn settings(
 /// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
 fn read(
     args: &GetTokenArgs,
-    typed: &Typed,
+    given: &GivenFlags,
     environment: &Environment,
     files: &CaFiles,
     sources: &mut Sources,
 ) -> Result<Settings> {
-    let network = network::of_flags(args, environment, files);
+    let network = network::from_flags(args, environment, files);
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
         CacheStorage::Keyring => Storage::Keyring,
         CacheStorage::File => Storage::File,
         CacheStorage::None => Storage::None,
     };
-    let profile = match dialect(typed)? {
-        Dialect::Entra => entra(args, typed, environment, network, storage, sources)?,
+    let profile = match dialect(given)? {
+        Dialect::Entra => entra(args, given, environment, network, storage, sources)?,
         Dialect::Oidc => oidc(args, environment, network, storage)?,
     };
     Ok(Settings {
@@ -146,8 +148,8 @@ pub(super) fn prompt(flag: Option<PromptMode>, environment: &Environment) -> Res
 }
 
 /// The flags decide, never the environment; both at once make no sense.
-fn dialect(typed: &Typed) -> Result<Dialect> {
-    match (&typed.entra, &typed.oidc) {
+fn dialect(given: &GivenFlags) -> Result<Dialect> {
+    match (&given.entra, &given.oidc) {
         (Some(_), None) => Ok(Dialect::Entra),
         (None, Some(_)) => Ok(Dialect::Oidc),
         (Some(entra), Some(oidc)) => Err(ErrorMessage::usage(
@@ -165,7 +167,7 @@ fn dialect(typed: &Typed) -> Result<Dialect> {
 
 fn entra(
     args: &GetTokenArgs,
-    typed: &Typed,
+    given: &GivenFlags,
     environment: &Environment,
     mut network: Network,
     storage: Storage,
@@ -215,7 +217,7 @@ fn entra(
             None => not_yet(&format!("--login {method}"), "--login devicecode"),
         });
     };
-    if let Some(name) = typed.not_yet {
+    if let Some(name) = given.not_yet {
         return Err(not_yet(&format!("--{name}"), &format!("the command without --{name}")));
     }
     let missing: Vec<&str> = [
@@ -259,7 +261,7 @@ fn entra(
         network,
         storage,
         browser: browser(&args.browser),
-        authorization: authorization::at_entra(args, environment)?,
+        authorization: authorization::entra_settings(args, environment)?,
         groups: GroupSettings {
             graph_client: args.graph_client_id.clone().filter(|id| !id.is_empty()),
             graph: cloud::stack_graph(&args.environment, stack_file),
@@ -287,7 +289,7 @@ fn oidc(args: &GetTokenArgs, environment: &Environment, network: Network, storag
         (Some(method), _) => method,
         (None, _) => return Err(not_yet(&format!("--grant-type {grant}"), "--grant-type device-code")),
     };
-    let (authorization, other_scopes) = authorization::elsewhere(args, method, environment)?;
+    let (authorization, other_scopes) = authorization::oidc_settings(args, method, environment)?;
     let extra_scopes = other_scopes.unwrap_or_else(|| args.oidc_extra_scope.clone());
     let use_access_token = args.oidc_use_access_token.unwrap_or(false);
     // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
@@ -383,10 +385,10 @@ mod tests {
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
         let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
-        let (args, typed) =
+        let (args, given) =
             super::super::parse_get_token(&words).map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
         let environment = Environment::from_iter(variables.iter().copied());
-        settings(&args, &typed, &environment, None, &CaFiles::default())
+        settings(&args, &given, &environment, None, &CaFiles::default())
     }
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -11,13 +11,13 @@ use kubectl_login::messages::refusals::{self, TableRow};
 use kubectl_login_core::entra::refusals::Refusal;
 
 use super::args::{ENTRA, OIDC};
-use super::doctor::finding::{ALL, Part};
-use super::{GET_TOKEN, grammar, peers};
+use super::doctor::finding::{ALL, CheckName};
+use super::{GET_TOKEN, compat_flags, grammar};
 
 /// The parts of a page, by name.
-type Parts = Vec<(&'static str, String)>;
+type GeneratedParts = Vec<(&'static str, String)>;
 
-fn flags_page() -> Parts {
+fn flags_page() -> GeneratedParts {
     let grammar = grammar(&[]);
     let get_token = grammar.find_subcommand(GET_TOKEN).expect("the command is there");
     let shown =
@@ -35,7 +35,7 @@ fn flags_page() -> Parts {
     ]
 }
 
-fn environment_page() -> Parts {
+fn environment_page() -> GeneratedParts {
     let mut variables = "| variable | what it is for |\n|---|---|\n".to_owned();
     for (name, what) in environment::ALL {
         variables += &format!("| `{name}` | {} |\n", cell(what));
@@ -46,7 +46,7 @@ fn environment_page() -> Parts {
 }
 
 /// A table for each kind of refusal.
-fn errors_page() -> Parts {
+fn errors_page() -> GeneratedParts {
     let row = |row: TableRow| {
         let numbers: Vec<String> = row.numbers.iter().map(|number| format!("AADSTS{number}")).collect();
         format!("| {} | {} | {} |\n", numbers.join(", "), cell(row.happened), cell(&with_code(row.next)))
@@ -59,8 +59,8 @@ fn errors_page() -> Parts {
 }
 
 /// The doctor's checks.
-fn doctor_page() -> Parts {
-    let row = |part: &Part| format!("| `{}` | {} |\n", part.name, cell(part.about));
+fn doctor_page() -> GeneratedParts {
+    let row = |part: &CheckName| format!("| `{}` | {} |\n", part.name, cell(part.about));
     vec![("checks", format!("| name | what it looks at |\n|---|---|\n{}", ALL.iter().map(row).collect::<String>()))]
 }
 
@@ -112,9 +112,9 @@ fn ignored(get_token: &Command) -> String {
     let of = |heading: Option<&str>| {
         let passive = get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_none());
         let passive = passive.filter(|arg| arg.get_help_heading() == heading);
-        list(passive.filter(|arg| !peers::NOT_YET.contains(&arg.get_id().as_str())).map(long))
+        list(passive.filter(|arg| !compat_flags::NOT_YET.contains(&arg.get_id().as_str())).map(long))
     };
-    let refused = list(peers::NOT_YET.iter().map(|name| format!("--{name}")));
+    let refused = list(compat_flags::NOT_YET.iter().map(|name| format!("--{name}")));
     format!(
         "Of Azure/kubelogin:\n{}\nOf int128/kubelogin:\n{}\nOf either:\n{}\nRefused for now, because leaving them out would change what is asked for:\n{refused}",
         of(Some(ENTRA)),
@@ -195,7 +195,7 @@ fn cell(text: &str) -> String {
 }
 
 /// `page` with its generated parts as they should be.
-fn renewed(page: &str, parts: &Parts) -> String {
+fn renewed(page: &str, parts: &GeneratedParts) -> String {
     let mut text = String::new();
     let mut rest = page;
     for (name, part) in parts {
@@ -210,7 +210,7 @@ fn renewed(page: &str, parts: &Parts) -> String {
 }
 
 /// Compares a page with what it should be, or writes it.
-fn check(name: &str, parts: &Parts) {
+fn check(name: &str, parts: &GeneratedParts) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
     let wanted = renewed(&page, parts);

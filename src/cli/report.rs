@@ -18,25 +18,25 @@ use crate::ui::wrap::{self, wrapped};
 
 /// Prints an error, and returns the exit code.
 pub(super) fn failure(error: &ErrorMessage) -> ExitCode {
-    complain(&error_text(error, Look::of_stderr()));
+    complain(&error_text(error, TextStyle::for_stderr()));
     ExitCode::from(error.kind.exit_code())
 }
 
 /// Prints in one line an error that the caller was told in full a moment ago, and returns the exit code.
 pub(super) fn repeated(error: &ErrorMessage, repeat: Repeat) -> ExitCode {
-    complain(&repeated_text(error, repeat, Look::of_stderr()));
+    complain(&repeated_text(error, repeat, TextStyle::for_stderr()));
     ExitCode::from(error.kind.exit_code())
 }
 
 /// Says what went wrong without ending the command, and what can be done about it.
 pub(super) fn warning(what: &str, next: Option<&str>) {
-    complain(&warning_text(what, next, Look::of_stderr()));
+    complain(&warning_text(what, next, TextStyle::for_stderr()));
 }
 
 /// The same for an error that ends nothing, with its line for the help desk.
 pub(super) fn warn(error: &ErrorMessage) {
-    let look = Look::of_stderr();
-    complain(&(warning_text(&error.what, Some(&error.next), look) + &help_desk_text(error)));
+    let style = TextStyle::for_stderr();
+    complain(&(warning_text(&error.what, Some(&error.next), style) + &help_desk_text(error)));
 }
 
 /// Says on stderr, in one line, what is neither a result nor wrong.
@@ -51,52 +51,52 @@ pub(super) fn help(text: &clap::builder::StyledStr) -> Result<()> {
 
 /// How text is set: with colours or without, and in how many columns, where it is broken at all.
 #[derive(Clone, Copy, Default)]
-struct Look {
+struct TextStyle {
     colours: bool,
     columns: Option<usize>,
 }
 
-impl Look {
-    fn of_stderr() -> Look {
-        Look { colours: colours(&io::stderr()), columns: wrap::columns(&io::stderr()) }
+impl TextStyle {
+    fn for_stderr() -> TextStyle {
+        TextStyle { colours: colours(&io::stderr()), columns: wrap::columns(&io::stderr()) }
     }
 }
 
-fn error_text(error: &ErrorMessage, look: Look) -> String {
-    labelled("Error:", Emphasis::Error, &error.what, look) + &next_text(&error.next, look) + &help_desk_text(error)
+fn error_text(error: &ErrorMessage, style: TextStyle) -> String {
+    labelled("Error:", Emphasis::Error, &error.what, style) + &next_text(&error.next, style) + &help_desk_text(error)
 }
 
-fn repeated_text(error: &ErrorMessage, repeat: Repeat, look: Look) -> String {
+fn repeated_text(error: &ErrorMessage, repeat: Repeat, style: TextStyle) -> String {
     let what = error.what.lines().next().unwrap_or_default();
     let age = in_units(repeat.age);
     let when = match repeat.retry_in {
         Some(left) => format!("{age} ago; not tried again for {}", in_units(left)),
         None => format!("the same as {age} ago"),
     };
-    labelled("Error:", Emphasis::Error, &format!("{what} ({when})"), look)
+    labelled("Error:", Emphasis::Error, &format!("{what} ({when})"), style)
 }
 
 fn help_desk_text(error: &ErrorMessage) -> String {
     error.reference.as_ref().map(|reference| format!("For the help desk: {reference}\n")).unwrap_or_default()
 }
 
-fn warning_text(what: &str, next: Option<&str>, look: Look) -> String {
-    let next = next.map(|next| next_text(next, look));
-    labelled("Warning:", Emphasis::Warning, what, look) + &next.unwrap_or_default()
+fn warning_text(what: &str, next: Option<&str>, style: TextStyle) -> String {
+    let next = next.map(|next| next_text(next, style));
+    labelled("Warning:", Emphasis::Warning, what, style) + &next.unwrap_or_default()
 }
 
 /// One step a line, each below the first.
-fn next_text(next: &str, look: Look) -> String {
-    labelled("Next: ", Emphasis::Next, next, look)
+fn next_text(next: &str, style: TextStyle) -> String {
+    labelled("Next: ", Emphasis::Next, next, style)
 }
 
 /// A label, and lines that stand beside it and below.
-fn labelled(label: &str, style: Emphasis, text: &str, look: Look) -> String {
+fn labelled(label: &str, emphasis: Emphasis, text: &str, style: TextStyle) -> String {
     let indent = label.len() + 1;
     let plain =
         format!("{label} {}", without_controls(text).trim_end().replace('\n', &format!("\n{}", " ".repeat(indent))));
-    let set = wrapped(&plain, indent, look.columns);
-    format!("{}{}\n", paint(look.colours, style, label.trim_end()), &set[label.trim_end().len()..])
+    let set = wrapped(&plain, indent, style.columns);
+    format!("{}{}\n", paint(style.colours, emphasis, label.trim_end()), &set[label.trim_end().len()..])
 }
 
 fn complain(text: &str) {
@@ -124,7 +124,7 @@ pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
 /// would act on a terminal is written as JSON's escapes.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
-    let mut serializer = serde_json::Serializer::with_formatter(&mut stdout, Harmless);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut stdout, WithoutControls);
     let written = value.serialize(&mut serializer).map_err(io::Error::from);
     printed(written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()))
 }
@@ -148,9 +148,9 @@ pub(super) fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -
 }
 
 /// Compact JSON without control and invisible characters.
-struct Harmless;
+struct WithoutControls;
 
-impl serde_json::ser::Formatter for Harmless {
+impl serde_json::ser::Formatter for WithoutControls {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         writer.write_all(json_without_controls(fragment).as_bytes())
     }
@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Look = Look { colours: false, columns: None };
+    const PLAIN: TextStyle = TextStyle { colours: false, columns: None };
 
     #[test]
     fn an_error_has_its_next_step_on_a_line_of_its_own() {
@@ -221,26 +221,26 @@ mod tests {
     #[test]
     fn a_warning_need_not_have_a_next_step() {
         assert_eq!(warning_text("it is odd", None, PLAIN), "Warning: it is odd\n");
-        assert_eq!(warning_text("it is odd", Some("Look."), PLAIN), "Warning: it is odd\nNext:  Look.\n");
+        assert_eq!(warning_text("it is odd", Some("TextStyle."), PLAIN), "Warning: it is odd\nNext:  TextStyle.\n");
     }
 
     #[test]
     fn colour_is_on_the_labels_alone() {
         let error = ErrorMessage::failed("it broke", "mend it");
-        let look = Look { colours: true, columns: Some(80) };
-        assert_eq!(error_text(&error, look), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
-        assert!(warning_text("it is odd", None, look).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
+        let style = TextStyle { colours: true, columns: Some(80) };
+        assert_eq!(error_text(&error, style), "\x1b[1;31mError:\x1b[0m it broke\n\x1b[36mNext:\x1b[0m  mend it\n");
+        assert!(warning_text("it is odd", None, style).starts_with("\x1b[1;33mWarning:\x1b[0m it"));
     }
 
     #[test]
     fn a_narrow_terminal_breaks_between_words_and_below_the_label() {
-        let look = Look { colours: false, columns: Some(40) };
+        let style = TextStyle { colours: false, columns: Some(40) };
         let error = ErrorMessage::failed(
             "the issuer cannot be reached just now",
             "Check the network and the proxy, then ask\nor wait",
         );
         assert_eq!(
-            error_text(&error, look),
+            error_text(&error, style),
             "Error: the issuer cannot be reached just\n       now\nNext:  Check the network and the proxy,\n       then ask\n       or wait\n"
         );
     }

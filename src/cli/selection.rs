@@ -7,7 +7,7 @@ use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::shell_word;
 
 use super::args::EntryArgs;
-use super::{entry, words};
+use super::{command_line, entry};
 
 /// How the next step names the context that it is for, whichever that is.
 const PLACEHOLDER: &str = " CONTEXT";
@@ -28,7 +28,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// What `args` lead to, which is `entry`.
-    pub(super) fn of_command(args: &EntryArgs, entry: &Entry) -> Selection {
+    pub(super) fn from_args(args: &EntryArgs, entry: &Entry) -> Selection {
         let user = args.user.as_ref();
         let context = entry.context.as_deref().filter(|_| user.is_none() || args.context().is_some());
         let kubeconfig = args.kubeconfig.as_ref();
@@ -42,8 +42,10 @@ impl Selection {
     }
 
     /// The entry that started this process, as far as it can be identified.
-    pub(super) fn of_process(environment: &Environment) -> Selection {
-        let Some(own) = entry::own(environment) else { return Selection { is_default: true, ..Selection::default() } };
+    pub(super) fn from_process(environment: &Environment) -> Selection {
+        let Some(own) = entry::calling_users(environment) else {
+            return Selection { is_default: true, ..Selection::default() };
+        };
         let context = own.context();
         Selection {
             entry: words_for(context, own.user(), false),
@@ -87,7 +89,7 @@ impl Selection {
 /// A context's name as a word behind `kubectl login`, where a command or a flag could stand as well.
 fn context_word(name: &str) -> String {
     let word = shell_word(name);
-    match is_like_a_flag(&word) || words::is_command(name) {
+    match is_like_a_flag(&word) || command_line::is_command(name) {
         true => format!("--context={word}"),
         false => word,
     }
@@ -112,7 +114,7 @@ fn is_like_a_flag(word: &str) -> bool {
 fn is_about_one_entry(rest: &str) -> bool {
     let first = rest.split_whitespace().next().unwrap_or_default();
     let is_whole = rest.is_empty() || rest.starts_with(' ');
-    is_whole && first != "--help" && (OF_ONE_ENTRY.contains(&first) || !words::is_command(first))
+    is_whole && first != "--help" && (OF_ONE_ENTRY.contains(&first) || !command_line::is_command(first))
 }
 
 #[cfg(test)]

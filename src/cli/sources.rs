@@ -15,16 +15,16 @@ use super::selection::Selection;
 /// Where the settings of one entry, or of one command line, come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
-    variables: Vec<InUse>,
+    variables: Vec<VariableInUse>,
     /// The entry; `None` for a command line, whose environment holds the shell's variables and those of `exec.env` alike.
-    entry: Option<Origin>,
+    entry: Option<EntryOrigin>,
     /// How commands are led to the entry.
     selection: Selection,
 }
 
 /// A variable that counts where a flag could.
 #[derive(Clone, Copy, Debug)]
-struct InUse {
+struct VariableInUse {
     variable: &'static str,
     flag: &'static str,
     /// It counts for more than the flag, which may be there too.
@@ -33,7 +33,7 @@ struct InUse {
 
 /// A kubeconfig user, for messages.
 #[derive(Clone, Debug)]
-struct Origin {
+struct EntryOrigin {
     user: String,
     file: String,
     /// Later files that define the same user in vain.
@@ -45,14 +45,14 @@ struct Origin {
 impl Sources {
     /// Notes that `variable` counts where `flag` could, and whether it counts for more than the flag.
     pub(super) fn note(&mut self, variable: &'static str, flag: &'static str, wins: bool) {
-        self.variables.push(InUse { variable, flag, wins });
+        self.variables.push(VariableInUse { variable, flag, wins });
     }
 
     /// The same of a kubeconfig entry.
     pub(super) fn of_entry(self, entry: &Entry) -> Sources {
         let shown = |path: &std::path::Path| printable(&path.to_string_lossy(), 200);
         let variables = entry.exec.iter().flat_map(|exec| &exec.env);
-        let entry = Origin {
+        let entry = EntryOrigin {
             user: printable(&entry.user, 100),
             file: shown(&entry.file),
             shadowed: entry.shadowed.iter().map(|file| shown(file)).collect(),
@@ -84,7 +84,7 @@ impl Sources {
         let by_variable = |text: &str| {
             self.variables
                 .iter()
-                .fold(text.to_owned(), |text, InUse { variable, flag, .. }| replaced(&text, flag, variable))
+                .fold(text.to_owned(), |text, VariableInUse { variable, flag, .. }| replaced(&text, flag, variable))
         };
         let (what, mut next) = (by_variable(what), self.selection.completed(&by_variable(next)));
         let names = |name: &str| mentions(&what, name) || mentions(&next, name);
@@ -116,7 +116,7 @@ impl Sources {
         if each.is_empty() { String::new() } else { format!(", with {}", each.join(", ")) }
     }
 
-    fn place_in_use(&self, InUse { variable, flag, wins }: &InUse) -> String {
+    fn place_in_use(&self, VariableInUse { variable, flag, wins }: &VariableInUse) -> String {
         let place = match &self.entry {
             None => "the environment (your shell's, or exec.env of the kubeconfig user)".to_owned(),
             Some(origin) if origin.variables.iter().any(|own| own == variable) => origin.exec_env(),
@@ -129,7 +129,7 @@ impl Sources {
     }
 }
 
-impl Origin {
+impl EntryOrigin {
     fn exec_env(&self) -> String {
         format!("exec.env of the kubeconfig user {:?} in {}", self.user, self.file)
     }
@@ -177,15 +177,20 @@ fn replaced(text: &str, name: &str, other: &str) -> String {
 mod tests {
     use super::*;
 
-    fn sources(entry: Option<Origin>) -> Sources {
+    fn sources(entry: Option<EntryOrigin>) -> Sources {
         let mut sources = Sources { entry, ..Sources::default() };
         sources.note("AZURE_TENANT_ID", "--tenant-id", false);
         sources
     }
 
-    fn origin(variables: &[&str], shadowed: &[&str]) -> Option<Origin> {
+    fn origin(variables: &[&str], shadowed: &[&str]) -> Option<EntryOrigin> {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Some(Origin { user: "u".into(), file: "/a".into(), shadowed: owned(shadowed), variables: owned(variables) })
+        Some(EntryOrigin {
+            user: "u".into(),
+            file: "/a".into(),
+            shadowed: owned(shadowed),
+            variables: owned(variables),
+        })
     }
 
     #[test]

@@ -13,8 +13,8 @@ use kubectl_login_core::clock;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
 
-use super::args::{Printed, StatusArgs};
-use super::entry::{self, Context};
+use super::args::{OutputFormat, StatusArgs};
+use super::entry::{self, PluginContext};
 use super::network::CaFiles;
 use super::report;
 use crate::ui::wrap::{self, wrapped};
@@ -75,21 +75,21 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
     sessions.sort_by(|a, b| (&a.issuer, &a.account, &a.client).cmp(&(&b.issuer, &b.account, &b.client)));
     let status = Status { api_version: "kubectl-login/v1", kind: "Status", sessions };
     match args.output {
-        Printed::Json => report::json(&status),
-        Printed::Yaml => report::yaml(&status),
-        Printed::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
-        Printed::Table if folders.is_empty() => {
+        OutputFormat::Json => report::json(&status),
+        OutputFormat::Yaml => report::yaml(&status),
+        OutputFormat::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
+        OutputFormat::Table if folders.is_empty() => {
             report::sentence("No sign-in is remembered: there is no folder to keep anything in.")
         }
         // What is wrong with the folders has been said.
-        Printed::Table if read.is_empty() => Ok(()),
-        Printed::Table => {
+        OutputFormat::Table if read.is_empty() => Ok(()),
+        OutputFormat::Table => {
             report::sentence(&format!("No sign-in is remembered in {}. Sign in: kubectl login", read.join(" or ")))
         }
     }
 }
 
-fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Session> {
+fn sessions_in(store: &Store, folder: &Path, contexts: &[PluginContext]) -> Vec<Session> {
     let tokens = store.tokens();
     let session = |(id, backend, facts): (String, KeyBackend, kubectl_login::store::SessionFacts)| {
         let mut access_tokens: Vec<AccessToken> = tokens
@@ -99,10 +99,11 @@ fn sessions_in(store: &Store, folder: &Path, contexts: &[Context]) -> Vec<Sessio
             .collect();
         access_tokens.sort_by(|a, b| a.audience.cmp(&b.audience).then(a.expires_at.cmp(&b.expires_at)));
         let (base, anchors) = (facts.base(&id), &facts.anchors);
-        let uses =
-            |context: &&Context| context.uses(base, anchors, folder) || context.looks_up_with(base, anchors, folder);
+        let uses = |context: &&PluginContext| {
+            context.uses(base, anchors, folder) || context.looks_up_with(base, anchors, folder)
+        };
         let refreshable = facts.is_renewable();
-        let its_own: Vec<&Context> = contexts.iter().filter(uses).collect();
+        let its_own: Vec<&PluginContext> = contexts.iter().filter(uses).collect();
         Session {
             issuer: facts.issuer,
             tenant: facts.tenant,

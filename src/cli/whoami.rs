@@ -1,7 +1,7 @@
 //! `whoami`: who the token says you are, what the cluster makes of it, and every group.
 
 mod kubectl;
-pub(super) mod words;
+pub(super) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,9 +32,9 @@ use serde::Serialize;
 
 use self::kubectl::KubectlView;
 use super::ExitStatus;
-use super::args::{MethodArgs, Printed, WhoamiArgs};
-use super::cluster::{Cluster, ClusterView};
-use super::explain::{Explained, Place, Who};
+use super::args::{MethodArgs, OutputFormat, WhoamiArgs};
+use super::cluster::{ClusterClient, ClusterView};
+use super::explain::{AskingUser, Explained, Place};
 use super::membership::ClusterSession;
 use super::network::CaFiles;
 use super::profile::Settings;
@@ -84,19 +84,18 @@ struct GroupShown<'a> {
     name: Option<&'a str>,
 }
 
-pub(super) fn run(args: &WhoamiArgs, typed_in: &Environment) -> Result<ExitStatus> {
-    let mut entry = entry::entry_of(&args.entry, typed_in)?;
+pub(super) fn run(args: &WhoamiArgs, shell: &Environment) -> Result<ExitStatus> {
+    let mut entry = entry::entry_of(&args.entry, shell)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
-    let (settings, environment) =
-        match entry::settings_in(&entry, &MethodArgs::default(), typed_in, &CaFiles::default()) {
-            Ok(settings) => settings,
-            Err(error) => {
-                let view = without_sign_in(args, &entry, &network::of_environment(typed_in))?;
-                return view.ok_or(error)?.print(args).map(|()| ExitStatus::Success);
-            }
-        };
-    let mut settings = settings.selected_by(Selection::of_command(&args.entry, &entry));
+    let (settings, environment) = match entry::settings_in(&entry, &MethodArgs::default(), shell, &CaFiles::default()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let view = without_sign_in(args, &entry, &network::from_environment(shell))?;
+            return view.ok_or(error)?.print(args).map(|()| ExitStatus::Success);
+        }
+    };
+    let mut settings = settings.selected_by(Selection::from_args(&args.entry, &entry));
     args.look_up.apply(&mut settings.profile);
     with_sign_in(args, &entry, &settings, &environment).map_err(|error| settings.sources.attributed(error))
 }
@@ -134,7 +133,7 @@ fn with_sign_in(
     };
     let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
-    let cluster = Cluster::new(entry, profile, &obtained.token);
+    let cluster = ClusterClient::new(entry, profile, &obtained.token);
     let options = LookupOptions { force_refresh: args.refresh, names: args.names, ..LookupOptions::default() };
     let session = ClusterSession { entry, profile, identity, store: &store, environment, person: &person };
     let known = session.groups(&subject, &cluster, options)?;
@@ -156,7 +155,7 @@ fn with_sign_in(
     // What is known already is shown without what cannot be had.
     let warn = |error: ErrorMessage| report::warn(&settings.sources.attributed(error));
     let view = match cluster.review() {
-        Ok(review) => Some(ClusterView::of(review, &known.groups.items)),
+        Ok(review) => Some(ClusterView::new(review, &known.groups.items)),
         Err(error) if error.kind.is_stopped() => return Err(error),
         Err(error) => {
             warn(error);
@@ -170,9 +169,15 @@ fn with_sign_in(
             None
         }),
     };
-    let answer =
-        Answer { subject: &subject, facts: facts.as_ref(), obtained: &obtained, known: &known, cluster: view, kubectl };
-    answer.print(args, explained.as_ref(), &session)
+    let whoami = WhoamiReport {
+        subject: &subject,
+        facts: facts.as_ref(),
+        obtained: &obtained,
+        known: &known,
+        cluster: view,
+        kubectl,
+    };
+    whoami.print(args, explained.as_ref(), &session)
 }
 
 /// What is to be explained, where something is.
@@ -197,12 +202,12 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> 
 ///
 /// Errors: the cluster does not say who it takes them for, and the token does not say who they are.
 fn who(
-    cluster: &Cluster<'_>,
+    cluster: &ClusterClient<'_>,
     known: &GroupMembership,
     subject: &Subject,
     facts: Option<&SessionFacts>,
     profile: &Profile,
-) -> Result<Who> {
+) -> Result<AskingUser> {
     let said = cluster.review_unless_too_old()?;
     let of_token = subject.account.as_ref().filter(|_| said.is_none()).map(|account| ClusterUser {
         username: account.clone(),
@@ -213,7 +218,7 @@ fn who(
         Some(review) => review,
         None => cluster.review()?,
     };
-    let view = ClusterView::of(review, &known.groups.items);
+    let view = ClusterView::new(review, &known.groups.items);
     // Bindings have the cluster's own names.
     let of_cluster = |id: &str| format!("{}{id}", view.prefix);
     let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| of_cluster(id)).collect();
@@ -221,7 +226,7 @@ fn who(
     let aliases = [Some(&review.username), subject.account.as_ref(), subject.object_id.as_ref(), account];
     let mut ids = review.groups.iter().filter(|name| !name.starts_with("system:"));
     let is_id = |name: &String| explain::misnamed::is_guid(name.strip_prefix(view.prefix.as_str()).unwrap_or(name));
-    Ok(Who {
+    Ok(AskingUser {
         requester: Requester {
             username: review.username.clone(),
             groups: review.groups.iter().chain(&unseen).cloned().collect(),
@@ -247,7 +252,7 @@ fn names(known: &GroupMembership, prefix: &str) -> BTreeMap<String, String> {
 /// Why it is allowed or not.
 ///
 /// Errors: the cluster does not decide.
-fn explanation(cluster: &Cluster<'_>, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
+fn explanation(cluster: &ClusterClient<'_>, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
     let api = cluster.api()?.with_limit(clock::limit(EXPLAIN_LIMIT));
     runtime::run_until_interrupted(explain::run(&api, question, requester))?
 }
@@ -300,7 +305,7 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
 }
 
 /// Everything that is known, before it is printed.
-struct Answer<'a> {
+struct WhoamiReport<'a> {
     subject: &'a Subject,
     facts: Option<&'a SessionFacts>,
     obtained: &'a IssuedToken,
@@ -310,7 +315,7 @@ struct Answer<'a> {
     kubectl: Option<KubectlView>,
 }
 
-impl Answer<'_> {
+impl WhoamiReport<'_> {
     /// Prints it in the form that `args` ask for, or `explained` alone for people, and says what is missing.
     ///
     /// Errors: it cannot be printed.
@@ -326,11 +331,11 @@ impl Answer<'_> {
             WhoAmI { explain, ..self.for_programs(args) }
         };
         match args.output {
-            Printed::Json => report::json(&for_programs())?,
-            Printed::Yaml => report::yaml(&for_programs())?,
-            Printed::Table => match explained {
+            OutputFormat::Json => report::json(&for_programs())?,
+            OutputFormat::Yaml => report::yaml(&for_programs())?,
+            OutputFormat::Table => match explained {
                 Some(explained) => explained.print()?,
-                None => words::print(self, wanted, args)?,
+                None => text::print(self, wanted, args)?,
             },
         }
         let is_complete = self.known.groups.complete;

@@ -51,6 +51,9 @@ pub use setup_error::{HttpSetupError, RootsProblem, RootsProblemKind, RootsSourc
 pub use transport_error::{TransportError, TransportErrorKind};
 pub use verify::trusts_anchors;
 
+/// An error of the HTTP and TLS libraries.
+type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// The largest response that is read, in bytes, unless a client sets another cap.
 const RESPONSE_CAP: usize = 1024 * 1024;
 /// Tries for one request. Retries that the server asks for with `Retry-After` do not count.

@@ -8,12 +8,12 @@ use kubectl_login_core::kube::review::ClusterUser;
 use kubectl_login_core::text::printable;
 
 use super::super::cluster::ClusterView;
-use super::finding::{CLUSTER, Finding, Outcome};
-use super::network::Unreviewed;
+use super::finding::{CLUSTER, CheckResult, Finding};
+use super::network::ReviewError;
 use super::token::AKS;
 
 /// What is known of the token besides what the cluster says.
-pub(super) struct Token<'a> {
+pub(super) struct TokenFindings<'a> {
     pub(super) profile: &'a Profile,
     pub(super) subject: Option<&'a Subject>,
     pub(super) audience: &'a Finding,
@@ -22,16 +22,16 @@ pub(super) struct Token<'a> {
 }
 
 /// Whom the cluster takes you for.
-pub(super) fn cluster(review: &Result<ClusterUser, Unreviewed>, token: &Token<'_>) -> Finding {
+pub(super) fn cluster(review: &Result<ClusterUser, ReviewError>, token: &TokenFindings<'_>) -> Finding {
     match review {
         Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
-        Err(Unreviewed::NotAsked(error)) => Finding::from(error),
-        Err(Unreviewed::Answered(ApiError::Unauthorized, _)) => not_accepted(token),
-        Err(Unreviewed::Answered(ApiError::Forbidden(_), _)) => {
+        Err(ReviewError::NotAsked(error)) => Finding::from(error),
+        Err(ReviewError::Answered(ApiError::Unauthorized, _)) => not_accepted(token),
+        Err(ReviewError::Answered(ApiError::Forbidden(_), _)) => {
             Finding::ok("knows you, and its rules do not let you ask for more")
         }
-        Err(Unreviewed::Answered(ApiError::NotFound, _)) => too_old(),
-        Err(Unreviewed::Answered(_, error)) => Finding::from(error),
+        Err(ReviewError::Answered(ApiError::NotFound, _)) => too_old(),
+        Err(ReviewError::Answered(_, error)) => Finding::from(error),
     }
 }
 
@@ -41,10 +41,10 @@ pub(super) fn too_old() -> Finding {
 }
 
 /// A token that is good, and that the cluster does not take: what is odd about it is the likeliest reason.
-fn not_accepted(token: &Token<'_>) -> Finding {
+fn not_accepted(token: &TokenFindings<'_>) -> Finding {
     let what = "does not accept the token (HTTP 401)";
     for odd in [token.audience, token.clock, token.groups] {
-        if odd.has_failed() || (odd.outcome == Outcome::Warn && odd != token.groups) {
+        if odd.has_failed() || (odd.result == CheckResult::Warn && odd != token.groups) {
             let next = odd.next.clone().unwrap_or_default();
             return Finding::fail(format!("{what}, as was to be expected: {}", odd.message), next);
         }
@@ -79,7 +79,7 @@ fn not_accepted(token: &Token<'_>) -> Finding {
 
 /// The groups that the cluster sees, against those of the token.
 pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) -> Finding {
-    let Some(review) = review else { return Finding::since(CLUSTER) };
+    let Some(review) = review else { return Finding::skipped_because(CLUSTER) };
     let seen = review.groups.iter().filter(|group| !group.starts_with("system:")).count();
     let listed = match subject.map(|subject| &subject.groups) {
         Some(GroupsClaim::Listed(ids)) => ids,
@@ -95,7 +95,7 @@ pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) 
         _ => return Finding::ok(format!("the cluster sees {seen} groups of yours, and the token names none")),
     };
     let groups: Vec<Group> = listed.iter().map(|id| Group { id: id.clone(), name: None }).collect();
-    let missing = ClusterView::of(review, &groups).missing_groups;
+    let missing = ClusterView::new(review, &groups).missing_groups;
     if missing.is_empty() {
         return Finding::ok(format!("the cluster sees all {} groups of the token", groups.len()));
     }

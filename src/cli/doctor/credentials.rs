@@ -8,7 +8,7 @@ use kubectl_login_core::text::printable;
 
 use super::super::{entry, kubectl_user};
 use super::finding::Finding;
-use super::network::Unreviewed;
+use super::network::ReviewError;
 
 /// A user without an exec plugin.
 pub(super) fn alone(found: &Entry) -> Finding {
@@ -27,11 +27,11 @@ pub(super) fn alone(found: &Entry) -> Finding {
 }
 
 /// Whom the cluster takes kubectl for, where kubectl does not send this plugin's token, or not in its name.
-pub(super) fn cluster(review: &Result<ClusterUser, Unreviewed>, found: &Entry) -> Finding {
+pub(super) fn cluster(review: &Result<ClusterUser, ReviewError>, found: &Entry) -> Finding {
     let sent = kubectl_user::sent(found);
     match review {
         Ok(review) => Finding::ok(format!("takes kubectl for {}, by {sent}", printable(&review.username, 200))),
-        Err(Unreviewed::Answered(failure, error)) => match (kubectl_user::refusal(found, failure), failure) {
+        Err(ReviewError::Answered(failure, error)) => match (kubectl_user::refusal(found, failure), failure) {
             (Some(refusal), _) => Finding::from(refusal),
             (None, ApiError::Forbidden(_)) => {
                 Finding::ok(format!("knows who kubectl is, by {sent}, and does not say more"))
@@ -39,6 +39,6 @@ pub(super) fn cluster(review: &Result<ClusterUser, Unreviewed>, found: &Entry) -
             (None, ApiError::NotFound) => super::cluster::too_old(),
             (None, _) => Finding::from(error),
         },
-        Err(Unreviewed::NotAsked(error)) => Finding::from(error),
+        Err(ReviewError::NotAsked(error)) => Finding::from(error),
     }
 }

@@ -14,23 +14,23 @@ use kubectl_login_core::text::without_controls;
 
 /// What is looked at. The names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Part {
+pub(in super::super) struct CheckName {
     pub(in super::super) name: &'static str,
     /// What it is about, for the book.
     #[cfg_attr(not(test), allow(dead_code, reason = "the book is written by a test"))]
     pub(in super::super) about: &'static str,
 }
 
-macro_rules! parts {
+macro_rules! checks {
     ($($name:ident $text:literal $about:literal,)*) => {
-        $(pub(super) const $name: Part = Part { name: $text, about: $about };)*
+        $(pub(super) const $name: CheckName = CheckName { name: $text, about: $about };)*
         /// Every check, in the order in which it is shown.
         #[cfg(test)]
-        pub(in super::super) const ALL: &[Part] = &[$($name,)*];
+        pub(in super::super) const ALL: &[CheckName] = &[$($name,)*];
     };
 }
 
-parts! {
+checks! {
     VERSION "version" "Which version this is, and whether its names on the `PATH` lead to it.",
     KUBECONFIG "kubeconfig" "The files exist, can be read and parsed, have the context, and are not readable by other users.",
     ENTRY "entry" "What the context's user signs in with, that kubectl runs the plugin for it, and that this plugin understands its arguments.",
@@ -53,29 +53,29 @@ parts! {
 /// How it looks. The last one is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Outcome {
+pub(super) enum CheckResult {
     Skip,
     Ok,
     Warn,
     Fail,
 }
 
-impl Outcome {
+impl CheckResult {
     fn word(self) -> &'static str {
         match self {
-            Outcome::Skip => "SKIP",
-            Outcome::Ok => "OK",
-            Outcome::Warn => "WARN",
-            Outcome::Fail => "FAIL",
+            CheckResult::Skip => "SKIP",
+            CheckResult::Ok => "OK",
+            CheckResult::Warn => "WARN",
+            CheckResult::Fail => "FAIL",
         }
     }
 
     fn style(self) -> Option<Emphasis> {
         match self {
-            Outcome::Skip => None,
-            Outcome::Ok => Some(Emphasis::Good),
-            Outcome::Warn => Some(Emphasis::Warning),
-            Outcome::Fail => Some(Emphasis::Error),
+            CheckResult::Skip => None,
+            CheckResult::Ok => Some(Emphasis::Good),
+            CheckResult::Warn => Some(Emphasis::Warning),
+            CheckResult::Fail => Some(Emphasis::Error),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Outcome {
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    pub(super) outcome: Outcome,
+    pub(super) result: CheckResult,
     pub(super) message: String,
     /// What to do about it, one step a line.
     pub(super) next: Option<String>,
@@ -91,31 +91,31 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn ok(message: impl Into<String>) -> Finding {
-        Finding { outcome: Outcome::Ok, message: message.into(), next: None }
+        Finding { result: CheckResult::Ok, message: message.into(), next: None }
     }
 
     pub(super) fn warn(message: impl Into<String>, next: impl Into<String>) -> Finding {
-        Finding { outcome: Outcome::Warn, message: message.into(), next: Some(next.into()) }
+        Finding { result: CheckResult::Warn, message: message.into(), next: Some(next.into()) }
     }
 
     pub(super) fn fail(message: impl Into<String>, next: impl Into<String>) -> Finding {
-        Finding { outcome: Outcome::Fail, message: message.into(), next: Some(next.into()) }
+        Finding { result: CheckResult::Fail, message: message.into(), next: Some(next.into()) }
     }
 
     pub(super) fn skip(message: impl Into<String>) -> Finding {
-        Finding { outcome: Outcome::Skip, message: message.into(), next: None }
+        Finding { result: CheckResult::Skip, message: message.into(), next: None }
     }
 
     /// There is nothing to look at without what another check looks for.
-    pub(super) fn since(part: Part) -> Finding {
+    pub(super) fn skipped_because(part: CheckName) -> Finding {
         Finding::skip(format!("not looked at, since it builds on {}", part.name))
     }
 
     /// Several findings of one check as one: what is wrong hides what is right.
-    pub(super) fn of(findings: Vec<Finding>) -> Finding {
-        let worst = findings.iter().map(|finding| finding.outcome).max().unwrap_or(Outcome::Skip);
-        let is_bad = |finding: &&Finding| worst <= Outcome::Ok || finding.outcome > Outcome::Ok;
-        let mut whole = Finding { outcome: worst, message: String::new(), next: None };
+    pub(super) fn merged(findings: Vec<Finding>) -> Finding {
+        let worst = findings.iter().map(|finding| finding.result).max().unwrap_or(CheckResult::Skip);
+        let is_bad = |finding: &&Finding| worst <= CheckResult::Ok || finding.result > CheckResult::Ok;
+        let mut whole = Finding { result: worst, message: String::new(), next: None };
         for finding in findings.iter().filter(is_bad) {
             if !whole.message.is_empty() {
                 whole.message += "; ";
@@ -133,7 +133,7 @@ impl Finding {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.outcome == Outcome::Fail
+        self.result == CheckResult::Fail
     }
 
     /// The same with the places named from which values come.
@@ -148,8 +148,8 @@ impl Finding {
     }
 
     /// The same, no worse than a warning.
-    pub(super) fn softened(self) -> Finding {
-        Finding { outcome: self.outcome.min(Outcome::Warn), ..self }
+    pub(super) fn at_most_warning(self) -> Finding {
+        Finding { result: self.result.min(CheckResult::Warn), ..self }
     }
 }
 
@@ -157,7 +157,7 @@ impl From<&ErrorMessage> for Finding {
     fn from(error: &ErrorMessage) -> Finding {
         let for_the_help_desk = error.reference.as_ref().map(|numbers| format!(" [{numbers}]"));
         let message = format!("{}{}", error.what, for_the_help_desk.unwrap_or_default());
-        Finding { outcome: Outcome::Fail, message, next: Some(error.next.clone()).filter(|next| !next.is_empty()) }
+        Finding { result: CheckResult::Fail, message, next: Some(error.next.clone()).filter(|next| !next.is_empty()) }
     }
 }
 
@@ -171,14 +171,14 @@ impl From<ErrorMessage> for Finding {
 #[derive(Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) result: Outcome,
+    pub(super) result: CheckResult,
     message: String,
     next: Option<String>,
 }
 
 impl Check {
-    pub(super) fn of((part, finding): (Part, Finding)) -> Check {
-        let Finding { outcome: result, message, next } = finding;
+    pub(super) fn new((part, finding): (CheckName, Finding)) -> Check {
+        let Finding { result, message, next } = finding;
         Check { name: part.name, result, message, next }
     }
 }
@@ -189,7 +189,7 @@ const NAME: usize = 13;
 
 /// The checks in the order in which their steps are to be tried: what others build on comes first, and the network before
 /// a sign-in.
-const TO_TRY: [Part; 17] = [
+const TO_TRY: [CheckName; 17] = [
     KUBECONFIG,
     ENTRY,
     API_VERSION,
@@ -210,8 +210,8 @@ const TO_TRY: [Part; 17] = [
 ];
 
 /// Those of `checks` that came out as `result`, in the order in which to try their steps.
-fn with_result(checks: &[Check], result: Outcome) -> Vec<&Check> {
-    let found = |part: &Part| checks.iter().find(|check| check.name == part.name && check.result == result);
+fn with_result(checks: &[Check], result: CheckResult) -> Vec<&Check> {
+    let found = |part: &CheckName| checks.iter().find(|check| check.name == part.name && check.result == result);
     TO_TRY.iter().filter_map(found).collect()
 }
 
@@ -222,7 +222,7 @@ fn summary(checks: &[Check]) -> String {
         let plural = if names.len() == 1 { "" } else { "s" };
         (!names.is_empty()).then(|| format!("{} {noun}{plural}: {}", names.len(), names.join(", ")))
     };
-    match (counted("problem", Outcome::Fail), counted("warning", Outcome::Warn)) {
+    match (counted("problem", CheckResult::Fail), counted("warning", CheckResult::Warn)) {
         (None, None) => "everything is in order".to_owned(),
         (None, Some(warnings)) => format!("no problems, {warnings}"),
         (Some(problems), None) => problems,
@@ -239,7 +239,7 @@ pub(super) fn print(checks: &[Check]) -> Result<()> {
         wrap::columns(&stdout),
     );
     let mut text: String = checks.iter().map(|check| lines(check, look)).collect();
-    let mut problems = with_result(checks, Outcome::Fail);
+    let mut problems = with_result(checks, CheckResult::Fail);
     // One cause fails several checks, with the same step.
     let mut listed = HashSet::new();
     problems.retain(|check| listed.insert(&check.next));
@@ -287,27 +287,27 @@ mod tests {
 
     #[test]
     fn what_is_wrong_hides_what_is_right() {
-        let all = Finding::of(vec![
+        let all = Finding::merged(vec![
             Finding::ok("a is fine"),
             Finding::warn("b is odd", "Look."),
             Finding::skip("d"),
             Finding::fail("c is wrong", "Look.\nMend it."),
         ]);
         assert_eq!(all, Finding::fail("b is odd; c is wrong", "Look.\nMend it."));
-        assert_eq!(Finding::of(vec![Finding::ok("a"), Finding::ok("b")]), Finding::ok("a; b"));
-        assert_eq!(all.softened().outcome, Outcome::Warn);
+        assert_eq!(Finding::merged(vec![Finding::ok("a"), Finding::ok("b")]), Finding::ok("a; b"));
+        assert_eq!(all.at_most_warning().result, CheckResult::Warn);
     }
 
     #[test]
     fn steps_stand_below_what_they_are_for() {
-        let check = Check::of((SESSION, Finding::fail("not signed in", "Sign in: kubectl login\nOr ask.")));
+        let check = Check::new((SESSION, Finding::fail("not signed in", "Sign in: kubectl login\nOr ask.")));
         let text = lines(&check, (false, None));
         assert_eq!(
             text,
             "FAIL  session      not signed in\n      Next:        Sign in: kubectl login\n                   Or ask.\n"
         );
         let narrow = lines(
-            &Check::of((SESSION, Finding::ok("a few words that do not fit into one line of this terminal"))),
+            &Check::new((SESSION, Finding::ok("a few words that do not fit into one line of this terminal"))),
             (true, Some(60)),
         );
         assert_eq!(
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn summary_names_problems_in_the_order_to_try() {
-        let all = |found: &[(Part, Finding)]| summary(&found.iter().cloned().map(Check::of).collect::<Vec<_>>());
+        let all = |found: &[(CheckName, Finding)]| summary(&found.iter().cloned().map(Check::new).collect::<Vec<_>>());
         let (session, server) = ((SESSION, Finding::fail("s", "t")), (SERVER, Finding::fail("s", "t")));
         let groups = (GROUPS, Finding::warn("s", "t"));
         assert_eq!(all(&[(VERSION, Finding::ok("v")), (TOKEN, Finding::skip("t"))]), "everything is in order");

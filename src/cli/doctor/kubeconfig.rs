@@ -32,7 +32,7 @@ impl Configuration {
         let explained = |error: &KubeconfigError| Finding::from(entry::explain(error, args));
         let kubeconfig = match entry::load(args.kubeconfig.as_deref(), environment) {
             Ok(kubeconfig) => kubeconfig,
-            Err(error) => return nothing(explained(&error), Finding::since(KUBECONFIG)),
+            Err(error) => return nothing(explained(&error), Finding::skipped_because(KUBECONFIG)),
         };
         let mut found = match kubeconfig.entry(args.context(), args.user.as_deref()) {
             Ok(found) => found,
@@ -40,19 +40,20 @@ impl Configuration {
                 error @ (KubeconfigError::NoCurrentContext { .. }
                 | KubeconfigError::NoSuchContext { .. }
                 | KubeconfigError::NoUserInContext { .. }),
-            ) => return nothing(explained(&error), Finding::since(KUBECONFIG)),
+            ) => return nothing(explained(&error), Finding::skipped_because(KUBECONFIG)),
             Err(error) => return nothing(files(&kubeconfig, None), explained(&error)),
         };
         let missing = missing_cluster(&kubeconfig, &found);
-        let files = Finding::of(std::iter::once(files(&kubeconfig, found.context.as_deref())).chain(missing).collect());
+        let files =
+            Finding::merged(std::iter::once(files(&kubeconfig, found.context.as_deref())).chain(missing).collect());
         // A user that was named is not the context's, and signs in by its own name.
         found.context = found.context.filter(|_| args.user.is_none());
         let by_wrapper = wrapper(&found).is_some();
         let (sign_in, settings) = sign_in(&found, environment);
-        let selection = || Selection::of_command(args, &found);
+        let selection = || Selection::from_args(args, &found);
         let settings = settings.map(|(settings, environment)| (settings.selected_by(selection()), environment));
         let overrides = kubectl_user::overrides(&found).into_iter().map(Finding::from);
-        let mut entry = Finding::of(std::iter::once(sign_in).chain(overrides).collect());
+        let mut entry = Finding::merged(std::iter::once(sign_in).chain(overrides).collect());
         if let [_, ..] = found.shadowed.as_slice() {
             let others: Vec<String> = found.shadowed.iter().map(|file| shown(file)).collect();
             entry.message +=
@@ -67,7 +68,7 @@ impl Configuration {
             Some(found) if !self.entry.has_failed() => {
                 Finding::skip(format!("the user {:?} does not sign in with this plugin", printable(&found.user, 100)))
             }
-            _ => Finding::since(ENTRY),
+            _ => Finding::skipped_because(ENTRY),
         }
     }
 }
@@ -136,7 +137,7 @@ fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
     });
     let mut all = vec![Finding::ok(format!("{}{context}", names.join(", ")))];
     all.extend(open);
-    Finding::of(all)
+    Finding::merged(all)
 }
 
 fn shown(path: &Path) -> String {
@@ -158,7 +159,7 @@ fn is_open_to_others(_: &Path) -> bool {
 /// Whether clients take what the entry says of the protocol.
 pub(super) fn api_version(found: Option<&Entry>) -> Finding {
     const GROUP: &str = "client.authentication.k8s.io/";
-    let Some(entry) = found else { return Finding::since(ENTRY) };
+    let Some(entry) = found else { return Finding::skipped_because(ENTRY) };
     let Some(exec) = &entry.exec else { return Finding::skip("the user has no exec plugin") };
     let user = printable(&entry.user, 100);
     if exec.env.iter().any(|(name, _)| name.is_empty()) {

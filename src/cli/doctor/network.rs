@@ -33,33 +33,33 @@ const ODD: TimeDelta = TimeDelta::seconds(60);
 const WRONG: TimeDelta = TimeDelta::minutes(5);
 
 /// What came of it.
-pub(super) struct Answers {
-    issuer: Option<IssuerSeen>,
+pub(super) struct NetworkChecks {
+    issuer: Option<IssuerProbe>,
     server: Option<Result<ServerInfo>>,
     /// Whom the API server takes kubectl for; none if it is not known what kubectl sends.
-    pub(super) review: Option<Result<ClusterUser, Unreviewed>>,
-    hops: Vec<Hop>,
+    pub(super) review: Option<Result<ClusterUser, ReviewError>>,
+    routes: Vec<ServerRoute>,
 }
 
 /// Why the API server does not say who the user is.
-pub(super) enum Unreviewed {
+pub(super) enum ReviewError {
     /// It answers so.
     Answered(ApiError, ErrorMessage),
     /// It could not be asked.
     NotAsked(ErrorMessage),
 }
 
-struct IssuerSeen {
+struct IssuerProbe {
     clock_ahead: Option<TimeDelta>,
     /// The tenant's id, at Entra.
     tenant: Result<Option<String>>,
 }
 
 /// The way to a server.
-struct Hop {
+struct ServerRoute {
     target: Target,
     origin: String,
-    proxy: Option<Proxy>,
+    proxy: Option<ProxyProbe>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ enum Target {
 }
 
 /// A proxy, without what its address says of passwords.
-struct Proxy {
+struct ProxyProbe {
     origin: String,
     /// Why it is of no use.
     trouble: Option<String>,
@@ -84,12 +84,12 @@ pub(super) async fn ask(
     profile: Option<&Profile>,
     network: &Network,
     credentials: Option<Result<ApiCredentials>>,
-) -> Answers {
+) -> NetworkChecks {
     let issuer = maybe(profile.map(ask_issuer));
     let server = maybe(entry.map(|entry| probe(entry, network)));
     let review = maybe(entry.zip(credentials).map(|(entry, credentials)| review(entry, network, credentials)));
-    let (issuer, server, review, hops) = tokio::join!(issuer, server, review, hops(entry, profile, network));
-    Answers { issuer, server, review, hops }
+    let (issuer, server, review, routes) = tokio::join!(issuer, server, review, routes(entry, profile, network));
+    NetworkChecks { issuer, server, review, routes }
 }
 
 async fn maybe<T>(work: Option<impl Future<Output = T>>) -> Option<T> {
@@ -99,7 +99,7 @@ async fn maybe<T>(work: Option<impl Future<Output = T>>) -> Option<T> {
     }
 }
 
-async fn ask_issuer(profile: &Profile) -> IssuerSeen {
+async fn ask_issuer(profile: &Profile) -> IssuerProbe {
     let mut clock_ahead = None;
     let asked = async {
         let base = issuer_url(profile)?;
@@ -122,7 +122,7 @@ async fn ask_issuer(profile: &Profile) -> IssuerSeen {
         }
     };
     let tenant = asked.await;
-    IssuerSeen { clock_ahead, tenant }
+    IssuerProbe { clock_ahead, tenant }
 }
 
 async fn probe(entry: &Entry, network: &Network) -> Result<ServerInfo> {
@@ -135,21 +135,21 @@ async fn review(
     entry: &Entry,
     network: &Network,
     credentials: Result<ApiCredentials>,
-) -> Result<ClusterUser, Unreviewed> {
+) -> Result<ClusterUser, ReviewError> {
     let api = credentials
         .and_then(|credentials| {
             ApiClient::with_credentials(&entry.api_server, network, &credentials, clock::limit(LIMIT))
                 .map_err(|error| messages::api_client_error(&error))
         })
-        .map_err(Unreviewed::NotAsked)?;
+        .map_err(ReviewError::NotAsked)?;
     let said = who_am_i(&api).await;
     said.map_err(|failure| match failure {
         ApiError::Unreachable(_) => {
-            Unreviewed::NotAsked(messages::api_error(&failure, &api, "ask the cluster who you are"))
+            ReviewError::NotAsked(messages::api_error(&failure, &api, "ask the cluster who you are"))
         }
         _ => {
             let error = messages::api_error(&failure, &api, "ask the cluster who you are");
-            Unreviewed::Answered(failure, error)
+            ReviewError::Answered(failure, error)
         }
     })
 }
@@ -162,35 +162,35 @@ pub(super) fn issuer_url(profile: &Profile) -> Result<Url> {
     }
 }
 
-async fn hops(entry: Option<&Entry>, profile: Option<&Profile>, network: &Network) -> Vec<Hop> {
+async fn routes(entry: Option<&Entry>, profile: Option<&Profile>, network: &Network) -> Vec<ServerRoute> {
     const OF_ENVIRONMENT: &str = "Check HTTPS_PROXY and NO_PROXY.";
     const OF_CLUSTER: &str = "Check the kubeconfig cluster's proxy-url.";
     let by_environment = |url: &Url| Some((http::environment_proxy(network, url)?.to_owned(), OF_ENVIRONMENT));
     let issuer = profile.and_then(|profile| issuer_url(profile).ok()).map(|url| {
         let proxy = by_environment(&url);
-        hop(Target::Issuer, url, proxy)
+        route(Target::Issuer, url, proxy)
     });
     let server = entry.and_then(|entry| {
         let cluster = &entry.api_server;
         let url = Url::parse(cluster.server.as_deref()?).ok()?;
         let proxy = cluster.proxy_url.clone().map(|own| (own, OF_CLUSTER)).or_else(|| by_environment(&url));
-        Some(hop(Target::Server, url, proxy))
+        Some(route(Target::Server, url, proxy))
     });
     let (issuer, server) = tokio::join!(maybe(issuer), maybe(server));
     issuer.into_iter().chain(server).collect()
 }
 
 /// The way to a server by a proxy, as the address of one and the setting that names it.
-async fn hop(target: Target, url: Url, proxy: Option<(String, &'static str)>) -> Hop {
+async fn route(target: Target, url: Url, proxy: Option<(String, &'static str)>) -> ServerRoute {
     let proxy = match &proxy {
-        Some((address, setting)) => Some(knock(address, setting).await),
+        Some((address, setting)) => Some(probe_proxy(address, setting).await),
         None => None,
     };
-    Hop { target, origin: http::origin(&url), proxy }
+    ServerRoute { target, origin: http::origin(&url), proxy }
 }
 
 /// Whether a server listens at the address of a proxy.
-async fn knock(address: &str, setting: &'static str) -> Proxy {
+async fn probe_proxy(address: &str, setting: &'static str) -> ProxyProbe {
     // Without a scheme it is one for http.
     let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let url = Url::parse(&with_scheme).ok();
@@ -200,7 +200,7 @@ async fn knock(address: &str, setting: &'static str) -> Proxy {
     });
     let Some((url, host, port)) = url.as_ref().and_then(|url| Some((url, url.host_str()?, port?))) else {
         let trouble = Some("its address is no URL".to_owned());
-        return Proxy { origin: "in the settings".to_owned(), trouble, setting };
+        return ProxyProbe { origin: "in the settings".to_owned(), trouble, setting };
     };
     let host = host.trim_matches(['[', ']']);
     let trouble = match tokio::time::timeout(clock::limit(LIMIT), tokio::net::TcpStream::connect((host, port))).await {
@@ -209,29 +209,29 @@ async fn knock(address: &str, setting: &'static str) -> Proxy {
         Err(_) => Some("it did not answer in time".to_owned()),
     };
     let origin = printable(&format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or(host)), 200);
-    Proxy { origin, trouble, setting }
+    ProxyProbe { origin, trouble, setting }
 }
 
-impl Answers {
+impl NetworkChecks {
     /// Which proxies there are, and whether they are there.
     pub(super) fn proxy(&self) -> Finding {
-        let found = |hop: &Hop| match &hop.proxy {
-            None => Finding::ok(format!("{} directly", hop.origin)),
-            Some(Proxy { origin, trouble: None, .. }) => Finding::ok(format!("{} through {origin}", hop.origin)),
-            Some(Proxy { origin, trouble: Some(why), setting }) => {
-                Finding::fail(format!("the proxy {origin} before {} is of no use: {why}", hop.origin), *setting)
+        let found = |route: &ServerRoute| match &route.proxy {
+            None => Finding::ok(format!("{} directly", route.origin)),
+            Some(ProxyProbe { origin, trouble: None, .. }) => Finding::ok(format!("{} through {origin}", route.origin)),
+            Some(ProxyProbe { origin, trouble: Some(why), setting }) => {
+                Finding::fail(format!("the proxy {origin} before {} is of no use: {why}", route.origin), *setting)
             }
         };
-        match self.hops.is_empty() {
-            true => Finding::since(ENTRY),
-            false => Finding::of(self.hops.iter().map(found).collect()),
+        match self.routes.is_empty() {
+            true => Finding::skipped_because(ENTRY),
+            false => Finding::merged(self.routes.iter().map(found).collect()),
         }
     }
 
     /// Whether no answer is the proxy's fault.
     fn is_behind_a_dead_proxy(&self, target: Target) -> bool {
-        let hop = self.hops.iter().find(|hop| hop.target == target);
-        hop.and_then(|hop| hop.proxy.as_ref()).is_some_and(|proxy| proxy.trouble.is_some())
+        let route = self.routes.iter().find(|route| route.target == target);
+        route.and_then(|route| route.proxy.as_ref()).is_some_and(|proxy| proxy.trouble.is_some())
     }
 
     /// The issuer; `without` is what there is to say where this plugin does not sign in.
@@ -239,7 +239,7 @@ impl Answers {
         let (Some(seen), Some(profile)) = (&self.issuer, profile) else { return without };
         let origin = issuer_url(profile).map(|url| http::origin(&url)).unwrap_or_default();
         match &seen.tenant {
-            Err(_) if self.is_behind_a_dead_proxy(Target::Issuer) => Finding::since(PROXY),
+            Err(_) if self.is_behind_a_dead_proxy(Target::Issuer) => Finding::skipped_because(PROXY),
             Err(error) => Finding::from(error),
             Ok(_) if profile.network.insecure => Finding::warn(
                 format!(
@@ -266,11 +266,11 @@ impl Answers {
 
     /// The API server.
     pub(super) fn server(&self, entry: Option<&Entry>) -> Finding {
-        let (Some(seen), Some(entry)) = (&self.server, entry) else { return Finding::since(ENTRY) };
+        let (Some(seen), Some(entry)) = (&self.server, entry) else { return Finding::skipped_because(ENTRY) };
         let cluster = &entry.api_server;
         let has_own = cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
         match seen {
-            Err(_) if self.is_behind_a_dead_proxy(Target::Server) => Finding::since(PROXY),
+            Err(_) if self.is_behind_a_dead_proxy(Target::Server) => Finding::skipped_because(PROXY),
             Err(error) => Finding::from(error),
             // client-go's `tools/clientcmd/client_config.go`, `IsConfigTransportTLS`.
             Ok(_) if cluster.server.as_ref().is_some_and(|url| url.starts_with("http://")) => Finding::warn(
@@ -291,7 +291,7 @@ impl Answers {
     }
 
     fn origin(&self, target: Target) -> String {
-        self.hops.iter().find(|hop| hop.target == target).map(|hop| hop.origin.clone()).unwrap_or_default()
+        self.routes.iter().find(|route| route.target == target).map(|route| route.origin.clone()).unwrap_or_default()
     }
 
     /// This machine's clock against those of the servers.
@@ -301,7 +301,7 @@ impl Answers {
         let times = [(Target::Issuer, issuer), (Target::Server, server)];
         let found: Vec<Finding> =
             times.into_iter().filter_map(|(target, ahead)| Some(clock(&self.origin(target), ahead?))).collect();
-        if found.is_empty() { Finding::skip("no server has told the time") } else { Finding::of(found) }
+        if found.is_empty() { Finding::skip("no server has told the time") } else { Finding::merged(found) }
     }
 }
 
@@ -340,16 +340,16 @@ fn trusted_besides(network: &Network) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::finding::Outcome;
+    use crate::cli::doctor::finding::CheckResult;
 
     #[test]
     fn a_minute_is_odd_and_five_are_wrong() {
         let found = |seconds| clock("https://i", TimeDelta::seconds(seconds));
-        assert_eq!(found(-59).outcome, Outcome::Ok);
-        assert_eq!((found(60).outcome, found(-299).outcome), (Outcome::Warn, Outcome::Warn));
+        assert_eq!(found(-59).result, CheckResult::Ok);
+        assert_eq!((found(60).result, found(-299).result), (CheckResult::Warn, CheckResult::Warn));
         assert_eq!(found(60).message, "this machine's clock is a minute ahead of that of https://i");
         assert_eq!(found(-600).message, "this machine's clock is 10 minutes behind that of https://i");
         assert_eq!(found(90_000).message, "this machine's clock is 1 d 1 h ahead of that of https://i");
-        assert_eq!(found(300).outcome, Outcome::Fail);
+        assert_eq!(found(300).result, CheckResult::Fail);
     }
 }

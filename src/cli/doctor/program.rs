@@ -36,12 +36,12 @@ pub(super) fn version() -> Finding {
     }
     let known_as = if ours.is_empty() { String::new() } else { format!(", on the PATH as {}", ours.join(", ")) };
     all.insert(0, Finding::ok(format!("{this}{known_as}")));
-    Finding::of(all)
+    Finding::merged(all)
 }
 
 /// Where kubectl finds what the entry runs, and whether that is this program.
 pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Finding {
-    let Some(found) = found else { return Finding::since(ENTRY) };
+    let Some(found) = found else { return Finding::skipped_because(ENTRY) };
     let Some(exec) = &found.exec else { return Finding::skip("the user has no exec plugin") };
     let (command, user) = (&exec.command, printable(&found.user, 100));
     let name = printable(command, 200);
@@ -93,7 +93,7 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Findi
         ),
         Some(_) => Finding::ok(runs),
     };
-    Finding::of(std::iter::once(found).chain(denied).collect())
+    Finding::merged(std::iter::once(found).chain(denied).collect())
 }
 
 /// Whether kubectl's own preferences keep it from running the command at `path`.

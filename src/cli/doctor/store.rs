@@ -25,19 +25,19 @@ use super::super::whoami;
 use super::finding::{FILES, Finding, KEYRING};
 
 /// The store of an entry; of one that makes no sense, the usual one.
-pub(super) struct Kept {
+pub(super) struct StoreChecks {
     pub(super) store: Store,
     storage: Storage,
     folder: Option<PathBuf>,
 }
 
-impl Kept {
-    pub(super) fn of(settings: Option<&(Settings, Environment)>, environment: &Environment) -> Kept {
+impl StoreChecks {
+    pub(super) fn new(settings: Option<&(Settings, Environment)>, environment: &Environment) -> StoreChecks {
         let (storage, folder, environment) = match settings {
             Some((settings, environment)) => (settings.profile.storage, settings.folder(environment), environment),
             None => (Storage::Auto, paths::state(None, environment), environment),
         };
-        Kept { store: Store::open(folder.clone(), environment), storage, folder }
+        StoreChecks { store: Store::open(folder.clone(), environment), storage, folder }
     }
 
     /// The folder: whose it is, and whether it can be written.
@@ -102,7 +102,7 @@ impl Kept {
         if self.storage == Storage::None {
             return Finding::ok("none is needed: nothing is to be remembered");
         }
-        let Some(root) = self.store.root() else { return Finding::since(FILES) };
+        let Some(root) = self.store.root() else { return Finding::skipped_because(FILES) };
         let used: Vec<KeyBackend> = [KeyBackend::Keyring, KeyBackend::File]
             .into_iter()
             .filter(|home| self.store.has_records_of(*home))
@@ -117,7 +117,7 @@ impl Kept {
         if !homes.contains(&wanted) {
             homes.push(wanted);
         }
-        Finding::of(homes.into_iter().map(|home| key_at(home, root, used.contains(&home), is_open_yet)).collect())
+        Finding::merged(homes.into_iter().map(|home| key_at(home, root, used.contains(&home), is_open_yet)).collect())
     }
 
     /// The session of a profile.
@@ -134,7 +134,7 @@ impl Kept {
             return Finding::skip("nothing is cached (token-cache-storage none), so every command signs in");
         }
         if self.store.root().is_none() && folder.has_failed() {
-            return Finding::since(FILES);
+            return Finding::skipped_because(FILES);
         }
         let id = sessions::current(identity, &profile.network, &self.store).id;
         let sign_in = whoami::no_sign_in(entry, profile, environment);
@@ -162,7 +162,7 @@ impl Kept {
                     let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
                     let token = sessions::newest_token(identity, &self.store).found();
                     let is_good = token.is_some_and(|token| token.expires_at > clock::now());
-                    if is_good { finding.softened() } else { finding }
+                    if is_good { finding.at_most_warning() } else { finding }
                 } else {
                     Finding::warn(
                         format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
@@ -170,8 +170,8 @@ impl Kept {
                     )
                 }
             }
-            Lookup::Unreadable(_) => Finding::since(KEYRING),
-            Lookup::Absent if self.store.has_session(&id) && key.has_failed() => Finding::since(KEYRING),
+            Lookup::Unreadable(_) => Finding::skipped_because(KEYRING),
+            Lookup::Absent if self.store.has_session(&id) && key.has_failed() => Finding::skipped_because(KEYRING),
             Lookup::Absent if self.store.has_session(&id) => {
                 Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
             }
@@ -216,7 +216,7 @@ fn key_at(home: KeyBackend, root: &Path, is_used: bool, is_open_yet: bool) -> Fi
                 }
             };
             let finding = Finding::fail(printable(&messages::store::key_reason(&error), 300), next);
-            if is_used { finding } else { finding.softened() }
+            if is_used { finding } else { finding.at_most_warning() }
         }
         (KeyBackend::File, Ok(Some(_))) => Finding::ok(format!("the key file {}", shown(&root.join(KEY_FILE)))),
         (KeyBackend::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, anew),

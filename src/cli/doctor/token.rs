@@ -15,7 +15,7 @@ use kubectl_login_core::http::network::Network;
 use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 
-use super::finding::{Finding, Outcome, SESSION, TOKEN};
+use super::finding::{CheckResult, Finding, SESSION, TOKEN};
 use super::network::LIMIT;
 use crate::ui::{PromptMode, Terminal};
 
@@ -34,8 +34,8 @@ pub(super) fn obtain(
     session: &Finding,
 ) -> Result<(Finding, Option<Secret>), StopSignal> {
     let at_hand = || sessions::newest_token(identity, store).found().filter(|token| token.expires_at > clock::now());
-    if session.outcome == Outcome::Skip || (session.has_failed() && at_hand().is_none()) {
-        return Ok((Finding::since(SESSION), None));
+    if session.result == CheckResult::Skip || (session.has_failed() && at_hand().is_none()) {
+        return Ok((Finding::skipped_because(SESSION), None));
     }
     // A check does not wait long for a server that does not answer; the entry's own limit may be longer.
     let timeout = profile.network.needed_at_most().min(LIMIT);
@@ -45,7 +45,7 @@ pub(super) fn obtain(
     // A token may be good for an hour when its session has ended already; so a new one is asked for.
     let options = RequestOptions {
         non_interactive: true,
-        force_refresh: session.outcome == Outcome::Ok,
+        force_refresh: session.result == CheckResult::Ok,
         ..RequestOptions::default()
     };
     match TokenRequest::new(&profile, identity, store, environment, &person, options).obtain() {
@@ -63,7 +63,7 @@ pub(super) fn obtain(
                 Some(token) => {
                     let left = in_units(token.expires_at - clock::now());
                     let message = format!("the one at hand is good for {left}, and then: {}", finding.message);
-                    (Finding { message, ..finding }.softened(), Some(token.token))
+                    (Finding { message, ..finding }.at_most_warning(), Some(token.token))
                 }
                 None => (finding, None),
             })
@@ -101,7 +101,7 @@ pub(super) fn audience(
             "Sign in with that account: kubectl login --force\nOr correct --login-hint in the kubeconfig user's exec.args.",
         ));
     }
-    Finding::of(all)
+    Finding::merged(all)
 }
 
 fn for_server(subject: &Subject, server_id: &str) -> Vec<Finding> {
@@ -190,7 +190,7 @@ pub(super) fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
 
 /// What there is to say where there is no token.
 pub(super) fn without() -> Finding {
-    Finding::since(TOKEN)
+    Finding::skipped_because(TOKEN)
 }
 
 #[cfg(test)]
@@ -204,8 +204,8 @@ mod tests {
         Subject { audience: text(audience), issuer: text(issuer), tenant: text(TENANT), ..Subject::default() }
     }
 
-    fn outcome(audience: &str, server_id: &str) -> Outcome {
-        Finding::of(for_server(&subject(audience, "https://sts.windows.net/t/"), server_id)).outcome
+    fn outcome(audience: &str, server_id: &str) -> CheckResult {
+        Finding::merged(for_server(&subject(audience, "https://sts.windows.net/t/"), server_id)).result
     }
 
     #[test]
@@ -218,17 +218,17 @@ mod tests {
             // By the newer endpoints an application is named by its id.
             (TENANT, "api://server"),
         ] {
-            assert_eq!(outcome(audience, server_id), Outcome::Skip, "{audience} for {server_id}");
+            assert_eq!(outcome(audience, server_id), CheckResult::Skip, "{audience} for {server_id}");
         }
         for (audience, server_id) in [(TENANT, AKS), ("api://other", "api://server"), ("api://server", AKS)] {
-            assert_eq!(outcome(audience, server_id), Outcome::Fail, "{audience} for {server_id}");
+            assert_eq!(outcome(audience, server_id), CheckResult::Fail, "{audience} for {server_id}");
         }
     }
 
     #[test]
     fn aks_takes_the_older_tokens() {
         let newer = subject(AKS, "https://login.microsoftonline.com/t/v2.0");
-        assert_eq!(Finding::of(for_server(&newer, AKS)).outcome, Outcome::Warn);
+        assert_eq!(Finding::merged(for_server(&newer, AKS)).result, CheckResult::Warn);
         assert!(for_server(&subject("x", "https://login.microsoftonline.com/t/v2.0"), "x").is_empty());
     }
 

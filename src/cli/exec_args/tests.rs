@@ -13,8 +13,8 @@ use url::Url;
 use super::*;
 
 fn read(words: &[String]) -> Profile {
-    let (args, typed) = super::super::parse_get_token(words).expect("the grammar takes them");
-    profile::settings(&args, &typed, &Environment::default(), None, &CaFiles::default())
+    let (args, given) = super::super::parse_get_token(words).expect("the grammar takes them");
+    profile::settings(&args, &given, &Environment::default(), None, &CaFiles::default())
         .expect("they make sense")
         .profile
 }

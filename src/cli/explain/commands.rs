@@ -8,7 +8,7 @@ use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttr
 use kubectl_login_core::text::shell_word;
 use serde_json::{Value, json};
 
-use super::misnamed::{Meant, Misnamed};
+use super::misnamed::{IntendedSubject, Misnamed};
 use super::{Explained, namespace};
 
 /// What stands before a command that takes an administrator.
@@ -47,10 +47,10 @@ pub(super) fn to_allow(explained: &Explained) -> Vec<String> {
 
 /// The command that binds the role of a binding which misses its subject to who is meant.
 pub(super) fn to_correct(misnamed: &Misnamed<'_>, username: &str) -> String {
-    let (subject, whom) = match misnamed.meant {
-        Meant::User => (user_flag(username), plain(username)),
-        Meant::Group(id) => (format!("--group={}", shell_word(id)), plain(&misnamed.subject.name)),
-        Meant::DisplayName => ("--group=OBJECT_ID".to_owned(), plain(&misnamed.subject.name)),
+    let (subject, whom) = match misnamed.intended {
+        IntendedSubject::User => (user_flag(username), plain(username)),
+        IntendedSubject::Group(id) => (format!("--group={}", shell_word(id)), plain(&misnamed.subject.name)),
+        IntendedSubject::DisplayName => ("--group=OBJECT_ID".to_owned(), plain(&misnamed.subject.name)),
     };
     let namespace = Some(misnamed.grant.binding.metadata.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     format!("{ADMINISTRATOR} {}", bind(&misnamed.grant.role, &subject, whom, namespace))

@@ -7,14 +7,14 @@ use kubectl_login_core::kube::access::{AccessGrant, Explanation};
 use kubectl_login_core::kube::rbac::RbacSubject;
 use kubectl_login_core::text::printable;
 
-use super::{NAME, Who};
+use super::{AskingUser, NAME};
 
 /// What follows a guest's mail address in the tenant that invited them: `bob_outlook.example#EXT#@contoso.example`.
 const INVITED: &str = "#ext#";
 
 /// Who is meant by a subject that cannot match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meant<'a> {
+pub(super) enum IntendedSubject<'a> {
     /// The user, whom the cluster knows by another name.
     User,
     /// A group of the user's, which the cluster knows by this name.
@@ -27,23 +27,25 @@ pub(super) enum Meant<'a> {
 pub(super) struct Misnamed<'a> {
     pub(super) grant: &'a AccessGrant,
     pub(super) subject: &'a RbacSubject,
-    pub(super) meant: Meant<'a>,
+    pub(super) intended: IntendedSubject<'a>,
 }
 
 /// Whether `who` has to learn the display names of their groups to say which group a binding means.
-pub(in super::super) fn needs_names(explanation: &Explanation, who: &Who) -> bool {
-    all(explanation, who).iter().any(|misnamed| misnamed.meant == Meant::DisplayName)
+pub(in super::super) fn needs_names(explanation: &Explanation, who: &AskingUser) -> bool {
+    all(explanation, who).iter().any(|misnamed| misnamed.intended == IntendedSubject::DisplayName)
 }
 
 /// The subjects that cannot match in bindings that would allow the access.
-pub(super) fn all<'a>(explanation: &'a Explanation, who: &'a Who) -> Vec<Misnamed<'a>> {
+pub(super) fn all<'a>(explanation: &'a Explanation, who: &'a AskingUser) -> Vec<Misnamed<'a>> {
     let subjects =
         explanation.not_held.iter().flat_map(|grant| grant.subjects.iter().map(move |subject| (grant, subject)));
-    subjects.filter_map(|(grant, subject)| Some(Misnamed { grant, subject, meant: meant(subject, who)? })).collect()
+    subjects
+        .filter_map(|(grant, subject)| Some(Misnamed { grant, subject, intended: intended(subject, who)? }))
+        .collect()
 }
 
 /// Who is meant by a subject that cannot match; nothing for every other.
-pub(super) fn meant<'a>(subject: &RbacSubject, who: &'a Who) -> Option<Meant<'a>> {
+pub(super) fn intended<'a>(subject: &RbacSubject, who: &'a AskingUser) -> Option<IntendedSubject<'a>> {
     let name = subject.name.as_str();
     if subject.kind == "User" {
         let name = name.to_lowercase();
@@ -52,7 +54,7 @@ pub(super) fn meant<'a>(subject: &RbacSubject, who: &'a Who) -> Option<Meant<'a>
             let alias = alias.to_lowercase();
             alias == name || invited == Some(alias.replacen('@', "_", 1).as_str())
         };
-        return who.aliases.iter().any(is_alias).then_some(Meant::User);
+        return who.aliases.iter().any(is_alias).then_some(IntendedSubject::User);
     }
     let is_display_name = |known: &String| known.eq_ignore_ascii_case(name);
     let by_name = who.names.iter().find(|(_, known)| is_display_name(known)).map(|(id, _)| id.as_str());
@@ -63,25 +65,25 @@ pub(super) fn meant<'a>(subject: &RbacSubject, who: &'a Who) -> Option<Meant<'a>
     let bare = name.strip_prefix(who.group_prefix.as_str()).unwrap_or(name);
     by_name
         .or_else(without_prefix)
-        .map(Meant::Group)
-        .or_else(|| (who.groups_are_ids && !is_guid(bare)).then_some(Meant::DisplayName))
+        .map(IntendedSubject::Group)
+        .or_else(|| (who.groups_are_ids && !is_guid(bare)).then_some(IntendedSubject::DisplayName))
 }
 
 impl Misnamed<'_> {
     /// Why the binding does not count.
-    pub(super) fn reason(&self, who: &Who) -> String {
+    pub(super) fn reason(&self, who: &AskingUser) -> String {
         let binding = format!("{} {}", self.grant.binding.kind, printable(&self.grant.binding.metadata.name, NAME));
         let name = printable(&self.subject.name, NAME);
-        match self.meant {
-            Meant::User => format!(
+        match self.intended {
+            IntendedSubject::User => format!(
                 "{binding} names you {name:?}, and the cluster knows you as {}: it does not match.",
                 printable(&who.requester.username, NAME)
             ),
-            Meant::Group(id) => format!(
+            IntendedSubject::Group(id) => format!(
                 "{binding} names your group {name:?}, and the cluster knows that as {}: it does not match.",
                 printable(id, NAME)
             ),
-            Meant::DisplayName => format!(
+            IntendedSubject::DisplayName => format!(
                 "{binding} names the group {name:?}, and Entra sends the object ids of groups: it can never match."
             ),
         }
@@ -99,48 +101,48 @@ pub(in super::super) fn is_guid(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn who() -> Who {
-        Who {
+    fn who() -> AskingUser {
+        AskingUser {
             aliases: vec!["guest@outlook.example".to_owned(), "live.com#guest@outlook.example".to_owned()],
             groups_are_ids: true,
             ..super::super::tests::who()
         }
     }
 
-    fn meant_by<'a>(kind: &str, name: &str, who: &'a Who) -> Option<Meant<'a>> {
-        meant(&RbacSubject { kind: kind.to_owned(), name: name.to_owned(), namespace: String::new() }, who)
+    fn intended_by<'a>(kind: &str, name: &str, who: &'a AskingUser) -> Option<IntendedSubject<'a>> {
+        intended(&RbacSubject { kind: kind.to_owned(), name: name.to_owned(), namespace: String::new() }, who)
     }
 
     #[test]
     fn user_by_another_name_is_recognised() {
         let who = who();
         for name in ["guest@outlook.example", "Guest@Outlook.example", "guest_outlook.example#EXT#@contoso.example"] {
-            assert_eq!(meant_by("User", name, &who), Some(Meant::User), "{name}");
+            assert_eq!(intended_by("User", name, &who), Some(IntendedSubject::User), "{name}");
         }
         for name in ["bob@outlook.example", "outlook.example", "guest_other.example#EXT#@contoso.example"] {
-            assert_eq!(meant_by("User", name, &who), None, "{name}");
+            assert_eq!(intended_by("User", name, &who), None, "{name}");
         }
     }
 
     #[test]
     fn group_by_display_name_is_recognised() {
         let who = who();
-        assert_eq!(meant_by("Group", "Developers", &who), Some(Meant::Group("1f2e")));
-        assert_eq!(meant_by("Group", "ops", &who), Some(Meant::DisplayName));
-        assert_eq!(meant_by("Group", "00000002-0000-4000-8000-000000000000", &who), None, "a group of others");
-        let anywhere = Who { groups_are_ids: false, ..who };
-        assert_eq!(meant_by("Group", "ops", &anywhere), None, "other issuers may send names");
+        assert_eq!(intended_by("Group", "Developers", &who), Some(IntendedSubject::Group("1f2e")));
+        assert_eq!(intended_by("Group", "ops", &who), Some(IntendedSubject::DisplayName));
+        assert_eq!(intended_by("Group", "00000002-0000-4000-8000-000000000000", &who), None, "a group of others");
+        let anywhere = AskingUser { groups_are_ids: false, ..who };
+        assert_eq!(intended_by("Group", "ops", &anywhere), None, "other issuers may send names");
     }
 
     #[test]
     fn group_without_the_prefix_of_the_cluster_is_recognised() {
         let groups = ["oidc:dev".to_owned()].into();
-        let prefixed = Who { group_prefix: "oidc:".to_owned(), groups_are_ids: false, ..who() };
-        let prefixed = Who {
+        let prefixed = AskingUser { group_prefix: "oidc:".to_owned(), groups_are_ids: false, ..who() };
+        let prefixed = AskingUser {
             requester: kubectl_login_core::kube::rbac::Requester { groups, ..prefixed.requester.clone() },
             ..prefixed
         };
-        assert_eq!(meant_by("Group", "dev", &prefixed), Some(Meant::Group("oidc:dev")));
-        assert_eq!(meant_by("Group", "ops", &prefixed), None);
+        assert_eq!(intended_by("Group", "dev", &prefixed), Some(IntendedSubject::Group("oidc:dev")));
+        assert_eq!(intended_by("Group", "ops", &prefixed), None);
     }
 }

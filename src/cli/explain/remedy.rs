@@ -4,7 +4,7 @@
 use kubectl_login_core::text::{printable, shell_word};
 
 use super::commands::{self, ADMINISTRATOR};
-use super::misnamed::{self, Meant};
+use super::misnamed::{self, IntendedSubject};
 use super::{Explained, NAME, azure, namespace, verbs};
 
 /// The next steps, one a line; none where access is given to what was meant.
@@ -16,7 +16,7 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
         (None, true) => " -A".to_owned(),
         (None, false) => String::new(),
     };
-    if let Some(meant) = verbs::meant(access, &place) {
+    if let Some(meant) = verbs::suggestion(access, &place) {
         return vec![meant];
     }
     if explanation.decision.allowed {
@@ -42,8 +42,9 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
     }
     let mut lines = Vec::new();
     let others = explanation.not_held.iter().flat_map(|grant| &grant.subjects);
-    let groups =
-        others.filter(|subject| subject.kind == "Group" && misnamed::meant(subject, explained.who).is_none()).count();
+    let groups = others
+        .filter(|subject| subject.kind == "Group" && misnamed::intended(subject, explained.who).is_none())
+        .count();
     if explained.is_unseen() {
         lines.push(if explained.who.overage {
             "A token carries 200 groups at most. Ask a cluster administrator to bind you by name, or a group that it sees."
@@ -83,11 +84,11 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
 
 /// What to do about a binding that can never match.
 fn corrected(explained: &Explained, misnamed: &misnamed::Misnamed<'_>) -> Vec<String> {
-    let mut lines = vec![match misnamed.meant {
-        Meant::User | Meant::Group(_) => {
+    let mut lines = vec![match misnamed.intended {
+        IntendedSubject::User | IntendedSubject::Group(_) => {
             "Ask a cluster administrator to bind the name that the cluster knows.".to_owned()
         }
-        Meant::DisplayName => format!(
+        IntendedSubject::DisplayName => format!(
             "If you are in that group, ask a cluster administrator to bind its object id: az ad group show --group {} --query id",
             shell_word(&printable(&misnamed.subject.name, NAME))
         ),

@@ -8,9 +8,9 @@ use super::*;
 
 const PLACE: Place<'_> = Place { context: Some("prod"), cluster: Some("aks") };
 
-pub(super) fn who() -> Who {
+pub(super) fn who() -> AskingUser {
     let groups = ["1f2e", "9a8b", "system:authenticated"].map(str::to_owned);
-    Who {
+    AskingUser {
         requester: Requester { username: "alice@contoso.example".to_owned(), groups: groups.into() },
         unseen: ["9a8b".to_owned()].into(),
         names: [("1f2e".to_owned(), "developers".to_owned())].into(),
@@ -68,7 +68,7 @@ fn cluster_role(name: &str) -> RoleRef {
 }
 
 #[track_caller]
-fn assert_says(explanation: Explanation, who: &Who, lines: &[&str]) {
+fn assert_says(explanation: Explanation, who: &AskingUser, lines: &[&str]) {
     let text = Explained { explanation, place: PLACE, who }.text();
     let mut paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     let known_as = if who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
@@ -169,10 +169,10 @@ fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
         ),
         "{text}"
     );
-    let seen = Who { unseen: BTreeSet::new(), ..who() };
+    let seen = AskingUser { unseen: BTreeSet::new(), ..who() };
     let text = Explained { place: PLACE, explanation: explanation.clone(), who: &seen }.text();
     assert!(text.contains("\nThe API server decides otherwise") && !text.contains("200"), "{text}");
-    let of_few = Who { overage: false, ..who() };
+    let of_few = AskingUser { overage: false, ..who() };
     let text = Explained { explanation, place: PLACE, who: &of_few }.text();
     assert!(text.contains("which claim of the token") && !text.contains("200"), "{text}");
 }
@@ -183,14 +183,14 @@ fn where_groups_are_not_all_known_it_is_not_claimed_that_others_are_not_theirs()
         not_held: vec![grant("admins", "dev", "admin", &[("Group", "77aa")])],
         ..explanation("delete", "pods", "dev")
     };
-    let who = Who { may_be_in_others: true, ..who() };
+    let who = AskingUser { may_be_in_others: true, ..who() };
     let text = Explained { explanation, place: PLACE, who: &who }.text();
     assert!(text.contains("you may be in one of these") && !text.contains("Ask to be put into"), "{text}");
 }
 
 #[test]
 fn names_that_are_the_tokens_are_called_that() {
-    let who = Who { unseen: BTreeSet::new(), is_of_token: true, ..who() };
+    let who = AskingUser { unseen: BTreeSet::new(), is_of_token: true, ..who() };
     let names =
         "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
     let allowed = Explanation { decision: decided(true, false, ""), ..explanation("list", "pods", "dev") };

@@ -77,7 +77,7 @@ pub(super) fn unknown(access: &AccessRequest) -> String {
 }
 
 /// What was meant where Kubernetes lacks the verb: a sentence that ends in the question to ask instead.
-pub(super) fn meant(access: &AccessRequest, place: &str) -> Option<String> {
+pub(super) fn suggestion(access: &AccessRequest, place: &str) -> Option<String> {
     let verb = access.verb.to_lowercase();
     let of = |table: &[(&str, &'static str)]| table.iter().find(|(from, _)| *from == verb).map(|(_, to)| *to);
     let ask = |question: &str| format!("kubectl login whoami --explain {question}{place}");

@@ -15,9 +15,9 @@ use kubectl_login_core::secret::Secret;
 use kubectl_login_core::text::printable;
 use serde::Serialize;
 
-use super::super::args::{Printed, WhoamiArgs};
+use super::super::args::{OutputFormat, WhoamiArgs};
 use super::super::{kubectl_user, report};
-use super::words;
+use super::text;
 
 /// How long the API server may take.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -74,12 +74,12 @@ impl KubectlView {
     pub(super) fn print(&self, args: &WhoamiArgs) -> Result<()> {
         let alone = KubectlOnly { api_version: "kubectl-login/v1", kind: "WhoAmI", kubectl: self };
         match args.output {
-            Printed::Json => report::json(&alone),
-            Printed::Yaml => report::yaml(&alone),
-            Printed::Table => {
+            OutputFormat::Json => report::json(&alone),
+            OutputFormat::Yaml => report::yaml(&alone),
+            OutputFormat::Table => {
                 let groups: String = self.groups.iter().map(|group| printable(group, 200) + "\n").collect();
                 let listed = if args.groups { format!("\n{groups}") } else { String::new() };
-                report::print(&(words::line("kubectl", self.fact()) + &listed))
+                report::print(&(text::line("kubectl", self.fact()) + &listed))
             }
         }
     }

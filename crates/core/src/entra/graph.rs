@@ -54,7 +54,7 @@ pub struct Group {
 
 /// The groups that were found, and why they are not all, if so.
 #[derive(Debug)]
-pub struct GroupList {
+pub struct GraphGroups {
     /// Sorted by id, each once.
     pub groups: Vec<Group>,
     /// What kept the rest from being read.
@@ -131,8 +131,8 @@ impl<'a> Graph<'a> {
 
     /// All groups of `subject`, including those by way of other groups.
     ///
-    /// Errors: see [`GraphError`]. A failure after the first groups is not an error but [`GroupList::incomplete`].
-    pub async fn groups(&self, subject: &GraphSubject) -> Result<GroupList, GraphError> {
+    /// Errors: see [`GraphError`]. A failure after the first groups is not an error but [`GraphGroups::incomplete`].
+    pub async fn groups(&self, subject: &GraphSubject) -> Result<GraphGroups, GraphError> {
         let url = |call: &str| match subject {
             GraphSubject::Me => self.url(&["me", call]),
             GraphSubject::User(id) => self.url(&["users", id, call]),
@@ -146,7 +146,7 @@ impl<'a> Graph<'a> {
                 let (valid, others): (Vec<String>, Vec<String>) = ids.value.into_iter().partition(|id| is_valid(id));
                 let groups = group_list(valid.into_iter().map(|id| (id, None)).collect());
                 let incomplete = (!others.is_empty()).then(|| self.incomplete(ListFlaw::InvalidId));
-                Ok(GroupList { groups, incomplete })
+                Ok(GraphGroups { groups, incomplete })
             }
             Err(error) if asks_for_pages(&error) => {
                 let mut first = url("transitiveMemberOf");
@@ -184,7 +184,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Reads page after page.
-    async fn pages(&self, first: Url) -> Result<GroupList, GraphError> {
+    async fn pages(&self, first: Url) -> Result<GraphGroups, GraphError> {
         let mut groups: BTreeMap<String, Option<String>> = BTreeMap::new();
         let mut has_invalid = false;
         let mut cursor = PageCursor::new(first);
@@ -209,7 +209,7 @@ impl<'a> Graph<'a> {
                 break Some(self.incomplete(error.into()));
             }
         };
-        Ok(GroupList { groups: group_list(groups), incomplete })
+        Ok(GraphGroups { groups: group_list(groups), incomplete })
     }
 
     fn incomplete(&self, flaw: ListFlaw) -> GraphError {

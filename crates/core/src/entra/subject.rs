@@ -72,10 +72,10 @@ impl Subject {
     /// # Errors
     /// It is not a JWT: only its issuer can read an opaque token.
     pub fn read(token: &str, groups_claim: &str) -> Result<Subject, JwtError> {
-        Claims::read(token).map(|claims| Subject::of(&claims, groups_claim))
+        Claims::read(token).map(|claims| Subject::from_claims(&claims, groups_claim))
     }
 
-    fn of(claims: &Claims, groups_claim: &str) -> Subject {
+    fn from_claims(claims: &Claims, groups_claim: &str) -> Subject {
         let text = |name: &str| claims.string(name).filter(|text| !text.is_empty()).map(str::to_owned);
         let audience = claims.audiences().join(" ");
         Subject {

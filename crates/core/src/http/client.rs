@@ -6,7 +6,6 @@
 //!
 //! Must not know which requests are made, or which certificates TLS trusts.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,12 +22,11 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::deepest;
 use super::dial::{Dialer, Resolver};
 use super::proxy::{Proxy, ProxyRules};
 use super::setup_error::HttpSetupError;
+use super::{BoxError, deepest};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
 /// A response whose body is read piece by piece.
 pub(super) type ResponseStream = Response<UnsyncBoxBody<Bytes, BoxError>>;
 

@@ -24,9 +24,8 @@ use url::Url;
 use super::handshake;
 use super::proxy::{Proxy, ProxyRules};
 use super::proxy_fault::ProxyFault;
-use super::{deepest, is_localhost};
+use super::{BoxError, deepest, is_localhost};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Tcp = HttpConnector<Resolver>;
 /// A connection to a server, or to the proxy that leads to it.
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -149,11 +148,11 @@ impl Service<Name> for Resolver {
 }
 
 /// Whether a proxy has accepted the credentials in its address; `None` until it has been asked.
-type Verdict = Arc<tokio::sync::Mutex<Option<Result<(), ProxyFault>>>>;
+type ProxyVerdict = Arc<tokio::sync::Mutex<Option<Result<(), ProxyFault>>>>;
 
 /// The verdicts of this process, by a hash of the proxy's address. A wrong password may lock an account after a few tries, so
 /// it is sent once, even if requests to several servers go through the proxy at the same time.
-static VERDICTS: LazyLock<Mutex<HashMap<u64, Verdict>>> = LazyLock::new(Mutex::default);
+static VERDICTS: LazyLock<Mutex<HashMap<u64, ProxyVerdict>>> = LazyLock::new(Mutex::default);
 
 async fn send_credentials_once(
     proxy: &Proxy,

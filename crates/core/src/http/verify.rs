@@ -137,7 +137,7 @@ impl Verifier {
     }
 
     /// Verifies what a server has presented with the trusted authorities.
-    fn verify(&self, shown: &Presented<'_>) -> Result<ServerCertVerified, CertificateProblem> {
+    fn verify(&self, shown: &PresentedChain<'_>) -> Result<ServerCertVerified, CertificateProblem> {
         let of_base = self.base.as_ref().map(|base| shown.under(base.as_ref()));
         let of_base = of_base.unwrap_or(Err(CertificateError::UnknownIssuer.into()));
         let of_base = of_base.or_else(|error| shown.itself_under(&self.named).ok_or(error));
@@ -160,7 +160,7 @@ impl Verifier {
         Err(self.problem(&why, shown))
     }
 
-    fn problem(&self, error: &TlsError, shown: &Presented<'_>) -> CertificateProblem {
+    fn problem(&self, error: &TlsError, shown: &PresentedChain<'_>) -> CertificateProblem {
         let TlsError::InvalidCertificate(error) = error else { return CertificateProblem::Other(error.to_string()) };
         let date = |at: &UnixTime| i64::try_from(at.as_secs()).ok().and_then(|at| DateTime::from_timestamp(at, 0));
         let other_name = || {
@@ -200,7 +200,7 @@ impl Verifier {
 }
 
 /// What a server has presented.
-struct Presented<'a> {
+struct PresentedChain<'a> {
     end_entity: &'a CertificateDer<'a>,
     intermediates: &'a [CertificateDer<'a>],
     name: &'a ServerName<'a>,
@@ -208,7 +208,7 @@ struct Presented<'a> {
     now: UnixTime,
 }
 
-impl Presented<'_> {
+impl PresentedChain<'_> {
     fn under(&self, verifier: &dyn ServerCertVerifier) -> Result<ServerCertVerified, TlsError> {
         verifier.verify_server_cert(self.end_entity, self.intermediates, self.name, self.ocsp, self.now)
     }
@@ -248,7 +248,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        self.verify(&Presented { end_entity, intermediates, name, ocsp, now })
+        self.verify(&PresentedChain { end_entity, intermediates, name, ocsp, now })
             .map_err(|problem| CertificateError::Other(OtherError(Arc::new(problem))).into())
     }
 
@@ -399,7 +399,7 @@ mod tests {
         let name = ServerName::try_from("host.example").expect("a name");
         let judge = |verifier: &Verifier| {
             let (end_entity, now) = (leaf.der(), UnixTime::now());
-            verifier.verify(&Presented { end_entity, intermediates: &[], name: &name, ocsp: &[], now }).map(|_| ())
+            verifier.verify(&PresentedChain { end_entity, intermediates: &[], name: &name, ocsp: &[], now }).map(|_| ())
         };
         assert!(matches!(judge(&verifier), Err(CertificateProblem::NotOfSession { .. })));
         assert!(verifier.anchors.needed_withheld());

@@ -46,15 +46,15 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// The parts of a certificate that are read, each as the content of its DER element.
-struct Parts<'a> {
+struct CertificateParts<'a> {
     issuer: &'a [u8],
     validity: &'a [u8],
     subject: &'a [u8],
     extensions: &'a [u8],
 }
 
-impl<'a> Parts<'a> {
-    fn read(certificate: &'a [u8]) -> Option<Parts<'a>> {
+impl<'a> CertificateParts<'a> {
+    fn read(certificate: &'a [u8]) -> Option<CertificateParts<'a>> {
         let (_, whole) = Elements(certificate).next()?;
         let (_, signed) = Elements(whole).next()?;
         let mut fields = Elements(signed).filter(|(tag, _)| *tag != VERSION).map(|(_, content)| content);
@@ -62,7 +62,7 @@ impl<'a> Parts<'a> {
         let (issuer, validity, subject) = (fields.next()?, fields.next()?, fields.next()?);
         let extensions = Elements(signed).find(|(tag, _)| *tag == EXTENSIONS);
         let extensions = extensions.and_then(|(_, list)| Elements(list).next()).map_or(&[][..], |(_, list)| list);
-        Some(Parts { issuer, validity, subject, extensions })
+        Some(CertificateParts { issuer, validity, subject, extensions })
     }
 
     /// The content of the list that is the value of the extension called `oid`.
@@ -77,30 +77,30 @@ impl<'a> Parts<'a> {
 /// The name of a certificate's issuer: its common name and, if that differs, its organisation. Fit for a terminal. `None`
 /// for anything but a certificate, and for one that has neither.
 pub(super) fn issuer(certificate: &[u8]) -> Option<String> {
-    name(Parts::read(certificate)?.issuer)
+    name(CertificateParts::read(certificate)?.issuer)
 }
 
 /// Whether a certificate names itself as its issuer.
 pub(super) fn is_self_issued(certificate: &[u8]) -> bool {
-    Parts::read(certificate).is_some_and(|parts| parts.issuer == parts.subject)
+    CertificateParts::read(certificate).is_some_and(|parts| parts.issuer == parts.subject)
 }
 
 /// From when until when a certificate is valid.
 pub(super) fn validity(certificate: &[u8]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let mut times = Elements(Parts::read(certificate)?.validity).map(|(tag, text)| time(tag, text));
+    let mut times = Elements(CertificateParts::read(certificate)?.validity).map(|(tag, text)| time(tag, text));
     Some((times.next()??, times.next()??))
 }
 
 /// Whether a certificate may be used by a server: its extended key usage allows it or is absent.
 pub(super) fn may_serve(certificate: &[u8]) -> bool {
-    let Some(parts) = Parts::read(certificate) else { return false };
+    let Some(parts) = CertificateParts::read(certificate) else { return false };
     let Some(list) = parts.extension(EXTENDED_KEY_USAGE) else { return true };
     Elements(list).any(|(_, oid)| oid == SERVER_AUTH || oid == ANY_USAGE)
 }
 
 /// Whether a certificate is marked as an authority's.
 pub(super) fn is_authority(certificate: &[u8]) -> bool {
-    let constraints = Parts::read(certificate).and_then(|parts| parts.extension(BASIC_CONSTRAINTS));
+    let constraints = CertificateParts::read(certificate).and_then(|parts| parts.extension(BASIC_CONSTRAINTS));
     constraints.and_then(|list| Elements(list).next()).is_some_and(|(tag, value)| tag == BOOLEAN && value != [0])
 }
 

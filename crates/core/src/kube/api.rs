@@ -188,11 +188,11 @@ impl ApiClient {
             if !token.is_empty() {
                 url.query_pairs_mut().append_pair("continue", &token);
             }
-            let page: ListPage<T> = match self.fetch(&url, "application/json").await {
+            let page: ObjectList<T> = match self.fetch(&url, "application/json").await {
                 // The rest of the list has expired while it was read: all of it at once then, as client-go does.
                 Err(ApiError::Status { status: 410, .. }) if !token.is_empty() => {
                     let whole = self.fetch(&self.at(segments), "application/json").await?;
-                    let whole: ListPage<T> = parsed(&whole, &self.memory)?;
+                    let whole: ObjectList<T> = parsed(&whole, &self.memory)?;
                     return Ok(whole.items);
                 }
                 answer => parsed(&answer?, &self.memory)?,
@@ -300,7 +300,7 @@ struct VersionInfo {
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
-struct ListPage<T> {
+struct ObjectList<T> {
     #[serde(default, deserialize_with = "null_as_default")]
     metadata: ListMeta,
     /// Go writes an empty list as null.
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn empty_list_may_be_absent_or_null() {
         for text in ["{}", r#"{"items":null,"metadata":null}"#, r#"{"items":[],"metadata":{"continue":null}}"#] {
-            let page: ListPage<String> = serde_json::from_str(text).expect(text);
+            let page: ObjectList<String> = serde_json::from_str(text).expect(text);
             assert!(page.items.is_empty() && page.metadata.next.is_empty());
         }
     }

@@ -18,7 +18,7 @@ use url::Url;
 
 use self::attempts::{Attempts, Learned};
 use self::auth::ClientIdentity;
-use self::token_request::Presented;
+use self::token_request::PresentedGrant;
 use super::challenge::ClaimsChallenge;
 use super::error_response::{ErrorObject, GrantType, OAuthErrorClass, OAuthErrorResponse};
 use super::token_response::{GrantedTokens, TokenResponseBody};
@@ -258,7 +258,7 @@ impl OAuthClient {
         verifier: Option<&PkceCodeVerifier>,
         limit: Duration,
     ) -> Result<GrantedTokens, TokenRequestError> {
-        self.tokens(Presented::Code { code, redirect_uri, verifier }, limit).await
+        self.tokens(PresentedGrant::Code { code, redirect_uri, verifier }, limit).await
     }
 
     /// Exchanges a refresh token for new tokens (RFC 6749 6), with the scopes given.
@@ -270,7 +270,7 @@ impl OAuthClient {
         scopes: &[String],
         limit: Duration,
     ) -> Result<GrantedTokens, TokenRequestError> {
-        self.tokens(Presented::RefreshToken { token, scopes }, limit).await
+        self.tokens(PresentedGrant::RefreshToken { token, scopes }, limit).await
     }
 
     /// Exchanges a user's name and password for tokens (RFC 6749 4.3.2).
@@ -283,10 +283,10 @@ impl OAuthClient {
         scopes: &[String],
         limit: Duration,
     ) -> Result<GrantedTokens, TokenRequestError> {
-        self.tokens(Presented::Password { username, password, scopes }, limit).await
+        self.tokens(PresentedGrant::Password { username, password, scopes }, limit).await
     }
 
-    async fn tokens(&self, presented: Presented<'_>, limit: Duration) -> Result<GrantedTokens, TokenRequestError> {
+    async fn tokens(&self, presented: PresentedGrant<'_>, limit: Duration) -> Result<GrantedTokens, TokenRequestError> {
         let mut attempts = self.token_attempts(limit);
         loop {
             let outcome = self.tokens_once(&attempts, &presented).await;
@@ -299,7 +299,7 @@ impl OAuthClient {
     async fn tokens_once(
         &self,
         attempt: &Attempts<'_>,
-        presented: &Presented<'_>,
+        presented: &PresentedGrant<'_>,
     ) -> Result<GrantedTokens, TokenRequestError> {
         let transport = OAuthTransport::new(&self.http, attempt.left(), presented.repeat());
         let client = self.identity(attempt.method).protocol(&attempt.endpoint);

@@ -14,7 +14,7 @@ use crate::oauth::token_response::TokenResponseBody;
 use crate::secret::Secret;
 
 /// What is presented to the token endpoint, and what is asked for.
-pub(super) enum Presented<'a> {
+pub(super) enum PresentedGrant<'a> {
     /// An authorization code (RFC 6749 4.1.3), with what the authorization request promised.
     Code { code: &'a AuthorizationCode, redirect_uri: Option<&'a str>, verifier: Option<&'a PkceCodeVerifier> },
     /// A refresh token (RFC 6749 6).
@@ -23,24 +23,24 @@ pub(super) enum Presented<'a> {
     Password { username: &'a str, password: &'a Secret, scopes: &'a [String] },
 }
 
-impl Presented<'_> {
+impl PresentedGrant<'_> {
     pub(super) fn grant(&self) -> GrantType {
         match self {
-            Presented::Code { .. } => GrantType::AuthorizationCode,
-            Presented::RefreshToken { .. } => GrantType::RefreshToken,
-            Presented::Password { .. } => GrantType::Password,
+            PresentedGrant::Code { .. } => GrantType::AuthorizationCode,
+            PresentedGrant::RefreshToken { .. } => GrantType::RefreshToken,
+            PresentedGrant::Password { .. } => GrantType::Password,
         }
     }
 
     /// The secrets that are sent; a server may repeat them.
     pub(super) fn secrets(&self) -> Vec<&str> {
         match self {
-            Presented::Code { code, verifier, .. } => [code.secret().as_str()]
+            PresentedGrant::Code { code, verifier, .. } => [code.secret().as_str()]
                 .into_iter()
                 .chain(verifier.map(|verifier| verifier.secret().as_str()))
                 .collect(),
-            Presented::RefreshToken { token, .. } => vec![token.expose()],
-            Presented::Password { password, .. } => vec![password.expose()],
+            PresentedGrant::RefreshToken { token, .. } => vec![token.expose()],
+            PresentedGrant::Password { password, .. } => vec![password.expose()],
         }
     }
 
@@ -48,8 +48,8 @@ impl Presented<'_> {
     /// wrong passwords, and lock accounts.
     pub(super) fn repeat(&self) -> RetryPolicy {
         match self {
-            Presented::Code { .. } | Presented::Password { .. } => RetryPolicy::SingleUse,
-            Presented::RefreshToken { .. } => RetryPolicy::Idempotent,
+            PresentedGrant::Code { .. } | PresentedGrant::Password { .. } => RetryPolicy::SingleUse,
+            PresentedGrant::RefreshToken { .. } => RetryPolicy::Idempotent,
         }
     }
 
@@ -65,7 +65,7 @@ impl Presented<'_> {
     {
         let scopes = |scopes: &[String]| scopes.iter().cloned().map(Scope::new).collect::<Vec<_>>();
         match self {
-            Presented::Code { code, redirect_uri, verifier } => {
+            PresentedGrant::Code { code, redirect_uri, verifier } => {
                 let mut request = client.exchange_code((*code).clone());
                 if let Some(url) = redirect_uri.and_then(|url| RedirectUrl::new(url.to_owned()).ok()) {
                     request = request.set_redirect_uri(Cow::Owned(url));
@@ -78,7 +78,7 @@ impl Presented<'_> {
                 }
                 request.request_async(transport).await
             }
-            Presented::RefreshToken { token, scopes: wanted } => {
+            PresentedGrant::RefreshToken { token, scopes: wanted } => {
                 let token = RefreshToken::new(token.expose().to_owned());
                 let mut request = client.exchange_refresh_token(&token).add_scopes(scopes(wanted));
                 for (name, value) in parameters {
@@ -86,7 +86,7 @@ impl Presented<'_> {
                 }
                 request.request_async(transport).await
             }
-            Presented::Password { username, password, scopes: wanted } => {
+            PresentedGrant::Password { username, password, scopes: wanted } => {
                 let username = ResourceOwnerUsername::new((*username).to_owned());
                 let password = ResourceOwnerPassword::new(password.expose().to_owned());
                 let mut request = client.exchange_password(&username, &password).add_scopes(scopes(wanted));
@@ -133,9 +133,9 @@ mod tests {
         let client = identity.protocol(&Url::parse("https://issuer.example/token").expect("a URL"));
         let (code, secret, scopes) = (AuthorizationCode::new("c".to_owned()), Secret::new("s"), ["x".to_owned()]);
         for presented in [
-            Presented::Code { code: &code, redirect_uri: None, verifier: None },
-            Presented::RefreshToken { token: &secret, scopes: &scopes },
-            Presented::Password { username: "u", password: &secret, scopes: &scopes },
+            PresentedGrant::Code { code: &code, redirect_uri: None, verifier: None },
+            PresentedGrant::RefreshToken { token: &secret, scopes: &scopes },
+            PresentedGrant::Password { username: "u", password: &secret, scopes: &scopes },
         ] {
             let recorder = Recorder::default();
             let sent = presented.send(&client, auth.assertion_parameters(), &recorder).await.expect("tokens");

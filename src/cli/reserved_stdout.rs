@@ -4,26 +4,26 @@ use std::fs::File;
 use std::io::{self, Write as _};
 
 /// The real stdout, kept apart; whatever else writes to file descriptor 1 meanwhile goes to stderr.
-pub(super) struct Answer(File);
+pub(super) struct ReservedStdout(File);
 
-impl Answer {
+impl ReservedStdout {
     /// Takes stdout away from everybody else.
     #[cfg(unix)]
-    pub(super) fn take_stdout() -> Result<Answer> {
+    pub(super) fn take() -> Result<ReservedStdout> {
         // Closed in children: a browser that inherited it would keep the reader of the answer waiting for its end.
         let taken = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3).and_then(|real| {
             rustix::stdio::dup2_stdout(io::stderr())?;
-            Ok(Answer(File::from(real)))
+            Ok(ReservedStdout(File::from(real)))
         });
         taken.map_err(|error| closed(&error.into()))
     }
 
     /// Takes stdout away from everybody else; here only by convention.
     #[cfg(windows)]
-    pub(super) fn take_stdout() -> Result<Answer> {
+    pub(super) fn take() -> Result<ReservedStdout> {
         use std::os::windows::io::AsHandle as _;
         let real = io::stdout().as_handle().try_clone_to_owned();
-        real.map(|handle| Answer(File::from(handle))).map_err(|error| closed(&error))
+        real.map(|handle| ReservedStdout(File::from(handle))).map_err(|error| closed(&error))
     }
 
     /// Writes the one line there is to say.

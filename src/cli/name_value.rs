@@ -4,7 +4,7 @@
 /// The pairs of every value given, the last one of a name winning.
 ///
 /// Errors: something is not a pair. It is not repeated: it may be a secret.
-pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NoPair> {
+pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NotNameValue> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for value in given.iter().filter(|value| !value.is_empty()) {
         let fields = match value.matches('=').count() {
@@ -12,10 +12,10 @@ pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NoPair> {
             _ => fields(value),
         };
         for field in fields {
-            let (name, value) = field.split_once('=').ok_or(NoPair)?;
+            let (name, value) = field.split_once('=').ok_or(NotNameValue)?;
             let name = name.trim();
             if name.is_empty() {
-                return Err(NoPair);
+                return Err(NotNameValue);
             }
             pairs.retain(|(known, _)| known != name);
             pairs.push((name.to_owned(), value.to_owned()));
@@ -38,7 +38,7 @@ pub(super) fn written(name: &str, value: &str) -> String {
 
 /// Something that is not `NAME=VALUE`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoPair;
+pub(super) struct NotNameValue;
 
 /// The fields of one line of CSV (RFC 4180): a field in quotes may hold commas, and quotes twice.
 fn fields(line: &str) -> Vec<String> {
@@ -60,7 +60,7 @@ fn fields(line: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn read(given: &[&str]) -> Result<Vec<(String, String)>, NoPair> {
+    fn read(given: &[&str]) -> Result<Vec<(String, String)>, NotNameValue> {
         pairs(&given.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     }
 
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(read(&["a=x=y,b=z"]), Ok(vec![pair("a", "x=y"), pair("b", "z")]));
         assert_eq!(read(&["a=1", "a=2"]), Ok(vec![pair("a", "2")]));
         for wrong in ["a", "=1", "a=1,b=2,c"] {
-            assert_eq!(read(&[wrong]), Err(NoPair), "{wrong}");
+            assert_eq!(read(&[wrong]), Err(NotNameValue), "{wrong}");
         }
     }
 }

@@ -4,11 +4,11 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::args::{ENTRA, OIDC};
-use super::peers;
+use super::compat_flags;
 
 /// Which flags of `get-token` were typed, as far as that means something beyond their values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Typed {
+pub(super) struct GivenFlags {
     /// One that only Microsoft Entra ID has.
     pub(super) entra: Option<String>,
     /// One that only OpenID Connect has.
@@ -17,8 +17,8 @@ pub(super) struct Typed {
     pub(super) not_yet: Option<&'static str>,
 }
 
-impl Typed {
-    pub(super) fn of(grammar: &clap::Command, given: &ArgMatches) -> Typed {
+impl GivenFlags {
+    pub(super) fn from_matches(grammar: &clap::Command, given: &ArgMatches) -> GivenFlags {
         let under = |heading: &str| {
             grammar
                 .get_arguments()
@@ -27,6 +27,6 @@ impl Typed {
                 .and_then(|arg| arg.get_long().map(str::to_owned))
         };
         let on = |name: &&str| given.try_get_one::<bool>(name).ok().flatten() == Some(&true);
-        Typed { entra: under(ENTRA), oidc: under(OIDC), not_yet: peers::NOT_YET.iter().copied().find(on) }
+        GivenFlags { entra: under(ENTRA), oidc: under(OIDC), not_yet: compat_flags::NOT_YET.iter().copied().find(on) }
     }
 }

@@ -9,7 +9,7 @@ use kubectl_login_core::text::printable;
 
 use super::super::args::WhoamiArgs;
 use super::super::report;
-use super::Answer;
+use super::WhoamiReport;
 use super::kubectl::KubectlView;
 use crate::ui::wrap::{self, wrapped};
 
@@ -19,12 +19,12 @@ const LABEL: usize = 13;
 const SHOWN: usize = 8;
 
 /// Prints what is known, and the groups where they are wanted.
-pub(super) fn print(answer: &Answer<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
-    let mut text: String = facts(answer).into_iter().map(|(label, fact)| line(label, fact)).collect();
+pub(super) fn print(whoami: &WhoamiReport<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
+    let mut text: String = facts(whoami).into_iter().map(|(label, fact)| line(label, fact)).collect();
     if wanted {
-        let items = answer.items(args);
+        let items = whoami.items(args);
         if let Some(filter) = &args.filter {
-            let (some, all) = (items.len(), answer.known.groups.items.len());
+            let (some, all) = (items.len(), whoami.known.groups.items.len());
             text += &line("", format!("{some} of {all} have {:?} in them", printable(filter, 60)));
         }
         if !items.is_empty() {
@@ -49,11 +49,11 @@ pub(in super::super) fn group_line(group: &Group, names: bool) -> String {
     }
 }
 
-fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
-    let subject = answer.subject;
+fn facts(whoami: &WhoamiReport<'_>) -> Vec<(&'static str, String)> {
+    let subject = whoami.subject;
     let shown = |text: &Option<String>| text.as_deref().map(|text| printable(text, 200));
-    let left = answer.obtained.expires_at - clock::now();
-    let account = answer.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));
+    let left = whoami.obtained.expires_at - clock::now();
+    let account = whoami.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));
     let all = [
         ("account", Some(if subject.app_only { format!("{account} (an application)") } else { account })),
         ("tenant", shown(&subject.tenant)),
@@ -61,11 +61,11 @@ fn facts(answer: &Answer<'_>) -> Vec<(&'static str, String)> {
         ("issuer", shown(&subject.issuer)),
         ("audience", shown(&subject.audience)),
         ("valid for", Some(if left > TimeDelta::zero() { in_units(left) } else { "over".to_owned() })),
-        ("groups", Some(groups(answer))),
+        ("groups", Some(groups(whoami))),
         ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
         ("tenant roles", Some(some_of(&subject.tenant_roles)).filter(|roles| !roles.is_empty())),
-        ("cluster", Some(cluster(answer))),
-        ("kubectl", answer.kubectl.as_ref().map(KubectlView::fact)),
+        ("cluster", Some(cluster(whoami))),
+        ("kubectl", whoami.kubectl.as_ref().map(KubectlView::fact)),
     ];
     all.into_iter().filter_map(|(label, fact)| Some((label, fact?))).collect()
 }
@@ -79,8 +79,8 @@ fn some_of(names: &[String]) -> String {
     }
 }
 
-fn groups(answer: &Answer<'_>) -> String {
-    let known = answer.known;
+fn groups(whoami: &WhoamiReport<'_>) -> String {
+    let known = whoami.known;
     let count = known.groups.items.len();
     let beyond = if known.overage { "; more than a token carries" } else { "" };
     let all = if known.groups.complete { "" } else { " that are known, and there are more" };
@@ -108,8 +108,8 @@ pub(in super::super) fn by(source: GroupSource) -> &'static str {
     }
 }
 
-fn cluster(answer: &Answer<'_>) -> String {
-    let Some(view) = &answer.cluster else { return "does not say who you are".to_owned() };
+fn cluster(whoami: &WhoamiReport<'_>) -> String {
+    let Some(view) = &whoami.cluster else { return "does not say who you are".to_owned() };
     let username = printable(&view.username, 200);
     let (count, missing) = (view.groups_count, view.missing_groups.len());
     let one = |count: usize| if count == 1 { "1 group".to_owned() } else { format!("{count} groups") };
