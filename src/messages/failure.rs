@@ -31,51 +31,94 @@ pub fn in_one_line(failure: &Failure, profile: &Profile) -> String {
     }
 }
 
-/// The words for a failure. Where [`Failure::remedy`] knows more about the kind, that counts.
+/// The words for a failure. If [`Failure::remedy`] tells more about the kind, that counts.
 fn words(failure: &Failure, profile: &Profile) -> ErrorMessage {
-    let (what, next) = match failure {
-        Failure::Runtime(error) => return error.clone().into(),
-        Failure::Http(error) => return ErrorMessage::from((**error).clone()),
-        Failure::Cloud(error) => return error.explain("sign in"),
-        Failure::IssuerUrl(error) => return error.explain("sign in"),
-        Failure::Discovery(error) => return error.explain("sign in"),
-        Failure::ForeignAudience(error) => return error.explain("sign in"),
-        Failure::IdToken(error) => return error.explain("ID token"),
-        Failure::Request(failure) => return request_failure(failure, profile),
-        Failure::NotTrustedBySession(failure) => return words(failure, profile),
-        Failure::NotPrompted { reason, cause, keyring_is_locked } => {
-            return not_prompted(reason.as_deref(), cause, *keyring_is_locked, profile);
+    match failure {
+        Failure::Runtime(error) => error.clone().into(),
+        Failure::Http(error) => ErrorMessage::from((**error).clone()),
+        Failure::Cloud(error) => error.explain("sign in"),
+        Failure::IssuerUrl(error) => error.explain("sign in"),
+        Failure::Discovery(error) => error.explain("sign in"),
+        Failure::ForeignAudience(error) => error.explain("sign in"),
+        Failure::IdToken(error) => error.explain("ID token"),
+        Failure::InvalidToken => super::kube::invalid_token(),
+        Failure::NoKeysEndpoint | Failure::NoIdToken | Failure::NoAccessToken | Failure::NoExpiry => {
+            token_failure(failure, profile)
         }
-        Failure::Earlier(earlier) => return earlier.clone().into(),
-        Failure::WrongPassword { error, is_typed } => return sign_in::wrong_password(error, *is_typed, profile),
-        Failure::Redirect(error) => return sign_in::redirect_error(error, profile),
-        Failure::Session(problem) => (session_problem(problem), SIGN_IN.to_owned()),
-        Failure::NotSignedIn => ("not signed in".to_owned(), SIGN_IN.to_owned()),
+        Failure::Request(failure) => request_failure(failure, profile),
+        Failure::WrongPassword { error, is_typed } => sign_in::wrong_password(error, *is_typed, profile),
+        Failure::Redirect(error) => sign_in::redirect_error(error, profile),
+        Failure::CodeExpired { trouble, could_use_browser } => {
+            sign_in::code_expired(trouble.as_deref(), *could_use_browser, profile)
+        }
+        Failure::NotTrustedBySession(failure) => words(failure, profile),
+        Failure::NotPrompted { reason, cause, keyring_is_locked } => {
+            not_prompted(reason.as_deref(), cause, *keyring_is_locked, profile)
+        }
+        Failure::Cancelled { signal, could_use_browser } => {
+            let browser = if *could_use_browser { sign_in::instead_of_code(profile) } else { String::new() };
+            let next = format!("{SIGN_IN}\n{browser}").trim_end().to_owned();
+            ErrorMessage::new((*signal).into(), "the sign-in was cancelled", next)
+        }
+        Failure::Earlier(earlier) => earlier.clone().into(),
+        Failure::Session(_)
+        | Failure::NotSignedIn
+        | Failure::TokenEndpointMoved { .. }
+        | Failure::DeviceCodeSession { .. }
+        | Failure::WrongAccount { .. }
+        | Failure::Keyring(_)
+        | Failure::SessionInUse { .. }
+        | Failure::Unconfirmed { .. }
+        | Failure::InputEnded
+        | Failure::CancelledElsewhere => session_failure(failure, profile),
+        Failure::Prompt(_)
+        | Failure::NoDeviceFlow
+        | Failure::NoBrowserFlow
+        | Failure::InvalidUserCode { .. }
+        | Failure::AmbiguousCodePage { .. }
+        | Failure::InsecureCodePage { .. }
+        | Failure::BrowserTimeout { .. }
+        | Failure::NothingPasted { .. }
+        | Failure::UnprovenCode
+        | Failure::PasswordTimeout { .. } => sign_in::flow_failure(failure, profile),
+    }
+}
+
+/// A response without a usable token.
+fn token_failure(failure: &Failure, profile: &Profile) -> ErrorMessage {
+    let (what, next) = match failure {
         Failure::NoKeysEndpoint => (
-            "the issuer's ID token cannot be used: the discovery document names no jwks_uri".to_owned(),
-            "Ask the issuer's administrator.".to_owned(),
+            "the issuer's ID token cannot be used: the discovery document names no jwks_uri",
+            "Ask the issuer's administrator.",
         ),
         Failure::NoIdToken => (
-            "the issuer gave no ID token".to_owned(),
-            "Ask the issuer's administrator to allow the scope openid for this client, or use --oidc-use-access-token."
-                .to_owned(),
+            "the issuer gave no ID token",
+            "Ask the issuer's administrator to allow the scope openid for this client, or use --oidc-use-access-token.",
         ),
-        Failure::NoAccessToken => {
-            let next = match profile.provider {
+        Failure::NoAccessToken => (
+            "the issuer gave no access token",
+            match profile.provider {
                 Provider::Entra { .. } => {
                     "Check the authority URL: Entra ID sends an access token whenever it signs a user in."
                 }
                 Provider::Oidc { .. } => {
                     "Ask the issuer's administrator which scope brings an access token, and add it with --oidc-extra-scope."
                 }
-            };
-            ("the issuer gave no access token".to_owned(), next.to_owned())
-        }
-        Failure::NoExpiry => (
-            "the token says nothing about when it ends, so no cluster would take it".to_owned(),
-            "Ask the issuer's administrator: tokens need an exp claim, or expires_in in the answer.".to_owned(),
+            },
         ),
-        Failure::InvalidToken => return super::kube::invalid_token(),
+        _ => (
+            "the token says nothing about when it ends, so no cluster would take it",
+            "Ask the issuer's administrator: tokens need an exp claim, or expires_in in the answer.",
+        ),
+    };
+    ErrorMessage::failed(what, next)
+}
+
+/// A session that brings no token.
+fn session_failure(failure: &Failure, profile: &Profile) -> ErrorMessage {
+    let (what, next) = match failure {
+        Failure::Session(problem) => (session_problem(problem), SIGN_IN.to_owned()),
+        Failure::NotSignedIn => ("not signed in".to_owned(), SIGN_IN.to_owned()),
         Failure::TokenEndpointMoved { host } => (
             format!("the issuer gives out tokens at another site now, {host}"),
             "If you know that this issuer does that, sign in: kubectl login".to_owned(),
@@ -96,19 +139,7 @@ fn words(failure: &Failure, profile: &Profile) -> ErrorMessage {
             format!("the keyring was asked for and cannot be used: {}", store::key_reason(error)),
             "Unlock or start the keyring, or use --token-cache-storage auto (or file).".to_owned(),
         ),
-        Failure::SessionInUse { pid, is_prompting } => {
-            let process = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-            match is_prompting {
-                true => (
-                    format!("{process} is waiting for a sign-in"),
-                    "Complete that sign-in, then try again.\nIf its prompt cannot be seen any more, stop that process and sign in, in a terminal: kubectl login".to_owned(),
-                ),
-                false => (
-                    format!("{process} works on this sign-in and does not come to an end"),
-                    "If it hangs, end it, then try again.".to_owned(),
-                ),
-            }
-        }
+        Failure::SessionInUse { pid, is_prompting } => return session_in_use(*pid, *is_prompting),
         Failure::Unconfirmed { confirmation, answer } => {
             let what = confirmation_clause(confirmation);
             let what = match answer {
@@ -120,32 +151,25 @@ fn words(failure: &Failure, profile: &Profile) -> ErrorMessage {
             };
             (what, format!("If {}, confirm it: kubectl login CONTEXT", confirmation_trust(confirmation)))
         }
-        Failure::Cancelled { signal, could_use_browser } => {
-            let next = match could_use_browser {
-                true => format!("{SIGN_IN}\n{}", sign_in::instead_of_code(profile)),
-                false => SIGN_IN.to_owned(),
-            };
-            return ErrorMessage::new((*signal).into(), "the sign-in was cancelled", next);
-        }
         Failure::InputEnded => ("the sign-in was cancelled".to_owned(), SIGN_IN.to_owned()),
-        Failure::CancelledElsewhere => {
-            ("the sign-in that this process waited for was cancelled".to_owned(), SIGN_IN.to_owned())
-        }
-        Failure::CodeExpired { trouble, could_use_browser } => {
-            return sign_in::code_expired(trouble.as_deref(), *could_use_browser, profile);
-        }
-        Failure::Prompt(_)
-        | Failure::NoDeviceFlow
-        | Failure::NoBrowserFlow
-        | Failure::InvalidUserCode { .. }
-        | Failure::AmbiguousCodePage { .. }
-        | Failure::InsecureCodePage { .. }
-        | Failure::BrowserTimeout { .. }
-        | Failure::NothingPasted { .. }
-        | Failure::UnprovenCode
-        | Failure::PasswordTimeout { .. } => sign_in::flow_failure(failure, profile),
+        _ => ("the sign-in that this process waited for was cancelled".to_owned(), SIGN_IN.to_owned()),
     };
     ErrorMessage::failed(what, next)
+}
+
+/// Another process holds the session for too long, or prompts the user, which this process cannot.
+fn session_in_use(pid: Option<u32>, is_prompting: bool) -> ErrorMessage {
+    let process = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    match is_prompting {
+        true => ErrorMessage::failed(
+            format!("{process} is waiting for a sign-in"),
+            "Complete that sign-in, then try again.\nIf its prompt cannot be seen any more, stop that process and sign in, in a terminal: kubectl login",
+        ),
+        false => ErrorMessage::failed(
+            format!("{process} works on this sign-in and does not come to an end"),
+            "If it hangs, end it, then try again.",
+        ),
+    }
 }
 
 fn session_problem(problem: &SessionProblem) -> String {

@@ -20,8 +20,8 @@ const UNTRUSTED: &str = "Do not sign in there.\nCheck the issuer or authority UR
 /// The step if no browser can be started on the desktop.
 pub(super) const NAME_A_BROWSER: &str = "Name a browser with --browser-command in the kubeconfig user's exec.args.\nOr sign in, in a terminal: kubectl login";
 
-/// What happened in a flow, and what to do next.
-pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> (String, String) {
+/// A flow that did not get tokens.
+pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> ErrorMessage {
     let (what, next) = match failure {
         Failure::Prompt(error) => return prompt_error(error),
         Failure::NoDeviceFlow => (
@@ -44,7 +44,7 @@ pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> (String, Str
             "Do not open it.\nCheck the issuer or authority URL, and tell its administrator.",
         ),
         Failure::BrowserTimeout { limit, redirect_uri } => {
-            return (
+            return ErrorMessage::failed(
                 format!("the sign-in in the browser was not finished within {}", in_words(*limit)),
                 format!(
                     "Run the command again, and finish the sign-in in the browser.\n{MORE_TIME}\n{}",
@@ -61,7 +61,7 @@ pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> (String, Str
             IN_A_TERMINAL,
         ),
         Failure::PasswordTimeout { limit } => {
-            return (
+            return ErrorMessage::failed(
                 format!("user name and password were not typed within {}", in_words(*limit)),
                 format!("Run the command again, and type them.\n{MORE_TIME}"),
             );
@@ -71,23 +71,21 @@ pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> (String, Str
             "Paste the whole address of the page that the browser ends on.",
         ),
     };
-    (what, next.to_owned())
+    ErrorMessage::failed(what, next)
 }
 
-fn prompt_error(error: &PromptError) -> (String, String) {
+fn prompt_error(error: &PromptError) -> ErrorMessage {
     let (what, next) = match error {
-        PromptError::NoBrowserStarted => {
-            ("sign-in required, and no browser could be started here".to_owned(), NAME_A_BROWSER)
-        }
-        PromptError::PasswordNeedsTerminal => {
-            ("a password has to be typed, which takes a terminal".to_owned(), IN_A_TERMINAL)
-        }
+        PromptError::NoBrowserStarted => ("sign-in required, and no browser could be started here", NAME_A_BROWSER),
+        PromptError::PasswordNeedsTerminal => ("a password has to be typed, which takes a terminal", IN_A_TERMINAL),
         PromptError::CodeNeedsTerminal => {
-            ("a code has to be typed, and there is no terminal to show it in".to_owned(), IN_A_TERMINAL)
+            ("a code has to be typed, and there is no terminal to show it in", IN_A_TERMINAL)
         }
-        PromptError::NotShown(reason) => (format!("what to do cannot be shown: {reason}"), IN_A_TERMINAL),
+        PromptError::NotShown(reason) => {
+            return ErrorMessage::failed(format!("what to do cannot be shown: {reason}"), IN_A_TERMINAL);
+        }
     };
-    (what, next.to_owned())
+    ErrorMessage::failed(what, next)
 }
 
 /// The code expired unused, maybe because of `trouble`.

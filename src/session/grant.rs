@@ -33,8 +33,8 @@ pub(super) struct Grant {
     pub(super) audience: String,
 }
 
-/// Who signed in, as the tokens say. Not verified: for messages and refusals only.
-pub(super) struct Who {
+/// SignedInUser signed in, as the tokens say. Not verified: for messages and refusals only.
+pub(super) struct SignedInUser {
     /// The name to show, if the tokens have one.
     pub(super) account: Option<String>,
     /// The ID token's `sub`, which identifies the user independent of names.
@@ -45,7 +45,7 @@ pub(super) struct Who {
     names: Vec<String>,
 }
 
-impl Who {
+impl SignedInUser {
     /// Whether the account is the one that `hint` means; not if the tokens name none.
     pub(super) fn answers_to(&self, hint: &str) -> bool {
         self.names.contains(&hint.trim().to_lowercase())
@@ -68,8 +68,8 @@ impl Who {
     }
 }
 
-/// Who signed in, by the ID token or else the access token.
-pub(super) fn who(granted: &GrantedTokens) -> Who {
+/// SignedInUser signed in, by the ID token or else the access token.
+pub(super) fn signed_in_user(granted: &GrantedTokens) -> SignedInUser {
     let id_token = granted.body.extra_fields().id_token.as_ref().map(|token| Claims::read(token.expose()));
     let access_token = access_token(granted).and_then(|token| Claims::read(token).ok());
     let id_claims = id_token.as_ref().and_then(|claims| claims.as_ref().ok());
@@ -77,7 +77,7 @@ pub(super) fn who(granted: &GrantedTokens) -> Who {
     let claims = || id_claims.into_iter().chain(&access_token);
     let account = claims().find_map(Claims::account);
     let names = claims().flat_map(names).collect();
-    Who { account, subject, names, id_token }
+    SignedInUser { account, subject, names, id_token }
 }
 
 /// Why a response with tokens brings none for the cluster.

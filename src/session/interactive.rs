@@ -3,22 +3,19 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::attempt::{AttemptFailure, LockedRequest, SignInNeed};
 use super::challenge;
+use super::completed::{StoredAs, store_sign_in};
 use super::coordination::HeldLock;
-use super::grant::{self, GrantError, Who};
 use super::history::HistoryFile;
 use super::issuer::Issuer;
 use super::request::TokenRequest;
-use super::sessions::SessionName;
 use super::{ObtainError, sessions};
 use crate::failure::{Confirmation, Failure};
-use crate::issued_token::{IssuedToken, TokenOrigin};
+use crate::issued_token::IssuedToken;
 use crate::messages;
 use crate::paths;
-use crate::profile::{Method, Profile, Provider, Storage};
+use crate::profile::{Method, Storage};
 use crate::runtime::{self, StopSignal};
 use crate::signin::confirmation;
 use crate::signin::{
@@ -26,8 +23,7 @@ use crate::signin::{
 };
 use crate::store::KeyError;
 use crate::store::SealingKey;
-use crate::store::{SessionFacts, SessionRecord, StoreError, TokenRecord, files};
-use kubectl_login_core::clock;
+use crate::store::{StoreError, files};
 use kubectl_login_core::entra::refusals::Remedy;
 
 impl LockedRequest<'_, '_> {
@@ -225,104 +221,6 @@ impl InteractiveSignIn<'_, '_> {
     }
 }
 
-/// What is stored of a sign-in besides what it brought, and with which key.
-struct StoredAs<'a> {
-    method: Method,
-    scopes: Vec<String>,
-    /// A sign-in page that the user has confirmed.
-    page: Option<String>,
-    sealing_key: Option<&'a SealingKey>,
-}
-
-/// Checks what a sign-in brought and stores it. Returns the token, and whether it was stored.
-async fn store_sign_in(
-    request: &TokenRequest<'_>,
-    issuer: &Issuer<'_>,
-    signed_in: SignedIn,
-    StoredAs { method, scopes, page, sealing_key }: StoredAs<'_>,
-) -> Result<(IssuedToken, Result<(), StoreError>), AttemptFailure> {
-    let profile = request.profile;
-    let granted = signed_in.granted;
-    let who = grant::who(&granted);
-    check_who(&who, signed_in.nonce.as_deref(), profile)?;
-    let refresh_token = grant::refresh_token(&granted);
-    let deadline = Instant::now() + profile.network.needed();
-    let grant = tokio::select! {
-        biased;
-        signal = runtime::interrupted() => Err(GrantError::Failed(cancelled(signal))),
-        grant = grant::read(issuer, profile, &granted, deadline) => grant,
-    };
-    // Only after all requests: the connections for keys count too.
-    let anchors = issuer.anchors();
-    let session = SessionName { id: request.identity.session_under(&anchors), anchors };
-    let facts = SessionFacts {
-        issuer: issuer.client.endpoints().issuer.clone(),
-        tenant: match &profile.provider {
-            Provider::Entra { tenant, .. } => Some(tenant.clone()),
-            Provider::Oidc { .. } => None,
-        },
-        client: profile.client_id.clone(),
-        account: who.account.clone(),
-        method: method.name(&profile.provider).to_owned(),
-        refreshable: refresh_token.is_some(),
-        refusal: None,
-        signed_in_at: Some(clock::now()),
-        base: (!session.anchors.is_empty()).then(|| request.identity.session.clone()),
-        anchors: session.anchors.clone(),
-    };
-    let before = request.predecessor(&session, &facts, who.subject.as_deref());
-    let audiences = request.confirmed_audiences(before.as_ref());
-    let mut pages = before.as_ref().map(|record| record.pages.clone()).unwrap_or_default();
-    pages.extend(page.filter(|page| !pages.contains(page)));
-    let token_endpoint = match &profile.provider {
-        Provider::Entra { .. } => None,
-        Provider::Oidc { .. } => Some(issuer.client.endpoints().token.to_string()),
-    };
-    let record = SessionRecord { refresh_token, scopes, subject: who.subject, audiences, pages, token_endpoint };
-    // A session without a usable token is stored too, unless its tokens belong to another user.
-    let kept = match (&grant, sealing_key) {
-        (Err(GrantError::NotOurs(_)), _) | (_, None) => Ok(()),
-        // Another user's tokens are deleted first, so that no crash leaves them with this session.
-        (_, Some(sealing_key)) => {
-            let forgotten = if before.is_some() { Ok(()) } else { request.store.delete_tokens(&session.id) };
-            forgotten.and_then(|()| request.store.save_session(sealing_key, &session.id, &facts, &record))
-        }
-    };
-    let grant = grant.map_err(AttemptFailure::passing)?;
-    let keep_token = |sealing_key| request.keep_token(sealing_key, &session, &grant);
-    let kept = kept.and_then(|()| sealing_key.filter(|_| request.is_wanted(&session)).map_or(Ok(()), keep_token));
-    let key_backend = sealing_key.filter(|_| kept.is_ok()).map(|sealing_key| sealing_key.backend);
-    let TokenRecord { token, expires_at, .. } = grant.token;
-    Ok((
-        IssuedToken {
-            token,
-            expires_at,
-            origin: TokenOrigin::SignIn,
-            facts: Some(facts),
-            key_backend,
-            anchors: session.anchors,
-        },
-        kept,
-    ))
-}
-
-/// Checks that the sign-in is the one that was requested: with `nonce`, and by the expected account.
-fn check_who(who: &Who, nonce: Option<&str>, profile: &Profile) -> Result<(), AttemptFailure> {
-    if let Some(nonce) = nonce
-        && let Err(error) = who.check_belongs_to(nonce, &profile.client_id)
-    {
-        // Nothing of it is stored: it may be another user's sign-in.
-        return Err(AttemptFailure::passing(Failure::IdToken(error)));
-    }
-    match &profile.account_hint {
-        Some(hint) if !who.answers_to(hint) => Err(AttemptFailure::sticky(Failure::WrongAccount {
-            signed_in: who.account.clone(),
-            expected: hint.clone(),
-        })),
-        _ => Ok(()),
-    }
-}
-
 /// Tells the user after a sign-in where it is stored, unless that is the keyring.
 fn say_where_it_is_stored(
     request: &TokenRequest<'_>,
@@ -352,6 +250,6 @@ fn say_where_it_is_stored(
 }
 
 /// The failure of a sign-in that was stopped outside a flow.
-fn cancelled(signal: StopSignal) -> Failure {
+pub(super) fn cancelled(signal: StopSignal) -> Failure {
     Failure::Cancelled { signal, could_use_browser: false }
 }

@@ -8,6 +8,7 @@
 mod attempt;
 pub mod caller;
 mod challenge;
+mod completed;
 mod consent;
 mod coordination;
 mod grant;

@@ -189,7 +189,7 @@ impl LockedRequest<'_, '_> {
                 return self.not_refreshed(error, session, issuer.client.http.needed_withheld_roots());
             }
         };
-        let who = grant::who(&granted);
+        let who = grant::signed_in_user(&granted);
         if session.record.subject.is_some() && who.subject.is_some() && session.record.subject != who.subject {
             self.end_for_another_account(session);
             return Ok(Renewed::sign_in(SessionProblem::OtherAccount));
