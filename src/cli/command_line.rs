@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn word_that_is_no_command_stays_where_it_is() {
+    fn word_that_is_not_a_command_stays_in_place() {
         for line in [
             "--context status",
             "--user whoami --force",

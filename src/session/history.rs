@@ -48,7 +48,6 @@ pub(super) enum Stickiness {
     /// The user did not answer.
     Unanswered,
     /// The user could not be prompted: this holds for waiting processes that cannot prompt either.
-    #[serde(rename = "nobody")]
     NotPrompted,
 }
 
@@ -63,12 +62,12 @@ pub(super) struct AttemptOutcome {
     token: String,
     error: Stored<Failure>,
     /// Whether there was still a valid token, so that the attempt was optional.
-    #[serde(rename = "courtesy")]
+    #[serde(alias = "courtesy")]
     is_optional: bool,
     /// The callers that made the attempt or waited for it.
     callers: Vec<Caller>,
     /// The callers that were turned away because of it.
-    #[serde(rename = "bystanders")]
+    #[serde(alias = "bystanders")]
     turned_away: Vec<Caller>,
 }
 

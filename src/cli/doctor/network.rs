@@ -199,7 +199,7 @@ async fn probe_proxy(address: &str, setting: &'static str) -> ProxyProbe {
         _ => url.port_or_known_default(),
     });
     let Some((url, host, port)) = url.as_ref().and_then(|url| Some((url, url.host_str()?, port?))) else {
-        let trouble = Some("its address is no URL".to_owned());
+        let trouble = Some("its address is not a URL".to_owned());
         return ProxyProbe { origin: "in the settings".to_owned(), trouble, setting };
     };
     let host = host.trim_matches(['[', ']']);
