@@ -39,6 +39,7 @@ pub(super) struct Coordination {
 }
 
 /// The session's lock, or `None` if no folder can hold one.
+#[derive(Default)]
 pub(super) struct HeldLock(Option<Lock>);
 
 impl Coordination {
@@ -64,7 +65,7 @@ impl Coordination {
 
     /// Takes the session's lock. With a valid token the wait is short, and a process that cannot prompt does not wait for one
     /// that prompts. `on_wait` is called when a wait has lasted three seconds, and again when the holder changes or does
-    /// something else.
+    /// something else. The wait ends without the lock as soon as `is_done`.
     ///
     /// Errors: the wait was too long, or the process was stopped.
     pub(super) fn lock(
@@ -72,8 +73,9 @@ impl Coordination {
         can_ask: bool,
         has_good_token: bool,
         on_wait: &dyn Fn(Option<&LockHolder>),
-    ) -> Result<HeldLock, Failure> {
-        let Some(folder) = &self.folder else { return Ok(HeldLock(None)) };
+        is_done: &dyn Fn() -> bool,
+    ) -> Result<Option<HeldLock>, Failure> {
+        let Some(folder) = &self.folder else { return Ok(Some(HeldLock(None))) };
         let mut patience = LockPatience {
             can_ask,
             has_good_token,
@@ -81,10 +83,11 @@ impl Coordination {
             shown: (None, Duration::ZERO),
             told: None,
         };
-        let mut ended = Ok(());
+        let (mut ended, mut has_token) = (Ok(()), false);
         let taken = lock::acquire(&folder.join(LOCKS).join(&self.session), |holder, waited| {
             ended = runtime::check_interrupted();
-            if ended.is_err() {
+            has_token = is_done();
+            if ended.is_err() || has_token {
                 return WaitDecision::GiveUp;
             }
             let decision = patience.decide(holder, waited, clock::now().timestamp());
@@ -105,11 +108,12 @@ impl Coordination {
         });
         ended?;
         match taken {
-            Ok(lock) => Ok(HeldLock(Some(lock))),
+            Ok(lock) => Ok(Some(HeldLock(Some(lock)))),
+            Err(LockError::GaveUp(_)) if has_token => Ok(None),
             // The file system may not support locks: the process works alone.
             Err(LockError::Unusable(error)) => {
                 tracing::debug!(%error, "no lock");
-                Ok(HeldLock(None))
+                Ok(Some(HeldLock(None)))
             }
             Err(LockError::GaveUp(holder)) => Err(Failure::SessionInUse {
                 pid: holder.as_ref().map(|holder| holder.pid),

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use crate::failure::{Failure, Stored};
+use crate::store::FileError;
+use crate::store::files::{self, Durability};
 use crate::store::layout::OUTCOMES;
-use crate::store::{FileError, files};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::refusals::Remedy;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
@@ -200,7 +201,7 @@ impl HistoryFile {
         let Some(path) = &self.path else { return };
         let written = serde_json::to_vec(history)
             .map_err(|error| FileError::from(std::io::Error::other(error)))
-            .and_then(|bytes| files::write_private(path, &bytes));
+            .and_then(|bytes| files::write_private(path, &bytes, Durability::Cached));
         if let Err(error) = written {
             tracing::debug!(%error, "outcome not noted");
         }

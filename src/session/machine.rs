@@ -9,12 +9,14 @@
 //! One process at a time works for a session, with its lock held; the others wait and share what came of it.
 
 use super::ObtainError;
+use std::cell::RefCell;
+
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
 use super::coordination::{self, Coordination};
 use super::history::PromptVerdict;
 use super::repeats::RequestFacts;
-use super::request::{Cached, TokenRequest};
+use super::request::{Cached, TokenRequest, TokenWatch};
 use super::sessions::SessionName;
 use crate::failure::Failure;
 use crate::issued_token::IssuedToken;
@@ -102,9 +104,24 @@ impl<'r> TokenRequest<'r> {
         let before = coordination.history.read();
         let on_wait = |holder: Option<&LockHolder>| self.person.mention(Notice::WaitingFor(holder));
         let has_usable_token = self.usable(&pending.cached).is_some();
-        match coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait) {
-            Ok(lock) => State::Recheck(LockedRequest::new(self, coordination, lock, pending, &before)),
-            Err(failure) => State::Failed(pending, failure.into()),
+        // Many processes may wait for the same token: each looks for it without the lock.
+        let (shared, watch) = (RefCell::new(None), TokenWatch::new(self));
+        let is_done = || {
+            *shared.borrow_mut() = watch.changed().then(|| self.shared_token(&pending.cached)).flatten();
+            shared.borrow().is_some()
+        };
+        let locked = coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait, &is_done);
+        match (locked, shared.take()) {
+            (Ok(None), Some(token)) => {
+                if let Some(repeats) = self.repeats {
+                    repeats.forget();
+                }
+                State::Done(Ok(token))
+            }
+            (Ok(lock), _) => {
+                State::Recheck(LockedRequest::new(self, coordination, lock.unwrap_or_default(), pending, &before))
+            }
+            (Err(failure), _) => State::Failed(pending, failure.into()),
         }
     }
 
@@ -126,6 +143,17 @@ impl<'r> TokenRequest<'r> {
         }
     }
 
+    /// The token that another process has obtained since `before`, if it is in the cache now and will do.
+    fn shared_token(&self, before: &Cached) -> Option<IssuedToken> {
+        self.shared(before, &self.cached())
+    }
+
+    fn shared(&self, before: &Cached, now: &Cached) -> Option<IssuedToken> {
+        let Cached::Fresh(token) = now else { return None };
+        let will_do = !self.wants_another() || (self.takes_shared_token() && before.is_older_than(token));
+        will_do.then(|| IssuedToken::from_cache(token))
+    }
+
     /// Whether a sign-in could be completed: by a user who can be prompted, or without one.
     fn can_prompt(&self) -> bool {
         !self.profile.prompts()
@@ -136,10 +164,7 @@ impl<'r> TokenRequest<'r> {
 fn recheck<'a, 'r>(mut locked: LockedRequest<'a, 'r>) -> State<'a, 'r> {
     let request = locked.request;
     let before = std::mem::replace(&mut locked.pending.cached, request.cached());
-    if let Cached::Fresh(token) = &locked.pending.cached
-        && (!request.wants_another() || (request.takes_shared_token() && before.is_older_than(token)))
-    {
-        let token = IssuedToken::from_cache(token);
+    if let Some(token) = request.shared(&before, &locked.pending.cached) {
         return State::Done(Ok(locked.finish(token)));
     }
     match locked.shared_failure() {

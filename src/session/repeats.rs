@@ -19,7 +19,7 @@ use super::identity::Parts;
 use crate::environment::{self, Environment};
 use crate::failure::{Failure, Stored};
 use crate::paths;
-use crate::store::files;
+use crate::store::files::{self, Durability};
 use crate::store::layout::FAILURES;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::refusals::Remedy;
@@ -140,7 +140,9 @@ impl<'a> Repeats<'a> {
         let Ok(bytes) = serde_json::to_vec(note) else { return };
         let written = folders(self.environment).find(|folder| {
             files::check_folder(folder, true)
-                .and_then(|()| files::write_private(&folder.join(FAILURES).join(self.name()), &bytes))
+                .and_then(|()| {
+                    files::write_private(&folder.join(FAILURES).join(self.name()), &bytes, Durability::Cached)
+                })
                 .is_ok()
         });
         match written {

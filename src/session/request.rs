@@ -1,5 +1,7 @@
 //! A request for a token: what is wanted, and what the cache and the store have for it.
 
+use std::cell::Cell;
+
 use chrono::TimeDelta;
 
 use super::RequestOptions;
@@ -13,6 +15,7 @@ use crate::profile::Profile;
 use crate::signin::{Notice, Person};
 use crate::store::KeyError;
 use crate::store::SealingKey;
+use crate::store::files::FileVersion;
 use crate::store::{Lookup, SessionFacts, SessionRecord, Store, StoreError, TokenFacts, TokenRecord};
 use kubectl_login_core::clock;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
@@ -45,6 +48,33 @@ pub(super) enum Cached {
     Ending(TokenRecord),
     /// No token that can be used; with the reason if there is one that cannot be read.
     Nothing(Option<KeyError>),
+}
+
+/// Notices when another process stores the token of a request, at the price of one or two system calls a look.
+pub(super) struct TokenWatch<'a> {
+    request: &'a TokenRequest<'a>,
+    seen: Cell<[Option<FileVersion>; 2]>,
+}
+
+impl<'a> TokenWatch<'a> {
+    /// Begins with the token of now.
+    pub(super) fn new(request: &'a TokenRequest<'a>) -> TokenWatch<'a> {
+        let watch = TokenWatch { request, seen: Cell::default() };
+        watch.seen.set(watch.versions());
+        watch
+    }
+
+    /// Whether the token was stored again since the last look.
+    pub(super) fn changed(&self) -> bool {
+        let versions = self.versions();
+        self.seen.replace(versions) != versions
+    }
+
+    fn versions(&self) -> [Option<FileVersion>; 2] {
+        let Identity { token, token_here, .. } = self.request.identity;
+        let version = |id: &String| self.request.store.token_version(id);
+        [version(token), token_here.as_ref().and_then(version)]
+    }
 }
 
 impl Cached {

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::error::FileError;
 use kubectl_login_core::clock;
@@ -111,11 +111,20 @@ pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     Ok(file.sync_all()?)
 }
 
-/// Writes a private file so that a crash at any moment leaves the old one or the new one: a temporary file beside it,
-/// synced, renamed over it, and the folder synced. The folder is made if it is missing.
+/// Whether a file has to survive a crash of the whole machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Yes: it is on disk before the write returns. For what cannot be obtained again without the user.
+    Synced,
+    /// No: after a power failure it may be missing or damaged, which is treated as absence. A sync takes milliseconds.
+    Cached,
+}
+
+/// Writes a private file so that a crash of the process leaves the old file or the new one: a temporary file beside it, renamed
+/// over it. The folder is made if it is missing.
 ///
 /// Errors: the folder is not trusted, or the file cannot be written; the old one is then untouched.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+pub fn write_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FileError> {
     let folder = path.parent().ok_or(FileError::WithoutFolder)?;
     check_folder(folder, true)?;
     let opened = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
@@ -125,10 +134,29 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         _ => error,
     })?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    if durability == Durability::Synced {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
-    platform::sync_folder(folder);
+    if durability == Durability::Synced {
+        platform::sync_folder(folder);
+    }
     Ok(())
+}
+
+/// What changes when a file is replaced: its time and size, and where the platform tells its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileVersion {
+    modified: Option<SystemTime>,
+    size: u64,
+    number: u64,
+}
+
+/// The version of the file at `path`; `None` if it does not exist.
+pub fn version(path: &Path) -> Option<FileVersion> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    let (modified, size) = (metadata.modified().ok(), metadata.len());
+    Some(FileVersion { modified, size, number: platform::number(&metadata) })
 }
 
 /// Deletes a file, if it exists.
@@ -211,6 +239,10 @@ mod platform {
 
     use rustix::fs::OFlags;
 
+    pub(super) fn number(metadata: &fs::Metadata) -> u64 {
+        metadata.ino()
+    }
+
     fn no_follow() -> i32 {
         (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed()
     }
@@ -274,6 +306,10 @@ mod platform {
     //! On other systems the access list of the profile folder keeps other users out.
     use super::*;
 
+    pub(super) fn number(_: &fs::Metadata) -> u64 {
+        0
+    }
+
     pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
         File::open(path)
     }
@@ -318,8 +354,8 @@ mod tests {
     fn written_file_is_private_and_whole() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a/b");
-        write_private(&path, b"one").expect("written");
-        write_private(&path, b"two").expect("written again");
+        write_private(&path, b"one", Durability::Cached).expect("written");
+        write_private(&path, b"two", Durability::Synced).expect("written again");
         assert_eq!(read_private(&path).as_deref(), Some(&b"two"[..]));
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(folder.path().join("a")).expect("there").permissions().mode() & 0o777, 0o700);
@@ -329,14 +365,14 @@ mod tests {
     fn file_that_others_can_read_or_redirect_is_treated_as_absent() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        write_private(&path, b"one").expect("written");
+        write_private(&path, b"one", Durability::Cached).expect("written");
         let link = folder.path().join("link");
         symlink(&path, &link).expect("linked");
         assert_eq!(read_private(&link), None);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
         assert_eq!(read_private(&path), None);
         // Writing replaces the link, not what it points to.
-        write_private(&link, b"two").expect("written");
+        write_private(&link, b"two", Durability::Cached).expect("written");
         assert_eq!(fs::read(&path).expect("there"), b"one");
     }
 
@@ -344,7 +380,7 @@ mod tests {
     fn lock_of_another_kind_or_with_a_second_name_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
-        write_private(&path("precious"), b"content").expect("written");
+        write_private(&path("precious"), b"content", Durability::Cached).expect("written");
         fs::hard_link(path("precious"), path("second-name")).expect("linked");
         symlink(path("precious"), path("symbolic")).expect("linked");
         let fifo = std::process::Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo runs");

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{FileError, KeyError};
+use super::files::{self, Durability};
 use super::key::KeyBytes;
 use super::layout::KEY_FILE;
-use super::{files, lock};
+use super::lock;
 use crate::{children, resources};
 use kubectl_login_core::clock;
 use kubectl_login_core::text::printable;
@@ -69,7 +70,8 @@ impl KeyBackend {
             KeyBackend::File => {
                 let path = key_file(root);
                 text.push('\n');
-                files::write_private(&path, text.as_bytes()).map_err(|cause| KeyError::File { path, cause })
+                files::write_private(&path, text.as_bytes(), Durability::Synced)
+                    .map_err(|cause| KeyError::File { path, cause })
             }
         }
     }

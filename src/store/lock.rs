@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::error::FileError;
 use super::files;
 
-/// First pause between tries; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// The pause between two tries is this part of the time waited so far, so that a waiter notices the end of a wait late by
+/// this part at most, within these limits.
+const PAUSE_DIVISOR: u32 = 16;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A held lock; dropping it releases it.
@@ -63,7 +65,6 @@ pub fn acquire(
 ) -> Result<Lock, LockError> {
     let mut file = files::open_lock(path).map_err(LockError::Unusable)?;
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
     loop {
         match file.try_lock() {
             Ok(()) => {
@@ -80,8 +81,7 @@ pub fn acquire(
                 }
             }
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        std::thread::sleep((started.elapsed() / PAUSE_DIVISOR).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
     }
 }
 

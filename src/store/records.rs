@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 
 use super::error::{KeyError, StoreError};
 use super::facts::{SessionFacts, SessionRecord, TokenFacts, TokenRecord};
+use super::files::{self, Durability, FileVersion};
 use super::groups::GroupsRecord;
 use super::key::{KeyBytes, SealingKey};
 use super::key_backends::{self, KeyBackend};
 use super::layout::{FOLDERS, GROUPS, KEY_BACKEND_FILE, KEY_LOCK, KEYRING_LOCK, LOCKS, OUTCOMES, SESSIONS, TOKENS};
-use super::{files, removal, seal};
+use super::{removal, seal};
 use crate::environment::Environment;
 use crate::paths;
 use crate::profile::Storage;
@@ -111,6 +112,11 @@ impl Store {
         self.look_up::<TokenFacts, _>(TOKENS, id).map(|(_, record, _)| record)
     }
 
+    /// The version of the file with token `id`, if there is one. It changes whenever the token is stored.
+    pub fn token_version(&self, id: &str) -> Option<FileVersion> {
+        files::version(&self.root.as_ref()?.join(TOKENS).join(id))
+    }
+
     /// The session `id`, and the key it was sealed with.
     pub fn session(&self, id: &str) -> Lookup<(SessionFacts, SessionRecord, SealingKey)> {
         self.look_up(SESSIONS, id)
@@ -134,7 +140,8 @@ impl Store {
         self.save(key, SESSIONS, id, facts, record)?;
         if let (true, Some(root)) = (key.is_new_choice, &self.root) {
             // If the choice cannot be recorded, the next sign-in only chooses again.
-            let _ = files::write_private(&root.join(KEY_BACKEND_FILE), key.backend.name().as_bytes());
+            let _ =
+                files::write_private(&root.join(KEY_BACKEND_FILE), key.backend.name().as_bytes(), Durability::Synced);
         }
         Ok(())
     }
@@ -324,7 +331,9 @@ impl Store {
         let root = self.root.as_ref().ok_or(StoreError::NoFolder)?;
         files::check_folder(root, true).map_err(|cause| StoreError::Folder { folder: root.clone(), cause })?;
         let path = root.join(folder).join(id);
-        files::write_private(&path, bytes).map_err(|cause| StoreError::Write { path, cause })
+        // Only a session takes the user's time to replace.
+        let durability = if folder == SESSIONS { Durability::Synced } else { Durability::Cached };
+        files::write_private(&path, bytes, durability).map_err(|cause| StoreError::Write { path, cause })
     }
 
     fn facts<F: DeserializeOwned>(&self, folder: &str) -> Vec<(String, KeyBackend, F)> {
