@@ -16,38 +16,38 @@ macro_rules! variables {
 }
 
 variables! {
-    /// ExecCredential request from kubectl and other clients (JSON); only its `apiVersion` and `spec.cluster.server` count.
-    /// Without a version in it, the kubeconfig entry with this command and these arguments says which one is answered.
+    /// ExecCredential request from kubectl and other clients (JSON); only its `apiVersion` and `spec.cluster.server` are used.
+    /// Without a version in it, the version of the kubeconfig entry with this command and these arguments is used.
     KUBERNETES_EXEC_INFO;
     /// List of kubeconfig files, as for kubectl.
     KUBECONFIG;
-    /// File with kubectl's preferences, which may say which plugins it runs; `off` for none. `doctor` looks.
+    /// File with kubectl's preferences, which may limit the plugins that it runs; `off` for none. Only `doctor` reads it.
     KUBERC;
     /// `false`: kubectl reads no preferences.
     KUBECTL_KUBERC;
-    /// kubectl's cache folder; everything is kept in `kubectl-login` below it when it is set.
+    /// kubectl's cache folder; if set, everything is stored in `kubectl-login` in it.
     KUBECACHEDIR;
-    /// `auto`, `always` or `never`: whether a user may be prompted to sign in; `--prompt` wins.
+    /// `auto`, `always` or `never`: whether a user may be prompted to sign in; `--prompt` overrides it.
     KUBECTL_LOGIN_PROMPT;
-    /// Sign-in method (Entra); wins over `--login`.
+    /// Sign-in method (Entra); overrides `--login`.
     AAD_LOGIN_METHOD;
-    /// Application id (Entra); older spelling of `AZURE_CLIENT_ID`, which wins over it.
+    /// Application id (Entra); older name of `AZURE_CLIENT_ID`, which overrides it.
     AAD_SERVICE_PRINCIPAL_CLIENT_ID;
-    /// Application id (Entra); `--client-id` wins.
+    /// Application id (Entra); `--client-id` overrides it.
     AZURE_CLIENT_ID;
-    /// Tenant (Entra); `--tenant-id` wins.
+    /// Tenant (Entra); `--tenant-id` overrides it.
     AZURE_TENANT_ID;
-    /// Application id (Entra) in place of `AZURE_CLIENT_ID` with `--use-azurerm-env-vars`.
+    /// Application id (Entra) instead of `AZURE_CLIENT_ID`, with `--use-azurerm-env-vars`.
     ARM_CLIENT_ID;
-    /// Tenant (Entra) in place of `AZURE_TENANT_ID` with `--use-azurerm-env-vars`.
+    /// Tenant (Entra) instead of `AZURE_TENANT_ID`, with `--use-azurerm-env-vars`.
     ARM_TENANT_ID;
-    /// Network time limit (Entra), a Go duration such as `90s`; `--timeout` wins with a human method.
+    /// Network time limit (Entra), a Go duration such as `90s`; `--timeout` overrides it for interactive methods.
     AZURE_CLI_TIMEOUT;
     /// JSON file that describes the cloud of `--environment AzureStackCloud`.
     AZURE_ENVIRONMENT_FILEPATH;
     /// Folder for state that survives a reboot (XDG base directories).
     XDG_STATE_HOME;
-    /// Folder for locks when the state folder cannot be written (XDG base directories).
+    /// Folder for locks if the state folder cannot be written (XDG base directories).
     XDG_RUNTIME_DIR;
     /// Home folder; if unset, the one in the user database.
     HOME;
@@ -59,11 +59,11 @@ variables! {
     HTTPS_PROXY;
     /// Proxy for http requests; never used for loopback addresses.
     HTTP_PROXY;
-    /// Proxy where the one for the scheme is unset.
+    /// Proxy if the variable for the scheme is unset.
     ALL_PROXY;
     /// Hosts that are reached without a proxy: names with their subdomains, `*.example`, addresses, `10.0.0.0/8`, each with a port or without, or `*`.
     NO_PROXY;
-    /// Set in a CGI program: `HTTP_PROXY` does not count there.
+    /// Set in a CGI program: `HTTP_PROXY` is then ignored.
     REQUEST_METHOD;
     /// X11 display: a sign that the user sits in front of a desktop.
     DISPLAY;
@@ -75,23 +75,23 @@ variables! {
     SSH_CONNECTION;
     /// Set in an SSH session with a terminal; the same.
     SSH_TTY;
-    /// Programs that open a page, separated as in `PATH`, tried before the desktop's own; each gets the address and nothing else.
+    /// Programs that open a page, separated as in `PATH`, tried before the desktop's own; each gets the address as its only argument.
     BROWSER;
     /// Set in a terminal of Visual Studio Code: `BROWSER` is then used over SSH and without a display too.
     VSCODE_IPC_HOOK_CLI;
-    /// Terminal type; `dumb`, or none, means no colours, no countdown, no QR code.
+    /// Terminal type; `dumb` or unset: no colours, no countdown, no QR code.
     TERM;
-    /// Set by Windows Terminal, which has no `TERM` and takes colours all the same.
+    /// Set by Windows Terminal, which does not set `TERM` but supports colours.
     WT_SESSION;
     /// Set to anything: no colours.
     NO_COLOR;
-    /// Locale; a QR code is drawn where its character set is UTF-8.
+    /// Locale; a QR code is shown only if its character set is UTF-8.
     LC_ALL;
-    /// The same, where `LC_ALL` is unset.
+    /// The same, if `LC_ALL` is unset.
     LC_CTYPE;
-    /// The same, where `LC_CTYPE` is unset too.
+    /// The same, if `LC_CTYPE` is unset too.
     LANG;
-    /// Set by tmux, which passes the clipboard on whatever `TERM` is.
+    /// Set by tmux: the code is copied to its clipboard, whatever terminal `TERM` names.
     TMUX;
     /// Set by most build systems: no sign-in prompts there.
     CI;
