@@ -17,7 +17,7 @@ use kubectl_login_core::text::printable;
 
 use super::args::CleanArgs;
 use super::entry::{self, PluginContext};
-use super::network::CaFiles;
+use super::entry_reader::EntryReader;
 use super::report;
 
 /// How many of the things that stay are named.
@@ -80,12 +80,10 @@ pub(super) enum KeyringKey {
 }
 
 /// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
-/// `contexts` are those of a kubeconfig that was named besides the usual one.
-pub(super) fn forget_keyring_key(contexts: &[PluginContext], environment: &Environment, files: &CaFiles) -> KeyringKey {
-    // Those of the usual kubeconfig count even where another one was named.
-    let usual = entry::folders(None, &entry::contexts(None, environment, files), environment);
-    let named = entry::folders(None, contexts, environment);
-    let mut known = named.into_iter().chain(usual).chain(paths::default_state(environment));
+/// `contexts` are those of each kubeconfig that counts: the usual one, and one that was named instead.
+pub(super) fn forget_keyring_key(contexts: &[&[PluginContext]], environment: &Environment) -> KeyringKey {
+    let folders = contexts.iter().flat_map(|contexts| entry::folders(None, contexts, environment));
+    let mut known = folders.chain(paths::default_state(environment));
     let needs_it =
         |folder: &PathBuf| Store::open(Some(folder.clone()), environment).has_records_of(KeyBackend::Keyring);
     match known.find(needs_it) {
@@ -137,7 +135,11 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     }
     let is_usual = Some(&root) == paths::default_state(environment).as_ref();
     let gone = is_ours || !root.exists();
-    Ok((gone.then_some(shown), is_usual.then(|| forget_keyring_key(&[], environment, &CaFiles::default()))))
+    Ok((
+        gone.then_some(shown),
+        is_usual
+            .then(|| forget_keyring_key(&[&entry::contexts(None, environment, &EntryReader::default())], environment)),
+    ))
 }
 
 /// The first few of `paths`, as they are called in `root`.

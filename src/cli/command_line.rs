@@ -3,12 +3,20 @@
 //! The peers' parser (Cobra) takes a command's flags in front of the command as well; clap does not.
 
 use std::ffi::OsString;
+use std::sync::LazyLock;
 
 use clap::{Arg, Command};
 
 /// Whether `word` is taken for a command where one can stand.
 pub(super) fn is_command(word: &str) -> bool {
-    word == "help" || super::grammar(&[]).find_subcommand(word).is_some()
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let grammar = super::grammar(&[]);
+        let names = |command: &Command| {
+            [command.get_name()].into_iter().chain(command.get_all_aliases()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        grammar.get_subcommands().flat_map(names).collect()
+    });
+    word == "help" || NAMES.iter().any(|name| name == word)
 }
 
 /// `words` with the command before the flags that stand in front of it. A word behind `--` is never a command, and nor is a

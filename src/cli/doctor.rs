@@ -31,6 +31,7 @@ use self::network::NetworkChecks;
 use self::store::StoreChecks;
 use super::ExitStatus;
 use super::args::{DoctorArgs, OutputFormat};
+use super::entry_reader::EntryReader;
 use super::network::from_environment;
 use super::{kubectl_user, report};
 
@@ -66,7 +67,8 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitSt
 ///
 /// Errors: the user interrupted it.
 fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Finding)>> {
-    let configuration = Configuration::read(&args.entry, shell);
+    let reader = EntryReader::default();
+    let configuration = Configuration::read(&args.entry, shell, &reader);
     let entry = configuration.found.as_ref();
     let settings = configuration.settings.as_ref();
     let profile = settings.map(|(settings, _)| &settings.profile);
@@ -127,7 +129,7 @@ fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Findin
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
         (ENTRY, configuration.entry.clone()),
-        (COMMAND, program::command(entry, shell)),
+        (COMMAND, program::command(entry, shell, &reader)),
         (API_VERSION, kubeconfig::api_version(entry)),
         (KEYRING, key),
         (FILES, files),

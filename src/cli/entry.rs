@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use kubectl_login::environment::{self, Environment};
 use kubectl_login::messages::kube as messages;
@@ -10,15 +11,14 @@ use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
-use kubectl_login_core::http;
 use kubectl_login_core::kube::exec_credential::ApiVersion;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, ExecConfig, ExecMatch, Kubeconfig, KubeconfigError};
 use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
 use super::command_line;
+use super::entry_reader::{EntryReader, TrustedAnchors};
 use super::given_flags::GivenFlags;
-use super::network::CaFiles;
 use super::profile::{self, Settings};
 use super::programs;
 use super::selection::{Selection, words_for};
@@ -34,10 +34,10 @@ pub(super) fn settings_of(
     args: &EntryArgs,
     method: &MethodArgs,
     environment: &Environment,
-    files: &CaFiles,
+    reader: &EntryReader,
 ) -> Result<(Entry, Settings, Environment)> {
     let entry = entry_of(args, environment)?;
-    let (settings, environment) = settings_in(&entry, method, environment, files)?;
+    let (settings, environment) = settings_in(&entry, method, environment, reader)?;
     let settings = settings.selected_by(Selection::from_args(args, &entry));
     Ok((entry, settings, environment))
 }
@@ -93,18 +93,6 @@ fn with_commands(args: &EntryArgs, meant: Option<String>, next: String) -> Strin
     }
 }
 
-/// The arguments of an exec entry, `get-token` first, if it starts that command of this program or of one of the peers.
-pub(super) fn plugin_arguments(exec: &ExecConfig) -> Option<Vec<String>> {
-    let given = exec.own_arguments()?;
-    if given.first().is_some_and(|word| word == super::GET_TOKEN) {
-        return Some(given.to_vec());
-    }
-    let words = std::iter::once("kubectl-login").chain(given.iter().map(String::as_str)).map(OsString::from);
-    let words = command_line::command_first(words.collect(), &super::grammar(&[]));
-    let words: Vec<String> = words.into_iter().skip(1).filter_map(|word| word.into_string().ok()).collect();
-    words.first().is_some_and(|word| word == super::GET_TOKEN).then_some(words)
-}
-
 /// The settings of an entry, with another method where one is wanted, and the environment it runs in.
 ///
 /// Errors: it is not ours, or makes no sense.
@@ -112,10 +100,10 @@ pub(super) fn settings_in(
     entry: &Entry,
     method: &MethodArgs,
     environment: &Environment,
-    files: &CaFiles,
+    reader: &EntryReader,
 ) -> Result<(Settings, Environment)> {
     let exec = entry.plugin().map_err(|error| without_plugin(entry, &error))?;
-    let Some(words) = plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
+    let Some(words) = reader.plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
     let unreadable = |error: clap::Error| {
         // The command line of an entry may hold a secret, so clap's whole text is not repeated.
         let kind = error.kind().as_str().unwrap_or("it cannot be read");
@@ -124,14 +112,14 @@ pub(super) fn settings_in(
             format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
         )
     };
-    let (mut args, mut given) = super::parse_get_token(&words).map_err(unreadable)?;
+    let (mut args, mut given) = reader.parse(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &given)? {
         // The last one counts, and the variable would count for more.
-        (args, given) = super::parse_get_token(&[words, vec![flag]].concat()).map_err(unreadable)?;
+        (args, given) = reader.parse(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
-    let settings = profile::settings(&args, &given, &environment, Some(entry), files)?;
+    let settings = profile::settings(&args, &given, &environment, Some(entry), reader.ca_files())?;
     Ok((settings, environment))
 }
 
@@ -300,6 +288,7 @@ pub(super) struct PluginContext {
     /// environment.
     session: String,
     session_for_groups: Option<String>,
+    trusted: Rc<TrustedAnchors>,
 }
 
 impl PluginContext {
@@ -311,7 +300,7 @@ impl PluginContext {
 
     /// Whether such a session in `folder` is this context's.
     pub(super) fn uses(&self, base: &str, anchors: &[String], folder: &Path) -> bool {
-        self.is_kept_in(folder) && self.names(base, anchors)
+        self.session == base && self.is_kept_in(folder) && self.trusts(anchors)
     }
 
     /// Whether the groups of this context are looked up with such a session in `folder`.
@@ -320,7 +309,7 @@ impl PluginContext {
     }
 
     fn trusts(&self, anchors: &[String]) -> bool {
-        anchors.is_empty() || http::trusts_anchors(&self.profile.network, anchors)
+        anchors.is_empty() || self.trusted.contain(&self.profile.network, anchors)
     }
 
     fn is_kept_in(&self, folder: &Path) -> bool {
@@ -348,14 +337,18 @@ pub(super) fn others(
 
 /// Every context of the kubeconfig that is ours, by name. Others, and entries that make no sense, are skipped: the user did not
 /// ask for them. Without a kubeconfig that can be read there are none.
-pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, files: &CaFiles) -> Vec<PluginContext> {
+pub(super) fn contexts(
+    kubeconfig: Option<&Path>,
+    environment: &Environment,
+    reader: &EntryReader,
+) -> Vec<PluginContext> {
     let Ok(kubeconfig) = load(kubeconfig, environment) else { return Vec::new() };
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
-        let (args, given) = super::parse_get_token(&plugin_arguments(&exec)?).ok()?;
+        let (args, given) = reader.parse(&reader.plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
-        let settings = profile::settings(&args, &given, &environment, None, files).ok()?;
+        let settings = profile::settings(&args, &given, &environment, None, reader.ca_files()).ok()?;
         let identity = Identity::of(&settings.profile);
         Some(PluginContext {
             name: name.to_owned(),
@@ -364,16 +357,22 @@ pub(super) fn contexts(kubeconfig: Option<&Path>, environment: &Environment, fil
             session_for_groups: identity.session_for_groups(&settings.profile),
             session: identity.session,
             profile: settings.profile,
+            trusted: reader.trusted_anchors(),
         })
     };
     kubeconfig.context_names().filter_map(context).collect()
 }
 
 /// The profile of an OpenID Connect client of which no more is known than this.
-pub(super) fn bare_profile(issuer: &str, client: &str, environment: &Environment) -> Option<Profile> {
+pub(super) fn bare_profile(
+    issuer: &str,
+    client: &str,
+    environment: &Environment,
+    reader: &EntryReader,
+) -> Option<Profile> {
     let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
-    let (args, given) = super::parse_get_token(&words).ok()?;
-    Some(profile::settings(&args, &given, environment, None, &CaFiles::default()).ok()?.profile)
+    let (args, given) = reader.parse(&words).ok()?;
+    Some(profile::settings(&args, &given, environment, None, reader.ca_files()).ok()?.profile)
 }
 
 /// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and
@@ -382,7 +381,7 @@ pub(super) fn folders(cache_dir: Option<&str>, contexts: &[PluginContext], envir
     let mut folders: Vec<PathBuf> = paths::state(cache_dir, environment).into_iter().collect();
     if cache_dir.is_none() {
         for folder in contexts.iter().filter_map(|context| context.folder.as_ref()) {
-            if !folders.iter().any(|known| is_same_folder(known, folder)) {
+            if !folders.contains(folder) && !folders.iter().any(|known| is_same_folder(known, folder)) {
                 folders.push(folder.clone());
             }
         }

@@ -19,6 +19,7 @@ use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies};
 use kubectl_login_core::secret::Secret;
 
 use super::args::go_duration_text;
+use super::entry_reader::EntryReader;
 use super::network::CaFiles;
 use super::profile::{Dialect, GRANT_METHODS, HUMAN_METHODS};
 use super::{GET_TOKEN, authorization, name_value, profile};
@@ -140,7 +141,7 @@ impl ExecArgs {
             return Err(ExecArgsError::NotAnArgument(flag.name));
         }
         // Every value but these two is read by what follows.
-        let (args, given) = super::parse_get_token(&self.words()).map_err(|_| {
+        let (args, given) = EntryReader::default().parse(&self.words()).map_err(|_| {
             let timeout = profile.network.timeout.is_some_and(|timeout| i64::try_from(timeout.as_nanos()).is_err());
             let is_network = timeout || profile.network.timeout.is_some_and(|timeout| timeout.is_zero());
             self.inexpressible(if is_network { Setting::NetworkTimeout } else { Setting::SignInTimeout })

@@ -10,14 +10,14 @@ use kubectl_login_core::oauth::challenge::ClaimsChallenge;
 use kubectl_login_core::text::printable;
 
 use super::args::LoginArgs;
-use super::network::CaFiles;
+use super::entry_reader::EntryReader;
 use super::{entry, kubectl_user, membership, profile, report};
 use crate::ui::{PromptMode, SignInTarget, Terminal};
 
 pub(super) fn run(args: &LoginArgs, shell: &Environment) -> Result<()> {
-    let files = CaFiles::default();
+    let reader = EntryReader::default();
     let challenge = args.claims.as_deref().map(challenge).transpose()?;
-    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, shell, &files)?;
+    let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, shell, &reader)?;
     args.look_up.apply(&mut settings.profile);
     let named = entry.context.clone().filter(|_| args.entry.user.is_none());
     if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
@@ -67,7 +67,7 @@ pub(super) fn run(args: &LoginArgs, shell: &Environment) -> Result<()> {
             printable(audience, 200)
         ))?;
     }
-    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), shell, &files);
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), shell, &reader);
     let others = entry::others(&contexts, named.as_deref(), &identity.session, &session.anchors, store.root());
     if !others.is_empty() {
         report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;

@@ -17,7 +17,7 @@ use kubectl_login_core::text::printable;
 use super::args::{LogoutArgs, MethodArgs};
 use super::clean::{self, KeyringKey};
 use super::entry::{self, PluginContext};
-use super::network::CaFiles;
+use super::entry_reader::EntryReader;
 use super::report;
 use super::status::without_scheme;
 
@@ -62,18 +62,18 @@ impl Unrevoked {
 }
 
 pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
-    let files = CaFiles::default();
-    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), environment, &files);
+    let reader = EntryReader::default();
+    let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), environment, &reader);
     match (&args.account, args.all) {
-        (None, false) => one(args, &contexts, environment, &files),
-        (account, _) => several(args, account.as_deref(), &contexts, environment, &files),
+        (None, false) => one(args, &contexts, environment, &reader),
+        (account, _) => several(args, account.as_deref(), &contexts, environment, &reader),
     }
 }
 
 /// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
-fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment, files: &CaFiles) -> Result<()> {
+fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment, reader: &EntryReader) -> Result<()> {
     let (entry, settings, own_environment) =
-        entry::settings_of(&args.entry, &MethodArgs::default(), environment, files).map_err(|error| ErrorMessage {
+        entry::settings_of(&args.entry, &MethodArgs::default(), environment, reader).map_err(|error| ErrorMessage {
             next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
             ..error
         })?;
@@ -181,28 +181,18 @@ fn several(
     account: Option<&str>,
     contexts: &[PluginContext],
     environment: &Environment,
-    files: &CaFiles,
+    reader: &EntryReader,
 ) -> Result<()> {
     let is_meant = |facts: &SessionFacts| match (account, &facts.account) {
         (None, _) => true,
         (Some(meant), account) => account.as_ref().is_some_and(|account| account.eq_ignore_ascii_case(meant)),
     };
-    let mut forgotten = Vec::new();
-    let mut failures = Vec::new();
-    let folders = entry::folders(args.cache_dir.as_deref(), contexts, environment);
-    let (stores, unusable): (Vec<_>, Vec<_>) = match folders.is_empty() {
-        // Opened all the same, to say why there is none.
-        true => vec![open(None, environment)],
-        false => folders.iter().map(|folder| open(Some(folder.clone()), environment)).collect(),
-    }
-    .into_iter()
-    .partition(Result::is_ok);
-    failures.extend(unusable.into_iter().filter_map(Result::err));
-    let stores: Vec<Store> = stores.into_iter().flatten().collect();
+    let (stores, mut failures) = open_all(args, contexts, environment);
     let was_in_keyring = stores.iter().any(|store| store.has_records_of(KeyBackend::Keyring));
+    let mut forgotten = Vec::new();
     for store in &stores {
         for (id, _, facts) in store.sessions().into_iter().filter(|(.., facts)| is_meant(facts)) {
-            let profiles = |facts: &SessionFacts| profiles_of(&id, facts, contexts, environment);
+            let profiles = |facts: &SessionFacts| profiles_of(&id, facts, contexts, environment, reader);
             match forget(store, &id, Some(facts), profiles) {
                 Ok(known) => forgotten.extend(known),
                 Err(error) => failures.push(failed(&error)),
@@ -214,27 +204,12 @@ fn several(
         for store in &stores {
             failures.extend(store.delete_all().err().map(|error| failed(&error)));
         }
-        if args.cache_dir.is_none()
-            && let KeyringKey::Left(error) = clean::forget_keyring_key(contexts, environment, files)
-            && (was_in_keyring || error != KeyError::NoKeyring)
-        {
-            failures.push(ErrorMessage::failed(
-                format!("the key may be left in the keyring: {error}"),
-                "Unlock or start the keyring, then run the command again: kubectl login logout --all",
-            ));
+        if args.cache_dir.is_none() {
+            failures.extend(forget_keyring_key(args, contexts, environment, reader, was_in_keyring));
         }
     }
     let revocation = revoke(&forgotten, environment);
-    let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
-    report::sentence(&match (forgotten.len(), revocation.revoked) {
-        (0, _) if account.is_some() => format!("No sign-in{of} was remembered."),
-        (0, _) => "No sign-in was remembered.".to_owned(),
-        (1, 0) => format!("Forgot 1 sign-in{of}."),
-        (1, _) => format!("Forgot 1 sign-in{of} and revoked it."),
-        (count, 0) => format!("Forgot {count} sign-ins{of}."),
-        (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
-        (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
-    })?;
+    report::sentence(&forgotten_in_words(account, forgotten.len(), revocation.revoked))?;
     revocation.say_what_is_left(forgotten.len())?;
     revocation.warn();
     let last = failures.pop();
@@ -242,6 +217,62 @@ fn several(
         report::warning(&failure.what, Some(&failure.next));
     }
     last.map_or(Ok(()), Err)
+}
+
+/// The stores in all folders that are known of, and why others cannot be used.
+fn open_all(
+    args: &LogoutArgs,
+    contexts: &[PluginContext],
+    environment: &Environment,
+) -> (Vec<Store>, Vec<ErrorMessage>) {
+    let folders = entry::folders(args.cache_dir.as_deref(), contexts, environment);
+    let opened: Vec<Result<Store>> = match folders.is_empty() {
+        // Opened even so, to say why there is none.
+        true => vec![open(None, environment)],
+        false => folders.into_iter().map(|folder| open(Some(folder), environment)).collect(),
+    };
+    let (mut stores, mut failures) = (Vec::new(), Vec::new());
+    for store in opened {
+        match store {
+            Ok(store) => stores.push(store),
+            Err(error) => failures.push(error),
+        }
+    }
+    (stores, failures)
+}
+
+/// Deletes the key in the keyring, unless a folder still needs it. `was_in_keyring`: records that are forgotten now needed it.
+///
+/// Returns why it may still be there.
+fn forget_keyring_key(
+    args: &LogoutArgs,
+    contexts: &[PluginContext],
+    environment: &Environment,
+    reader: &EntryReader,
+    was_in_keyring: bool,
+) -> Option<ErrorMessage> {
+    // The contexts of the usual kubeconfig count even if another one was named.
+    let usual = args.entry.kubeconfig.as_ref().map(|_| entry::contexts(None, environment, reader));
+    match clean::forget_keyring_key(&[contexts, &usual.unwrap_or_default()], environment) {
+        KeyringKey::Left(error) if was_in_keyring || error != KeyError::NoKeyring => Some(ErrorMessage::failed(
+            format!("the key may be left in the keyring: {error}"),
+            "Unlock or start the keyring, then run the command again: kubectl login logout --all",
+        )),
+        _ => None,
+    }
+}
+
+/// How many sign-ins were forgotten, and how many of them revoked.
+fn forgotten_in_words(account: Option<&str>, forgotten: usize, revoked: usize) -> String {
+    let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
+    match (forgotten, revoked) {
+        (0, _) => format!("No sign-in{of} was remembered."),
+        (1, 0) => format!("Forgot 1 sign-in{of}."),
+        (1, _) => format!("Forgot 1 sign-in{of} and revoked it."),
+        (count, 0) => format!("Forgot {count} sign-ins{of}."),
+        (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
+        (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
+    }
 }
 
 /// Forgets one sign-in. `profiles` is asked for those whose sign-in it is where it can be revoked: a client of an OpenID
@@ -282,13 +313,19 @@ fn forget(
 /// Only such with the very same identity will do. So a token never goes to another issuer, by another client, or over a
 /// connection that trusts others than it was obtained over. Entries may reach the issuer in different ways, through a
 /// proxy of their own; those that add no certificate authorities come first.
-fn profiles_of(id: &str, facts: &SessionFacts, contexts: &[PluginContext], environment: &Environment) -> Vec<Profile> {
+fn profiles_of(
+    id: &str,
+    facts: &SessionFacts,
+    contexts: &[PluginContext],
+    environment: &Environment,
+    reader: &EntryReader,
+) -> Vec<Profile> {
     let base = facts.base(id);
     let of_contexts = contexts.iter().filter(|context| context.names(base, &facts.anchors));
     let mut profiles: Vec<Profile> = of_contexts.map(|context| context.profile.clone()).collect();
     profiles.sort_by_key(|profile| !profile.network.environment_roots.is_empty());
     profiles.truncate(MAX_PROFILES);
-    let bare = entry::bare_profile(&facts.issuer, &facts.client, environment);
+    let bare = entry::bare_profile(&facts.issuer, &facts.client, environment, reader);
     profiles.extend(bare.filter(|profile| Identity::of(profile).session == base));
     profiles
 }

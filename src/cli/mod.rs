@@ -11,6 +11,7 @@ mod compat_flags;
 mod completion;
 mod doctor;
 mod entry;
+mod entry_reader;
 mod exec_args;
 mod explain;
 mod get_token;
@@ -153,16 +154,5 @@ fn given_flags(grammar: &clap::Command, matches: &clap::ArgMatches) -> GivenFlag
     match (matches.subcommand_matches(GET_TOKEN), grammar.find_subcommand(GET_TOKEN)) {
         (Some(given), Some(grammar)) => GivenFlags::from_matches(grammar, given),
         _ => GivenFlags::default(),
-    }
-}
-
-/// What `get-token` was given in a kubeconfig entry, parsed as if it had been typed. `words` begin with the command.
-fn parse_get_token(words: &[String]) -> Result<(args::GetTokenArgs, GivenFlags), clap::Error> {
-    let mut grammar = grammar(&[]);
-    let words = std::iter::once("kubectl-login").chain(words.iter().map(String::as_str)).map(OsString::from);
-    let matches = grammar.try_get_matches_from_mut(words)?;
-    match matches.subcommand_matches(GET_TOKEN) {
-        Some(given) => Ok((args::GetTokenArgs::from_arg_matches(given)?, given_flags(&grammar, &matches))),
-        None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
     }
 }

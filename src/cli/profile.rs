@@ -385,8 +385,9 @@ mod tests {
 
     fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
         let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
-        let (args, given) =
-            super::super::parse_get_token(&words).map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
+        let (args, given) = super::super::entry_reader::EntryReader::default()
+            .parse(&words)
+            .map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
         let environment = Environment::from_iter(variables.iter().copied());
         settings(&args, &given, &environment, None, &CaFiles::default())
     }

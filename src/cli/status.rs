@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::args::{OutputFormat, StatusArgs};
 use super::entry::{self, PluginContext};
-use super::network::CaFiles;
+use super::entry_reader::EntryReader;
 use super::report;
 use crate::ui::wrap::{self, wrapped};
 
@@ -55,7 +55,7 @@ struct AccessToken {
 }
 
 pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
-    let contexts = entry::contexts(args.kubeconfig.as_deref(), environment, &CaFiles::default());
+    let contexts = entry::contexts(args.kubeconfig.as_deref(), environment, &EntryReader::default());
     let folders = entry::folders(args.cache_dir.as_deref(), &contexts, environment);
     let mut sessions = Vec::new();
     let mut read = Vec::new();

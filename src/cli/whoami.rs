@@ -34,9 +34,9 @@ use self::kubectl::KubectlView;
 use super::ExitStatus;
 use super::args::{MethodArgs, OutputFormat, WhoamiArgs};
 use super::cluster::{ClusterClient, ClusterView};
+use super::entry_reader::EntryReader;
 use super::explain::{AskingUser, Explained, Place};
 use super::membership::ClusterSession;
-use super::network::CaFiles;
 use super::profile::Settings;
 use super::selection::Selection;
 use super::{entry, explain, kubectl_user, network, report};
@@ -88,13 +88,14 @@ pub(super) fn run(args: &WhoamiArgs, shell: &Environment) -> Result<ExitStatus> 
     let mut entry = entry::entry_of(&args.entry, shell)?;
     // A user that was named is not the context's.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
-    let (settings, environment) = match entry::settings_in(&entry, &MethodArgs::default(), shell, &CaFiles::default()) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let view = without_sign_in(args, &entry, &network::from_environment(shell))?;
-            return view.ok_or(error)?.print(args).map(|()| ExitStatus::Success);
-        }
-    };
+    let (settings, environment) =
+        match entry::settings_in(&entry, &MethodArgs::default(), shell, &EntryReader::default()) {
+            Ok(settings) => settings,
+            Err(error) => {
+                let view = without_sign_in(args, &entry, &network::from_environment(shell))?;
+                return view.ok_or(error)?.print(args).map(|()| ExitStatus::Success);
+            }
+        };
     let mut settings = settings.selected_by(Selection::from_args(&args.entry, &entry));
     args.look_up.apply(&mut settings.profile);
     with_sign_in(args, &entry, &settings, &environment).map_err(|error| settings.sources.attributed(error))

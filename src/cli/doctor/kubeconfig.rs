@@ -7,7 +7,7 @@ use kubectl_login_core::kube::kubeconfig::{Entry, ExecConfig, Kubeconfig, Kubeco
 use kubectl_login_core::text::printable;
 
 use super::super::args::{EntryArgs, MethodArgs};
-use super::super::network::CaFiles;
+use super::super::entry_reader::EntryReader;
 use super::super::profile::Settings;
 use super::super::selection::Selection;
 use super::super::{entry, kubectl_user, programs};
@@ -26,7 +26,7 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    pub(super) fn read(args: &EntryArgs, environment: &Environment) -> Configuration {
+    pub(super) fn read(args: &EntryArgs, environment: &Environment, reader: &EntryReader) -> Configuration {
         let nothing =
             |kubeconfig, entry| Configuration { kubeconfig, entry, found: None, settings: None, by_wrapper: false };
         let explained = |error: &KubeconfigError| Finding::from(entry::explain(error, args));
@@ -48,8 +48,8 @@ impl Configuration {
             Finding::merged(std::iter::once(files(&kubeconfig, found.context.as_deref())).chain(missing).collect());
         // A user that was named is not the context's, and signs in by its own name.
         found.context = found.context.filter(|_| args.user.is_none());
-        let by_wrapper = wrapper(&found).is_some();
-        let (sign_in, settings) = sign_in(&found, environment);
+        let by_wrapper = wrapper(&found, reader).is_some();
+        let (sign_in, settings) = sign_in(&found, environment, reader);
         let selection = || Selection::from_args(args, &found);
         let settings = settings.map(|(settings, environment)| (settings.selected_by(selection()), environment));
         let overrides = kubectl_user::overrides(&found).into_iter().map(Finding::from);
@@ -74,13 +74,17 @@ impl Configuration {
 }
 
 /// How the user signs in, and what the plugin's arguments mean if they are for this one.
-fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settings, Environment)>) {
+fn sign_in(
+    found: &Entry,
+    environment: &Environment,
+    reader: &EntryReader,
+) -> (Finding, Option<(Settings, Environment)>) {
     let user = printable(&found.user, 100);
-    let read = |found: &Entry| entry::settings_in(found, &MethodArgs::default(), environment, &CaFiles::default());
+    let read = |found: &Entry| entry::settings_in(found, &MethodArgs::default(), environment, reader);
     let method = |settings: &Settings| settings.profile.method.name(&settings.profile.provider);
     let Some(exec) = &found.exec else { return (credentials::alone(found), None) };
     let command = printable(&exec.command, 100);
-    if let Some(by_script) = wrapper(found) {
+    if let Some(by_script) = wrapper(found, reader) {
         let what = format!("the user {user:?} runs {command:?}, a script that mentions this plugin");
         return match read(&by_script) {
             Ok(settings) => {
@@ -91,7 +95,7 @@ fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settin
         };
     }
     let is_this = || programs::located(&exec.command).is_some_and(|path| programs::is_this_program(&path));
-    if entry::plugin_arguments(exec).is_none() && !exec.command.is_empty() && !is_this() {
+    if reader.plugin_arguments(exec).is_none() && !exec.command.is_empty() && !is_this() {
         let what = format!("the user {user:?} gets its token from {command:?}, which is not this plugin");
         return (Finding::ok(what), None);
     }
@@ -106,11 +110,11 @@ fn sign_in(found: &Entry, environment: &Environment) -> (Finding, Option<(Settin
 }
 
 /// The entry as a script is likely to pass it on, if a script runs this plugin for the user.
-fn wrapper(found: &Entry) -> Option<Entry> {
+fn wrapper(found: &Entry, reader: &EntryReader) -> Option<Entry> {
     let exec = found.exec.as_ref()?;
     programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
     let command =
-        if entry::plugin_arguments(exec).is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
+        if reader.plugin_arguments(exec).is_some() { exec.command.clone() } else { programs::NAMES[0].to_owned() };
     Some(Entry { exec: Some(ExecConfig { command, ..exec.clone() }), ..found.clone() })
 }
 

@@ -9,7 +9,7 @@ use kubectl_login_core::kube::kuberc::{self, PluginPolicy};
 use kubectl_login_core::named_file;
 use kubectl_login_core::text::{printable, shell_word};
 
-use super::super::entry;
+use super::super::entry_reader::EntryReader;
 use super::super::programs::{
     NAMES, is_executable, is_path, is_this_program, is_wrapper, located, on_path, this_program,
 };
@@ -40,12 +40,12 @@ pub(super) fn version() -> Finding {
 }
 
 /// Where kubectl finds what the entry runs, and whether that is this program.
-pub(super) fn command(found: Option<&Entry>, environment: &Environment) -> Finding {
+pub(super) fn command(found: Option<&Entry>, environment: &Environment, reader: &EntryReader) -> Finding {
     let Some(found) = found else { return Finding::skipped_because(ENTRY) };
     let Some(exec) = &found.exec else { return Finding::skip("the user has no exec plugin") };
     let (command, user) = (&exec.command, printable(&found.user, 100));
     let name = printable(command, 200);
-    let is_meant = entry::plugin_arguments(exec).is_some();
+    let is_meant = reader.plugin_arguments(exec).is_some();
     let write = match this_program() {
         Some(path) if is_meant || command.is_empty() => {
             format!("Set the command in the exec of the user {user:?} to {}.", shown(&path))

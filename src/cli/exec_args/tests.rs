@@ -13,7 +13,7 @@ use url::Url;
 use super::*;
 
 fn read(words: &[String]) -> Profile {
-    let (args, given) = super::super::parse_get_token(words).expect("the grammar takes them");
+    let (args, given) = EntryReader::default().parse(words).expect("the grammar takes them");
     profile::settings(&args, &given, &Environment::default(), None, &CaFiles::default())
         .expect("they make sense")
         .profile

@@ -1,6 +1,7 @@
 //! Files with certificate authorities that settings name: where they are, and what they held when the settings were read.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,15 +12,21 @@ use crate::text::hex;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaFile {
     path: PathBuf,
-    digest: String,
+    digest: OnceLock<String>,
 }
 
 impl CaFile {
     /// Reads the file at `path`, 16 MiB at most. One that cannot be read counts as empty here, and fails the connections that
     /// should trust it.
     pub fn read(path: PathBuf) -> CaFile {
-        let digest = hex(&Sha256::digest(named_file::read_named(&path).unwrap_or_default()));
-        CaFile { path, digest }
+        let file = CaFile::unread(path);
+        file.digest();
+        file
+    }
+
+    /// The file at `path`, for connections alone: it is read when they are set up, or when its digest is asked for.
+    pub fn unread(path: PathBuf) -> CaFile {
+        CaFile { path, digest: OnceLock::new() }
     }
 
     /// Where it is.
@@ -27,8 +34,8 @@ impl CaFile {
         &self.path
     }
 
-    /// The SHA-256 of what it held, in hexadecimal digits.
+    /// The SHA-256 of what it held when it was read, in hexadecimal digits.
     pub fn digest(&self) -> &str {
-        &self.digest
+        self.digest.get_or_init(|| hex(&Sha256::digest(named_file::read_named(&self.path).unwrap_or_default())))
     }
 }

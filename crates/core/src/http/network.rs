@@ -33,7 +33,7 @@ pub struct Network {
 
 /// Where the environment names certificate authorities. A kubeconfig entry can set it, so tokens that were obtained through
 /// one of these authorities are kept apart from others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EnvironmentRoots {
     /// The PEM file of `SSL_CERT_FILE`, as an absolute path.
     pub file: Option<PathBuf>,

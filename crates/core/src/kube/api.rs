@@ -103,7 +103,7 @@ impl ApiClient {
         // kubectl refuses both, so the stricter one applies.
         let insecure = cluster.insecure_skip_tls_verify && data.is_empty() && file.is_none();
         let network = Network {
-            ca_files: file.into_iter().map(CaFile::read).collect(),
+            ca_files: file.into_iter().map(CaFile::unread).collect(),
             ca_data: data,
             insecure,
             environment_roots: network.environment_roots.clone(),
