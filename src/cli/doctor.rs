@@ -17,18 +17,17 @@ use kubectl_login::messages::{ExitKind, Result};
 use kubectl_login::runtime;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::sessions;
-use kubectl_login_core::entra::subject::Subject;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use serde::Serialize;
 
-use self::cluster::TokenFindings;
 use self::finding::{
     API_VERSION, AUDIENCE, CLOCK, CLUSTER, COMMAND, Check, CheckName, CheckResult, ENTRY, FILES, Finding, GROUPS,
     IDENTITY, ISSUER, KEYRING, KUBECONFIG, PROXY, SERVER, SESSION, TOKEN, VERSION,
 };
 use self::kubeconfig::Configuration;
 use self::network::NetworkChecks;
-use self::store::StoreChecks;
+use self::store::{StoreChecks, StoreFindings};
+use self::token::IssuedTokenChecks;
 use super::ExitStatus;
 use super::args::{DoctorArgs, OutputFormat};
 use super::entry_reader::EntryReader;
@@ -51,7 +50,7 @@ impl Doctor<'_> {
 }
 
 pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitStatus> {
-    let checks: Vec<Check> = look(args, environment)?.into_iter().map(Check::new).collect();
+    let checks: Vec<Check> = run_checks(args, environment)?.into_iter().map(Check::new).collect();
     match args.output {
         OutputFormat::Json => report::json(&Doctor::new(&checks))?,
         OutputFormat::Yaml => report::yaml(&Doctor::new(&checks))?,
@@ -63,10 +62,10 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<ExitSt
     }
 }
 
-/// Looks at everything: at this machine, then for a token, then at the servers.
+/// Checks everything: this machine, then whether there is a token, then the servers.
 ///
 /// Errors: the user interrupted it.
-fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Finding)>> {
+fn run_checks(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Finding)>> {
     let reader = EntryReader::default();
     let configuration = Configuration::read(&args.entry, shell, &reader);
     let entry = configuration.found.as_ref();
@@ -76,55 +75,30 @@ fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Findin
     let sign_in = profile.zip(identity.as_ref());
     let environment = settings.map_or(shell, |(_, environment)| environment);
 
-    let kept = StoreChecks::new(settings, shell);
-    let (folder, key) = (kept.folder(), kept.key());
-    let files = Finding::merged([Some(folder.clone()), kept.records(&key)].into_iter().flatten().collect());
-    let located = |finding: Finding| match settings {
-        Some((settings, _)) => finding.corrected_by(&settings.sources),
-        None => finding,
-    };
-    // What a script passes on is not certain.
-    let certain = |finding: Finding| if configuration.by_wrapper { finding.at_most_warning() } else { finding };
-    let session = certain(match entry.zip(sign_in) {
-        Some((entry, (profile, identity))) => kept.session(entry, profile, identity, environment, &key, &folder),
-        None => configuration.no_sign_in(),
-    });
+    let stored = StoreChecks::new(settings, shell);
+    let StoreFindings { key, files, session } = stored.findings(entry.zip(sign_in), environment);
+    let session = configuration.with_certainty(session.unwrap_or_else(|| configuration.no_sign_in()));
 
     let facts =
-        sign_in.and_then(|(profile, identity)| sessions::current_facts(identity, &profile.network, &kept.store));
+        sign_in.and_then(|(profile, identity)| sessions::current_facts(identity, &profile.network, &stored.store));
     // Before anything else on the network, because Ctrl-C ends a refresh only as long as nothing has listened for it.
-    let (token_found, token) = match sign_in {
-        Some((profile, identity)) => token::obtain(profile, identity, &kept.store, environment, &session)?,
+    let (obtained, token) = match sign_in {
+        Some((profile, identity)) => token::obtain(profile, identity, &stored.store, environment, &session)?,
         None => (Finding::skipped_because(SESSION), None),
     };
-
     let network = profile.map_or_else(|| from_environment(environment), |profile| profile.network.clone());
     let sent = entry.and_then(|entry| kubectl_user::credentials(entry, token.as_ref()).transpose());
-    let answers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
-    let (server, clock) = (answers.server(entry), answers.clock());
+    let servers = runtime::run_until_interrupted(network::ask(entry, profile, &network, sent))?;
 
-    let claim = profile.map(|profile| profile.groups.claim.as_str()).unwrap_or_default();
-    let subject = token.as_ref().and_then(|token| Subject::read(token.expose(), claim).ok());
-    let with_token = profile.filter(|_| token.is_some());
-    let audience = with_token.map_or_else(token::without, |profile| {
-        token::audience(profile, subject.as_ref(), answers.tenant(), facts.as_ref())
-    });
-    let groups = with_token.map_or_else(token::without, |profile| token::groups(profile, subject.as_ref()));
-    let with_this_token = entry.is_some_and(kubectl_user::sends_plugins_token_as_it_is);
-    let cluster = {
-        let (subject, audience, groups, clock) = (subject.as_ref(), &audience, &groups, &clock);
-        let sent = profile.filter(|_| with_this_token);
-        let sent = sent.map(|profile| TokenFindings { profile, subject, audience, groups, clock });
-        cluster(&answers, entry, &server, sent.as_ref()).unwrap_or_else(|| match token {
-            // kubectl refuses the user.
-            Some(_) => Finding::skipped_because(ENTRY),
-            None => token::without(),
-        })
+    let issued = token.as_ref().zip(profile);
+    let issued =
+        issued.map(|(token, profile)| IssuedTokenChecks::new(token, profile, servers.tenant(), facts.as_ref()));
+    let ServerFindings { clock, server, cluster, identity } =
+        server_findings(&servers, entry, issued.as_ref(), obtained.has_failed());
+    let (audience, groups) = match issued {
+        Some(IssuedTokenChecks { audience, groups, .. }) => (audience, groups),
+        None => (token::without(), token::without()),
     };
-    // A difference that no server objects to does no harm.
-    let is_harmful = cluster.has_failed() || token_found.has_failed();
-    let clock = if is_harmful { clock } else { clock.at_most_warning() };
-    let review = answers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| with_this_token);
     let found = vec![
         (VERSION, program::version()),
         (KUBECONFIG, configuration.kubeconfig.clone()),
@@ -134,34 +108,66 @@ fn look(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, Findin
         (KEYRING, key),
         (FILES, files),
         (CLOCK, clock),
-        (PROXY, answers.proxy()),
-        (ISSUER, certain(answers.issuer(profile, configuration.no_sign_in()))),
+        (PROXY, servers.proxy()),
+        (ISSUER, configuration.with_certainty(servers.issuer(profile, configuration.no_sign_in()))),
         (SESSION, session),
-        (TOKEN, certain(token_found)),
+        (TOKEN, configuration.with_certainty(obtained)),
         (AUDIENCE, audience),
         (GROUPS, groups),
         (SERVER, server),
         (CLUSTER, cluster),
-        (IDENTITY, cluster::identity(review, subject.as_ref())),
+        (IDENTITY, identity),
     ];
-    // A step names the place where a value comes from, and the context that was meant.
-    Ok(found.into_iter().map(|(part, finding)| (part, located(finding))).collect())
+    Ok(found.into_iter().map(|(name, finding)| (name, configuration.with_sources(finding))).collect())
 }
 
-/// What the API server makes of what kubectl sends; `token` is this plugin's, if kubectl sends that and nothing else. `None`
-/// if it was not asked.
+/// What was found about the API server, and about this machine's clock, which servers tell.
+struct ServerFindings {
+    clock: Finding,
+    server: Finding,
+    cluster: Finding,
+    identity: Finding,
+}
+
+/// What the API server makes of what kubectl sends. `issued` is this plugin's token, if there is one; `is_without_token`:
+/// there should be one, and obtaining it failed.
+fn server_findings(
+    servers: &NetworkChecks,
+    entry: Option<&Entry>,
+    issued: Option<&IssuedTokenChecks<'_>>,
+    is_without_token: bool,
+) -> ServerFindings {
+    let (server, clock) = (servers.server(entry), servers.clock());
+    let sends_token = entry.is_some_and(kubectl_user::sends_plugins_token_as_it_is);
+    let sent = issued.filter(|_| sends_token);
+    let cluster = cluster(servers, entry, &server, sent, &clock).unwrap_or_else(|| match issued {
+        // kubectl refuses the user.
+        Some(_) => Finding::skipped_because(ENTRY),
+        None => token::without(),
+    });
+    // A difference that no server objects to does no harm.
+    let is_harmful = cluster.has_failed() || is_without_token;
+    let clock = if is_harmful { clock } else { clock.at_most_warning() };
+    let review = servers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| sends_token);
+    let identity = cluster::identity(review, issued.and_then(|issued| issued.subject.as_ref()));
+    ServerFindings { clock, server, cluster, identity }
+}
+
+/// What the API server makes of what kubectl sends; `sent` is this plugin's token, if kubectl sends that and nothing else.
+/// `None` if it was not asked.
 fn cluster(
-    answers: &NetworkChecks,
+    servers: &NetworkChecks,
     entry: Option<&Entry>,
     server: &Finding,
-    token: Option<&TokenFindings<'_>>,
+    sent: Option<&IssuedTokenChecks<'_>>,
+    clock: &Finding,
 ) -> Option<Finding> {
-    let (review, entry) = (answers.review.as_ref()?, entry?);
+    let (review, entry) = (servers.review.as_ref()?, entry?);
     if server.result < CheckResult::Ok || server.has_failed() {
         return Some(Finding::skipped_because(SERVER));
     }
-    Some(match token {
-        Some(token) => cluster::cluster(review, token),
+    Some(match sent {
+        Some(token) => cluster::cluster(review, token, clock),
         None => credentials::cluster(review, entry),
     })
 }

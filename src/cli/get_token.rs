@@ -32,12 +32,13 @@ pub(super) fn run(
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
     let words = || Selection::from_process(environment).needed_words();
-    let person = Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
-        .found_by(&words);
+    let terminal =
+        Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
+            .found_by(&words);
     let options = RequestOptions { force_refresh: settings.force_refresh, ..RequestOptions::default() };
     let identity = Identity::of(&settings.profile);
     let request =
-        TokenRequest::new(&settings.profile, &identity, &store, environment, &person, options).repeated_by(repeats);
+        TokenRequest::new(&settings.profile, &identity, &store, environment, &terminal, options).repeated_by(repeats);
     let issued = match request.obtain() {
         Ok(issued) => issued,
         Err(ObtainError { failure, is_repeated }) => {
@@ -52,7 +53,7 @@ pub(super) fn run(
     answer.write(&line)?;
     if issued.origin == TokenOrigin::SignIn && settings.profile.prompts() {
         let (beginning, rest) = messages::token::signed_in(&issued, issued.facts.as_ref());
-        person.confirm(&beginning, &rest);
+        terminal.confirm(&beginning, &rest);
     }
     Ok(ExitStatus::Success)
 }

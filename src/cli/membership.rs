@@ -33,7 +33,7 @@ pub(super) struct ClusterSession<'a> {
     pub(super) identity: &'a Identity,
     pub(super) store: &'a Store,
     pub(super) environment: &'a Environment,
-    pub(super) person: &'a Terminal<'a>,
+    pub(super) terminal: &'a Terminal<'a>,
 }
 
 /// The groups before a new token: whose they are, and where they come from.
@@ -132,7 +132,7 @@ impl ClusterSession<'_> {
             identity: self.identity,
             store: self.store,
             environment: self.environment,
-            person: self.person,
+            person: self.terminal,
             options,
             cluster_key: identity::cluster(api_server, &authority, &self.profile.network),
             cluster,

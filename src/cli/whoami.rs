@@ -18,7 +18,6 @@ use kubectl_login::session::groups::{GroupMembership, LookupOptions};
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{RequestOptions, TokenRequest, sessions};
 use kubectl_login::store::SessionFacts;
-use kubectl_login::store::Store;
 use kubectl_login::store::groups::{Group, GroupSource};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::subject::Subject;
@@ -118,12 +117,13 @@ fn with_sign_in(
     let profile = &settings.profile;
     let question = question(args, entry)?;
     let store = settings.store(environment);
-    let person = Terminal::new(PromptMode::Never, profile, None, environment);
+    let terminal = Terminal::new(PromptMode::Never, profile, None, environment);
     let identity = &Identity::of(profile);
-    let signed_in = signed_in(profile, identity, &store, environment, &person, entry, args.refresh);
+    let session = ClusterSession { entry, profile, identity, store: &store, environment, terminal: &terminal };
+    let signed_in = SignedIn::without_prompt(&session, args.refresh);
     let overrides = kubectl_user::overrides(entry);
     overrides.iter().for_each(report::warn);
-    let (obtained, facts) = match signed_in {
+    let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         // kubectl may need no token of this plugin.
         Err(error) if !error.kind.is_stopped() => {
@@ -132,27 +132,15 @@ fn with_sign_in(
         }
         Err(error) => return Err(error),
     };
-    let subject = Subject::read(obtained.token.expose(), &profile.groups.claim).unwrap_or_default();
 
-    let cluster = ClusterClient::new(entry, profile, &obtained.token);
+    let token = &signed_in.issued.token;
+    let cluster = ClusterClient::new(entry, profile, token);
     let options = LookupOptions { force_refresh: args.refresh, names: args.names, ..LookupOptions::default() };
-    let session = ClusterSession { entry, profile, identity, store: &store, environment, person: &person };
-    let known = session.groups(&subject, &cluster, options)?;
-    let mut who = question.as_ref().map(|_| who(&cluster, &known, &subject, facts.as_ref(), profile)).transpose()?;
-    let explained = match (&question, &mut who) {
-        (Some(question), Some(who)) => {
-            let explanation = explanation(&cluster, question, &who.requester)?;
-            if !args.names && explain::misnamed::needs_names(&explanation, who) {
-                // Which group is meant by its display name can only be said with the names of the user's own.
-                let named =
-                    session.groups(&subject, &cluster, LookupOptions { names: true, ..LookupOptions::default() })?;
-                who.names = names(&named, &who.group_prefix);
-            }
-            let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
-            Some(Explained { explanation, place, who })
-        }
-        _ => None,
-    };
+    let known = session.groups(&signed_in.subject, &cluster, options)?;
+    let explanation = question.map(|question| explanation(args, &session, &signed_in, &cluster, &known, &question));
+    let (explanation, who) = explanation.transpose()?.unzip();
+    let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
+    let explained = explanation.zip(who.as_ref()).map(|(explanation, who)| Explained { explanation, place, who });
     // What is known already is shown without what cannot be had.
     let warn = |error: ErrorMessage| report::warn(&settings.sources.attributed(error));
     let view = match cluster.review() {
@@ -163,21 +151,15 @@ fn with_sign_in(
             None
         }
     };
+    let ask_for_kubectl = || KubectlView::ask(entry, &profile.network, Some(token));
     let kubectl = match overrides.is_empty() {
         true => None,
-        false => KubectlView::ask(entry, &profile.network, Some(&obtained.token)).unwrap_or_else(|error| {
+        false => ask_for_kubectl().unwrap_or_else(|error| {
             warn(error);
             None
         }),
     };
-    let whoami = WhoamiReport {
-        subject: &subject,
-        facts: facts.as_ref(),
-        obtained: &obtained,
-        known: &known,
-        cluster: view,
-        kubectl,
-    };
+    let whoami = WhoamiReport { signed_in: &signed_in, known: &known, cluster: view, kubectl };
     whoami.print(args, explained.as_ref(), &session)
 }
 
@@ -205,8 +187,7 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> 
 fn who(
     cluster: &ClusterClient<'_>,
     known: &GroupMembership,
-    subject: &Subject,
-    facts: Option<&SessionFacts>,
+    SignedIn { subject, facts, .. }: &SignedIn,
     profile: &Profile,
 ) -> Result<AskingUser> {
     let said = cluster.review_unless_too_old()?;
@@ -223,7 +204,7 @@ fn who(
     // Bindings have the cluster's own names.
     let of_cluster = |id: &str| format!("{}{id}", view.prefix);
     let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| of_cluster(id)).collect();
-    let account = facts.and_then(|facts| facts.account.as_ref());
+    let account = facts.as_ref().and_then(|facts| facts.account.as_ref());
     let aliases = [Some(&review.username), subject.account.as_ref(), subject.object_id.as_ref(), account];
     let mut ids = review.groups.iter().filter(|name| !name.starts_with("system:"));
     let is_id = |name: &String| explain::misnamed::is_guid(name.strip_prefix(view.prefix.as_str()).unwrap_or(name));
@@ -250,35 +231,52 @@ fn names(known: &GroupMembership, prefix: &str) -> BTreeMap<String, String> {
     known.groups.items.iter().filter_map(named).collect()
 }
 
-/// Why it is allowed or not.
+/// Why the user is allowed or not what `question` says, and who they are to the cluster.
 ///
-/// Errors: the cluster does not decide.
-fn explanation(cluster: &ClusterClient<'_>, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
+/// Errors: the cluster does not decide, or not who the user is; the user interrupted it.
+fn explanation(
+    args: &WhoamiArgs,
+    session: &ClusterSession<'_>,
+    signed_in: &SignedIn,
+    cluster: &ClusterClient<'_>,
+    known: &GroupMembership,
+    question: &AccessQuestion,
+) -> Result<(Explanation, AskingUser)> {
+    let mut who = who(cluster, known, signed_in, session.profile)?;
     let api = cluster.api()?.with_limit(clock::limit(EXPLAIN_LIMIT));
-    runtime::run_until_interrupted(explain::run(&api, question, requester))?
+    let explanation = runtime::run_until_interrupted(explain::run(&api, question, &who.requester))??;
+    if !args.names && explain::misnamed::needs_names(&explanation, &who) {
+        // Which group is meant by its display name can only be said with the names of the user's own.
+        let options = LookupOptions { names: true, ..LookupOptions::default() };
+        who.names = names(&session.groups(&signed_in.subject, cluster, options)?, &who.group_prefix);
+    }
+    Ok((explanation, who))
 }
 
-/// The cached token, refreshed if needed; never with a prompt.
-///
-/// Errors: exit 3 where there is none.
-fn signed_in(
-    profile: &Profile,
-    identity: &Identity,
-    store: &Store,
-    environment: &Environment,
-    person: &Terminal<'_>,
-    entry: &Entry,
-    fresh: bool,
-) -> Result<(IssuedToken, Option<SessionFacts>)> {
-    let facts = sessions::current_facts(identity, &profile.network, store);
-    if facts.is_none() && profile.prompts() {
-        return Err(no_sign_in(entry, profile, environment));
+/// A token, what it says, and what is known of its session.
+struct SignedIn {
+    issued: IssuedToken,
+    subject: Subject,
+    facts: Option<SessionFacts>,
+}
+
+impl SignedIn {
+    /// The cached token, refreshed if needed or if it is to be `fresh`; never with a prompt.
+    ///
+    /// Errors: exit 3 where there is none.
+    fn without_prompt(session: &ClusterSession<'_>, fresh: bool) -> Result<SignedIn> {
+        let ClusterSession { entry, profile, identity, store, environment, terminal } = *session;
+        let facts = sessions::current_facts(identity, &profile.network, store);
+        if facts.is_none() && profile.prompts() {
+            return Err(no_sign_in(entry, profile, environment));
+        }
+        let options = RequestOptions { non_interactive: true, force_refresh: fresh, ..RequestOptions::default() };
+        let issued = TokenRequest::new(profile, identity, store, environment, terminal, options).obtain();
+        let issued = issued.map_err(|error| explain_failure(&error.failure, profile))?;
+        let subject = Subject::read(issued.token.expose(), &profile.groups.claim).unwrap_or_default();
+        let facts = issued.facts.clone().or(facts);
+        Ok(SignedIn { issued, subject, facts })
     }
-    let options = RequestOptions { non_interactive: true, force_refresh: fresh, ..RequestOptions::default() };
-    let obtained = TokenRequest::new(profile, identity, store, environment, person, options).obtain();
-    let obtained = obtained.map_err(|error| explain_failure(&error.failure, profile))?;
-    let facts = obtained.facts.clone().or(facts);
-    Ok((obtained, facts))
 }
 
 /// The error for an entry without a sign-in.
@@ -307,9 +305,7 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
 
 /// Everything that is known, before it is printed.
 struct WhoamiReport<'a> {
-    subject: &'a Subject,
-    facts: Option<&'a SessionFacts>,
-    obtained: &'a IssuedToken,
+    signed_in: &'a SignedIn,
     known: &'a GroupMembership,
     cluster: Option<ClusterView<'a>>,
     /// Whom kubectl would be, where that is not what the cluster makes of the token.
@@ -351,8 +347,8 @@ impl WhoamiReport<'_> {
     }
 
     fn account(&self) -> Option<&str> {
-        let by_sign_in = || self.facts.and_then(|facts| facts.account.as_deref());
-        self.subject.account.as_deref().or_else(by_sign_in)
+        let SignedIn { subject, facts, .. } = self.signed_in;
+        subject.account.as_deref().or_else(|| facts.as_ref()?.account.as_deref())
     }
 
     /// The groups that `args` ask for.
@@ -364,18 +360,19 @@ impl WhoamiReport<'_> {
     }
 
     fn for_programs(&self, args: &WhoamiArgs) -> WhoAmI<'_> {
+        let SignedIn { issued, subject, facts } = self.signed_in;
         let GroupMembership { groups, overage, .. } = self.known;
         let items = self.items(args).into_iter().map(|group| GroupShown { id: &group.id, name: group.name.as_deref() });
         WhoAmI {
             api_version: "kubectl-login/v1",
             kind: "WhoAmI",
             username: self.account(),
-            object_id: self.subject.object_id.as_deref(),
-            tenant_id: self.subject.tenant.as_deref(),
-            issuer: self.subject.issuer.as_deref().or(self.facts.map(|facts| facts.issuer.as_str())),
-            audience: self.subject.audience.as_deref(),
-            app_only: self.subject.app_only,
-            expires_at: self.obtained.expires_at,
+            object_id: subject.object_id.as_deref(),
+            tenant_id: subject.tenant.as_deref(),
+            issuer: subject.issuer.as_deref().or(facts.as_ref().map(|facts| facts.issuer.as_str())),
+            audience: subject.audience.as_deref(),
+            app_only: subject.app_only,
+            expires_at: issued.expires_at,
             groups: GroupsShown {
                 count: groups.items.len(),
                 source: groups.source,

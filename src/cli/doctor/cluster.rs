@@ -1,6 +1,6 @@
 //! What the cluster makes of the token.
 
-use kubectl_login::profile::{Profile, Provider};
+use kubectl_login::profile::Provider;
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
 use kubectl_login_core::kube::api::ApiError;
@@ -10,23 +10,18 @@ use kubectl_login_core::text::printable;
 use super::super::cluster::ClusterView;
 use super::finding::{CLUSTER, CheckResult, Finding};
 use super::network::ReviewError;
-use super::token::AKS;
-
-/// What is known of the token besides what the cluster says.
-pub(super) struct TokenFindings<'a> {
-    pub(super) profile: &'a Profile,
-    pub(super) subject: Option<&'a Subject>,
-    pub(super) audience: &'a Finding,
-    pub(super) groups: &'a Finding,
-    pub(super) clock: &'a Finding,
-}
+use super::token::{AKS, IssuedTokenChecks};
 
 /// Whom the cluster takes you for.
-pub(super) fn cluster(review: &Result<ClusterUser, ReviewError>, token: &TokenFindings<'_>) -> Finding {
+pub(super) fn cluster(
+    review: &Result<ClusterUser, ReviewError>,
+    token: &IssuedTokenChecks<'_>,
+    clock: &Finding,
+) -> Finding {
     match review {
         Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
         Err(ReviewError::NotAsked(error)) => Finding::from(error),
-        Err(ReviewError::Answered(ApiError::Unauthorized, _)) => not_accepted(token),
+        Err(ReviewError::Answered(ApiError::Unauthorized, _)) => not_accepted(token, clock),
         Err(ReviewError::Answered(ApiError::Forbidden(_), _)) => {
             Finding::ok("knows you, and its rules do not let you ask for more")
         }
@@ -41,15 +36,17 @@ pub(super) fn too_old() -> Finding {
 }
 
 /// A token that is good, and that the cluster does not take: what is odd about it is the likeliest reason.
-fn not_accepted(token: &TokenFindings<'_>) -> Finding {
+fn not_accepted(token: &IssuedTokenChecks<'_>, clock: &Finding) -> Finding {
     let what = "does not accept the token (HTTP 401)";
-    for odd in [token.audience, token.clock, token.groups] {
-        if odd.has_failed() || (odd.result == CheckResult::Warn && odd != token.groups) {
+    for odd in [&token.audience, clock, &token.groups] {
+        if odd.has_failed() || (odd.result == CheckResult::Warn && *odd != token.groups) {
             let next = odd.next.clone().unwrap_or_default();
             return Finding::fail(format!("{what}, as was to be expected: {}", odd.message), next);
         }
     }
-    let said = |claim: fn(&Subject) -> Option<&str>| printable(token.subject.and_then(claim).unwrap_or("no user"), 200);
+    let said = |claim: fn(&Subject) -> Option<&str>| {
+        printable(token.subject.as_ref().and_then(claim).unwrap_or("no user"), 200)
+    };
     let audience = said(|subject| subject.audience.as_deref());
     match &token.profile.provider {
         Provider::Entra { server_id, .. } => {

@@ -22,7 +22,7 @@ pub(super) struct Configuration {
     /// What the entry's arguments mean, and the environment it runs in.
     pub(super) settings: Option<(Settings, Environment)>,
     /// A script passes the arguments on, perhaps with others, so that what follows from them is not certain.
-    pub(super) by_wrapper: bool,
+    by_wrapper: bool,
 }
 
 impl Configuration {
@@ -60,6 +60,19 @@ impl Configuration {
                 &format!("; kubectl takes this user from {}, and not from {}", shown(&found.file), others.join(", "));
         }
         Configuration { kubeconfig: files, entry, found: Some(found), settings, by_wrapper }
+    }
+
+    /// `finding`, which follows from the entry's arguments: not certain if a script passes them on.
+    pub(super) fn with_certainty(&self, finding: Finding) -> Finding {
+        if self.by_wrapper { finding.at_most_warning() } else { finding }
+    }
+
+    /// `finding` with the places that its values come from, and with the context that was named.
+    pub(super) fn with_sources(&self, finding: Finding) -> Finding {
+        match &self.settings {
+            Some((settings, _)) => finding.corrected_by(&settings.sources),
+            None => finding,
+        }
     }
 
     /// What there is to say of a sign-in where this plugin has none for the entry.

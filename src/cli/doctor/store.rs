@@ -15,7 +15,7 @@ use kubectl_login::session::{last_failed_sign_in, refusal_of, sessions};
 use kubectl_login::store::KeyBackend;
 use kubectl_login::store::KeyError;
 use kubectl_login::store::layout::{KEY_FILE, SESSIONS, TOKENS};
-use kubectl_login::store::{Lookup, Store, files};
+use kubectl_login::store::{Lookup, SessionFacts, SessionRecord, Store, files};
 use kubectl_login_core::clock;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::printable;
@@ -31,6 +31,14 @@ pub(super) struct StoreChecks {
     folder: Option<PathBuf>,
 }
 
+/// What was found in a store.
+pub(super) struct StoreFindings {
+    pub(super) key: Finding,
+    pub(super) files: Finding,
+    /// `None` if this plugin does not sign in for the entry.
+    pub(super) session: Option<Finding>,
+}
+
 impl StoreChecks {
     pub(super) fn new(settings: Option<&(Settings, Environment)>, environment: &Environment) -> StoreChecks {
         let (storage, folder, environment) = match settings {
@@ -40,8 +48,21 @@ impl StoreChecks {
         StoreChecks { store: Store::open(folder.clone(), environment), storage, folder }
     }
 
+    /// All checks. `signed_in` is the entry with the profile and the identity of its session, if it signs in with this
+    /// plugin.
+    pub(super) fn findings(
+        &self,
+        signed_in: Option<(&Entry, (&Profile, &Identity))>,
+        environment: &Environment,
+    ) -> StoreFindings {
+        let (folder, key) = (self.folder(), self.key());
+        let session = signed_in.map(|(entry, session)| self.session(entry, session, environment, &key, &folder));
+        let files = Finding::merged([Some(folder), self.records(&key)].into_iter().flatten().collect());
+        StoreFindings { key, files, session }
+    }
+
     /// The folder: whose it is, and whether it can be written.
-    pub(super) fn folder(&self) -> Finding {
+    fn folder(&self) -> Finding {
         if self.storage == Storage::None {
             return Finding::ok("nothing is to be remembered (--token-cache-storage none)");
         }
@@ -70,7 +91,7 @@ impl StoreChecks {
     }
 
     /// The records: whether they open, provided that their keys can be had.
-    pub(super) fn records(&self, key: &Finding) -> Option<Finding> {
+    fn records(&self, key: &Finding) -> Option<Finding> {
         let root = self.store.root().filter(|_| !key.has_failed())?;
         if let Err(error) = self.store.check_readable() {
             return Some(Finding::fail(
@@ -98,7 +119,7 @@ impl StoreChecks {
     }
 
     /// The key, at the home that is decided or asked for.
-    pub(super) fn key(&self) -> Finding {
+    fn key(&self) -> Finding {
         if self.storage == Storage::None {
             return Finding::ok("none is needed: nothing is to be remembered");
         }
@@ -121,11 +142,10 @@ impl StoreChecks {
     }
 
     /// The session of a profile.
-    pub(super) fn session(
+    fn session(
         &self,
         entry: &Entry,
-        profile: &Profile,
-        identity: &Identity,
+        (profile, identity): (&Profile, &Identity),
         environment: &Environment,
         key: &Finding,
         folder: &Finding,
@@ -138,37 +158,9 @@ impl StoreChecks {
         }
         let id = sessions::current(identity, &profile.network, &self.store).id;
         let sign_in = whoami::no_sign_in(entry, profile, environment);
-        let account =
-            |name: Option<&str>| name.map_or_else(|| "an unnamed user".to_owned(), |name| printable(name, 200));
         match self.store.session(&id) {
             Lookup::Found((facts, record, _)) => {
-                let who = account(facts.account.as_deref());
-                let method = printable(&facts.method, 40);
-                if record.refresh_token.is_some() {
-                    let refresh = match &facts.refusal {
-                        Some(refusal) => format!("a refresh was refused at {}", local_time(refusal.at)),
-                        None => "it can be refreshed".to_owned(),
-                    };
-                    Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
-                } else if facts.forbids_codes() {
-                    Finding::fail(
-                        format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
-                        Step::SignInByBrowser { force: true }.to_string(),
-                    )
-                } else if let Some(refusal) = &facts.refusal {
-                    let failure = refusal_of(refusal).unwrap_or(SessionProblem::Expired.into());
-                    let Finding { message, next, .. } = Finding::from(explain(&failure, profile));
-                    let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
-                    let finding = Finding::fail(message, next.unwrap_or(sign_in.next));
-                    let token = sessions::newest_token(identity, &self.store).found();
-                    let is_good = token.is_some_and(|token| token.expires_at > clock::now());
-                    if is_good { finding.at_most_warning() } else { finding }
-                } else {
-                    Finding::warn(
-                        format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
-                        sign_in.next,
-                    )
-                }
+                self.stored_session(&facts, &record, (profile, identity), sign_in.next)
             }
             Lookup::Unreadable(_) => Finding::skipped_because(KEYRING),
             Lookup::Absent if self.store.has_session(&id) && key.has_failed() => Finding::skipped_because(KEYRING),
@@ -186,6 +178,43 @@ impl StoreChecks {
                 }
                 None => Finding::from(sign_in),
             },
+        }
+    }
+
+    /// A session that can be read; `sign_in` is the step that leads to another.
+    fn stored_session(
+        &self,
+        facts: &SessionFacts,
+        record: &SessionRecord,
+        (profile, identity): (&Profile, &Identity),
+        sign_in: String,
+    ) -> Finding {
+        let who = facts.account.as_deref().map_or_else(|| "an unnamed user".to_owned(), |name| printable(name, 200));
+        let method = printable(&facts.method, 40);
+        if record.refresh_token.is_some() {
+            let refresh = match &facts.refusal {
+                Some(refusal) => format!("a refresh was refused at {}", local_time(refusal.at)),
+                None => "it can be refreshed".to_owned(),
+            };
+            Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
+        } else if facts.forbids_codes() {
+            Finding::fail(
+                format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
+                Step::SignInByBrowser { force: true }.to_string(),
+            )
+        } else if let Some(refusal) = &facts.refusal {
+            let failure = refusal_of(refusal).unwrap_or(SessionProblem::Expired.into());
+            let Finding { message, next, .. } = Finding::from(explain(&failure, profile));
+            let message = format!("the session of {who} ended at {}: {message}", local_time(refusal.at));
+            let finding = Finding::fail(message, next.unwrap_or(sign_in));
+            let token = sessions::newest_token(identity, &self.store).found();
+            let is_good = token.is_some_and(|token| token.expires_at > clock::now());
+            if is_good { finding.at_most_warning() } else { finding }
+        } else {
+            Finding::warn(
+                format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
+                sign_in,
+            )
         }
     }
 }

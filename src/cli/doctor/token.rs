@@ -41,14 +41,14 @@ pub(super) fn obtain(
     let timeout = profile.network.needed_at_most().min(LIMIT);
     let network = Network { timeout: Some(timeout), ..profile.network.clone() };
     let profile = Profile { network, ..profile.clone() };
-    let person = Terminal::new(PromptMode::Never, &profile, None, environment);
+    let terminal = Terminal::new(PromptMode::Never, &profile, None, environment);
     // A token may be good for an hour when its session has ended already; so a new one is asked for.
     let options = RequestOptions {
         non_interactive: true,
         force_refresh: session.result == CheckResult::Ok,
         ..RequestOptions::default()
     };
-    match TokenRequest::new(&profile, identity, store, environment, &person, options).obtain() {
+    match TokenRequest::new(&profile, identity, store, environment, &terminal, options).obtain() {
         Ok(issued) => {
             let left = in_units(issued.expires_at - clock::now());
             let how = if options.force_refresh { "obtained without a prompt" } else { "at hand" };
@@ -71,8 +71,32 @@ pub(super) fn obtain(
     }
 }
 
+/// A token that was obtained, and what it says about itself.
+pub(super) struct IssuedTokenChecks<'a> {
+    pub(super) profile: &'a Profile,
+    /// Its claims; `None` if it cannot be read.
+    pub(super) subject: Option<Subject>,
+    pub(super) audience: Finding,
+    pub(super) groups: Finding,
+}
+
+impl<'a> IssuedTokenChecks<'a> {
+    /// `tenant` is the id of the tenant that was named, and `facts` are the session's, as far as they are known.
+    pub(super) fn new(
+        token: &Secret,
+        profile: &'a Profile,
+        tenant: Option<&str>,
+        facts: Option<&SessionFacts>,
+    ) -> IssuedTokenChecks<'a> {
+        let subject = Subject::read(token.expose(), &profile.groups.claim).ok();
+        let audience = audience(profile, subject.as_ref(), tenant, facts);
+        let groups = groups(profile, subject.as_ref());
+        IssuedTokenChecks { profile, subject, audience, groups }
+    }
+}
+
 /// Whom the token is for, and whose it is, against what was asked for. `tenant` is the id of the tenant that was named.
-pub(super) fn audience(
+fn audience(
     profile: &Profile,
     subject: Option<&Subject>,
     tenant: Option<&str>,
@@ -164,7 +188,7 @@ fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding>
 }
 
 /// What the token says of groups, and what comes of it.
-pub(super) fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
+fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
     let is_entra = matches!(profile.provider, Provider::Entra { .. });
     let Some(subject) = subject else { return Finding::skip("the token is opaque: only the issuer can read it") };
     match &subject.groups {

@@ -1,6 +1,7 @@
 //! What can be done about an access that is not given: whom to ask for what, and the command that an administrator of the
 //! cluster would type.
 
+use kubectl_login_core::kube::rbac::RbacSubject;
 use kubectl_login_core::text::{printable, shell_word};
 
 use super::commands::{self, ADMINISTRATOR};
@@ -27,59 +28,87 @@ pub(super) fn lines(explained: &Explained) -> Vec<String> {
         };
     }
     if azure::refuses(&explanation.decision) {
-        let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let (role, user) = (azure::role(access), shell_word(&explained.who.requester.username));
-        return vec![
-            format!(
-                "Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes."
-            ),
-            format!(
-                "{ADMINISTRATOR} az role assignment create --role {} --assignee {user} --scope {}",
-                shell_word(role),
-                shell_word(&format!("CLUSTER_RESOURCE_ID{scope}"))
-            ),
-        ];
+        return role_assignment(explained);
     }
-    let mut lines = Vec::new();
-    let others = explanation.not_held.iter().flat_map(|grant| &grant.subjects);
-    let groups = others
-        .filter(|subject| subject.kind == "Group" && misnamed::intended(subject, explained.who).is_none())
-        .count();
-    if explained.is_unseen() {
-        lines.push(if explained.who.overage {
-            "A token carries 200 groups at most. Ask a cluster administrator to bind you by name, or a group that it sees."
-                .to_owned()
-        } else {
-            "Ask a cluster administrator to bind you by name, or which claim of the token its groups come from.".to_owned()
-        });
-    } else if explanation.decision.denied {
-        return vec!["Ask a cluster administrator.".to_owned()];
-    } else if !explanation.by.is_empty() {
-        // RBAC that is switched on knows of a binding within seconds.
-        return vec![
-            "Try again in a minute. If it stays so, ask a cluster administrator whether RBAC decides there.".to_owned(),
-        ];
-    } else if !verbs::is_known(access) {
-        return vec![
-            "Check the verb. Those for most objects are get, list, watch, create, update, patch and delete.".to_owned(),
-        ];
-    } else if !explanation.is_known {
-        lines.push("Check the spelling; what the cluster has: kubectl api-resources".to_owned());
-        lines.push("If it is right, ask a cluster administrator for a binding.".to_owned());
-    } else if let Some(first) = misnamed::all(explanation, explained.who).first() {
-        return corrected(explained, first);
-    } else if explained.may_hold() {
-        lines.push("Ask a cluster administrator to bind you by name.".to_owned());
-    } else if groups == 0 {
-        lines.push("Ask a cluster administrator for a binding.".to_owned());
-    } else {
-        let which = if groups == 1 { "that group" } else { "one of those groups" };
-        lines.push(format!("Ask to be put into {which}, or for a binding of your own."));
-        // A token keeps the groups that it was issued with.
-        lines.push(format!("If you came into {which} since the last token: kubectl login --refresh"));
+    if let Some(lines) = without_another_binding(explained) {
+        return lines;
     }
+    let mut lines = ask_for_binding(explained);
     lines.extend(commands::to_allow(explained));
     lines
+}
+
+/// What to do if Azure RBAC decides.
+fn role_assignment(explained: &Explained) -> Vec<String> {
+    let access = &explained.explanation.access;
+    let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+    let (role, user) = (azure::role(access), shell_word(&explained.who.requester.username));
+    vec![
+        format!("Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes."),
+        format!(
+            "{ADMINISTRATOR} az role assignment create --role {} --assignee {user} --scope {}",
+            shell_word(role),
+            shell_word(&format!("CLUSTER_RESOURCE_ID{scope}"))
+        ),
+    ]
+}
+
+/// What to do if another binding would not help, or the one that is there has to be corrected.
+fn without_another_binding(explained: &Explained) -> Option<Vec<String>> {
+    let explanation = &explained.explanation;
+    let one = |line: &str| Some(vec![line.to_owned()]);
+    if explained.is_unseen() {
+        None
+    } else if explanation.decision.denied {
+        one("Ask a cluster administrator.")
+    } else if !explanation.by.is_empty() {
+        // RBAC that is switched on knows of a binding within seconds.
+        one("Try again in a minute. If it stays so, ask a cluster administrator whether RBAC decides there.")
+    } else if !verbs::is_known(&explanation.access) {
+        one("Check the verb. Those for most objects are get, list, watch, create, update, patch and delete.")
+    } else if !explanation.is_known {
+        None
+    } else {
+        misnamed::all(explanation, explained.who).first().map(|first| corrected(explained, first))
+    }
+}
+
+/// Whom to ask for a binding, or for a group that has one.
+fn ask_for_binding(explained: &Explained) -> Vec<String> {
+    let explanation = &explained.explanation;
+    if explained.is_unseen() {
+        let line = match explained.who.overage {
+            true => {
+                "A token carries 200 groups at most. Ask a cluster administrator to bind you by name, or a group that it sees."
+            }
+            false => {
+                "Ask a cluster administrator to bind you by name, or which claim of the token its groups come from."
+            }
+        };
+        return vec![line.to_owned()];
+    }
+    if !explanation.is_known {
+        return vec![
+            "Check the spelling; what the cluster has: kubectl api-resources".to_owned(),
+            "If it is right, ask a cluster administrator for a binding.".to_owned(),
+        ];
+    }
+    if explained.may_hold() {
+        return vec!["Ask a cluster administrator to bind you by name.".to_owned()];
+    }
+    let others = explanation.not_held.iter().flat_map(|grant| &grant.subjects);
+    let is_group =
+        |subject: &&RbacSubject| subject.kind == "Group" && misnamed::intended(subject, explained.who).is_none();
+    let which = match others.filter(is_group).count() {
+        0 => return vec!["Ask a cluster administrator for a binding.".to_owned()],
+        1 => "that group",
+        _ => "one of those groups",
+    };
+    vec![
+        format!("Ask to be put into {which}, or for a binding of your own."),
+        // A token keeps the groups that it was issued with.
+        format!("If you came into {which} since the last token: kubectl login --refresh"),
+    ]
 }
 
 /// What to do about a binding that can never match.
