@@ -1,17 +1,16 @@
 //! The flags of a sign-in in the browser, and what they mean: where it is listened for, what the issuer's page is asked,
 //! what happens afterwards.
 
-use kubectl_login::messages::Explain;
-use kubectl_login::messages::{ErrorMessage, Result};
 use std::net::{IpAddr, Ipv4Addr};
 
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::settings::{ListenFlaw, SettingsError, UrlFlaw};
+use kubectl_login::messages::{Explain as _, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::{Authorization, Listen, Method};
 use kubectl_login_core::entra::audience;
 use kubectl_login_core::http::{is_acceptable, is_loopback};
 use kubectl_login_core::oauth::authorization::OWN_PARAMETERS;
-use kubectl_login_core::text::printable;
 use url::Url;
 
 use super::args::GetTokenArgs;
@@ -20,7 +19,6 @@ use super::name_value::{NotNameValue, pairs};
 /// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
 const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
 const REDIRECT_BY_HAND: &str = "--oidc-redirect-url-authcode-keyboard";
-const AS_REGISTERED: &str = "Write it as it is registered with the issuer.";
 
 /// At Entra, which takes `http://localhost` with any port for one that is registered without.
 pub(super) fn entra_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
@@ -66,26 +64,23 @@ pub(super) fn usual_listen(redirect_url: Option<&str>) -> Vec<Listen> {
 }
 
 /// Checks a redirect address. Where a person carries the code over, it may be a mere name (`urn:ietf:wg:oauth:2.0:oob`).
-fn check_redirect(flag: &str, text: &str, method: Method, listener_is_https: bool) -> Result<()> {
+fn check_redirect(
+    flag: &'static str,
+    text: &str,
+    method: Method,
+    listener_is_https: bool,
+) -> Result<(), SettingsError> {
     let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
     let url = if is_a_name { None } else { Some(url(flag, text)?) };
-    // RFC 9700 2.1: the code is not sent over a network in the open.
-    if url.as_ref().is_some_and(|url| !is_acceptable(url)) {
-        return Err(wrong(flag, text, "is not https", "Give an https address; http is only for this machine."));
-    }
-    if text.contains('#') {
-        return Err(wrong(flag, text, "has a fragment (#)", AS_REGISTERED));
-    }
-    // What is http here is on this machine.
-    if listener_is_https && url.as_ref().is_some_and(|url| url.scheme() == "http") {
-        let flaw = "is http, and with --local-server-cert the browser comes back by https";
-        return Err(wrong(flag, text, flaw, AS_REGISTERED));
-    }
-    Ok(())
-}
-
-fn wrong(flag: &str, text: &str, flaw: &str, next: &str) -> ErrorMessage {
-    ErrorMessage::usage(format!("{flag} {:?} {flaw}", printable(text, 100)), next)
+    let flaw = match &url {
+        // RFC 9700 2.1: the code is not sent over a network in the open.
+        Some(url) if !is_acceptable(url) => UrlFlaw::NotHttps,
+        _ if text.contains('#') => UrlFlaw::Fragment,
+        // What is http here is on this machine.
+        Some(url) if listener_is_https && url.scheme() == "http" => UrlFlaw::HttpWithCertificate,
+        _ => return Ok(()),
+    };
+    Err(SettingsError::Url { flag, url: text.to_owned(), flaw })
 }
 
 /// The port that an address names; also one that goes without saying.
@@ -95,7 +90,8 @@ fn port_in(address: &str) -> Option<u16> {
     port.parse().ok()
 }
 
-fn common_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
+/// What every issuer has in common.
+fn common_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization, SettingsError> {
     let file = |given: &Option<String>| {
         given.as_deref().filter(|file| !file.is_empty()).map(|file| paths::expand_home(file, environment))
     };
@@ -104,10 +100,7 @@ fn common_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Aut
         (None, None) => None,
         (given, _) => {
             let missing = if given.is_some() { "--local-server-key" } else { "--local-server-cert" };
-            return Err(ErrorMessage::usage(
-                format!("{missing} is missing"),
-                "Give --local-server-cert and --local-server-key together, or neither.",
-            ));
+            return Err(SettingsError::CertificateOrKey(missing));
         }
     };
     let afterwards = args.open_url_after_authentication.as_deref().filter(|url| !url.is_empty());
@@ -125,22 +118,17 @@ fn on(port: u16) -> Listen {
 }
 
 /// A page's address.
-fn url(flag: &str, text: &str) -> Result<Url> {
+fn url(flag: &'static str, text: &str) -> Result<Url, SettingsError> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| {
-        ErrorMessage::usage(
-            format!("{flag} {:?} is not a web address", printable(text, 100)),
-            "Give an address that begins with https:// or http://.",
-        )
-    })
+    url.ok_or_else(|| SettingsError::Url { flag, url: text.to_owned(), flaw: UrlFlaw::NotWeb })
 }
 
 /// Addresses to listen on; `None` where none is given. An empty one stands for any port.
-fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>> {
+fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>, SettingsError> {
     let ports = args.listen_port.iter().map(|port| format!("127.0.0.1:{port}"));
     let given: Vec<String> = args.listen_address.iter().cloned().chain(ports).collect();
     let addresses: Vec<Listen> =
-        given.iter().filter(|text| !text.is_empty()).map(|text| address(text)).collect::<Result<_>>()?;
+        given.iter().filter(|text| !text.is_empty()).map(|text| address(text)).collect::<Result<_, _>>()?;
     Ok(match (given.is_empty(), addresses.is_empty()) {
         (true, _) => None,
         (false, true) => Some(vec![Listen::default()]),
@@ -149,42 +137,32 @@ fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>> {
 }
 
 /// One address. Those that mean every address of this machine are taken for its own: the browser comes from here.
-fn address(text: &str) -> Result<Listen> {
-    let wrong = |why: &str| {
-        ErrorMessage::usage(
-            format!("--listen-address {:?} {why}", printable(text, 100)),
-            "Give an address that only this machine reaches, such as 127.0.0.1:8000.",
-        )
-    };
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("names no port"))?;
-    let port = port.parse().map_err(|_| wrong("names no port"))?;
+fn address(text: &str) -> Result<Listen, SettingsError> {
+    let wrong = |flaw| SettingsError::ListenAddress { address: text.to_owned(), flaw };
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong(ListenFlaw::NoPort))?;
+    let port = port.parse().map_err(|_| wrong(ListenFlaw::NoPort))?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let address: IpAddr = match host {
         "" | "localhost" => Ipv4Addr::LOCALHOST.into(),
-        host => host.parse().map_err(|_| wrong("is not an IP address"))?,
+        host => host.parse().map_err(|_| wrong(ListenFlaw::NotIp))?,
     };
     match address {
         address if address.is_unspecified() => Ok(on(port)),
         address if address.is_loopback() => Ok(Listen { address, port }),
-        _ => Err(wrong("can be reached by other machines")),
+        _ => Err(wrong(ListenFlaw::Public)),
     }
 }
 
 /// Parameters as `NAME=VALUE`.
 fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
     const FLAG: &str = "--oidc-auth-request-extra-params";
-    let given = pairs(given).map_err(|NotNameValue| {
-        ErrorMessage::usage(format!("{FLAG} is not NAME=VALUE"), format!("Write it as {FLAG}=NAME=VALUE."))
-    })?;
+    let given = pairs(given).map_err(|NotNameValue| SettingsError::NotNameValue(FLAG))?;
     for (name, value) in &given {
         // Some servers do not look at the case.
         let is = |known: &str| known.eq_ignore_ascii_case(name);
         let cannot_come_back = is("response_mode") && !matches!(value.as_str(), "query" | "form_post");
         if OWN_PARAMETERS.iter().any(|known| is(known)) || cannot_come_back {
-            return Err(ErrorMessage::usage(
-                format!("{FLAG} cannot set {} to that", printable(name, 60)),
-                "Leave it out: it is part of the sign-in itself.",
-            ));
+            return Err(SettingsError::OwnParameter(name.clone()).into());
         }
         // Whatever the parameter is called, no token for Graph and the like is asked for.
         value.split_whitespace().try_for_each(audience::refuse_foreign).map_err(|error| error.explain("sign in"))?;

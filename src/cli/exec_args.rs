@@ -21,7 +21,7 @@ use kubectl_login_core::secret::Secret;
 use super::args::go_duration_text;
 use super::entry_reader::EntryReader;
 use super::network::CaFiles;
-use super::profile::{Dialect, GRANT_METHODS, HUMAN_METHODS};
+use super::profile::{Dialect, GRANT_METHODS, INTERACTIVE_METHODS};
 use super::{GET_TOKEN, authorization, name_value, profile};
 
 /// The arguments of an exec entry. Debug shows no secrets.
@@ -190,7 +190,7 @@ impl Flag {
 fn entra(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
     let Provider::Entra { authority, tenant, server_id } = &profile.provider else { return Ok(Vec::new()) };
     let mut flags = vec![
-        Flag::text("--login", name_of(profile.method, HUMAN_METHODS, "Azure/kubelogin")?),
+        Flag::text("--login", name_of(profile.method, INTERACTIVE_METHODS, "Azure/kubelogin")?),
         Flag::text("--server-id", server_id),
         Flag::text("--client-id", &profile.client_id),
         Flag::text("--tenant-id", tenant),

@@ -3,9 +3,8 @@
 //! A gateway before an issuer may want a key or a name of its own. What decides where a request goes, where it ends, from
 //! whom it seems to come, and who asks, is not an entry's to set.
 
-use kubectl_login::messages::{ErrorMessage, Result};
+use kubectl_login::messages::settings::SettingsError;
 use kubectl_login_core::secret::Secret;
-use kubectl_login_core::text::printable;
 
 use super::name_value::{NotNameValue, pairs};
 
@@ -50,15 +49,10 @@ const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded", "x-original-", "x-r
 /// The request headers that were `given`, as NAME=VALUE.
 ///
 /// Errors: one is not, or is not an entry's to set.
-pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>> {
-    let given = pairs(given).map_err(|NotNameValue| {
-        ErrorMessage::usage("--oidc-request-header is not NAME=VALUE", "Write it as --oidc-request-header=NAME=VALUE.")
-    })?;
+pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>, SettingsError> {
+    let given = pairs(given).map_err(|NotNameValue| SettingsError::NotNameValue("--oidc-request-header"))?;
     let checked = |(name, value): (String, String)| match is_refused(&name) {
-        true => Err(ErrorMessage::usage(
-            format!("--oidc-request-header cannot set {:?}", printable(name.trim(), 60)),
-            "Remove it from the kubeconfig user's exec.args. Headers that decide where a request goes, how it is framed, where it comes from or who asks are set by this program alone.",
-        )),
+        true => Err(SettingsError::OwnHeader(name)),
         false => Ok((name, Secret::new(value))),
     };
     given.into_iter().map(checked).collect()

@@ -16,6 +16,7 @@ pub mod refusals;
 pub mod request;
 mod resources;
 mod runtime;
+pub mod settings;
 pub mod sign_in;
 pub mod step;
 pub mod store;

@@ -261,7 +261,7 @@ fn any_entra_profile() -> impl Strategy<Value = Profile> {
     let provider = (url(AUTHORITIES), "[A-Za-z0-9_-]{1,10}", server_ids).prop_map(|(authority, tenant, server_id)| {
         Provider::Entra { authority, tenant, server_id: server_id.to_owned() }
     });
-    let method = select(HUMAN_METHODS).prop_map(|(_, method)| method);
+    let method = select(INTERACTIVE_METHODS).prop_map(|(_, method)| method);
     (common_profile(), provider, "[!-~]{1,10}", method, option::of(text())).prop_map(
         |(common, provider, client_id, method, graph_client)| Profile {
             provider,
