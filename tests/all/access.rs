@@ -1,5 +1,5 @@
-//! Why an access is given or not: what is asked of the API server for it, and what is made of the answers. The library is
-//! called as the command calls it.
+//! Why an access is allowed or denied: the requests to the API server, and the conclusions from its responses. The
+//! tests call the library as the command does.
 
 use std::time::Duration;
 
@@ -49,13 +49,17 @@ fn role(name: &str, namespace: &str, verbs: &[&str]) -> Value {
     })
 }
 
-/// Alice asks a server that answers line by line; its requests, as method and path without a query.
-fn asked(script: Vec<ScriptedResponse>, verb: &str, resource: &str) -> (Result<Explanation, ApiError>, Vec<String>) {
-    asked_within(HANG, script, verb, resource)
+/// Alice asks a server with scripted responses. Returns its requests too, as method and path without a query.
+fn explained(
+    script: Vec<ScriptedResponse>,
+    verb: &str,
+    resource: &str,
+) -> (Result<Explanation, ApiError>, Vec<String>) {
+    explained_within(HANG, script, verb, resource)
 }
 
-/// The same with another patience.
-fn asked_within(
+/// The same with another timeout.
+fn explained_within(
     limit: Duration,
     script: Vec<ScriptedResponse>,
     verb: &str,
@@ -67,8 +71,8 @@ fn asked_within(
     let question = AccessQuestion::parse(verb, resource, None, "dev").unwrap();
     let alice = Requester { username: "alice".into(), groups: ["developers".to_owned()].into() };
     let explanation = block_on(explain(&api, &question, &alice));
-    let lines = server.requests().into_iter().map(|asked| {
-        let line = asked.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+    let lines = server.requests().into_iter().map(|request| {
+        let line = request.text.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
         line.split('?').next().unwrap().to_owned()
     });
     (explanation, lines.collect())
@@ -78,8 +82,8 @@ const REVIEW: &str = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreview
 const RBAC: &str = "GET /apis/rbac.authorization.k8s.io/v1";
 
 #[test]
-fn what_is_allowed_is_traced_to_its_bindings_with_as_few_questions_as_it_takes() {
-    let (explanation, asked) = asked(
+fn allowed_access_names_its_bindings_with_few_requests() {
+    let (explanation, requests) = explained(
         vec![
             decided(true),
             list(json!([
@@ -100,7 +104,7 @@ fn what_is_allowed_is_traced_to_its_bindings_with_as_few_questions_as_it_takes()
     );
     let explanation = explanation.unwrap();
     let by: Vec<_> = explanation.by.iter().map(|grant| grant.binding.metadata.name.as_str()).collect();
-    assert_eq!(by, ["all", "again"], "the role of the other does not allow it");
+    assert_eq!(by, ["all", "again"], "the other binding's role does not allow it");
     assert_eq!(explanation.by[0].subjects[0].name, "developers");
     assert_eq!(explanation.by[0].rule, "get, list on pods");
     assert!(explanation.not_held.is_empty() && explanation.bindable.is_none());
@@ -113,12 +117,12 @@ fn what_is_allowed_is_traced_to_its_bindings_with_as_few_questions_as_it_takes()
         format!("{RBAC}/namespaces/dev/roles/reader"),
         format!("{RBAC}/namespaces/dev/roles/gone"),
     ];
-    assert_eq!(asked, expected);
+    assert_eq!(requests, expected);
 }
 
 #[test]
-fn what_is_not_allowed_names_who_may_and_what_could_be_bound() {
-    let (explanation, asked) = asked(
+fn denied_access_names_allowed_users_and_bindable_roles() {
+    let (explanation, requests) = explained(
         vec![
             decided(false),
             list(json!([
@@ -137,15 +141,15 @@ fn what_is_not_allowed_names_who_may_and_what_could_be_bound() {
     assert!(explanation.by.is_empty() && explanation.unread.is_empty());
     let others: Vec<_> =
         explanation.not_held.iter().map(|grant| (grant.subjects.len(), &*grant.subjects[0].name)).collect();
-    assert_eq!(others, [(1, "ops"), (1, "bob")], "nothing of Kubernetes' own, no service accounts");
+    assert_eq!(others, [(1, "ops"), (1, "bob")], "no system objects, no service accounts");
     assert_eq!(explanation.bindable.unwrap().name, "edit");
-    assert_eq!(asked.len(), 5, "{asked:?}");
+    assert_eq!(requests.len(), 5, "{requests:?}");
 }
 
 #[test]
-fn what_may_not_be_read_is_said_and_the_rest_is_still_told() {
+fn unreadable_objects_are_listed_beside_the_rest() {
     let mine = binding("mine", "dev", ("Role", "reader"), &[("User", "alice")]);
-    let (explanation, _) = asked(
+    let (explanation, _) = explained(
         vec![decided(true), forbidden(), list(json!([mine])), ok(role("reader", "dev", &["list"]))],
         "list",
         "pods",
@@ -154,25 +158,25 @@ fn what_may_not_be_read_is_said_and_the_rest_is_still_told() {
     assert_eq!(explanation.by.len(), 1);
     assert_eq!(explanation.unread[0].what.to_string(), "ClusterRoleBindings");
     assert!(matches!(&explanation.unread[0].why, ApiError::Forbidden(why) if why == "you cannot list that"));
-    let (explanation, asked) = asked(vec![forbidden()], "list", "pods");
-    assert!(matches!(explanation, Err(ApiError::Forbidden(_))), "without a decision there is nothing to tell");
-    assert_eq!(asked, [REVIEW]);
+    let (explanation, requests) = explained(vec![forbidden()], "list", "pods");
+    assert!(matches!(explanation, Err(ApiError::Forbidden(_))), "without a decision there is no explanation");
+    assert_eq!(requests, [REVIEW]);
 }
 
 #[test]
-fn a_list_that_does_not_end_is_not_taken_for_all_of_it() {
+fn endless_list_counts_as_unread() {
     let round = ok(json!({ "metadata": { "continue": "again" }, "items": [] }));
-    let (explanation, asked) = asked(vec![decided(true), round.clone(), round, list(json!([]))], "list", "pods");
-    let [unread] = &explanation.unwrap().unread[..] else { panic!("not one is unread") };
+    let (explanation, requests) = explained(vec![decided(true), round.clone(), round, list(json!([]))], "list", "pods");
+    let [unread] = &explanation.unwrap().unread[..] else { panic!("expected one unread object") };
     assert_eq!(unread.what.to_string(), "ClusterRoleBindings");
     assert_eq!(unread.why.to_string(), "the API server's list does not end");
-    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(requests.len(), 4, "{requests:?}");
 }
 
 #[test]
-fn a_decision_is_told_when_its_reasons_take_too_long() {
+fn decision_is_returned_when_reasons_time_out() {
     let limit = Duration::from_secs(1);
-    let (explanation, asked) = asked_within(limit, vec![decided(false), no_response()], "list", "pods");
+    let (explanation, requests) = explained_within(limit, vec![decided(false), no_response()], "list", "pods");
     let explanation = explanation.unwrap();
     assert!(!explanation.decision.allowed && explanation.is_known);
     let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
@@ -180,46 +184,46 @@ fn a_decision_is_told_when_its_reasons_take_too_long() {
     for unread in &explanation.unread {
         assert!(unread.why.to_string().ends_with(" did not answer in time"), "{}", unread.why);
     }
-    assert_eq!(asked, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")], "not each has the time to itself");
+    assert_eq!(requests, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")], "all requests share one timeout");
 
-    // The bindings are there in time, and no role is.
+    // The bindings arrive in time, and the roles do not.
     let ours = binding("ours", "", ("ClusterRole", "view"), &[("Group", "developers")]);
     let theirs = binding("theirs", "", ("ClusterRole", "edit"), &[("Group", "ops")]);
     let script = vec![decided(false), list(json!([ours, theirs])), list(json!([])), no_response()];
-    let (explanation, _) = asked_within(limit, script, "list", "pods");
+    let (explanation, _) = explained_within(limit, script, "list", "pods");
     let explanation = explanation.unwrap();
     let unread: Vec<_> = explanation.unread.iter().map(|unread| unread.what.to_string()).collect();
     assert_eq!(unread, ["the ClusterRole view of the ClusterRoleBinding ours", "the roles in bindings of others"]);
 }
 
 #[test]
-fn a_type_that_takes_too_long_to_find_is_asked_as_typed() {
+fn type_is_used_as_typed_when_discovery_times_out() {
     let group = |name: &str| json!({ "name": name, "preferredVersion": { "groupVersion": format!("{name}/v1"), "version": "v1" } });
     let groups = ok(json!({ "kind": "APIGroupList", "groups": [group("a.example"), group("b.example")] }));
     let script = vec![groups, no_response(), decided(true), list(json!([]))];
-    let (explanation, asked) = asked_within(Duration::from_secs(1), script, "list", "widgets");
+    let (explanation, requests) = explained_within(Duration::from_secs(1), script, "list", "widgets");
     let explanation = explanation.unwrap();
     assert!(explanation.decision.allowed && !explanation.is_known && explanation.unread.is_empty());
-    assert_eq!(asked[..3], ["GET /apis", "GET /apis/a.example/v1", REVIEW], "not each group has the time to itself");
+    assert_eq!(requests[..3], ["GET /apis", "GET /apis/a.example/v1", REVIEW], "all groups share one timeout");
 }
 
 #[test]
-fn paths_and_what_is_in_no_namespace_need_no_role_bindings() {
+fn paths_and_cluster_resources_need_no_role_bindings() {
     for resource in ["/healthz", "nodes"] {
-        let (explanation, asked) = asked(vec![decided(true), list(json!([]))], "get", resource);
+        let (explanation, requests) = explained(vec![decided(true), list(json!([]))], "get", resource);
         assert!(!explanation.unwrap().is_namespaced);
-        assert_eq!(asked, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")]);
+        assert_eq!(requests, [REVIEW.to_owned(), format!("{RBAC}/clusterrolebindings")]);
     }
-    // A namespace itself is an exception: it is authorized as if it were in itself.
-    let (_, asked) = asked(vec![decided(true), list(json!([]))], "get", "ns/prod");
-    assert_eq!(asked[2], format!("{RBAC}/namespaces/prod/rolebindings"));
+    // A namespace itself is an exception: it is authorized as if it were in that namespace.
+    let (_, requests) = explained(vec![decided(true), list(json!([]))], "get", "ns/prod");
+    assert_eq!(requests[2], format!("{RBAC}/namespaces/prod/rolebindings"));
 }
 
 #[test]
-fn types_are_found_by_both_kinds_of_discovery() {
+fn types_are_found_by_both_discovery_formats() {
     let target = |explanation: Explanation| match explanation.access.target {
         AccessTarget::Resource(ResourceAttributes { group, resource, namespace, .. }) => (group, resource, namespace),
-        AccessTarget::Path(path) => panic!("{path} is no type"),
+        AccessTarget::Path(path) => panic!("{path} is not a type"),
     };
     let issuers = json!({
         "resource": "issuers", "singularResource": "issuer", "scope": "Namespaced", "subresources": [{}],
@@ -231,12 +235,12 @@ fn types_are_found_by_both_kinds_of_discovery() {
     ] }));
     let rest = [decided(true), list(json!([]))];
     let after = |discovery: &ScriptedResponse| vec![discovery.clone(), rest[0].clone(), rest[1].clone()];
-    let (explanation, _) = asked(after(&aggregated), "get", "ciss");
+    let (explanation, _) = explained(after(&aggregated), "get", "ciss");
     let found = |group: &str, resource: &str, namespace: &str| (group.into(), resource.into(), namespace.into());
     assert_eq!(target(explanation.unwrap()), found("cert.example", "clusterissuers", ""));
-    let (explanation, _) = asked(after(&aggregated), "get", "issuer.cert.example");
+    let (explanation, _) = explained(after(&aggregated), "get", "issuer.cert.example");
     assert_eq!(target(explanation.unwrap()), found("cert.example", "issuers", "dev"));
-    let (explanation, _) = asked(after(&aggregated), "get", "widgets.other.example");
+    let (explanation, _) = explained(after(&aggregated), "get", "widgets.other.example");
     let explanation = explanation.unwrap();
     assert!(!explanation.is_known);
     assert_eq!(target(explanation), found("other.example", "widgets", "dev"));
@@ -246,7 +250,7 @@ fn types_are_found_by_both_kinds_of_discovery() {
     let legacy = ok(json!({ "kind": "APIGroupList", "groups": [group("first.example"), group("cert.example")] }));
     let types = json!([{ "name": "issuers", "singularName": "issuer", "namespaced": true, "shortNames": ["iss"] }]);
     let found_second = [legacy, forbidden(), ok(json!({ "kind": "APIResourceList", "resources": types }))];
-    let (explanation, asked) = asked([&found_second[..], &rest].concat(), "get", "iss");
+    let (explanation, requests) = explained([&found_second[..], &rest].concat(), "get", "iss");
     assert_eq!(target(explanation.unwrap()), found("cert.example", "issuers", "dev"));
-    assert_eq!(asked[..3], ["GET /apis", "GET /apis/first.example/v2", "GET /apis/cert.example/v2"]);
+    assert_eq!(requests[..3], ["GET /apis", "GET /apis/first.example/v2", "GET /apis/cert.example/v2"]);
 }

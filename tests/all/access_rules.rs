@@ -1,4 +1,4 @@
-//! What is found in roles and bindings, against the simulated cluster's own decisions, for access of many kinds.
+//! The conclusions from roles and bindings match the simulated cluster's own decisions, for many kinds of access.
 
 use std::cell::Cell;
 
@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sim::World;
 
-/// A role or cluster role with a rule for objects and perhaps one for paths.
+/// A role or cluster role with a rule for objects and possibly one for paths.
 fn role() -> impl Strategy<Value = Value> {
     let some = |from: &'static [&'static str], least| subsequence(from, least..=from.len());
     let rule = (
@@ -57,8 +57,8 @@ fn binding() -> impl Strategy<Value = Value> {
     )
 }
 
-/// What takes the place of whatever an earlier case left: bindings of nobody.
-fn nothing() -> Value {
+/// Replaces the bindings of an earlier case by bindings without subjects.
+fn without_subjects() -> Value {
     let numbered = |place: usize| (0..4).map(move |number| (["", "dev", "prod"][place], format!("b{number}")));
     let empty = |(namespace, name): (&str, String)| {
         let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
@@ -68,7 +68,7 @@ fn nothing() -> Value {
 }
 
 #[test]
-fn what_is_found_is_what_the_cluster_decides() {
+fn explanation_matches_the_cluster_decision() {
     let home = Home::new();
     let world = World::start();
     world.set_group_ids(Some(vec!["ours".to_owned()]));
@@ -98,7 +98,7 @@ fn what_is_found_is_what_the_cluster_decides() {
     let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     runner
         .run(&(objects, verb, resource), |((roles, bindings), verb, resource)| {
-            world.apply(nothing());
+            world.apply(without_subjects());
             world.apply(json!([roles, bindings].concat()));
             let question = AccessQuestion::parse(verb, resource, None, "dev").unwrap();
             let explanation = runtime.block_on(explain(&api, &question, &requester)).unwrap();
@@ -108,5 +108,5 @@ fn what_is_found_is_what_the_cluster_decides() {
             Ok(())
         })
         .unwrap();
-    assert!(yes.get() > 5 && no.get() > 5, "{yes:?} and {no:?}: both kinds have to be met");
+    assert!(yes.get() > 5 && no.get() > 5, "{yes:?} and {no:?}: both kinds must occur");
 }

@@ -1,5 +1,5 @@
-//! Asking an API server: whom the connection trusts, what is sent, and what comes of odd answers. The library is called
-//! as the commands call it, because what matters here is seen by the server and not on a terminal.
+//! Requests to an API server: which certificates are trusted, what is sent, and how unusual responses are handled. The
+//! tests call the library as the commands do, because they check what the server sees.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) fn cluster(world: &World) -> KubeconfigCluster {
     }
 }
 
-/// An API server that answers line by line, and how it is asked.
+/// An API server with scripted responses, and a client for it.
 fn scripted(script: Vec<ScriptedResponse>) -> (Scripted, ApiClient) {
     let server = Scripted::start(|_| script);
     let api = api(&KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() }, "TOKEN");
@@ -39,11 +39,11 @@ fn scripted(script: Vec<ScriptedResponse>) -> (Scripted, ApiClient) {
 }
 
 fn first_lines(server: &Scripted) -> Vec<String> {
-    server.requests().iter().map(|asked| asked.text.lines().next().unwrap().to_owned()).collect()
+    server.requests().iter().map(|request| request.text.lines().next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn the_cluster_says_who_a_token_stands_for() {
+fn review_returns_the_user_of_a_token() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &["--prompt", "always"])).token();
     let review = block_on(who_am_i(&api(&cluster(&world), &token))).unwrap();
@@ -52,7 +52,7 @@ fn the_cluster_says_who_a_token_stands_for() {
 }
 
 #[test]
-fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
+fn only_the_cluster_certificate_authority_is_trusted() {
     let world = World::start();
     let outcome = |cluster: &KubeconfigCluster| block_on(who_am_i(&api(cluster, "no token"))).unwrap_err();
     let is_distrusted = |failure: &ApiError| matches!(failure, ApiError::Unreachable(error) if matches!(error.kind, TransportErrorKind::Certificate(_)));
@@ -68,7 +68,7 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let other = World::start();
     let wrong =
         KubeconfigCluster { certificate_authority_data: cluster(&other).certificate_authority_data, ..right.clone() };
-    // Not even SSL_CERT_FILE, and not the switch that kubectl refuses beside one.
+    // Neither SSL_CERT_FILE nor insecure-skip-tls-verify, which kubectl does not allow beside a certificate authority.
     let network = Network {
         environment_roots: EnvironmentRoots { file: Some(world.ca_file().to_owned()), folders: Vec::new() },
         ..Network::default()
@@ -85,16 +85,16 @@ fn a_certificate_authority_of_the_cluster_is_the_only_one_that_counts() {
     let api = ApiClient::new(&none, &network, &Secret::new("t"), HANG).unwrap();
     assert!(
         matches!(block_on(who_am_i(&api)).unwrap_err(), ApiError::Unauthorized),
-        "SSL_CERT_FILE counts without one"
+        "SSL_CERT_FILE is used without one"
     );
     assert!(matches!(outcome(&KubeconfigCluster { insecure_skip_tls_verify: true, ..none }), ApiError::Unauthorized));
 }
 
 #[test]
-fn a_certificate_for_another_name_needs_tls_server_name() {
+fn certificate_for_another_name_needs_tls_server_name() {
     let world = World::start();
     let named = |name: &str| KubeconfigCluster { tls_server_name: Some(name.to_owned()), ..cluster(&world) };
-    // The certificate is for localhost and 127.0.0.1, and nobody has to look either up.
+    // The certificate is for localhost and 127.0.0.1, so no name has to be resolved.
     let failure = block_on(who_am_i(&api(&named("localhost"), "t"))).unwrap_err();
     assert!(matches!(failure, ApiError::Unauthorized), "{failure}");
     let failure = block_on(who_am_i(&api(&named("api.example.invalid"), "t"))).unwrap_err();
@@ -102,7 +102,7 @@ fn a_certificate_for_another_name_needs_tls_server_name() {
 }
 
 #[test]
-fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
+fn cluster_proxy_is_used_for_loopback_too() {
     let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
     let cluster = KubeconfigCluster {
         server: Some("https://127.0.0.1:1".to_owned()),
@@ -112,13 +112,13 @@ fn a_proxy_of_the_cluster_is_used_even_on_this_machine() {
     let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(1)).unwrap();
     let failure = block_on(who_am_i(&api)).unwrap_err();
     assert!(matches!(failure, ApiError::Unreachable(_)), "{failure}");
-    let asked = &proxy.requests()[0].text;
-    assert!(asked.starts_with("CONNECT 127.0.0.1:1 ") && asked.contains("proxy-authorization: "), "{asked}");
-    assert!(!asked.contains("TOKEN"));
+    let request = &proxy.requests()[0].text;
+    assert!(request.starts_with("CONNECT 127.0.0.1:1 ") && request.contains("proxy-authorization: "), "{request}");
+    assert!(!request.contains("TOKEN"));
 }
 
 #[test]
-fn older_servers_are_asked_in_their_own_version() {
+fn older_servers_get_their_api_version() {
     let absent = ("404 Not Found", Vec::new(), "404 page not found".to_owned());
     let review =
         json!({ "status": { "userInfo": { "username": "alice", "groups": null, "extra": { "oid": ["1"] } } } });
@@ -134,10 +134,10 @@ fn older_servers_are_asked_in_their_own_version() {
 }
 
 #[test]
-fn all_versions_have_one_limit() {
+fn all_versions_share_one_timeout() {
     let later = ("429 Too Many Requests", vec!["retry-after: 1".to_owned()], String::new());
     let absent = ("404 Not Found", Vec::new(), String::new());
-    // Each version takes a second, which is less than the limit.
+    // Each version takes a second, which is below the limit.
     let server = Scripted::start(|_| (0..3).flat_map(|_| [later.clone(), absent.clone()]).collect());
     let cluster = KubeconfigCluster { server: Some(server.url()), ..KubeconfigCluster::default() };
     let api = ApiClient::new(&cluster, &Network::default(), &Secret::new("TOKEN"), Duration::from_secs(2)).unwrap();
@@ -146,7 +146,7 @@ fn all_versions_have_one_limit() {
 }
 
 #[test]
-fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
+fn decision_reason_has_no_terminal_escapes() {
     let status = json!({ "allowed": true, "reason": "RBAC: \u{1b}[2Jallowed by", "evaluationError": null });
     let (server, api) = scripted(vec![json_response("201 Created", &json!({ "status": status }))]);
     let resource =
@@ -161,7 +161,7 @@ fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
     let sent: Vec<Value> = server
         .requests()
         .iter()
-        .map(|asked| serde_json::from_str(asked.text.split_once("\r\n\r\n").unwrap().1).unwrap())
+        .map(|request| serde_json::from_str(request.text.split_once("\r\n\r\n").unwrap().1).unwrap())
         .collect();
     let attributes =
         json!({ "verb": "list", "group": "", "resource": "pods", "subresource": "", "namespace": "dev", "name": "" });
@@ -171,7 +171,7 @@ fn a_decision_has_its_reason_without_what_a_terminal_would_act_on() {
 }
 
 #[test]
-fn lists_are_read_page_by_page() {
+fn lists_are_read_by_page() {
     let page = |items: Value, next: &str| {
         json_response("200 OK", &json!({ "metadata": { "continue": next }, "items": items }))
     };
@@ -180,28 +180,28 @@ fn lists_are_read_page_by_page() {
 
     let (server, api) = scripted(vec![page(json!([1, 2]), "a&b"), page(json!(null), "c"), page(json!([3]), "")]);
     assert_eq!(numbers(&api), [1, 2, 3]);
-    let asked =
+    let expected =
         ["", "&continue=a%26b", "&continue=c"].map(|more| format!("GET /api/v1/numbers?limit=500{more} HTTP/1.1"));
-    assert_eq!(first_lines(&server), asked);
+    assert_eq!(first_lines(&server), expected);
 
     let (server, api) = scripted(vec![page(json!([1]), "again")]);
-    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "a server that goes round in circles is left");
+    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "a list that loops is aborted");
     assert_eq!(server.requests().len(), 2);
     let many = |count: usize| Value::from(vec![0; count]);
     let (server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "b"), page(many(1), "")]);
-    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "more than any cluster has");
+    assert!(matches!(list(&api), Err(ApiError::EndlessList)), "more than in any cluster");
     assert_eq!(server.requests().len(), 2);
     let (_server, api) = scripted(vec![page(many(60_000), "a"), page(many(60_000), "")]);
-    assert_eq!(numbers(&api).len(), 120_000, "what is there is all");
+    assert_eq!(numbers(&api).len(), 120_000, "all items are read");
 
     let gone = json_response("410 Gone", &json!({ "kind": "Status", "reason": "Expired", "message": "too old" }));
     let (server, api) = scripted(vec![page(json!([1]), "a"), gone, page(json!([1, 2, 3]), "")]);
-    assert_eq!(numbers(&api), [1, 2, 3], "a list that has expired is read at once");
+    assert_eq!(numbers(&api), [1, 2, 3], "an expired list is read again without pages");
     assert_eq!(first_lines(&server)[2], "GET /api/v1/numbers HTTP/1.1");
 }
 
 #[test]
-fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
+fn wrong_server_is_named_and_gets_no_token_twice() {
     let page = ("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in</html>".to_owned());
     let (_server, api) = scripted(vec![page]);
     let failure = block_on(who_am_i(&api)).unwrap_err();
@@ -218,8 +218,8 @@ fn what_is_no_api_server_is_called_that_and_gets_no_token_twice() {
 }
 
 #[test]
-fn a_server_that_repeats_the_token_is_not_quoted_with_it() {
-    let token = "a-token-that-nobody-is-to-see";
+fn token_in_an_error_is_hidden() {
+    let token = "token-that-must-stay-secret";
     let said = json!({ "kind": "Status", "message": format!("no such user: {token}") });
     let decided = json!({ "status": { "allowed": false, "reason": format!("not for {token}") } });
     let server =

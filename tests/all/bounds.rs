@@ -1,4 +1,4 @@
-//! Files and servers that have more to give than memory can hold: what is read has an end, and the error names them.
+//! Files and responses that are larger than memory: reading is limited, and the error names the source.
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use crate::common::{AKS, ALWAYS, Home, PLUGIN, Run, entra, in_parallel, kubeconf
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sim::{Behaviour, World};
 
-/// The address space that the plugin gets, in KiB. Threads and the binary itself reserve a good part of it.
+/// The plugin's address space, in KiB. Threads and the binary itself reserve a large part of it.
 const ADDRESS_SPACE: u32 = 600 * 1024;
 
-/// Runs the plugin with little memory, and with `variables` set.
+/// Runs the plugin with little memory, and with these environment variables.
 fn run(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = home.plugin_after(&format!("ulimit -v {ADDRESS_SPACE}"), args);
     Run::of(command.envs(variables.iter().copied()))
 }
 
-/// Files that do not end, are not files, or keep a reader waiting, each with the words for it.
+/// Files that never end, are not regular files, or block a reader, each with the expected error.
 fn bad_files(home: &Home) -> [(PathBuf, &'static str); 5] {
     let pipe = home.path().join("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -32,7 +32,7 @@ fn bad_files(home: &Home) -> [(PathBuf, &'static str); 5] {
 }
 
 #[test]
-fn named_file_without_end_is_an_error_that_names_it() {
+fn endless_file_in_a_flag_is_a_named_error() {
     let (world, home) = (World::start(), Home::new());
     for (file, words) in bad_files(&home) {
         let file = file.to_str().unwrap();
@@ -45,7 +45,7 @@ fn named_file_without_end_is_an_error_that_names_it() {
 }
 
 #[test]
-fn status_survives_entries_that_name_files_without_end() {
+fn status_survives_entries_with_endless_files() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     let hostile = bad_files(&home).map(|(file, _)| entra(&world, &["--certificate-authority", file.to_str().unwrap()]));
@@ -58,7 +58,7 @@ fn status_survives_entries_that_name_files_without_end() {
 }
 
 #[test]
-fn kubeconfig_without_end_is_an_error_that_names_it() {
+fn endless_kubeconfig_is_a_named_error() {
     let home = Home::new();
     let words = ["cannot read", "is larger than 16 MiB", "is larger than 16 MiB", "cannot read", "cannot read"];
     for ((file, _), words) in bad_files(&home).into_iter().zip(words) {
@@ -69,7 +69,7 @@ fn kubeconfig_without_end_is_an_error_that_names_it() {
 }
 
 #[test]
-fn kubeconfig_is_read_from_a_pipe_whose_writer_is_late() {
+fn kubeconfig_is_read_from_a_slow_pipe() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("piped", entra(&world, &[]))]);
     let script = "(sleep 1; cat \"$HOME/.kube/config\") | \"$0\" whoami --kubeconfig /dev/stdin";
@@ -78,7 +78,7 @@ fn kubeconfig_is_read_from_a_pipe_whose_writer_is_late() {
 }
 
 #[test]
-fn lists_of_an_api_server_that_would_fill_memory_are_left_out_of_the_explanation() {
+fn lists_too_large_for_memory_are_left_out_of_the_explanation() {
     let (world, home) = (World::start(), Home::new());
     home.write(".kube/config", &kubeconfig(&world, &entra(&world, &[])));
     home.run(&entra(&world, &ALWAYS)).token();
@@ -90,7 +90,7 @@ fn lists_of_an_api_server_that_would_fill_memory_are_left_out_of_the_explanation
 }
 
 #[test]
-fn groups_that_would_fill_memory_are_not_taken() {
+fn groups_too_large_for_memory_are_rejected() {
     let cases = [
         (vec![Behaviour::KubeDenseReview], sim::CLIENT, "are too large"),
         (vec![Behaviour::GraphDensePages], sim::OWN_CLIENT, "more groups than a user can be in"),
@@ -102,7 +102,7 @@ fn groups_that_would_fill_memory_are_not_taken() {
     ];
     in_parallel(cases, |(behaviours, client, words)| {
         let (world, home) = (World::start(), Home::new());
-        // Much is read within them.
+        // The limits allow a lot of data.
         home.lengthen_limits(10);
         world.set_groups(250);
         let own = ["--client-id", client];

@@ -1,4 +1,5 @@
-//! Opening a browser on the verification address: which one, where none, started apart, without secrets, never waited for.
+//! Opening a browser on the verification address: which one, when none, detached, without secrets, and never waited
+//! for.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use crate::common::programs::{copy_program, write_program};
 use crate::common::{ALWAYS, Home, PLUGIN, Run, V1BETA1, entra, needed, oidc, until};
 use sim::{Behaviour, VERIFICATION_URI, World};
 
-/// A browser that notes down how it was started, chatters on both streams, and stays until it is told to go.
+/// A browser that records how it was started, writes to both streams, and runs until the test ends it.
 struct Browser {
     program: PathBuf,
     folder: PathBuf,
@@ -16,10 +17,10 @@ struct Browser {
 
 impl Browser {
     fn new(home: &Home) -> Browser {
-        Browser::called(home, "sim-browser")
+        Browser::with_name(home, "sim-browser")
     }
 
-    fn called(home: &Home, name: &str) -> Browser {
+    fn with_name(home: &Home, name: &str) -> Browser {
         let folder = home.path().join(format!("folder-of-{name}"));
         std::fs::create_dir(&folder).unwrap();
         let program = folder.join(name);
@@ -45,7 +46,7 @@ impl Browser {
         self.folder.join("argv").exists()
     }
 
-    /// How it was started: words and environment.
+    /// The recorded command line and environment.
     fn seen(&self) -> (Vec<String>, String) {
         until(|| self.started());
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap();
@@ -60,13 +61,13 @@ impl Drop for Browser {
 }
 
 #[test]
-fn the_named_browser_gets_the_address_with_the_code_and_nothing_of_it_is_waited_for_or_heard() {
+fn named_browser_gets_the_address_and_is_detached() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let run = home.sign_in(&oidc(&world, &["--browser-command", browser.program()]));
     run.token();
     let (argv, _) = browser.seen();
-    assert!(!browser.folder.join("gone").exists(), "the browser had to end first");
+    assert!(!browser.folder.join("gone").exists(), "the sign-in waited for the browser to exit");
     let code = world.wait_for_device_request(1, Duration::ZERO).remove(0);
     let address = format!("{}/activate?user_code={code}", world.issuer());
     assert_eq!(argv, [browser.program(), &address]);
@@ -74,7 +75,7 @@ fn the_named_browser_gets_the_address_with_the_code_and_nothing_of_it_is_waited_
 }
 
 #[test]
-fn the_browser_is_given_no_secret_and_no_request_of_kubectls() {
+fn browser_environment_has_no_secrets_and_no_exec_info() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     world.set_client_secret(Some("client-secret-word"));
@@ -102,18 +103,18 @@ fn the_browser_is_given_no_secret_and_no_request_of_kubectls() {
 }
 
 #[test]
-fn a_bare_name_is_looked_up_in_the_path() {
+fn browser_name_is_looked_up_in_path() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let path = format!("{}:{}", browser.folder.display(), std::env::var("PATH").unwrap());
     let mut command = home.plugin(&oidc(&world, &["--browser-command", "sim-browser", "--prompt", "always"]));
     Run::of(command.env("PATH", path)).token();
-    // Started by absolute path.
+    // With its absolute path.
     assert_eq!(browser.seen().0[0], browser.program());
 }
 
 #[test]
-fn no_browser_is_opened_where_none_is_wanted() {
+fn skip_open_browser_opens_no_browser() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let program = browser.program();
@@ -124,7 +125,7 @@ fn no_browser_is_opened_where_none_is_wanted() {
 }
 
 #[test]
-fn a_browser_that_cannot_be_started_is_no_error_and_is_named() {
+fn browser_that_cannot_start_is_named_in_a_note() {
     let (world, home) = (World::start(), Home::new());
     let run = home.sign_in(&oidc(&world, &["--browser-command", "/nowhere/browser"]));
     run.token();
@@ -144,27 +145,27 @@ fn on_desktop(desktop: &Browser, variables: &[(&str, &str)]) -> Run {
 }
 
 #[test]
-fn on_a_desktop_its_own_browser_is_opened_for_entra_too() {
+fn desktop_browser_is_opened_for_entra_too() {
     let home = Home::new();
-    let desktop = Browser::called(&home, "xdg-open");
+    let desktop = Browser::with_name(&home, "xdg-open");
     let run = on_desktop(&desktop, &[]);
     assert_eq!(desktop.seen().0[1..], [VERIFICATION_URI]);
     assert!(run.stderr.contains("Your browser should open this page"), "{run}");
-    // Whether it does is not known.
+    // It is unknown whether the page has appeared.
     assert!(run.stderr.lines().any(|line| line == VERIFICATION_URI), "{run}");
 }
 
 #[test]
-fn the_variable_comes_before_the_desktop_and_may_list_several() {
+fn browser_variable_overrides_the_desktop_and_can_be_a_list() {
     let home = Home::new();
-    let (desktop, own) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "own browser"));
+    let (desktop, own) = (Browser::with_name(&home, "xdg-open"), Browser::with_name(&home, "own browser"));
     let list = format!("/nowhere/browser:{}", own.program());
     on_desktop(&desktop, &[("BROWSER", &list)]);
     assert_eq!(own.seen().0, [own.program(), VERIFICATION_URI]);
     assert!(!desktop.started());
 }
 
-/// kubectl's allowlist vouches for this plugin, and `exec.env` of a stranger's kubeconfig may set `BROWSER`.
+/// kubectl's allowlist trusts this plugin, and `exec.env` of a foreign kubeconfig may set `BROWSER`.
 #[test]
 fn command_line_in_browser_variable_is_never_run() {
     let home = Home::new();
@@ -180,7 +181,7 @@ fn command_line_in_browser_variable_is_never_run() {
         format!("`touch {name}`:;touch {name};"),
         "./browser".to_owned(),
     ] {
-        // It evaluates the variable as xdg-open does, and worse.
+        // This script evaluates the variable as xdg-open does, and more of it.
         let (world, home) = (World::start(), Home::new());
         let opened = home.path().join("opened");
         let script = format!("#!/bin/sh\neval \"$BROWSER\"\n$BROWSER\necho \"$@\" >'{}'\n", opened.display());
@@ -197,9 +198,9 @@ fn command_line_in_browser_variable_is_never_run() {
     }
 }
 
-/// A browser is often started by a script, and shells run what stands in some variables.
+/// A browser is often started by a script, and shells execute the content of some variables.
 #[test]
-fn browser_is_given_no_variable_that_holds_code_or_leads_to_it() {
+fn browser_environment_has_no_variables_with_code() {
     let home = Home::new();
     let marker = home.path().join("marker");
     let opened = home.path().join("opened");
@@ -239,16 +240,16 @@ fn browser_is_given_no_variable_that_holds_code_or_leads_to_it() {
     for name in ["BROWSER", "BASH_ENV", "BASH_FUNC", "PS4", "NODE_OPTIONS", "PERL5OPT", "PYTHON", "DBUS_SESSION"] {
         assert!(!seen.lines().any(|line| line.starts_with(name)), "{name}: {seen}");
     }
-    // The parent of the plugin is this test, which names no such folder.
+    // The plugin's parent is this test, whose directory is another one.
     assert!(!seen.contains("/of/the/entry"), "{seen}");
-    // What it saves stays out of the folder that kubectl was started in.
+    // The browser's working directory is not the one in which kubectl was started.
     assert!(seen.ends_with("\n/\n"), "{seen}");
 }
 
 #[test]
-fn over_ssh_and_without_a_display_nothing_is_opened() {
+fn no_browser_is_opened_over_ssh_or_without_display() {
     let home = Home::new();
-    let desktop = Browser::called(&home, "xdg-open");
+    let desktop = Browser::with_name(&home, "xdg-open");
     for far_away in [("SSH_CONNECTION", "a 1 b 22"), ("SSH_TTY", "/dev/pts/1"), ("DISPLAY", ""), ("CI", "true")] {
         let run = on_desktop(&desktop, &[("BROWSER", desktop.program()), far_away]);
         assert!(run.stderr.contains("Open this page in a browser, on any device"), "{run}");
@@ -257,9 +258,9 @@ fn over_ssh_and_without_a_display_nothing_is_opened() {
 }
 
 #[test]
-fn an_editor_that_is_shown_elsewhere_opens_pages_there() {
+fn remote_editor_opens_the_page() {
     let home = Home::new();
-    let (desktop, editor) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "helper"));
+    let (desktop, editor) = (Browser::with_name(&home, "xdg-open"), Browser::with_name(&home, "helper"));
     on_desktop(
         &desktop,
         &[
@@ -274,7 +275,7 @@ fn an_editor_that_is_shown_elsewhere_opens_pages_there() {
 }
 
 #[test]
-fn a_typed_sign_in_takes_a_browser_of_its_own() {
+fn login_uses_its_browser_flag() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let kubeconfig = home.path().join("kubeconfig");
@@ -285,7 +286,7 @@ fn a_typed_sign_in_takes_a_browser_of_its_own() {
 }
 
 #[test]
-fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
+fn browser_cannot_write_to_the_terminal() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let loud = home.path().join("loud");
@@ -302,7 +303,7 @@ fn what_the_browser_writes_to_the_terminal_does_not_get_there() {
 }
 
 #[test]
-fn kubectl_has_its_answer_while_the_browser_goes_on() {
+fn kubectl_gets_the_token_while_the_browser_runs() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     let kubectl = needed("kubectl", "kubernetes-client");
@@ -315,14 +316,14 @@ fn kubectl_has_its_answer_while_the_browser_goes_on() {
     let run = Run::of(command.args(["get", "--raw", "/healthz"]));
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "ok"), "{run}");
     browser.seen();
-    assert!(!browser.folder.join("gone").exists(), "the browser had to end first");
+    assert!(!browser.folder.join("gone").exists(), "kubectl waited for the browser to exit");
     for word in ["chatter", "complaint", "from a child"] {
         assert!(!run.stderr.contains(word), "{run}");
     }
 }
 
 #[test]
-fn a_hostile_address_is_neither_shown_nor_opened() {
+fn hostile_address_is_neither_shown_nor_opened() {
     let (world, home) = (World::start_with(&[Behaviour::HostileVerificationUri]), Home::new());
     let browser = Browser::new(&home);
     let run = home.sign_in(&oidc(&world, &["--browser-command", browser.program()]));
@@ -331,7 +332,7 @@ fn a_hostile_address_is_neither_shown_nor_opened() {
 }
 
 #[test]
-fn without_a_complete_address_the_plain_one_is_opened() {
+fn plain_address_is_opened_without_a_complete_one() {
     let (world, home) = (World::start_with(&[Behaviour::VerificationUriCompleteMissing]), Home::new());
     let browser = Browser::new(&home);
     home.sign_in(&oidc(&world, &["--browser-command", browser.program()])).token();
@@ -339,7 +340,7 @@ fn without_a_complete_address_the_plain_one_is_opened() {
 }
 
 #[test]
-fn a_desktop_without_a_terminal_will_do_where_the_address_holds_the_code() {
+fn desktop_without_terminal_is_enough_if_the_address_has_the_code() {
     let (world, home) = (World::start(), Home::new());
     let browser = Browser::new(&home);
     home.shorten_limits(4);
@@ -347,20 +348,21 @@ fn a_desktop_without_a_terminal_will_do_where_the_address_holds_the_code() {
     let run = Run::of(home.plugin(&args).env("DISPLAY", ":99"));
     run.token();
     assert!(browser.seen().0[1].contains("user_code="), "{run}");
-    // There is nobody who reads stderr.
+    // Nothing reads stderr here.
     assert_eq!(run.stderr, "");
 
     world.set(Behaviour::VerificationUriCompleteMissing);
     Run::of(Home::new().plugin(&args).env("DISPLAY", ":99")).assert_failed(3, &["\nNext: "]);
-    // And in a build system a display means nothing.
+    // In CI, a display is ignored.
     Run::of(Home::new().plugin(&args).env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI"]);
 }
 
-/// kubectl runs the plugin with `exec.env`, and an allowlist says which plugin; a typed command reads the kubeconfig itself.
+/// kubectl runs the plugin with `exec.env`, and an allowlist names the plugin; `kubectl login` reads the kubeconfig
+/// itself.
 #[test]
-fn typed_sign_in_takes_no_browser_and_no_path_from_an_entry() {
+fn login_ignores_browser_and_path_of_an_entry() {
     let (world, home) = (World::start(), Home::new());
-    let (desktop, entrys) = (Browser::called(&home, "xdg-open"), Browser::called(&home, "browser-of-entry"));
+    let (desktop, entrys) = (Browser::with_name(&home, "xdg-open"), Browser::with_name(&home, "browser-of-entry"));
     let programs = entrys.folder.display();
     copy_program(&entrys.program, &entrys.folder.join("xdg-open"));
     for (name, value) in [
@@ -379,7 +381,7 @@ fn typed_sign_in_takes_no_browser_and_no_path_from_an_entry() {
         assert!(!entrys.started(), "{name}={value}: {run}");
         std::fs::remove_file(desktop.folder.join("argv")).unwrap();
     }
-    // A display of the entry's is none of this machine's.
+    // The entry's DISPLAY says nothing about this machine.
     let env = "env:\n      - name: DISPLAY\n        value: \":99\"";
     let kubeconfig = home.write("kubeconfig", &world.aks_kubeconfig("kubectl-login").replace("env: null", env));
     let path = format!("{}:{}", desktop.folder.display(), std::env::var("PATH").unwrap());

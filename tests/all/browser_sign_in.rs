@@ -1,17 +1,17 @@
-//! Signing in in the browser, from the address that is shown to the token: the test plays the browser.
+//! Browser sign-ins, from the address that is shown to the token: the test plays the browser.
 //!
-//! What may go wrong on the way is in `browser_sign_in/`.
+//! What can go wrong is tested in `browser_sign_in/`.
 #![cfg(unix)]
 
 mod afterwards;
-mod call_backs;
+mod callbacks;
 mod choices;
-mod endings;
+mod failures;
 mod id_tokens;
-mod listening;
+mod listener_flags;
 #[cfg(target_os = "linux")]
 mod networks;
-mod several;
+mod parallel;
 
 use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, SignIn};
 use crate::common::{Home, claims, in_parallel};
@@ -21,13 +21,13 @@ use sha2::{Digest as _, Sha256};
 use sim::{ALICE, BOB, World};
 
 #[test]
-fn the_browser_brings_the_code_and_both_places_say_who_signed_in() {
+fn callback_completes_the_sign_in_on_page_and_terminal() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let (page, run) = issuer.start(&world, &home, &[]).finish();
         let token = run.token();
         assert_eq!(claims(&token)[if issuer == Issuer::Entra { "upn" } else { "email" }], ALICE);
-        // The time that is left may be another one by now.
+        // The remaining time may have changed by now.
         let last = run.stderr.lines().last().unwrap().split(" (").next().unwrap();
         assert!(last.starts_with(&format!("Signed in as {ALICE}, ")) && last.contains("valid until"), "{run}");
         assert!(page.sentences()[0].starts_with(last), "{page:?}: {run}");
@@ -45,7 +45,7 @@ fn the_browser_brings_the_code_and_both_places_say_who_signed_in() {
 }
 
 #[test]
-fn the_request_has_what_proves_the_answer_and_the_exchange_what_proves_the_request() {
+fn requests_have_state_nonce_and_pkce() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let sign_in = issuer.start(&world, &home, &["--login-hint", ALICE]);
@@ -84,7 +84,7 @@ fn the_request_has_what_proves_the_answer_and_the_exchange_what_proves_the_reque
 }
 
 #[test]
-fn nothing_that_proves_anything_is_used_twice() {
+fn state_nonce_and_verifier_are_new_each_time() {
     let (world, home) = (World::start(), Home::new());
     for _ in 0..2 {
         Issuer::Oidc.start(&world, &home, &["--token-cache-storage", "none"]).finish();
@@ -96,7 +96,7 @@ fn nothing_that_proves_anything_is_used_twice() {
 }
 
 #[test]
-fn a_typed_forced_sign_in_asks_entra_which_account_it_is_to_be() {
+fn forced_login_asks_entra_for_an_account() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", Issuer::Entra.by_browser(&world, &[])), ("two", Issuer::Oidc.by_browser(&world, &[]))]);
     for (words, prompt) in [
@@ -113,7 +113,7 @@ fn a_typed_forced_sign_in_asks_entra_which_account_it_is_to_be() {
 }
 
 #[test]
-fn the_issuer_is_asked_with_the_parameters_that_the_flags_name() {
+fn extra_parameters_are_sent_to_the_issuer() {
     let (world, home) = (World::start(), Home::new());
     let more = ["--oidc-auth-request-extra-params", "hd=contoso.example,access_type=online", "--login-hint", ALICE];
     let again = ["--oidc-auth-request-extra-params=acr_values=a b", "--oidc-extra-scope=email,groups"];
@@ -138,9 +138,10 @@ fn the_issuer_is_asked_with_the_parameters_that_the_flags_name() {
     }
 }
 
-/// pflag's stringToString: one `=` makes one pair, commas and all; more make a line of CSV; the last of a name wins.
+/// pflag's stringToString: one `=` makes one pair, including commas; more `=` make a line of CSV; the last value of a
+/// name wins.
 #[test]
-fn parameters_of_the_page_are_read_as_the_peer_reads_them() {
+fn extra_parameters_are_parsed_as_in_the_peer() {
     let (world, home) = (World::start(), Home::new());
     let given = [
         "hd=one.example",
@@ -166,7 +167,7 @@ fn parameters_of_the_page_are_read_as_the_peer_reads_them() {
 }
 
 #[test]
-fn parameters_that_would_change_the_sign_in_or_whom_its_token_is_for_are_refused() {
+fn dangerous_extra_parameters_are_rejected() {
     let (world, home) = (World::start(), Home::new());
     for (parameter, named) in [
         ("Redirect_Uri=http://localhost:1", "Redirect_Uri"),
@@ -188,7 +189,7 @@ fn parameters_that_would_change_the_sign_in_or_whom_its_token_is_for_are_refused
 }
 
 #[test]
-fn a_client_with_a_secret_proves_itself_and_uses_pkce_all_the_same() {
+fn client_with_secret_authenticates_and_uses_pkce() {
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some("client-secret-word"));
     let (_, run) = Issuer::Oidc.start(&world, &home, &["--oidc-client-secret", "client-secret-word"]).finish();
@@ -199,7 +200,7 @@ fn a_client_with_a_secret_proves_itself_and_uses_pkce_all_the_same() {
 }
 
 #[test]
-fn a_code_and_a_browser_are_two_ways_into_the_same_session() {
+fn code_and_browser_sign_ins_share_one_session() {
     in_parallel(BOTH, |issuer| {
         for by_browser_first in [true, false] {
             let (world, home) = (World::start(), Home::new());
@@ -229,7 +230,7 @@ fn a_code_and_a_browser_are_two_ways_into_the_same_session() {
 }
 
 #[test]
-fn a_refused_refresh_leads_back_to_the_browser_and_says_why() {
+fn refused_refresh_starts_a_browser_sign_in_with_the_reason() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         issuer.start(&world, &home, &[]).finish();
@@ -241,7 +242,7 @@ fn a_refused_refresh_leads_back_to_the_browser_and_says_why() {
 }
 
 #[test]
-fn whoever_signs_in_is_who_is_remembered() {
+fn session_belongs_to_the_user_who_signed_in() {
     let (world, home) = (World::start(), Home::new());
     world.sign_in_as(BOB);
     let (page, run) = Issuer::Entra.start(&world, &home, &["--login-hint", "Bob@Contoso.Example"]).finish();

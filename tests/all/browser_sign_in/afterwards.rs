@@ -1,4 +1,4 @@
-//! Where the browser goes in the end, and what is left of a sign-in that nobody else should read.
+//! The page on which the browser ends, and the traces that a sign-in leaves, which must not contain secrets.
 
 use sim::{Behaviour, World};
 use url::Url;
@@ -7,13 +7,13 @@ use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, callback_secrets, get, 
 use crate::common::{Home, Run};
 
 #[test]
-fn the_browser_can_go_on_to_another_page() {
+fn browser_is_redirected_to_the_configured_page() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let more = ["--open-url-after-authentication", "https://example.com/success"];
         let sign_in = issuer.start(&world, &home, &more);
         let back = sign_in.callback_url();
-        // Not before it is over.
+        // Not before the sign-in is over.
         assert!(!get(&with_parameter(&back, "state", None)).body.contains("example.com"));
         let page = get(&back);
         page.assert_signed_in();
@@ -28,7 +28,7 @@ fn the_browser_can_go_on_to_another_page() {
 }
 
 #[test]
-fn a_page_to_go_on_to_cannot_become_markup() {
+fn configured_page_is_escaped() {
     let hostile = "https://example.com/\"><script>alert(1)</script>?a='x'&b=\"onload=\"alert(1)#\"><img src=x>";
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &["--open-url-after-authentication", hostile]);
@@ -42,7 +42,7 @@ fn a_page_to_go_on_to_cannot_become_markup() {
 }
 
 #[test]
-fn a_page_to_go_on_to_is_on_the_web() {
+fn configured_page_must_be_a_web_address() {
     let world = World::start();
     for address in ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "/success", "example.com", "http:"]
     {
@@ -55,7 +55,7 @@ fn a_page_to_go_on_to_is_on_the_web() {
     assert!(world.requests().is_empty());
 }
 
-/// Asserts that none of `secrets`, nor half of one, is in what was written besides the address to open.
+/// Asserts that none of `secrets`, nor half of one, is in the output, except in the address to open.
 #[track_caller]
 fn assert_hidden(run: &Run, address: &Url, secrets: &[String]) {
     assert!(run.stderr.contains("/token"), "nothing was logged: {run}");
@@ -68,19 +68,19 @@ fn assert_hidden(run: &Run, address: &Url, secrets: &[String]) {
 }
 
 #[test]
-fn nothing_secret_is_logged_at_any_verbosity() {
+fn logs_have_no_secrets_at_any_verbosity() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let sign_in = issuer.start(&world, &home, &["-v", "9"]);
         let (address, back) = (sign_in.address.clone(), sign_in.callback_url());
-        get(&with_parameter(&back, "state", Some("forged-state-of-somebody"))).assert_error(400, &[]);
+        get(&with_parameter(&back, "state", Some("forged-state-of-an-attacker"))).assert_error(400, &[]);
         get(&back).assert_signed_in();
         let run = sign_in.end();
         let token = run.token();
         let refreshed = home.run(&issuer.by_browser(&world, &["-v", "9", "--force-refresh"]));
         let mut secrets: Vec<String> = callback_secrets(&back);
         secrets.extend(["state", "nonce"].map(|name| world.authorize_requests()[0].query[name].clone()));
-        secrets.push("forged-state-of-somebody".to_owned());
+        secrets.push("forged-state-of-an-attacker".to_owned());
         secrets.push(world.token_requests("authorization_code")[0].field("code_verifier").to_owned());
         secrets.push(world.refreshes()[0].field("refresh_token").to_owned());
         secrets.extend([token, refreshed.token()]);
@@ -92,7 +92,7 @@ fn nothing_secret_is_logged_at_any_verbosity() {
 }
 
 #[test]
-fn a_server_that_repeats_what_it_was_sent_is_not_repeated() {
+fn secrets_that_a_server_repeats_are_hidden() {
     for behaviour in [Behaviour::CodeExpired, Behaviour::HtmlErrorPage, Behaviour::NotJson] {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());

@@ -1,11 +1,11 @@
-//! Which way somebody signs in, where this program chooses, and who may choose otherwise.
+//! How the plugin chooses between the browser and a code, and what overrides the choice.
 
 use sim::{Behaviour, World};
 
 use crate::common::browser::{BOTH, Issuer, Opener, SHOW_ADDRESS, SignIn, get};
 use crate::common::{HANG, Home, Run, entra, in_parallel, needed, oidc};
 
-/// `get-token` where this program chooses.
+/// `get-token` with the automatic choice.
 fn by_choice(issuer: Issuer, world: &World, more: &[&str]) -> Vec<String> {
     match issuer {
         Issuer::Entra => entra(world, &[&["--login", "auto"], more].concat()),
@@ -18,7 +18,7 @@ fn method_of(home: &Home) -> String {
 }
 
 #[test]
-fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
+fn code_is_chosen_without_a_browser_and_says_why() {
     in_parallel(BOTH, |issuer| {
         for (variables, why) in [
             (&[][..], "there is no display"),
@@ -38,7 +38,7 @@ fn where_no_browser_can_be_opened_there_is_a_code_and_one_line_says_why() {
 }
 
 #[test]
-fn where_a_browser_can_be_opened_it_is() {
+fn browser_is_chosen_if_one_can_be_opened() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let mut command = home.plugin(&by_choice(issuer, &world, &SHOW_ADDRESS));
@@ -48,7 +48,7 @@ fn where_a_browser_can_be_opened_it_is() {
         assert_eq!(method_of(&home), issuer.browser_method());
         assert!(world.device_requests().is_empty());
 
-        // One that was named can be started anywhere.
+        // A browser from a flag can be started without a display.
         let (home, opener) = (Home::new(), Opener::new());
         let sign_in =
             SignIn::start(&mut home.plugin(&by_choice(issuer, &world, &["--prompt=always", opener.flag().as_str()])));
@@ -59,7 +59,7 @@ fn where_a_browser_can_be_opened_it_is() {
 }
 
 #[test]
-fn who_names_a_way_hears_of_no_choice() {
+fn explicit_method_prints_no_reason() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let (_, run) = issuer.start(&world, &home, &[]).finish();
@@ -68,16 +68,16 @@ fn who_names_a_way_hears_of_no_choice() {
 }
 
 #[test]
-fn an_issuer_without_codes_leads_to_the_browser() {
+fn issuer_without_device_endpoint_uses_the_browser() {
     let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
     let (_, run) = SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &SHOW_ADDRESS))).finish();
     assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
 }
 
-/// As Keycloak has it where the grant is switched off for a client, and Google for clients that are made for browsers:
-/// discovery names the endpoint all the same.
+/// As Keycloak does if the grant is disabled for a client, and Google for browser clients: discovery has the endpoint
+/// anyway.
 #[test]
-fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
+fn client_without_device_grant_uses_the_browser() {
     for (behaviour, words) in [
         (Behaviour::DeviceGrantNotAllowed, "The client may not start this flow. (unauthorized_client)"),
         (Behaviour::DeviceClientRefused, "Invalid client type. (invalid_client)"),
@@ -91,7 +91,7 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
     }
 
     let world = World::start_with(&[Behaviour::DeviceGrantNotAllowed]);
-    // Whoever insists on a code is told the other way, each time.
+    // If a code was requested explicitly, the error suggests the browser, each time.
     let (home, code) = (Home::new(), Issuer::Oidc.by_code(&world, &SHOW_ADDRESS));
     for _ in 0..2 {
         home.run_as_new_caller(&code).assert_failed(1, &["unauthorized_client", "kubectl login --grant-type authcode"]);
@@ -99,9 +99,9 @@ fn a_client_that_may_have_no_codes_is_led_to_the_browser() {
     assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (2, 0));
 }
 
-/// They may say what is issued, and who signs in how.
+/// The parameters may affect what is issued, and how users sign in.
 #[test]
-fn what_is_to_be_asked_on_the_page_is_asked_there() {
+fn page_parameters_choose_the_browser() {
     let (world, home) = (World::start(), Home::new());
     let asked = ["--oidc-auth-request-extra-params", "audience=cluster"];
     let sign_in =
@@ -113,7 +113,7 @@ fn what_is_to_be_asked_on_the_page_is_asked_there() {
 }
 
 #[test]
-fn a_browser_that_is_not_there_is_none() {
+fn missing_browser_chooses_a_code() {
     in_parallel(BOTH, |issuer| {
         let nowhere = |home: &Home| {
             let programs = home.path().join("programs");
@@ -135,9 +135,9 @@ fn a_browser_that_is_not_there_is_none() {
     });
 }
 
-/// In the terminal of an editor that is shown on another machine, `BROWSER` opens pages there.
+/// In the terminal of an editor that is shown on another machine, `BROWSER` opens pages on that machine.
 #[test]
-fn a_remote_editor_s_browser_is_one() {
+fn remote_editor_browser_is_chosen() {
     let remote = |home: &Home, args: &[String], opener: &Opener| {
         let mut command = home.plugin(args);
         command.env("BROWSER", opener.program()).env("SSH_CONNECTION", "a 1 b 22");
@@ -153,7 +153,7 @@ fn a_remote_editor_s_browser_is_one() {
         assert!(run.stderr.contains("Your browser should open this page:"), "{run}");
         assert!(world.device_requests().is_empty());
 
-        // Elsewhere a browser of that name would be opened where nobody sees it.
+        // Without such an editor, the browser would open where the user does not see it.
         let home = Home::new();
         Run::of(&mut remote(&home, &args, &opener)).token();
         assert_eq!(method_of(&home), "devicecode");
@@ -161,7 +161,7 @@ fn a_remote_editor_s_browser_is_one() {
 }
 
 #[test]
-fn who_wants_no_browser_opened_is_shown_the_address_and_nothing_else() {
+fn skip_open_browser_shows_only_the_address() {
     for issuer in BOTH {
         let (world, home, opener) = (World::start(), Home::new(), Opener::new());
         let args = by_choice(issuer, &world, &[&SHOW_ADDRESS[..], &[opener.flag().as_str()]].concat());
@@ -174,7 +174,7 @@ fn who_wants_no_browser_opened_is_shown_the_address_and_nothing_else() {
 }
 
 #[test]
-fn a_desktop_without_a_terminal_will_do() {
+fn desktop_without_terminal_is_enough() {
     for issuer in BOTH {
         for args in [Issuer::by_browser, by_choice] {
             let (world, home) = (World::start(), Home::new());
@@ -185,9 +185,9 @@ fn a_desktop_without_a_terminal_will_do() {
             get(&get(&opener.address()).location()).assert_signed_in();
             let run = Run::wait(running);
             run.token();
-            // There is nobody who reads stderr.
+            // Nothing reads stderr here.
             assert_eq!(run.stderr, "");
-            // And in a build system a display means nothing.
+            // In CI, a display is ignored.
             let other = Home::new();
             let mut command = other.plugin(&args(issuer, &world, &[opener.flag().as_str()]));
             Run::of(command.env("DISPLAY", ":99").env("CI", "1")).assert_failed(3, &["CI is set"]);
@@ -195,9 +195,9 @@ fn a_desktop_without_a_terminal_will_do() {
     }
 }
 
-/// What such an editor starts has no terminal, and the page is seen all the same.
+/// Processes of such an editor do not have a terminal, but the user sees the page.
 #[test]
-fn a_remote_editor_without_a_terminal_will_do() {
+fn remote_editor_without_terminal_is_enough() {
     let (world, home, opener) = (World::start(), Home::new(), Opener::new());
     let mut command = home.plugin(&Issuer::Oidc.by_browser(&world, &[]));
     let editor = [("VSCODE_IPC_HOOK_CLI", "/run/user/1000/vscode-ipc.sock"), ("SSH_CONNECTION", "a 1 b 22")];
@@ -207,9 +207,9 @@ fn a_remote_editor_without_a_terminal_will_do() {
     Run::wait(running).token();
 }
 
-/// Nobody is left waiting for a page that does not come up.
+/// The sign-in does not wait for a page that cannot open.
 #[test]
-fn a_desktop_whose_browser_fails_will_not_do() {
+fn desktop_with_failing_browser_is_not_enough() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let failing = home.write_program("failing", "#!/bin/sh\nexit 3\n");
@@ -225,7 +225,7 @@ fn a_desktop_whose_browser_fails_will_not_do() {
 }
 
 #[test]
-fn where_nobody_can_be_asked_nothing_is_listened_for() {
+fn no_listener_without_a_user_to_prompt() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         home.run(&issuer.by_browser(&world, &[])).assert_failed(3, &["there is no terminal", "\nNext: "]);
@@ -235,7 +235,7 @@ fn where_nobody_can_be_asked_nothing_is_listened_for() {
 }
 
 #[test]
-fn who_types_it_may_name_another_way_than_the_entry() {
+fn login_flag_overrides_the_method_of_the_entry() {
     for (issuer, browser, code) in [
         (Issuer::Entra, "--login=interactive", "--login=devicecode"),
         (Issuer::Oidc, "--grant-type=authcode", "--grant-type=device-code"),
@@ -252,7 +252,7 @@ fn who_types_it_may_name_another_way_than_the_entry() {
         assert!(world.device_requests().is_empty());
         assert_eq!(method_of(&home), issuer.browser_method());
         world.reset_requests();
-        // It is the same sign-in, whichever entry names it.
+        // Both entries share the session.
         for entry in [issuer.by_code(&world, &[]), issuer.by_browser(&world, &[])] {
             home.run(&entry).token();
         }
@@ -264,7 +264,7 @@ fn who_types_it_may_name_another_way_than_the_entry() {
 }
 
 #[test]
-fn a_way_of_the_other_dialect_is_a_wrong_command_line() {
+fn method_flag_of_the_other_dialect_is_a_usage_error() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", Issuer::Entra.by_code(&world, &[])), ("two", Issuer::Oidc.by_code(&world, &[]))]);
     home.run(&["one", "--grant-type", "authcode"]).assert_failed(2, &["--grant-type", "\nNext: "]);
@@ -274,12 +274,12 @@ fn a_way_of_the_other_dialect_is_a_wrong_command_line() {
 }
 
 #[test]
-fn a_code_that_policy_refuses_leads_to_the_browser() {
+fn code_refused_by_policy_suggests_the_browser() {
     let (world, home) = (World::start_with(&[Behaviour::DeviceBlocked]), Home::new());
     home.contexts(&[("prod", Issuer::Entra.by_code(&world, &[]))]);
     let run = home.run(&["prod"]);
     run.assert_failed(4, &["AADSTS53003", "kubectl login --login interactive"]);
-    // The advice can be followed as it stands.
+    // The suggested command works as it is.
     let sign_in = SignIn::start(&mut home.plugin(&["--login", "interactive", "--skip-open-browser"]));
     sign_in.complete().assert_signed_in();
     assert_eq!(sign_in.end().code, Some(0));

@@ -1,11 +1,11 @@
-//! Where it is listened for the browser: addresses, ports, names. Each test has a network of its own.
+//! The listener's addresses, ports and names. Each test has its own network.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use sim::World;
 use url::Url;
 
-use crate::browser_sign_in::listening::refused;
+use crate::browser_sign_in::listener_flags::refused;
 use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, get, request};
 use crate::common::https::https;
 use crate::common::own_network::in_own_network;
@@ -13,7 +13,7 @@ use crate::common::remote_browser::{address_on, parameter};
 use crate::common::tmux::{Setting, WRAPPER};
 use crate::common::{Home, PLUGIN};
 
-/// An address of the loopback interface besides the usual ones, for the issuers where those are missing.
+/// A loopback address besides the usual ones, for issuers if those are missing.
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 1);
 const ADD_OTHER: &str = "addr add 10.9.8.1/32 dev lo";
 const ONLY_OTHER: &str = "addr add 10.9.8.1/32 dev lo\naddr del ::1/128 dev lo\naddr del 127.0.0.1/8 dev lo";
@@ -22,9 +22,9 @@ fn taken(address: &str) -> TcpListener {
     TcpListener::bind(address).unwrap()
 }
 
-/// A sign-in that works; where it came back to.
+/// A successful sign-in; returns the redirect address.
 #[track_caller]
-fn comes_back_to(issuer: Issuer, world: &World, more: &[&str]) -> String {
+fn redirect_address(issuer: Issuer, world: &World, more: &[&str]) -> String {
     let home = Home::new();
     let sign_in = issuer.start(world, &home, more);
     let redirect = sign_in.parameter("redirect_uri");
@@ -33,13 +33,13 @@ fn comes_back_to(issuer: Issuer, world: &World, more: &[&str]) -> String {
 }
 
 #[test]
-fn the_usual_ports_are_tried_first_and_then_any() {
+fn default_ports_are_tried_before_any_port() {
     in_own_network("", || {
         let world = World::start();
-        let port = |issuer| Url::parse(&comes_back_to(issuer, &world, &[])).unwrap().port().unwrap();
+        let port = |issuer| Url::parse(&redirect_address(issuer, &world, &[])).unwrap().port().unwrap();
         assert_eq!(port(Issuer::Oidc), 8000);
         assert!(![8000, 18000].contains(&port(Issuer::Entra)));
-        // It is the same port on either address, or none: the browser may take either.
+        // The same port on both addresses, or neither: the browser may use either.
         let _first = taken("[::1]:8000");
         assert_eq!(port(Issuer::Oidc), 18000);
         let _second = taken("127.0.0.1:18000");
@@ -48,7 +48,7 @@ fn the_usual_ports_are_tried_first_and_then_any() {
 }
 
 #[test]
-fn named_addresses_are_taken_in_their_order_and_no_other() {
+fn listen_addresses_are_tried_in_order() {
     in_own_network(ADD_OTHER, || {
         let world = World::start();
         for issuer in BOTH {
@@ -58,11 +58,11 @@ fn named_addresses_are_taken_in_their_order_and_no_other() {
                 ("127.0.0.2:5004", "http://localhost:5004"),
                 ("localhost:5005", "http://localhost:5005"),
             ] {
-                assert_eq!(comes_back_to(issuer, &world, &["--listen-address", addresses]), redirect);
+                assert_eq!(redirect_address(issuer, &world, &["--listen-address", addresses]), redirect);
             }
             let (_first, _second) = (taken("127.0.0.1:5001"), taken("[::1]:5002"));
             let twice = ["--listen-address=127.0.0.1:5001", "--listen-address=127.0.0.1:5002,127.0.0.1:5003"];
-            assert_eq!(comes_back_to(issuer, &world, &twice), "http://localhost:5003");
+            assert_eq!(redirect_address(issuer, &world, &twice), "http://localhost:5003");
             let run = refused(issuer, &world, &twice[..1]);
             run.assert_failed(1, &["another program has 127.0.0.1:5001", "\nNext: ", "--listen-address"]);
             let run = refused(issuer, &world, &["--listen-address", "127.0.0.1:5002"]);
@@ -71,15 +71,15 @@ fn named_addresses_are_taken_in_their_order_and_no_other() {
     });
 }
 
-/// The older spelling, of the peer's earlier versions.
+/// The older flag, of the peer's earlier versions.
 #[test]
-fn a_port_may_be_named_by_itself() {
+fn listen_port_flag_is_accepted() {
     in_own_network("", || {
         let world = World::start();
         for issuer in BOTH {
-            assert_eq!(comes_back_to(issuer, &world, &["--listen-port", "9000"]), "http://localhost:9000");
+            assert_eq!(redirect_address(issuer, &world, &["--listen-port", "9000"]), "http://localhost:9000");
             let both = ["--listen-port", "9000", "--listen-address", "127.0.0.1:9001"];
-            assert_eq!(comes_back_to(issuer, &world, &both), "http://localhost:9001");
+            assert_eq!(redirect_address(issuer, &world, &both), "http://localhost:9001");
             let _taken = taken("127.0.0.1:9000");
             refused(issuer, &world, &["--listen-port=9000"])
                 .assert_failed(1, &["another program has 127.0.0.1:9000", "\nNext: "]);
@@ -88,7 +88,7 @@ fn a_port_may_be_named_by_itself() {
 }
 
 #[test]
-fn nobody_else_is_listened_to() {
+fn listener_is_bound_to_loopback_only() {
     in_own_network(ADD_OTHER, || {
         let world = World::start();
         for more in [&["--listen-address", "0.0.0.0:5001"][..], &["--listen-address", "[::]:5001"], &[]] {
@@ -102,7 +102,7 @@ fn nobody_else_is_listened_to() {
     });
 }
 
-/// The issuers of a world on the other address, which only https leads to.
+/// The issuers of a world on the other address, which can only be reached by https.
 fn over_tls(world: &World) -> [(Issuer, [String; 4]); 2] {
     let ca = world.ca_file().to_str().unwrap();
     let words = |flag: &str, url| [flag.to_owned(), url, "--certificate-authority".to_owned(), ca.to_owned()];
@@ -112,8 +112,8 @@ fn over_tls(world: &World) -> [(Issuer, [String; 4]); 2] {
     ]
 }
 
-/// Signs in on a machine with only one of the loopback addresses.
-fn signs_in_at(address: &str) {
+/// A sign-in on a machine with only one of the loopback addresses.
+fn assert_sign_in_at(address: &str) {
     let world = World::start_on(OTHER.into());
     for (issuer, more) in over_tls(&world) {
         let home = Home::new();
@@ -129,25 +129,25 @@ fn signs_in_at(address: &str) {
 }
 
 #[test]
-fn a_machine_may_have_only_the_new_loopback_address() {
+fn sign_in_works_with_ipv6_only() {
     let setup = format!("{ADD_OTHER}\naddr del 127.0.0.1/8 dev lo");
     in_own_network(&setup, || {
         assert!(TcpListener::bind("127.0.0.1:0").is_err());
-        signs_in_at("[::1]");
+        assert_sign_in_at("[::1]");
     });
 }
 
 #[test]
-fn a_machine_may_have_only_the_old_loopback_address() {
+fn sign_in_works_with_ipv4_only() {
     let setup = format!("{ADD_OTHER}\naddr del ::1/128 dev lo");
     in_own_network(&setup, || {
         assert!(TcpListener::bind("[::1]:0").is_err());
-        signs_in_at("127.0.0.1");
+        assert_sign_in_at("127.0.0.1");
     });
 }
 
 #[test]
-fn without_any_loopback_address_it_is_said_and_there_are_codes() {
+fn missing_loopback_address_suggests_a_code() {
     in_own_network(ONLY_OTHER, || {
         let world = World::start_on(OTHER.into());
         for (issuer, more) in over_tls(&world) {
@@ -159,9 +159,9 @@ fn without_any_loopback_address_it_is_said_and_there_are_codes() {
     });
 }
 
-/// Whoever sits at a terminal brings over what nothing here can listen for: the address, or the code in it.
+/// At a terminal, users can paste the address or the code, which needs no listener.
 #[test]
-fn without_any_loopback_address_the_answer_is_pasted_in_a_terminal() {
+fn missing_loopback_address_allows_pasting_at_a_terminal() {
     in_own_network(ONLY_OTHER, || {
         let world = World::start_on(OTHER.into());
         for (issuer, flags) in over_tls(&world) {
@@ -194,10 +194,10 @@ fn without_any_loopback_address_the_answer_is_pasted_in_a_terminal() {
 }
 
 #[test]
-fn at_entra_the_port_of_the_redirect_address_counts() {
+fn entra_uses_only_the_port_of_the_redirect_address() {
     in_own_network("", || {
         let world = World::start();
-        let back = |more: &[&str]| comes_back_to(Issuer::Entra, &world, more);
+        let back = |more: &[&str]| redirect_address(Issuer::Entra, &world, more);
         assert_eq!(back(&["--redirect-url", "http://localhost:5001"]), "http://localhost:5001");
         assert_eq!(back(&["--redirect-url", "http://127.0.0.1:5001/path"]), "http://localhost:5001");
         assert_eq!(
@@ -212,19 +212,19 @@ fn at_entra_the_port_of_the_redirect_address_counts() {
 }
 
 #[test]
-fn the_browser_comes_back_by_the_name_that_is_wanted() {
+fn redirect_host_name_is_configurable() {
     in_own_network("", || {
         let world = World::start();
         for (name, redirect) in
             [("127.0.0.1", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("", "http://localhost:8000")]
         {
-            assert_eq!(comes_back_to(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", name]), redirect);
+            assert_eq!(redirect_address(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", name]), redirect);
         }
     });
 }
 
 #[test]
-fn a_registered_redirect_address_is_kept_byte_for_byte() {
+fn registered_redirect_address_is_sent_unchanged() {
     in_own_network("", || {
         let world = World::start();
         for registered in
@@ -241,12 +241,12 @@ fn a_registered_redirect_address_is_kept_byte_for_byte() {
             sign_in.end().token();
             assert_eq!(world.token_requests("authorization_code").pop().unwrap().field("redirect_uri"), registered);
         }
-        // One that goes without saying, where it is said.
+        // A default port, written explicitly.
         let home = Home::new();
         let sign_in = Issuer::Oidc.start(&world, &home, &["--oidc-redirect-url", "http://localhost:80/callback"]);
         get(&sign_in.callback_url()).assert_signed_in();
         sign_in.end().token();
-        // What is registered may lead here by another port.
+        // The registered address may reach the listener through another port.
         let home = Home::new();
         let more = ["--oidc-redirect-url", "http://localhost:9999/callback", "--listen-address", "127.0.0.1:5001"];
         let sign_in = Issuer::Oidc.start(&world, &home, &more);

@@ -1,4 +1,4 @@
-//! What the flags for the listener may say, and how it speaks https. Where it listens is in `networks.rs`.
+//! The listener's flags, and https. `networks.rs` tests the addresses it listens on.
 
 use sim::World;
 
@@ -6,7 +6,7 @@ use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, get, with_parameter};
 use crate::common::https::{certificate, https, with_certificate};
 use crate::common::{Home, Run};
 
-/// A sign-in that does not come as far as to show an address.
+/// A sign-in that fails before it shows an address.
 #[track_caller]
 pub(crate) fn refused(issuer: Issuer, world: &World, more: &[&str]) -> Run {
     let run = Home::new().run(&issuer.by_browser(world, &[&SHOW_ADDRESS[..], more].concat()));
@@ -15,7 +15,7 @@ pub(crate) fn refused(issuer: Issuer, world: &World, more: &[&str]) -> Run {
 }
 
 #[test]
-fn an_address_that_makes_no_sense_is_a_wrong_command_line() {
+fn invalid_listen_address_is_a_usage_error() {
     for address in ["10.9.8.1:5001", "example.com:5001", "127.0.0.1", "5001", "127.0.0.1:port", "127.0.0.1:65536"] {
         for issuer in BOTH {
             refused(issuer, &World::start(), &["--listen-address", address])
@@ -28,9 +28,9 @@ fn an_address_that_makes_no_sense_is_a_wrong_command_line() {
         .assert_failed(2, &["--oidc-redirect-url"]);
 }
 
-/// RFC 9700 2.1: the code is not sent over a network in the open.
+/// RFC 9700 2.1: the code is never sent over a network without TLS.
 #[test]
-fn a_redirect_address_elsewhere_has_to_be_https() {
+fn remote_redirect_address_must_be_https() {
     let world = World::start();
     for address in ["http://other.example/cb", "http://localhost.other.example:8000/", "http://192.0.2.1:8000"] {
         refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address])
@@ -39,15 +39,15 @@ fn a_redirect_address_elsewhere_has_to_be_https() {
     assert!(world.requests().is_empty());
 }
 
-/// Nobody could answer the browser there. Somebody at a terminal can still carry the answer over (see tests/paste).
+/// The browser could not reach the listener. Users at a terminal can still paste the address (see `paste.rs`).
 #[test]
-fn where_the_browser_cannot_come_back_it_is_said() {
+fn unreachable_redirect_address_is_an_error() {
     let (world, address) = (World::start(), "https://localhost:5001/cb");
     let words = ["cannot come back", address, "there is no certificate", "\nNext: ", "--local-server-cert"];
     refused(Issuer::Oidc, &world, &["--oidc-redirect-url", address]).assert_failed(1, &words);
     let words = ["--oidc-redirect-url-hostname \"other.example\"", "\nNext: ", "--oidc-redirect-url."];
     refused(Issuer::Oidc, &world, &["--oidc-redirect-url-hostname", "other.example"]).assert_failed(1, &words);
-    // Whoever needs no listener is not kept from anything.
+    // A sign-in without a listener still works.
     Home::new()
         .run(&Issuer::Oidc.by_code(&world, &[&SHOW_ADDRESS[..], &["--oidc-redirect-url", address]].concat()))
         .token();
@@ -57,21 +57,21 @@ fn where_the_browser_cannot_come_back_it_is_said() {
 }
 
 #[test]
-fn a_wrong_redirect_address_is_told_by_the_flag_that_has_it() {
+fn invalid_redirect_address_names_its_flag() {
     let more = ["--grant-type", "authcode-keyboard", "--oidc-redirect-url-authcode-keyboard", "nothing"];
     refused(Issuer::Oidc, &World::start(), &more)
         .assert_failed(2, &["--oidc-redirect-url-authcode-keyboard \"nothing\" is not a web address"]);
 }
 
 #[test]
-fn with_a_certificate_the_browser_comes_back_by_https() {
+fn certificate_makes_the_listener_use_https() {
     let (world, home) = (World::start(), Home::new());
     let made = certificate();
     let more = with_certificate(&home, &made);
     let sign_in = Issuer::Oidc.start(&world, &home, &more.each_ref().map(String::as_str));
     assert_eq!(sign_in.parameter("redirect_uri"), format!("https://localhost:{}", sign_in.port()));
     let back = sign_in.callback_url();
-    // The browser is told in plain text that it has to speak TLS, or nothing: no answer is one.
+    // Without TLS, the browser gets a plain-text error or no response.
     let mut plain = back.clone();
     plain.set_scheme("http").unwrap();
     assert_ne!(get(&plain).status, 200);
@@ -84,7 +84,7 @@ fn with_a_certificate_the_browser_comes_back_by_https() {
 }
 
 #[test]
-fn half_a_certificate_is_a_wrong_command_line() {
+fn certificate_without_key_is_a_usage_error() {
     let world = World::start();
     for issuer in BOTH {
         for (given, missing) in
@@ -97,7 +97,7 @@ fn half_a_certificate_is_a_wrong_command_line() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_named_and_nothing_of_the_key_is_shown() {
+fn unusable_certificate_is_named_without_its_key() {
     let (world, home) = (World::start(), Home::new());
     let ((certificate, key), (_, other_key)) = (certificate(), certificate());
     let part = key.lines().nth(1).unwrap().to_owned();

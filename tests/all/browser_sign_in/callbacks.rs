@@ -1,4 +1,4 @@
-//! What is no answer, however much it looks like one: it is told so on a page, and the sign-in goes on.
+//! Invalid callbacks, however similar to a valid one: the page says so, and the sign-in continues.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ fn at(url: &Url, path: &str) -> Url {
     changed
 }
 
-/// The query, with more behind.
+/// Appends to the query.
 fn more(url: &Url, behind: &str) -> Url {
     let mut changed = url.clone();
     changed.set_query(Some(&format!("{}&{behind}", url.query().unwrap())));
@@ -29,29 +29,26 @@ fn more(url: &Url, behind: &str) -> Url {
 }
 
 #[test]
-fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
+fn invalid_callback_gets_an_error_page_and_the_sign_in_continues() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let sign_in = issuer.start(&world, &home, &[]);
         let real = sign_in.callback_url();
         let secrets = callback_secrets(&real);
         let error = |url: &Url| with_parameter(&with_parameter(url, "code", None), "error", Some("access_denied"));
-        let strangers_state = with_parameter(&real, "state", Some("a-state-of-somebody-else"));
+        let other_state = with_parameter(&real, "state", Some("state-of-another-sign-in"));
         let bare = at(&with_parameter(&with_parameter(&real, "code", None), "state", None), "/");
         for (what, url) in [
-            ("another state", strangers_state.clone()),
+            ("another state", other_state.clone()),
             ("half of the state", with_parameter(&real, "state", Some(&secrets.last().unwrap()[..10]))),
             ("an empty state", with_parameter(&real, "state", Some(""))),
             ("no state", with_parameter(&real, "state", None)),
-            ("an error of another sign-in", error(&strangers_state)),
+            ("an error of another sign-in", error(&other_state)),
             ("an error without a state", error(&with_parameter(&real, "state", None))),
             ("no code", with_parameter(&real, "code", None)),
             ("an empty code", with_parameter(&real, "code", Some(""))),
             ("nothing", bare.clone()),
-            (
-                "a very long code of another sign-in",
-                with_parameter(&strangers_state, "code", Some(&"a".repeat(30_000))),
-            ),
+            ("a very long code of another sign-in", with_parameter(&other_state, "code", Some(&"a".repeat(30_000)))),
             ("two codes", more(&real, "code=another")),
             ("the same code twice", more(&real, &format!("code={}", secrets[0]))),
             ("two states", more(&real, "state=another")),
@@ -86,7 +83,7 @@ fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
             request("POST", &bare, &[kind], fields).assert_error(415, &secrets);
         }
         request("POST", &bare, &[], fields).assert_error(415, &secrets);
-        // What counts in a form is the form.
+        // For a form, the query of the address is ignored.
         request("POST", &real, &[FORM], "nothing=1").assert_error(400, &secrets);
         assert!(world.token_requests("authorization_code").is_empty());
 
@@ -96,7 +93,7 @@ fn a_call_that_proves_nothing_is_told_so_and_ends_nothing() {
 }
 
 #[test]
-fn an_issuer_that_sends_a_wrong_state_never_ends_it() {
+fn callback_with_wrong_state_is_rejected() {
     for behaviour in [Behaviour::AuthorizeNoState, Behaviour::AuthorizeWrongState] {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
@@ -110,12 +107,12 @@ fn an_issuer_that_sends_a_wrong_state_never_ends_it() {
 }
 
 #[test]
-fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
+fn callback_with_wrong_iss_is_rejected() {
     let (world, home) = (World::start_with(&[Behaviour::WrongIssInCallback]), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
     let back = sign_in.callback_url();
     get(&back).assert_error(400, &callback_secrets(&back));
-    // Its name was promised.
+    // Discovery promises an `iss`.
     get(&with_parameter(&back, "iss", None)).assert_error(400, &callback_secrets(&back));
     let promised = with_parameter(&back, "iss", Some(&world.issuer()));
     get(&promised).assert_signed_in();
@@ -125,7 +122,7 @@ fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
     for issuer in BOTH {
         issuer.start(&world, &home, &[]).finish();
     }
-    // Nobody promised it, and it is somebody else's all the same.
+    // Discovery does not promise it, but a wrong one is still rejected.
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
     let back = sign_in.callback_url();
@@ -136,7 +133,7 @@ fn an_answer_in_the_name_of_another_issuer_is_not_taken() {
 }
 
 #[test]
-fn a_page_that_calls_back_twice_signs_in_once() {
+fn repeated_callback_is_redeemed_once() {
     for issuer in BOTH {
         let (world, home) = (World::start_with(&[Behaviour::AuthorizeCodeTwice, Behaviour::DelayToken]), Home::new());
         world.set_token_delay(HANG);
@@ -161,12 +158,12 @@ fn a_page_that_calls_back_twice_signs_in_once() {
 }
 
 #[test]
-fn of_many_at_once_one_is_the_answer() {
+fn only_one_of_parallel_callbacks_is_accepted() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[]);
     let back = sign_in.callback_url();
     let bytes = request_bytes("GET", &back, &[], "");
-    // Each has its connection before the first one asks: afterwards nobody may be there any more.
+    // All connect before the first one sends its request, because the listener may close after that.
     let connections: Vec<_> = (0..16).map(|_| connect(&back)).collect();
     let pages: Vec<Page> = std::thread::scope(|scope| {
         let asking = connections.into_iter().map(|stream| scope.spawn(|| exchange(stream, &bytes)));
@@ -178,16 +175,16 @@ fn of_many_at_once_one_is_the_answer() {
     assert_eq!(world.token_requests("authorization_code").len(), 1);
 }
 
-/// It is heard and seen to leave in the same moment.
+/// The plugin receives the request and the disconnect at the same time.
 #[test]
-fn a_browser_that_does_not_wait_for_its_page_has_signed_in() {
+fn sign_in_completes_if_the_browser_disconnects() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Entra.start(&world, &home, &["--authentication-timeout-sec", "30"]);
     let back = sign_in.callback_url();
     let bytes = request_bytes("GET", &back, &[], "");
     let (mut connection, (beginning, end)) = (connect(&back), bytes.split_at(20));
     connection.write_all(beginning).unwrap();
-    // Whoever is answered on another connection has been waited for on this one.
+    // When another connection gets a response, the listener has already accepted this one.
     get(&at(&back, "/favicon.ico")).assert_error(404, &[]);
     let process = Pid::from_raw(sign_in.id().cast_signed()).unwrap();
     kill_process(process, Signal::STOP).unwrap();
@@ -200,7 +197,7 @@ fn a_browser_that_does_not_wait_for_its_page_has_signed_in() {
 }
 
 #[test]
-fn an_answer_may_come_as_a_form() {
+fn form_post_callback_is_accepted() {
     for issuer in BOTH {
         let (world, home) = (World::start_with(&[Behaviour::FormPostOnly]), Home::new());
         let sign_in = issuer.start(&world, &home, &[]);
@@ -217,8 +214,8 @@ fn an_answer_may_come_as_a_form() {
 }
 
 #[test]
-fn either_address_and_either_name_lead_to_the_listener() {
-    // Not every machine has the newer one.
+fn listener_accepts_all_loopback_names_and_addresses() {
+    // Not every machine has IPv6.
     let newer = TcpListener::bind("[::1]:0").is_ok().then_some("[::1]");
     for host in ["127.0.0.1", "LocalHost"].into_iter().chain(newer) {
         let (world, home) = (World::start(), Home::new());

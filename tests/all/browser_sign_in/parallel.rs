@@ -10,12 +10,12 @@ use crate::common::waiting::wait_for_count_at_lock;
 use crate::common::{HANG, Home, Run};
 
 #[test]
-fn two_sign_ins_at_once_do_not_get_in_each_others_way() {
+fn parallel_sign_ins_do_not_interfere() {
     let (world, home) = (World::start(), Home::new());
     let [first, second] = BOTH.map(|issuer| issuer.start(&world, &home, &[]));
     assert_ne!(first.port(), second.port());
     let (back, other) = (first.callback_url(), second.callback_url());
-    // The answer of one, brought to the other.
+    // The callback of one, sent to the other.
     let mut astray = back.clone();
     astray.set_port(other.port()).unwrap();
     get(&astray).assert_error(400, &callback_secrets(&back));
@@ -26,7 +26,7 @@ fn two_sign_ins_at_once_do_not_get_in_each_others_way() {
 }
 
 #[test]
-fn two_accounts_at_once_stay_apart() {
+fn parallel_sign_ins_of_two_accounts_stay_separate() {
     let (world, home) = (World::start(), Home::new());
     let sign_ins = [ALICE, BOB].map(|hint| Issuer::Entra.start(&world, &home, &["--login-hint", hint]));
     for (sign_in, who) in sign_ins.into_iter().zip([ALICE, BOB]) {
@@ -36,8 +36,8 @@ fn two_accounts_at_once_stay_apart() {
     }
 }
 
-/// A sign-in under way, and processes that want the same.
-fn waited_for(world: &World, home: &Home) -> (SignIn, Vec<std::process::Child>) {
+/// A sign-in in progress, and processes that wait for it.
+fn sign_in_with_waiters(world: &World, home: &Home) -> (SignIn, Vec<std::process::Child>) {
     let leader = Issuer::Entra.start(world, home, &[]);
     let waiters = (0..3).map(|_| home.start(&Issuer::Entra.by_browser(world, &SHOW_ADDRESS))).collect();
     wait_for_count_at_lock(&home.state(), 4);
@@ -45,9 +45,9 @@ fn waited_for(world: &World, home: &Home) -> (SignIn, Vec<std::process::Child>) 
 }
 
 #[test]
-fn whoever_wants_the_same_waits_and_shares() {
+fn waiting_processes_share_the_sign_in() {
     let (world, home) = (World::start(), Home::new());
-    let (leader, waiters) = waited_for(&world, &home);
+    let (leader, waiters) = sign_in_with_waiters(&world, &home);
     let (_, run) = leader.finish();
     for waiter in waiters.into_iter().map(Run::wait) {
         assert_eq!((waiter.token(), waiter.stderr.as_str()), (run.token(), ""), "{waiter}");
@@ -55,9 +55,9 @@ fn whoever_wants_the_same_waits_and_shares() {
     assert_eq!((world.authorize_requests().len(), world.token_requests("authorization_code").len()), (1, 1));
 }
 
-/// The person has done their part: from here on it is the network that is waited for, by everybody.
+/// The user has finished, so from here on all processes wait for the network.
 #[test]
-fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
+fn slow_exchange_may_exceed_the_user_time() {
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
     home.shorten_lives(10);
     world.set_token_delay(Duration::from_secs(3));
@@ -81,9 +81,9 @@ fn a_slow_exchange_is_waited_for_beyond_the_time_that_the_person_had() {
 }
 
 #[test]
-fn whoever_waited_hears_of_a_decline_too() {
+fn waiting_processes_share_a_decline() {
     let (world, home) = (World::start_with(&[Behaviour::AuthorizeDenied]), Home::new());
-    let (leader, waiters) = waited_for(&world, &home);
+    let (leader, waiters) = sign_in_with_waiters(&world, &home);
     let page = leader.complete();
     page.assert_shows_error_of(&leader.end());
     for waiter in waiters.into_iter().map(Run::wait) {
@@ -93,11 +93,11 @@ fn whoever_waited_hears_of_a_decline_too() {
 }
 
 #[test]
-fn a_killed_sign_in_is_followed_by_one_of_those_who_wait() {
+fn waiting_process_takes_over_a_killed_sign_in() {
     let (world, home) = (World::start(), Home::new());
     let leader = Issuer::Entra.start(&world, &home, &[]);
     std::thread::scope(|scope| {
-        // It shows an address of its own, once it is its turn.
+        // The next process shows its own address.
         let next = scope.spawn(|| Issuer::Entra.start(&world, &home, &[]));
         wait_for_count_at_lock(&home.state(), 2);
         drop(leader);
@@ -106,7 +106,7 @@ fn a_killed_sign_in_is_followed_by_one_of_those_who_wait() {
 }
 
 #[test]
-fn a_signal_ends_it() {
+fn signal_cancels_the_sign_in() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         let (world, home) = (World::start(), Home::new());
         let sign_in = Issuer::Oidc.start(&world, &home, &[]);

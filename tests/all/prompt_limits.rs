@@ -1,4 +1,5 @@
-//! Whom a failed sign-in keeps from being asked again, and for how long: never anybody who has a token or can refresh.
+//! Which callers a failed sign-in keeps from prompting again, and for how long: never one that has a token or can
+//! refresh.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra, oidc};
 use sim::{Behaviour, World};
 
 #[test]
-fn a_good_token_is_served_after_a_decline_too() {
+fn valid_token_is_returned_after_a_decline() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     world.set(Behaviour::RefreshBadToken);
@@ -21,28 +22,28 @@ fn a_good_token_is_served_after_a_decline_too() {
 }
 
 #[test]
-fn a_decline_stops_asking_and_never_a_refresh() {
+fn decline_stops_prompts_but_not_refreshes() {
     let (world, home) = (World::start(), Home::new());
     let old = home.run(&oidc(&world, &ALWAYS)).token();
     world.set(Behaviour::AccessDenied);
     let wide = home.run(&oidc(&world, &["--oidc-extra-scope", "email", "--prompt", "always"]));
     wide.assert_failed(3, &["declined"]);
-    // The same caller (a long-lived one, say) uses the entry that works: nobody has to be asked for that.
+    // The same caller, such as a long-lived one, uses the entry that works, which needs no prompt.
     home.set_seconds_left(0);
     let run = home.run(&oidc(&world, &ALWAYS));
-    assert_eq!(run.code, Some(0), "no refresh after a decline of something else: {run}");
+    assert_eq!(run.code, Some(0), "no refresh after a decline for another token: {run}");
     assert!(run.token() != old && run.stderr.is_empty(), "{run}");
 }
 
 #[test]
-fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_types_login() {
+fn expired_prompt_stops_callers_without_terminal_until_login() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     home.let_codes_expire(&world);
     home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["the code expired before it was used"]);
     let other = home.run_as_new_caller(&entra(&world, &[]));
     other.assert_failed(3, &["Error: ", "Next: "]);
-    // Being allowed to prompt on stderr makes no terminal of it.
+    // Permission to prompt on stderr does not make it a terminal.
     let other = home.run_as_new_caller(&entra(&world, &ALWAYS));
     other.assert_failed(3, &["the code expired before it was used"]);
     assert_eq!(world.device_requests().len(), 1);
@@ -59,7 +60,7 @@ fn after_an_unanswered_prompt_callers_without_a_terminal_wait_until_somebody_typ
 }
 
 #[test]
-fn a_typed_login_asks_although_the_caller_declined_just_now() {
+fn login_prompts_even_after_a_decline() {
     let (world, home) = (World::start_with(&[Behaviour::AuthorizationDeclined]), Home::new());
     home.run(&entra(&world, &ALWAYS)).assert_failed(3, &["declined"]);
     assert_eq!(home.run(&entra(&world, &ALWAYS)).stderr, "");
@@ -72,7 +73,7 @@ fn a_typed_login_asks_although_the_caller_declined_just_now() {
 }
 
 #[test]
-fn a_refresh_does_not_make_a_decline_forgotten() {
+fn refresh_does_not_clear_a_decline() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &ALWAYS)).token();
     world.set(Behaviour::AccessDenied);
@@ -86,7 +87,7 @@ fn a_refresh_does_not_make_a_decline_forgotten() {
 }
 
 #[test]
-fn whoever_waited_and_can_refresh_does_not_share_a_decline() {
+fn waiting_caller_that_can_refresh_does_not_share_a_decline() {
     let (world, home) = (World::start(), Home::new());
     let old = home.run(&oidc(&world, &ALWAYS)).token();
     home.set_seconds_left(0);
@@ -102,7 +103,7 @@ fn whoever_waited_and_can_refresh_does_not_share_a_decline() {
 }
 
 #[test]
-fn a_policy_that_refuses_the_sign_in_is_told_a_caller_once() {
+fn policy_refusal_is_printed_once_per_caller() {
     let (world, home) = (World::start_with(&[Behaviour::DeviceBlocked]), Home::new());
     home.run(&entra(&world, &ALWAYS)).assert_failed(4, &["AADSTS53003"]);
     let again = home.run(&entra(&world, &ALWAYS));
@@ -114,7 +115,7 @@ fn a_policy_that_refuses_the_sign_in_is_told_a_caller_once() {
 }
 
 #[test]
-fn network_trouble_and_lack_of_a_terminal_are_told_to_each_caller() {
+fn network_errors_and_missing_terminals_are_printed_for_each_caller() {
     let (world, home) = (World::start_with(&[Behaviour::HtmlDevicePage]), Home::new());
     for _ in 0..2 {
         home.run_as_new_caller(&entra(&world, &[])).assert_failed(3, &["no user can be prompted here", "Next: "]);

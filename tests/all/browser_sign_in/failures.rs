@@ -1,14 +1,14 @@
-//! Sign-ins that end without a token: the page and the terminal say the same, and nothing is remembered.
+//! Sign-ins that end without a token: the page and the terminal show the same error, and nothing is stored.
 
 use sim::{ALICE, BOB, Behaviour, World};
 
 use crate::common::browser::{BOTH, Issuer, Page, SHOW_ADDRESS, SignIn, get, with_parameter};
 use crate::common::{Home, Run, in_parallel};
 
-/// More time than a sign-in takes that comes back, and little enough to wait for one that does not.
+/// More time than a successful sign-in needs, and little enough to wait for a timeout.
 const SOON: [&str; 2] = ["--authentication-timeout-sec", "2"];
 
-/// The sign-in of a world with this behaviour, in a home of its own, as far as the browser comes back.
+/// A sign-in in a world with these behaviours, up to the page after the callback.
 #[track_caller]
 pub(crate) fn ends(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (World, Home, Page, Run) {
     let (world, home) = (World::start_with(behaviours), Home::new());
@@ -20,13 +20,13 @@ pub(crate) fn ends(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (
     (world, home, page, run)
 }
 
-/// The same where the issuer goes wrong between its page and the exchange.
+/// The same if the issuer misbehaves between its page and the exchange.
 #[track_caller]
 fn exchange_ends(issuer: Issuer, behaviour: Behaviour) -> Run {
     exchange_in(issuer, behaviour).2
 }
 
-/// The same, and where it was.
+/// The same, with the world and the home directory.
 #[track_caller]
 fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
     let (world, home) = (World::start(), Home::new());
@@ -43,13 +43,13 @@ fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
 }
 
 #[test]
-fn somebody_who_says_no_has_said_so() {
+fn declined_sign_in_is_printed_once() {
     for issuer in BOTH {
         let (world, home, page, run) = ends(issuer, &[Behaviour::AuthorizeDenied], &[]);
         run.assert_failed(3, &["the sign-in was declined", "\nNext: "]);
         assert!(page.body.contains("the sign-in was declined"), "{page:?}");
         assert!(world.token_requests("authorization_code").is_empty());
-        // The same caller has heard it.
+        // The same caller has already been told.
         let again = home.run(&issuer.by_browser(&world, &SHOW_ADDRESS));
         again.assert_failed(3, &[]);
         assert_eq!((again.stderr.as_str(), world.authorize_requests().len()), ("", 1));
@@ -57,7 +57,7 @@ fn somebody_who_says_no_has_said_so() {
 }
 
 #[test]
-fn what_the_issuer_says_becomes_neither_markup_nor_a_terminals_command() {
+fn issuer_text_is_escaped_on_page_and_terminal() {
     for (name, text) in [
         ("error", "<script>alert(1)</script>"),
         (
@@ -80,7 +80,7 @@ fn what_the_issuer_says_becomes_neither_markup_nor_a_terminals_command() {
 }
 
 #[test]
-fn nobody_is_waited_for_longer_than_was_said() {
+fn sign_in_ends_after_authentication_timeout() {
     for behaviours in [&[][..], &[Behaviour::AuthorizeErrorPage]] {
         for issuer in BOTH {
             let (world, home) = (World::start_with(behaviours), Home::new());
@@ -91,7 +91,7 @@ fn nobody_is_waited_for_longer_than_was_said() {
             let redirect = sign_in.parameter("redirect_uri");
             let run = sign_in.end();
             run.assert_failed(3, &["within 2 seconds", "\nNext: ", "--authentication-timeout-sec"]);
-            // What a refusal looks like that only the browser was told.
+            // Only the browser was told about such a refusal.
             let remedy = match issuer {
                 Issuer::Entra => "AADSTS50011",
                 Issuer::Oidc => &redirect,
@@ -102,7 +102,7 @@ fn nobody_is_waited_for_longer_than_was_said() {
 }
 
 #[test]
-fn an_address_that_is_not_registered_is_told_with_what_to_register() {
+fn unregistered_redirect_address_says_what_to_register() {
     let (world, home) = (World::start_with(&[Behaviour::RedirectNotRegistered]), Home::new());
     home.shorten_lives(10);
     let sign_in = Issuer::Entra.start(&world, &home, &SOON);
@@ -112,7 +112,7 @@ fn an_address_that_is_not_registered_is_told_with_what_to_register() {
 }
 
 #[test]
-fn policy_is_exit_4() {
+fn policy_refusal_exits_with_4() {
     in_parallel(BOTH, |issuer| {
         let (.., run) = ends(issuer, &[Behaviour::ConsentRequired], &[]);
         run.assert_failed(4, &["consented", "administrator"]);
@@ -121,7 +121,7 @@ fn policy_is_exit_4() {
     let blocked = exchange_ends(Issuer::Entra, Behaviour::ConditionalAccessBlocksBrowser);
     blocked.assert_failed(4, &["AADSTS53003", "conditional-access"]);
 
-    // Where the page itself blocks, nothing comes back.
+    // If the page itself blocks, there is no callback.
     let (world, home) = (World::start_with(&[Behaviour::ConditionalAccessBlocksBrowser]), Home::new());
     home.shorten_lives(10);
     let sign_in = Issuer::Entra.start(&world, &home, &SOON);
@@ -130,13 +130,13 @@ fn policy_is_exit_4() {
 }
 
 #[test]
-fn an_application_that_is_not_public_is_told_with_both_settings() {
+fn confidential_client_error_names_both_settings() {
     let run = exchange_ends(Issuer::Entra, Behaviour::PublicClientNotAllowed);
     run.assert_failed(1, &["AADSTS7000218", "Allow public client flows", "mobile and desktop applications"]);
 }
 
 #[test]
-fn a_code_that_came_too_late_asks_for_another_sign_in() {
+fn expired_code_suggests_another_sign_in() {
     for issuer in BOTH {
         let (world, home, run) = exchange_in(issuer, Behaviour::CodeExpired);
         run.assert_failed(3, &["expired", "\nNext:  Sign in again: kubectl login"]);
@@ -147,9 +147,9 @@ fn a_code_that_came_too_late_asks_for_another_sign_in() {
     }
 }
 
-/// Whether the code was used up nobody can tell, and one that is seen twice is taken for stolen.
+/// It is unknown whether the code was used up, and a code that is sent twice looks stolen.
 #[test]
-fn a_code_is_sent_once_if_the_connection_breaks_and_the_next_call_asks_again() {
+fn code_is_sent_once_even_if_the_connection_breaks() {
     for issuer in BOTH {
         let (world, home, run) = exchange_in(issuer, Behaviour::ConnectionLostAtExchange);
         run.assert_failed(1, &["the connection to ", " broke: ", "\nNext:  Check the network"]);
@@ -159,7 +159,7 @@ fn a_code_is_sent_once_if_the_connection_breaks_and_the_next_call_asks_again() {
 }
 
 #[test]
-fn a_token_endpoint_in_trouble_is_exit_1() {
+fn token_endpoint_failure_exits_with_1() {
     for (behaviour, word) in [
         (Behaviour::HtmlErrorPage, "captive portal"),
         (Behaviour::HtmlSuccessPage, "captive portal"),
@@ -174,7 +174,7 @@ fn a_token_endpoint_in_trouble_is_exit_1() {
 }
 
 #[test]
-fn a_bad_moment_of_the_token_endpoint_is_waited_out() {
+fn temporary_token_endpoint_failure_is_retried() {
     in_parallel([Behaviour::ServerError, Behaviour::Token503WithRetryAfter], |behaviour| {
         for issuer in BOTH {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
@@ -185,7 +185,7 @@ fn a_bad_moment_of_the_token_endpoint_is_waited_out() {
 }
 
 #[test]
-fn somebody_else_than_was_expected_is_refused_in_both_places() {
+fn unexpected_user_is_refused_on_page_and_terminal() {
     for issuer in BOTH {
         let (world, home, page, run) = ends(issuer, &[Behaviour::OtherUser], &["--login-hint", ALICE]);
         run.assert_failed(3, &[ALICE, BOB, "--login-hint", "\nNext: "]);
@@ -198,7 +198,7 @@ fn somebody_else_than_was_expected_is_refused_in_both_places() {
 }
 
 #[test]
-fn an_issuer_that_knows_no_pkce_is_told_with_the_flag_to_use() {
+fn issuer_without_pkce_suggests_the_flag() {
     let (_world, _home, page, run) = ends(Issuer::Oidc, &[Behaviour::PkceRefused], &[]);
     run.assert_failed(1, &["code_challenge", "--oidc-pkce-method=no"]);
     assert!(page.body.contains("--oidc-pkce-method=no"), "{page:?}");
@@ -210,7 +210,7 @@ fn an_issuer_that_knows_no_pkce_is_told_with_the_flag_to_use() {
 }
 
 #[test]
-fn pkce_is_used_unless_the_issuer_knows_only_something_weaker() {
+fn pkce_is_used_unless_the_issuer_has_only_plain() {
     for (behaviours, more, used) in [
         (&[][..], &[][..], true),
         (&[Behaviour::PkceRequired], &[], true),
