@@ -1,5 +1,5 @@
-//! Claims challenges: given by hand or found in a refusal, they go into the requests of the sign-in that answers them,
-//! and into no other.
+//! Claims challenges, from a flag or from an error: they are sent in the requests of the sign-in that answers them, and
+//! in no other.
 
 use crate::common::browser::{BOTH, Issuer, SignIn, get};
 use crate::common::scripted::{Scripted, ScriptedResponse, device, json_response, tokens};
@@ -9,9 +9,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sim::{Behaviour, Request, Step, World};
 
-/// A challenge. In base64 there is a letter in it that the alphabets differ in.
+/// A challenge whose base64 contains a character in which the alphabets differ.
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1?>~"}}}"#;
-/// What a terminal shows is no part of these tests.
+/// These tests do not need a browser.
 const SKIP: &str = "--skip-open-browser";
 
 /// The claims parameter of a request, as JSON.
@@ -24,8 +24,8 @@ fn parsed(text: &str) -> Option<Value> {
     Some(serde_json::from_str(text).unwrap())
 }
 
-/// Asserts that every request since the last look that leads to a token carries these claims, or none does; which
-/// requests there were.
+/// Asserts that all requests for a token since the last call carry these claims, or none. Returns which requests there
+/// were.
 #[track_caller]
 fn assert_all_carry(world: &World, expected: &Option<Value>) -> Vec<String> {
     let requests: Vec<Request> = world
@@ -49,7 +49,7 @@ fn assert_all_carry(world: &World, expected: &Option<Value>) -> Vec<String> {
     names
 }
 
-/// A world and a home that has signed in with a code as its only context; what was asked so far is forgotten.
+/// A world and a home directory that has signed in with a code in its only context. The world's log is empty.
 fn signed_in(issuer: Issuer) -> (World, Home) {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", issuer.by_code(&world, &[]))]);
@@ -63,27 +63,27 @@ fn token(world: &World, home: &Home) -> String {
 }
 
 #[test]
-fn by_hand_a_challenge_is_answered_from_the_refresh_token_however_it_is_written() {
+fn challenge_flag_is_answered_by_a_refresh_in_any_encoding() {
     let (world, home) = signed_in(Issuer::Entra);
     let encoded = [STANDARD.encode(CLAIMS), URL_SAFE.encode(CLAIMS), URL_SAFE_NO_PAD.encode(CLAIMS)];
     assert!(encoded[0].contains('+') || encoded[0].contains('/'), "the alphabets differ: {}", encoded[0]);
     let mut before = token(&world, &home);
     for text in [CLAIMS, &encoded[0], &encoded[1], &encoded[2], &format!(" \"{}\"\n", encoded[0])] {
-        // The token at hand is good for an hour, and was not made for this.
+        // The cached token is valid for an hour, but was not issued for this challenge.
         let run = home.login(&["--claims", text]);
         assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"], "{run}");
         let now = token(&world, &home);
-        assert_ne!(now, before, "the new token is the remembered one");
+        assert_ne!(now, before, "the new token is cached");
         before = now;
     }
-    // It was for this once.
+    // The challenge was only for that one call.
     home.set_seconds_left(ALMOST_EXPIRED);
     token(&world, &home);
     assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
 }
 
 #[test]
-fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
+fn challenge_flag_with_force_is_in_each_sign_in_request() {
     in_parallel(BOTH, |issuer| {
         let (world, home) = signed_in(issuer);
         home.login(&["--claims", CLAIMS, "--force"]);
@@ -99,7 +99,7 @@ fn by_hand_and_forced_it_goes_into_every_request_of_the_sign_in() {
 }
 
 #[test]
-fn by_hand_without_a_session_somebody_signs_in_with_it() {
+fn challenge_flag_without_session_starts_a_sign_in() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", entra(&world, &[]))]);
     home.login(&["--claims", CLAIMS]);
@@ -107,7 +107,7 @@ fn by_hand_without_a_session_somebody_signs_in_with_it() {
 }
 
 #[test]
-fn by_hand_it_yields_to_a_parameter_that_the_entry_names() {
+fn challenge_flag_yields_to_a_parameter_of_the_entry() {
     let (world, home) = (World::start(), Home::new());
     let own = r#"{"id_token":{"auth_time":{"essential":true}}}"#;
     let parameter = format!("claims={own}");
@@ -121,7 +121,7 @@ fn by_hand_it_yields_to_a_parameter_that_the_entry_names() {
 }
 
 #[test]
-fn what_is_no_challenge_is_a_usage_error_and_not_repeated() {
+fn invalid_challenge_is_a_usage_error_and_not_printed() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("one", entra(&world, &[]))]);
     let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(9000));
@@ -141,9 +141,9 @@ fn what_is_no_challenge_is_a_usage_error_and_not_repeated() {
     assert!(world.requests().is_empty());
 }
 
-/// The simulated tenant's `refresh_mfa` asks for a policy by its id.
+/// The simulated tenant's `refresh_mfa` requires a policy by its id.
 #[track_caller]
-fn wanted_by(world: &World) -> Option<Value> {
+fn required_claims(world: &World) -> Option<Value> {
     let sign_in = world.requests().into_iter().find(|request| request.path.ends_with("/devicecode"));
     let wanted = claims(&sign_in.unwrap());
     assert!(wanted.as_ref().is_some_and(|claims| claims["access_token"]["capolids"].is_object()), "{wanted:?}");
@@ -151,23 +151,23 @@ fn wanted_by(world: &World) -> Option<Value> {
 }
 
 #[test]
-fn a_refused_refresh_hands_its_challenge_to_the_sign_in() {
+fn challenge_of_refused_refresh_is_sent_by_the_sign_in() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
     home.set_seconds_left(ALMOST_EXPIRED);
     home.run(&entra(&world, &ALWAYS)).token();
-    let wanted = wanted_by(&world);
+    let wanted = required_claims(&world);
     let (refreshes, rest): (Vec<_>, Vec<_>) =
         world.requests().into_iter().partition(|request| request.field("grant_type") == "refresh_token");
     assert!(refreshes.len() == 1 && claims(&refreshes[0]).is_none(), "{refreshes:?}");
     assert!(rest.len() >= 2 && rest.iter().all(|request| claims(request) == wanted), "{rest:?}");
 
-    // The sign-in has answered it: the next one is as any other.
+    // The sign-in has answered it, so the next one does not carry it.
     world.reset_requests();
     home.login(&["--force"]);
     assert_all_carry(&world, &None);
 
-    // By browser just the same.
+    // The same with a browser.
     let args = entra(&world, &["--login", "interactive"]);
     home.contexts(&[("one", args)]);
     login_by_browser(&home, &["--force"]);
@@ -188,18 +188,18 @@ fn login_by_browser(home: &Home, more: &[&str]) {
 }
 
 #[test]
-fn by_hand_and_refused_the_sign_in_carries_both() {
+fn challenges_from_flag_and_error_are_merged() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
     home.login(&["--claims", CLAIMS]);
     let refresh = world.refreshes().remove(0);
     assert_eq!(claims(&refresh), parsed(CLAIMS));
-    let wanted = wanted_by(&world).unwrap();
+    let wanted = required_claims(&world).unwrap();
     assert_eq!(wanted["access_token"]["acrs"], parsed(CLAIMS).unwrap()["access_token"]["acrs"]);
 }
 
 #[test]
-fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_refresh() {
+fn unanswered_challenge_is_kept_for_the_next_sign_in() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
     home.set_seconds_left(ALMOST_EXPIRED);
@@ -208,14 +208,14 @@ fn a_challenge_that_nobody_could_answer_waits_for_the_next_sign_in_and_for_no_re
     }
     assert_eq!(assert_all_carry(&world, &None), ["refresh_token"]);
     home.login(&["--force"]);
-    let wanted = wanted_by(&world);
+    let wanted = required_claims(&world);
     assert_all_carry(&world, &wanted);
     home.login(&["--force"]);
     assert_all_carry(&world, &None);
 }
 
 #[test]
-fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
+fn challenge_from_group_look_up_is_answered_by_the_next_login() {
     for suberror in ["basic_action", "bad_token"] {
         let (world, home) = (World::start(), Home::new());
         world.set_groups(250);
@@ -224,7 +224,7 @@ fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
             json!({ "error": "invalid_grant", "suberror": suberror, "claims": CLAIMS }),
         );
         home.contexts(&[("one", entra(&world, &["--client-id", sim::OWN_CLIENT]))]);
-        // The cluster's token is good; the one for Graph is refused.
+        // The cluster's token is valid; the one for Graph is refused.
         let run = home.login(&[]);
         assert!(run.stderr.contains("kubectl login"), "{run}");
         world.reset_requests();
@@ -235,7 +235,7 @@ fn a_challenge_for_the_groups_is_answered_by_the_next_login() {
 }
 
 #[test]
-fn a_login_tries_the_refresh_token_with_the_challenge_before_it_asks() {
+fn login_tries_a_refresh_with_the_challenge_first() {
     let (world, home) = signed_in(Issuer::Entra);
     world.refuse_unless_claims(Step::Refresh, json!({ "error": "interaction_required", "claims": CLAIMS }));
     home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &[]);
@@ -243,7 +243,7 @@ fn a_login_tries_the_refresh_token_with_the_challenge_before_it_asks() {
     let run = home.login(&[]);
     assert!(run.stdout.starts_with("Still signed in"), "{run}");
     assert_eq!(assert_all_carry(&world, &parsed(CLAIMS)), ["refresh_token"]);
-    // That has answered it.
+    // That sign-in has answered it.
     let run = home.login(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
 }
@@ -265,7 +265,7 @@ fn logout_forgets_the_challenge() {
 }
 
 #[test]
-fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
+fn policy_refusal_starts_no_sign_in() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshBlocked);
     home.set_seconds_left(ALMOST_EXPIRED);
@@ -278,7 +278,7 @@ fn what_policy_forbids_brings_no_challenge_and_no_sign_in() {
 }
 
 #[test]
-fn nothing_of_a_challenge_is_logged() {
+fn challenge_is_not_logged() {
     let (world, home) = signed_in(Issuer::Entra);
     world.set(Behaviour::RefreshMfa);
     let run = home.login(&["--claims", CLAIMS, "-v9"]);
@@ -292,8 +292,8 @@ fn refused(error: &str, suberror: &str, claims: &str) -> ScriptedResponse {
     json_response("400 Bad Request", &json!({ "error": error, "suberror": suberror, "claims": claims }))
 }
 
-/// What the requests to a scripted server carried.
-fn carried(server: &Scripted) -> Vec<Option<String>> {
+/// The claims in the requests to a scripted server.
+fn sent_claims(server: &Scripted) -> Vec<Option<String>> {
     let form = |text: &str| text.split_once("\r\n\r\n").unwrap().1.to_owned();
     let claims = |text: &str| {
         let form = form(text);
@@ -302,14 +302,14 @@ fn carried(server: &Scripted) -> Vec<Option<String>> {
     server.requests().iter().map(|asked| claims(&asked.text)).collect()
 }
 
-/// `kubectl login`, which ends in an error.
+/// Runs `kubectl login`, which has to fail.
 #[track_caller]
 fn assert_fails(home: &Home) {
     let run = home.run::<&str>(&[]);
     assert!(run.code != Some(0) && run.stderr.contains("Error: cannot sign in: "), "{run}");
 }
 
-/// A home with one context, at a scripted server.
+/// A home directory with one context, for a scripted server.
 fn at(server: &Scripted) -> (Home, Vec<String>) {
     let home = Home::new();
     let args = entra_at(&server.url(), &[]);
@@ -318,7 +318,7 @@ fn at(server: &Scripted) -> (Home, Vec<String>) {
 }
 
 #[test]
-fn a_refused_sign_in_leaves_its_challenge_to_the_next_process() {
+fn challenge_of_refused_sign_in_is_kept_for_the_next_process() {
     let server = Scripted::start(|url| {
         let refusal = refused("invalid_grant", "basic_action", CLAIMS);
         vec![
@@ -334,17 +334,17 @@ fn a_refused_sign_in_leaves_its_challenge_to_the_next_process() {
     });
     let (home, args) = at(&server);
     let ask = [&args.iter().map(String::as_str).collect::<Vec<_>>()[..], &ALWAYS].concat();
-    // One sign-in a process, whatever the server says.
+    // One sign-in per process, whatever the server returns.
     home.run_as_new_caller(&ask).assert_failed(3, &["invalid_grant"]);
     home.run(&["--prompt", "always"]).assert_failed(3, &["invalid_grant"]);
     assert_eq!(home.run_as_new_caller(&ask).token(), "good");
     home.login(&["--force"]);
     let claims = || Some(CLAIMS.to_owned());
-    assert_eq!(carried(&server), [None, None, claims(), claims(), claims(), claims(), None, None]);
+    assert_eq!(sent_claims(&server), [None, None, claims(), claims(), claims(), claims(), None, None]);
 }
 
 #[test]
-fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
+fn unusable_challenge_is_ignored() {
     let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(9000));
     let refusals = [
         refused("invalid_grant", "basic_action", "no JSON"),
@@ -358,12 +358,12 @@ fn a_challenge_that_is_none_or_that_no_sign_in_answers_is_passed_over() {
         let (home, _) = at(&server);
         assert_fails(&home);
         home.login(&[]);
-        assert_eq!(carried(&server), [None, None, None, None]);
+        assert_eq!(sent_claims(&server), [None, None, None, None]);
     });
 }
 
 #[test]
-fn a_challenge_that_the_issuer_does_not_understand_is_tried_once() {
+fn rejected_challenge_is_tried_once() {
     let server = Scripted::start(|url| {
         let not_understood = refused("invalid_request", "", "");
         vec![device(url), refused("interaction_required", "", CLAIMS), not_understood, device(url), tokens("good")]
@@ -373,11 +373,11 @@ fn a_challenge_that_the_issuer_does_not_understand_is_tried_once() {
         assert_fails(&home);
     }
     home.login(&[]);
-    assert_eq!(carried(&server), [None, None, Some(CLAIMS.to_owned()), None, None]);
+    assert_eq!(sent_claims(&server), [None, None, Some(CLAIMS.to_owned()), None, None]);
 }
 
 #[test]
-fn an_hour_later_a_challenge_is_forgotten() {
+fn challenge_expires_after_an_hour() {
     let server = Scripted::start(|url| {
         vec![device(url), refused("invalid_grant", "basic_action", CLAIMS), device(url), tokens("good")]
     });
@@ -388,11 +388,11 @@ fn an_hour_later_a_challenge_is_forgotten() {
     note["challenge"]["at"] = json!(chrono::Utc::now() - chrono::TimeDelta::minutes(61));
     std::fs::write(&file, note.to_string()).unwrap();
     home.login(&[]);
-    assert_eq!(carried(&server), [None, None, None, None]);
+    assert_eq!(sent_claims(&server), [None, None, None, None]);
 }
 
 #[test]
-fn a_code_that_brings_a_challenge_instead_of_tokens_leaves_it_to_the_next_page() {
+fn challenge_of_failed_code_exchange_is_sent_to_the_next_page() {
     let server = Scripted::start(|_| vec![refused("invalid_grant", "basic_action", CLAIMS)]);
     let (home, args) = at(&server);
     home.contexts(&[("one", [args, vec!["--login".to_owned(), "interactive".to_owned()]].concat())]);

@@ -1,4 +1,4 @@
-//! `remove-cache-dir`, `remove-tokens` and `clean`, as the two other tools have them, but for what is not ours.
+//! `remove-cache-dir`, `remove-tokens` and `clean`, as in the two other tools, except that foreign files are kept.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,14 +11,14 @@ const DEPRECATED: &str =
     "Command \"remove-tokens\" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n";
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Two sign-ins in `folder`.
+/// Two sign-ins with `folder` as the cache directory.
 fn sign_in(world: &World, home: &Home, folder: &Path) {
     home.sign_in(&entra(world, &["--cache-dir", text(folder)])).token();
     home.sign_in(&oidc(world, &["--cache-dir", text(folder)])).token();
 }
 
 #[test]
-fn the_folder_goes_with_all_that_is_ours_under_each_of_the_names() {
+fn cache_directory_is_removed_by_each_command() {
     let (world, home) = (World::start(), Home::new());
     let folder = home.path().join("apart");
     let cleaned = format!("Deleted the token cache from {}\n", folder.display());
@@ -32,25 +32,25 @@ fn the_folder_goes_with_all_that_is_ours_under_each_of_the_names() {
         sign_in(&world, &home, &folder);
         assert!(folder.join("locks").is_dir() && folder.join("kubectl-login.key").exists());
         world.reset_requests();
-        // A leading ~ is the home folder; the second time there is nothing left to remove.
+        // A leading ~ is the home directory; the second time there is nothing left to remove.
         for named in [text(&folder), "~/apart"] {
             let run = home.run(&[command, flag, named]);
             assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", said), "{command}: {run}");
             assert!(!folder.exists());
         }
-        assert!(world.requests().is_empty(), "somebody was asked: {:?}", world.requests());
+        assert!(world.requests().is_empty(), "there were requests: {:?}", world.requests());
     }
 }
 
 #[test]
-fn the_usual_folder_is_the_one_that_everything_uses() {
+fn default_directory_is_removed() {
     let (world, home) = (World::start(), Home::new());
     let cache = home.path().join("kube-cache");
     sign_in(&world, &home, &home.state());
     sign_in(&world, &home, &cache.join("kubectl-login"));
     Run::of(home.plugin(&["remove-cache-dir"]).env("KUBECACHEDIR", &cache)).assert_stdout("");
     assert!(cache.exists() && !cache.join("kubectl-login").exists() && home.state().exists());
-    // There is no keyring here, which is said in the other tool's words and is no error.
+    // Without a keyring, the message is the other tool's, and it is not an error.
     let run = home.run(&["clean"]);
     let said = format!(
         "Deleted the token cache from {}\nCould not delete the token cache from the keyring: there is no working keyring\n",
@@ -64,13 +64,13 @@ fn the_usual_folder_is_the_one_that_everything_uses() {
 }
 
 #[test]
-fn what_is_not_ours_stays_and_is_named() {
+fn foreign_files_are_kept_and_named() {
     let (world, home) = (World::start(), Home::new());
     let folder = home.path().join("work");
-    let strangers = ["notes.txt", "tokens/notes.txt", "sessions/0123", "locks/other", "src/main.rs", "tokens.old/x"];
+    let foreign = ["notes.txt", "tokens/notes.txt", "sessions/0123", "locks/other", "src/main.rs", "tokens.old/x"];
     sign_in(&world, &home, &folder);
-    for stranger in strangers {
-        home.write(&format!("work/{stranger}"), "mine");
+    for file in foreign {
+        home.write(&format!("work/{file}"), "mine");
     }
     fs::create_dir(folder.join("sessions").join(ID)).unwrap();
     let run = home.run(&["remove-cache-dir", "--cache-dir", text(&folder)]);
@@ -79,8 +79,8 @@ fn what_is_not_ours_stays_and_is_named() {
     for name in ["notes.txt", "locks/other", "src"] {
         assert!(run.stderr.contains(name), "{name}: {run}");
     }
-    for stranger in strangers {
-        assert_eq!(fs::read(folder.join(stranger)).unwrap(), b"mine");
+    for file in foreign {
+        assert_eq!(fs::read(folder.join(file)).unwrap(), b"mine");
     }
     assert!(folder.join("sessions").join(ID).is_dir());
     for ours in ["kubectl-login.key", "kubectl-login.home", "issuers", "outcomes"] {
@@ -115,7 +115,7 @@ fn links_are_neither_followed_nor_removed() {
 }
 
 #[test]
-fn a_lock_that_is_held_stays() {
+fn held_lock_is_kept() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let child = home.start(&entra(&world, &ALWAYS));
@@ -131,7 +131,7 @@ fn a_lock_that_is_held_stays() {
 }
 
 #[test]
-fn a_folder_that_is_none_or_open_to_all_is_an_error() {
+fn invalid_or_world_writable_directory_is_an_error() {
     let home = Home::new();
     let file = home.write("file", "mine");
     home.run(&["remove-cache-dir", "--cache-dir", text(&file)]).assert_failed(1, &["it is not a folder", "\nNext: "]);
@@ -144,7 +144,7 @@ fn a_folder_that_is_none_or_open_to_all_is_an_error() {
 }
 
 #[test]
-fn a_folder_that_only_looks_like_ours_is_not_touched() {
+fn similar_foreign_directory_is_kept() {
     let home = Home::new();
     let lookalikes = [
         format!("sessions/{ID}"),
@@ -172,7 +172,7 @@ fn a_folder_that_only_looks_like_ours_is_not_touched() {
 }
 
 #[test]
-fn a_context_called_clean_is_not_taken_for_the_command() {
+fn context_named_clean_needs_a_flag() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("clean", entra(&world, &[]))]);
     home.run(&entra(&world, &ALWAYS)).token();

@@ -1,5 +1,6 @@
-//! `get-token` as its callers run it: what goes in by flags, environment and `KUBERNETES_EXEC_INFO`, and what comes out.
-//! The parts about prompts and about the commands that people type are in `command_line/`.
+//! `get-token` as its callers run it: flags, environment and `KUBERNETES_EXEC_INFO`, and the output. `command_line/`
+//! tests
+//! prompts and the other commands.
 
 mod audiences;
 mod clouds;
@@ -23,7 +24,7 @@ fn run_with_info(home: &Home, args: &[String], info: &str) -> Run {
 }
 
 #[test]
-fn the_answer_is_one_line_with_exactly_the_fields_of_an_exec_credential() {
+fn output_is_one_line_with_exactly_an_exec_credential() {
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&entra(&world, &ALWAYS));
     let token = run.token();
@@ -38,7 +39,7 @@ fn the_answer_is_one_line_with_exactly_the_fields_of_an_exec_credential() {
 }
 
 #[test]
-fn the_version_that_is_asked_for_is_answered_however_odd_the_rest_is() {
+fn requested_version_is_returned_with_unusual_exec_info() {
     let (world, home) = (World::start(), Home::new());
     let args = entra(&world, &[]);
     home.run(&entra(&world, &ALWAYS)).token();
@@ -67,7 +68,7 @@ fn the_version_that_is_asked_for_is_answered_however_odd_the_rest_is() {
 }
 
 #[test]
-fn an_exec_info_that_cannot_be_answered_is_refused_before_anybody_is_asked() {
+fn unusable_exec_info_is_an_error_before_any_request() {
     let (world, home) = (World::start(), Home::new());
     let alpha = json!({ "apiVersion": "client.authentication.k8s.io/v1alpha1", "kind": "ExecCredential" }).to_string();
     for (info, word) in [
@@ -86,7 +87,7 @@ fn an_exec_info_that_cannot_be_answered_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
-fn missing_flags_are_named_all_at_once() {
+fn missing_flags_are_named_together() {
     let home = Home::new();
     let server = ["--server-id", sim::SERVER];
     let client = ["--client-id", sim::CLIENT];
@@ -111,7 +112,7 @@ fn missing_flags_are_named_all_at_once() {
 }
 
 #[test]
-fn klogs_flags_and_the_peers_passive_ones_change_nothing() {
+fn klog_and_passive_peer_flags_are_ignored() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     for more in [
@@ -127,7 +128,7 @@ fn klogs_flags_and_the_peers_passive_ones_change_nothing() {
 }
 
 #[test]
-fn flags_may_stand_before_the_command_as_with_the_peers() {
+fn flags_before_the_command_are_accepted() {
     let (world, home) = (World::start(), Home::new());
     let folder = format!("--token-cache-dir={}", home.path().join("apart").display());
     let with = |before: &[&str], more: &[&str]| {
@@ -144,7 +145,7 @@ fn flags_may_stand_before_the_command_as_with_the_peers() {
 }
 
 #[test]
-fn the_short_forms_mean_what_the_long_ones_do() {
+fn short_flags_equal_long_flags() {
     let (world, home) = (World::start(), Home::new());
     let authority = world.authority();
     let long = entra(&world, &ALWAYS);
@@ -172,7 +173,7 @@ fn the_short_forms_mean_what_the_long_ones_do() {
 }
 
 #[test]
-fn it_works_under_the_names_of_both_peers() {
+fn plugin_works_under_the_names_of_both_peers() {
     let (world, home) = (World::start(), Home::new());
     in_parallel(
         [("kubelogin", entra(&world, &ALWAYS)), ("kubectl-oidc_login", oidc(&world, &ALWAYS))],
@@ -190,7 +191,7 @@ fn it_works_under_the_names_of_both_peers() {
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_succeed() {
     let home = Home::new();
     for args in [&["--version"][..], &["-V"], &["version"]] {
         let run = home.run(args);
@@ -215,7 +216,7 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
-fn an_unknown_flag_or_a_word_too_many_is_exit_2_on_stderr() {
+fn unknown_flags_and_extra_arguments_exit_with_2() {
     let (world, home) = (World::start(), Home::new());
     for args in
         [entra(&world, &["--no-such-flag"]), vec!["one".into(), "two".into()], entra(&world, &["--timeout", "5"])]
@@ -227,7 +228,7 @@ fn an_unknown_flag_or_a_word_too_many_is_exit_2_on_stderr() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_one_error_and_loses_no_sign_in() {
+fn closed_pipe_is_one_error_and_keeps_the_session() {
     let (world, home) = (World::start(), Home::new());
     let mut child = home.plugin(&entra(&world, &ALWAYS)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
@@ -241,11 +242,11 @@ fn a_reader_that_has_gone_is_one_error_and_loses_no_sign_in() {
 }
 
 #[test]
-fn a_stdout_that_is_closed_from_the_start_asks_nobody_in_vain() {
+fn closed_stdout_does_not_crash() {
     let (world, home) = (World::start(), Home::new());
     let script = r#""$0" "$@" >&-"#;
     let run = Run::of(home.program("sh").args(["-c", script, PLUGIN]).args(entra(&world, &ALWAYS)));
-    // Rust opens /dev/null in place of a closed stream, so this is a success that nobody sees; never a crash.
+    // Rust opens /dev/null in place of a closed stream, so this succeeds without output; it must not crash.
     assert!(matches!(run.code, Some(0 | 1)), "{run}");
     assert!(!run.stderr.contains("panicked"), "{run}");
     let warm = home.run(&entra(&world, &[]));

@@ -1,5 +1,5 @@
-//! What may follow on a command line, in the format that kubectl reads; the shells' scripts are in `completion/`.
-//! That the real kubectl asks is in `kubectl.rs`.
+//! Completion of a command line, in the format that kubectl reads. `completion/` tests the shells' scripts,
+//! `kubectl.rs` the real kubectl.
 #![cfg(unix)]
 
 mod shells;
@@ -11,12 +11,12 @@ use std::process::Command;
 use crate::common::{Home, PLUGIN, Run, entra, oidc};
 use sim::{ALICE, World};
 
-/// Names as people have them, and some that nobody should be offered.
+/// Names as users have them, and some that must not be offered.
 const KUBECONFIG: &str = r#"
 current-context: prod
 clusters:
 - name: main
-  cluster: {server: "https://somebody:hunter2@api.example:6443/path"}
+  cluster: {server: "https://user:hunter2@api.example:6443/path"}
 contexts:
 - name: prod
   context: {cluster: main, user: alice@example.com}
@@ -54,7 +54,7 @@ odd description\ttwo lines and a tab
 prod\talice@example.com on api.example:6443
 ";
 
-/// A home with that kubeconfig in its usual place.
+/// A home directory with that kubeconfig in the default location.
 fn home() -> Home {
     let home = Home::new();
     std::fs::create_dir(home.path().join(".kube")).unwrap();
@@ -62,47 +62,47 @@ fn home() -> Home {
     home
 }
 
-/// The plugin, asked what may stand in place of the last of these words.
-fn asking(home: &Home, words: &[&str]) -> Command {
+/// The plugin's command for completing the last of these words.
+fn complete_command(home: &Home, words: &[&str]) -> Command {
     let mut command = home.plugin(&["__complete"]);
     command.args(words).current_dir(home.path());
     command
 }
 
-/// What came out, which never has a word on stderr.
+/// The output; stderr must be empty.
 #[track_caller]
-fn answer_of(command: &mut Command) -> String {
+fn completion_output(command: &mut Command) -> String {
     let run = Run::of(command);
     run.assert_silent_success();
     run.stdout
 }
 
 #[track_caller]
-fn answer(home: &Home, words: &[&str]) -> String {
-    answer_of(&mut asking(home, words))
+fn complete(home: &Home, words: &[&str]) -> String {
+    completion_output(&mut complete_command(home, words))
 }
 
-/// The candidates without their descriptions, where the shell may add nothing.
+/// The candidates without descriptions; file completion must be off.
 #[track_caller]
 fn candidates(home: &Home, words: &[&str]) -> Vec<String> {
-    let answer = answer(home, words);
-    let list = answer.strip_suffix(":4\n").unwrap_or_else(|| panic!("not :4 at the end: {answer}"));
+    let output = complete(home, words);
+    let list = output.strip_suffix(":4\n").unwrap_or_else(|| panic!("not :4 at the end: {output}"));
     list.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn a_candidate_stands_on_a_line_with_its_description_and_a_number_ends_it() {
+fn candidates_have_descriptions_and_a_directive() {
     let home = home();
     assert_eq!(
-        answer(&home, &["st"]),
+        complete(&home, &["st"]),
         "status\tShow what is remembered: accounts, how long for, where it is kept\n:4\n"
     );
-    assert_eq!(answer(&home, &["nothing-like-it"]), ":4\n");
-    assert_eq!(answer_of(home.plugin(&["__completeNoDesc", "st"]).current_dir(home.path())), "status\n:4\n");
+    assert_eq!(complete(&home, &["nothing-like-it"]), ":4\n");
+    assert_eq!(completion_output(home.plugin(&["__completeNoDesc", "st"]).current_dir(home.path())), "status\n:4\n");
 }
 
 #[test]
-fn on_an_empty_word_there_are_commands_and_contexts_and_no_flags() {
+fn empty_word_offers_commands_and_contexts() {
     let home = home();
     let words = candidates(&home, &[""]);
     for word in ["get-token", "status", "logout", "completion", "prod", "my cluster"] {
@@ -113,23 +113,27 @@ fn on_an_empty_word_there_are_commands_and_contexts_and_no_flags() {
         assert!(!words.iter().any(|word| word == hidden), "{hidden}: {words:?}");
         assert!(candidates(&home, &[hidden]).is_empty());
     }
-    // A context that is called like a command is the command there.
+    // For a context named like a command, the command is offered.
     assert_eq!(words.iter().filter(|word| *word == "status").count(), 1, "{words:?}");
-    assert_eq!(answer_of(&mut home.plugin(&["__complete"])), answer(&home, &[""]), "no word is an empty word");
-    // Where there is nothing else, flags help.
+    assert_eq!(
+        completion_output(&mut home.plugin(&["__complete"])),
+        complete(&home, &[""]),
+        "no word is an empty word"
+    );
+    // If nothing else fits, flags are offered.
     assert!(candidates(&home, &["status", ""]).contains(&"--output".to_owned()));
 }
 
 #[test]
-fn commands_stand_only_in_front() {
+fn commands_are_offered_first_only() {
     let home = home();
     for words in [&["--force", ""][..], &["-v", "1", ""]] {
         let found = candidates(&home, words);
         assert!(found.contains(&"prod".to_owned()) && !found.contains(&"logout".to_owned()), "{found:?}");
     }
     let behind = candidates(&home, &["--context", "status", "--"]);
-    assert!(behind.contains(&"--force".to_owned()), "a value is no command: {behind:?}");
-    // Where the context is known, or none is wanted, no other is offered.
+    assert!(behind.contains(&"--force".to_owned()), "the value of a flag is not a command: {behind:?}");
+    // If the context is already given, or none is allowed, contexts are not offered.
     for words in
         [&["prod", ""][..], &["--context=prod", ""], &["logout", "--all", ""], &["logout", "--account", ALICE, ""]]
     {
@@ -138,21 +142,21 @@ fn commands_stand_only_in_front() {
 }
 
 #[test]
-fn flags_are_offered_where_a_dash_stands() {
+fn dash_offers_flags() {
     let home = home();
     assert_eq!(candidates(&home, &["--con"]), ["--context"]);
     assert_eq!(candidates(&home, &["-"]), candidates(&home, &["--"]));
     assert_eq!(candidates(&home, &["status", "--cache"]), ["--cache-dir"]);
     assert_eq!(candidates(&home, &["get-token", "--gran"]), ["--grant-type"]);
     assert_eq!(candidates(&home, &["-v1", "get-token", "--gran"]), ["--grant-type"], "flags in front of get-token");
-    // Hidden ones are not offered even where nothing else fits.
+    // Hidden flags are not offered even if nothing else fits.
     for hidden in ["--vmod", "--client-sec", "--token-cache-d", "--oidc-use-pk", "--force-k"] {
         assert!(candidates(&home, &["get-token", hidden]).is_empty(), "{hidden}");
     }
 }
 
 #[test]
-fn values_that_are_known_are_offered() {
+fn known_values_are_offered() {
     let home = home();
     assert_eq!(candidates(&home, &["get-token", "--login", "d"]), ["devicecode"]);
     assert_eq!(candidates(&home, &["get-token", "-l", "a"]), ["auto", "azurecli", "azd", "azurepipelines"]);
@@ -162,100 +166,103 @@ fn values_that_are_known_are_offered() {
     assert_eq!(candidates(&home, &["get-token", "--token-cache-storage", ""]), ["auto", "keyring", "file", "none"]);
     assert_eq!(candidates(&home, &["status", "-o=y"]), ["yaml"]);
     assert_eq!(candidates(&home, &["--prompt", ""]), ["auto", "always", "never"]);
-    assert_eq!(answer(&home, &["status", "-o", "j"]), "json\tOne JSON object\n:4\n");
+    assert_eq!(complete(&home, &["status", "-o", "j"]), "json\tOne JSON object\n:4\n");
     assert_eq!(candidates(&home, &["completion", ""]), ["bash", "zsh", "fish", "powershell"]);
     assert!(candidates(&home, &["get-token", "--client-id", ""]).is_empty());
 }
 
 #[test]
-fn contexts_and_users_come_from_the_kubeconfig_without_its_secrets_and_traps() {
+fn names_from_the_kubeconfig_are_offered_safely() {
     let home = home();
     assert_eq!(
-        answer(&home, &["--context", "a"]),
+        complete(&home, &["--context", "a"]),
         "arn:aws:eks:eu-1:1:cluster/x\tapi.example:6443\narn:aws:eks:eu-1:1:cluster/y\tbuild\n:4\n"
     );
-    assert_eq!(answer(&home, &["logout", ""]), format!("{CONTEXTS}status\tapi.example:6443\n:4\n"));
+    assert_eq!(complete(&home, &["logout", ""]), format!("{CONTEXTS}status\tapi.example:6443\n:4\n"));
     assert_eq!(candidates(&home, &["--context=my"]), ["my cluster"]);
     assert_eq!(candidates(&home, &["logout", "--user", ""]), ["alice@example.com", "build"]);
     for words in [&[""][..], &["--user", ""], &["--context", ""]] {
-        let answer = answer(&home, words);
-        assert!(!answer.contains("hunter2") && !answer.contains("pwned") && !answer.contains('\u{1b}'), "{answer}");
+        let output = complete(&home, words);
+        assert!(!output.contains("hunter2") && !output.contains("pwned") && !output.contains('\u{1b}'), "{output}");
     }
 }
 
 #[test]
-fn the_kubeconfig_that_was_typed_is_the_one_that_counts() {
+fn kubeconfig_flag_is_used_for_names() {
     let home = home();
     let other = home.path().join("other");
     std::fs::write(&other, "contexts: [{name: elsewhere, context: {user: carol}}]\nusers: [{name: carol}]").unwrap();
     let other = other.to_str().unwrap();
-    assert_eq!(answer(&home, &["--kubeconfig", other, "e"]), "elsewhere\tcarol\n:4\n");
+    assert_eq!(complete(&home, &["--kubeconfig", other, "e"]), "elsewhere\tcarol\n:4\n");
     assert_eq!(candidates(&home, &["logout", "--kubeconfig=~/other", "--user", ""]), ["carol"]);
     assert_eq!(candidates(&home, &["--kubeconfig", "/none", "--kubeconfig", other, "--context", ""]), ["elsewhere"]);
     assert_eq!(candidates(&home, &["--kubeconfig", "/none", "--user", ""]), [""; 0]);
-    let mut command = asking(&home, &["--user", ""]);
-    assert_eq!(answer_of(command.env("KUBECONFIG", other)), "carol\n:4\n");
+    let mut command = complete_command(&home, &["--user", ""]);
+    assert_eq!(completion_output(command.env("KUBECONFIG", other)), "carol\n:4\n");
 }
 
 #[test]
-fn without_a_readable_kubeconfig_there_are_no_names_and_no_complaints() {
+fn unreadable_kubeconfig_offers_nothing_silently() {
     let home = Home::new();
-    assert_eq!(answer(&home, &["--context", ""]), ":4\n");
+    assert_eq!(complete(&home, &["--context", ""]), ":4\n");
     assert!(candidates(&home, &[""]).contains(&"status".to_owned()));
     std::fs::write(home.path().join("broken"), "contexts: [{{{\n").unwrap();
     for kubeconfig in ["broken", ".", "/dev/null"] {
-        let mut command = asking(&home, &["--user", ""]);
-        assert_eq!(answer_of(command.env("KUBECONFIG", kubeconfig)), ":4\n", "{kubeconfig}");
+        let mut command = complete_command(&home, &["--user", ""]);
+        assert_eq!(completion_output(command.env("KUBECONFIG", kubeconfig)), ":4\n", "{kubeconfig}");
     }
 }
 
 #[test]
-fn accounts_are_those_that_are_signed_in() {
+fn signed_in_accounts_are_offered() {
     let (world, home) = (World::start(), home());
     home.run(&entra(&world, &["--prompt", "always"])).token();
     home.run(&oidc(&world, &["--prompt", "always", "--cache-dir", "~/cache"])).token();
     world.reset_requests();
-    assert_eq!(answer(&home, &["logout", "--account", ""]), format!("{ALICE}\t{}\n:4\n", sim::TENANT));
-    let there = answer(&home, &["logout", "--cache-dir", "~/cache", "--account", "al"]);
+    assert_eq!(complete(&home, &["logout", "--account", ""]), format!("{ALICE}\t{}\n:4\n", sim::TENANT));
+    let there = complete(&home, &["logout", "--cache-dir", "~/cache", "--account", "al"]);
     assert_eq!(there, format!("{ALICE}\t{}\n:4\n", world.issuer()));
     assert!(world.requests().is_empty(), "{:?}", world.requests());
 }
 
 #[test]
-fn paths_are_left_to_the_shell() {
+fn paths_are_completed_by_the_shell() {
     let home = home();
     for words in [&["--kubeconfig", ""][..], &["--kubeconfig=x"], &["get-token", "--certificate-authority", "x"]] {
-        assert_eq!(answer(&home, words), ":0\n", "{words:?}");
+        assert_eq!(complete(&home, words), ":0\n", "{words:?}");
     }
     for words in [&["status", "--cache-dir", ""][..], &["get-token", "--cache-dir=x"]] {
-        assert_eq!(answer(&home, words), ":16\n", "{words:?}");
+        assert_eq!(complete(&home, words), ":16\n", "{words:?}");
     }
 }
 
 #[test]
-fn under_the_names_that_kubectl_looks_for_every_word_is_to_be_completed() {
+fn kubectl_complete_names_complete_all_words() {
     let home = home();
     for name in ["kubectl_complete-login", "kubectl_complete-oidc_login"] {
         let link = home.path().join(name);
         symlink(PLUGIN, &link).unwrap();
-        let ask = |words: &[&str]| answer_of(home.program(link.to_str().unwrap()).args(words));
-        assert_eq!(ask(&["--con"]), answer(&home, &["--con"]));
-        assert_eq!(ask(&[""]), answer(&home, &[""]));
+        let ask = |words: &[&str]| completion_output(home.program(link.to_str().unwrap()).args(words));
+        assert_eq!(ask(&["--con"]), complete(&home, &["--con"]));
+        assert_eq!(ask(&[""]), complete(&home, &[""]));
         assert_eq!(ask(&["--version"]), "--version\tPrint version\n:4\n", "asked for, not obeyed");
     }
 }
 
 #[test]
-fn words_that_are_no_unicode_do_no_harm() {
+fn non_unicode_words_are_ignored() {
     use std::os::unix::ffi::OsStrExt as _;
     let home = home();
     let odd = std::ffi::OsStr::from_bytes(b"--kubeconfig=\xff");
-    assert_eq!(answer_of(asking(&home, &[]).arg(odd)), ":4\n");
-    assert_eq!(answer_of(asking(&home, &[]).args([odd, "--con".as_ref()])), answer(&home, &["--con"]));
+    assert_eq!(completion_output(complete_command(&home, &[]).arg(odd)), ":4\n");
+    assert_eq!(
+        completion_output(complete_command(&home, &[]).args([odd, "--con".as_ref()])),
+        complete(&home, &["--con"])
+    );
 }
 
 #[test]
-fn a_shell_without_a_script_is_a_usage_error() {
+fn unknown_shell_is_a_usage_error() {
     let home = Home::new();
     home.run(&["completion", "tcsh"]).assert_failed(2, &["tcsh", "bash", "powershell"]);
     home.run(&["completion"]).assert_failed(2, &["SHELL"]);

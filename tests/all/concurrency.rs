@@ -1,5 +1,5 @@
-//! Many processes, one sign-in: whoever needs the same token waits for the one that gets it and shares how that ended,
-//! whoever cannot be helped by waiting does not wait, and nobody waits for the dead.
+//! Many processes, one sign-in: a process that needs the same token waits for the sign-in and shares its result. It
+//! does not wait if that would not help, or if the other process has ended.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -15,7 +15,7 @@ use kubectl_login::store::lock::{self, LockHolder, WaitDecision};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ARC_SERVER, Behaviour, OTHER_TENANT, OWN_CLIENT, SERVER, World};
 
-/// A process that ends with the test, whatever becomes of that.
+/// A process, which is killed when this is dropped.
 struct Running(Option<Child>);
 
 impl Running {
@@ -31,7 +31,7 @@ impl Running {
         kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
     }
 
-    /// Waits for its end; one that hangs fails the test.
+    /// Waits until it ends; fails the test if it hangs.
     #[track_caller]
     fn end(mut self) -> Run {
         wait_until("it comes to an end", || self.0.as_mut().unwrap().try_wait().unwrap().is_some());
@@ -57,8 +57,8 @@ fn end_all(running: Vec<Running>) -> Vec<Run> {
     running.into_iter().map(Running::end).collect()
 }
 
-/// A world in which nobody uses a code, and a process that shows one.
-fn prompting() -> (World, Home, Running) {
+/// A world in which the user does not use the code, and a process that shows one.
+fn start_prompting() -> (World, Home, Running) {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let leader = Running::plugin(&home, &entra(&world, &ALWAYS));
@@ -67,7 +67,7 @@ fn prompting() -> (World, Home, Running) {
 }
 
 #[track_caller]
-fn assert_all_the_same(runs: &[Run]) -> String {
+fn assert_same_token(runs: &[Run]) -> String {
     let token = runs[0].token();
     for run in runs {
         assert_eq!(run.token(), token);
@@ -76,36 +76,36 @@ fn assert_all_the_same(runs: &[Run]) -> String {
 }
 
 #[test]
-fn twenty_at_once_show_one_code_and_share_one_token() {
+fn parallel_calls_share_one_code_and_token() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
         let runs = end_all(many(20, &home, &args(&world, &ALWAYS)));
-        assert_all_the_same(&runs);
+        assert_same_token(&runs);
         assert_eq!(world.device_requests().len(), 1);
-        assert_eq!(runs.iter().filter(|run| !run.stderr.is_empty()).count(), 1, "only one of them asked anybody");
+        assert_eq!(runs.iter().filter(|run| !run.stderr.is_empty()).count(), 1, "only one of them prompts");
     }
 }
 
 #[test]
-fn two_servers_of_one_client_at_once_need_one_code() {
+fn parallel_calls_for_two_servers_share_one_code() {
     let (world, home) = (World::start(), Home::new());
     let mut running = many(5, &home, &entra(&world, &ALWAYS));
     running.extend(many(5, &home, &entra(&world, &["--server-id", ARC_SERVER, "--prompt", "always"])));
     let runs = end_all(running);
-    let tokens = [assert_all_the_same(&runs[..5]), assert_all_the_same(&runs[5..])];
+    let tokens = [assert_same_token(&runs[..5]), assert_same_token(&runs[5..])];
     assert_ne!(claims(&tokens[0])["aud"], claims(&tokens[1])["aud"]);
     assert_eq!((world.device_requests().len(), world.refreshes().len()), (1, 1));
 }
 
 #[test]
-fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
+fn parallel_calls_share_one_refresh() {
     for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, 120), (oidc, 120), (entra, 0), (oidc, 0)] {
         let (world, home) = (World::start(), Home::new());
         let old = home.run(&args(&world, &ALWAYS)).token();
         home.set_seconds_left(left);
         world.reset_requests();
         let runs = end_all(many(20, &home, &args(&world, &[])));
-        assert_ne!(assert_all_the_same(&runs), old);
+        assert_ne!(assert_same_token(&runs), old);
         assert!(runs.iter().all(|run| run.stderr.is_empty()));
         assert_eq!((world.refreshes().len(), world.device_requests().len()), (1, 0));
         assert_eq!(world.families_revoked(), 0);
@@ -113,7 +113,7 @@ fn twenty_with_an_ending_or_ended_token_make_one_refresh() {
 }
 
 #[test]
-fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
+fn parallel_forced_refreshes_share_tokens() {
     let (world, home) = (World::start(), Home::new());
     let old = home.run(&oidc(&world, &ALWAYS)).token();
     world.reset_requests();
@@ -123,8 +123,8 @@ fn twenty_that_insist_at_once_share_what_the_first_one_gets() {
 }
 
 #[test]
-fn one_decline_ends_every_wait_with_the_same_reason() {
-    let (world, home, leader) = prompting();
+fn waiting_calls_share_a_decline() {
+    let (world, home, leader) = start_prompting();
     let waiters = many(19, &home, &entra(&world, &ALWAYS));
     wait_for_count_at_lock(&home.state(), 20);
     assert_eq!(world.deny_pending(), 1);
@@ -134,7 +134,7 @@ fn one_decline_ends_every_wait_with_the_same_reason() {
         assert!(!run.stderr.contains("enter this code"), "{run}");
     }
     assert_eq!(world.device_requests().len(), 1);
-    // The same caller has heard it; another one is asked.
+    // The same caller has been told already; another one gets a prompt.
     let again = home.run(&entra(&world, &ALWAYS));
     again.assert_failed(3, &[]);
     assert_eq!(again.stderr, "");
@@ -145,7 +145,7 @@ fn one_decline_ends_every_wait_with_the_same_reason() {
 }
 
 #[test]
-fn callers_that_run_it_five_times_hear_of_a_decline_once() {
+fn decline_is_printed_once_per_caller() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let callers: Vec<Running> = (0..4)
@@ -167,9 +167,9 @@ fn callers_that_run_it_five_times_hear_of_a_decline_once() {
 }
 
 #[test]
-fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
+fn signal_at_the_prompt_ends_waiting_calls_too() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
-        let (world, home, leader) = prompting();
+        let (world, home, leader) = start_prompting();
         let waiters = many(4, &home, &entra(&world, &ALWAYS));
         wait_for_count_at_lock(&home.state(), 5);
         leader.signal(signal);
@@ -182,8 +182,8 @@ fn a_signal_at_the_prompt_ends_it_and_those_who_wait_are_told() {
 }
 
 #[test]
-fn a_signal_ends_one_that_waits_and_nobody_else() {
-    let (world, home, leader) = prompting();
+fn signal_ends_only_the_waiting_process() {
+    let (world, home, leader) = start_prompting();
     let waiter = Running::plugin(&home, &entra(&world, &ALWAYS));
     wait_for_count_at_lock(&home.state(), 2);
     waiter.signal(Signal::INT);
@@ -193,8 +193,8 @@ fn a_signal_ends_one_that_waits_and_nobody_else() {
 }
 
 #[test]
-fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
-    let (world, home, leader) = prompting();
+fn waiting_process_takes_over_a_killed_prompt() {
+    let (world, home, leader) = start_prompting();
     let waiters = many(4, &home, &entra(&world, &ALWAYS));
     wait_for_count_at_lock(&home.state(), 5);
     leader.signal(Signal::KILL);
@@ -202,13 +202,13 @@ fn a_killed_leader_is_followed_by_one_of_those_who_wait() {
     assert_eq!(codes.len(), 2);
     assert!(world.approve(&codes[1]));
     let runs = end_all(waiters);
-    assert_all_the_same(&runs);
+    assert_same_token(&runs);
     assert_eq!(runs.iter().filter(|run| run.stderr.contains(&codes[1])).count(), 1);
     assert_eq!(world.device_requests().len(), 2);
 }
 
 #[test]
-fn what_a_dead_leader_said_about_itself_is_not_believed() {
+fn lock_details_of_a_dead_process_are_ignored() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();
@@ -220,7 +220,7 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
     drop(leader);
     world.clear(Behaviour::RefreshMfa);
     home.set_seconds_left(0);
-    // The next one has the lock and has not said anything about itself yet.
+    // The next process has the lock, but has not written its own details yet.
     let path = home.files("locks").into_iter().find(|path| path.file_name().unwrap().len() == 64).unwrap();
     let lock = fs::File::options().write(true).open(path).unwrap();
     lock.lock().unwrap();
@@ -232,7 +232,7 @@ fn what_a_dead_leader_said_about_itself_is_not_believed() {
 }
 
 #[test]
-fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
+fn waiting_process_takes_over_a_killed_refresh() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(0);
@@ -244,12 +244,12 @@ fn a_leader_killed_while_it_refreshes_holds_nobody_up() {
     wait_for_count_at_lock(&home.state(), 5);
     world.clear(Behaviour::RefreshStall);
     leader.signal(Signal::KILL);
-    assert_all_the_same(&end_all(waiters));
+    assert_same_token(&end_all(waiters));
     assert_eq!((world.refreshes().len(), world.device_requests().len()), (2, 0));
 }
 
 #[test]
-fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
+fn stopped_lock_owner_does_not_block_a_valid_token() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(120);
@@ -264,14 +264,14 @@ fn a_leader_that_is_stopped_does_not_keep_a_good_token_from_anybody() {
     for run in end_all(many(3, &home, &entra(&world, &ALWAYS))) {
         assert_eq!((run.token(), run.stderr.as_str()), (token.clone(), ""), "{run}");
     }
-    assert_eq!(world.refreshes().len(), 1, "the lock is held still");
+    assert_eq!(world.refreshes().len(), 1, "the lock is still held");
     leader.signal(Signal::CONT);
     assert_eq!(leader.end().token(), token);
 }
 
 #[test]
-fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
-    let (world, home, leader) = prompting();
+fn call_without_prompt_does_not_wait_for_a_prompt() {
+    let (world, home, leader) = start_prompting();
     for args in [entra(&world, &[]), entra(&world, &["--prompt", "never"])] {
         Running::plugin(&home, &args).end().assert_failed(3, &["is waiting for a sign-in", "Next: "]);
     }
@@ -281,8 +281,8 @@ fn whoever_cannot_ask_does_not_wait_for_somebody_elses_answer() {
 }
 
 #[test]
-fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
-    let (world, home, leader) = prompting();
+fn long_wait_is_explained_on_terminals_only() {
+    let (world, home, leader) = start_prompting();
     home.shorten_limits(4);
     let waiting = Running::plugin(&home, &entra(&world, &ALWAYS));
     let line = format!("exec '{PLUGIN}' {} >token", entra(&world, &[]).join(" "));
@@ -296,9 +296,9 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
         stdout.lines().map(Result::unwrap).inspect(hear).collect::<String>()
     });
     wait_for_count_at_lock(&home.state(), 3);
-    // Silence has no event that could be waited for; by the time that the one on the terminal speaks, the other one, which
-    // came first, would have spoken too.
-    hears.recv_timeout(HANG).expect("a long wait is explained");
+    // There is no event for silence. The process without a terminal started first, so by the time that the other one
+    // prints its explanation, it would have printed one too.
+    hears.recv_timeout(HANG).expect("the explanation appears");
     world.approve_pending();
     leader.end().token();
     let waiting = waiting.end();
@@ -310,7 +310,7 @@ fn a_long_wait_is_explained_on_a_terminal_and_nowhere_else() {
 }
 
 #[test]
-fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
+fn call_with_valid_token_does_not_wait_for_a_prompt() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(120);
@@ -326,8 +326,8 @@ fn whoever_has_a_good_token_does_not_wait_for_somebody_elses_answer() {
 }
 
 #[test]
-fn another_tenants_sign_in_is_not_held_up() {
-    let (world, home, leader) = prompting();
+fn other_tenants_sign_in_is_not_blocked() {
+    let (world, home, leader) = start_prompting();
     let other = Running::plugin(&home, &entra(&world, &["--tenant-id", OTHER_TENANT, "--prompt", "always"]));
     let codes = world.wait_for_device_request(2, HANG);
     assert!(world.approve(&codes[1]));
@@ -337,7 +337,7 @@ fn another_tenants_sign_in_is_not_held_up() {
 }
 
 #[test]
-fn trouble_on_the_way_is_shared_and_then_forgotten() {
+fn network_error_is_shared_but_not_stored() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
     let running = many(10, &home, &entra(&world, &["--timeout", "5m", "--prompt", "always"]));
     wait_for_count_at_lock(&home.state(), 10);
@@ -348,14 +348,14 @@ fn trouble_on_the_way_is_shared_and_then_forgotten() {
     for run in end_all(running) {
         run.assert_failed(1, &["Error: ", "Next: "]);
     }
-    // A lost connection is worth another try.
-    assert_eq!(world.device_requests().len(), 2, "each of them ran into it by itself");
+    // A lost connection is retried once.
+    assert_eq!(world.device_requests().len(), 2, "one retry");
     world.clear(Behaviour::HtmlDevicePage);
     home.run(&entra(&world, &ALWAYS)).token();
 }
 
 #[test]
-fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
+fn unusable_state_directory_moves_the_lock_to_the_runtime_directory() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     fs::create_dir(home.path().join("state")).unwrap();
@@ -374,12 +374,12 @@ fn where_the_state_folder_is_of_no_use_they_meet_in_the_runtime_folder() {
 }
 
 #[test]
-fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
+fn non_interactive_look_up_does_not_wait_for_a_prompt() {
     let (world, home) = (World::start(), Home::new());
     world.set_groups(250);
     home.contexts(&[("one", entra(&world, &["--client-id", OWN_CLIENT]))]);
     assert_eq!(home.run::<&str>(&[]).code, Some(0));
-    // The cluster's token is there, the one for Graph is not, nor what it brought.
+    // The cluster's token is cached; the one for Graph and the groups are not.
     let store = Store::open(Some(home.state()), &Environment::default());
     let (graphs, ..) = store.tokens().into_iter().find(|(_, _, facts)| facts.audience != SERVER).unwrap();
     fs::remove_file(home.state().join("tokens").join(graphs)).unwrap();
@@ -390,6 +390,6 @@ fn a_look_up_that_may_ask_nobody_does_not_wait_for_a_prompt() {
     lock.announce(&LockHolder { pid: std::process::id(), noted_at: now, asks_until: Some(now + 60) });
     let run = home.run::<&str>(&[]);
     assert!(run.stdout.starts_with("Already signed in"), "{run}");
-    // Whoever has waited to the end says something else.
+    // After waiting for the whole time, the message would be another one.
     assert!(run.stderr.contains("is waiting for a sign-in"), "{run}");
 }

@@ -1,5 +1,5 @@
-//! What a kubeconfig or an issuer gets only once the user has confirmed it: tokens of a session for another audience, a
-//! sign-in page of another site's, and what that site issues.
+//! What needs the user's confirmation: tokens of a session for another audience, a sign-in page at another site, and
+//! tokens from that site.
 #![cfg(unix)]
 
 mod audiences;

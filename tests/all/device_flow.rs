@@ -1,5 +1,5 @@
-//! The device authorization grant against the Entra-shaped tenant: what a person sees, how the server is polled, and
-//! every way in which it can end.
+//! The device authorization grant at the Entra-shaped tenant: what the user sees, how the server is polled, and all the
+//! ways in which it can end.
 
 use crate::common;
 use std::process::Child;
@@ -11,8 +11,8 @@ use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra};
 use serde_json::json;
 use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
 
-/// The sign-in of a world with this behaviour, in a home of its own.
-fn ends(behaviour: Behaviour) -> (World, Run) {
+/// A sign-in in a world with this behaviour and its own home directory.
+fn sign_in_with(behaviour: Behaviour) -> (World, Run) {
     let world = World::start_with(&[behaviour]);
     let run = Home::new().sign_in(&entra(&world, &[]));
     (world, run)
@@ -42,7 +42,7 @@ fn assert_only_plain_text(run: &Run) {
 }
 
 #[test]
-fn the_prompt_names_the_tenant_and_has_address_and_code_alone_on_their_lines() {
+fn prompt_names_the_tenant_and_has_address_and_code_on_own_lines() {
     let (world, home) = (World::start(), Home::new());
     let run = home.sign_in(&entra(&world, &["--login-hint", ALICE]));
     run.token();
@@ -59,7 +59,7 @@ fn the_prompt_names_the_tenant_and_has_address_and_code_alone_on_their_lines() {
 }
 
 #[test]
-fn the_prompt_names_the_cluster_that_the_client_tells() {
+fn prompt_names_the_cluster_from_exec_info() {
     let (world, home) = (World::start(), Home::new());
     let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
         "spec":{"interactive":true,"cluster":{"server":"https://prod.contoso.example:6443\u001b[2J"}}}"#;
@@ -71,7 +71,7 @@ fn the_prompt_names_the_cluster_that_the_client_tells() {
 }
 
 #[test]
-fn the_device_request_asks_for_the_server_and_for_a_session() {
+fn device_request_has_the_scopes_for_server_and_session() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&entra(&world, &[])).token();
     let request = world.device_requests().remove(0);
@@ -85,7 +85,7 @@ fn the_device_request_asks_for_the_server_and_for_a_session() {
 }
 
 #[test]
-fn polls_keep_the_interval_from_the_first_one_on() {
+fn polls_keep_the_interval() {
     let world = World::start();
     Home::new().sign_in(&entra(&world, &[])).token();
     let mut times: Vec<Instant> = vec![world.device_requests()[0].at];
@@ -96,7 +96,7 @@ fn polls_keep_the_interval_from_the_first_one_on() {
 }
 
 #[test]
-fn slow_down_adds_five_seconds_for_good() {
+fn slow_down_adds_five_seconds_permanently() {
     let (world, home) = (World::start_with(&[Behaviour::SlowDown]), Home::new());
     world.approve_automatically(false);
     let child = start(&world, &home, &[]);
@@ -110,7 +110,7 @@ fn slow_down_adds_five_seconds_for_good() {
 }
 
 #[test]
-fn without_an_interval_polls_are_five_seconds_apart() {
+fn default_interval_is_five_seconds() {
     let missing = || {
         let world = World::start_with(&[Behaviour::IntervalMissing]);
         world.set_interval(None);
@@ -132,9 +132,9 @@ fn without_an_interval_polls_are_five_seconds_apart() {
 }
 
 #[test]
-fn numbers_may_be_strings_and_the_address_may_be_spelled_as_google_does() {
+fn numbers_as_strings_and_verification_url_are_accepted() {
     common::in_parallel([Behaviour::NumbersAsStrings, Behaviour::VerificationUrl], |behaviour| {
-        let (world, run) = ends(behaviour);
+        let (world, run) = sign_in_with(behaviour);
         run.token();
         assert!(run.stderr.lines().any(|line| line == VERIFICATION_URI), "{run}");
         assert_eq!(world.polls_too_early(), 0);
@@ -142,9 +142,9 @@ fn numbers_may_be_strings_and_the_address_may_be_spelled_as_google_does() {
 }
 
 #[test]
-fn a_decline_is_exit_3_and_says_so() {
+fn decline_exits_with_3() {
     common::in_parallel([Behaviour::AuthorizationDeclined, Behaviour::AccessDenied], |behaviour| {
-        let (_world, run) = ends(behaviour);
+        let (_world, run) = sign_in_with(behaviour);
         run.assert_failed(3, &["Error: ", "declined", "\nNext: "]);
     });
     let (world, home) = (World::start(), Home::new());
@@ -156,13 +156,13 @@ fn a_decline_is_exit_3_and_says_so() {
 }
 
 #[test]
-fn an_expired_code_is_exit_3_and_mentions_conditional_access() {
-    let (_world, run) = ends(Behaviour::ExpiredToken);
+fn expired_code_exits_with_3_and_mentions_conditional_access() {
+    let (_world, run) = sign_in_with(Behaviour::ExpiredToken);
     run.assert_failed(3, &["the code expired", "conditional-access", "\nNext: "]);
 }
 
 #[test]
-fn the_codes_own_life_ends_the_wait() {
+fn code_lifetime_ends_the_polling() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     world.set_code_lifetime(Duration::from_secs(10));
@@ -174,30 +174,30 @@ fn the_codes_own_life_ends_the_wait() {
 }
 
 #[test]
-fn a_code_the_server_does_not_know_is_exit_1() {
-    let (_world, run) = ends(Behaviour::BadVerificationCode);
+fn unknown_code_exits_with_1() {
+    let (_world, run) = sign_in_with(Behaviour::BadVerificationCode);
     run.assert_failed(1, &["\nNext: ", "AADSTS70018"]);
 }
 
 #[test]
-fn a_policy_is_exit_4_with_what_the_help_desk_needs() {
-    let (_world, run) = ends(Behaviour::DeviceBlocked);
+fn policy_refusal_exits_with_4_and_help_desk_ids() {
+    let (_world, run) = sign_in_with(Behaviour::DeviceBlocked);
     run.assert_failed(4, &["conditional-access", "AADSTS53003", "correlation", "trace", "\nNext: "]);
-    let (_world, run) = ends(Behaviour::ConsentRequired);
+    let (_world, run) = sign_in_with(Behaviour::ConsentRequired);
     run.assert_failed(4, &["consent", "AADSTS65001", "administrator", "\nNext: "]);
 }
 
 #[test]
-fn a_client_that_is_not_public_is_exit_1_with_the_setting_to_change() {
-    let (_world, run) = ends(Behaviour::PublicClientDisabled);
+fn confidential_client_exits_with_1_and_names_the_setting() {
+    let (_world, run) = sign_in_with(Behaviour::PublicClientDisabled);
     run.assert_failed(1, &["Allow public client flows", "AADSTS7000218"]);
 }
 
 #[test]
-fn an_unknown_tenant_client_or_server_is_said_by_the_flag_to_check() {
+fn unknown_tenant_client_or_server_names_the_flag() {
     common::in_parallel(
         [
-            ("--tenant-id", "nobody.example", "--tenant-id"),
+            ("--tenant-id", "unknown.example", "--tenant-id"),
             ("--client-id", "00000000-1111-4222-8333-444444444444", "--client-id"),
             ("--server-id", sim::UNREGISTERED_SERVER, "--server-id"),
         ],
@@ -211,7 +211,7 @@ fn an_unknown_tenant_client_or_server_is_said_by_the_flag_to_check() {
 }
 
 #[test]
-fn web_pages_server_errors_and_lost_connections_while_polling_are_waited_out() {
+fn polling_survives_web_pages_server_errors_and_lost_connections() {
     let behaviours = [
         Behaviour::HtmlErrorPage,
         Behaviour::HtmlSuccessPage,
@@ -225,7 +225,7 @@ fn web_pages_server_errors_and_lost_connections_while_polling_are_waited_out() {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let child = start(&world, &home, &[]);
         wait_for_polls(&world, 2);
-        // These two wear off by themselves, after two polls and after one.
+        // These two end by themselves, after two polls and after one.
         if !matches!(behaviour, Behaviour::ConnectionResetWhilePolling | Behaviour::ServerError) {
             world.clear(behaviour);
         }
@@ -237,7 +237,7 @@ fn web_pages_server_errors_and_lost_connections_while_polling_are_waited_out() {
 }
 
 #[test]
-fn a_gateways_own_json_while_polling_is_waited_out() {
+fn polling_survives_json_of_a_gateway() {
     let server = Scripted::start(|url| {
         let device = json!({
             "device_code": "d", "user_code": "U", "verification_uri": format!("{url}/activate"),
@@ -255,7 +255,7 @@ fn a_gateways_own_json_while_polling_is_waited_out() {
 }
 
 #[test]
-fn trouble_until_the_code_ends_is_told() {
+fn failures_until_the_code_expires_are_named() {
     common::in_parallel([(Behaviour::HtmlErrorPage, "HTTP 403"), (Behaviour::HtmlSuccessPage, "a web page")], |case| {
         let (world, home) = (World::start_with(&[case.0]), Home::new());
         home.let_codes_expire(&world);
@@ -264,7 +264,7 @@ fn trouble_until_the_code_ends_is_told() {
 }
 
 #[test]
-fn web_page_while_polling_is_told_after_a_few_polls_and_waited_out() {
+fn web_page_while_polling_is_printed_after_a_few_polls() {
     for behaviour in [Behaviour::HtmlSuccessPage, Behaviour::NotJson] {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let child = start(&world, &home, &[]);
@@ -278,7 +278,7 @@ fn web_page_while_polling_is_told_after_a_few_polls_and_waited_out() {
 }
 
 #[test]
-fn control_characters_of_the_server_never_reach_the_terminal() {
+fn control_characters_never_reach_the_terminal() {
     common::in_parallel([None, Some(Behaviour::PublicClientDisabled), Some(Behaviour::DeviceBlocked)], |spoilt| {
         let world = World::start_with(&[Behaviour::ControlCharacters]);
         if let Some(behaviour) = spoilt {
@@ -293,59 +293,59 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
 }
 
 #[test]
-fn a_hostile_address_is_refused_and_never_waited_for() {
-    let (world, run) = ends(Behaviour::HostileVerificationUri);
+fn hostile_address_is_refused_immediately() {
+    let (world, run) = sign_in_with(Behaviour::HostileVerificationUri);
     run.assert_failed(1, &["not an https address", "\nNext: "]);
     assert!(polls(&world).is_empty());
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
+fn redirect_is_not_followed() {
     common::in_parallel([Behaviour::RedirectDevice, Behaviour::RedirectToken], |behaviour| {
-        let (world, run) = ends(behaviour);
+        let (world, run) = sign_in_with(behaviour);
         run.assert_failed(1, &["redirects", "\nNext: "]);
         assert_eq!(world.redirects_followed(), 0);
     });
 }
 
 #[test]
-fn an_oversized_answer_is_exit_1() {
-    let (_world, run) = ends(Behaviour::OversizedAnswer);
+fn oversized_response_exits_with_1() {
+    let (_world, run) = sign_in_with(Behaviour::OversizedAnswer);
     run.assert_failed(1, &["larger than 1 MiB", "\nNext: "]);
 }
 
 #[test]
-fn a_device_endpoint_that_speaks_something_else_is_exit_1() {
+fn unexpected_device_response_exits_with_1() {
     common::in_parallel([Behaviour::HtmlDevicePage, Behaviour::NotJsonDevice], |behaviour| {
-        let (world, run) = ends(behaviour);
+        let (world, run) = sign_in_with(behaviour);
         run.assert_failed(1, &["answered with", "proxy", "\nNext: "]);
         assert!(polls(&world).is_empty());
     });
 }
 
 #[test]
-fn a_server_that_never_answers_ends_with_the_timeout() {
+fn unresponsive_server_ends_with_the_timeout() {
     let (world, home) = (World::start_with(&[Behaviour::StallDevice]), Home::new());
     let began = Instant::now();
     home.sign_in(&entra(&world, &["--timeout", "50ms"])).assert_failed(1, &["did not answer in time", "--timeout"]);
-    // Without the flag it would have been twenty seconds.
+    // The default is twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]
-fn an_answer_without_an_access_token_ends_with_exit_1() {
-    let (_world, run) = ends(Behaviour::MissingAccessToken);
+fn response_without_access_token_exits_with_1() {
+    let (_world, run) = sign_in_with(Behaviour::MissingAccessToken);
     run.assert_failed(1, &["the issuer gave no access token", "\nNext: "]);
 }
 
 #[test]
-fn a_token_without_exp_ends_when_the_answer_says() {
+fn token_without_exp_uses_expires_in() {
     common::in_parallel([Behaviour::TokenWithoutExp, Behaviour::OpaqueAccessToken], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let credential = home.sign_in(&entra(&world, &[])).credential();
-        let ends: chrono::DateTime<chrono::Utc> =
+        let sign_in_with: chrono::DateTime<chrono::Utc> =
             credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
-        let left = (ends - chrono::Utc::now()).num_seconds();
+        let left = (sign_in_with - chrono::Utc::now()).num_seconds();
         assert!((3_500..=3_600).contains(&left), "{left}");
         world.reset_requests();
         let again = home.run(&entra(&world, &[])).credential();
@@ -355,19 +355,19 @@ fn a_token_without_exp_ends_when_the_answer_says() {
 }
 
 #[test]
-fn a_token_that_tells_no_end_at_all_is_refused_where_it_could_be_read() {
+fn jwt_without_any_expiry_is_refused() {
     let world = World::start_with(&[Behaviour::TokenWithoutExp, Behaviour::NoExpiresIn]);
-    Home::new().sign_in(&entra(&world, &[])).assert_failed(1, &["when it ends", "expires_in"]);
-    // One that cannot be read may be good for long, and is trusted for an hour.
+    Home::new().sign_in(&entra(&world, &[])).assert_failed(1, &["when it sign_in_with", "expires_in"]);
+    // The expiry of an opaque token is unknown, so it is trusted for an hour.
     let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
     let credential = Home::new().sign_in(&entra(&world, &[])).credential();
-    let ends: chrono::DateTime<chrono::Utc> =
+    let sign_in_with: chrono::DateTime<chrono::Utc> =
         credential["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
-    assert!((3_500..=3_600).contains(&(ends - chrono::Utc::now()).num_seconds()));
+    assert!((3_500..=3_600).contains(&(sign_in_with - chrono::Utc::now()).num_seconds()));
 }
 
 #[test]
-fn somebody_else_than_the_hint_is_refused_and_not_remembered() {
+fn unexpected_user_is_refused_and_not_stored() {
     let (world, home) = (World::start_with(&[Behaviour::OtherUser]), Home::new());
     home.sign_in(&entra(&world, &["--login-hint", ALICE])).assert_failed(3, &[ALICE, BOB, "\nNext: "]);
     world.clear(Behaviour::OtherUser);
@@ -379,7 +379,7 @@ fn somebody_else_than_the_hint_is_refused_and_not_remembered() {
 }
 
 #[test]
-fn the_hinted_account_is_taken_in_any_case_and_apart_from_the_others() {
+fn hinted_account_is_case_insensitive_and_has_its_own_session() {
     let (world, home) = (World::start(), Home::new());
     let alice = home.sign_in(&entra(&world, &["--login-hint", "Alice@Contoso.Example"])).token();
     world.sign_in_as(BOB);
@@ -392,11 +392,11 @@ fn the_hinted_account_is_taken_in_any_case_and_apart_from_the_others() {
 }
 
 #[test]
-fn the_timeout_does_not_cut_a_persons_time() {
+fn timeout_does_not_limit_the_user_time() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let child = start(&world, &home, &["--timeout", "1s"]);
-    // A pause before each: together they are longer.
+    // There is a pause before each poll; together they exceed the timeout.
     let polls = Duration::from_millis(1_200).as_millis() / pause(Duration::from_secs(1)).as_millis();
     wait_for_polls(&world, usize::try_from(polls).unwrap());
     assert_eq!(world.approve_pending(), 1);
@@ -405,7 +405,7 @@ fn the_timeout_does_not_cut_a_persons_time() {
 }
 
 #[test]
-fn nothing_secret_is_logged_at_any_verbosity() {
+fn logs_have_no_secrets_at_any_verbosity() {
     let (world, home) = (World::start(), Home::new());
     let first = home.sign_in(&entra(&world, &["-v", "9"]));
     let second = home.run(&entra(&world, &["-v", "9", "--force-refresh"]));
@@ -426,10 +426,10 @@ fn nothing_secret_is_logged_at_any_verbosity() {
     }
 }
 
-/// A page that refuses the user never tells this program.
+/// A page that refuses the user does not tell the plugin.
 #[cfg(unix)]
 #[test]
-fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
+fn prompt_and_timeout_say_what_to_do_if_the_browser_refuses() {
     let refused = "If the browser refuses, press Ctrl-C, then: kubectl login";
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&common::oidc(&world, &ALWAYS));
@@ -437,7 +437,7 @@ fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
     let run = home.sign_in(&entra(&world, &[]));
     assert!(run.stderr.contains(&format!("{refused} --login interactive\n")), "{run}");
 
-    // With the context, where it is known; and the command is one.
+    // With the context, if it is known; and the command works.
     let home = Home::new();
     home.contexts(&[("prod", entra(&world, &[])), ("another", entra(&world, &[]))]);
     let run = home.run(&["another"]);
@@ -446,7 +446,7 @@ fn prompt_and_its_end_say_what_to_do_if_the_browser_refuses() {
     assert!(again.code == Some(0) && again.stdout.starts_with("Already signed in"), "{again}");
 
     let end = "kubectl login --login interactive";
-    ends(Behaviour::ExpiredToken).1.assert_failed(3, &["\nNext: ", end]);
+    sign_in_with(Behaviour::ExpiredToken).1.assert_failed(3, &["\nNext: ", end]);
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let child = start(&world, &home, &[]);

@@ -1,4 +1,4 @@
-//! The book as far as it can be checked without reading: links lead somewhere, and messages that are explained exist.
+//! Checks of the documentation: links have targets, and the messages that it explains exist.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page that is read: those of docs/, and the two beside it.
+/// All pages: those of docs/, and the two beside it.
 fn pages() -> Vec<(PathBuf, String)> {
     let book = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let beside = ["README.md", "CONTRIBUTING.md"].map(|name| root().join(name));
@@ -14,7 +14,7 @@ fn pages() -> Vec<(PathBuf, String)> {
     pages.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The anchors of a page's headings, as web pages of repositories make them.
+/// The anchors of a page's headings, as repository websites generate them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     let letter = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -23,7 +23,7 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_targets() {
     let mut seen = 0;
     for (file, page) in pages() {
         for link in page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
@@ -40,10 +40,10 @@ fn links_lead_somewhere() {
             }
         }
     }
-    assert!(seen > 20, "{seen} links: are they still found?");
+    assert!(seen > 20, "{seen} links; check how they are found");
 }
 
-/// All that is written in the sources, with string literals joined as the compiler does it.
+/// The text of all sources, with multi-line string literals joined as the compiler does it.
 fn sources(folder: &Path) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -62,7 +62,7 @@ fn sources(folder: &Path) -> String {
     text
 }
 
-/// What the troubleshooting page explains and this program does not print: what others print, and what is seen
+/// Entries of the troubleshooting page that are not messages of this program: other programs' messages, and symptoms
 /// without a message.
 const NOT_OURS: &[&str] = &[
     "The plugin fails and says nothing",
@@ -75,25 +75,25 @@ const NOT_OURS: &[&str] = &[
 ];
 
 #[test]
-fn messages_that_are_explained_are_in_the_sources() {
+fn explained_messages_are_in_the_sources() {
     let page = std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
     let sources = sources(&root().join("src")) + &sources(&root().join("crates"));
     let numbers = sources.replace('_', "");
     let messages: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert!(messages.len() > 30, "{messages:?}");
     for name in NOT_OURS {
-        assert!(messages.contains(name), "{name} is not explained any more");
+        assert!(messages.contains(name), "{name} is no longer explained");
     }
     let mut unknown = Vec::new();
     for message in messages.iter().filter(|message| !NOT_OURS.contains(message)) {
         let (words, number) = message.split_once("AADSTS").unwrap_or((message, ""));
         let number: String = number.chars().take_while(char::is_ascii_digit).collect();
-        assert!(numbers.contains(&number), "{message}: nothing is said about {number}");
+        assert!(numbers.contains(&number), "{message}: no entry for {number}");
         for fragment in words.split(['…', ':']).map(|part| part.trim_matches([' ', ',', '(', ')'])) {
             if !sources.contains(fragment) {
                 unknown.push(format!("{message}: {fragment:?}"));
             }
         }
     }
-    assert!(unknown.is_empty(), "no source says this (any more): {unknown:#?}");
+    assert!(unknown.is_empty(), "not in the sources: {unknown:#?}");
 }

@@ -1,11 +1,11 @@
-//! Audiences that no cluster has are refused before anybody is asked: a stranger's kubeconfig must not be able to have
-//! such a token sent to its server.
+//! Audiences that no cluster has are refused before any request: a foreign kubeconfig must not be able to send such a
+//! token to its server.
 
 use sim::World;
 
 use crate::common::{ALWAYS, Home, entra, oidc};
 
-/// Microsoft Graph, Azure Resource Manager and Key Vault, as they can be spelled.
+/// Microsoft Graph, Azure Resource Manager and Key Vault, in all spellings.
 const FOREIGN: [&str; 17] = [
     "00000003-0000-0000-c000-000000000000",
     "00000003-0000-0000-C000-000000000000/.default",
@@ -27,7 +27,7 @@ const FOREIGN: [&str; 17] = [
 ];
 
 #[test]
-fn a_server_id_that_no_cluster_has_is_refused() {
+fn foreign_server_id_is_refused() {
     let (world, home) = (World::start(), Home::new());
     for foreign in FOREIGN {
         let run = home.run(&entra(&world, &["--server-id", foreign, "--prompt", "always"]));
@@ -37,7 +37,7 @@ fn a_server_id_that_no_cluster_has_is_refused() {
 }
 
 #[test]
-fn two_audiences_in_one_are_refused() {
+fn two_audiences_in_one_flag_are_refused() {
     let (world, home) = (World::start(), Home::new());
     for two in [
         format!("{} https://graph.microsoft.com/.default", sim::SERVER),
@@ -49,13 +49,13 @@ fn two_audiences_in_one_are_refused() {
 }
 
 #[test]
-fn a_foreign_scope_is_refused_whichever_token_is_handed_over() {
+fn foreign_scope_is_refused_for_each_kind_of_token() {
     let (world, home) = (World::start(), Home::new());
     for foreign in ["https://graph.microsoft.com/.default", "https://management.azure.com//.default"] {
         for scopes in [foreign.to_owned(), format!("groups,{foreign}")] {
             let more = ["--oidc-extra-scope", &scopes, "--oidc-use-access-token", "--prompt", "always"];
             home.run(&oidc(&world, &more)).assert_failed(2, &["is not handed to a cluster"]);
-            // Another entry would share the session, and with it the scopes.
+            // Another entry would share the session, and its scopes.
             let more = ["--oidc-extra-scope", &scopes, "--prompt", "always"];
             home.run(&oidc(&world, &more)).assert_failed(2, &["is not handed to a cluster"]);
         }
@@ -63,9 +63,9 @@ fn a_foreign_scope_is_refused_whichever_token_is_handed_over() {
     assert!(world.requests().is_empty());
 }
 
-/// The same audience by the flags for any issuer: nothing is asked of it before the command line has been read.
+/// The same audience by the flags for any issuer: it is refused before any request.
 #[test]
-fn access_token_of_entras_that_is_for_graph_is_refused() {
+fn entra_access_token_for_graph_is_refused() {
     let home = Home::new();
     let issuer = format!("https://login.microsoftonline.com/{}/v2.0", sim::TENANT);
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "x", "--oidc-use-access-token"];
@@ -76,7 +76,7 @@ fn access_token_of_entras_that_is_for_graph_is_refused() {
 }
 
 #[test]
-fn a_server_may_be_named_by_its_default_scope_and_is_the_same_server() {
+fn default_scope_is_accepted_as_server_id() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();

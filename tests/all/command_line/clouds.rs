@@ -1,4 +1,4 @@
-//! `--environment`, `--authority-host`, and the cloud that a file describes.
+//! `--environment`, `--authority-host`, and a cloud that a file describes.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use sim::World;
 use crate::common::scripted::Scripted;
 use crate::common::{AKS, ALWAYS, Home, Run, entra};
 
-/// The arguments for a cloud that the environment describes.
+/// The arguments for the cloud in AZURE_ENVIRONMENT_FILEPATH.
 fn stack(more: &[&str]) -> Vec<String> {
     let cloud = ["--environment", "AzureStackCloud"];
     AKS.iter().chain(&cloud).chain(&ALWAYS).chain(more).map(|word| (*word).to_owned()).collect()
@@ -19,7 +19,7 @@ fn run_with_file(home: &Home, file: &Path, args: &[String]) -> Run {
 }
 
 #[test]
-fn an_unknown_environment_is_a_usage_error_that_lists_the_known() {
+fn unknown_environment_lists_the_known_ones() {
     let home = Home::new();
     let args = ["get-token", "--server-id", "s", "--client-id", "c", "--tenant-id", "t", "-e", "AzureGermanCloud"];
     for more in [&[][..], &["--authority-host", "https://login.example.invalid/"]] {
@@ -31,7 +31,7 @@ fn an_unknown_environment_is_a_usage_error_that_lists_the_known() {
 }
 
 #[test]
-fn an_authority_that_is_no_safe_base_url_is_refused() {
+fn unsafe_authority_is_refused() {
     let (world, home) = (World::start(), Home::new());
     for host in ["http://login.example.invalid/", "file:///etc/passwd", "login", "https://h/?x=1", "https://u:p@h/"] {
         let run = home.run(&entra(&world, &["--authority-host", host, "--prompt", "always"]));
@@ -41,7 +41,7 @@ fn an_authority_that_is_no_safe_base_url_is_refused() {
 }
 
 #[test]
-fn a_tenant_cannot_lead_elsewhere() {
+fn tenant_cannot_change_the_host() {
     let (world, home) = (World::start(), Home::new());
     for tenant in ["../oidc", "a/b", "t?x", "t#x", "..", "a b"] {
         home.run(&entra(&world, &["--tenant-id", tenant, "--prompt", "always"])).assert_failed(2, &["--tenant-id"]);
@@ -50,7 +50,7 @@ fn a_tenant_cannot_lead_elsewhere() {
 }
 
 #[test]
-fn the_stack_cloud_needs_its_file_and_says_what_is_wrong_with_it() {
+fn stack_cloud_requires_a_valid_file() {
     let home = Home::new();
     home.run(&stack(&[])).assert_failed(1, &["AZURE_ENVIRONMENT_FILEPATH", "\nNext: "]);
     let file = home.path().join("cloud.json");
@@ -78,7 +78,7 @@ fn the_stack_cloud_needs_its_file_and_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn even_on_this_machine_the_file_may_only_name_https() {
+fn stack_cloud_file_requires_https_even_for_loopback() {
     let (world, home) = (World::start(), Home::new());
     let file = home.path().join("cloud.json");
     std::fs::write(&file, json!({ "activeDirectoryEndpoint": world.authority() }).to_string()).unwrap();
@@ -87,10 +87,10 @@ fn even_on_this_machine_the_file_may_only_name_https() {
 }
 
 #[test]
-fn the_stack_cloud_signs_in_where_its_file_says() {
+fn stack_cloud_uses_the_host_in_its_file() {
     let (world, home) = (World::start(), Home::new());
     let file = home.path().join("cloud.json");
-    // As operators hand it out: with more fields than are read.
+    // As operators provide it, with fields that the plugin does not read.
     let cloud = json!({
         "name": "AzureStackCloud",
         "managementPortalURL": "https://portal.stack.example/",
@@ -106,11 +106,11 @@ fn the_stack_cloud_signs_in_where_its_file_says() {
 }
 
 #[test]
-fn the_file_is_read_for_no_other_cloud_and_not_where_the_host_is_named() {
+fn cloud_file_is_only_read_for_stack_without_authority_host() {
     let home = Home::new();
     let file = home.path().join("broken.json");
     std::fs::write(&file, "{").unwrap();
-    // The real host, asked through a proxy that lets nobody through.
+    // The real host, through a proxy that rejects all requests.
     let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
     let public = stack(&["--environment", "AzurePublicCloud", "--timeout", "1s"]);
     let run = Run::of(home.plugin(&public).env("AZURE_ENVIRONMENT_FILEPATH", &file).env("HTTPS_PROXY", proxy.url()));

@@ -1,4 +1,4 @@
-//! The command that people type: `kubectl login` for a kubeconfig entry.
+//! The command for users: `kubectl login` for a kubeconfig entry.
 
 use sim::{ALICE, BOB, Behaviour, World};
 
@@ -13,7 +13,7 @@ fn aks(world: &World, home: &Home) -> String {
 }
 
 #[test]
-fn bare_it_signs_in_for_the_current_context_and_says_who_and_until_when() {
+fn login_uses_the_current_context_and_prints_user_and_expiry() {
     let (world, home) = (World::start(), Home::new());
     aks(&world, &home);
     let run = home.run::<&str>(&[]);
@@ -24,7 +24,7 @@ fn bare_it_signs_in_for_the_current_context_and_says_who_and_until_when() {
     }
     assert!(run.stderr.contains("Sign in to \"sim\" ("), "{run}");
     assert!(!run.stdout.contains("ExecCredential"), "{run}");
-    // kubectl's own call finds it.
+    // kubectl's own call uses the session.
     world.reset_requests();
     home.run(&entra(&world, &[])).token();
     let again = home.run::<&str>(&[]);
@@ -33,7 +33,7 @@ fn bare_it_signs_in_for_the_current_context_and_says_who_and_until_when() {
 }
 
 #[test]
-fn typed_it_asks_again_only_when_forced() {
+fn login_prompts_again_only_with_force() {
     let (world, home) = (World::start(), Home::new());
     aks(&world, &home);
     assert_eq!(home.run::<&str>(&[]).code, Some(0));
@@ -44,7 +44,7 @@ fn typed_it_asks_again_only_when_forced() {
 }
 
 #[test]
-fn the_kubeconfig_is_found_as_kubectl_finds_it() {
+fn kubeconfig_is_found_as_by_kubectl() {
     let (world, home) = (World::start(), Home::new());
     let elsewhere = write(&home, "elsewhere.yaml", &world.oidc_kubeconfig("kubectl-oidc_login"));
     let aks = aks(&world, &home);
@@ -60,16 +60,16 @@ fn the_kubeconfig_is_found_as_kubectl_finds_it() {
 }
 
 #[test]
-fn another_context_and_another_user_can_be_named() {
+fn context_and_user_flags_select_the_entry() {
     let (world, home) = (World::start(), Home::new());
     let text = world.aks_kubeconfig("kubelogin").replace(
         "current-context: sim",
-        "- context:\n    cluster: sim\n    user: nobody\n  name: other\ncurrent-context: other",
+        "- context:\n    cluster: sim\n    user: missing\n  name: other\ncurrent-context: other",
     );
     write(&home, ".kube/config", &text);
-    home.run::<&str>(&[]).assert_failed(1, &["nobody", "\nNext: "]);
+    home.run::<&str>(&[]).assert_failed(1, &["missing", "\nNext: "]);
     home.run(&["--context", "third"]).assert_failed(1, &["third", "other", "sim"]);
-    home.run(&["--user", "nobody-else"]).assert_failed(1, &["nobody-else"]);
+    home.run(&["--user", "other-missing"]).assert_failed(1, &["other-missing"]);
     assert!(world.requests().is_empty());
     let run = home.run(&["--context", "sim"]);
     assert!(run.stdout.contains(ALICE), "{run}");
@@ -78,7 +78,7 @@ fn another_context_and_another_user_can_be_named() {
 }
 
 #[test]
-fn without_a_kubeconfig_or_with_another_plugin_in_it_the_next_step_is_named() {
+fn missing_kubeconfig_and_other_plugins_are_named_errors() {
     let (world, home) = (World::start(), Home::new());
     home.run::<&str>(&[]).assert_failed(1, &["there is no kubeconfig", "\nNext: "]);
     home.run(&["--kubeconfig", "/nowhere/config"]).assert_failed(1, &["/nowhere/config"]);
@@ -98,7 +98,7 @@ fn without_a_kubeconfig_or_with_another_plugin_in_it_the_next_step_is_named() {
 }
 
 #[test]
-fn the_entrys_own_environment_counts() {
+fn exec_env_of_the_entry_is_used() {
     let (world, home) = (World::start(), Home::new());
     let cache = home.path().join("kube-cache");
     let env = format!(
@@ -122,7 +122,7 @@ fn the_entrys_own_environment_counts() {
 }
 
 #[test]
-fn what_stands_before_get_token_in_an_entry_counts_too() {
+fn flags_before_get_token_in_an_entry_are_used() {
     let (world, home) = (World::start(), Home::new());
     let folder = format!("--token-cache-dir={}", home.path().join("apart").display());
     let args = [vec!["-v0".to_owned(), folder.clone()], world.oidc_args()].concat();
@@ -137,7 +137,7 @@ fn what_stands_before_get_token_in_an_entry_counts_too() {
 }
 
 #[test]
-fn typed_in_a_build_system_nobody_is_asked_unless_told() {
+fn login_in_ci_prompts_only_with_the_flag() {
     let (world, home) = (World::start(), Home::new());
     aks(&world, &home);
     Run::of(home.plugin::<&str>(&[]).env("CI", "1")).assert_failed(3, &["CI", "\nNext: "]);
@@ -148,7 +148,7 @@ fn typed_in_a_build_system_nobody_is_asked_unless_told() {
 }
 
 #[test]
-fn a_typed_login_clears_what_a_declined_one_left_behind() {
+fn login_clears_an_earlier_decline() {
     let (world, home) = (World::start_with(&[Behaviour::AccessDenied]), Home::new());
     aks(&world, &home);
     let args = entra(&world, &ALWAYS);
@@ -164,7 +164,7 @@ fn a_typed_login_clears_what_a_declined_one_left_behind() {
 }
 
 #[test]
-fn flags_stand_in_front_of_every_command() {
+fn global_flags_are_accepted_before_each_command() {
     let (world, home) = (World::start(), Home::new());
     let file = aks(&world, &home);
     assert_eq!(home.run::<&str>(&[]).code, Some(0));
@@ -184,7 +184,7 @@ fn flags_stand_in_front_of_every_command() {
     ] {
         let words: Vec<String> = line.split(' ').map(|word| word.replace("FILE", &file)).collect();
         let run = home.run(&words);
-        // `doctor` may find fault with this machine.
+        // `doctor` may find problems on this machine.
         assert!(run.code == Some(0) || (run.code == Some(1) && line.ends_with("doctor")), "{line}: {run}");
         assert!(!run.stderr.contains("context"), "{line}: {run}");
     }
@@ -192,7 +192,7 @@ fn flags_stand_in_front_of_every_command() {
 }
 
 #[test]
-fn context_called_like_a_command_stands_behind_two_dashes_or_context() {
+fn context_named_like_a_command_needs_dashes_or_flag() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("status", world.aks_args()), ("aks", world.aks_args()), ("setup", world.aks_args())]);
     for line in
@@ -206,7 +206,7 @@ fn context_called_like_a_command_stands_behind_two_dashes_or_context() {
 }
 
 #[test]
-fn word_that_is_like_a_command_or_a_context_leads_to_it() {
+fn misspelt_command_or_context_is_suggested() {
     let (world, home) = (World::start(), Home::new());
     home.run(&["statsu"]).assert_failed(1, &["there is no kubeconfig", "Next:  Did you mean status?\n"]);
     home.contexts(&[("prod-eu", world.aks_args()), ("statsu-1", world.aks_args()), ("whoma", world.aks_args())]);
@@ -224,13 +224,13 @@ fn word_that_is_like_a_command_or_a_context_leads_to_it() {
     let run = home.run(&["zzz"]);
     run.assert_failed(1, &["kubectl login --help"]);
     assert!(!run.stderr.contains("Did you mean"), "{run}");
-    // A context that is there is no mistake, however much it is like a command.
+    // An existing context wins, even if its name is similar to a command.
     let run = home.run(&["whoma"]);
     assert!(run.stdout.starts_with("Signed in as"), "{run}");
 }
 
 #[test]
-fn commands_that_come_later_are_known_by_name() {
+fn future_commands_are_named_as_such() {
     let home = Home::new();
     for (line, words) in [
         ("setup", &["setup is not supported yet", "OpenID Connect", "kubectl config set-credentials"][..]),

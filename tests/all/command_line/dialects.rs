@@ -1,10 +1,10 @@
-//! Which of the two tools' flags are meant, what of the environment counts, and what is not there yet.
+//! Which of the two tools' flags are meant, which environment variables are used, and what is not supported yet.
 
 use sim::World;
 
 use crate::common::{ALWAYS, Home, Run, entra, in_parallel, oidc};
 
-/// `get-token` with variables of the environment.
+/// `get-token` with environment variables.
 fn run_in(home: &Home, variables: &[(&str, &str)], args: &[String]) -> Run {
     Run::of(home.plugin(args).envs(variables.iter().copied()))
 }
@@ -16,8 +16,8 @@ fn bare(world: &World, more: &[&str]) -> Vec<String> {
     args.into_iter().map(str::to_owned).collect()
 }
 
-/// Client and tenant of the one device request there was.
-fn asked(world: &World) -> (String, String) {
+/// Client and tenant of the only device request.
+fn requested(world: &World) -> (String, String) {
     let requests = world.device_requests();
     assert_eq!(requests.len(), 1, "{requests:?}");
     let tenant = requests[0].path.split('/').nth(1).unwrap().to_owned();
@@ -25,7 +25,7 @@ fn asked(world: &World) -> (String, String) {
 }
 
 #[test]
-fn flags_of_both_dialects_at_once_are_a_usage_error_that_names_one_of_each() {
+fn flags_of_both_dialects_are_a_usage_error() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &["--oidc-issuer-url", "https://issuer.example.invalid", "--prompt", "always"]))
         .assert_failed(2, &["--oidc-issuer-url", "\nNext: "]);
@@ -35,7 +35,7 @@ fn flags_of_both_dialects_at_once_are_a_usage_error_that_names_one_of_each() {
 }
 
 #[test]
-fn no_flag_of_either_dialect_is_a_usage_error_whatever_the_environment_says() {
+fn missing_dialect_flags_are_a_usage_error() {
     let home = Home::new();
     let azure = [("AZURE_CLIENT_ID", sim::CLIENT), ("AZURE_TENANT_ID", sim::TENANT), ("AAD_LOGIN_METHOD", "spn")];
     for args in [&["get-token"][..], &["get-token", "--force-refresh"], &["get-token", "--cache-dir", "x"]] {
@@ -47,7 +47,7 @@ fn no_flag_of_either_dialect_is_a_usage_error_whatever_the_environment_says() {
 }
 
 #[test]
-fn an_entry_for_an_openid_connect_issuer_does_not_heed_azures_variables() {
+fn oidc_entry_ignores_azure_variables() {
     let (world, home) = (World::start(), Home::new());
     let azure = [("AZURE_CLIENT_ID", "x"), ("AZURE_TENANT_ID", "y"), ("AAD_LOGIN_METHOD", "spn")];
     run_in(&home, &azure, &oidc(&world, &ALWAYS)).token();
@@ -55,7 +55,7 @@ fn an_entry_for_an_openid_connect_issuer_does_not_heed_azures_variables() {
 }
 
 #[test]
-fn with_a_person_in_front_a_flag_wins_over_the_environment() {
+fn flag_overrides_the_environment_for_interactive_methods() {
     let (world, home) = (World::start(), Home::new());
     let variables = [
         ("AZURE_CLIENT_ID", sim::OWN_CLIENT),
@@ -63,11 +63,11 @@ fn with_a_person_in_front_a_flag_wins_over_the_environment() {
         ("AAD_SERVICE_PRINCIPAL_CLIENT_ID", "x"),
     ];
     run_in(&home, &variables, &entra(&world, &ALWAYS)).token();
-    assert_eq!(asked(&world), (sim::CLIENT.to_owned(), sim::TENANT.to_owned()));
+    assert_eq!(requested(&world), (sim::CLIENT.to_owned(), sim::TENANT.to_owned()));
 }
 
 #[test]
-fn the_environment_fills_what_no_flag_says() {
+fn environment_is_used_without_flags() {
     let azure = [("AZURE_CLIENT_ID", sim::OWN_CLIENT), ("AZURE_TENANT_ID", sim::OTHER_TENANT)];
     let older = [("AAD_SERVICE_PRINCIPAL_CLIENT_ID", sim::OWN_CLIENT), ("AZURE_TENANT_ID", sim::OTHER_TENANT)];
     let arm = [
@@ -80,22 +80,22 @@ fn the_environment_fills_what_no_flag_says() {
     in_parallel(runs, |(variables, more)| {
         let (world, home) = (World::start(), Home::new());
         run_in(&home, variables, &bare(&world, &[&ALWAYS, more].concat())).token();
-        assert_eq!(asked(&world), (sim::OWN_CLIENT.to_owned(), sim::OTHER_TENANT.to_owned()), "{variables:?}");
+        assert_eq!(requested(&world), (sim::OWN_CLIENT.to_owned(), sim::OTHER_TENANT.to_owned()), "{variables:?}");
     });
 }
 
 #[test]
-fn an_empty_variable_counts_as_unset() {
+fn empty_variable_counts_as_unset() {
     let (world, home) = (World::start(), Home::new());
     let empty = [("AZURE_CLIENT_ID", ""), ("AZURE_TENANT_ID", ""), ("AAD_LOGIN_METHOD", ""), ("CI", "")];
     run_in(&home, &empty, &bare(&world, &ALWAYS)).assert_failed(2, &["--client-id", "--tenant-id"]);
     assert!(world.requests().is_empty());
     run_in(&home, &empty, &entra(&world, &ALWAYS)).token();
-    assert_eq!(asked(&world), (sim::CLIENT.to_owned(), sim::TENANT.to_owned()));
+    assert_eq!(requested(&world), (sim::CLIENT.to_owned(), sim::TENANT.to_owned()));
 }
 
 #[test]
-fn the_environment_can_be_switched_off() {
+fn environment_can_be_disabled() {
     let (world, home) = (World::start(), Home::new());
     let azure =
         [("AZURE_CLIENT_ID", sim::OWN_CLIENT), ("AZURE_TENANT_ID", sim::OTHER_TENANT), ("AAD_LOGIN_METHOD", "spn")];
@@ -110,7 +110,7 @@ fn the_environment_can_be_switched_off() {
 }
 
 #[test]
-fn the_method_variable_wins_over_the_flag_both_ways() {
+fn method_variable_overrides_the_flag() {
     let (world, home) = (World::start(), Home::new());
     run_in(&home, &[("AAD_LOGIN_METHOD", "msi")], &entra(&world, &ALWAYS))
         .assert_failed(1, &["AAD_LOGIN_METHOD=msi is not supported yet"]);
@@ -120,7 +120,7 @@ fn the_method_variable_wins_over_the_flag_both_ways() {
 }
 
 #[test]
-fn every_other_method_of_azures_kubelogin_is_known_and_not_there_yet() {
+fn other_azure_methods_are_not_supported_yet() {
     let (world, home) = (World::start(), Home::new());
     for method in ["spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"] {
         let words = [method, "not supported yet", "\nNext: ", "devicecode"];
@@ -135,7 +135,7 @@ fn every_other_method_of_azures_kubelogin_is_known_and_not_there_yet() {
 }
 
 #[test]
-fn methods_that_need_no_client_or_tenant_are_answered_the_same() {
+fn methods_without_client_or_tenant_are_not_supported_yet() {
     let home = Home::new();
     for method in ["azurecli", "azd", "msi"] {
         home.run(&["get-token", "--server-id", sim::SERVER, "--login", method])
@@ -144,16 +144,16 @@ fn methods_that_need_no_client_or_tenant_are_answered_the_same() {
 }
 
 #[test]
-fn every_other_grant_of_int128s_kubelogin_is_known_and_not_there_yet() {
+fn other_oidc_grants_are_not_supported_yet() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &["--grant-type", "client-credentials", "--prompt", "always"]))
         .assert_failed(1, &["client-credentials", "not supported yet", "\nNext: ", "device-code"]);
     assert!(world.requests().is_empty());
 }
 
-/// Both peers have them, for a method each.
+/// Both peers have these flags, for one method each.
 #[test]
-fn user_name_and_password_say_nothing_about_the_dialect() {
+fn user_name_and_password_belong_to_both_dialects() {
     let (world, home) = (World::start(), Home::new());
     let credentials = ["--username", "alice", "--password", "secret-word", "--prompt", "always"];
     home.run(&entra(&world, &credentials)).token();
@@ -162,7 +162,7 @@ fn user_name_and_password_say_nothing_about_the_dialect() {
 }
 
 #[test]
-fn an_unknown_method_or_grant_is_a_usage_error_that_lists_the_known() {
+fn unknown_method_or_grant_lists_the_known_ones() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &["--login", "carrier-pigeon"])).assert_failed(
         2,
@@ -176,9 +176,9 @@ fn an_unknown_method_or_grant_is_a_usage_error_that_lists_the_known() {
 }
 
 #[test]
-fn a_later_flag_wins_over_an_earlier_one() {
+fn later_flag_overrides_an_earlier_one() {
     let (world, home) = (World::start(), Home::new());
     let more = ["--tenant-id", sim::OTHER_TENANT, "--login", "spn", "--login", "devicecode", "--prompt", "always"];
     home.run(&entra(&world, &more)).token();
-    assert_eq!(asked(&world), (sim::CLIENT.to_owned(), sim::OTHER_TENANT.to_owned()));
+    assert_eq!(requested(&world), (sim::CLIENT.to_owned(), sim::OTHER_TENANT.to_owned()));
 }

@@ -1,11 +1,11 @@
-//! Commands in next steps name the context that they are for, so that they can be pasted as they are.
+//! Commands in next steps contain the context, so that they can be pasted.
 
 use sim::{Behaviour, World};
 
 use crate::common::{Home, NEVER, Run, entra, oidc};
 
 #[test]
-fn plugin_names_the_context_of_its_own_entry() {
+fn next_step_of_the_plugin_names_the_context_of_its_entry() {
     let (world, home) = (World::start(), Home::new());
     let (one, other) = (entra(&world, &NEVER), oidc(&world, &NEVER));
     let step = |command: &str| format!("If you can sign in here: kubectl login --prompt always{command}\n");
@@ -21,7 +21,7 @@ fn plugin_names_the_context_of_its_own_entry() {
 }
 
 #[test]
-fn typed_command_names_what_was_typed() {
+fn next_step_of_a_command_repeats_its_selection() {
     let world = World::start_with(&[Behaviour::AuthorizationDeclined]);
     let home = Home::new();
     home.contexts(&[("prod", entra(&world, &[])), ("shop", oidc(&world, &[]))]);
@@ -49,9 +49,9 @@ fn typed_command_names_what_was_typed() {
     run.assert_failed(3, &["although CI is set: kubectl login --prompt always shop\n"]);
 }
 
-/// A name comes from the kubeconfig, and the line is there to be pasted.
+/// The name comes from a kubeconfig, and users paste the line.
 #[test]
-fn name_like_a_flag_or_a_command_is_given_with_its_flag() {
+fn context_named_like_a_flag_or_command_is_suggested_with_its_flag() {
     let (world, home) = (World::start(), Home::new());
     for (name, by_context, by_user) in [
         ("--browser-command=/bin/x", "--context=--browser-command=/bin/x", "--user=--browser-command=/bin/x"),

@@ -1,4 +1,4 @@
-//! Whether somebody is asked: terminals, build systems, `--prompt` and `KUBECTL_LOGIN_PROMPT`.
+//! When the plugin prompts: terminals, CI, `--prompt` and `KUBECTL_LOGIN_PROMPT`.
 
 use std::process::Command;
 
@@ -6,14 +6,14 @@ use sim::{VERIFICATION_URI, World};
 
 use crate::common::{Home, PLUGIN, Run, entra, in_parallel, oidc};
 
-/// What a run on a terminal of its own brought.
+/// The result of a run on its own terminal.
 pub(super) struct OnTerminal {
     pub(super) run: Run,
     /// Everything that the terminal showed.
     pub(super) shown: String,
 }
 
-/// The plugin with these arguments on a pseudo terminal; `streams` says in the shell's words where its output goes.
+/// Runs the plugin on a pseudo-terminal; `streams` is shell code that redirects its output.
 pub(super) fn on_terminal(
     home: &Home,
     args: &[String],
@@ -38,19 +38,19 @@ pub(super) fn on_terminal(
 pub(super) fn plain(_: &mut Command) {}
 
 #[track_caller]
-fn assert_asked(on: &OnTerminal) {
+fn assert_prompted(on: &OnTerminal) {
     on.run.token();
     assert!(on.shown.lines().any(|line| line == VERIFICATION_URI), "{}: {}", on.shown, on.run);
 }
 
 #[track_caller]
-fn assert_nobody_asked(world: &World, on: &OnTerminal) {
+fn assert_not_prompted(world: &World, on: &OnTerminal) {
     assert_eq!((on.run.code, on.run.stdout.as_str()), (Some(3), ""), "{}: {}", on.shown, on.run);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn without_a_terminal_only_next_steps_that_exist_are_named() {
+fn next_steps_without_terminal_name_only_existing_methods() {
     let home = Home::new();
     let world = World::start();
     let run = home.run(&entra(&world, &[]));
@@ -58,12 +58,12 @@ fn without_a_terminal_only_next_steps_that_exist_are_named() {
     assert!(!["--login", "workloadidentity", "spn", "pipeline"].iter().any(|word| run.stderr.contains(word)), "{run}");
     home.run(&oidc(&world, &[]))
         .assert_failed(3, &["kubectl login", "--grant-type password with --username and --password"]);
-    // Nothing to wait for was asked for.
+    // No device code was requested.
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn nobody_there_is_never_sticky_and_said_each_time() {
+fn missing_terminal_is_printed_each_time() {
     let (world, home) = (World::start(), Home::new());
     for _ in 0..2 {
         home.run(&entra(&world, &[])).assert_failed(3, &["sign-in required"]);
@@ -72,9 +72,9 @@ fn nobody_there_is_never_sticky_and_said_each_time() {
 }
 
 #[test]
-fn on_a_terminal_somebody_is_asked() {
+fn prompt_appears_on_a_terminal() {
     let (world, home) = (World::start(), Home::new());
-    assert_asked(&on_terminal(&home, &entra(&world, &[]), ">out", plain));
+    assert_prompted(&on_terminal(&home, &entra(&world, &[]), ">out", plain));
     world.reset_requests();
     let warm = on_terminal(&home, &entra(&world, &[]), ">out", plain);
     warm.run.token();
@@ -83,15 +83,15 @@ fn on_a_terminal_somebody_is_asked() {
 }
 
 #[test]
-fn with_stderr_elsewhere_the_controlling_terminal_shows_the_code() {
+fn prompt_uses_the_controlling_terminal_if_stderr_is_redirected() {
     let (world, home) = (World::start(), Home::new());
     let on = on_terminal(&home, &entra(&world, &[]), ">out 2>err", plain);
-    assert_asked(&on);
+    assert_prompted(&on);
     assert_eq!(on.run.stderr, "");
 }
 
 #[test]
-fn in_a_build_system_nobody_is_asked_even_on_a_terminal() {
+fn no_prompt_in_ci_even_on_a_terminal() {
     let variables = [
         ("CI", "true"),
         ("GITHUB_ACTIONS", "true"),
@@ -106,33 +106,33 @@ fn in_a_build_system_nobody_is_asked_even_on_a_terminal() {
         let on = on_terminal(&home, &entra(&world, &[]), ">out", |command| {
             command.env(name, value);
         });
-        assert_nobody_asked(&world, &on);
+        assert_not_prompted(&world, &on);
         assert!(on.shown.contains(name), "{}", on.shown);
     });
 }
 
 #[test]
-fn a_build_system_variable_that_says_no_is_none() {
+fn false_ci_variable_is_ignored() {
     let (world, home) = (World::start(), Home::new());
-    assert_asked(&on_terminal(&home, &entra(&world, &[]), ">out", |command| {
+    assert_prompted(&on_terminal(&home, &entra(&world, &[]), ">out", |command| {
         command.env("CI", "false");
     }));
 }
 
 #[test]
-fn prompts_can_be_switched_off_on_a_terminal() {
+fn prompts_can_be_disabled_on_a_terminal() {
     let (world, home) = (World::start(), Home::new());
     let off = entra(&world, &["--prompt", "never"]);
-    assert_nobody_asked(&world, &on_terminal(&home, &off, ">out", plain));
+    assert_not_prompted(&world, &on_terminal(&home, &off, ">out", plain));
     let by_variable = on_terminal(&home, &entra(&world, &[]), ">out", |command| {
         command.env("KUBECTL_LOGIN_PROMPT", "never");
     });
-    assert_nobody_asked(&world, &by_variable);
+    assert_not_prompted(&world, &by_variable);
     assert!(by_variable.shown.contains("switched off"), "{}", by_variable.shown);
 }
 
 #[test]
-fn the_variable_asks_where_there_is_no_terminal_and_in_a_build_system() {
+fn prompt_variable_enables_prompts_without_terminal_and_in_ci() {
     let (world, home) = (World::start(), Home::new());
     let run = Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "always").env("CI", "true"));
     run.token();
@@ -140,7 +140,7 @@ fn the_variable_asks_where_there_is_no_terminal_and_in_a_build_system() {
 }
 
 #[test]
-fn the_flag_beats_the_variable() {
+fn prompt_flag_overrides_the_variable() {
     let (world, home) = (World::start(), Home::new());
     let never = entra(&world, &["--prompt", "never"]);
     Run::of(home.plugin(&never).env("KUBECTL_LOGIN_PROMPT", "always")).assert_failed(3, &["switched off"]);
@@ -152,7 +152,7 @@ fn the_flag_beats_the_variable() {
 }
 
 #[test]
-fn an_empty_variable_means_auto_and_an_unknown_word_is_refused() {
+fn empty_prompt_variable_means_auto_and_unknown_value_is_an_error() {
     let (world, home) = (World::start(), Home::new());
     Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "")).assert_failed(3, &["no terminal"]);
     Run::of(home.plugin(&entra(&world, &[])).env("KUBECTL_LOGIN_PROMPT", "sometimes"))
@@ -161,14 +161,14 @@ fn an_empty_variable_means_auto_and_an_unknown_word_is_refused() {
 }
 
 #[test]
-fn a_desktop_without_a_terminal_is_nobody_for_a_code_that_has_to_be_typed() {
+fn desktop_without_terminal_cannot_show_a_code() {
     let (world, home) = (World::start(), Home::new());
-    // Entra sends no address with the code in it.
+    // Entra's address does not contain the code.
     Run::of(home.plugin(&entra(&world, &[])).env("DISPLAY", ":99")).assert_failed(3, &["kubectl login"]);
 }
 
 #[test]
-fn a_remembered_token_needs_no_terminal() {
+fn cached_token_needs_no_terminal() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &["--prompt", "always"])).token();
     world.reset_requests();
@@ -178,7 +178,7 @@ fn a_remembered_token_needs_no_terminal() {
 }
 
 #[test]
-fn a_typed_sign_in_heeds_what_switches_prompts_off() {
+fn login_respects_disabled_prompts() {
     let (world, home) = (World::start(), Home::new());
     let kubeconfig = home.path().join("kubeconfig");
     std::fs::write(&kubeconfig, world.aks_kubeconfig("kubectl-login")).unwrap();
@@ -190,13 +190,13 @@ fn a_typed_sign_in_heeds_what_switches_prompts_off() {
     typed(&[]).assert_failed(3, &["switched off"]);
     assert!(world.requests().is_empty());
     assert_eq!(typed(&["--prompt", "always"]).code, Some(0));
-    // An entry that never asks by itself is signed in to by typing.
+    // `kubectl login` prompts for an entry that never prompts by itself.
     home.contexts(&[("quiet", entra(&world, &["--prompt", "never", "--login-hint", sim::ALICE]))]);
     assert_eq!(home.run(&["quiet"]).code, Some(0));
 }
 
 #[test]
-fn another_method_for_once_has_to_be_one_of_the_entry_s_issuer() {
+fn method_flag_of_login_must_fit_the_issuer() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("aks", entra(&world, &["--login", "spn"])), ("other", oidc(&world, &[]))]);
     home.run(&["other", "--login", "interactive"]).assert_failed(2, &["--login", "\nNext: ", "--grant-type"]);

@@ -1,4 +1,4 @@
-//! Which version is answered where the client sends no `KUBERNETES_EXEC_INFO`: the one that the kubeconfig entry declares.
+//! The version of the output if the client does not send `KUBERNETES_EXEC_INFO`: the one in the kubeconfig entry.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -16,7 +16,7 @@ fn kubeconfig(entries: &[(&str, &[String], &str)]) -> String {
     json!({ "apiVersion": "v1", "kind": "Config", "users": users.collect::<Vec<Value>>() }).to_string()
 }
 
-/// The version of the answer.
+/// The version of the output.
 #[track_caller]
 fn version(command: &mut Command) -> String {
     let run = Run::of(command);
@@ -29,7 +29,7 @@ fn words(start: &[&str], args: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn own_entry_decides_where_the_client_sends_no_exec_info() {
+fn own_entry_decides_without_exec_info() {
     let (world, home) = (World::start(), Home::new());
     let (args, other) = (entra(&world, &[]), oidc(&world, &[]));
     home.run(&entra(&world, &ALWAYS)).token();
@@ -54,7 +54,7 @@ fn own_entry_decides_where_the_client_sends_no_exec_info() {
         assert_eq!(version(&mut home.plugin(&args)), expected, "{entries:?}");
     }
 
-    // What a client says counts for more.
+    // The client's information has priority.
     home.write(".kube/config", &kubeconfig(&[by_name]));
     let info = json!({ "apiVersion": V1BETA1 }).to_string();
     assert_eq!(version(home.plugin(&args).env("KUBERNETES_EXEC_INFO", info)), V1BETA1);
@@ -62,7 +62,7 @@ fn own_entry_decides_where_the_client_sends_no_exec_info() {
 }
 
 #[test]
-fn entry_is_looked_up_in_every_file_and_under_every_name() {
+fn entry_is_looked_up_in_each_file_and_under_each_name() {
     let (world, home) = (World::start(), Home::new());
     let args = words(&["-v1"], &entra(&world, &[]));
     home.run(&entra(&world, &ALWAYS)).token();
@@ -74,7 +74,7 @@ fn entry_is_looked_up_in_every_file_and_under_every_name() {
     let run = |list: &std::ffi::OsStr| {
         let mut command = home.program(link.to_str().unwrap());
         let mut run = Run::of(command.args(&args).env("KUBECONFIG", list));
-        // -v1 logs.
+        // Ignores the logs of -v1.
         run.stderr.clear();
         run.credential()["apiVersion"].clone()
     };
@@ -84,7 +84,7 @@ fn entry_is_looked_up_in_every_file_and_under_every_name() {
 }
 
 #[test]
-fn kubeconfig_that_cannot_be_used_is_ignored() {
+fn unusable_kubeconfig_is_ignored() {
     let (world, home) = (World::start(), Home::new());
     let args = entra(&world, &[]);
     home.run(&entra(&world, &ALWAYS)).token();

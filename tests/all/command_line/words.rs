@@ -1,4 +1,4 @@
-//! The words people read that are about the command line itself: what is wrong with it, and `--help`.
+//! Messages about the command line: what is wrong with it, and `--help`.
 
 use sim::World;
 
@@ -10,7 +10,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
+fn command_line_errors_have_a_next_step() {
     let home = Home::new();
     for (line, text) in [
         (
@@ -73,7 +73,7 @@ fn what_is_wrong_with_a_command_line_is_said_in_two_halves() {
 }
 
 #[test]
-fn no_word_that_may_be_a_secret_is_repeated() {
+fn possible_secrets_are_not_repeated() {
     let (world, home) = (World::start(), Home::new());
     for line in [
         "--oidc-client-secert=hidden-word",
@@ -96,7 +96,7 @@ fn no_word_that_may_be_a_secret_is_repeated() {
 }
 
 #[test]
-fn labels_stand_out_on_a_terminal_that_may_show_it() {
+fn labels_are_coloured_on_terminals_only() {
     let home = Home::new();
     let shown = |variables: &[(&str, &str)]| {
         on_terminal(&home, &words("status -o xml"), ">out", |command| {
@@ -120,7 +120,7 @@ fn labels_stand_out_on_a_terminal_that_may_show_it() {
 }
 
 #[test]
-fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
+fn help_fits_80_columns() {
     let home = Home::new();
     let help = |command: &[&str], columns: &str| {
         let run = Run::of(home.plugin(&[command, &["--help"]].concat()).env("COLUMNS", columns));
@@ -142,20 +142,20 @@ fn the_help_of_every_command_fits_a_terminal_of_80_columns() {
     for command in std::iter::once(None).chain(listed.iter().map(Some)) {
         let words: Vec<&str> = command.copied().into_iter().collect();
         let text = help(&words, "80");
-        assert_eq!(text, help(&words, "200"), "{command:?}: it grows with the terminal");
+        assert_eq!(text, help(&words, "200"), "{command:?}: it depends on the terminal's width");
         let usage =
             format!("\nUsage: {} ", ["kubectl login"].iter().chain(&words).copied().collect::<Vec<_>>().join(" "));
         assert!(text.contains(&usage), "{text}");
-        // One line that says what it is, without a full stop, as in the list of commands.
+        // The first line is the description in the list of commands, without a full stop.
         let (first, second) = text.split_once('\n').unwrap();
         assert!(!first.is_empty() && !first.ends_with('.') && second.starts_with('\n'), "{text}");
         let short = home.run(&[&words[..], &["-h"]].concat());
-        assert_eq!(short.stdout, text, "-h says something else than --help");
+        assert_eq!(short.stdout, text, "-h differs from --help");
     }
 }
 
 #[test]
-fn a_flag_without_its_value_repeats_nothing_of_the_next_one() {
+fn flag_without_value_does_not_repeat_the_next_argument() {
     let home = Home::new();
     for flag in ["--timeout", "--prompt", "--token-cache-storage", "--oidc-pkce-method", "--login", "--grant-type"] {
         let entry = ["get-token", "--oidc-issuer-url", "https://issuer.example", "--oidc-client-id", "x"];

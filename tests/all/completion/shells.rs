@@ -1,5 +1,4 @@
-//! The scripts in the shells they are for. There is no PowerShell that Debian or Ubuntu could install, so of that script
-//! only the looks are tested.
+//! The scripts in their shells. Debian and Ubuntu do not have PowerShell, so that script is only checked as text.
 
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
@@ -8,7 +7,7 @@ use std::process::Command;
 use super::terminal::Terminal;
 use crate::common::{Home, PLUGIN, Run, needed};
 
-/// A home with contexts, paths to complete, and the plugin under its two names.
+/// A home directory with contexts, paths to complete, and the plugin under its two names.
 fn home() -> Home {
     let home = super::home();
     let bin = home.path().join("bin");
@@ -21,7 +20,7 @@ fn home() -> Home {
     home
 }
 
-/// Gives a shell the plugin on its `PATH`, and a prompt to wait for.
+/// Adds the plugin to a shell's `PATH`, and sets a prompt to wait for.
 fn at_home(command: &mut Command, home: &Home) {
     let path = std::env::var_os("PATH").unwrap();
     let folders = std::iter::once(home.path().join("bin")).chain(std::env::split_paths(&path));
@@ -35,7 +34,7 @@ fn script(home: &Home, shell: &str) -> String {
     run.stdout
 }
 
-/// Types each line, presses Tab, and waits for what it becomes.
+/// Types each line, presses Tab, and waits for the completed line.
 fn press_tab(terminal: &Terminal, lines: &[(&str, &str)]) {
     for (typed, becomes) in lines {
         terminal.press(&["C-u", "C-l"]);
@@ -45,7 +44,7 @@ fn press_tab(terminal: &Terminal, lines: &[(&str, &str)]) {
     }
 }
 
-/// What bash would offer for a line with the cursor at `point`, cut into words as readline does it.
+/// What bash offers for a line with the cursor at `point`, split into words as by readline.
 fn offered_by_bash(home: &Home, line: &str, point: usize, words: &[&str]) -> String {
     let mut bash = home.program("bash");
     bash.args(["--norc", "-c"]).arg(
@@ -61,7 +60,7 @@ fn offered_by_bash(home: &Home, line: &str, point: usize, words: &[&str]) -> Str
 }
 
 #[test]
-fn bash_puts_together_what_readline_cuts() {
+fn bash_joins_words_that_readline_splits() {
     let home = home();
     let offered = |line: &str, words: &[&str]| offered_by_bash(&home, line, line.len(), words);
     assert_eq!(offered("kubectl-login st", &["kubectl-login", "st"]), "status\n");
@@ -85,12 +84,12 @@ fn bash_puts_together_what_readline_cuts() {
         "a\\ file\na\\ folder\n"
     );
     assert_eq!(offered("kubectl-login x", &["kubectl-login", "x"]), "");
-    // What stands behind the cursor does not count.
+    // Text after the cursor is ignored.
     assert_eq!(offered_by_bash(&home, "kubectl-login stzzz", 16, &["kubectl-login", "stzzz"]), "status\n");
 }
 
 #[test]
-fn bash_runs_nothing_that_is_half_typed() {
+fn bash_does_not_execute_typed_text() {
     let home = home();
     for word in ["$(touch$IFS@ran)", "`touch ran`", "--context=$(touch ran)"] {
         let line = format!("kubectl-login {word}");
@@ -100,7 +99,7 @@ fn bash_runs_nothing_that_is_half_typed() {
 }
 
 #[test]
-fn bash_completes_at_the_keyboard() {
+fn bash_completes_interactively() {
     needed("bash", "bash");
     let home = home();
     std::fs::write(home.path().join("rc"), "PS1='ready> '; source <(kubectl-login completion bash)\n").unwrap();
@@ -121,7 +120,7 @@ fn bash_completes_at_the_keyboard() {
     );
 }
 
-/// Lines at the keyboard that zsh has to complete, however the script was loaded.
+/// Completes lines in an interactive zsh, which has loaded the script in either way.
 fn zsh_completes(home: &Home, rc: &str) {
     needed("zsh", "zsh");
     std::fs::write(home.path().join(".zshrc"), format!("PS1='ready> '\n{rc}\n")).unwrap();
@@ -139,7 +138,7 @@ fn zsh_completes(home: &Home, rc: &str) {
             ("kubectl-login status --cache-dir ~/a", "kubectl-login status --cache-dir ~/a\\ folder/"),
         ],
     );
-    // Several candidates come with what they are.
+    // Several candidates are listed with their descriptions.
     terminal.press(&["C-u", "C-l"]);
     terminal.write("kubectl-login arn:");
     terminal.press(&["Tab", "Tab"]);
@@ -147,12 +146,12 @@ fn zsh_completes(home: &Home, rc: &str) {
 }
 
 #[test]
-fn zsh_completes_with_the_script_sourced() {
+fn zsh_completes_with_sourced_script() {
     zsh_completes(&home(), "autoload -Uz compinit; compinit -u -D; source <(kubectl-login completion zsh)");
 }
 
 #[test]
-fn zsh_completes_with_the_script_in_a_file() {
+fn zsh_completes_with_script_file() {
     let home = home();
     let functions = home.path().join("functions");
     std::fs::create_dir(&functions).unwrap();
@@ -161,7 +160,7 @@ fn zsh_completes_with_the_script_in_a_file() {
 }
 
 #[test]
-fn kubectl_login_is_completed_by_kubectls_own_script() {
+fn kubectl_script_completes_kubectl_login() {
     needed("kubectl", "kubernetes-client");
     let home = home();
     symlink(PLUGIN, home.path().join("bin/kubectl_complete-login")).unwrap();
@@ -202,11 +201,11 @@ fn fish_completes() {
     }
     assert_eq!(offered("kubectl-login --kubeconfig=a"), "--kubeconfig=a file\n--kubeconfig=a folder/\n");
     assert_eq!(offered("kubectl-login status --cache-dir ~/a"), "~/a folder/\n");
-    assert_eq!(offered("kubectl-login logout --account "), "", "not signed in, and no file is an account");
+    assert_eq!(offered("kubectl-login logout --account "), "", "not signed in, and files are not accounts");
 }
 
 #[test]
-fn the_script_for_powershell_is_there() {
+fn powershell_script_is_printed() {
     let script = script(&Home::new(), "powershell");
     for part in [
         "Register-ArgumentCompleter -Native -CommandName 'kubectl-login', 'kubelogin'",
@@ -216,6 +215,6 @@ fn the_script_for_powershell_is_there() {
         assert!(script.contains(part), "{part}");
     }
     let count = |c: char| script.matches(c).count();
-    // The two braces in a pattern are a pair as well.
+    // The two braces in a pattern match too.
     assert_eq!((count('{'), count('(')), (count('}'), count(')')));
 }

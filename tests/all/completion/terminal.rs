@@ -1,17 +1,17 @@
-//! A shell at a real terminal, with somebody at the keyboard.
+//! An interactive shell in a real terminal.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{HANG, Home, Run, needed};
 
-/// A terminal that tmux keeps. It ends with the test.
+/// A tmux terminal, which ends when this is dropped.
 pub(super) struct Terminal<'a> {
     home: &'a Home,
 }
 
 impl<'a> Terminal<'a> {
-    /// Starts `words`, whose environment is that of `prepare`, in the home folder.
+    /// Starts a command in the home directory; `prepare` sets its environment.
     pub(super) fn start(home: &'a Home, words: &[&str], prepare: impl FnOnce(&mut Command)) -> Terminal<'a> {
         needed("tmux", "tmux");
         let terminal = Terminal { home };
@@ -26,7 +26,7 @@ impl<'a> Terminal<'a> {
         assert!(self.tmux(&["send-keys"]).args(keys).status().unwrap().success());
     }
 
-    /// Types text as it is.
+    /// Types text literally.
     pub(super) fn write(&self, text: &str) {
         self.press(&["-l", text]);
     }
@@ -40,7 +40,7 @@ impl<'a> Terminal<'a> {
             if screen.contains(text) {
                 return;
             }
-            assert!(begun.elapsed() < HANG, "{text:?} does not come up on the screen:\n{}", screen.trim_end());
+            assert!(begun.elapsed() < HANG, "{text:?} does not appear on the screen:\n{}", screen.trim_end());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -1,4 +1,4 @@
-//! A session is used for the clusters that everyone has, and for whatever else the user has confirmed.
+//! A session is used for the audiences that all tenants have, and for those that the user has confirmed.
 
 use std::process::Stdio;
 
@@ -8,14 +8,14 @@ use crate::common::browser::{Issuer, Opener, SHOW_ADDRESS, SignIn};
 use crate::common::tmux::{Screen, Setting};
 use crate::common::{ALWAYS, Home, Run, claims, entra, signed_in};
 
-/// What a stranger's kubeconfig may ask for.
+/// An audience that a foreign kubeconfig may ask for.
 const OTHER: &str = "api://payroll";
 
 fn for_audience(world: &World, audience: &str, more: &[&str]) -> Vec<String> {
     entra(world, &[&["--server-id", audience], more].concat())
 }
 
-/// Asserts a token that came without a prompt.
+/// Asserts a token without a prompt.
 #[track_caller]
 fn assert_silent(run: &Run, audience: &str) {
     assert_eq!(claims(&run.token())["aud"], audience, "{run}");
@@ -23,26 +23,26 @@ fn assert_silent(run: &Run, audience: &str) {
 }
 
 #[track_caller]
-fn assert_not_given(world: &World, run: &Run, audience: &str) {
+fn assert_refused(world: &World, run: &Run, audience: &str) {
     let words = [&format!("has not been used for the audience \"{audience}\""), "confirm it: kubectl login"];
     run.assert_failed(3, &words);
     assert!(world.requests().is_empty(), "{:?}", world.requests());
 }
 
 #[test]
-fn session_without_a_terminal_gives_no_other_audience() {
+fn other_audience_needs_a_terminal() {
     let (world, home, _) = signed_in(entra);
     for audience in [OTHER, sim::OTHER_SERVER, "https://payroll.contoso.example", "api://graph.microsoft.com"] {
         for more in [&["--prompt", "never"][..], &ALWAYS, &[], &["--force-refresh"]] {
-            assert_not_given(&world, &home.run_as_new_caller(&for_audience(&world, audience, more)), audience);
+            assert_refused(&world, &home.run_as_new_caller(&for_audience(&world, audience, more)), audience);
         }
     }
-    // The audiences that everyone has need no confirmation.
+    // Audiences that all tenants have need no confirmation.
     assert_silent(&home.run(&for_audience(&world, ARC_SERVER, &[])), ARC_SERVER);
 }
 
 #[test]
-fn step_names_the_context_of_the_own_entry() {
+fn next_step_names_the_context_of_the_entry() {
     let (world, home, _) = signed_in(entra);
     let args = for_audience(&world, OTHER, &["--prompt", "never"]);
     for (contexts, command) in [
@@ -60,7 +60,7 @@ fn step_names_the_context_of_the_own_entry() {
 }
 
 #[test]
-fn own_service_of_microsofts_is_refused_by_its_name() {
+fn microsoft_service_audience_is_refused() {
     let (world, home, _) = signed_in(entra);
     for audience in [
         "https://servicebus.azure.net",
@@ -81,7 +81,7 @@ fn own_service_of_microsofts_is_refused_by_its_name() {
 }
 
 #[test]
-fn typing_the_command_confirms_an_audience_in_every_spelling_and_once() {
+fn login_confirms_an_audience_in_all_spellings() {
     let (world, home, _) = signed_in(entra);
     let https = "https://aks.contoso.example";
     home.contexts(&[
@@ -101,22 +101,22 @@ fn typing_the_command_confirms_an_audience_in_every_spelling_and_once() {
     for spelling in ["HTTPS://AKS.contoso.example:443/", "https://%61ks.contoso.example"] {
         assert_silent(&home.run(&for_audience(&world, spelling, &["--force-refresh"])), https);
     }
-    // The same host with another port is another audience, and AKS says nothing of it.
+    // The same host with another port is another audience, but it is AKS's usual one.
     world.reset_requests();
     let other_port = "https://aks.contoso.example:8443";
-    assert_not_given(&world, &home.run(&for_audience(&world, other_port, &ALWAYS)), other_port);
+    assert_refused(&world, &home.run(&for_audience(&world, other_port, &ALWAYS)), other_port);
     let login = home.run(&["prod"]);
     assert!(!login.stdout.contains("audience"), "{login}");
 }
 
 #[test]
-fn prompt_of_a_sign_in_names_the_audience_and_confirms_it() {
+fn sign_in_prompt_confirms_the_audience() {
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&for_audience(&world, OTHER, &ALWAYS));
     run.token();
     assert!(run.stderr.contains(&format!("The token is for the audience \"{OTHER}\".")), "{run}");
     assert_silent(&home.run(&for_audience(&world, OTHER, &["--force-refresh"])), OTHER);
-    // It stays confirmed for the same user's next sign-in, and for no other's.
+    // The confirmation is valid for the same user's next sign-in, and not for another user's.
     world.revoke_all();
     home.run(&entra(&world, &[&ALWAYS[..], &["--force-refresh"]].concat())).token();
     assert_silent(&home.run(&for_audience(&world, OTHER, &["--force-refresh"])), OTHER);
@@ -124,12 +124,12 @@ fn prompt_of_a_sign_in_names_the_audience_and_confirms_it() {
     world.sign_in_as(BOB);
     home.run_as_new_caller(&entra(&world, &[&ALWAYS[..], &["--force-refresh"]].concat())).token();
     world.reset_requests();
-    assert_not_given(&world, &home.run_as_new_caller(&for_audience(&world, OTHER, &ALWAYS)), OTHER);
+    assert_refused(&world, &home.run_as_new_caller(&for_audience(&world, OTHER, &ALWAYS)), OTHER);
 }
 
-/// A browser that is signed in already would answer before anything is read.
+/// A browser that is already signed in would continue before the user reads anything.
 #[test]
-fn page_asks_for_the_account_if_the_audience_is_not_confirmed() {
+fn page_asks_for_the_account_if_the_audience_is_unconfirmed() {
     let (world, home) = (World::start(), Home::new());
     let args = Issuer::Entra.by_browser(&world, &[&SHOW_ADDRESS[..], &["--server-id", OTHER]].concat());
     let sign_in = SignIn::start(&mut home.plugin(&args));
@@ -140,11 +140,11 @@ fn page_asks_for_the_account_if_the_audience_is_not_confirmed() {
 }
 
 #[test]
-fn desktop_without_a_terminal_opens_no_page_for_another_audience() {
+fn desktop_without_terminal_does_not_open_a_page_for_another_audience() {
     let (world, home, opener) = (World::start(), Home::new(), Opener::new());
     let args = Issuer::Entra.by_browser(&world, &["--server-id", OTHER, &opener.flag()]);
     let run = Run::of(home.plugin(&args).env("DISPLAY", ":99").stdout(Stdio::piped()));
-    assert_not_given(&world, &run, OTHER);
+    assert_refused(&world, &run, OTHER);
     assert!(!opener.was_started());
 }
 
@@ -153,7 +153,7 @@ fn screen(home: &Home, args: &[String]) -> Screen {
 }
 
 #[test]
-fn yes_at_a_terminal_confirms_an_audience_for_good() {
+fn yes_at_a_terminal_confirms_an_audience() {
     let (world, home, _) = signed_in(entra);
     let args = for_audience(&world, OTHER, &[]);
     let screen = screen(&home, &args);
@@ -183,9 +183,9 @@ fn anything_but_yes_at_a_terminal_gives_no_token() {
     }
 }
 
-/// Its record has no list; the tokens that it gave are still there.
+/// The record of an earlier version has no list of audiences, but its tokens are still cached.
 #[test]
-fn session_of_an_earlier_version_keeps_the_audiences_it_was_used_for() {
+fn session_of_an_earlier_version_keeps_its_audiences() {
     use kubectl_login::environment::Environment;
     use kubectl_login::store::{SessionRecord, Store};
     let (world, home) = (World::start(), Home::new());
@@ -197,12 +197,12 @@ fn session_of_an_earlier_version_keeps_the_audiences_it_was_used_for() {
     store.save_session(&sealing_key, &id, &facts, &old).unwrap();
     assert_silent(&home.run(&for_audience(&world, OTHER, &["--force-refresh"])), OTHER);
     world.reset_requests();
-    assert_not_given(&world, &home.run(&for_audience(&world, "api://other", &ALWAYS)), "api://other");
+    assert_refused(&world, &home.run(&for_audience(&world, "api://other", &ALWAYS)), "api://other");
 }
 
-/// The endpoints of version 1.0 look at no scope. Nothing is asked of them before the audience is confirmed.
+/// Version 1.0 endpoints ignore scopes. They are not used before the audience is confirmed.
 #[test]
-fn audience_that_a_parameter_names_to_entra_is_confirmed_as_well() {
+fn audience_in_an_entra_parameter_needs_confirmation() {
     let (home, opener) = (Home::new(), Opener::new());
     let issuer = format!("https://sts.windows.net/{}/", sim::TENANT);
     let scope = format!("--oidc-extra-scope={}/.default", sim::SERVER);

@@ -1,5 +1,5 @@
-//! An issuer that names another one's endpoints until the user has signed in there, and its own token endpoint afterwards:
-//! a mix-up (RFC 9700 4.4) in two documents, each of which is in order.
+//! A mix-up attack (RFC 9700 4.4) with two valid documents: an issuer names another issuer's endpoints until the user
+//! has signed in there, and its own token endpoint afterwards.
 
 use std::io::Write as _;
 
@@ -10,14 +10,14 @@ use crate::common::Home;
 use crate::common::browser::{SHOW_ADDRESS, SignIn, get};
 use crate::common::scripted::{Scripted, ScriptedResponse, json_response};
 
-/// The arguments of an entry for the issuer of the attacker.
+/// The arguments of an entry for the attacker's issuer.
 fn args(evil: &Scripted, more: &[&str]) -> Vec<String> {
     let issuer = evil.url();
     let own = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", OIDC_CLIENT, "--grant-type=authcode"];
     own.iter().chain(more).map(|word| (*word).to_owned()).collect()
 }
 
-/// A discovery document of the attacker with the endpoints of `honest`, apart from `own`.
+/// A discovery document of the attacker, with the endpoints of `honest` except for those in `own`.
 fn document(evil: &str, honest: &World, own: &Value) -> ScriptedResponse {
     let page = get(&format!("{}/.well-known/openid-configuration", honest.issuer()).parse().unwrap());
     let mut document: Value = serde_json::from_str(&page.body).unwrap();
@@ -26,7 +26,7 @@ fn document(evil: &str, honest: &World, own: &Value) -> ScriptedResponse {
     json_response("200 OK", &document)
 }
 
-/// Everything besides discovery that the attacker was sent.
+/// The requests to the attacker besides discovery.
 fn sent(evil: &Scripted) -> Vec<String> {
     let asked = evil.requests().into_iter().map(|asked| asked.text);
     asked.filter(|text| !text.starts_with("GET /.well-known/openid-configuration ")).collect()
@@ -38,7 +38,7 @@ fn sign_in(home: &Home, evil: &Scripted, more: &[&str]) -> crate::common::Run {
     sign_in.end()
 }
 
-/// Another site, which shows its own token endpoint only when it is asked again.
+/// An attacker that names its own token endpoint only in the second document.
 fn endpoint_read_later(honest: &World) -> Scripted {
     let nowhere = json!({ "token_endpoint": format!("{}/nowhere", honest.issuer()) });
     Scripted::start(|url| {
@@ -48,11 +48,11 @@ fn endpoint_read_later(honest: &World) -> Scripted {
 }
 
 #[test]
-fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
+fn code_is_not_sent_to_a_token_endpoint_from_a_later_document() {
     let (honest, home) = (World::start(), Home::new());
     home.make_failures_quick();
     let evil = endpoint_read_later(&honest);
-    // The first sign-in caches the document; with the second it fits no longer.
+    // The first sign-in caches the document; in the second one it no longer matches.
     for _ in 0..2 {
         sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);
     }
@@ -60,7 +60,7 @@ fn code_of_another_site_is_not_sent_to_an_endpoint_read_later() {
 }
 
 #[test]
-fn tokens_that_another_issuer_issued_are_neither_kept_nor_handed_out() {
+fn tokens_of_another_issuer_are_rejected() {
     let (honest, home) = (World::start(), Home::new());
     let no_keys = json!({ "jwks_uri": format!("{}/nowhere", honest.issuer()) });
     for (own, flags) in [(json!({}), &["--oidc-use-access-token"][..]), (json!({}), &[]), (no_keys, &[])] {
@@ -73,8 +73,8 @@ fn tokens_that_another_issuer_issued_are_neither_kept_nor_handed_out() {
 }
 
 #[test]
-fn refresh_token_of_another_site_is_not_sent_to_an_endpoint_named_later() {
-    // Without an ID token nothing tells who has issued the tokens.
+fn refresh_token_is_not_sent_to_a_later_token_endpoint() {
+    // Without an ID token, the issuer of the tokens is unknown.
     let (honest, home) = (World::start_with(&[sim::Behaviour::MissingIdToken]), Home::new());
     let evil = Scripted::start(|url| {
         let own = json!({ "token_endpoint": format!("{url}/token"), "revocation_endpoint": format!("{url}/revoke"),
@@ -96,9 +96,9 @@ fn refresh_token_of_another_site_is_not_sent_to_an_endpoint_named_later() {
     assert_eq!(sent(&evil), Vec::<String>::new());
 }
 
-/// A code that the issuer does not take can be pasted again, at the same sign-in.
+/// If the issuer rejects a code, the user can paste another one in the same sign-in.
 #[test]
-fn code_that_is_pasted_again_is_not_sent_to_another_site_either() {
+fn second_pasted_code_is_not_sent_to_another_site() {
     let (honest, home) = (World::start(), Home::new());
     let evil = endpoint_read_later(&honest);
     sign_in(&home, &evil, &[]).assert_failed(1, &["HTTP 404"]);

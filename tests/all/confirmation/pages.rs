@@ -1,4 +1,4 @@
-//! An issuer that has its sign-in page at another site (mix-up, RFC 9700 4.4), and `iss` in the response (RFC 9207).
+//! An issuer whose sign-in page is at another site (mix-up, RFC 9700 4.4), and `iss` in the response (RFC 9207).
 
 use sim::{Behaviour, OTHER_TENANT, TENANT, World};
 
@@ -8,24 +8,24 @@ use crate::common::{Home, Run, oidc};
 
 const HOST: &str = "login.other-issuer.example";
 
-/// The address of the other site's page, as the simulated issuer would have it.
-fn at_home(world: &World, sign_in: &SignIn) -> url::Url {
+/// The address of the other site's page at the simulated issuer.
+fn at_world(world: &World, sign_in: &SignIn) -> url::Url {
     let mut address = url::Url::parse(&format!("{}/authorize", world.issuer())).unwrap();
     address.set_query(sign_in.address.query());
     address
 }
 
-/// Signs in at `sign_in`'s page, wherever that is said to be.
+/// Signs in at the page of `sign_in`, at the simulated issuer.
 #[track_caller]
 fn finish(world: &World, sign_in: SignIn) -> Run {
     assert_eq!(sign_in.address.host_str(), Some(HOST));
-    let back = get(&at_home(world, &sign_in)).location();
+    let back = get(&at_world(world, &sign_in)).location();
     get(&back).assert_signed_in();
     sign_in.end()
 }
 
 #[test]
-fn foreign_page_is_not_opened_without_a_confirmation() {
+fn foreign_page_is_not_opened_without_confirmation() {
     let (world, home, opener) =
         (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new(), Opener::new());
     for flags in [
@@ -43,14 +43,14 @@ fn foreign_page_is_not_opened_without_a_confirmation() {
 }
 
 #[test]
-fn typed_command_names_a_foreign_page_and_confirms_it() {
+fn login_names_and_confirms_a_foreign_page() {
     let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
     let args = oidc(&world, &["--grant-type=authcode"]);
     home.contexts(&[("prod", args.clone())]);
     let login = finish(&world, SignIn::start(&mut home.plugin(&["prod", "--skip-open-browser"])));
     assert_eq!(login.code, Some(0), "{login}");
     assert!(login.stderr.contains(&format!("another site, {HOST}.")), "{login}");
-    // The next sign-in of the session asks nothing, and says it again.
+    // The next sign-in of the session does not ask, but names the site again.
     world.revoke_all();
     let again = [&args[..], &SHOW_ADDRESS.map(str::to_owned), &["--force-refresh".to_owned()]].concat();
     let run = finish(&world, SignIn::start(&mut home.plugin(&again)));
@@ -59,7 +59,7 @@ fn typed_command_names_a_foreign_page_and_confirms_it() {
 }
 
 #[test]
-fn yes_at_a_terminal_leads_to_a_foreign_page() {
+fn yes_at_a_terminal_confirms_a_foreign_page() {
     let (world, home) = (World::start_with(&[Behaviour::ForeignAuthorizationEndpoint]), Home::new());
     let args = oidc(&world, &["--grant-type=authcode", "--skip-open-browser"]);
     for (answer, code) in [("no", 3), ("yes", 130)] {
@@ -76,18 +76,18 @@ fn yes_at_a_terminal_leads_to_a_foreign_page() {
     }
 }
 
-/// The code goes back to the site that made it.
+/// The code goes back to the site that issued it.
 #[test]
-fn page_beside_its_token_endpoint_is_named_and_not_asked_about() {
+fn page_and_token_endpoint_at_the_same_site_need_no_confirmation() {
     let (world, home) = (World::start_with(&[Behaviour::DelegatedEndpoints]), Home::new());
     let sign_in =
         SignIn::start(&mut home.plugin(&oidc(&world, &[&["--grant-type=authcode"], &SHOW_ADDRESS[..]].concat())));
     assert_eq!(sign_in.address.host_str(), Some(HOST));
 }
 
-/// The page was beside its token endpoint when the user was sent there.
+/// The page and the token endpoint were at the same site when the sign-in began.
 #[test]
-fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
+fn code_is_not_sent_to_another_site_in_a_newer_document() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &["--prompt=always"])).token();
     let more = [&["--grant-type=authcode", "--oidc-extra-scope=email"], &SHOW_ADDRESS[..]].concat();
@@ -102,7 +102,7 @@ fn code_is_not_sent_to_another_site_that_a_newer_document_names() {
 }
 
 #[test]
-fn issuer_in_a_response_of_entras_must_be_the_tenants() {
+fn iss_in_an_entra_callback_must_be_the_tenant() {
     let (world, home) = (World::start(), Home::new());
     let sign_in = Issuer::Entra.start(&world, &home, &[]);
     let back = sign_in.callback_url();
