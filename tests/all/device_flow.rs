@@ -357,7 +357,7 @@ fn token_without_exp_uses_expires_in() {
 #[test]
 fn jwt_without_any_expiry_is_refused() {
     let world = World::start_with(&[Behaviour::TokenWithoutExp, Behaviour::NoExpiresIn]);
-    Home::new().sign_in(&entra(&world, &[])).assert_failed(1, &["when it sign_in_with", "expires_in"]);
+    Home::new().sign_in(&entra(&world, &[])).assert_failed(1, &["when it ends", "expires_in"]);
     // The expiry of an opaque token is unknown, so it is trusted for an hour.
     let world = World::start_with(&[Behaviour::OpaqueAccessToken, Behaviour::NoExpiresIn]);
     let credential = Home::new().sign_in(&entra(&world, &[])).credential();

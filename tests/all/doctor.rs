@@ -1,5 +1,4 @@
-//! `kubectl login doctor`: on set-ups that are in order, and on broken ones, of which it has to name the culprit and
-//! nothing else.
+//! `kubectl login doctor`: on working set-ups, and on broken ones, for which it has to name the cause and nothing else.
 
 mod config;
 mod credentials;
@@ -15,9 +14,9 @@ use setup::{NAMES, Setup};
 use sim::Behaviour;
 
 #[test]
-fn an_aks_set_up_in_order() {
+fn working_aks_set_up_passes() {
     let report = Setup::aks().doctor();
-    report.only(&[]);
+    report.assert_only(&[]);
     for (name, words) in [
         ("version", "on the PATH as kubectl-login"),
         ("kubeconfig", ".kube/config, context \"sim\""),
@@ -37,21 +36,21 @@ fn an_aks_set_up_in_order() {
         ("cluster", "takes you for alice@contoso.example"),
         ("identity", "the cluster sees all 3 groups of the token"),
     ] {
-        report.says(name, "OK", words);
+        report.assert_check(name, "OK", words);
     }
 }
 
 #[test]
-fn an_openid_connect_set_up_in_order() {
+fn working_oidc_set_up_passes() {
     let report = Setup::oidc().doctor();
-    report.only(&[]);
-    report.says("api-version", "OK", "client.authentication.k8s.io/v1, interactiveMode IfAvailable");
-    report.says("issuer", "OK", "/oidc answers");
-    report.says("audience", "OK", sim::OIDC_CLIENT);
+    report.assert_only(&[]);
+    report.assert_check("api-version", "OK", "client.authentication.k8s.io/v1, interactiveMode IfAvailable");
+    report.assert_check("issuer", "OK", "/oidc answers");
+    report.assert_check("audience", "OK", sim::OIDC_CLIENT);
 }
 
 #[test]
-fn the_table_has_a_line_for_each_check_and_the_next_step_below() {
+fn table_has_a_line_for_each_check_and_its_next_step() {
     let setup = Setup::aks();
     setup.world.set(Behaviour::KubeUnauthorized);
     let run = setup.run(&["doctor"]);
@@ -76,7 +75,7 @@ fn doctor_ends_with_a_summary_and_lists_steps_in_the_order_to_try() {
     let run = setup.run(&["doctor"]);
     assert!(run.stdout.ends_with("\n\neverything is in order\n"), "{run}");
     let (issuer, server) = (setup.world.authority(), setup.world.kube_url());
-    // The session is another one with another issuer.
+    // With another issuer, there is another session.
     setup.rewrite(|text| text.replace(&issuer, "http://127.0.0.1:1/").replace(&server, "https://127.0.0.1:1"));
     let run = setup.run(&["doctor"]);
     assert_eq!(run.code, Some(1), "{run}");
@@ -89,7 +88,7 @@ fn doctor_ends_with_a_summary_and_lists_steps_in_the_order_to_try() {
 }
 
 #[test]
-fn the_machine_form_has_every_check_in_order() {
+fn json_has_all_checks_in_order() {
     let run = Setup::aks().run(&["doctor", "-o", "json"]);
     let whole = run.object();
     assert_eq!((whole["apiVersion"].as_str(), whole["kind"].as_str()), (Some("kubectl-login/v1"), Some("Doctor")));
@@ -105,7 +104,7 @@ fn the_machine_form_has_every_check_in_order() {
 }
 
 #[test]
-fn yaml_says_the_same_as_json() {
+fn yaml_equals_json() {
     let setup = Setup::aks();
     let json = setup.run(&["doctor", "-o", "json"]).object();
     let run = setup.run(&["doctor", "--output=yaml"]);
@@ -114,7 +113,7 @@ fn yaml_says_the_same_as_json() {
 }
 
 #[test]
-fn nothing_secret_is_shown() {
+fn secrets_are_not_shown() {
     let setup = Setup::oidc();
     setup.world.set_client_secret(Some("CLIENT-SECRET"));
     let with_secret = |text: &str| {
@@ -144,13 +143,13 @@ fn nothing_secret_is_shown() {
 }
 
 #[test]
-fn nobody_is_asked_and_the_sign_in_is_left_as_it_was() {
+fn doctor_does_not_prompt_or_change_the_session() {
     let setup = Setup::aks();
     let requests = setup.world.device_requests().len();
     setup.home.set_seconds_left(-60);
-    setup.doctor().only(&[]);
+    setup.doctor().assert_only(&[]);
     setup.run(&["logout", "--all"]);
-    setup.doctor().says("session", "FAIL", "not signed in");
+    setup.doctor().assert_check("session", "FAIL", "not signed in");
     assert_eq!(setup.world.device_requests().len(), requests);
     assert!(setup.world.authorize_requests().is_empty());
 }

@@ -1,7 +1,7 @@
-//! `whoami --explain`: what somebody reads whose kubectl has said Forbidden, on a cluster with real roles and bindings.
+//! `whoami --explain`: what users read after kubectl has said Forbidden, on a cluster with real roles and bindings.
 #![cfg(unix)]
 
-mod endings;
+mod failures;
 mod groups;
 mod names;
 mod objects;
@@ -13,27 +13,27 @@ use crate::common::{Home, PLUGIN, Run, V1BETA1, entra, oidc};
 use serde_json::{Value, json};
 use sim::{Behaviour, World};
 
-/// A cluster with roles, and somebody who is signed in to it. The context's namespace is `dev`.
+/// A cluster with roles, and a user who is signed in to it. The context's namespace is `dev`.
 struct Case {
     world: World,
     home: Home,
 }
 
 impl Case {
-    /// With the client that AKS kubeconfigs name, in a world with these behaviours.
-    fn of_aks(behaviours: &[Behaviour]) -> Case {
+    /// With the client in AKS kubeconfigs, in a world with these behaviours.
+    fn aks(behaviours: &[Behaviour]) -> Case {
         Case::signed_in(World::start_with(behaviours), sim::CLIENT)
     }
 
-    /// With a client that may ask Graph, as somebody who is in `groups` groups.
-    fn of_own_client(groups: usize, behaviours: &[Behaviour]) -> Case {
+    /// With a client that can use Graph, for a user in `groups` groups.
+    fn own_client(groups: usize, behaviours: &[Behaviour]) -> Case {
         let world = World::start_with(behaviours);
         world.set_groups(groups);
         Case::signed_in(world, sim::OWN_CLIENT)
     }
 
     /// At the plain issuer, in a world with these behaviours.
-    fn of_oidc(behaviours: &[Behaviour]) -> Case {
+    fn plain_issuer(behaviours: &[Behaviour]) -> Case {
         let world = World::start_with(behaviours);
         let args = oidc(&world, &[]);
         let case = Case::with(world, &args);
@@ -47,7 +47,7 @@ impl Case {
         case
     }
 
-    /// Nobody is signed in yet.
+    /// Without a sign-in.
     fn new(world: World, client: &str) -> Case {
         let args = entra(&world, &["--client-id", client]);
         Case::with(world, &args)
@@ -68,7 +68,7 @@ impl Case {
         Case { world, home }
     }
 
-    /// Binds a role of the cluster, in a namespace or (without one) everywhere.
+    /// Binds a cluster role, in a namespace or (without one) in the whole cluster.
     fn bind(&self, name: &str, namespace: &str, role: &str, kind: &str, subject: &str) {
         self.world.apply(binding(name, namespace, ("ClusterRole", role), &[(kind, subject)]));
     }
@@ -77,30 +77,30 @@ impl Case {
         self.home.run(&[&["whoami", "--explain"], words].concat())
     }
 
-    /// What is said: each line is a paragraph. The empty ones between them are seen in the screens.
+    /// The printed paragraphs, without the empty lines between them, which the screens show.
     #[track_caller]
     fn lines(&self, words: &[&str]) -> Vec<String> {
         let run = self.run(words);
         assert_eq!(run.code, Some(0), "{run}");
         let mut lines: Vec<_> = run.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let place = lines.remove(1);
-        assert!(place.starts_with("In context \"sim\", cluster \"sim\", "), "where it was asked: {run}");
+        assert!(place.starts_with("In context \"sim\", cluster \"sim\", "), "the context is missing: {run}");
         lines
     }
 
-    /// Asserts all that is said.
+    /// Asserts all printed paragraphs.
     #[track_caller]
-    fn assert_says(&self, words: &[&str], lines: &[&str]) {
+    fn assert_lines(&self, words: &[&str], lines: &[&str]) {
         assert_eq!(self.lines(words), lines);
     }
 
-    /// The answer alone.
+    /// The first paragraph, which has the decision.
     #[track_caller]
-    fn answer(&self, words: &[&str]) -> String {
+    fn decision(&self, words: &[&str]) -> String {
         self.lines(words).swap_remove(0)
     }
 
-    /// What programs get of the explanation.
+    /// The explanation in JSON.
     #[track_caller]
     fn record(&self, words: &[&str]) -> Value {
         let run = self.run(&[words, &["-o", "json"]].concat());
@@ -111,7 +111,7 @@ impl Case {
     }
 }
 
-/// A role with one rule, in a namespace or (without one) of the cluster.
+/// A role with one rule, in a namespace or (without one) for the cluster.
 fn role(namespace: &str, name: &str, verbs: &[&str], group: &str, resources: &[&str]) -> Value {
     let rule = json!({ "verbs": verbs, "apiGroups": [group], "resources": resources });
     let kind = if namespace.is_empty() { "ClusterRole" } else { "Role" };

@@ -75,7 +75,7 @@ impl Provider {
     /// Waits until the provider accepts connections; false if it has exited.
     fn is_listening(&mut self, address: SocketAddr) -> bool {
         let mut has_ended = || self.process.try_wait().unwrap().is_some();
-        wait_until("Dex is_listening or has ended", || TcpStream::connect(address).is_ok() || has_ended());
+        wait_until("Dex listens or has exited", || TcpStream::connect(address).is_ok() || has_ended());
         // If it has exited, another process is listening there.
         self.process.try_wait().unwrap().is_none()
     }

@@ -1,4 +1,4 @@
-//! Servers and proxies that are away, or are not what they should be.
+//! Servers and proxies that are unavailable or misconfigured.
 
 use std::process::Stdio;
 
@@ -10,123 +10,129 @@ use crate::common::scripted::{Scripted, json_response};
 use crate::doctor::setup::Setup;
 
 #[test]
-fn a_clock_that_is_off() {
+fn wrong_clock_is_a_warning() {
     let setup = Setup::aks();
     setup.world.set_clock_offset(600);
     let report = setup.doctor();
-    // Nothing objects to it: the session allows for the difference, and the cluster accepts the token.
-    report.only(&[("clock", "WARN", "this machine's clock is 10 minutes behind that of http://127.0.0.1:")]);
-    report.says("clock", "WARN", "; this machine's clock is 10 minutes behind that of https://127.0.0.1:");
+    // The sign-in still works: the session allows for the difference, and the cluster accepts the token.
+    report.assert_only(&[("clock", "WARN", "this machine's clock is 10 minutes behind that of http://127.0.0.1:")]);
+    report.assert_check("clock", "WARN", "; this machine's clock is 10 minutes behind that of https://127.0.0.1:");
     setup.world.set(Behaviour::KubeUnauthorized);
-    setup
-        .doctor()
-        .only(&[("clock", "FAIL", "10 minutes behind"), ("cluster", "FAIL", "as was to be expected: this machine's")]);
+    setup.doctor().assert_only(&[
+        ("clock", "FAIL", "10 minutes behind"),
+        ("cluster", "FAIL", "as was to be expected: this machine's"),
+    ]);
     setup.world.clear(Behaviour::KubeUnauthorized);
     setup.world.set_clock_offset(-130);
-    setup.doctor().only(&[("clock", "WARN", " minutes ahead of that of")]);
+    setup.doctor().assert_only(&[("clock", "WARN", " minutes ahead of that of")]);
     setup.world.set_clock_offset(-5);
-    setup.doctor().only(&[]);
+    setup.doctor().assert_only(&[]);
 }
 
 #[test]
-fn an_issuer_that_is_down() {
+fn unreachable_issuer_fails() {
     let setup = Setup::aks();
     let port = setup.world.authority();
     setup.rewrite(|text| text.replace(&port, "http://127.0.0.1:1/"));
     let report = setup.doctor();
-    // Another authority is another session, too.
-    report.only(&[("issuer", "FAIL", "http://127.0.0.1:1 cannot be reached"), ("session", "FAIL", "kubectl login")]);
+    // With another authority, there is another session.
+    report.assert_only(&[
+        ("issuer", "FAIL", "http://127.0.0.1:1 cannot be reached"),
+        ("session", "FAIL", "kubectl login"),
+    ]);
 }
 
 #[test]
-fn an_issuer_that_is_slow_or_unavailable() {
+fn slow_or_unavailable_issuer_fails() {
     let setup = Setup::oidc();
     setup.home.shorten_limits(4);
     setup.world.set(Behaviour::StallDiscovery);
     let report = setup.doctor();
-    report.only(&[("issuer", "FAIL", "did not answer in time")]);
-    report.says("cluster", "OK", "takes you for");
+    report.assert_only(&[("issuer", "FAIL", "did not answer in time")]);
+    report.assert_check("cluster", "OK", "takes you for");
     setup.world.clear_all();
     setup.world.set(Behaviour::RefreshStall);
-    setup.doctor().only(&[("token", "WARN", "did not answer in time")]);
+    setup.doctor().assert_only(&[("token", "WARN", "did not answer in time")]);
     setup.home.set_seconds_left(-60);
     setup.world.clear_all();
     setup.world.set(Behaviour::Always503);
-    setup.doctor().only(&[("token", "FAIL", "HTTP 503")]);
+    setup.doctor().assert_only(&[("token", "FAIL", "HTTP 503")]);
 }
 
 #[test]
-fn a_captive_portal_before_the_issuer() {
+fn captive_portal_fails() {
     let page = ("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in to the Wi-Fi</html>".to_owned());
     let portal = Scripted::start(|_| vec![page]);
     let setup = Setup::aks_without_sign_in(World::start());
     let authority = setup.world.authority();
     setup.rewrite(|text| text.replace(&authority, &format!("{}/", portal.url())));
     let signed_out = ("session", "FAIL", "not signed in");
-    setup.doctor().only(&[signed_out, ("issuer", "FAIL", "captive portal")]);
+    setup.doctor().assert_only(&[signed_out, ("issuer", "FAIL", "captive portal")]);
 
     let setup = Setup::oidc();
     setup.world.set(Behaviour::NotJsonDiscovery);
-    setup.doctor().only(&[("issuer", "FAIL", "something else than an OpenID Connect document")]);
+    setup.doctor().assert_only(&[("issuer", "FAIL", "something else than an OpenID Connect document")]);
 }
 
 #[test]
-fn an_issuer_whose_certificate_nobody_knows() {
+fn untrusted_issuer_certificate_fails() {
     let setup = Setup::aks_without_sign_in(World::start());
     let (plain, secure) = (setup.world.authority(), setup.world.tls_authority());
     setup.rewrite(|text| text.replace(&plain, &secure));
     let signed_out = ("session", "FAIL", "not signed in");
-    setup.doctor().only(&[
+    setup.doctor().assert_only(&[
         signed_out,
         ("issuer", "FAIL", "--certificate-authority FILE in the kubeconfig user's exec.args, or with SSL_CERT_FILE"),
     ]);
     let ca = setup.world.ca_file().display().to_string();
     let report = setup.doctor_in(&[("SSL_CERT_FILE", &ca)]);
-    report.only(&[signed_out]);
-    report.says("issuer", "OK", &format!("trusted besides the system: {ca} (SSL_CERT_FILE)"));
+    report.assert_only(&[signed_out]);
+    report.assert_check("issuer", "OK", &format!("trusted besides the system: {ca} (SSL_CERT_FILE)"));
     setup.replace("\"--login\"", "\"--insecure-skip-tls-verify\"\n      - \"--login\"");
-    setup.doctor().only(&[signed_out, ("issuer", "WARN", "certificates are not checked")]);
+    setup.doctor().assert_only(&[signed_out, ("issuer", "WARN", "certificates are not checked")]);
 }
 
 #[test]
-fn an_issuer_of_another_name() {
+fn wrong_issuer_name_fails() {
     let setup = Setup::oidc();
     setup.world.set(Behaviour::WrongIssuer);
-    setup.doctor().only(&[("issuer", "FAIL", "the issuer calls itself \"https://issuer.example.invalid\"")]);
+    setup.doctor().assert_only(&[("issuer", "FAIL", "the issuer calls itself \"https://issuer.example.invalid\"")]);
 }
 
 #[test]
-fn a_tenant_that_does_not_exist() {
+fn unknown_tenant_fails() {
     let setup = Setup::aks_without_sign_in(World::start());
-    setup.replace(sim::TENANT, "nobody.example");
+    setup.replace(sim::TENANT, "unknown.example");
     let report = setup.doctor();
-    report
-        .only(&[("session", "FAIL", "kubectl login sim"), ("issuer", "FAIL", "there is no such tenant in this cloud")]);
-    report.says("issuer", "FAIL", "--tenant-id");
+    report.assert_only(&[
+        ("session", "FAIL", "kubectl login sim"),
+        ("issuer", "FAIL", "there is no such tenant in this cloud"),
+    ]);
+    report.assert_check("issuer", "FAIL", "--tenant-id");
 }
 
 #[test]
-fn a_proxy_that_is_dead() {
+fn dead_proxy_fails() {
     let setup = Setup::aks();
     setup.replace("    server: ", "    proxy-url: http://user:PASSWORD@127.0.0.1:1\n    server: ");
     let report = setup.doctor();
-    report.only(&[("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://127.0.0.1:")]);
-    report.says("proxy", "FAIL", "kubeconfig cluster's proxy-url");
-    report.skips(&["server", "cluster"]);
+    report.assert_only(&[("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://127.0.0.1:")]);
+    report.assert_check("proxy", "FAIL", "kubeconfig cluster's proxy-url");
+    report.assert_skipped(&["server", "cluster"]);
 
     let setup = Setup::aks_without_sign_in(World::start());
     let authority = setup.world.authority();
     setup.rewrite(|text| text.replace(&authority, "https://login.example.invalid/"));
     let report = setup.doctor_in(&[("HTTPS_PROXY", "127.0.0.1:1")]);
-    report.only(&[
+    report.assert_only(&[
         ("session", "FAIL", "not signed in"),
         ("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://login.example.invalid is of no use"),
     ]);
-    report.skips(&["issuer"]);
+    report.assert_skipped(&["issuer"]);
 }
 
 #[test]
-fn a_proxy_that_works_is_named() {
+fn working_proxy_is_named() {
     let proxy = Scripted::start(|_| vec![("502 Bad Gateway", Vec::new(), String::new())]);
     let setup = Setup::aks_without_sign_in(World::start());
     let authority = setup.world.authority();
@@ -134,45 +140,45 @@ fn a_proxy_that_works_is_named() {
     let address = format!("http://user:PASSWORD@127.0.0.1:{}", proxy.port);
     let report = setup.doctor_in(&[("https_proxy", &address)]);
     let words = format!("https://login.example.invalid through http://127.0.0.1:{}", proxy.port);
-    report.says("proxy", "OK", &words);
-    report.says("issuer", "FAIL", "https://login.example.invalid");
+    report.assert_check("proxy", "OK", &words);
+    report.assert_check("issuer", "FAIL", "https://login.example.invalid");
     let report = setup.doctor_in(&[("https_proxy", &address), ("NO_PROXY", ".example.invalid")]);
-    report.says("proxy", "OK", "https://login.example.invalid directly");
+    report.assert_check("proxy", "OK", "https://login.example.invalid directly");
 }
 
 #[test]
-fn an_api_server_that_is_down() {
+fn unavailable_api_server_fails() {
     let setup = Setup::aks();
     let server = setup.world.kube_url();
     setup.rewrite(|text| text.replace(&server, "https://127.0.0.1:1"));
     let report = setup.doctor();
-    report.only(&[("server", "FAIL", "https://127.0.0.1:1 cannot be reached")]);
-    report.skips(&["cluster", "identity"]);
+    report.assert_only(&[("server", "FAIL", "https://127.0.0.1:1 cannot be reached")]);
+    report.assert_skipped(&["cluster", "identity"]);
     setup.rewrite(|text| text.replace("https://127.0.0.1:1", "https://api.example.invalid"));
-    setup.doctor().only(&[("server", "FAIL", "https://api.example.invalid cannot be reached")]);
+    setup.doctor().assert_only(&[("server", "FAIL", "https://api.example.invalid cannot be reached")]);
     setup.rewrite(|text| text.replace("    server: https://api.example.invalid\n", ""));
-    setup.doctor().only(&[("server", "FAIL", "names no API server")]);
+    setup.doctor().assert_only(&[("server", "FAIL", "names no API server")]);
 }
 
 #[test]
-fn an_api_server_with_the_wrong_certificate_authority() {
+fn api_server_with_wrong_certificate_authority_fails() {
     let setup = Setup::aks();
     let other = World::start().aks_kubeconfig("x");
     let line = |text: &str| text.lines().find(|line| line.contains("certificate-authority-data")).unwrap().to_owned();
     setup.rewrite(|text| text.replace(&line(text), &line(&other)));
     let report = setup.doctor();
-    report.only(&[("server", "FAIL", "is not trusted")]);
-    report.says("server", "FAIL", "certificate-authority");
-    report.skips(&["cluster"]);
+    report.assert_only(&[("server", "FAIL", "is not trusted")]);
+    report.assert_check("server", "FAIL", "certificate-authority");
+    report.assert_skipped(&["cluster"]);
     setup.rewrite(|text| text.replace(&line(text), "    certificate-authority: ca-that-is-nowhere.pem"));
-    setup.doctor().only(&[("server", "FAIL", ".kube/ca-that-is-nowhere.pem cannot be read")]);
+    setup.doctor().assert_only(&[("server", "FAIL", ".kube/ca-that-is-nowhere.pem cannot be read")]);
     let line = |text: &str| text.lines().find(|line| line.contains("certificate-authority")).unwrap().to_owned();
     setup.rewrite(|text| text.replace(&line(text), "    insecure-skip-tls-verify: true"));
-    setup.doctor().only(&[("server", "WARN", "its certificate is not checked")]);
+    setup.doctor().assert_only(&[("server", "WARN", "its certificate is not checked")]);
 }
 
 #[test]
-fn an_api_server_that_says_nothing_of_use() {
+fn unusable_api_server_response_fails() {
     for (behaviour, words) in [
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeDown, "is not available (HTTP 503)"),
@@ -182,38 +188,38 @@ fn an_api_server_that_says_nothing_of_use() {
         setup.home.shorten_limits(4);
         setup.world.set(behaviour);
         let report = setup.doctor();
-        report.only(&[("server", "FAIL", words)]);
-        report.skips(&["cluster", "identity"]);
+        report.assert_only(&[("server", "FAIL", words)]);
+        report.assert_skipped(&["cluster", "identity"]);
     }
 }
 
 #[test]
-fn an_older_api_server_does_not_say_who_you_are() {
+fn older_api_server_skips_identity() {
     let setup = Setup::aks();
     setup.world.set(Behaviour::KubeNoReviews);
     let report = setup.doctor();
-    report.only(&[]);
-    report.skips(&["cluster", "identity"]);
+    report.assert_only(&[]);
+    report.assert_skipped(&["cluster", "identity"]);
 }
 
 #[test]
-fn an_api_server_that_knows_you_and_tells_nothing() {
+fn forbidden_review_still_shows_that_the_token_is_accepted() {
     let said = json_response("403 Forbidden", &serde_json::json!({ "kind": "Status", "message": "no" }));
     let server = Scripted::start(|_| vec![said]);
     let setup = Setup::aks();
     let url = setup.world.kube_url();
     setup.rewrite(|text| text.replace(&url, &server.url()));
     let report = setup.doctor();
-    report.only(&[("server", "WARN", "kubectl sends no credentials to an http address")]);
-    report.says("cluster", "OK", "knows you");
-    // Whether it is there is asked without the token.
+    report.assert_only(&[("server", "WARN", "kubectl sends no credentials to an http address")]);
+    report.assert_check("cluster", "OK", "knows you");
+    // The request for the version is sent without the token.
     let asked = server.requests();
-    let glance = asked.iter().find(|asked| asked.text.starts_with("GET /version ")).unwrap();
-    assert!(!glance.text.to_lowercase().contains("authorization"), "{}", glance.text);
+    let version = asked.iter().find(|asked| asked.text.starts_with("GET /version ")).unwrap();
+    assert!(!version.text.to_lowercase().contains("authorization"), "{}", version.text);
 }
 
 #[test]
-fn ctrl_c_ends_it() {
+fn ctrl_c_ends_the_doctor() {
     let setup = Setup::oidc();
     setup.world.set(Behaviour::StallDiscovery);
     setup.world.reset_requests();

@@ -1,4 +1,4 @@
-//! A set-up that is in order, to be broken, and what the doctor says of it.
+//! A working set-up for tests to break, and the doctor's report on it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ use sim::World;
 
 use crate::common::{Home, PLUGIN, Run, set_mode};
 
-/// Every check, in its order.
+/// All checks, in order.
 pub(crate) const NAMES: [&str; 17] = [
     "version",
     "kubeconfig",
@@ -33,7 +33,7 @@ pub(crate) const NAMES: [&str; 17] = [
     "identity",
 ];
 
-/// A world, and a home where somebody is signed in to its cluster.
+/// A world, and the home directory of a user who is signed in to its cluster.
 pub(crate) struct Setup {
     pub(crate) world: World,
     pub(crate) home: Home,
@@ -41,14 +41,14 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// As `az aks get-credentials` leaves it.
+    /// As `az aks get-credentials` writes it.
     pub(crate) fn aks() -> Setup {
         let setup = Setup::aks_without_sign_in(World::start());
         setup.sign_in(&[]);
         setup
     }
 
-    /// The same where nobody has signed in yet.
+    /// The same without a sign-in.
     pub(crate) fn aks_without_sign_in(world: World) -> Setup {
         let (text, args) = (world.aks_kubeconfig("kubectl-login"), world.aks_args());
         Setup::with(world, &text, args)
@@ -100,7 +100,7 @@ impl Setup {
         set_mode(path, mode);
     }
 
-    /// The plugin with the home's own programs first on the PATH.
+    /// The plugin, with the home directory's own programs first on the PATH.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.home.plugin(args);
         command.env("PATH", self.path());
@@ -128,10 +128,10 @@ impl Setup {
     pub(crate) fn doctor_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Report {
         let mut command = self.command(&[&["doctor", "-o", "json"], args].concat());
         change(&mut command);
-        Report::of(Run::of(&mut command))
+        Report::from_run(Run::of(&mut command))
     }
 
-    /// The refresh tokens and tokens that are kept.
+    /// The cached refresh tokens and tokens.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let store = Store::open(Some(self.home.state()), &Environment::default());
         let tokens = store.tokens().into_iter().map(|(id, ..)| store.token(&id).found().unwrap().token);
@@ -141,14 +141,14 @@ impl Setup {
     }
 }
 
-/// What the doctor says.
+/// The doctor's report.
 pub(crate) struct Report {
     run: Run,
     checks: Vec<Value>,
 }
 
 impl Report {
-    pub(crate) fn of(run: Run) -> Report {
+    pub(crate) fn from_run(run: Run) -> Report {
         let whole = run.object();
         let checks = whole["checks"].as_array().unwrap().clone();
         assert_eq!(checks.len(), NAMES.len(), "{run}");
@@ -168,29 +168,29 @@ impl Report {
         self.checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name}"))
     }
 
-    /// Asserts what one check says, the next step included.
+    /// Asserts the result and words of one check, including its next step.
     #[track_caller]
-    pub(crate) fn says(&self, name: &str, result: &str, words: &str) {
+    pub(crate) fn assert_check(&self, name: &str, result: &str, words: &str) {
         let check = self.check(name);
         let text = format!("{}\n{}", check["message"].as_str().unwrap(), check["next"].as_str().unwrap_or_default());
         assert!(check["result"] == result && text.contains(words), "{words:?}: {check:#}");
     }
 
-    /// Asserts that these checks say so, and that nothing else is wrong.
+    /// Asserts these results, and that all other checks pass or are skipped.
     #[track_caller]
-    pub(crate) fn only(&self, culprits: &[(&str, &str, &str)]) {
-        for (name, result, words) in culprits {
-            self.says(name, result, words);
+    pub(crate) fn assert_only(&self, expected: &[(&str, &str, &str)]) {
+        for (name, result, words) in expected {
+            self.assert_check(name, result, words);
         }
         let is_fine = |check: &&Value| check["result"] == "OK" || check["result"] == "SKIP";
-        let others = self.checks.iter().filter(|check| !culprits.iter().any(|(name, ..)| check["name"] == *name));
+        let others = self.checks.iter().filter(|check| !expected.iter().any(|(name, ..)| check["name"] == *name));
         let wrong: Vec<&Value> = others.filter(|check| !is_fine(check)).collect();
         assert!(wrong.is_empty(), "{wrong:#?}\n{}", self.run);
     }
 
     /// Asserts that these checks are skipped.
     #[track_caller]
-    pub(crate) fn skips(&self, names: &[&str]) {
+    pub(crate) fn assert_skipped(&self, names: &[&str]) {
         for name in names {
             assert_eq!(self.check(name)["result"], "SKIP", "{:#}", self.check(name));
         }

@@ -1,4 +1,4 @@
-//! Groups past the 200 that a token carries, and groups that only one side knows.
+//! Groups beyond the 200 in a token, and groups that only one side knows.
 
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -6,13 +6,14 @@ use sim::{Behaviour, World};
 use super::{Case, group};
 
 #[test]
-fn a_group_past_200_counts_where_the_cluster_looks_it_up() {
-    // The AKS client may not ask Graph, so the groups come from the cluster; one's own client has them from Graph.
+fn group_above_200_applies_if_the_cluster_looks_it_up() {
+    // The AKS client cannot use Graph, so the groups come from the cluster; the tenant's own client reads them from
+    // Graph.
     let world = World::start();
     world.set_groups(250);
-    for (case, source) in [(Case::signed_in(world, sim::CLIENT), "cluster"), (Case::of_own_client(250, &[]), "graph")] {
+    for (case, source) in [(Case::signed_in(world, sim::CLIENT), "cluster"), (Case::own_client(250, &[]), "graph")] {
         case.bind("readers", "dev", "view", "Group", &group(222));
-        case.assert_says(
+        case.assert_lines(
             &["list", "pods"],
             &[
                 "You may list pods in namespace dev.",
@@ -23,15 +24,15 @@ fn a_group_past_200_counts_where_the_cluster_looks_it_up() {
         let run = case.run(&["list", "pods", "-o", "json"]);
         let whole = run.object();
         assert_eq!((&whole["groups"]["source"], &whole["groups"]["count"]), (&json!(source), &json!(250)), "{run}");
-        assert_eq!(run.stderr, "", "nothing is missing for an explanation");
+        assert_eq!(run.stderr, "", "all groups are known");
     }
 }
 
 #[test]
-fn a_group_that_the_cluster_does_not_see_is_named_as_the_culprit() {
-    let case = Case::of_own_client(250, &[Behaviour::KubeIgnoresOverage]);
+fn group_that_the_cluster_does_not_see_is_named() {
+    let case = Case::own_client(250, &[Behaviour::KubeIgnoresOverage]);
     case.bind("readers", "dev", "view", "Group", &group(222));
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -48,13 +49,13 @@ fn a_group_that_the_cluster_does_not_see_is_named_as_the_culprit() {
     assert_eq!(whole["explain"]["allowed"], false);
     assert_eq!(whole["explain"]["by"][0]["subjects"][0]["name"], group(222));
     assert!(whole["cluster"]["missingGroups"].as_array().unwrap().contains(&json!(group(222))), "{run}");
-    // Bound by name, the same person is let in.
+    // A binding by name allows the same user.
     case.bind("alice", "dev", "view", "User", sim::ALICE);
-    assert_eq!(case.answer(&["list", "pods"]), "You may list pods in namespace dev.");
+    assert_eq!(case.decision(&["list", "pods"]), "You may list pods in namespace dev.");
 }
 
 #[test]
-fn where_nobody_knows_the_groups_it_is_not_said_that_they_are_somebody_elses() {
+fn unknown_groups_are_not_called_other_groups() {
     let world = World::start_with(&[Behaviour::KubeIgnoresOverage]);
     world.set_groups(250);
     let case = Case::signed_in(world, sim::CLIENT);
@@ -69,8 +70,8 @@ fn where_nobody_knows_the_groups_it_is_not_said_that_they_are_somebody_elses() {
 }
 
 #[test]
-fn a_group_that_is_bound_and_not_held() {
-    let case = Case::of_own_client(250, &[]);
+fn bound_group_without_the_user_is_named() {
+    let case = Case::own_client(250, &[]);
     case.bind("ops", "", "edit", "Group", &group(251));
     let lines = case.lines(&["delete", "pods"]);
     assert_eq!(
@@ -79,7 +80,7 @@ fn a_group_that_is_bound_and_not_held() {
     );
     assert_eq!(lines[4], "Ask to be put into that group, or for a binding of your own.");
 
-    // Somebody was put into it: nobody says so before there is a new look.
+    // A new membership is only seen after a new look-up.
     case.world.set_groups(251);
     let refreshed = case.lines(&["delete", "pods", "--refresh"]);
     assert_eq!(refreshed[0], "You may delete pods in namespace dev.");
@@ -87,8 +88,8 @@ fn a_group_that_is_bound_and_not_held() {
 }
 
 #[test]
-fn groups_have_their_names_where_they_are_wanted() {
-    let case = Case::of_own_client(3, &[]);
+fn names_flag_shows_display_names() {
+    let case = Case::own_client(3, &[]);
     case.bind("readers", "", "view", "Group", &group(2));
     let lines = case.lines(&["list", "pods", "--names"]);
     assert!(
@@ -98,8 +99,8 @@ fn groups_have_their_names_where_they_are_wanted() {
 }
 
 #[test]
-fn a_prefix_of_the_clusters_own_is_part_of_the_names() {
-    let case = Case::of_aks(&[Behaviour::KubePrefixes]);
+fn cluster_prefix_is_part_of_the_names() {
+    let case = Case::aks(&[Behaviour::KubePrefixes]);
     case.bind("readers", "dev", "view", "Group", &format!("oidc:{}", group(2)));
     case.bind("editors", "dev", "edit", "User", "bob");
     let lines = case.lines(&["list", "pods"]);
@@ -107,7 +108,7 @@ fn a_prefix_of_the_clusters_own_is_part_of_the_names() {
     let lines = case.lines(&["delete", "pods"]);
     assert!(lines.last().unwrap().contains("--user=oidc:alice@contoso.example "), "{lines:?}");
 
-    // It goes for a group that the cluster does not see, too.
+    // The prefix also applies to a group that the cluster does not see.
     case.world.set(Behaviour::KubeDropsGroups);
     case.bind("editors", "dev", "edit", "Group", &format!("oidc:{}", group(3)));
     let lines = case.lines(&["delete", "pods"]);
@@ -117,10 +118,10 @@ fn a_prefix_of_the_clusters_own_is_part_of_the_names() {
 }
 
 #[test]
-fn groups_that_only_the_issuers_userinfo_has() {
-    let case = Case::of_oidc(&[Behaviour::GroupsOnlyInUserinfo]);
+fn groups_only_in_userinfo_are_explained() {
+    let case = Case::plain_issuer(&[Behaviour::GroupsOnlyInUserinfo]);
     case.bind("readers", "dev", "view", "Group", "group-2");
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -132,8 +133,8 @@ fn groups_that_only_the_issuers_userinfo_has() {
              --user=alice@contoso.example --namespace=dev",
         ],
     );
-    // With the claim in the token the same binding counts.
-    let case = Case::of_oidc(&[]);
+    // With the claim in the token, the same binding applies.
+    let case = Case::plain_issuer(&[]);
     case.bind("readers", "dev", "view", "Group", "group-2");
-    assert_eq!(case.answer(&["list", "pods"]), "You may list pods in namespace dev.");
+    assert_eq!(case.decision(&["list", "pods"]), "You may list pods in namespace dev.");
 }

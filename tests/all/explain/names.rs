@@ -1,16 +1,16 @@
-//! Bindings that miss by a name: of the object, of the user, of a group.
+//! Bindings that do not match because of a name: of the object, the user, or a group.
 
 use serde_json::json;
 use sim::{ALICE, Behaviour, World};
 
 use super::{Case, binding, group};
 
-/// How the directory's guest is called at home.
+/// The guest's mail address in the home tenant.
 const GUEST: &str = "guest@outlook.example";
 
 #[test]
-fn rule_that_matches_but_for_the_name_is_shown_as_a_near_miss() {
-    let case = Case::of_aks(&[]);
+fn rule_for_another_object_name_is_a_near_miss() {
+    let case = Case::aks(&[]);
     let rule =
         json!({ "verbs": ["get", "create"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["web"] });
     case.world.apply(json!([
@@ -34,7 +34,7 @@ fn rule_that_matches_but_for_the_name_is_shown_as_a_near_miss() {
     assert!(!lines[3].contains("names no object"), "{lines:?}");
     let lines = case.lines(&["create", "pods"]);
     assert_eq!(lines[3], "A create request names no object, so a rule with names never allows it.");
-    assert_eq!(case.answer(&["get", "pods/web"]), "You may get pods \"web\" in namespace dev.");
+    assert_eq!(case.decision(&["get", "pods/web"]), "You may get pods \"web\" in namespace dev.");
 
     let near = &case.record(&["get", "pods"])["nearMisses"];
     assert_eq!(near[0]["binding"]["name"], "one");
@@ -43,7 +43,7 @@ fn rule_that_matches_but_for_the_name_is_shown_as_a_near_miss() {
 }
 
 #[test]
-fn binding_of_a_guest_by_mail_address_is_connected_with_the_object_id() {
+fn binding_of_a_guest_mail_address_names_the_object_id() {
     let world = World::start();
     world.sign_in_guest(true);
     let case = Case::signed_in(world, sim::CLIENT);
@@ -72,14 +72,14 @@ fn binding_of_a_guest_by_mail_address_is_connected_with_the_object_id() {
     }
     case.bind("readers", "dev", "view", "User", "other@outlook.example");
     let lines = case.lines(&["list", "pods"]);
-    assert!(lines.contains(&"Others have it:".to_owned()), "another user's binding stays one: {lines:?}");
+    assert!(lines.contains(&"Others have it:".to_owned()), "another user's binding is still listed: {lines:?}");
 }
 
 #[test]
-fn binding_of_a_group_by_display_name_can_never_match() {
-    let case = Case::of_aks(&[]);
+fn binding_of_a_display_name_never_matches() {
+    let case = Case::aks(&[]);
     case.bind("devs", "", "view", "Group", "Developers");
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -92,20 +92,20 @@ fn binding_of_a_group_by_display_name_can_never_match() {
              --group=OBJECT_ID",
         ],
     );
-    // Another issuer may well send names.
-    let case = Case::of_oidc(&[]);
+    // Another issuer may send names.
+    let case = Case::plain_issuer(&[]);
     case.bind("devs", "", "view", "Group", "Developers");
     let lines = case.lines(&["list", "pods"]);
     assert!(lines.contains(&"Ask to be put into that group, or for a binding of your own.".to_owned()), "{lines:?}");
 }
 
 #[test]
-fn display_name_of_an_own_group_leads_to_its_object_id() {
-    // This client may ask Graph for the names, which happens without --names where a binding needs it.
-    let case = Case::of_own_client(3, &[]);
+fn display_name_of_a_held_group_names_its_object_id() {
+    // This client can ask Graph for the names, which also happens without --names if a binding needs it.
+    let case = Case::own_client(3, &[]);
     case.bind("devs", "dev", "view", "Group", "group 2");
     let id = group(2);
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -123,8 +123,8 @@ fn display_name_of_an_own_group_leads_to_its_object_id() {
 }
 
 #[test]
-fn binding_without_the_prefix_of_the_cluster_is_recognised() {
-    let case = Case::of_aks(&[Behaviour::KubePrefixes]);
+fn binding_without_the_cluster_prefix_is_recognised() {
+    let case = Case::aks(&[Behaviour::KubePrefixes]);
     case.bind("alice", "dev", "view", "User", ALICE);
     case.bind("devs", "dev", "view", "Group", &group(2));
     let lines = case.lines(&["list", "pods"]);

@@ -1,4 +1,4 @@
-//! What can be asked about: types by all their names, subresources, single objects, paths, namespaces.
+//! Objects of a question: types by all their names, subresources, single objects, paths, namespaces.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use sim::{ALICE, Behaviour};
 use super::{Case, role};
 use crate::common::kubectl::Kubectl;
 
-/// What is asked, the answer, and the command that asks kubectl the same.
+/// The arguments, and the expected decision. kubectl is asked the same.
 const QUESTIONS: &[(&[&str], &str)] = &[
     (&["list", "pods"], "You may list pods in namespace dev."),
     (&["list", "po"], "You may list pods in namespace dev."),
@@ -38,7 +38,7 @@ const QUESTIONS: &[(&[&str], &str)] = &[
 ];
 
 fn case() -> Case {
-    let case = Case::of_aks(&[]);
+    let case = Case::aks(&[]);
     case.world.apply(json!([
         { "kind": "ClusterRole", "metadata": { "name": "health" },
           "rules": [{ "verbs": ["get"], "nonResourceURLs": ["/healthz", "/healthz/*"] }] },
@@ -58,12 +58,12 @@ fn case() -> Case {
 }
 
 #[test]
-fn what_people_type_is_understood_and_kubectl_says_the_same() {
+fn questions_are_parsed_as_by_kubectl() {
     let (case, kubectl) = (case(), Kubectl::find());
     for (words, answer) in QUESTIONS {
-        assert_eq!(case.answer(words), *answer, "{words:?}");
+        assert_eq!(case.decision(words), *answer, "{words:?}");
         let mut command: Command = case.home.program(kubectl.path.to_str().unwrap());
-        // To kubectl a word behind the slash is an object's name.
+        // In kubectl, the part after the slash is an object's name.
         let (resource, subresource) = match words[1].split_once('/') {
             Some((kind, sub @ ("log" | "exec" | "scale"))) if words.len() == 2 => {
                 (kind, Some(format!("--subresource={sub}")))
@@ -79,7 +79,7 @@ fn what_people_type_is_understood_and_kubectl_says_the_same() {
 }
 
 #[test]
-fn the_record_names_the_type_as_the_api_does() {
+fn json_names_the_type_as_the_api_does() {
     let case = case();
     let of = |words: &[&str]| {
         let record = case.record(words);
@@ -96,9 +96,9 @@ fn the_record_names_the_type_as_the_api_does() {
 }
 
 #[test]
-fn a_type_that_there_is_not_is_asked_as_typed_and_doubted() {
+fn unknown_type_is_used_as_typed_with_a_note() {
     let case = case();
-    case.assert_says(
+    case.assert_lines(
         &["list", "gadgets"],
         &[
             "You may not list gadgets in namespace dev.",
@@ -111,7 +111,7 @@ fn a_type_that_there_is_not_is_asked_as_typed_and_doubted() {
 }
 
 #[test]
-fn commands_of_kubectl_are_no_verbs_and_lead_to_those() {
+fn kubectl_commands_suggest_verbs() {
     let case = case();
     let last = |words: &[&str]| case.lines(words).pop().unwrap();
     assert_eq!(
@@ -126,16 +126,16 @@ fn commands_of_kubectl_are_no_verbs_and_lead_to_those() {
 }
 
 #[test]
-fn star_is_the_core_group_as_for_kubectl_and_says_how_to_ask_for_all() {
+fn star_means_the_core_group_and_suggests_all_groups() {
     let case = case();
     let lines = case.lines(&["*", "*", "-n", "core"]);
     assert_eq!(lines.last().unwrap(), "For the types of all groups: kubectl login whoami --explain '*' '*.*' -n core");
-    let all = case.answer(&["*", "*.*", "-n", "core"]);
+    let all = case.decision(&["*", "*.*", "-n", "core"]);
     assert_eq!(all, "You may not do everything with everything in namespace core.");
 }
 
 #[test]
-fn verb_that_kubernetes_lacks_leads_to_the_one_it_has() {
+fn unknown_verb_suggests_a_known_one() {
     let case = case();
     for (words, meant) in [
         (&["GET", "pods/web"][..], "Kubernetes calls that get: kubectl login whoami --explain get pods/web -n dev"),
@@ -156,7 +156,7 @@ fn verb_that_kubernetes_lacks_leads_to_the_one_it_has() {
 }
 
 #[test]
-fn subresource_that_does_not_fit_is_a_usage_error() {
+fn invalid_subresource_is_a_usage_error() {
     let case = case();
     case.run(&["get", "/healthz", "--subresource=log"])
         .assert_failed(2, &["the path \"/healthz\" has no subresources"]);
@@ -165,22 +165,22 @@ fn subresource_that_does_not_fit_is_a_usage_error() {
 }
 
 #[test]
-fn without_a_namespace_in_the_context_it_is_the_default_one() {
+fn default_namespace_is_used_without_one_in_the_context() {
     let case = case();
     let kubeconfig = case.home.path().join(".kube/config");
     let text = std::fs::read_to_string(&kubeconfig).unwrap();
     std::fs::write(&kubeconfig, text.replace("    namespace: dev\n", "")).unwrap();
-    assert_eq!(case.answer(&["list", "wd"]), "You may not list widgets.example.com in namespace default.");
-    assert_eq!(case.answer(&["list", "wd", "-n", ""]), "You may not list widgets.example.com in namespace default.");
+    assert_eq!(case.decision(&["list", "wd"]), "You may not list widgets.example.com in namespace default.");
+    assert_eq!(case.decision(&["list", "wd", "-n", ""]), "You may not list widgets.example.com in namespace default.");
 }
 
 #[test]
-fn another_context_is_another_cluster() {
-    let (case, other) = (case(), Case::of_aks(&[Behaviour::KubeAzureDenies]));
+fn other_context_uses_its_cluster() {
+    let (case, other) = (case(), Case::aks(&[Behaviour::KubeAzureDenies]));
     let kubeconfig = std::fs::read_to_string(other.home.path().join(".kube/config")).unwrap();
     let renamed = kubeconfig.replace("cluster: sim\n", "cluster: far\n").replace("name: sim\n", "name: far\n");
     let file = other.home.write("far", &renamed);
     let run = other.home.run(&["whoami", "far", "--kubeconfig", file.to_str().unwrap(), "--explain", "list", "pods"]);
     assert!(run.stdout.contains("Azure RBAC decides it here"), "{run}");
-    assert_eq!(case.answer(&["list", "pods"]), "You may list pods in namespace dev.");
+    assert_eq!(case.decision(&["list", "pods"]), "You may list pods in namespace dev.");
 }

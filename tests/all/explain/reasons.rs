@@ -1,21 +1,21 @@
-//! Why something is allowed or not: bindings, what they leave open, and other authorizers.
+//! Why something is allowed or not: bindings, unreadable objects, and other authorizers.
 
 use serde_json::json;
 use sim::{ALICE, Behaviour};
 
 use super::{Case, binding, group, role};
 
-/// What is said of what is allowed and changes something.
+/// The note for allowed requests that change something.
 const ADMISSION: &str = "Admission (Gatekeeper, Kyverno, other webhooks, quotas) can still refuse the request itself.";
-/// The command that binds the least of the usual roles to Alice.
+/// The command that binds the smallest sufficient default role to Alice.
 const BIND: &str = "A cluster administrator would type: kubectl create rolebinding view-alice --clusterrole=view \
                     --user=alice@contoso.example --namespace=dev";
 
 #[test]
-fn a_binding_of_the_user_everywhere() {
-    let case = Case::of_aks(&[]);
+fn cluster_role_binding_of_the_user_allows() {
+    let case = Case::aks(&[]);
     case.bind("readers", "", "view", "User", ALICE);
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may list pods in namespace dev.",
@@ -41,11 +41,11 @@ fn a_binding_of_the_user_everywhere() {
 }
 
 #[test]
-fn a_binding_of_a_group_in_one_namespace() {
-    let case = Case::of_aks(&[]);
+fn role_binding_of_a_group_allows_in_its_namespace() {
+    let case = Case::aks(&[]);
     case.world.apply(role("dev", "cleaner", &["delete"], "", &["pods"]));
     case.world.apply(binding("cleaners", "dev", ("Role", "cleaner"), &[("Group", &group(2)), ("User", "bob")]));
-    case.assert_says(
+    case.assert_lines(
         &["delete", "pods"],
         &[
             "You may delete pods in namespace dev.",
@@ -56,15 +56,15 @@ fn a_binding_of_a_group_in_one_namespace() {
     );
     let record = case.record(&["delete", "pods"]);
     assert_eq!(record["by"][0]["binding"]["namespace"], "dev");
-    assert_eq!(record["by"][0]["subjects"], json!([{ "kind": "Group", "name": group(2) }]), "those that matter");
-    // It reaches no other namespace, and not all of them.
-    assert_eq!(case.answer(&["delete", "pods", "-n", "prod"]), "You may not delete pods in namespace prod.");
-    assert_eq!(case.answer(&["delete", "pods", "-A"]), "You may not delete pods in all namespaces.");
+    assert_eq!(record["by"][0]["subjects"], json!([{ "kind": "Group", "name": group(2) }]), "only the matching ones");
+    // It does not apply to another namespace, nor to all of them.
+    assert_eq!(case.decision(&["delete", "pods", "-n", "prod"]), "You may not delete pods in namespace prod.");
+    assert_eq!(case.decision(&["delete", "pods", "-A"]), "You may not delete pods in all namespaces.");
 }
 
 #[test]
-fn more_than_one_binding_and_whoever_is_authenticated() {
-    let case = Case::of_aks(&[]);
+fn several_bindings_are_counted() {
+    let case = Case::aks(&[]);
     for number in 1..=5 {
         case.bind(&format!("b{number}"), "", "view", "Group", "system:authenticated");
     }
@@ -72,18 +72,18 @@ fn more_than_one_binding_and_whoever_is_authenticated() {
     assert_eq!(lines.len(), 5, "{lines:?}");
     assert!(lines[1].contains("b1 gives ClusterRole view to the group system:authenticated"), "{lines:?}");
     assert_eq!(lines[4], "So do 2 more bindings.");
-    assert_eq!(case.record(&["list", "pods"])["by"].as_array().unwrap().len(), 5, "a program gets all of them");
+    assert_eq!(case.record(&["list", "pods"])["by"].as_array().unwrap().len(), 5, "JSON has all of them");
 }
 
 #[test]
-fn what_is_given_to_others_comes_with_the_way_to_get_it() {
-    let case = Case::of_aks(&[]);
+fn bindings_of_others_suggest_a_next_step() {
+    let case = Case::aks(&[]);
     let ops = group(17);
     let subjects = [("Group", ops.as_str()), ("User", "bob@contoso.example"), ("ServiceAccount", "ci")];
     case.world.apply(binding("ops", "dev", ("ClusterRole", "edit"), &subjects));
-    // Nobody can be put into those.
+    // Users cannot be added to system groups.
     case.bind("system", "", "edit", "Group", "system:masters");
-    case.assert_says(
+    case.assert_lines(
         &["delete", "pods"],
         &[
             "You may not delete pods in namespace dev.",
@@ -107,9 +107,9 @@ fn what_is_given_to_others_comes_with_the_way_to_get_it() {
 }
 
 #[test]
-fn what_is_given_to_nobody() {
-    let case = Case::of_aks(&[]);
-    case.assert_says(
+fn missing_binding_suggests_a_command() {
+    let case = Case::aks(&[]);
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -118,8 +118,8 @@ fn what_is_given_to_nobody() {
             BIND,
         ],
     );
-    // No role of the cluster's allows it, so one has to be made.
-    case.assert_says(
+    // The cluster has no role that allows it, so one has to be created.
+    case.assert_lines(
         &["list", "nodes"],
         &[
             "You may not list nodes.",
@@ -133,9 +133,9 @@ fn what_is_given_to_nobody() {
 }
 
 #[test]
-fn bindings_that_may_not_be_read() {
-    let case = Case::of_aks(&[Behaviour::KubeForbidsRbac]);
-    case.assert_says(
+fn unreadable_bindings_are_named() {
+    let case = Case::aks(&[Behaviour::KubeForbidsRbac]);
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -152,9 +152,9 @@ fn bindings_that_may_not_be_read() {
     let why = unread[1]["why"].as_str().unwrap();
     assert!(why.contains("cannot list resource \"rolebindings\"") && why.contains("in the namespace \"dev\""), "{why}");
 
-    // The server's own reason names the binding all the same.
+    // The server's own reason still names the binding.
     case.bind("readers", "", "view", "User", ALICE);
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may list pods in namespace dev.",
@@ -166,11 +166,11 @@ fn bindings_that_may_not_be_read() {
 }
 
 #[test]
-fn bindings_that_may_be_read_in_a_namespace_only() {
-    let case = Case::of_aks(&[Behaviour::KubeForbidsClusterRbac]);
+fn bindings_readable_in_one_namespace_are_used() {
+    let case = Case::aks(&[Behaviour::KubeForbidsClusterRbac]);
     case.world.apply(role("dev", "cleaner", &["delete"], "", &["pods"]));
     case.world.apply(binding("cleaners", "dev", ("Role", "cleaner"), &[("User", ALICE)]));
-    case.assert_says(
+    case.assert_lines(
         &["delete", "pods"],
         &[
             "You may delete pods in namespace dev.",
@@ -179,7 +179,7 @@ fn bindings_that_may_be_read_in_a_namespace_only() {
             ADMISSION,
         ],
     );
-    // A ClusterRole that a readable binding names cannot be looked into.
+    // A ClusterRole in a readable binding cannot be read.
     case.bind("readers", "dev", "view", "User", ALICE);
     let lines = case.lines(&["list", "pods"]);
     assert_eq!(lines[0], "You may list pods in namespace dev.");
@@ -188,10 +188,10 @@ fn bindings_that_may_be_read_in_a_namespace_only() {
 }
 
 #[test]
-fn a_role_that_is_gone() {
-    let case = Case::of_aks(&[]);
+fn missing_role_is_named() {
+    let case = Case::aks(&[]);
     case.bind("stale", "dev", "gone", "User", ALICE);
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -204,10 +204,10 @@ fn a_role_that_is_gone() {
 }
 
 #[test]
-fn azure_rbac_says_yes_and_no() {
-    let case = Case::of_aks(&[Behaviour::KubeAzureRbac]);
+fn azure_rbac_decisions_are_explained() {
+    let case = Case::aks(&[Behaviour::KubeAzureRbac]);
     let role = "Azure Kubernetes Service RBAC Reader";
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may list pods in namespace dev.",
@@ -223,7 +223,7 @@ fn azure_rbac_says_yes_and_no() {
         "A cluster administrator would type: az role assignment create --role '{role}' --assignee {ALICE} --scope \
          CLUSTER_RESOURCE_ID/namespaces/dev"
     );
-    case.assert_says(
+    case.assert_lines(
         &["list", "pods"],
         &[
             "You may not list pods in namespace dev.",
@@ -233,7 +233,7 @@ fn azure_rbac_says_yes_and_no() {
         ],
     );
     assert_eq!(case.record(&["list", "pods"])["denied"], true);
-    // A binding that would allow it does not count there, and nobody is sent to make another.
+    // A binding would not apply there, so none is suggested.
     case.bind("readers", "", "view", "User", ALICE);
     let lines = case.lines(&["list", "pods"]);
     assert!(
@@ -244,8 +244,8 @@ fn azure_rbac_says_yes_and_no() {
 }
 
 #[test]
-fn a_cluster_that_is_too_old_to_say_who_somebody_is_still_decides() {
-    let case = Case::of_aks(&[Behaviour::KubeNoReviews]);
+fn older_cluster_without_reviews_still_decides() {
+    let case = Case::aks(&[Behaviour::KubeNoReviews]);
     let names =
         "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
     let lines = case.lines(&["list", "pods"]);

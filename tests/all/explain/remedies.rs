@@ -1,4 +1,4 @@
-//! The commands that are printed for an administrator: the real kubectl takes them, and they give what was asked for.
+//! The suggested commands for an administrator: the real kubectl accepts them, and they give the requested access.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use super::Case;
 use crate::common::kubectl::Kubectl;
 use crate::common::{Run, in_parallel};
 
-/// What is refused at first, and the way in which a role for it comes about.
+/// Denied questions, and how a role for them is created.
 const QUESTIONS: &[(&[&str], Made)] = &[
     (&["list", "pods"], Made::Bound),
     (&["*", "*"], Made::Bound),
@@ -48,15 +48,15 @@ const QUESTIONS: &[(&[&str], Made)] = &[
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Made {
-    /// A role that is there is bound.
+    /// An existing role is bound.
     Bound,
-    /// `kubectl create role` makes one.
+    /// `kubectl create role` creates one.
     ByFlags,
-    /// kubectl refuses to make one from flags.
+    /// kubectl cannot create one from flags, so there is a manifest.
     ByManifest,
 }
 
-/// What kubectl would make of a command that is printed.
+/// The object that kubectl creates with a suggested command.
 fn made(case: &Case, kubectl: &Kubectl, command: &str) -> Value {
     let validation = if command.contains(" apply ") { " --validate=false" } else { "" };
     let mut shell: Command = case.home.program("sh");
@@ -68,13 +68,13 @@ fn made(case: &Case, kubectl: &Kubectl, command: &str) -> Value {
 }
 
 #[test]
-fn commands_for_an_administrator_are_taken_by_kubectl_and_give_the_access() {
+fn suggested_commands_work_in_kubectl_and_give_access() {
     in_parallel(QUESTIONS.chunks(9), ask);
 }
 
-/// Asks these questions of one cluster, one after the other.
+/// Asks these questions in one cluster, one after the other.
 fn ask(questions: &[(&[&str], Made)]) {
-    let (case, kubectl) = (Case::of_aks(&[]), Kubectl::find());
+    let (case, kubectl) = (Case::aks(&[]), Kubectl::find());
     let everything = json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] });
     case.world.apply(json!({ "kind": "ClusterRole", "metadata": { "name": "cluster-admin" }, "rules": [everything] }));
     for (words, made_by) in questions {
@@ -95,7 +95,7 @@ fn ask(questions: &[(&[&str], Made)]) {
         let objects: Vec<Value> = commands.iter().map(|command| made(&case, &kubectl, command)).collect();
         case.world.apply(Value::from(objects.clone()));
         assert_eq!(case.record(words)["allowed"], true, "{words:?}: {objects:?}");
-        // Nothing of it is left for the next question.
+        // Removes the objects before the next question.
         for mut object in objects {
             object["subjects"] = Value::Null;
             object["rules"] = Value::Null;

@@ -1,4 +1,4 @@
-//! Three typical explanations as a terminal shows them.
+//! Three typical explanations in a terminal.
 
 use sim::Behaviour;
 
@@ -16,16 +16,16 @@ fn assert_shown(case: &Case, words: &[&str], name: &str) {
 }
 
 #[test]
-fn it_is_allowed() {
-    let case = Case::of_own_client(3, &[]);
+fn screen_of_an_allowed_access() {
+    let case = Case::own_client(3, &[]);
     case.bind("readers", "", "view", "Group", &group(2));
     case.bind("alice", "dev", "edit", "User", sim::ALICE);
     assert_shown(&case, &["list", "pods", "--names"], "allowed");
 }
 
 #[test]
-fn a_group_is_missing() {
-    let case = Case::of_aks(&[]);
+fn screen_of_a_missing_group() {
+    let case = Case::aks(&[]);
     let subjects = [("Group", group(17)), ("User", "bob@contoso.example".to_owned())];
     let subjects = subjects.each_ref().map(|(kind, name)| (*kind, name.as_str()));
     case.world.apply(binding("ops", "dev", ("ClusterRole", "edit"), &subjects));
@@ -33,8 +33,8 @@ fn a_group_is_missing() {
 }
 
 #[test]
-fn the_cluster_does_not_see_the_group() {
-    let case = Case::of_own_client(250, &[Behaviour::KubeIgnoresOverage]);
+fn screen_of_a_group_that_the_cluster_does_not_see() {
+    let case = Case::own_client(250, &[Behaviour::KubeIgnoresOverage]);
     case.bind("readers", "dev", "view", "Group", &group(222));
     assert_shown(&case, &["list", "pods"], "unseen");
 }

@@ -1,4 +1,4 @@
-//! Folders that cannot be used, each with its own reason and the command that mends it.
+//! Unusable directories: each has its own error, with a command that repairs it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,10 +7,10 @@ use std::process::Command;
 
 use sim::World;
 
-use super::{STRANGER, as_stranger, give, is_root};
+use super::{OTHER_USER, as_other_user, change_owner, is_root};
 use crate::common::{ALWAYS, Home, PLUGIN, Run, entra};
 
-/// Runs the plugin after `mount` has been done to its state folder, which only this process sees.
+/// Runs the plugin after mounting something over its state directory, which only this process sees.
 fn mounted(home: &Home, mount: &str, args: &[String]) -> Run {
     let mut command = home.program("unshare");
     let script = format!("state=$1; shift; {mount}; exec \"$0\" \"$@\"");
@@ -18,7 +18,7 @@ fn mounted(home: &Home, mount: &str, args: &[String]) -> Run {
     Run::of(&mut command)
 }
 
-/// What `doctor` says of files.
+/// The doctor's line about files.
 fn files(run: &Run) -> String {
     let lines: Vec<&str> = run.stdout.lines().skip_while(|line| !line.contains("  files ")).collect();
     let more = lines.iter().skip(1).take_while(|line| line.starts_with(' ')).count();
@@ -26,7 +26,7 @@ fn files(run: &Run) -> String {
 }
 
 #[test]
-fn full_disk_and_read_only_file_system_are_told_apart() {
+fn full_disk_and_read_only_file_system_have_different_errors() {
     if !is_root() {
         return;
     }
@@ -55,15 +55,15 @@ fn full_disk_and_read_only_file_system_are_told_apart() {
     }
 }
 
-/// The command behind `Mend owner and permissions: `.
-fn mending(text: &str) -> String {
+/// The command after `Mend owner and permissions: `.
+fn repair_command(text: &str) -> String {
     let (_, command) = text.split_once("Mend owner and permissions: ").unwrap_or_else(|| panic!("no command: {text}"));
     command.lines().next().unwrap().to_owned()
 }
 
-/// Runs a line that was shown, as a person would paste it.
+/// Runs a suggested command line, as a user would paste it.
 fn paste(home: &Home, line: &str) {
-    // The test is root already.
+    // The test already runs as root.
     let run = Run::of(home.program("sh").args(["-c", &line.replace("sudo ", "")]));
     assert_eq!(run.code, Some(0), "{line}: {run}");
 }
@@ -73,15 +73,15 @@ fn close(path: &Path, mode: u32) {
 }
 
 #[test]
-fn wrong_owner_and_wrong_mode_come_with_a_command_that_mends_them() {
+fn wrong_owner_and_mode_suggest_a_command_that_repairs_them() {
     if !is_root() {
         return;
     }
     type Spoil = fn(&Path);
     let spoilt: [(Spoil, &str); 4] = [
-        // What sudo has left: all of it, and a part of it.
-        (|state| give(state, 0), "chown"),
-        (|state| give(&state.join("sessions"), 0), "chown"),
+        // Left by sudo: the whole directory, or a part of it.
+        (|state| change_owner(state, 0), "chown"),
+        (|state| change_owner(&state.join("sessions"), 0), "chown"),
         (|state| close(state, 0o777), "chmod"),
         (|state| close(state, 0o500), "chmod"),
     ];
@@ -90,22 +90,22 @@ fn wrong_owner_and_wrong_mode_come_with_a_command_that_mends_them() {
         let state = home.path().join("it's a $HOME/kubectl-login");
         fs::create_dir(state.parent().unwrap()).unwrap();
         home.contexts(&[("prod", entra(&world, &[]))]);
-        give(home.path(), STRANGER);
+        change_owner(home.path(), OTHER_USER);
         let run = |args: &[String]| {
-            let mut command = as_stranger(&home, PLUGIN);
+            let mut command = as_other_user(&home, PLUGIN);
             Run::of(command.args(args).env("XDG_STATE_HOME", state.parent().unwrap()))
         };
         run(&entra(&world, &ALWAYS)).token();
         spoil(&state);
         let said = files(&run(&["doctor".to_owned()]));
-        let command = mending(&said);
+        let command = repair_command(&said);
         assert!(said.contains("FAIL") && command.contains(tool), "{said}");
         if command.contains("o-w") {
             let run = run(&entra(&world, &["--prompt", "always", "--login-hint", sim::ALICE]));
-            assert_eq!(mending(&run.stderr), command, "{run}");
+            assert_eq!(repair_command(&run.stderr), command, "{run}");
         }
         paste(&home, &command);
-        // The sign-in is found again, and what a refresh brings is kept.
+        // The session is found again, and the result of a refresh is stored.
         let refreshed = run(&entra(&world, &["--force-refresh"]));
         let again = run(&entra(&world, &[]));
         assert_eq!((again.token(), again.stderr.as_str()), (refreshed.token(), ""), "{command}");
@@ -113,33 +113,33 @@ fn wrong_owner_and_wrong_mode_come_with_a_command_that_mends_them() {
 }
 
 #[test]
-fn first_sign_in_into_an_unwritable_folder_names_the_folder_only() {
+fn unwritable_directory_is_named_at_the_first_sign_in() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
     fs::create_dir_all(home.state()).unwrap();
-    give(home.path(), STRANGER);
+    change_owner(home.path(), OTHER_USER);
     close(&home.state(), 0o500);
-    let run = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
+    let run = Run::of(as_other_user(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     run.token();
-    assert_eq!(mending(&run.stderr), format!("chmod u+rwx {}", home.state().display()));
+    assert_eq!(repair_command(&run.stderr), format!("chmod u+rwx {}", home.state().display()));
     assert!(run.stderr.contains("kubectl-login.key: permission denied.\n"), "{run}");
 }
 
 #[test]
-fn folder_above_that_root_has_made_is_named() {
+fn parent_directory_of_root_is_named() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
-    give(home.path(), STRANGER);
+    change_owner(home.path(), OTHER_USER);
     fs::create_dir(home.path().join("state")).unwrap();
-    let run = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
+    let run = || Run::of(as_other_user(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     let first = run();
     first.token();
-    let command = mending(&first.stderr);
-    assert_eq!(command, format!("sudo chown {STRANGER} {}", home.path().join("state").display()));
+    let command = repair_command(&first.stderr);
+    assert_eq!(command, format!("sudo chown {OTHER_USER} {}", home.path().join("state").display()));
     paste(&home, &command);
     let second = run();
     let third = run();
@@ -147,20 +147,20 @@ fn folder_above_that_root_has_made_is_named() {
 }
 
 #[test]
-fn key_file_of_another_user_comes_with_a_command() {
+fn key_file_of_another_user_suggests_a_command() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("prod", entra(&world, &[]))]);
-    give(home.path(), STRANGER);
-    Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS))).token();
+    change_owner(home.path(), OTHER_USER);
+    Run::of(as_other_user(&home, PLUGIN).args(entra(&world, &ALWAYS))).token();
     let key = home.state().join("kubectl-login.key");
-    give(&key, 0);
-    let run = Run::of(as_stranger(&home, PLUGIN).arg("doctor"));
-    assert!(run.stdout.contains(&format!("sudo chown {STRANGER} {}", key.display())), "{run}");
-    assert!(Command::new("chown").arg(STRANGER.to_string()).arg(&key).status().unwrap().success());
+    change_owner(&key, 0);
+    let run = Run::of(as_other_user(&home, PLUGIN).arg("doctor"));
+    assert!(run.stdout.contains(&format!("sudo chown {OTHER_USER} {}", key.display())), "{run}");
+    assert!(Command::new("chown").arg(OTHER_USER.to_string()).arg(&key).status().unwrap().success());
     close(&key, 0o644);
-    let run = Run::of(as_stranger(&home, PLUGIN).arg("doctor"));
+    let run = Run::of(as_other_user(&home, PLUGIN).arg("doctor"));
     assert!(run.stdout.contains(&format!("chmod 600 {}", key.display())), "{run}");
 }

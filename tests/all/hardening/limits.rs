@@ -1,4 +1,4 @@
-//! What the process is given by the system, and what it gives away: core dumps, limits, the clock.
+//! The process and the system: core dumps, resource limits, the clock.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,15 +7,15 @@ use std::process::{Command, Stdio};
 
 use sim::{Behaviour, World};
 
-use super::{STRANGER, as_stranger, give, is_root};
+use super::{OTHER_USER, as_other_user, change_owner, is_root};
 use crate::common::{ALWAYS, HANG, Home, PLUGIN, Run, entra};
 
-/// The plugin behind a shell's `ulimit`.
+/// The plugin after a shell's `ulimit`.
 fn limited(home: &Home, limit: &str, args: &[String]) -> Command {
     home.plugin_after(&format!("ulimit {limit}"), args)
 }
 
-/// An error in two halves, and no panic.
+/// Asserts an error with a next step, and no panic.
 #[track_caller]
 fn assert_plain_error(run: &Run, words: &str) {
     run.assert_failed(1, &["Error: ", "\nNext:  ", words]);
@@ -23,16 +23,16 @@ fn assert_plain_error(run: &Run, words: &str) {
 }
 
 #[test]
-fn process_with_a_refresh_token_leaves_no_core_and_cannot_be_read() {
+fn process_with_a_refresh_token_is_not_dumpable() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
-    give(home.path(), STRANGER);
-    let signed_in = Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)));
+    change_owner(home.path(), OTHER_USER);
+    let signed_in = Run::of(as_other_user(&home, PLUGIN).args(entra(&world, &ALWAYS)));
     signed_in.token();
     world.set(Behaviour::RefreshStall);
-    let mut command = as_stranger(&home, "sh");
+    let mut command = as_other_user(&home, "sh");
     command.args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\"", PLUGIN]);
     command.args(entra(&world, &["--force-refresh"])).current_dir(home.path());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -41,7 +41,7 @@ fn process_with_a_refresh_token_leaves_no_core_and_cannot_be_read() {
     let limits = fs::read_to_string(process.join("limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert!(core.split_whitespace().nth(4) == Some("0"), "{core}");
-    // The kernel gives the files of a process that must not be dumped to root.
+    // For a process that must not be dumped, the kernel makes root the owner of these files.
     assert_eq!(fs::metadata(process.join("environ")).unwrap().uid(), 0);
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::ABORT).unwrap();
     child.wait().unwrap();
@@ -52,15 +52,15 @@ fn process_with_a_refresh_token_leaves_no_core_and_cannot_be_read() {
 }
 
 #[test]
-fn certificate_authority_from_an_open_descriptor_is_still_read() {
+fn certificate_authority_is_read_from_an_open_descriptor() {
     if !is_root() {
         return;
     }
     let home = Home::new();
     let pem = home.write("ca.pem", "no certificate");
-    give(home.path(), STRANGER);
-    // As bash's <(…) names it.
-    let mut command = as_stranger(&home, "sh");
+    change_owner(home.path(), OTHER_USER);
+    // As in bash's <(…).
+    let mut command = as_other_user(&home, "sh");
     command.args(["-c", "exec 7<\"$1\"; shift; exec \"$0\" \"$@\"", PLUGIN]).arg(&pem);
     command.args([
         "get-token",
@@ -76,7 +76,7 @@ fn certificate_authority_from_an_open_descriptor_is_still_read() {
 }
 
 #[test]
-fn file_size_limit_costs_no_token() {
+fn file_size_limit_does_not_prevent_a_token() {
     let (world, home) = (World::start(), Home::new());
     let run = Run::of(&mut limited(&home, "-f 0", &entra(&world, &ALWAYS)));
     run.token();
@@ -88,16 +88,16 @@ fn file_size_limit_costs_no_token() {
 }
 
 #[test]
-fn too_few_descriptors_are_an_error_or_a_token() {
+fn few_descriptors_give_an_error_or_a_token() {
     let world = World::start();
     for count in 4..24 {
-        // What one run leaves is of no help to the next, nor the reason for silence.
+        // A new home directory each time, so that neither the cache nor an earlier error has an effect.
         let home = Home::new();
         let run = Run::of(&mut limited(&home, &format!("-n {count}"), &entra(&world, &ALWAYS)));
         assert!(!run.stderr.contains("panicked"), "{count}: {run}");
         match run.code {
             Some(0) => drop(run.token()),
-            // The dynamic linker needs one before there is a program.
+            // The dynamic linker needs one before the program starts.
             _ if run.stderr.contains("error while loading shared libraries") => {}
             _ => assert!(run.stdout.is_empty() && run.stderr.contains("\nNext:  "), "{count}: {run}"),
         }
@@ -107,25 +107,25 @@ fn too_few_descriptors_are_an_error_or_a_token() {
 }
 
 #[test]
-fn a_good_token_needs_few_descriptors() {
+fn cached_token_needs_few_descriptors() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
     assert_eq!(Run::of(&mut limited(&home, "-n 9", &entra(&world, &[]))).token(), token);
 }
 
 #[test]
-fn user_without_processes_left_gets_an_error() {
+fn process_limit_is_an_error() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
-    give(home.path(), STRANGER);
-    let mut command = as_stranger(&home, "prlimit");
+    change_owner(home.path(), OTHER_USER);
+    let mut command = as_other_user(&home, "prlimit");
     command.args(["--nproc=1", PLUGIN]).args(entra(&world, &ALWAYS));
     assert_plain_error(&Run::of(&mut command), "ulimit -u");
 }
 
-/// A library that sets the clock of a program which loads it.
+/// A library that sets the clock of a program that loads it.
 fn clock(home: &Home, seconds: i64) -> PathBuf {
     let source = home.write(
         &format!("clock{seconds}.c"),

@@ -1,4 +1,4 @@
-//! Folders of other users: links that they made, and homes that `sudo` leaves in the environment.
+//! Directories of other users: links that they created, and home directories that `sudo` keeps in the environment.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -7,10 +7,10 @@ use std::process::Command;
 
 use sim::World;
 
-use super::{STRANGER, as_stranger, give, is_root};
+use super::{OTHER_USER, as_other_user, change_owner, is_root};
 use crate::common::{ALWAYS, Home, PLUGIN, Run, entra};
 
-/// Everything below `folder` with its owner.
+/// Everything below `folder`, with its owner.
 fn owners(folder: &Path) -> Vec<(PathBuf, u32)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -24,8 +24,8 @@ fn owners(folder: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// The plugin as `sudo` starts it: as root, with the user's home and no folders of root's named. Where root's own home
-/// is, only this process sees: another folder is mounted there.
+/// The plugin as started by `sudo`: as root, with the user's home directory and no variables for root's directories.
+/// Another directory is mounted over root's home directory, which only this process sees.
 fn under_sudo(home: &Home, root_home: &Path, args: &[String]) -> Command {
     let mut command = home.program("unshare");
     let script = "mount --bind \"$1\" /root && shift && exec \"$0\" \"$@\"";
@@ -37,14 +37,14 @@ fn under_sudo(home: &Home, root_home: &Path, args: &[String]) -> Command {
 }
 
 #[test]
-fn root_with_another_users_home_keeps_sign_ins_in_its_own() {
+fn root_with_another_users_home_uses_its_own_state_directory() {
     if !is_root() {
         return;
     }
     for leftover in [None, Some(".local"), Some(".local/state")] {
         let (world, home, own) = (World::start(), Home::new(), Home::new());
-        give(home.path(), STRANGER);
-        // What other programs have left under sudo.
+        change_owner(home.path(), OTHER_USER);
+        // Left by other programs under sudo.
         leftover.iter().for_each(|folder| fs::create_dir_all(home.path().join(folder)).unwrap());
         let before = owners(home.path());
         let run = Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ALWAYS)));
@@ -54,7 +54,7 @@ fn root_with_another_users_home_keeps_sign_ins_in_its_own() {
             home.path().display()
         );
         assert!(run.stderr.contains(&said), "{run}");
-        // It is said once, and root is asked once.
+        // The note appears once, and root gets one prompt.
         let again = Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &[])));
         assert_eq!((again.token(), again.stderr.as_str()), (token, ""));
         assert_eq!(world.device_requests().len(), 1);
@@ -64,13 +64,13 @@ fn root_with_another_users_home_keeps_sign_ins_in_its_own() {
 }
 
 #[test]
-fn root_leaves_nothing_in_folders_that_another_users_settings_name() {
+fn root_writes_nothing_to_another_users_configured_directories() {
     if !is_root() {
         return;
     }
     let (world, home, own) = (World::start(), Home::new(), Home::new());
     let run_dir = home.path().join("run");
-    give(home.path(), STRANGER);
+    change_owner(home.path(), OTHER_USER);
     let before = owners(home.path());
     let in_home = |name: &str| home.path().join(name).display().to_string();
     let named = entra(&world, &["--prompt", "always", "--cache-dir", &in_home("cache")]);
@@ -83,19 +83,19 @@ fn root_leaves_nothing_in_folders_that_another_users_settings_name() {
 }
 
 #[test]
-fn user_keeps_sign_ins_apart_from_root() {
+fn user_and_root_have_separate_sessions() {
     if !is_root() {
         return;
     }
     let (world, home, own) = (World::start(), Home::new(), Home::new());
-    give(home.path(), STRANGER);
-    let user = || Run::of(as_stranger(&home, PLUGIN).args(entra(&world, &ALWAYS)).env_remove("XDG_STATE_HOME"));
+    change_owner(home.path(), OTHER_USER);
+    let user = || Run::of(as_other_user(&home, PLUGIN).args(entra(&world, &ALWAYS)).env_remove("XDG_STATE_HOME"));
     let token = user().token();
     assert_ne!(Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ALWAYS))).token(), token);
     let again = user();
     assert_eq!((again.token(), again.stderr.as_str()), (token, ""));
-    assert!(owners(home.path()).iter().all(|(_, owner)| *owner == STRANGER));
-    // A folder that is typed is that folder.
+    assert!(owners(home.path()).iter().all(|(_, owner)| *owner == OTHER_USER));
+    // A directory in a flag is used as it is.
     let typed = home.path().join(".local/state/kubectl-login").display().to_string();
     let clean = ["remove-cache-dir".to_owned(), "--cache-dir".to_owned(), typed];
     Run::of(&mut under_sudo(&home, own.path(), &clean)).assert_failed(1, &["it belongs to another user"]);
@@ -103,7 +103,7 @@ fn user_keeps_sign_ins_apart_from_root() {
 }
 
 #[test]
-fn link_of_another_user_in_the_temporary_folder_is_not_followed() {
+fn link_of_another_user_in_the_temporary_directory_is_not_followed() {
     if !is_root() {
         return;
     }
@@ -111,45 +111,45 @@ fn link_of_another_user_in_the_temporary_folder_is_not_followed() {
     let (temporary, victim) = (home.path().join("tmp"), home.path().join("victim"));
     fs::create_dir(&temporary).unwrap();
     fs::create_dir(&victim).unwrap();
-    give(&victim, STRANGER);
-    let link = temporary.join(format!("kubectl-login-{STRANGER}"));
+    change_owner(&victim, OTHER_USER);
+    let link = temporary.join(format!("kubectl-login-{OTHER_USER}"));
     symlink(&victim, &link).unwrap();
-    // Another user's, and neither root's nor the plugin's own.
-    let owner = (STRANGER + 1).to_string();
+    // The link's owner is neither root nor the plugin's user.
+    let owner = (OTHER_USER + 1).to_string();
     assert!(Command::new("chown").args(["-h", &owner]).arg(&link).status().unwrap().success());
     let run = |home: &Home| {
-        let mut command = as_stranger(home, PLUGIN);
+        let mut command = as_other_user(home, PLUGIN);
         command.args(entra(&world, &ALWAYS)).env("TMPDIR", &temporary).env_remove("XDG_RUNTIME_DIR");
-        // A state folder that is of no use.
+        // An unusable state directory.
         Run::of(command.env("XDG_STATE_HOME", "/proc/nowhere"))
     };
     run(&home).token();
     assert_eq!(owners(&victim), []);
-    // Its owner's own folder is used.
+    // The user's own directory is used.
     fs::remove_file(&link).unwrap();
     fs::create_dir(&link).unwrap();
-    give(&link, STRANGER);
+    change_owner(&link, OTHER_USER);
     run(&home).token();
     assert!(!owners(&link).is_empty());
 }
 
 #[test]
-fn folder_of_another_user_in_the_temporary_folder_is_not_used() {
+fn directory_of_another_user_in_the_temporary_directory_is_not_used() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
-    let folder = home.path().join(format!("kubectl-login-{STRANGER}"));
+    let folder = home.path().join(format!("kubectl-login-{OTHER_USER}"));
     fs::create_dir(&folder).unwrap();
-    give(&folder, STRANGER + 1);
-    let mut command = as_stranger(&home, PLUGIN);
+    change_owner(&folder, OTHER_USER + 1);
+    let mut command = as_other_user(&home, PLUGIN);
     command.args(entra(&world, &ALWAYS)).env("TMPDIR", home.path()).env_remove("XDG_RUNTIME_DIR");
     Run::of(command.env("XDG_STATE_HOME", "/proc/nowhere")).token();
     assert_eq!(owners(&folder), []);
 }
 
 #[test]
-fn lock_of_another_kind_neither_hangs_nor_changes_a_file() {
+fn special_file_as_lock_neither_hangs_nor_changes_a_file() {
     type Make = fn(&Path, &Path);
     let kinds: [Make; 4] = [
         |lock, _| assert!(Command::new("mkfifo").arg(lock).status().unwrap().success()),

@@ -1,4 +1,4 @@
-//! What a server repeats of a request: values of headers, passwords, secrets in other spellings.
+//! Secrets of a request that a server repeats: header values, passwords, in all spellings.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ const SECRET: &str = "p@ss w0rd/\"%+é";
 const HEADER: &str = "header-value-0123456789";
 const PROXY: &str = "proxy-password-42";
 
-/// The ways in which a server may write a secret.
+/// The ways in which a server may spell a secret.
 fn spellings(secret: &str) -> Vec<String> {
     use base64::Engine as _;
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -22,7 +22,7 @@ fn spellings(secret: &str) -> Vec<String> {
 }
 
 #[test]
-fn secrets_in_any_spelling_are_not_repeated() {
+fn secrets_in_any_spelling_are_hidden() {
     let repeated = [SECRET, HEADER, PROXY].into_iter().flat_map(spellings);
     in_parallel(repeated.collect::<Vec<_>>(), |spelled| {
         let server = Scripted::start(|url| {
@@ -51,7 +51,7 @@ fn secrets_in_any_spelling_are_not_repeated() {
 }
 
 #[test]
-fn header_in_a_discovery_document_is_not_repeated() {
+fn header_in_a_discovery_document_is_hidden() {
     let server = Scripted::start(|url| {
         let discovery = json!({ "issuer": format!("{url}/{HEADER}"), "token_endpoint": format!("{url}/token") });
         vec![json_response("200 OK", &discovery)]
@@ -64,7 +64,7 @@ fn header_in_a_discovery_document_is_not_repeated() {
 }
 
 #[test]
-fn value_that_a_flag_does_not_take_is_not_repeated() {
+fn value_of_a_flag_without_value_is_hidden() {
     let secret = "hunter2-hunter2";
     let flags = [
         "--timeout",

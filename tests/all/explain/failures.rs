@@ -1,4 +1,4 @@
-//! How it ends where there is nothing to explain, and what never gets out.
+//! Failures without an explanation, and text that must never be printed.
 
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World};
@@ -7,51 +7,51 @@ use super::{Case, binding, role};
 use crate::common::{Home, entra};
 
 #[test]
-fn without_the_cluster_there_is_no_explanation() {
+fn unavailable_cluster_gives_no_explanation() {
     for (behaviour, words) in [
         (Behaviour::KubeDown, "HTTP 503"),
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeHtml, "is not a Kubernetes API server"),
         (Behaviour::KubeUnauthorized, "does not accept the token (HTTP 401)"),
     ] {
-        let case = Case::of_aks(&[behaviour]);
+        let case = Case::aks(&[behaviour]);
         case.home.shorten_limits(4);
         for output in ["table", "json"] {
             let run = case.run(&["list", "pods", "-o", output]);
             run.assert_failed(1, &["Error: cannot ask the cluster who you are: ", words, "Next:"]);
-            assert!(run.stderr.contains(&case.world.kube_url()), "which one it is: {run}");
+            assert!(run.stderr.contains(&case.world.kube_url()), "the server is missing: {run}");
         }
     }
-    // Without the question it is a warning.
-    let case = Case::of_aks(&[Behaviour::KubeDown]);
+    // Without --explain it is a warning.
+    let case = Case::aks(&[Behaviour::KubeDown]);
     let run = case.home.run(&["whoami"]);
     assert_eq!(run.code, Some(0), "{run}");
 }
 
 #[test]
-fn an_api_server_that_is_gone_is_named() {
-    let case = Case::of_aks(&[]);
+fn unreachable_api_server_is_named() {
+    let case = Case::aks(&[]);
     let Case { world, home } = case;
     let url = world.kube_url();
     let kubeconfig = home.path().join(".kube/config");
     let text = std::fs::read_to_string(&kubeconfig).unwrap();
-    // Nobody listens on the port of discarded datagrams.
+    // The discard port has no listener.
     std::fs::write(&kubeconfig, text.replace(&url, "https://127.0.0.1:9")).unwrap();
     let run = home.run(&["whoami", "--explain", "list", "pods"]);
     run.assert_failed(1, &["https://127.0.0.1:9 cannot be reached", "VPN"]);
 }
 
 #[test]
-fn nobody_is_signed_in() {
+fn missing_session_is_an_error() {
     let case = Case::new(World::start(), sim::CLIENT);
     let run = case.run(&["list", "pods"]);
     run.assert_failed(3, &["Error: not signed in for the context \"sim\"", "Next:  Sign in: kubectl login sim"]);
-    assert!(case.world.requests().is_empty(), "nothing was asked: {:?}", case.world.requests());
+    assert!(case.world.requests().is_empty(), "there were requests: {:?}", case.world.requests());
 }
 
 #[test]
-fn what_makes_no_sense_is_a_usage_error_and_nobody_is_asked() {
-    let case = Case::of_aks(&[]);
+fn invalid_question_is_a_usage_error_before_any_request() {
+    let case = Case::aks(&[]);
     case.world.reset_requests();
     for (words, said) in [
         (&["--explain", "list"][..], "--explain"),
@@ -70,14 +70,14 @@ fn what_makes_no_sense_is_a_usage_error_and_nobody_is_asked() {
 }
 
 #[test]
-fn a_question_is_answered_whatever_the_answer_is() {
-    let case = Case::of_aks(&[]);
+fn explanation_always_exits_with_0() {
+    let case = Case::aks(&[]);
     let run = case.run(&["delete", "nodes"]);
     run.assert_silent_success();
 }
 
 #[test]
-fn nothing_that_acts_on_a_terminal_gets_there() {
+fn terminal_escapes_are_not_printed() {
     let world = World::start();
     let case = Case::signed_in(world, sim::CLIENT);
     let evil = "e\u{1b}[2Jvil\u{7}\u{202e}\r\n";
@@ -100,7 +100,7 @@ fn nothing_that_acts_on_a_terminal_gets_there() {
         for output in ["table", "json"] {
             let run = case.run(&[words, &["-o", output]].concat());
             let shown = format!("{}{}", run.stdout, run.stderr);
-            assert!(shown.contains("vil"), "it is shown, in another form: {run}");
+            assert!(shown.contains("vil"), "it is shown in another form: {run}");
             assert_eq!(shown.chars().find(acts), None, "{words:?}: {shown:?}");
             if output == "json" && run.code == Some(0) {
                 assert_eq!(run.stdout.lines().count(), 1, "{run}");
@@ -111,17 +111,17 @@ fn nothing_that_acts_on_a_terminal_gets_there() {
     let lines = case.lines(&["list", "pods"]);
     assert!(lines[1].starts_with("ClusterRoleBinding e") && lines[1].contains("Its rule: list, e"), "{lines:?}");
     let lines = case.lines(&["delete", "pods"]);
-    assert!(lines.iter().any(|line| line.starts_with("- RoleBinding others e")), "one line for each: {lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("- RoleBinding others e")), "one line each: {lines:?}");
 }
 
 #[test]
-fn no_secret_gets_out() {
+fn secrets_are_not_printed() {
     let world = World::start();
     world.set_groups(250);
     let case = Case::signed_in(world, sim::OWN_CLIENT);
     let run = case.home.run(&["whoami", "-v", "9", "--refresh", "--explain", "list", "pods"]);
     assert_eq!(run.code, Some(0), "{run}");
-    assert!(run.stderr.contains("selfsubjectaccessreviews"), "the log is on: {run}");
+    assert!(run.stderr.contains("selfsubjectaccessreviews"), "the log is missing: {run}");
     let mut secrets: Vec<String> = Vec::new();
     for request in case.world.requests() {
         secrets.extend(request.header("authorization").strip_prefix("Bearer ").map(str::to_owned));
@@ -136,7 +136,7 @@ fn no_secret_gets_out() {
 }
 
 #[test]
-fn one_home_without_a_kubeconfig() {
+fn missing_kubeconfig_is_an_error() {
     let run = Home::new().run(&["whoami", "--explain", "list", "pods"]);
     run.assert_failed(1, &["there is no kubeconfig"]);
 }
