@@ -9,7 +9,7 @@ use super::profile::{LATER_GRANTS, LATER_METHODS};
 use super::{compat_flags, grammar, not_yet};
 
 /// Files that speak of commands which come later, and of nothing else.
-const ABOUT_LATER: &[&str] = &["src/cli/not_yet.rs"];
+const ABOUT_LATER: &[&str] = &["src/messages/unsupported_command.rs"];
 /// Flags of other programs, and what stands in the same text, so that they are not taken for this program's.
 const OF_OTHERS: &[(&str, &[&str])] = &[
     ("az aks ", &["--name", "--overwrite-existing", "--resource-group"]),

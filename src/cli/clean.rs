@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use kubectl_login::environment::Environment;
-use kubectl_login::messages;
-use kubectl_login::messages::{ErrorMessage, Result};
+use kubectl_login::messages::{self, Result, command};
 use kubectl_login::paths;
 use kubectl_login::session;
 use kubectl_login::store::Store;
@@ -28,10 +27,7 @@ pub(super) fn remove_cache_dir(args: &CleanArgs, environment: &Environment) -> R
     let (_, key) = remove(args, environment)?;
     // Where there is no keyring there is no key in it.
     if let Some(KeyringKey::Left(error @ (KeyError::Locked | KeyError::Frozen))) = key {
-        report::warning(
-            &format!("the key is left in the keyring: {}", messages::store::key_reason(&error)),
-            Some("Unlock or start the keyring, then run the command again."),
-        );
+        report::warn(&command::key_is_left(&error));
     }
     Ok(())
 }
@@ -45,10 +41,7 @@ pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Resu
 /// int128/kubelogin's `clean`, in its words. A keyring that fails is not an error.
 pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
     if args.cache_dir.is_none() && entry::has_context("clean", None, environment) {
-        return Err(ErrorMessage::usage(
-            "there is a context called \"clean\", and clean forgets every sign-in",
-            "To sign in to it: kubectl login --context clean\nTo forget every sign-in: kubectl login logout --all",
-        ));
+        return Err(command::clean_may_be_a_context());
     }
     let (folder, key) = remove(args, environment)?;
     if let Some(folder) = folder {
@@ -98,22 +91,9 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
     let folder = paths::state(args.cache_dir.as_deref(), environment);
     let store = Store::open(folder.clone(), environment);
     let Some(root) = store.root().map(Path::to_owned) else {
-        let problem = store.problem();
-        return Err(ErrorMessage::failed(
-            format!("nothing can be deleted: {}", problem.map(messages::store::problem).unwrap_or_default()),
-            match folder {
-                Some(folder) => format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
-                None => problem.map(messages::store::problem_steps).unwrap_or_default(),
-            },
-        ));
+        return Err(command::cannot_delete(store.problem(), folder.as_deref()));
     };
-    let failed = |error: StoreError| {
-        let reason = messages::store::reason(&error);
-        ErrorMessage::failed(
-            format!("not everything could be deleted: {reason}"),
-            "Mend that, then run the command again.",
-        )
-    };
+    let failed = |error: StoreError| command::not_deleted(&error);
     // A process that is signing in would otherwise store its session again.
     let locks = session::hold_all(&store);
     let is_ours = removal::clear(&root).map_err(failed)?;
@@ -128,10 +108,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
         report::warning(&format!("{shown} stays, because what is in it is not this program's: {names}"), None);
     }
     if !left.held.is_empty() {
-        report::warning(
-            &format!("{shown} stays, because a sign-in is in progress there"),
-            Some("Run the command again when that has ended."),
-        );
+        report::warn(&command::folder_is_in_use(&shown));
     }
     let is_usual = Some(&root) == paths::default_state(environment).as_ref();
     let gone = is_ours || !root.exists();

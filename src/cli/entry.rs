@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use kubectl_login::environment::{self, Environment};
-use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::kube::{self as messages, Suggestions};
+use kubectl_login::messages::kubeconfig_user::{self, OtherCommand};
+use kubectl_login::messages::settings::SettingsError;
 use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::identity::Identity;
 use kubectl_login_core::kube::exec_credential::ApiVersion;
-use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, ExecConfig, ExecMatch, Kubeconfig, KubeconfigError};
+use kubectl_login_core::kube::kubeconfig::{Entry, ExecConfig, ExecMatch, Kubeconfig, KubeconfigError};
 use kubectl_login_core::text::printable;
 
 use super::args::{EntryArgs, MethodArgs};
@@ -22,11 +24,6 @@ use super::given_flags::GivenFlags;
 use super::profile::{self, Settings};
 use super::programs;
 use super::selection::{Selection, words_for};
-
-/// What can be done about an entry that is not ours.
-const OTHERWISE: &str = "To sign in somewhere else: kubectl login CONTEXT\n\
-                         To have this plugin sign in for that user, make kubectl-login the command of its exec entry. \
-                         For the arguments: kubectl login get-token --help";
 
 /// The settings of the kubeconfig entry that is meant, with another method where one is wanted, and the environment it
 /// runs in.
@@ -48,49 +45,34 @@ pub(super) fn entry_of(args: &EntryArgs, environment: &Environment) -> Result<En
     kubeconfig.entry(args.context(), args.user.as_deref()).map_err(|error| explain(&error, args))
 }
 
-/// Why there is no entry for what was named.
+/// Why there is no entry for what was named, and what may have been meant.
 pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> ErrorMessage {
-    let next = match error {
-        KubeconfigError::NoSuchUser { name, known, .. } => with_meant(known, name, messages::kubeconfig_next(error)),
-        // A word that is not a command is taken for a context.
+    let similar =
+        |known: &[String], name: &str| command_line::similar(name, known.iter().map(String::as_str)).map(str::to_owned);
+    let typed = args.command_or_context();
+    // A word that is not a command is taken for a context.
+    let with_commands =
+        || Suggestions { command: typed.and_then(similar_command), may_be_command: typed.is_some(), name: None };
+    let suggestions = match error {
+        KubeconfigError::NoSuchUser { name, known, .. } => {
+            Suggestions { name: similar(known, name), ..Suggestions::default() }
+        }
         KubeconfigError::NoSuchContext { name, known } => {
-            let command = args.command_or_context().and_then(meant_command);
-            let next = match command {
-                Some(_) => messages::kubeconfig_next(error),
-                None => with_meant(known, name, messages::kubeconfig_next(error)),
-            };
-            with_commands(args, command, next)
+            let suggestions = with_commands();
+            let context = similar(known, name).filter(|_| suggestions.command.is_none());
+            Suggestions { name: context, ..suggestions }
         }
-        KubeconfigError::Empty { .. } => {
-            with_commands(args, args.command_or_context().and_then(meant_command), messages::kubeconfig_next(error))
-        }
-        _ => messages::kubeconfig_next(error),
+        KubeconfigError::Empty { .. } => with_commands(),
+        _ => Suggestions::default(),
     };
-    ErrorMessage::failed(error.to_string(), next)
-}
-
-/// `next` behind the question whether one of the names in `known` was meant.
-fn with_meant(known: &[String], typed: &str, next: String) -> String {
-    match command_line::similar(typed, known.iter().map(String::as_str)) {
-        Some(meant) => format!("Did you mean {:?}?\n{next}", printable(meant, 100)),
-        None => next,
-    }
+    messages::kubeconfig_error_with(error, &suggestions)
 }
 
 /// The command whose name is like `word`.
-fn meant_command(word: &str) -> Option<String> {
+fn similar_command(word: &str) -> Option<String> {
     let grammar = super::grammar(&[]);
     let listed = grammar.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
     command_line::similar(word, listed).map(str::to_owned)
-}
-
-/// `next` with what to do if a command was meant, where one may have been.
-fn with_commands(args: &EntryArgs, meant: Option<String>, next: String) -> String {
-    match (args.command_or_context(), meant) {
-        (_, Some(command)) => format!("Did you mean {command}?\n{next}"),
-        (Some(_), None) => format!("{next}\nTo list the commands, if one was meant: kubectl login --help"),
-        (None, None) => next,
-    }
 }
 
 /// The settings of an entry, with another method where one is wanted, and the environment it runs in.
@@ -102,16 +84,10 @@ pub(super) fn settings_in(
     environment: &Environment,
     reader: &EntryReader,
 ) -> Result<(Settings, Environment)> {
-    let exec = entry.plugin().map_err(|error| without_plugin(entry, &error))?;
+    let exec = entry.plugin().map_err(|error| kubeconfig_user::no_plugin(entry, &error, &doctor_command(entry)))?;
     let Some(words) = reader.plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
-    let unreadable = |error: clap::Error| {
-        // The command line of an entry may hold a secret, so clap's whole text is not repeated.
-        let kind = error.kind().as_str().unwrap_or("it cannot be read");
-        ErrorMessage::usage(
-            format!("the arguments of the kubeconfig user {:?} make no sense: {kind}", printable(&entry.user, 100)),
-            format!("Check exec.args of that user in {}.", printable(&entry.file.to_string_lossy(), 200)),
-        )
-    };
+    // The command line of an entry may hold a secret, so clap's whole text is not repeated.
+    let unreadable = |error: clap::Error| kubeconfig_user::unreadable_arguments(entry, error.kind().as_str());
     let (mut args, mut given) = reader.parse(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &given)? {
@@ -123,84 +99,24 @@ pub(super) fn settings_in(
     Ok((settings, environment))
 }
 
-/// What can be done for a user that has no exec plugin.
-fn without_plugin(entry: &Entry, error: &KubeconfigError) -> ErrorMessage {
-    let first = match (entry.credentials.kind(), &entry.credentials.auth_provider) {
-        (CredentialKind::AuthProvider, Some(name)) => {
-            if let Some(removed) = refused_auth_provider(name) {
-                return removed;
-            }
-            "Use kubectl as it is: it signs in with the auth-provider by itself.".to_owned()
-        }
-        (CredentialKind::None, _) => return ErrorMessage::failed(error.to_string(), OTHERWISE),
-        // Whether the cluster accepts it is not known here: AKS, for one, can refuse every client certificate.
-        _ => format!("kubectl uses that by itself. To check whether the cluster accepts it: {}", doctor_command(entry)),
-    };
-    ErrorMessage::failed(error.to_string(), format!("{first}\n{OTHERWISE}"))
-}
-
-/// What can be done for a user whose exec plugin is another one.
+/// The error for a user whose exec plugin is another one.
 fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> ErrorMessage {
-    let (user, command) = (printable(&entry.user, 100), printable(&exec.command, 100));
-    let first = match programs::located(&exec.command) {
-        Some(path) if programs::is_wrapper(&path) => {
-            format!(
-                "It is a script that mentions this plugin. Use kubectl as it is, or check the rest: {}",
-                doctor_command(entry)
-            )
-        }
-        Some(path) if programs::is_this_program(&path) => {
-            return ErrorMessage::failed(
-                format!("the kubeconfig user {user:?} runs this plugin without get-token"),
-                format!(
-                    "Put get-token first in exec.args of that user in {}.",
-                    printable(&entry.file.to_string_lossy(), 200)
-                ),
-            );
-        }
-        Some(_) => "Use kubectl as it is: it runs that by itself when it needs a token.".to_owned(),
-        None => format!("Install {command:?}, or correct the command: kubectl cannot run it."),
+    let command = match programs::located(&exec.command) {
+        Some(path) if programs::is_wrapper(&path) => OtherCommand::Wrapper,
+        Some(path) if programs::is_this_program(&path) => OtherCommand::ThisProgram,
+        Some(_) => OtherCommand::Program,
+        None => OtherCommand::Missing,
     };
-    ErrorMessage::failed(
-        format!("the kubeconfig user {user:?} runs {command:?}, which is not this plugin"),
-        format!("{first}\n{OTHERWISE}"),
-    )
+    kubeconfig_user::other_plugin(entry, exec, command, &doctor_command(entry))
 }
 
-/// Why kubectl refuses an auth-provider, and what replaces it; `None` for the one it still has
-/// (client-go's `plugin/pkg/client/auth`).
-pub(super) fn refused_auth_provider(name: &str) -> Option<ErrorMessage> {
-    let removed = format!("kubectl has no auth-provider {:?} since version 1.26", printable(name, 60));
-    match name {
-        "oidc" => None,
-        "azure" => Some(ErrorMessage::failed(
-            removed,
-            "Get an entry that signs in with Entra ID: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing",
-        )),
-        "gcp" => Some(ErrorMessage::failed(
-            removed,
-            "Install gke-gcloud-auth-plugin.\nThen get a new entry: gcloud container clusters get-credentials CLUSTER",
-        )),
-        _ => Some(ErrorMessage::failed(
-            format!("kubectl has no auth-provider {:?}", printable(name, 60)),
-            "Ask a cluster administrator for a new kubeconfig.",
-        )),
-    }
-}
-
-/// The flag of `get-token` for another method, where one is wanted; `given` is what the entry has.
+/// The flag of `get-token` for another method, if one is wanted; `given` is what the entry has.
 ///
 /// Errors: it is the other issuers' flag.
-fn flag_for(method: &MethodArgs, given: &GivenFlags) -> Result<Option<String>> {
-    let wrong = |here: &str, instead: &str| {
-        Err(ErrorMessage::usage(
-            format!("{here} says nothing about this kubeconfig user"),
-            format!("Use {instead}, or leave it out for the method of the entry."),
-        ))
-    };
+fn flag_for(method: &MethodArgs, given: &GivenFlags) -> Result<Option<String>, SettingsError> {
     match (&method.login, &method.grant_type) {
-        (Some(_), _) if given.oidc.is_some() => wrong("--login", "--grant-type, such as authcode or device-code"),
-        (_, Some(_)) if given.entra.is_some() => wrong("--grant-type", "--login, such as interactive or devicecode"),
+        (Some(_), _) if given.oidc.is_some() => Err(SettingsError::LoginForOidc),
+        (_, Some(_)) if given.entra.is_some() => Err(SettingsError::GrantTypeForEntra),
         (Some(method), _) => Ok(Some(format!("--login={method}"))),
         (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
     }

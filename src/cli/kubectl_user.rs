@@ -2,45 +2,33 @@
 //! plugin, and what it sends to the API server.
 
 use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::kubeconfig_user::{self, CredentialOverride};
 use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::api_credentials::ApiCredentials;
-use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry, SetField};
+use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry};
 use kubectl_login_core::secret::Secret;
-use kubectl_login_core::text::printable;
 
 /// Why kubectl does not send what the user's plugin prints, or not in its name: an error for each reason, with what to
 /// delete. Empty for a user that has an exec plugin and nothing else.
 pub(super) fn overrides(entry: &Entry) -> Vec<ErrorMessage> {
+    reasons(entry).iter().map(|reason| kubeconfig_user::override_error(entry, reason)).collect()
+}
+
+fn reasons(entry: &Entry) -> Vec<CredentialOverride> {
     let credentials = &entry.credentials;
-    let user = printable(&entry.user, 100);
-    let instead = credentials.instead_of_plugin();
-    let acts_as = credentials.impersonating();
-    if let Some(reason) = credentials.conflict(entry.exec.is_some()) {
-        let keys = if entry.exec.is_some() { [instead, acts_as].concat() } else { credentials.fields.clone() };
-        let next = if entry.exec.is_some() {
-            delete(entry, &keys)
-        } else {
-            format!("Correct {} of the user {user:?} in {}.", named(&keys), file(entry))
-        };
-        return vec![ErrorMessage::failed(format!("kubectl refuses the user {user:?}: {reason}"), next)];
+    let (instead, acts_as) = (credentials.instead_of_plugin(), credentials.impersonating());
+    let has_plugin = entry.exec.is_some();
+    if let Some(conflict) = credentials.conflict(has_plugin) {
+        let fields = if has_plugin { [instead, acts_as].concat() } else { credentials.fields.clone() };
+        return vec![CredentialOverride::Conflict(conflict, fields)];
     }
-    let mut all = Vec::new();
-    if entry.exec.is_some() && !instead.is_empty() {
-        let what = format!("kubectl does not run the plugin of the user {user:?}: it uses {} instead", named(&instead));
-        all.push(ErrorMessage::failed(what, delete(entry, &instead)));
+    if !has_plugin {
+        return Vec::new();
     }
-    if let Some(other) = &credentials.impersonation.user
-        && entry.exec.is_some()
-    {
-        let what = format!(
-            "kubectl acts as {:?} for the user {user:?}, and not as you: {}",
-            printable(other, 100),
-            named(&acts_as)
-        );
-        all.push(ErrorMessage::failed(what, delete(entry, &acts_as)));
-    }
-    all
+    let not_run = (!instead.is_empty()).then_some(CredentialOverride::NotRun(instead));
+    let other = credentials.impersonation.user.clone();
+    not_run.into_iter().chain(other.map(|other| CredentialOverride::ActsAs(other, acts_as))).collect()
 }
 
 /// Whether kubectl sends what the user's plugin prints.
@@ -68,67 +56,23 @@ pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Optio
     credentials.map_err(|error| messages::credential_error(&error))
 }
 
-/// What kubectl sends, for `… by …`.
+/// What kubectl sends, to follow "by".
 pub(super) fn sent(entry: &Entry) -> &'static str {
-    match entry.credentials.kind() {
-        CredentialKind::Certificate => "the client certificate",
-        CredentialKind::Password => "the user name and password",
-        _ if sends_plugins_token(entry) => "the token",
-        _ => "the kubeconfig's token",
-    }
+    kubeconfig_user::sent(entry, sends_plugins_token(entry))
 }
 
 /// The error for an API server that refuses what kubectl sends, or the impersonation; `None` if it does neither.
-pub(super) fn refusal(entry: &Entry, failure: &ApiError) -> Option<ErrorMessage> {
-    const NEW_ONE: &str = "Ask the cluster's administrator for a new kubeconfig";
-    let instead = entry.credentials.instead_of_plugin();
-    let next = match (failure, entry.credentials.kind(), &entry.credentials.impersonation.user) {
-        (ApiError::Unauthorized, ..) if entry.exec.is_some() && !instead.is_empty() => delete(entry, &instead),
-        (ApiError::Unauthorized, CredentialKind::Certificate, _) => format!(
-            "{NEW_ONE}: the certificate may have expired, or been replaced.\n\
-             AKS accepts none while local accounts are disabled. To sign in with Entra ID there: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"
-        ),
-        (ApiError::Unauthorized, ..) if sends_plugins_token(entry) => return None,
-        (ApiError::Unauthorized, ..) => format!("{NEW_ONE}."),
-        (ApiError::Forbidden(said), _, Some(other)) => {
-            return Some(ErrorMessage::failed(
-                format!("the cluster does not let kubectl act as {:?}: {said}", printable(other, 100)),
-                format!(
-                    "{} Or ask a cluster administrator to allow it.",
-                    delete(entry, &entry.credentials.impersonating())
-                ),
-            ));
-        }
-        _ => return None,
-    };
-    Some(ErrorMessage::failed(format!("the cluster does not accept {} (HTTP 401)", sent(entry)), next))
+pub(super) fn refusal(entry: &Entry, error: &ApiError) -> Option<ErrorMessage> {
+    kubeconfig_user::kubectl_refusal(entry, error, sends_plugins_token(entry))
 }
 
 /// What kubectl signs in with, such as `a token (tokenFile, line 9)`.
 pub(super) fn described(entry: &Entry) -> String {
     let kind = if sends_plugins_token(entry) { CredentialKind::Plugin } else { entry.credentials.kind() };
-    let keys = entry.credentials.instead_of_plugin();
-    if keys.is_empty() { kind.noun().to_owned() } else { format!("{}: {}", kind.noun(), named(&keys)) }
-}
-
-fn delete(entry: &Entry, keys: &[SetField]) -> String {
-    format!("Delete {} from the user {:?} in {}.", named(keys), printable(&entry.user, 100), file(entry))
-}
-
-/// Keys with their lines: `token (line 9) and as (line 10)`.
-fn named(keys: &[SetField]) -> String {
-    let one = |set: &SetField| match set.line {
-        Some(line) => format!("{} (line {line})", set.field),
-        None => set.field.to_string(),
-    };
-    let names: Vec<String> = keys.iter().map(one).collect();
-    match names.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
+    let fields = entry.credentials.instead_of_plugin();
+    if fields.is_empty() {
+        kind.noun().to_owned()
+    } else {
+        format!("{}: {}", kind.noun(), kubeconfig_user::listed(&fields))
     }
-}
-
-fn file(entry: &Entry) -> String {
-    printable(&entry.file.to_string_lossy(), 200)
 }

@@ -2,7 +2,7 @@
 
 use kubectl_login::environment::Environment;
 use kubectl_login::issued_token::{IssuedToken, TokenOrigin};
-use kubectl_login::messages::{self, ErrorMessage, Result};
+use kubectl_login::messages::{self, Result};
 use kubectl_login::session::groups::LookupOptions;
 use kubectl_login::session::identity::Identity;
 use kubectl_login::session::{RequestOptions, TokenRequest, sessions};
@@ -17,7 +17,8 @@ use crate::ui::{PromptMode, SignInTarget, Terminal};
 
 pub(super) fn run(args: &LoginArgs, shell: &Environment) -> Result<()> {
     let reader = EntryReader::default();
-    let challenge = args.claims.as_deref().map(challenge).transpose()?;
+    let challenge = args.claims.as_deref().map(ClaimsChallenge::from_copy).transpose();
+    let challenge = challenge.map_err(|error| messages::command::invalid_claims(&error))?;
     let (entry, mut settings, environment) = entry::settings_of(&args.entry, &args.method, shell, &reader)?;
     args.look_up.apply(&mut settings.profile);
     if args.browser.skip_open_browser.is_some() || args.browser.browser_command.is_some() {
@@ -102,14 +103,4 @@ fn report_sign_in(
         report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
     }
     Ok(())
-}
-
-/// What was typed behind `--claims`.
-fn challenge(text: &str) -> Result<ClaimsChallenge> {
-    ClaimsChallenge::from_copy(text).map_err(|why| {
-        ErrorMessage::usage(
-            format!("--claims is not a claims challenge: {why}"),
-            "Copy all of the value of claims from the WWW-Authenticate header or the error, in single quotes.",
-        )
-    })
 }

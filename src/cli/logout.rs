@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages;
-use kubectl_login::messages::{ErrorMessage, Result};
+use kubectl_login::messages::{ErrorMessage, Result, command};
 use kubectl_login::paths;
 use kubectl_login::profile::Profile;
 use kubectl_login::session::{self, identity::Identity, revocation, sessions};
@@ -73,10 +73,8 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
 /// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
 fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment, reader: &EntryReader) -> Result<()> {
     let (entry, settings, own_environment) =
-        entry::settings_of(&args.entry, &MethodArgs::default(), environment, reader).map_err(|error| ErrorMessage {
-            next: format!("{}\nTo forget everything: kubectl login logout --all", error.next),
-            ..error
-        })?;
+        entry::settings_of(&args.entry, &MethodArgs::default(), environment, reader)
+            .map_err(command::with_logout_all)?;
     let folder = match args.cache_dir.as_deref() {
         Some(typed) => paths::state(Some(typed), &own_environment),
         None => paths::state(settings.cache_dir.as_deref(), &own_environment)
@@ -87,14 +85,14 @@ fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment,
     let mut forgotten = Vec::new();
     for (id, facts) in every(&store, &identity.session) {
         let profiles = |_: &SessionFacts| vec![settings.profile.clone()];
-        forgotten.extend(forget(&store, &id, facts, profiles).map_err(|error| failed(&error))?);
+        forgotten.extend(forget(&store, &id, facts, profiles).map_err(|error| command::not_forgotten(&error))?);
     }
     session::forget_history(&identity, &store, &own_environment);
 
     let named = if args.entry.user.is_some() { None } else { entry.context };
     let whose = printable(named.as_ref().unwrap_or(&entry.user), 100);
-    let for_groups =
-        forget_for_groups(&settings.profile, &identity, &store, contexts).map_err(|error| failed(&error))?;
+    let for_groups = forget_for_groups(&settings.profile, &identity, &store, contexts)
+        .map_err(|error| command::not_forgotten(&error))?;
     let stays = match &for_groups {
         ForGroups::Needed(by) => format!(" The one for its groups stays: {} needs it.", by.join(", ")),
         ForGroups::Nothing | ForGroups::Forgotten(_) => String::new(),
@@ -195,14 +193,14 @@ fn several(
             let profiles = |facts: &SessionFacts| profiles_of(&id, facts, contexts, environment, reader);
             match forget(store, &id, Some(facts), profiles) {
                 Ok(known) => forgotten.extend(known),
-                Err(error) => failures.push(failed(&error)),
+                Err(error) => failures.push(command::not_forgotten(&error)),
             }
         }
     }
     if account.is_none() {
         // Only now: the keys were needed until everything to be revoked had been read.
         for store in &stores {
-            failures.extend(store.delete_all().err().map(|error| failed(&error)));
+            failures.extend(store.delete_all().err().map(|error| command::not_forgotten(&error)));
         }
         if args.cache_dir.is_none() {
             failures.extend(forget_keyring_key(args, contexts, environment, reader, was_in_keyring));
@@ -214,7 +212,7 @@ fn several(
     revocation.warn();
     let last = failures.pop();
     for failure in failures {
-        report::warning(&failure.what, Some(&failure.next));
+        report::warn(&failure);
     }
     last.map_or(Ok(()), Err)
 }
@@ -254,10 +252,9 @@ fn forget_keyring_key(
     // The contexts of the usual kubeconfig count even if another one was named.
     let usual = args.entry.kubeconfig.as_ref().map(|_| entry::contexts(None, environment, reader));
     match clean::forget_keyring_key(&[contexts, &usual.unwrap_or_default()], environment) {
-        KeyringKey::Left(error) if was_in_keyring || error != KeyError::NoKeyring => Some(ErrorMessage::failed(
-            format!("the key may be left in the keyring: {error}"),
-            "Unlock or start the keyring, then run the command again: kubectl login logout --all",
-        )),
+        KeyringKey::Left(error) if was_in_keyring || error != KeyError::NoKeyring => {
+            Some(command::key_may_be_left(&error))
+        }
         _ => None,
     }
 }
@@ -389,12 +386,7 @@ impl RevocationReport<'_> {
     /// Says what could not be revoked. It is forgotten all the same, so the command has done what it should.
     fn warn(&self) {
         for (facts, reason) in &self.failures {
-            let issuer = shown(&facts.issuer);
-            let whose = facts.account.as_ref().map(|account| format!(" of {}", printable(account, 100)));
-            report::warning(
-                &format!("the sign-in{} at {issuer} could not be revoked: {reason}", whose.unwrap_or_default()),
-                Some("End it on your account's page at the issuer. On this machine it is forgotten."),
-            );
+            report::warn(&command::revocation_failed(facts.account.as_deref(), &shown(&facts.issuer), reason));
         }
     }
 }
@@ -406,22 +398,8 @@ fn shown(issuer: &str) -> String {
 /// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
 fn open(folder: Option<PathBuf>, environment: &Environment) -> Result<Store> {
     let store = Store::open(folder.clone(), environment);
-    match (store.problem(), folder) {
-        (Some(problem), Some(folder)) => Err(ErrorMessage::failed(
-            format!("{}; nothing in it can be forgotten", messages::store::problem(problem)),
-            format!("{}\nThen run the command again.", messages::store::repair_step(&folder)),
-        )),
-        (Some(problem), None) => {
-            Err(ErrorMessage::failed(messages::store::problem(problem), messages::store::problem_steps(problem)))
-        }
-        (None, _) => Ok(store),
+    match store.problem() {
+        Some(problem) => Err(command::cannot_forget(problem, folder.as_deref())),
+        None => Ok(store),
     }
-}
-
-fn failed(error: &StoreError) -> ErrorMessage {
-    let reason = messages::store::reason(error);
-    ErrorMessage::failed(
-        format!("not everything could be forgotten: {reason}"),
-        "Mend that, then run the command again.",
-    )
 }

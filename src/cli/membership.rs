@@ -4,7 +4,8 @@
 use kubectl_login::environment::Environment;
 use kubectl_login::failure::GroupsError;
 use kubectl_login::issued_token::{IssuedToken, TokenOrigin};
-use kubectl_login::messages::{self, ErrorMessage, Result};
+use kubectl_login::messages::Result;
+use kubectl_login::messages::groups::{self, GroupsFlaw};
 use kubectl_login::profile::{Profile, Provider};
 use kubectl_login::runtime::StopSignal;
 use kubectl_login::session::groups::{GroupLookup, GroupMembership, LookupOptions, difference};
@@ -148,17 +149,14 @@ impl ClusterSession<'_> {
         let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
         let is_expected = known.groups.source == GroupSource::Cluster && refusals::is_microsoft_client(asks_graph);
         let command = entry::sign_in_command(self.entry);
-        let warn = |error: &GroupsError, words: &dyn Fn(&str) -> String| {
-            let error = messages::groups::explain(error, profile, &command);
-            report::warn(&ErrorMessage { what: words(&error.what), ..error });
-        };
+        let warn = |error: &GroupsError, flaw| report::warn(&groups::warning(error, flaw, profile, &command));
         match (&known.reason, known.groups.complete) {
             // The token has no groups claim, and groups are not wanted.
             (_, false) if !wanted && !known.overage => {}
-            (None, false) => report::warning("not all of your groups are known", None),
-            (Some(error), false) => warn(error, &|what| format!("not all of your groups are known: {what}")),
+            (None, false) => report::warning(groups::INCOMPLETE, None),
+            (Some(error), false) => warn(error, GroupsFlaw::Incomplete),
             (Some(error), true) if !is_expected && (wanted || known.at.is_none()) => {
-                warn(error, &|what| format!("{what}; they come from the cluster"));
+                warn(error, GroupsFlaw::FromCluster);
             }
             _ => {}
         }
@@ -166,7 +164,7 @@ impl ClusterSession<'_> {
         let is_told =
             |error: &GroupsError| !(is_expected && known.groups.complete) && known.reason.as_ref() == Some(error);
         if let Some(error) = known.nameless.as_ref().filter(|error| !is_told(error)) {
-            warn(error, &|what| format!("the groups have no names here: {what}"));
+            warn(error, GroupsFlaw::Nameless);
         }
     }
 }

@@ -41,6 +41,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
+use kubectl_login::messages::unsupported_command::UnsupportedCommand;
 use kubectl_login::messages::{ErrorMessage, ExitKind};
 use kubectl_login::resources;
 use kubectl_login::session::repeats::Repeats;
@@ -80,9 +81,9 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
         Some(Command::Logout(args)) => logout::run(args, &environment).map(done),
-        Some(Command::ConvertKubeconfig(_)) => Err(not_yet::convert_kubeconfig()),
-        Some(Command::Setup(_)) => Err(not_yet::setup()),
-        Some(Command::Aks(_)) => Err(not_yet::aks()),
+        Some(Command::ConvertKubeconfig(_)) => Err(UnsupportedCommand::ConvertKubeconfig.into()),
+        Some(Command::Setup(_)) => Err(UnsupportedCommand::Setup.into()),
+        Some(Command::Aks(_)) => Err(UnsupportedCommand::Aks.into()),
         Some(Command::Completion(args)) => completion::run(args).map(done),
         Some(Command::RemoveCacheDir(args)) => clean::remove_cache_dir(args, &environment).map(done),
         Some(Command::RemoveTokens(args)) => clean::remove_tokens(args, &environment).map(done),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::messages::token::in_units;
-use kubectl_login::messages::{ErrorMessage, Result};
+use kubectl_login::messages::{ErrorMessage, Result, command};
 use kubectl_login::session::repeats::Repeat;
 use kubectl_login_core::clock;
 use kubectl_login_core::text::{json_without_controls, without_controls};
@@ -133,12 +133,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
 ///
 /// Errors: it cannot be printed.
 pub(super) fn yaml(value: &impl Serialize) -> Result<()> {
-    let text = serde_saphyr::to_string(value).map_err(|error| {
-        ErrorMessage::failed(
-            format!("the result cannot be written as YAML: {error}"),
-            "Print it as JSON instead: -o json",
-        )
-    })?;
+    let text = serde_saphyr::to_string(value).map_err(|error| command::not_yaml(&error))?;
     print(&without_controls(&text))
 }
 
@@ -169,9 +164,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 
 fn printed(written: io::Result<()>) -> Result<()> {
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(ErrorMessage::failed(format!("the result cannot be printed: {error}"), "Check where stdout goes."))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(command::not_printed(&error)),
         _ => Ok(()),
     }
 }

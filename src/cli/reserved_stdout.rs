@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
+use kubectl_login::messages::Result;
+use kubectl_login::messages::command::token_not_written;
+
 /// The real stdout, kept apart; whatever else writes to file descriptor 1 meanwhile goes to stderr.
 pub(super) struct ReservedStdout(File);
 
@@ -15,7 +18,7 @@ impl ReservedStdout {
             rustix::stdio::dup2_stdout(io::stderr())?;
             Ok(ReservedStdout(File::from(real)))
         });
-        taken.map_err(|error| closed(&error.into()))
+        taken.map_err(|error| token_not_written(&error.into()))
     }
 
     /// Takes stdout away from everybody else; here only by convention.
@@ -23,19 +26,11 @@ impl ReservedStdout {
     pub(super) fn take() -> Result<ReservedStdout> {
         use std::os::windows::io::AsHandle as _;
         let real = io::stdout().as_handle().try_clone_to_owned();
-        real.map(|handle| ReservedStdout(File::from(handle))).map_err(|error| closed(&error))
+        real.map(|handle| ReservedStdout(File::from(handle))).map_err(|error| token_not_written(&error))
     }
 
     /// Writes the one line there is to say.
     pub(super) fn write(mut self, line: &str) -> Result<()> {
-        self.0.write_all(line.as_bytes()).and_then(|()| self.0.flush()).map_err(|error| closed(&error))
+        self.0.write_all(line.as_bytes()).and_then(|()| self.0.flush()).map_err(|error| token_not_written(&error))
     }
 }
-
-fn closed(error: &io::Error) -> ErrorMessage {
-    ErrorMessage::failed(
-        format!("the token cannot be handed over: {error}"),
-        "Check where stdout goes, then run the command again.",
-    )
-}
-use kubectl_login::messages::{ErrorMessage, Result};

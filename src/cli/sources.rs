@@ -6,6 +6,7 @@
 
 use kubectl_login::environment;
 use kubectl_login::messages::ErrorMessage;
+use kubectl_login::messages::settings::{VariablePlace, user_is_shadowed, variable_is_set, variable_is_used};
 use kubectl_login_core::entra::refusals::Refusal;
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::text::printable;
@@ -95,11 +96,11 @@ impl Sources {
             let known = environment::ALL.iter().map(|(name, _)| *name).filter(|name| names(name) && !in_use(name));
             places.extend(known.filter_map(|name| {
                 let own = origin.variables.iter().find(|own| own.eq_ignore_ascii_case(name))?;
-                Some(format!("{own} is set in {}.", origin.exec_env()))
+                Some(variable_is_set(own, &origin.exec_env()))
             }));
             let is_about_entry = about_settings || names("exec.args") || names("exec.env") || has_flag(&next);
             if !origin.shadowed.is_empty() && (is_about_entry || !places.is_empty()) {
-                places.push(origin.precedence());
+                places.push(user_is_shadowed(&origin.user, &origin.file, &origin.shadowed));
             }
         }
         for place in places {
@@ -118,29 +119,17 @@ impl Sources {
 
     fn place_in_use(&self, VariableInUse { variable, flag, wins }: &VariableInUse) -> String {
         let place = match &self.entry {
-            None => "the environment (your shell's, or exec.env of the kubeconfig user)".to_owned(),
+            None => VariablePlace::Process,
             Some(origin) if origin.variables.iter().any(|own| own == variable) => origin.exec_env(),
-            Some(_) => "your environment".to_owned(),
+            Some(_) => VariablePlace::Shell,
         };
-        match wins {
-            true => format!("{variable} is set in {place} and counts for more than {flag}."),
-            false => format!("{variable} is set in {place} and counts because exec.args has no {flag}."),
-        }
+        variable_is_used(variable, &place, flag, *wins)
     }
 }
 
 impl EntryOrigin {
-    fn exec_env(&self) -> String {
-        format!("exec.env of the kubeconfig user {:?} in {}", self.user, self.file)
-    }
-
-    fn precedence(&self) -> String {
-        format!(
-            "Correct the user {:?} in {}: {} defines it too, but kubectl takes the first.",
-            self.user,
-            self.file,
-            self.shadowed.join(", ")
-        )
+    fn exec_env(&self) -> VariablePlace {
+        VariablePlace::ExecEnv { user: self.user.clone(), file: self.file.clone() }
     }
 }
 

@@ -1,7 +1,4 @@
-//! What is wrong with a command line, in two halves. The grammar's library knows it; the words are ours.
-//!
-//! Words of a command line may be secrets. Flags are repeated, and the value of a flag that takes one of a few words. Other
-//! values are not, nor is what else stands in a `get-token`: what a flag accepts is said instead.
+//! From what the grammar's library says about a command line to what the program says about it.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -9,83 +6,70 @@ use std::ffi::OsString;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use kubectl_login::messages::ErrorMessage;
+use kubectl_login::messages::command_line::{CommandLineError, ExpectedValue, FlagPlace, command_line_error};
 use kubectl_login_core::text::printable;
 
 use super::GET_TOKEN;
 
-/// What `error` says about `words`, which `grammar` does not take.
+/// What `error` says about `words`, which `grammar` does not accept.
 pub(super) fn explain(error: &clap::Error, grammar: &Command, words: &[OsString]) -> ErrorMessage {
-    let command = words.get(1).and_then(|word| grammar.find_subcommand(word));
+    let command = words.get(1).and_then(|word| grammar.find_subcommand(word)).map(Command::get_name);
     let program = grammar.get_bin_name().unwrap_or_else(|| grammar.get_name());
-    let help = match command {
-        Some(command) => format!("To list its flags: {program} {} --help", command.get_name()),
-        None => format!("To list commands and flags: {program} --help"),
-    };
-    let flag = one(error, ContextKind::InvalidArg).map(|text| name(&text)).unwrap_or_default();
-    let value = one(error, ContextKind::InvalidValue).unwrap_or_default();
-    let several = |kind| all(error, kind).iter().map(|text| name(text)).collect::<Vec<_>>();
-
-    let (what, next) = match error.kind() {
-        ErrorKind::UnknownArgument if flag.starts_with('-') => {
-            let elsewhere = grammar.get_subcommands().find(|command| {
-                command.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")))
-            });
-            let is_here =
-                grammar.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag[1..] == format!("-{long}")));
-            let next = match (elsewhere, one(error, ContextKind::SuggestedArg)) {
-                (None, _) if is_here => Some(format!("Use it without a command: {program} {flag}")),
-                (Some(command), _) if command.get_name() == GET_TOKEN => {
-                    Some("Add it to the kubeconfig user's exec.args.".to_owned())
-                }
-                (Some(command), _) => Some(format!("Use it with its own command: {program} {}", command.get_name())),
-                (None, Some(meant)) => Some(format!("Did you mean {meant}?")),
-                (None, None) => None,
-            };
-            (format!("there is no flag {flag} here"), next)
-        }
-        ErrorKind::UnknownArgument if command.is_some_and(|command| command.get_name() == GET_TOKEN) => (
-            "one of the words is neither a flag nor a flag's value".to_owned(),
-            Some("Write switches as --flag=false, and values with blanks in quotes.".to_owned()),
-        ),
-        ErrorKind::UnknownArgument => (format!("{flag:?} is one word too many"), None),
-        // A flag that was left without its value takes the next one for it, which may carry a secret.
-        ErrorKind::InvalidValue if value.is_empty() || value.starts_with('-') => {
-            (format!("{flag} needs a value"), one_of(error))
-        }
-        ErrorKind::ValueValidation if value.starts_with('-') => {
-            (format!("{flag} needs a value"), error.source().map(ToString::to_string))
-        }
-        ErrorKind::InvalidValue => (format!("{flag} cannot be {:?}", printable(&value, 60)), one_of(error)),
-        // What the flag's own parser says is the next step.
-        ErrorKind::ValueValidation => {
-            (format!("{flag} has a value that it does not take"), error.source().map(ToString::to_string))
-        }
-        ErrorKind::MissingRequiredArgument => {
-            let missing = several(ContextKind::InvalidArg);
-            (format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }), None)
-        }
-        // The library takes a second word for a command.
-        ErrorKind::ArgumentConflict if flag.is_empty() => {
-            let word = one(error, ContextKind::InvalidSubcommand).unwrap_or_default();
-            (format!("{:?} is one word too many", printable(&word, 60)), None)
-        }
-        ErrorKind::ArgumentConflict => {
-            let others = several(ContextKind::PriorArg).join(", ");
-            (format!("{flag} cannot be combined with {others}"), Some("Leave out one of them.".to_owned()))
-        }
-        ErrorKind::InvalidUtf8 => (
-            "one of the words is not UTF-8".to_owned(),
-            Some("Check the locale of the terminal (LANG), and write it again.".to_owned()),
-        ),
-        _ => (first_paragraph(error), None),
-    };
-    ErrorMessage::usage(what, next.map_or_else(|| help.clone(), |next| format!("{next}\n{help}")))
+    command_line_error(&typed(error, grammar, command), program, command)
 }
 
-/// The values there are, where it is a choice.
-fn one_of(error: &clap::Error) -> Option<String> {
-    let values = all(error, ContextKind::ValidValue);
-    (!values.is_empty()).then(|| format!("Use one of {}.", values.join(", ")))
+/// The facts in `error`, for the command that was named.
+fn typed(error: &clap::Error, grammar: &Command, command: Option<&str>) -> CommandLineError {
+    let flag = one(error, ContextKind::InvalidArg).map(|text| name(&text)).unwrap_or_default();
+    let word = one(error, ContextKind::InvalidValue).unwrap_or_default();
+    let names = |kind| all(error, kind).iter().map(|text| name(text)).collect::<Vec<_>>();
+    match error.kind() {
+        ErrorKind::UnknownArgument if flag.starts_with('-') => {
+            CommandLineError::UnknownFlag { place: place(&flag, error, grammar), flag }
+        }
+        ErrorKind::UnknownArgument if command == Some(GET_TOKEN) => CommandLineError::StrayWord,
+        ErrorKind::UnknownArgument => CommandLineError::ExtraWord(flag),
+        // A flag that was left without its value takes the next flag for it, which may carry a secret.
+        ErrorKind::InvalidValue if word.is_empty() || word.starts_with('-') => {
+            CommandLineError::NoValue { flag, expected: choices(error) }
+        }
+        ErrorKind::InvalidValue => CommandLineError::UnknownChoice { flag, word, expected: choices(error) },
+        ErrorKind::ValueValidation if word.starts_with('-') => {
+            CommandLineError::NoValue { flag, expected: expected(error) }
+        }
+        ErrorKind::ValueValidation => CommandLineError::InvalidValue { flag, expected: expected(error) },
+        ErrorKind::MissingRequiredArgument => CommandLineError::Missing(names(ContextKind::InvalidArg)),
+        // The library takes a second word for a command.
+        ErrorKind::ArgumentConflict if flag.is_empty() => {
+            CommandLineError::ExtraWord(one(error, ContextKind::InvalidSubcommand).unwrap_or_default())
+        }
+        ErrorKind::ArgumentConflict => CommandLineError::Conflict { flag, others: names(ContextKind::PriorArg) },
+        ErrorKind::InvalidUtf8 => CommandLineError::NotUtf8,
+        _ => CommandLineError::Other(first_paragraph(error)),
+    }
+}
+
+/// Where there is a flag that a command does not have.
+fn place(flag: &str, error: &clap::Error, grammar: &Command) -> FlagPlace {
+    let has_it = |command: &Command| {
+        command.get_arguments().any(|arg| arg.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long)))
+    };
+    match grammar.get_subcommands().find(|command| has_it(command)) {
+        None if has_it(grammar) => FlagPlace::NoCommand,
+        None => one(error, ContextKind::SuggestedArg).map_or(FlagPlace::Nowhere, FlagPlace::Similar),
+        Some(command) if command.get_name() == GET_TOKEN => FlagPlace::ExecArgs,
+        Some(command) => FlagPlace::Command(command.get_name().to_owned()),
+    }
+}
+
+/// The words that a flag accepts, if it accepts only some.
+fn choices(error: &clap::Error) -> Option<ExpectedValue> {
+    Some(all(error, ContextKind::ValidValue)).filter(|words| !words.is_empty()).map(ExpectedValue::OneOf)
+}
+
+/// What the flag's own parser says that it accepts.
+fn expected(error: &clap::Error) -> Option<ExpectedValue> {
+    error.source()?.downcast_ref().cloned()
 }
 
 fn one(error: &clap::Error, kind: ContextKind) -> Option<String> {
@@ -107,7 +91,7 @@ fn name(shown: &str) -> String {
     bare.split('[').next().unwrap_or(bare).to_owned()
 }
 
-/// What the library says, for what has no words of ours.
+/// What the library says, for errors without a variant of their own.
 fn first_paragraph(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kubectl_login::environment::Environment;
 use kubectl_login::issued_token::IssuedToken;
+use kubectl_login::messages::command::not_signed_in;
 use kubectl_login::messages::failure::explain as explain_failure;
 use kubectl_login::messages::kube as messages;
 use kubectl_login::messages::{ErrorMessage, ExitKind, Result};
@@ -26,7 +27,6 @@ use kubectl_login_core::kube::access::{AccessQuestion, Explanation};
 use kubectl_login_core::kube::kubeconfig::Entry;
 use kubectl_login_core::kube::rbac::Requester;
 use kubectl_login_core::kube::review::ClusterUser;
-use kubectl_login_core::text::printable;
 use serde::Serialize;
 
 use self::kubectl::KubectlView;
@@ -120,11 +120,11 @@ fn with_sign_in(
     let terminal = Terminal::new(PromptMode::Never, profile, None, environment);
     let identity = &Identity::of(profile);
     let session = ClusterSession { entry, profile, identity, store: &store, environment, terminal: &terminal };
-    let signed_in = SignedIn::without_prompt(&session, args.refresh);
+    let current = CurrentToken::without_prompt(&session, args.refresh);
     let overrides = kubectl_user::overrides(entry);
     overrides.iter().for_each(report::warn);
-    let signed_in = match signed_in {
-        Ok(signed_in) => signed_in,
+    let current = match current {
+        Ok(current) => current,
         // kubectl may need no token of this plugin.
         Err(error) if !error.kind.is_stopped() => {
             let view = without_sign_in(args, entry, &profile.network)?.ok_or(error)?;
@@ -133,11 +133,11 @@ fn with_sign_in(
         Err(error) => return Err(error),
     };
 
-    let token = &signed_in.issued.token;
+    let token = &current.issued.token;
     let cluster = ClusterClient::new(entry, profile, token);
     let options = LookupOptions { force_refresh: args.refresh, names: args.names, ..LookupOptions::default() };
-    let known = session.groups(&signed_in.subject, &cluster, options)?;
-    let explanation = question.map(|question| explanation(args, &session, &signed_in, &cluster, &known, &question));
+    let known = session.groups(&current.subject, &cluster, options)?;
+    let explanation = question.map(|question| explanation(args, &session, &current, &cluster, &known, &question));
     let (explanation, who) = explanation.transpose()?.unzip();
     let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
     let explained = explanation.zip(who.as_ref()).map(|(explanation, who)| Explained { explanation, place, who });
@@ -159,7 +159,7 @@ fn with_sign_in(
             None
         }),
     };
-    let whoami = WhoamiReport { signed_in: &signed_in, known: &known, cluster: view, kubectl };
+    let whoami = WhoamiReport { current: &current, known: &known, cluster: view, kubectl };
     whoami.print(args, explained.as_ref(), &session)
 }
 
@@ -187,7 +187,7 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> 
 fn who(
     cluster: &ClusterClient<'_>,
     known: &GroupMembership,
-    SignedIn { subject, facts, .. }: &SignedIn,
+    CurrentToken { subject, facts, .. }: &CurrentToken,
     profile: &Profile,
 ) -> Result<AskingUser> {
     let said = cluster.review_unless_too_old()?;
@@ -237,34 +237,34 @@ fn names(known: &GroupMembership, prefix: &str) -> BTreeMap<String, String> {
 fn explanation(
     args: &WhoamiArgs,
     session: &ClusterSession<'_>,
-    signed_in: &SignedIn,
+    current: &CurrentToken,
     cluster: &ClusterClient<'_>,
     known: &GroupMembership,
     question: &AccessQuestion,
 ) -> Result<(Explanation, AskingUser)> {
-    let mut who = who(cluster, known, signed_in, session.profile)?;
+    let mut who = who(cluster, known, current, session.profile)?;
     let api = cluster.api()?.with_limit(clock::limit(EXPLAIN_LIMIT));
     let explanation = runtime::run_until_interrupted(explain::run(&api, question, &who.requester))??;
     if !args.names && explain::misnamed::needs_names(&explanation, &who) {
         // Which group is meant by its display name can only be said with the names of the user's own.
         let options = LookupOptions { names: true, ..LookupOptions::default() };
-        who.names = names(&session.groups(&signed_in.subject, cluster, options)?, &who.group_prefix);
+        who.names = names(&session.groups(&current.subject, cluster, options)?, &who.group_prefix);
     }
     Ok((explanation, who))
 }
 
 /// A token, what it says, and what is known of its session.
-struct SignedIn {
+struct CurrentToken {
     issued: IssuedToken,
     subject: Subject,
     facts: Option<SessionFacts>,
 }
 
-impl SignedIn {
+impl CurrentToken {
     /// The cached token, refreshed if needed or if it is to be `fresh`; never with a prompt.
     ///
     /// Errors: exit 3 where there is none.
-    fn without_prompt(session: &ClusterSession<'_>, fresh: bool) -> Result<SignedIn> {
+    fn without_prompt(session: &ClusterSession<'_>, fresh: bool) -> Result<CurrentToken> {
         let ClusterSession { entry, profile, identity, store, environment, terminal } = *session;
         let facts = sessions::current_facts(identity, &profile.network, store);
         if facts.is_none() && profile.prompts() {
@@ -275,37 +275,19 @@ impl SignedIn {
         let issued = issued.map_err(|error| explain_failure(&error.failure, profile))?;
         let subject = Subject::read(issued.token.expose(), &profile.groups.claim).unwrap_or_default();
         let facts = issued.facts.clone().or(facts);
-        Ok(SignedIn { issued, subject, facts })
+        Ok(CurrentToken { issued, subject, facts })
     }
 }
 
 /// The error for an entry without a sign-in.
 pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environment) -> ErrorMessage {
-    let whom = match &entry.context {
-        Some(context) => format!("the context {:?}", printable(context, 100)),
-        None => format!("the user {:?}", printable(&entry.user, 100)),
-    };
-    if profile.storage == Storage::None {
-        return ErrorMessage::sign_in_needed(
-            format!(
-                "nothing is remembered for {whom} (--token-cache-storage none), so it cannot be told who is signed in"
-            ),
-            "Leave --token-cache-storage none out of the kubeconfig user's exec.args, then sign in.",
-        );
-    }
-    // Without the flag the command would be refused, as the plugin was.
-    let next = match environment.ci() {
-        Some(variable) => {
-            format!("If you can sign in here, although {variable} is set: kubectl login --prompt always CONTEXT")
-        }
-        None => "Sign in: kubectl login CONTEXT".to_owned(),
-    };
-    ErrorMessage::sign_in_needed(format!("not signed in for {whom}"), next)
+    let cache_is_off = profile.storage == Storage::None;
+    not_signed_in(entry.context.as_deref(), &entry.user, cache_is_off, environment.ci())
 }
 
 /// Everything that is known, before it is printed.
 struct WhoamiReport<'a> {
-    signed_in: &'a SignedIn,
+    current: &'a CurrentToken,
     known: &'a GroupMembership,
     cluster: Option<ClusterView<'a>>,
     /// Whom kubectl would be, where that is not what the cluster makes of the token.
@@ -347,7 +329,7 @@ impl WhoamiReport<'_> {
     }
 
     fn account(&self) -> Option<&str> {
-        let SignedIn { subject, facts, .. } = self.signed_in;
+        let CurrentToken { subject, facts, .. } = self.current;
         subject.account.as_deref().or_else(|| facts.as_ref()?.account.as_deref())
     }
 
@@ -360,7 +342,7 @@ impl WhoamiReport<'_> {
     }
 
     fn for_programs(&self, args: &WhoamiArgs) -> WhoAmI<'_> {
-        let SignedIn { issued, subject, facts } = self.signed_in;
+        let CurrentToken { issued, subject, facts } = self.current;
         let GroupMembership { groups, overage, .. } = self.known;
         let items = self.items(args).into_iter().map(|group| GroupShown { id: &group.id, name: group.name.as_deref() });
         WhoAmI {

@@ -16,6 +16,31 @@ const PURPOSE: &str = "read your groups";
 const NAME_A_CLIENT: &str =
     "Name a client of your own that has the delegated permission GroupMember.Read.All, with --graph-client-id ID.";
 
+/// Said if groups are missing.
+pub const INCOMPLETE: &str = "not all of your groups are known";
+
+/// What is wrong with a list of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupsFlaw {
+    /// Groups are missing.
+    Incomplete,
+    /// The groups come from the cluster instead of a better source.
+    FromCluster,
+    /// The groups have no names.
+    Nameless,
+}
+
+/// The warning for a list with this flaw, of which `error` is the reason; the rest as for [`explain`].
+pub fn warning(error: &GroupsError, flaw: GroupsFlaw, profile: &Profile, command: &str) -> ErrorMessage {
+    let error = explain(error, profile, command);
+    let what = match flaw {
+        GroupsFlaw::Incomplete => format!("{INCOMPLETE}: {}", error.what),
+        GroupsFlaw::FromCluster => format!("{}; they come from the cluster", error.what),
+        GroupsFlaw::Nameless => format!("the groups have no names here: {}", error.what),
+    };
+    ErrorMessage { what, ..error }
+}
+
 /// Why the groups of the user of `profile` are not known; `command` is what signs that user in.
 pub fn explain(error: &GroupsError, profile: &Profile, command: &str) -> ErrorMessage {
     let client = profile.groups.graph_client.as_deref();
@@ -81,7 +106,7 @@ fn no_graph_token(failure: &Failure, profile: &Profile, command: &str, is_servic
         }
         (Remedy::SignIn, _) if second.is_some() => format!("Sign in: {command} --graph-client-id {client}"),
         // The session may still be valid for the cluster, so only a forced sign-in replaces it.
-        (Remedy::SignIn, _) => format!("Sign in afresh: {command} --force"),
+        (Remedy::SignIn, _) => format!("Sign in again: {command} --force"),
         (_, Some(Refusal::SetUp)) => NAME_A_CLIENT.to_owned(),
         _ => return message,
     };

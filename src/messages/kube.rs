@@ -5,6 +5,7 @@ use kubectl_login_core::kube::api_credentials::CredentialError;
 use kubectl_login_core::kube::exec_credential::{ExecInfoError, InvalidToken};
 use kubectl_login_core::kube::kubeconfig::KubeconfigError;
 use kubectl_login_core::kube::resource::QuestionError;
+use kubectl_login_core::text::printable;
 
 use super::ErrorMessage;
 use super::http::{Peer, transport_error};
@@ -83,8 +84,34 @@ pub fn kubeconfig_error(error: &KubeconfigError) -> ErrorMessage {
     ErrorMessage::failed(error.to_string(), kubeconfig_next(error))
 }
 
+/// What may have been meant by a name that is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suggestions {
+    /// A similar name that is there.
+    pub name: Option<String>,
+    /// A command with a similar name.
+    pub command: Option<String>,
+    /// The name stands where a command can stand.
+    pub may_be_command: bool,
+}
+
+/// The same with what may have been meant.
+pub fn kubeconfig_error_with(error: &KubeconfigError, suggestions: &Suggestions) -> ErrorMessage {
+    let Suggestions { name, command, may_be_command } = suggestions;
+    let mut next = kubeconfig_next(error);
+    if let Some(name) = name {
+        next = format!("Did you mean {:?}?\n{next}", printable(name, 100));
+    }
+    match (command, may_be_command) {
+        (Some(command), _) => next = format!("Did you mean {command}?\n{next}"),
+        (None, true) => next += "\nTo list the commands, if one was meant: kubectl login --help",
+        (None, false) => {}
+    }
+    ErrorMessage::failed(error.to_string(), next)
+}
+
 /// What to do about such an error.
-pub fn kubeconfig_next(error: &KubeconfigError) -> String {
+fn kubeconfig_next(error: &KubeconfigError) -> String {
     let text = match error {
         KubeconfigError::Unreadable { .. } => "Check the path (--kubeconfig, KUBECONFIG) and who may read the file.",
         KubeconfigError::TooLarge { .. } => {

@@ -4,6 +4,8 @@
 //! do next. One file for each module whose errors it explains.
 
 mod callback_page;
+pub mod command;
+pub mod command_line;
 pub mod entra;
 mod error_message;
 pub mod failure;
@@ -11,6 +13,7 @@ mod graph;
 pub mod groups;
 pub mod http;
 pub mod kube;
+pub mod kubeconfig_user;
 mod oauth;
 pub mod refusals;
 pub mod request;
@@ -21,6 +24,7 @@ pub mod sign_in;
 pub mod step;
 pub mod store;
 pub mod token;
+pub mod unsupported_command;
 
 pub use callback_page::CallbackPage;
 pub use error_message::{ErrorMessage, ExitKind, Result};

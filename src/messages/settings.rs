@@ -1,5 +1,7 @@
 //! Flags and variables of an entry that cannot be used, alone or together.
 
+use std::fmt;
+
 use kubectl_login_core::text::printable;
 
 use super::ErrorMessage;
@@ -223,6 +225,52 @@ fn wrong_url(flag: &str, url: &str, flaw: UrlFlaw) -> (String, String) {
         }
     };
     (format!("{flag} {:?} {flaw}", printable(url, 100)), next.to_owned())
+}
+
+/// Where a variable is set that counts where a flag could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VariablePlace {
+    /// In the environment of the process. For a plugin, that holds the shell's variables and those of `exec.env` alike.
+    Process,
+    /// In the shell's environment.
+    Shell,
+    /// In `exec.env` of this kubeconfig user, in this file.
+    ExecEnv {
+        /// The user.
+        user: String,
+        /// The file.
+        file: String,
+    },
+}
+
+impl fmt::Display for VariablePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VariablePlace::Process => f.write_str("the environment (your shell's, or exec.env of the kubeconfig user)"),
+            VariablePlace::Shell => f.write_str("your environment"),
+            VariablePlace::ExecEnv { user, file } => {
+                write!(f, "exec.env of the kubeconfig user {user:?} in {file}")
+            }
+        }
+    }
+}
+
+/// Says where a variable is set that an error names.
+pub fn variable_is_set(variable: &str, place: &VariablePlace) -> String {
+    format!("{variable} is set in {place}.")
+}
+
+/// The same for a variable that is used instead of `flag`: because it wins, or because the flag is not there.
+pub fn variable_is_used(variable: &str, place: &VariablePlace, flag: &str, wins: bool) -> String {
+    match wins {
+        true => format!("{variable} is set in {place} and counts for more than {flag}."),
+        false => format!("{variable} is set in {place} and counts because exec.args has no {flag}."),
+    }
+}
+
+/// Says which of several files counts that define the same kubeconfig user.
+pub fn user_is_shadowed(user: &str, file: &str, others: &[String]) -> String {
+    format!("Correct the user {user:?} in {file}: {} defines it too, but kubectl takes the first.", others.join(", "))
 }
 
 /// `a is missing`, `a, b are missing`.

@@ -2,33 +2,31 @@
 
 use std::time::Duration;
 
-// What these parsers say of a wrong value is shown as the next step.
+use kubectl_login::messages::command_line::ExpectedValue;
 
 /// Go's strconv.ParseBool, which the peers' flags are read with.
-pub(in super::super) fn go_bool(text: &str) -> Result<bool, String> {
+pub(in super::super) fn go_bool(text: &str) -> Result<bool, ExpectedValue> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err("Write true or false.".to_owned()),
+        _ => Err(ExpectedValue::Bool),
     }
 }
 
 /// A level of detail.
-pub(in super::super) fn level(text: &str) -> Result<u8, String> {
-    text.parse().map_err(|_| "Write a number, such as 1 or 5.".to_owned())
+pub(in super::super) fn level(text: &str) -> Result<u8, ExpectedValue> {
+    text.parse().map_err(|_| ExpectedValue::Level)
 }
 
 /// A number of seconds, as int128/kubelogin takes it.
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, ExpectedValue> {
     let number = text.parse::<u32>().ok().filter(|number| *number > 0);
-    number
-        .map(|number| Duration::from_secs(number.into()))
-        .ok_or_else(|| "Write a number of seconds, such as 180.".to_owned())
+    number.map(|number| Duration::from_secs(number.into())).ok_or(ExpectedValue::Seconds)
 }
 
 /// Go's time.ParseDuration for positive durations: `60s`, `1m30s`, `1.5h`, `250ms`.
-pub(in super::super) fn go_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "Write a duration such as 60s or 1m30s.".to_owned();
+pub(in super::super) fn go_duration(text: &str) -> Result<Duration, ExpectedValue> {
+    let wrong = || ExpectedValue::Duration;
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -54,7 +52,7 @@ pub(in super::super) fn go_duration(text: &str) -> Result<Duration, String> {
         total = total.checked_add(part).filter(|total| i64::try_from(total.as_nanos()).is_ok()).ok_or_else(wrong)?;
         rest = tail;
     }
-    if total.is_zero() { Err("Write a duration longer than 0.".to_owned()) } else { Ok(total) }
+    if total.is_zero() { Err(ExpectedValue::PositiveDuration) } else { Ok(total) }
 }
 
 /// A duration as [`go_duration`] reads it.

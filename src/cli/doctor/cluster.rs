@@ -1,5 +1,6 @@
 //! What the cluster makes of the token.
 
+use kubectl_login::messages::kubeconfig_user::NEW_AKS_ENTRY;
 use kubectl_login::profile::Provider;
 use kubectl_login::store::groups::Group;
 use kubectl_login_core::entra::subject::{GroupsClaim, Subject};
@@ -60,7 +61,7 @@ fn not_accepted(token: &IssuedTokenChecks<'_>, clock: &Finding) -> Finding {
                     "{what}: it is good, and for {audience} in the tenant {tenant}, which is not what this cluster takes"
                 ),
                 format!(
-                    "{server}Check that the cluster is of that tenant and signs people in with Entra ID.\nTo have the entry written anew for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing"
+                    "{server}Check that the cluster is of that tenant and signs people in with Entra ID.\nTo have the entry written anew for an AKS cluster: {NEW_AKS_ENTRY}"
                 ),
             )
         }

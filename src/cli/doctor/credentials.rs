@@ -1,19 +1,19 @@
 //! A kubeconfig user that has something else to sign in with than a plugin, or besides it.
 
-use kubectl_login::messages::kube as messages;
+use kubectl_login::messages::{kube as messages, kubeconfig_user};
 use kubectl_login_core::kube::api::ApiError;
 use kubectl_login_core::kube::kubeconfig::{CredentialKind, Entry};
 use kubectl_login_core::kube::review::ClusterUser;
 use kubectl_login_core::text::printable;
 
-use super::super::{entry, kubectl_user};
+use super::super::kubectl_user;
 use super::finding::Finding;
 use super::network::ReviewError;
 
 /// A user without an exec plugin.
 pub(super) fn alone(found: &Entry) -> Finding {
     let credentials = &found.credentials;
-    if let Some(error) = credentials.auth_provider.as_deref().and_then(entry::refused_auth_provider) {
+    if let Some(error) = credentials.auth_provider.as_deref().and_then(kubeconfig_user::refused_auth_provider) {
         return Finding::from(error);
     }
     match found.plugin() {

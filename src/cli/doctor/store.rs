@@ -223,11 +223,11 @@ impl StoreChecks {
 /// would do as well.
 fn key_at(home: KeyBackend, root: &Path, is_used: bool, is_open_yet: bool) -> Finding {
     let found = home.read_key(root);
-    let anew = "Sign in again: kubectl login";
+    let sign_in_again = Step::SignIn { force: false }.to_string();
     match (home, found) {
         (KeyBackend::Keyring, Ok(Some(_))) => Finding::ok("the keyring answers, and has the key"),
         (KeyBackend::Keyring, Ok(None)) if is_used => {
-            Finding::fail("the keyring answers, and the key of what is kept is not in it", anew)
+            Finding::fail("the keyring answers, and the key of what is kept is not in it", sign_in_again)
         }
         (KeyBackend::Keyring, Ok(None)) => Finding::ok("the keyring answers; it has no key yet"),
         (_, Err(KeyError::NoKeyring)) if is_open_yet => {
@@ -248,19 +248,19 @@ fn key_at(home: KeyBackend, root: &Path, is_used: bool, is_open_yet: bool) -> Fi
             if is_used { finding } else { finding.at_most_warning() }
         }
         (KeyBackend::File, Ok(Some(_))) => Finding::ok(format!("the key file {}", shown(&root.join(KEY_FILE)))),
-        (KeyBackend::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, anew),
+        (KeyBackend::File, Ok(None)) => no_key_file(&root.join(KEY_FILE), is_used, &sign_in_again),
     }
 }
 
 /// Why a key file gives no key.
-fn no_key_file(path: &Path, is_used: bool, anew: &str) -> Finding {
+fn no_key_file(path: &Path, is_used: bool, sign_in_again: &str) -> Finding {
     let name = shown(path);
     match files::check_private(path) {
         Err(error) if error.is_not_found() && !is_used => {
             Finding::ok(format!("the first sign-in makes the key file {name}"))
         }
         Err(error) if error.is_not_found() => {
-            Finding::fail(format!("the key file {name} is gone, and with it what was kept"), anew)
+            Finding::fail(format!("the key file {name} is gone, and with it what was kept"), sign_in_again)
         }
         Err(error) => Finding::fail(
             format!("the key file {name} is not used: {error}"),
@@ -268,10 +268,10 @@ fn no_key_file(path: &Path, is_used: bool, anew: &str) -> Finding {
                 Some(command) => format!(
                     "If no one else can have read it, mend it: {command}\nElse sign in again, which makes a new key: kubectl login"
                 ),
-                None => anew.to_owned(),
+                None => sign_in_again.to_owned(),
             },
         ),
-        Ok(()) => Finding::fail(format!("the key file {name} is damaged"), anew),
+        Ok(()) => Finding::fail(format!("the key file {name} is damaged"), sign_in_again),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages::failure::explain;
+use kubectl_login::messages::step::Step;
 use kubectl_login::messages::token::in_units;
 use kubectl_login::profile::{Profile, Provider, TokenKind};
 use kubectl_login::runtime::StopSignal;
@@ -137,7 +138,7 @@ fn for_server(subject: &Subject, server_id: &str) -> Vec<Finding> {
         // The newer tokens name an application by its id, however it was asked for.
         all.push(Finding::fail(
             format!("it is for {:?}, and --server-id is {:?}", printable(&audience, 100), printable(server_id, 100)),
-            "Sign in afresh: kubectl login --force",
+            Step::SignIn { force: true }.to_string(),
         ));
     }
     let is_version_2 = subject.issuer.as_deref().is_some_and(|issuer| issuer.trim_end_matches('/').ends_with("/v2.0"));
@@ -159,7 +160,7 @@ fn of_tenant(subject: &Subject, wanted: Option<&str>) -> Option<Finding> {
                 printable(tenant, 60),
                 printable(wanted, 60)
             ),
-            "Check --tenant-id, then sign in afresh: kubectl login --force",
+            "Check --tenant-id, then sign in again: kubectl login --force",
         )
     })
 }
@@ -181,7 +182,7 @@ fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding>
                 printable(audience, 100),
                 printable(&profile.client_id, 100)
             ),
-            "Sign in afresh: kubectl login --force",
+            Step::SignIn { force: true }.to_string(),
         ));
     }
     all

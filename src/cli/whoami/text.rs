@@ -10,7 +10,7 @@ use kubectl_login_core::text::printable;
 use super::super::args::WhoamiArgs;
 use super::super::report;
 use super::kubectl::KubectlView;
-use super::{SignedIn, WhoamiReport};
+use super::{CurrentToken, WhoamiReport};
 use crate::ui::wrap::{self, wrapped};
 
 /// How wide the labels are, the blanks behind them included.
@@ -50,7 +50,7 @@ pub(in super::super) fn group_line(group: &Group, names: bool) -> String {
 }
 
 fn facts(whoami: &WhoamiReport<'_>) -> Vec<(&'static str, String)> {
-    let SignedIn { issued, subject, .. } = whoami.signed_in;
+    let CurrentToken { issued, subject, .. } = whoami.current;
     let shown = |text: &Option<String>| text.as_deref().map(|text| printable(text, 200));
     let left = issued.expires_at - clock::now();
     let account = whoami.account().map_or_else(|| "?".to_owned(), |account| printable(account, 200));

@@ -55,7 +55,7 @@ fn command_line_errors_have_a_next_step() {
         ),
         (
             "one two",
-            "Error: \"two\" is one word too many\n\
+            "Error: unexpected argument \"two\"\n\
              Next:  To list commands and flags: kubectl login --help\n",
         ),
         (
