@@ -16,6 +16,7 @@ use crate::store::Store;
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::cloud;
 use kubectl_login_core::http::Http;
+use kubectl_login_core::known_issuers;
 use kubectl_login_core::oauth::client::{ClientAuth, Moves, OAuthClient};
 use kubectl_login_core::oauth::discovery::{self, DiscoveryDocument};
 use kubectl_login_core::oauth::jwks::{self, Jwks, TokenExpectations, VerifyError};
@@ -198,7 +199,8 @@ impl<'a> Issuer<'a> {
     /// Errors: it names another issuer.
     pub(super) fn check_issued(&self, id_token: &str) -> Result<(), VerifyError> {
         let Ok(claims) = Claims::read(id_token) else { return Ok(()) };
-        jwks::check_issuer(&claims, &self.client.endpoints().issuer)
+        let endpoints = self.client.endpoints();
+        jwks::check_issuer(&claims, &endpoints.issuer, known_issuers::other_names(&endpoints.issuer))
     }
 
     /// The claims of an ID token for a cluster, verified (OIDC Core 3.1.3.7). The issuer's keys are cached, and fetched again if
@@ -239,8 +241,15 @@ impl<'a> Issuer<'a> {
         algorithms: &'e [String],
         now: DateTime<Utc>,
     ) -> TokenExpectations<'e> {
-        let client_id = Some(self.profile.client_id.as_str());
-        TokenExpectations { issuer: &endpoints.issuer, client_id, nonce: None, now, leeway: LEEWAY, algorithms }
+        TokenExpectations {
+            issuer: &endpoints.issuer,
+            issuer_aliases: known_issuers::other_names(&endpoints.issuer),
+            client_id: Some(&self.profile.client_id),
+            nonce: None,
+            now,
+            leeway: LEEWAY,
+            algorithms,
+        }
     }
 
     /// The result of `verify` with the issuer's keys: first the cached ones, then new ones, and last those of a discovery document

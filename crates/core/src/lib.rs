@@ -4,6 +4,7 @@
 //!
 //! - [`entra`]: what is special about Microsoft Entra ID: clouds, refusals, Graph.
 //! - [`oauth`]: the protocol; knows no vendor.
+//! - [`known_issuers`]: how single issuers differ from the standard.
 //! - [`kube`]: ExecCredential, kubeconfig, and requests to an API server.
 //! - [`http`]: HTTP policy: connections, proxies, trust, retries, limits.
 //! - [`clock`], [`secret`], [`text`], [`masking`], [`budget`], [`named_file`], [`error`]: what all of them use.
@@ -15,6 +16,7 @@ pub mod clock;
 pub mod entra;
 pub mod error;
 pub mod http;
+pub mod known_issuers;
 pub mod kube;
 pub mod masking;
 pub mod named_file;

@@ -33,7 +33,9 @@ impl<'a> EntraErrorDetails<'a> {
             "invalid_request" if self.0.grant == GrantType::RefreshToken && self.number().is_some() => {
                 OAuthErrorClass::Misconfigured
             }
-            _ => self.0.class(),
+            // The device code is not recognised.
+            "bad_verification_code" => OAuthErrorClass::Misconfigured,
+            code => self.0.class_as(standard_code(code)),
         }
     }
 
@@ -58,7 +60,8 @@ impl<'a> EntraErrorDetails<'a> {
         self.text("suberror")
     }
 
-    /// What the next sign-in has to satisfy, as JSON in a string.
+    /// What the next sign-in has to satisfy, as JSON in a string
+    /// (<https://learn.microsoft.com/entra/identity-platform/claims-challenge>).
     fn claims(self) -> Option<&'a str> {
         self.text("claims")
     }
@@ -140,6 +143,16 @@ impl<'a> EntraErrorDetails<'a> {
     }
 }
 
+/// The standard's code for one that only Microsoft has.
+fn standard_code(code: &str) -> &str {
+    match code {
+        "authorization_declined" => "access_denied",
+        "code_expired" => "expired_token",
+        "invalid_resource" => "invalid_target",
+        standard => standard,
+    }
+}
+
 impl fmt::Display for EntraErrorDetails<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let description = self.description();
@@ -167,6 +180,26 @@ mod tests {
         assert_eq!(class(r#"{"error":"invalid_grant","claims":"{}"}"#), InteractionRequired);
         assert_eq!(class(r#"{"error":"invalid_grant","suberror":"message_only","claims":"{}"}"#), Policy);
         assert_eq!(class(r#"{"error":"invalid_client","error_codes":[7000218]}"#), Misconfigured);
+    }
+
+    #[test]
+    fn codes_that_only_microsoft_has_are_read_as_the_standards() {
+        let class = |code: &str, grant| {
+            let body = format!(r#"{{"error":"{code}"}}"#);
+            let response = OAuthErrorResponse::from_json(body.as_bytes(), grant, 400).expect("an error object");
+            (response.class(), EntraErrorDetails(&response).class())
+        };
+        use OAuthErrorClass::{CodeExpired, Declined, GrantRefused, Misconfigured, Unknown};
+        for (code, meant) in [
+            ("authorization_declined", Declined),
+            ("code_expired", CodeExpired),
+            ("invalid_resource", Misconfigured),
+            ("bad_verification_code", Misconfigured),
+        ] {
+            assert_eq!(class(code, GrantType::DeviceCode), (Unknown, meant), "{code}");
+        }
+        assert_eq!(class("authorization_declined", GrantType::RefreshToken), (GrantRefused, GrantRefused));
+        assert_eq!(class("invalid_resource", GrantType::RefreshToken), (GrantRefused, Misconfigured));
     }
 
     #[test]

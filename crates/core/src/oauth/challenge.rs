@@ -1,13 +1,13 @@
-//! A claims challenge: what a server wants to see in a token before it takes it, as the `claims` parameter of OpenID
-//! Connect Core 5.5. It comes in an error (<https://learn.microsoft.com/entra/identity-platform/claims-challenge>) or
-//! from the user, and goes back to the issuer in the requests of a sign-in. It holds no secret.
+//! A claims challenge: what a token has to contain before a server accepts it, as the `claims` parameter of OpenID Connect
+//! Core 5.5. It comes in a server's error or from the user, and goes back to the issuer in the requests of a sign-in. It
+//! contains no secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Bytes of JSON. It has to fit into the address of a page; those seen have a few hundred.
+/// The longest one, in bytes of JSON. It has to fit into the URL of a page; those seen have a few hundred.
 const LONGEST: usize = 8 * 1024;
 
 /// A claims challenge: a JSON object that asks for something.

@@ -1,6 +1,6 @@
 //! OpenID Connect discovery and the issuer's keys.
 //!
-//! OpenID Connect DiscoveryDocument 1.0, 3 and 4.3: the document's `issuer` must equal the one asked for, byte for byte.
+//! OpenID Connect Discovery 1.0, 3 and 4.3: the document's `issuer` must equal the one asked for, byte for byte.
 
 use std::time::Duration;
 
@@ -242,7 +242,7 @@ impl DiscoveryDocument {
             {
                 [true, false] => vec![ClientSecretMethod::Basic],
                 [false, true] => vec![ClientSecretMethod::Post],
-                // An issuer may offer both and still take one only from a given client, as Authelia, Hydra and Okta do.
+                // An issuer may offer both and still accept only one from a given client.
                 _ => vec![ClientSecretMethod::Basic, ClientSecretMethod::Post],
             },
         })
@@ -307,7 +307,7 @@ mod tests {
         {
             let text =
                 format!(r#"{{"issuer":"https://a","token_endpoint":"https://a/t","revocation_endpoint":"{address}"}}"#);
-            let endpoints = document(&text).endpoints("https://a").expect("usable all the same");
+            let endpoints = document(&text).endpoints("https://a").expect("usable even so");
             assert_eq!(endpoints.revocation.is_some(), usable, "{address}");
         }
     }

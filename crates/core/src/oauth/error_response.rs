@@ -1,7 +1,7 @@
 //! The error response of a token or authorization endpoint (RFC 6749 5.2 and 4.1.2.1), and what its code means.
 //!
-//! It must not know what a vendor adds: further members of the error object are kept as they came, for the module that
-//! knows the vendor (`entra::error_details`).
+//! It must not know what a vendor adds: codes that no standard has are unknown here, and further members of the error object
+//! are kept as they came, for a module that knows the vendor.
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ pub enum OAuthErrorClass {
     Policy,
     /// The server is temporarily unavailable.
     Transient,
-    /// OAuthClient, scope or request are misconfigured.
+    /// The client, the scope or the request is misconfigured.
     Misconfigured,
     /// A code that is not in any standard.
     Unknown,
@@ -120,15 +120,20 @@ impl OAuthErrorResponse {
 
     /// The class, from the error code alone. The grant decides if the code belongs to another grant, or to none.
     pub fn class(&self) -> OAuthErrorClass {
+        self.class_as(&self.error)
+    }
+
+    /// The class if the error code is read as `code`: for a server that has its own name for a standard's code.
+    pub fn class_as(&self, code: &str) -> OAuthErrorClass {
         use OAuthErrorClass::{
             AuthorizationPending, CodeExpired, Declined, GrantRefused, Misconfigured, SlowDown, Transient, Unknown,
         };
-        match (self.grant, self.class_by_code()) {
+        match (self.grant, self.class_by_code(code)) {
             (GrantType::RefreshToken, CodeExpired | Declined | AuthorizationPending | Unknown) => GrantRefused,
-            // RFC 6749 5.2 has invalid_grant for an expired refresh token, Dex says invalid_request. If the request is at
-            // fault after all, the sign-in will say so. An issuer that does not refresh needs one too.
+            // RFC 6749 5.2 has invalid_grant for an expired refresh token, but some servers say invalid_request. If the
+            // request is at fault after all, the sign-in will say so. An issuer that does not refresh needs one too.
             (GrantType::RefreshToken, Misconfigured)
-                if matches!(self.error.as_str(), "invalid_request" | "unsupported_grant_type") =>
+                if matches!(code, "invalid_request" | "unsupported_grant_type") =>
             {
                 GrantRefused
             }
@@ -138,28 +143,26 @@ impl OAuthErrorResponse {
         }
     }
 
-    fn class_by_code(&self) -> OAuthErrorClass {
-        match self.error.as_str() {
-            // RFC 8628 3.5. Some servers spell two of its codes differently.
+    fn class_by_code(&self, code: &str) -> OAuthErrorClass {
+        match code {
+            // RFC 8628 3.5.
             "authorization_pending" => OAuthErrorClass::AuthorizationPending,
             "slow_down" => OAuthErrorClass::SlowDown,
-            "access_denied" | "authorization_declined" => OAuthErrorClass::Declined,
-            "expired_token" | "code_expired" => OAuthErrorClass::CodeExpired,
+            "access_denied" => OAuthErrorClass::Declined,
+            "expired_token" => OAuthErrorClass::CodeExpired,
             "temporarily_unavailable" | "server_error" => OAuthErrorClass::Transient,
             // OpenID Connect Core 3.1.2.6.
             "interaction_required" | "login_required" => OAuthErrorClass::InteractionRequired,
             "consent_required" => OAuthErrorClass::Policy,
             "invalid_grant" => OAuthErrorClass::GrantRefused,
-            // RFC 6749 5.2, RFC 8707, and other spellings in use.
+            // RFC 6749 5.2 and 4.1.2.1, RFC 8707.
             "invalid_request"
             | "invalid_client"
             | "unauthorized_client"
             | "unsupported_grant_type"
             | "unsupported_response_type"
             | "invalid_scope"
-            | "invalid_target"
-            | "invalid_resource"
-            | "bad_verification_code" => OAuthErrorClass::Misconfigured,
+            | "invalid_target" => OAuthErrorClass::Misconfigured,
             _ if self.is_about_endpoint() => OAuthErrorClass::Misconfigured,
             _ => OAuthErrorClass::Unknown,
         }

@@ -53,6 +53,8 @@ fn usable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Err
 pub struct TokenExpectations<'a> {
     /// The issuer, as its discovery document names itself.
     pub issuer: &'a str,
+    /// Other names that the issuer may have in its tokens.
+    pub issuer_aliases: &'a [&'a str],
     /// The client that the token has to be for. `None` checks no audience: only for access tokens that are used in place of ID
     /// tokens, whose audience is the issuer's choice.
     pub client_id: Option<&'a str>,
@@ -139,7 +141,7 @@ impl VerifyError {
 pub fn verify(token: &str, keys: &Jwks, expected: &TokenExpectations<'_>) -> Result<Claims, VerifyError> {
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;
-    check_issuer(&claims, expected.issuer)?;
+    check_issuer(&claims, expected.issuer, expected.issuer_aliases)?;
     if let Some(client_id) = expected.client_id {
         check_audience(&claims, client_id)?;
     }
@@ -169,7 +171,7 @@ pub fn verify_userinfo(token: &str, keys: &Jwks, expected: &TokenExpectations<'_
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;
     if claims.as_map().contains_key("iss") {
-        check_issuer(&claims, expected.issuer)?;
+        check_issuer(&claims, expected.issuer, expected.issuer_aliases)?;
     }
     if let (Some(client_id), true) = (expected.client_id, claims.as_map().contains_key("aud")) {
         check_audience(&claims, client_id)?;
@@ -232,17 +234,15 @@ fn accepted(name: &str, announced: &[String]) -> Result<Algorithm, VerifyError> 
     Algorithm::named(name).filter(|found| allowed.contains(found)).ok_or_else(|| VerifyError::Algorithm(shown(name)))
 }
 
-/// Refuses claims of another issuer than `expected`.
+/// Refuses claims of another issuer than `expected`, which may have the names `aliases` too.
 ///
 /// Errors: [`VerifyError::Issuer`].
-pub fn check_issuer(claims: &Claims, expected: &str) -> Result<(), VerifyError> {
+pub fn check_issuer(claims: &Claims, expected: &str, aliases: &[&str]) -> Result<(), VerifyError> {
     let found = claims.issuer().unwrap_or_default();
-    // Google documents both spellings: https://developers.google.com/identity/openid-connect/openid-connect
-    let google = expected == "https://accounts.google.com" && found == "accounts.google.com";
-    if found == expected || google {
-        return Ok(());
+    match found == expected || aliases.contains(&found) {
+        true => Ok(()),
+        false => Err(VerifyError::Issuer { expected: shown(expected), found: shown(found) }),
     }
-    Err(VerifyError::Issuer { expected: shown(expected), found: shown(found) })
 }
 
 fn check_audience(claims: &Claims, client_id: &str) -> Result<(), VerifyError> {

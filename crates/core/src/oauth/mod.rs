@@ -35,23 +35,23 @@ pub struct Endpoints {
     pub issuer: String,
     /// Token endpoint (RFC 6749 3.2).
     pub token: Url,
-    /// Authorization endpoint (RFC 6749 3.1), where there is one.
+    /// Authorization endpoint (RFC 6749 3.1), if there is one.
     pub authorization: Option<Url>,
-    /// Device authorization endpoint (RFC 8628 3.1), where there is one.
+    /// Device authorization endpoint (RFC 8628 3.1), if there is one.
     pub device_authorization: Option<Url>,
-    /// Revocation endpoint (RFC 7009), where there is one.
+    /// Revocation endpoint (RFC 7009), if there is one.
     pub revocation: Option<Url>,
-    /// UserInfo endpoint (OpenID Connect Core 5.3), where there is one.
+    /// UserInfo endpoint (OpenID Connect Core 5.3), if there is one.
     pub userinfo: Option<Url>,
-    /// Keys of the issuer's signatures (RFC 7517), where tokens are verified.
+    /// Keys of the issuer's signatures (RFC 7517), if tokens are verified.
     pub keys: Option<Url>,
-    /// Whether the issuer offers PKCE with S256; `None` where it does not say.
+    /// Whether the issuer offers PKCE with S256; `None` if it does not say.
     pub supports_s256: Option<bool>,
     /// Whether what comes back from the authorization endpoint has to name the issuer (RFC 9207).
     pub requires_iss: bool,
     /// Whether a name there (the second) is that of [`Endpoints::issuer`] (the first).
     pub is_issuer: fn(&str, &str) -> bool,
-    /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect DiscoveryDocument 3).
+    /// Signature algorithms of ID tokens; empty means RS256 (OpenID Connect Discovery 3).
     pub signing_algorithms: Vec<String>,
     /// The same for UserInfo that comes as a JWT.
     pub userinfo_algorithms: Vec<String>,

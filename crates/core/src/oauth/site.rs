@@ -9,7 +9,7 @@
 //! - Endpoints at one other site, as with hosted issuers behind a name of one's own, send the code back to where it was
 //!   made. Nothing can be mixed up as long as its tokens stay there too, by the same document (`discovery`) and by later
 //!   ones (`client::attempts`, `session::issuer`), and the prompt names that site.
-//! - A token endpoint elsewhere (Google's) gets codes of the issuer's own page, by the issuer's own word.
+//! - A token endpoint at another site gets only codes of the issuer's own page, as the issuer itself says.
 //! - A device endpoint gives no code of the user's away: what the attack needs there is a page at which the user types
 //!   another's code. Honest issuers have that page at a second site of theirs often enough, so it is named, and no more.
 //!
@@ -74,7 +74,7 @@ mod tests {
             assert_eq!(at(page, owner), None, "{page} {owner}");
         }
         for (page, owner, host) in [
-            ("https://login.microsoftonline.com/", "https://evil.example/", "login.microsoftonline.com"),
+            ("https://login.honest.example/", "https://evil.example/", "login.honest.example"),
             ("https://notissuer.example/", "https://issuer.example/", "notissuer.example"),
             ("https://a.github.io/", "https://b.github.io/", "a.github.io"),
             ("https://b\u{fc}cher.example:8443/", "https://issuer.example/", "xn--bcher-kva.example:8443"),

@@ -73,8 +73,8 @@ impl<'c> AsyncHttpClient<'c> for OAuthTransport<'_> {
 ///
 /// - any 2xx is 200, and a 200 that carries an error object (some servers do) is 400;
 /// - what a body is, JSON or not, is told by itself and not by its content type;
-/// - numbers in strings (Entra v1, AD FS) become numbers; an interval of 0 or null becomes the default of 5 s
-///   (RFC 8628 3.2); a missing token type becomes Bearer; Google's `verification_url` gives way to the RFC's name.
+/// - numbers in strings become numbers; an interval of 0 or null becomes the default of 5 s (RFC 8628 3.2); a missing token
+///   type becomes Bearer; `verification_url`, the name in a draft of RFC 8628, gives way to the RFC's own name.
 pub(super) fn normalize_response(answer: HttpResponse) -> oauth2::HttpResponse {
     let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
     let mut body = answer.body;
@@ -132,7 +132,7 @@ fn normalize_object(object: &mut Map<String, Value>) {
             object.remove(name);
         }
     }
-    // Where only an ID token was asked for, some issuers (Azure AD B2C) give nothing else: an access token that is empty.
+    // If only an ID token was requested, some issuers send nothing else: it gets an empty access token beside it.
     if object.contains_key("id_token") && !object.get("access_token").is_some_and(Value::is_string) {
         object.insert("access_token".to_owned(), "".into());
     }

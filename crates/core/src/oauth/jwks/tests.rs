@@ -146,6 +146,7 @@ fn all() -> Vec<String> {
 fn expected(algorithms: &[String]) -> TokenExpectations<'_> {
     TokenExpectations {
         issuer: "https://issuer.test",
+        issuer_aliases: &[],
         client_id: Some("kubernetes"),
         nonce: Some("n-1"),
         now: now(),
@@ -247,17 +248,26 @@ fn access_tokens_go_without_audience_and_nonce() {
     let (signer, key) = Signer::ed();
     let t = now().timestamp();
     let claims = json!({
-        "iss": "accounts.google.com", "sub": "s", "aud": ["x", "y"], "azp": "z", "iat": t, "exp": t + 9,
+        "iss": "https://issuer.test", "sub": "s", "aud": ["x", "y"], "azp": "z", "iat": t, "exp": t + 9,
     });
     let token = signer.token(&json!({"alg": "EdDSA"}), &claims);
     let algorithms = all();
-    let lenient = TokenExpectations {
-        issuer: "https://accounts.google.com",
-        client_id: None,
-        nonce: None,
-        ..expected(&algorithms)
-    };
+    let lenient = TokenExpectations { client_id: None, nonce: None, ..expected(&algorithms) };
     assert!(verify(&token, &jwks(&[key]), &lenient).is_ok());
+}
+
+#[test]
+fn issuer_may_have_only_the_other_names_that_are_expected() {
+    let (signer, key) = Signer::ed();
+    let (keys, algorithms) = (jwks(&[key]), all());
+    let outcome = |named: &str| {
+        let mut claims = good();
+        claims["iss"] = named.into();
+        let expected = TokenExpectations { issuer_aliases: &["issuer.test"], ..expected(&algorithms) };
+        verify(&signer.token(&json!({"alg": "EdDSA", "kid": "k"}), &claims), &keys, &expected).map(|_| ())
+    };
+    assert_eq!((outcome("issuer.test"), outcome("https://issuer.test")), (Ok(()), Ok(())));
+    assert!(matches!(outcome("other.test"), Err(VerifyError::Issuer { .. })));
 }
 
 #[test]
