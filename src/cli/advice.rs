@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command};
 
 use super::profile::{LATER_GRANTS, LATER_METHODS};
-use super::{compat_flags, grammar, not_yet};
+use super::{grammar, not_yet};
 
 /// Files that speak of commands which come later, and of nothing else.
 const ABOUT_LATER: &[&str] = &["src/messages/unsupported_command.rs"];
@@ -278,7 +278,7 @@ fn advice_that_does_not_exist_is_found() {
     ] {
         assert_eq!(wrong(text), count, "{text}");
     }
-    assert!(compat_flags::NOT_YET.iter().all(|flag| wrong(&format!("Use --{flag}")) == 1));
+    assert!(super::args::NOT_YET.iter().all(|flag| wrong(&format!("Use --{flag}")) == 1));
 }
 
 #[test]

@@ -1,16 +1,24 @@
 //! What was typed, and nothing about what it means. `profile` gives it a meaning.
 
+mod flags;
 mod get_token;
+#[cfg(test)]
+mod tests;
 mod values;
+mod warm;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kubectl_login::profile::Profile;
 
+pub(super) use self::flags::Flag;
+#[cfg(test)]
+pub(super) use self::flags::NOT_YET;
 pub(super) use self::get_token::{CacheStorage, GetTokenArgs};
 use self::values::level;
 pub(super) use self::values::{go_bool, go_duration, go_duration_text};
+pub(super) use self::warm::{WarmCommandLine, parse as parse_warm};
 use crate::ui::PromptMode;
 
 /// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
@@ -73,6 +81,17 @@ pub(super) struct Cli {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Print one ExecCredential: what a kubeconfig's exec entry runs
+    #[command(args_override_self = true)]
+    #[command(before_help = "kubectl runs this. Its flags are in the kubeconfig, in the user's exec.args:\n\
+                             those for Microsoft Entra ID or those for OpenID Connect, never both. A cached\n\
+                             token is returned without the network; only if a sign-in is needed does it\n\
+                             prompt.")]
+    #[command(after_help = "Examples:\n  \
+                            kubectl login get-token --server-id 6dae42f8-4368-4678-94ff-3960e28e3630 \\\n    \
+                            --client-id 80faf920-1908-4b52-b5ef-a8e7bedfc67a \\\n    \
+                            --tenant-id contoso.example\n  \
+                            kubectl login get-token --oidc-issuer-url https://issuer.example \\\n    \
+                            --oidc-client-id kubernetes")]
     GetToken(Box<GetTokenArgs>),
     /// Show what is remembered: accounts, how long for, where it is kept
     #[command(before_help = "It reads what is on this machine: no network, and nothing is unlocked.")]
@@ -208,7 +227,7 @@ pub(super) struct MethodArgs {
 }
 
 /// How an address is opened.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct BrowserArgs {
     /// Open no browser: only show the address
     #[arg(long, help_heading = ASKING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]

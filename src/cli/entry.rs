@@ -88,14 +88,14 @@ pub(super) fn settings_in(
     let Some(words) = reader.plugin_arguments(exec) else { return Err(with_other_plugin(entry, exec)) };
     // The command line of an entry may hold a secret, so clap's whole text is not repeated.
     let unreadable = |error: clap::Error| kubeconfig_user::unreadable_arguments(entry, error.kind().as_str());
-    let (mut args, mut given) = reader.parse(&words).map_err(unreadable)?;
+    let mut args = reader.parse(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
-    if let Some(flag) = flag_for(method, &given)? {
+    if let Some(flag) = flag_for(method, &args.given)? {
         // The last one counts, and the variable would count for more.
-        (args, given) = reader.parse(&[words, vec![flag]].concat()).map_err(unreadable)?;
+        args = reader.parse(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
-    let settings = profile::settings(&args, &given, &environment, Some(entry), reader.ca_files())?;
+    let settings = profile::settings(&args, &environment, Some(entry), reader.ca_files())?;
     Ok((settings, environment))
 }
 
@@ -115,8 +115,8 @@ fn with_other_plugin(entry: &Entry, exec: &ExecConfig) -> ErrorMessage {
 /// Errors: it is the other issuers' flag.
 fn flag_for(method: &MethodArgs, given: &GivenFlags) -> Result<Option<String>, SettingsError> {
     match (&method.login, &method.grant_type) {
-        (Some(_), _) if given.oidc.is_some() => Err(SettingsError::LoginForOidc),
-        (_, Some(_)) if given.entra.is_some() => Err(SettingsError::GrantTypeForEntra),
+        (Some(_), _) if given.oidc().is_some() => Err(SettingsError::LoginForOidc),
+        (_, Some(_)) if given.entra().is_some() => Err(SettingsError::GrantTypeForEntra),
         (Some(method), _) => Ok(Some(format!("--login={method}"))),
         (None, grant) => Ok(grant.as_ref().map(|grant| format!("--grant-type={grant}"))),
     }
@@ -262,9 +262,9 @@ pub(super) fn contexts(
     let context = |name: &str| {
         let entry = kubeconfig.entry(Some(name), None).ok()?;
         let exec = entry.exec?;
-        let (args, given) = reader.parse(&reader.plugin_arguments(&exec)?).ok()?;
+        let args = reader.parse(&reader.plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
-        let settings = profile::settings(&args, &given, &environment, None, reader.ca_files()).ok()?;
+        let settings = profile::settings(&args, &environment, None, reader.ca_files()).ok()?;
         let identity = Identity::of(&settings.profile);
         Some(PluginContext {
             name: name.to_owned(),
@@ -287,8 +287,8 @@ pub(super) fn bare_profile(
     reader: &EntryReader,
 ) -> Option<Profile> {
     let words = ["get-token".to_owned(), format!("--oidc-issuer-url={issuer}"), format!("--oidc-client-id={client}")];
-    let (args, given) = reader.parse(&words).ok()?;
-    Some(profile::settings(&args, &given, environment, None, reader.ca_files()).ok()?.profile)
+    let args = reader.parse(&words).ok()?;
+    Some(profile::settings(&args, environment, None, reader.ca_files()).ok()?.profile)
 }
 
 /// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and

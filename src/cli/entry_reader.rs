@@ -10,10 +10,9 @@ use kubectl_login_core::http;
 use kubectl_login_core::http::network::{EnvironmentRoots, Network};
 use kubectl_login_core::kube::kubeconfig::ExecConfig;
 
-use super::args::GetTokenArgs;
-use super::given_flags::GivenFlags;
+use super::args::{GetTokenArgs, parse_warm};
 use super::network::CaFiles;
-use super::{GET_TOKEN, command_line, given_flags, grammar};
+use super::{GET_TOKEN, command_line, grammar};
 
 /// Reads exec entries for one command. The grammar is built once, when it is first needed.
 #[derive(Default)]
@@ -49,11 +48,17 @@ impl EntryReader {
     /// What the arguments of `get-token` say, parsed like a command line. `words` begin with the command.
     ///
     /// Errors: they do not follow the grammar, or are those of another command.
-    pub(super) fn parse(&self, words: &[String]) -> Result<(GetTokenArgs, GivenFlags), clap::Error> {
+    pub(super) fn parse(&self, words: &[String]) -> Result<GetTokenArgs, clap::Error> {
+        if let Some((command, flags)) = words.split_first()
+            && command == GET_TOKEN
+            && let Some(line) = parse_warm(flags)
+        {
+            return Ok(line.args);
+        }
         let mut grammar = self.grammar().borrow_mut();
         let matches = grammar.try_get_matches_from_mut(with_program_name(words))?;
         match matches.subcommand_matches(GET_TOKEN) {
-            Some(given) => Ok((GetTokenArgs::from_arg_matches(given)?, given_flags(&grammar, &matches))),
+            Some(given) => GetTokenArgs::from_arg_matches(given),
             None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
         }
     }

@@ -141,13 +141,13 @@ impl ExecArgs {
             return Err(ExecArgsError::NotAnArgument(flag.name));
         }
         // Every value but these two is read by what follows.
-        let (args, given) = EntryReader::default().parse(&self.words()).map_err(|_| {
+        let args = EntryReader::default().parse(&self.words()).map_err(|_| {
             let timeout = profile.network.timeout.is_some_and(|timeout| i64::try_from(timeout.as_nanos()).is_err());
             let is_network = timeout || profile.network.timeout.is_some_and(|timeout| timeout.is_zero());
             self.inexpressible(if is_network { Setting::NetworkTimeout } else { Setting::SignInTimeout })
         })?;
         let files = CaFiles::knowing(&profile.network.ca_files);
-        let read = profile::settings(&args, &given, &Environment::default(), None, &files);
+        let read = profile::settings(&args, &Environment::default(), None, &files);
         let read = read.map_err(ExecArgsError::Refused)?;
         match first_difference(profile, &read.profile) {
             None => Ok(()),

@@ -11,24 +11,18 @@ use kubectl_login::session::{ObtainError, RequestOptions, TokenRequest, caller};
 use kubectl_login_core::kube::exec_credential::{ExecInfo, credential_line};
 
 use super::args::GetTokenArgs;
-use super::given_flags::GivenFlags;
 use super::network::CaFiles;
 use super::reserved_stdout::ReservedStdout;
 use super::selection::Selection;
 use super::{ExitStatus, entry, profile, report};
 use crate::ui::{SignInTarget, Terminal};
 
-pub(super) fn run(
-    args: &GetTokenArgs,
-    given: &GivenFlags,
-    environment: &Environment,
-    repeats: Repeats<'_>,
-) -> Result<ExitStatus> {
+pub(super) fn run(args: &GetTokenArgs, environment: &Environment, repeats: Repeats<'_>) -> Result<ExitStatus> {
     let answer = ReservedStdout::take()?;
     // Before any sign-in: a version that cannot be answered would make it worthless.
     let info = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let info = ExecInfo::parse(info.as_deref()).map_err(|error| messages::kube::exec_info_error(&error))?;
-    let settings = profile::settings(args, given, environment, None, &CaFiles::default())?;
+    let settings = profile::settings(args, environment, None, &CaFiles::default())?;
     let store = settings.store(environment);
     // Looked up only if it is to be shown: a warm call reads no kubeconfig.
     let words = || Selection::from_process(environment).needed_words();

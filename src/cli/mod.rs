@@ -7,7 +7,6 @@ mod authorization;
 mod clean;
 mod cluster;
 mod command_line;
-mod compat_flags;
 mod completion;
 mod doctor;
 mod entry;
@@ -42,12 +41,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kubectl_login::environment::Environment;
 use kubectl_login::messages::unsupported_command::UnsupportedCommand;
-use kubectl_login::messages::{ErrorMessage, ExitKind};
+use kubectl_login::messages::{ErrorMessage, ExitKind, Result};
 use kubectl_login::resources;
 use kubectl_login::session::repeats::Repeats;
 
-use args::{Cli, Command};
-use given_flags::GivenFlags;
+use args::{Cli, Command, WarmCommandLine};
 
 const GET_TOKEN: &str = "get-token";
 
@@ -56,17 +54,18 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     if let Some(request) = completion::CompletionRequest::from_command_line(&words) {
         return request.answer(grammar(&[]), &Environment::from_process());
     }
-    let mut grammar = grammar(&words);
     let environment = Environment::from_process();
+    if let Some(line) = warm_command_line(&words) {
+        return warm_get_token(&line, &words, &environment);
+    }
+    let mut grammar = grammar(&words);
     let words = not_yet::context_instead(command_line::command_first(words, &grammar), &environment);
     let words = command_line::help_last(words);
     let clock = resources::read_clock();
     let repeats = Repeats::new(&words, &environment, clock.as_ref().copied().unwrap_or_default());
-    let parsed = grammar
-        .try_get_matches_from_mut(&words)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, given_flags(&grammar, &matches))));
-    let (mut cli, given) = match parsed {
-        Ok(parsed) => parsed,
+    let parsed = grammar.try_get_matches_from_mut(&words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut cli = match parsed {
+        Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &grammar, &words, repeats),
     };
     let needs_a_clock = !matches!(cli.command, Some(Command::Version | Command::Completion(_)));
@@ -76,7 +75,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     report::start_logging(cli.verbosity);
     let done = |()| ExitStatus::Success;
     let outcome = match &cli.command {
-        Some(Command::GetToken(args)) => get_token::run(args, &given, &environment, repeats),
+        Some(Command::GetToken(args)) => get_token::run(args, &environment, repeats),
         Some(Command::Status(args)) => status::run(args, &environment).map(done),
         Some(Command::Whoami(args)) => whoami::run(args, &environment),
         Some(Command::Doctor(args)) => doctor::run(args, &environment),
@@ -94,10 +93,31 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
             login::run(&cli.login, &environment).map(done)
         }
     };
+    ended(outcome, &words, repeats)
+}
+
+/// `get-token` as kubeconfigs spell it, for which the grammar of all commands is not needed.
+fn warm_command_line(words: &[OsString]) -> Option<WarmCommandLine> {
+    let [_, command, flags @ ..] = words else { return None };
+    if command == GET_TOKEN { args::parse_warm(flags) } else { None }
+}
+
+fn warm_get_token(line: &WarmCommandLine, words: &[OsString], environment: &Environment) -> ExitCode {
+    let clock = resources::read_clock();
+    let repeats = Repeats::new(words, environment, clock.as_ref().copied().unwrap_or_default());
+    if let Err(error) = clock {
+        return report::failure(&error.into());
+    }
+    report::start_logging(line.verbosity);
+    ended(get_token::run(&line.args, environment, repeats), words, repeats)
+}
+
+/// Prints a failure, and returns the exit code.
+fn ended(outcome: Result<ExitStatus>, words: &[OsString], repeats: Repeats<'_>) -> ExitCode {
     match outcome {
         Ok(ExitStatus::Success) => ExitCode::SUCCESS,
         Ok(ExitStatus::Failure(kind)) => ExitCode::from(kind.exit_code()),
-        Err(error) => failure(&error, &words, repeats),
+        Err(error) => failure(&error, words, repeats),
     }
 }
 
@@ -128,8 +148,7 @@ fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString], 
     }
 }
 
-/// The command line's grammar, under the name it was started by. The peers' flags that change nothing here are added
-/// to `get-token`.
+/// The command line's grammar, under the name it was started by.
 fn grammar(words: &[OsString]) -> clap::Command {
     let started_as = words.first().map(std::path::Path::new).and_then(|path| path.file_stem()?.to_str());
     let shown = match started_as {
@@ -137,23 +156,9 @@ fn grammar(words: &[OsString]) -> clap::Command {
         Some("kubectl-oidc_login") => "kubectl oidc-login",
         _ => "kubectl login",
     };
-    // The peers' parser takes the next word for the value, whatever it begins with; a secret may begin with a hyphen.
-    let takes_a_word = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
     Cli::command()
         .bin_name(shown)
         .max_term_width(args::HELP_WIDTH)
         .help_template(args::HELP_TEMPLATE)
         .mut_subcommands(|command| command.help_template(args::HELP_TEMPLATE))
-        .mut_subcommand(GET_TOKEN, |command| {
-            compat_flags::add_passive_flags(command)
-                .mut_args(|arg| if takes_a_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
-        })
-}
-
-/// Which flags of `get-token` were typed, where that is the command.
-fn given_flags(grammar: &clap::Command, matches: &clap::ArgMatches) -> GivenFlags {
-    match (matches.subcommand_matches(GET_TOKEN), grammar.find_subcommand(GET_TOKEN)) {
-        (Some(given), Some(grammar)) => GivenFlags::from_matches(grammar, given),
-        _ => GivenFlags::default(),
-    }
 }

@@ -82,30 +82,23 @@ pub(super) enum Dialect {
     Oidc,
 }
 
-/// The meaning of `args`; `given` tells which of them were not defaults, and `entry` the kubeconfig entry they are from,
+/// The meaning of `args`; `entry` is the kubeconfig entry they are from,
 /// where they are from one. `files` are those that this command has read.
 pub(super) fn settings(
     args: &GetTokenArgs,
-    given: &GivenFlags,
     environment: &Environment,
     entry: Option<&Entry>,
     files: &CaFiles,
 ) -> Result<Settings> {
     let mut sources = entry.map_or_else(Sources::default, |entry| Sources::default().of_entry(entry));
-    match read(args, given, environment, files, &mut sources) {
+    match read(args, environment, files, &mut sources) {
         Ok(settings) => Ok(Settings { sources, ..settings }),
         Err(error) => Err(sources.attributed(error)),
     }
 }
 
 /// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
-fn read(
-    args: &GetTokenArgs,
-    given: &GivenFlags,
-    environment: &Environment,
-    files: &CaFiles,
-    sources: &mut Sources,
-) -> Result<Settings> {
+fn read(args: &GetTokenArgs, environment: &Environment, files: &CaFiles, sources: &mut Sources) -> Result<Settings> {
     let network = network::from_flags(args, environment, files);
     let storage = match args.token_cache_storage {
         CacheStorage::Auto => Storage::Auto,
@@ -113,8 +106,8 @@ fn read(
         CacheStorage::File => Storage::File,
         CacheStorage::None => Storage::None,
     };
-    let profile = match dialect(given)? {
-        Dialect::Entra => entra::profile(args, given, environment, network, storage, sources)?,
+    let profile = match dialect(&args.given)? {
+        Dialect::Entra => entra::profile(args, environment, network, storage, sources)?,
         Dialect::Oidc => oidc::profile(args, environment, network, storage)?,
     };
     Ok(Settings {
@@ -141,10 +134,10 @@ pub(super) fn prompt(flag: Option<PromptMode>, environment: &Environment) -> Res
 ///
 /// Errors: there are flags of both, or of neither.
 fn dialect(given: &GivenFlags) -> Result<Dialect, SettingsError> {
-    match (&given.entra, &given.oidc) {
+    match (given.entra(), given.oidc()) {
         (Some(_), None) => Ok(Dialect::Entra),
         (None, Some(_)) => Ok(Dialect::Oidc),
-        (Some(entra), Some(oidc)) => Err(SettingsError::MixedFlags { entra: entra.clone(), oidc: oidc.clone() }),
+        (Some(entra), Some(oidc)) => Err(SettingsError::MixedFlags { entra: entra.to_owned(), oidc: oidc.to_owned() }),
         (None, None) => Err(SettingsError::NoProvider),
     }
 }

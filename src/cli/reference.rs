@@ -10,9 +10,9 @@ use kubectl_login::messages::ExitKind;
 use kubectl_login::messages::refusals::{self, TableRow};
 use kubectl_login_core::entra::refusals::Refusal;
 
-use super::args::{ENTRA, OIDC};
+use super::args::{ENTRA, NOT_YET, OIDC};
 use super::doctor::finding::{ALL, CheckName};
-use super::{GET_TOKEN, compat_flags, grammar};
+use super::{GET_TOKEN, grammar};
 
 /// The parts of a page, by name.
 type GeneratedParts = Vec<(&'static str, String)>;
@@ -112,9 +112,9 @@ fn ignored(get_token: &Command) -> String {
     let of = |heading: Option<&str>| {
         let passive = get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_none());
         let passive = passive.filter(|arg| arg.get_help_heading() == heading);
-        list(passive.filter(|arg| !compat_flags::NOT_YET.contains(&arg.get_id().as_str())).map(long))
+        list(passive.filter(|arg| !NOT_YET.contains(&arg.get_id().as_str())).map(long))
     };
-    let refused = list(compat_flags::NOT_YET.iter().map(|name| format!("--{name}")));
+    let refused = list(NOT_YET.iter().map(|name| format!("--{name}")));
     format!(
         "Of Azure/kubelogin:\n{}\nOf int128/kubelogin:\n{}\nOf either:\n{}\nRefused for now, because leaving them out would change what is asked for:\n{refused}",
         of(Some(ENTRA)),

@@ -13,10 +13,8 @@ use url::Url;
 use super::*;
 
 fn read(words: &[String]) -> Profile {
-    let (args, given) = EntryReader::default().parse(words).expect("the grammar takes them");
-    profile::settings(&args, &given, &Environment::default(), None, &CaFiles::default())
-        .expect("they make sense")
-        .profile
+    let args = EntryReader::default().parse(words).expect("the grammar takes them");
+    profile::settings(&args, &Environment::default(), None, &CaFiles::default()).expect("they make sense").profile
 }
 
 fn profile_of(words: &[&str]) -> Profile {

@@ -11,14 +11,12 @@ use kubectl_login_core::http::network::Network;
 
 use super::super::args::{GetTokenArgs, go_duration};
 use super::super::authorization;
-use super::super::given_flags::GivenFlags;
 use super::super::sources::Sources;
 use super::{INTERACTIVE_METHODS, LATER_METHODS, METHODS, account_hint, browser};
 
 /// What the flags and variables for Entra mean. `sources` is told which variables are used.
 pub(super) fn profile(
     args: &GetTokenArgs,
-    given: &GivenFlags,
     environment: &Environment,
     mut network: Network,
     storage: Storage,
@@ -38,7 +36,7 @@ pub(super) fn profile(
         network.timeout = Some(timeout);
     }
     let method = login.supported_method()?;
-    if let Some(name) = given.not_yet {
+    if let Some(name) = args.not_yet() {
         return Err(SettingsError::UnsupportedFlag(name).into());
     }
     let needed = [

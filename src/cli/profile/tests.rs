@@ -7,10 +7,9 @@ const AKS: &[&str] = &["--server-id", "s", "--client-id", "flag-client", "--tena
 
 fn read(words: &[&str], variables: &[(&str, &str)]) -> Result<Settings> {
     let words: Vec<String> = ["get-token"].iter().chain(words).map(|word| (*word).to_owned()).collect();
-    let (args, given) =
-        EntryReader::default().parse(&words).map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
+    let args = EntryReader::default().parse(&words).map_err(|error| ErrorMessage::usage(error.to_string(), ""))?;
     let environment = Environment::from_iter(variables.iter().copied());
-    settings(&args, &given, &environment, None, &CaFiles::default())
+    settings(&args, &environment, None, &CaFiles::default())
 }
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
