@@ -63,7 +63,7 @@ enum FlagValue {
 pub(in super::super) const NOT_YET: [&str; 2] = ["legacy", "pop-enabled"];
 
 impl Flag {
-    pub(super) const fn new(
+    const fn new(
         name: &'static str,
         value_name: &'static str,
         heading: &'static str,
@@ -75,24 +75,24 @@ impl Flag {
     }
 
     /// A flag of a peer that has no effect here, so that its kubeconfigs work unchanged.
-    pub(super) const fn passive(name: &'static str, heading: Option<&'static str>, value: FlagValue) -> Flag {
+    const fn passive(name: &'static str, heading: Option<&'static str>, value: FlagValue) -> Flag {
         let (letter, other_name, value_name, default) = (None, None, None, None);
         Flag { name, letter, other_name, heading, value, value_name, default, help: "", is_hidden: true }
     }
 
-    pub(super) const fn short(self, letter: char) -> Flag {
+    const fn short(self, letter: char) -> Flag {
         Flag { letter: Some(letter), ..self }
     }
 
-    pub(super) const fn alias(self, name: &'static str) -> Flag {
+    const fn alias(self, name: &'static str) -> Flag {
         Flag { other_name: Some(name), ..self }
     }
 
-    pub(super) const fn default(self, value: &'static str) -> Flag {
+    const fn default(self, value: &'static str) -> Flag {
         Flag { default: Some(value), ..self }
     }
 
-    pub(super) const fn hidden(self) -> Flag {
+    const fn hidden(self) -> Flag {
         Flag { is_hidden: true, ..self }
     }
 
