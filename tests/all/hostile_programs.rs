@@ -1,7 +1,6 @@
-//! A program or a page on this machine that does to the listener whatever it can think of, while somebody signs in: the
-//! answer gets through all the same.
+//! A program or a web page on this machine that attacks the listener during a sign-in: the callback still gets through.
 //!
-//! Apart from the other sign-ins in the browser, to which it would leave little of the machine and of its network.
+//! Separate from the other browser sign-ins, because the attacks use most of the machine and of its network.
 #![cfg(unix)]
 
 mod tls;
@@ -21,7 +20,7 @@ use url::Url;
 
 const LOCAL: &str = "localhost";
 
-/// One go at the listener of this port.
+/// One attack on the listener of this port.
 pub(crate) type Attack = fn(u16);
 
 pub(crate) fn connect(port: u16) -> Option<TcpStream> {
@@ -31,7 +30,7 @@ pub(crate) fn connect(port: u16) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Says something, and listens to what comes back, if anything does.
+/// Sends the parts, and reads until the listener closes the connection.
 pub(crate) fn say(port: u16, parts: &[&[u8]]) {
     let Some(mut stream) = connect(port) else { return };
     if parts.iter().all(|part| stream.write_all(part).is_ok()) {
@@ -94,16 +93,16 @@ fn smuggled(port: u16) {
     say(port, &[&head("POST /", port, &more)]);
 }
 
-pub(crate) fn come_and_go(port: u16) {
+pub(crate) fn connect_and_close(port: u16) {
     drop(connect(port));
 }
 
-/// Stays until it is sent away, and says nothing.
+/// Keeps a connection open without sending anything.
 pub(crate) fn idle(port: u16) {
     say(port, &[]);
 }
 
-/// One byte every 100 ms, until it is sent away.
+/// Sends one byte every 100 ms, until the listener closes the connection.
 pub(crate) fn slow(port: u16) {
     let Some(stream) = connect(port) else { return };
     trickle(stream, &head("GET /?code=forged&state=forged", port, &"x: y\r\n".repeat(100)));
@@ -118,46 +117,46 @@ pub(crate) fn trickle(mut stream: impl Write, bytes: &[u8]) {
     }
 }
 
-/// Ends the attacks, however the test ends.
-struct Over<'a>(&'a AtomicBool);
+/// Ends the attacks, even if the test panics.
+struct StopAttacks<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for StopAttacks<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Each attack takes as much of the machine as it can get, so they come one after the other.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
+/// Attacks use the whole machine, so only one test runs at a time.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// On a small machine the attacks take most of it; how fast the rest is then is not what is looked at.
+/// Long timeouts: on a small machine the attacks take most of the time, and these tests do not measure speed.
 pub(crate) const PATIENT: [&str; 4] = ["--timeout", "5m", "--authentication-timeout-sec", "600"];
 
-/// Signs in while each of `attacks` goes on, on so many threads, and has for so many goes before the answer comes.
+/// Signs in during the attacks, each on so many threads. The callback is sent after so many attempts.
 #[track_caller]
-fn signs_in_under(attacks: &[(usize, Attack)], goes: usize) {
-    signs_in_with(&[], attacks, goes, get);
+fn assert_sign_in_under(attacks: &[(usize, Attack)], goes: usize) {
+    assert_sign_in_with(&[], attacks, goes, get);
 }
 
-/// The same with `more` flags, and with a browser of its own.
+/// The same with `more` flags, and with another browser.
 #[track_caller]
-pub(crate) fn signs_in_with(
+pub(crate) fn assert_sign_in_with(
     more: &[&str],
     attacks: &[(usize, Attack)],
     goes: usize,
     browser: impl FnOnce(&Url) -> Page,
 ) {
-    let _alone = alone();
-    // Whoever brought the answer has to be there still when the exchange is over.
+    let _alone = one_at_a_time();
+    // The browser that sent the callback must still be connected after the exchange.
     let (world, home) = (World::start_with(&[Behaviour::DelayToken]), Home::new());
     let sign_in = Issuer::Oidc.start(&world, &home, &[&PATIENT[..], more].concat());
     let (port, back) = (sign_in.port(), sign_in.callback_url());
     let over = AtomicBool::new(false);
     let page = std::thread::scope(|scope| {
-        let _over = Over(&over);
+        let _over = StopAttacks(&over);
         let (begun, beginnings) = mpsc::channel();
         for (threads, attack) in attacks {
             for _ in 0..*threads {
@@ -182,42 +181,42 @@ pub(crate) fn signs_in_with(
 }
 
 #[test]
-fn thousands_of_forged_call_backs() {
-    signs_in_under(&[(8, forged), (8, forged_errors)], 4_000);
+fn sign_in_survives_forged_callbacks() {
+    assert_sign_in_under(&[(8, forged), (8, forged_errors)], 4_000);
 }
 
 #[test]
-fn connections_that_say_nothing() {
-    signs_in_under(&[(200, idle)], 200);
+fn sign_in_survives_silent_connections() {
+    assert_sign_in_under(&[(200, idle)], 200);
 }
 
 #[test]
-fn connections_that_say_a_byte_at_a_time() {
-    signs_in_under(&[(150, slow)], 150);
+fn sign_in_survives_slow_connections() {
+    assert_sign_in_under(&[(150, slow)], 150);
 }
 
 #[test]
-fn connections_that_come_and_go() {
-    signs_in_under(&[(16, come_and_go)], 4_000);
+fn sign_in_survives_short_connections() {
+    assert_sign_in_under(&[(16, connect_and_close)], 4_000);
 }
 
 #[test]
-fn requests_without_measure() {
+fn sign_in_survives_oversized_requests() {
     let attacks: [Attack; 6] =
         [huge_headers, many_headers, huge_line, huge_form, form_without_end, form_that_never_comes];
-    signs_in_under(&attacks.map(|attack| (4, attack)), 100);
+    assert_sign_in_under(&attacks.map(|attack| (4, attack)), 100);
 }
 
 #[test]
-fn requests_that_are_none() {
-    signs_in_under(&[(8, garbage), (8, smuggled)], 500);
+fn sign_in_survives_invalid_requests() {
+    assert_sign_in_under(&[(8, garbage), (8, smuggled)], 500);
 }
 
 #[test]
-fn all_of_it_together() {
+fn sign_in_survives_all_attacks_together() {
     let loud: [Attack; 8] =
-        [forged, forged_errors, huge_headers, huge_line, huge_form, form_without_end, garbage, come_and_go];
+        [forged, forged_errors, huge_headers, huge_line, huge_form, form_without_end, garbage, connect_and_close];
     let quiet: [(usize, Attack); 2] = [(100, idle), (50, slow)];
     let attacks: Vec<_> = loud.map(|attack| (2, attack)).into_iter().chain(quiet).collect();
-    signs_in_under(&attacks, 1_000);
+    assert_sign_in_under(&attacks, 1_000);
 }

@@ -1,5 +1,5 @@
-//! Servers that answer what no specification has: what they send back never lasts, never leaks, and decides nothing it
-//! should not.
+//! Servers with responses that no specification allows: the content is never stored, never printed, and has no
+//! influence.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_token_that_no_header_can_hold_is_not_remembered() {
+fn token_with_invalid_characters_is_not_cached() {
     in_parallel(["", "a\nb", "a b"], |unusable| {
         let server = Scripted::start(|url| vec![device(url), tokens(unusable), tokens("good")]);
         let home = Home::new();
         get_token(&server, &home, &[]).assert_failed(1, &["empty or contains spaces", "\nNext: "]);
-        // The sign-in itself was good: the refresh token brings a token that can be used.
+        // The sign-in itself was valid: its refresh token gets a usable token.
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
         assert_eq!(get_token(&server, &home, &[]).token(), "good");
         assert_eq!(server.requests().len(), 3);
@@ -31,7 +31,7 @@ fn a_token_that_no_header_can_hold_is_not_remembered() {
 }
 
 #[test]
-fn secrets_that_the_server_repeats_reach_neither_the_terminal_nor_the_disk() {
+fn secrets_that_a_server_repeats_are_neither_printed_nor_stored() {
     let server = Scripted::start(|url| {
         let with_refresh_token = format!("bad token {REFRESH_TOKEN} given");
         let with_device_code = format!("bad code {DEVICE_CODE} given");
@@ -56,7 +56,7 @@ fn secrets_that_the_server_repeats_reach_neither_the_terminal_nor_the_disk() {
 }
 
 #[test]
-fn the_error_decides_and_not_the_status() {
+fn error_code_overrides_the_http_status() {
     in_parallel(["429 Too Many Requests", "503 Service Unavailable"], |status| {
         let server = Scripted::start(|url| {
             let slow_down = error(status, &json!({ "error": "slow_down" }));
@@ -71,7 +71,7 @@ fn the_error_decides_and_not_the_status() {
 }
 
 #[test]
-fn who_is_not_assigned_is_refused_by_policy() {
+fn unassigned_user_is_refused_by_policy() {
     in_parallel(["invalid_grant", "access_denied"], |name| {
         let refusal =
             json!({ "error": name, "error_codes": [50105], "error_description": "AADSTS50105: not assigned" });
@@ -81,8 +81,8 @@ fn who_is_not_assigned_is_refused_by_policy() {
 }
 
 #[test]
-fn another_account_on_refresh_is_not_the_same_session() {
-    // An access token tells nobody's subject; the ID tokens beside it do.
+fn refresh_for_another_account_is_rejected() {
+    // An access token does not show its subject; the ID tokens beside it do.
     let id_token = |subject: &str| {
         use base64::Engine as _;
         let encode = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
@@ -106,7 +106,7 @@ fn another_account_on_refresh_is_not_the_same_session() {
 }
 
 #[test]
-fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
+fn both_client_secret_methods_are_tried_if_discovery_lists_none() {
     let server = Scripted::start(|url| {
         let discovery = json!({
             "issuer": url, "token_endpoint": format!("{url}/token"),
@@ -129,7 +129,7 @@ fn where_the_issuer_does_not_say_how_the_secret_is_taken_both_ways_are_tried() {
     }
 }
 
-/// A device answer of the scripted tenant with another address, and code.
+/// A device response of the scripted tenant with another address and code.
 fn device_with(address: &str, code: &str) -> ScriptedResponse {
     json_response(
         "200 OK",
@@ -138,7 +138,7 @@ fn device_with(address: &str, code: &str) -> ScriptedResponse {
 }
 
 #[test]
-fn address_that_could_be_taken_for_another_is_refused_and_not_shown() {
+fn misleading_address_is_refused_and_not_shown() {
     let long = format!("https://evil.example/{}", "a".repeat(400));
     let addresses = [
         "https://login.microsoft.com@evil.example/device",
@@ -161,7 +161,7 @@ fn address_that_could_be_taken_for_another_is_refused_and_not_shown() {
 }
 
 #[test]
-fn address_is_shown_as_it_was_parsed_and_its_site_is_named() {
+fn address_is_shown_as_parsed_with_its_site() {
     for (address, shown, host) in [
         ("HTTPS://LOGIN.Example:443/a/../device", "https://login.example/device", "login.example"),
         (
@@ -176,17 +176,17 @@ fn address_is_shown_as_it_was_parsed_and_its_site_is_named() {
         assert_eq!(run.token(), "good");
         assert!(run.stderr.lines().any(|line| line == shown), "{shown}: {run}");
         assert!(run.stderr.contains(&format!("another site, {host}.")), "{run}");
-        // The kubeconfig names the authority, so the prompt does.
+        // The prompt names the authority from the kubeconfig.
         assert!(run.stderr.contains(&format!(" at 127.0.0.1:{})", server.port)), "{run}");
     }
-    // A server's own page needs no such words.
+    // The server's own page needs no warning.
     let server = Scripted::start(|url| vec![device(url), tokens("good")]);
     let run = get_token(&server, &Home::new(), &[]);
     assert!(!run.stderr.contains("another site"), "{run}");
 }
 
 #[test]
-fn complete_address_of_another_site_is_not_opened() {
+fn complete_address_at_another_site_is_not_opened() {
     let home = Home::new();
     let opened = home.path().join("opened");
     let script = format!("#!/bin/sh\necho \"$1\" >'{at}.new'\nmv '{at}.new' '{at}'\n", at = opened.display());
@@ -207,7 +207,7 @@ fn complete_address_of_another_site_is_not_opened() {
 }
 
 #[test]
-fn code_that_is_not_one_is_never_shown() {
+fn invalid_user_code_is_not_shown() {
     let prose = "Call 555-0100 and read them the number on your card. ".repeat(2);
     in_parallel(
         [
@@ -238,7 +238,7 @@ fn code_that_is_not_one_is_never_shown() {
 }
 
 #[test]
-fn issuer_that_reads_like_another_is_refused() {
+fn misleading_issuer_is_refused() {
     for issuer in [
         "https://login.microsoft.com@evil.example",
         "https://evil.example\\@login.microsoft.com",
@@ -251,7 +251,7 @@ fn issuer_that_reads_like_another_is_refused() {
 }
 
 #[test]
-fn client_that_is_refused_without_a_secret_is_told_of_the_flag() {
+fn client_refused_without_a_secret_suggests_the_flag() {
     let keycloak =
         json!({ "error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials" });
     let refusals = [json!({ "error": "invalid_client" }), keycloak];

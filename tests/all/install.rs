@@ -1,4 +1,4 @@
-//! What `install.sh` makes and takes away again: the binary, its other names, completion; and nothing else touched.
+//! What `install.sh` creates and removes: the binary, its other names, completion; and nothing else.
 #![cfg(unix)]
 
 mod completion;
@@ -16,18 +16,18 @@ use crate::common::programs::write_program;
 use crate::common::{Home, PLUGIN, Run};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
-/// A folder's name with what shells take apart.
+/// A directory name with characters that are special to shells.
 const AWKWARD: &str = "it's a \"new\"  $HOME * `folder` \\n";
-/// What the script needs besides a shell, and `setsid` for the harness.
+/// The programs that the script needs besides a shell, and `setsid` for the tests.
 const TOOLS: &str = "sh cat chmod cksum cp dirname grep ln mkdir mktemp mv readlink rm rmdir sed setsid sort tr";
-/// What makes a file count as some version of this program.
+/// By this text, the script recognises a version of this program.
 const OURS: &str = "# KUBECTL_LOGIN_PROMPT client.authentication.k8s.io";
-/// The commands that a version with completion and `remove-cache-dir` has.
+/// The commands of a version with completion and `remove-cache-dir`.
 const COMMANDS: &str = "completion) echo \"# completion of kubectl-login in $2\" ;;
 logout) echo Forgot 1 sign-in. ;;
 remove-cache-dir) echo Removed the folder. ;;";
 
-/// `install.sh` in a home of its own, from a folder that is not the checkout.
+/// `install.sh` in its own home directory, from a directory other than the checkout.
 fn script<S: AsRef<str>>(home: &Home, args: &[S]) -> Command {
     let mut command = home.program("sh");
     command.arg(SCRIPT).args(args.iter().map(AsRef::as_ref)).current_dir(home.path());
@@ -39,23 +39,22 @@ fn install(home: &Home, args: &[&str]) -> Run {
     Run::of(&mut script(home, args))
 }
 
-/// A run that has to succeed without a word on stderr.
+/// Runs it, and asserts success with an empty stderr.
 #[track_caller]
-fn well(home: &Home, args: &[&str]) -> Run {
+fn install_ok(home: &Home, args: &[&str]) -> Run {
     let run = install(home, args);
     run.assert_silent_success();
     run
 }
 
-/// An installation of the built binary below `prefix`, without completion, which has to succeed.
+/// Installs the built binary below `prefix`, without completion; must succeed.
 #[track_caller]
 fn installed(home: &Home, prefix: &Path) -> (Run, PathBuf) {
-    let run = well(home, &["--prefix", prefix.to_str().unwrap(), "--binary", PLUGIN, "--no-completion"]);
+    let run = install_ok(home, &["--prefix", prefix.to_str().unwrap(), "--binary", PLUGIN, "--no-completion"]);
     (run, prefix.join("bin"))
 }
 
-/// Stands in for a version of this program: has these commands besides `version`, and notes down in `ran` what it is
-/// asked.
+/// A stand-in for a version of this program: it has `commands` and `version`, and records its arguments in `ran`.
 fn stand_in(home: &Home, commands: &str) -> String {
     let path = home.path().join("stand-in");
     let log = home.path().join("ran");
@@ -68,19 +67,19 @@ fn stand_in(home: &Home, commands: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// What the stand-in has been asked since the last look.
-fn asked(home: &Home) -> Vec<String> {
+/// The arguments of the stand-in since the last call.
+fn recorded(home: &Home) -> Vec<String> {
     let log = home.path().join("ran");
     let text = fs::read_to_string(&log).unwrap_or_default();
     let _ = fs::remove_file(&log);
     text.lines().map(str::to_owned).collect()
 }
 
-/// An installation of a stand-in with all commands, below `prefix` in the home folder.
+/// Installs a stand-in with all commands, below `prefix` in the home directory.
 #[track_caller]
 fn stand_in_installed(home: &Home, more: &[&str]) -> (Run, PathBuf) {
     let binary = stand_in(home, COMMANDS);
-    let run = well(home, &[&["--prefix", "prefix", "--binary", &binary], more].concat());
+    let run = install_ok(home, &[&["--prefix", "prefix", "--binary", &binary], more].concat());
     (run, home.path().join("prefix"))
 }
 
@@ -96,7 +95,7 @@ fn program(path: &Path, text: &str) {
     write_program(path, &format!("#!/bin/sh\n{text}\n"));
 }
 
-/// A folder for `PATH` with the tools that the script uses, and no cargo.
+/// A directory for `PATH` with the script's tools, without cargo.
 fn tools(home: &Home) -> PathBuf {
     let folder = home.path().join("tools");
     fs::create_dir(&folder).unwrap();
@@ -109,7 +108,7 @@ fn tools(home: &Home) -> PathBuf {
 }
 
 #[test]
-fn the_binary_and_its_two_other_names_run_and_nothing_else_is_there() {
+fn install_creates_only_the_binary_and_two_links() {
     let home = Home::new();
     let (run, bin) = installed(&home, &home.path().join("prefix"));
     assert_eq!(names(&bin), ["kubectl-login", "kubectl-oidc_login", "kubelogin"]);
@@ -119,7 +118,7 @@ fn the_binary_and_its_two_other_names_run_and_nothing_else_is_there() {
         assert!(run.stdout.contains(bin.join(&name).to_str().unwrap()), "{name} is not mentioned: {run}");
     }
     for name in ["kubelogin", "kubectl-oidc_login"] {
-        // Relative, so that the folder can be moved.
+        // Relative, so that the directory can be moved.
         assert_eq!(fs::read_link(bin.join(name)).unwrap(), Path::new("kubectl-login"));
     }
     let mode = fs::metadata(bin.join("kubectl-login")).unwrap().permissions().mode();
@@ -127,7 +126,7 @@ fn the_binary_and_its_two_other_names_run_and_nothing_else_is_there() {
 }
 
 #[test]
-fn without_a_prefix_it_goes_to_local_in_the_home_folder() {
+fn default_prefix_is_local_in_the_home_directory() {
     let home = Home::new();
     let run = install(&home, &["--binary", PLUGIN]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -137,7 +136,7 @@ fn without_a_prefix_it_goes_to_local_in_the_home_folder() {
 }
 
 #[test]
-fn a_relative_prefix_counts_from_where_it_is_run() {
+fn relative_prefix_is_relative_to_the_working_directory() {
     let home = Home::new();
     let run = install(&home, &["--prefix=here", &format!("--binary={PLUGIN}")]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -145,14 +144,14 @@ fn a_relative_prefix_counts_from_where_it_is_run() {
 }
 
 #[test]
-fn a_foreign_kubectl_login_stops_it_before_anything_is_touched() {
+fn foreign_kubectl_login_stops_the_installation() {
     let home = Home::new();
     let bin = home.path().join("prefix/bin");
-    program(&bin.join("kubectl-login"), "echo somebody else");
+    program(&bin.join("kubectl-login"), "echo another program");
     let run = install(&home, &["--prefix", "prefix", "--binary", PLUGIN]);
     run.assert_failed(1, &["kubectl-login already exists and is another program", "\nNext:  Move it away"]);
     assert_eq!(names(&bin), ["kubectl-login"]);
-    assert_eq!(fs::read_to_string(bin.join("kubectl-login")).unwrap(), "#!/bin/sh\necho somebody else\n");
+    assert_eq!(fs::read_to_string(bin.join("kubectl-login")).unwrap(), "#!/bin/sh\necho another program\n");
 
     fs::remove_file(bin.join("kubectl-login")).unwrap();
     fs::create_dir(bin.join("kubectl-login")).unwrap();
@@ -162,10 +161,10 @@ fn a_foreign_kubectl_login_stops_it_before_anything_is_touched() {
 }
 
 #[test]
-fn a_second_run_replaces_the_binary_in_one_step_and_keeps_the_links() {
+fn second_run_replaces_the_binary_atomically() {
     let home = Home::new();
     let (_, bin) = installed(&home, &home.path().join("prefix"));
-    // Whoever has the old one open keeps it: it is replaced, never written into.
+    // A process that has the old file open keeps it: the file is replaced, not overwritten.
     let old = fs::File::open(bin.join("kubectl-login")).unwrap();
     let (run, _) = installed(&home, &home.path().join("prefix"));
     assert_ne!(old.metadata().unwrap().ino(), fs::metadata(bin.join("kubectl-login")).unwrap().ino());
@@ -175,7 +174,7 @@ fn a_second_run_replaces_the_binary_in_one_step_and_keeps_the_links() {
 }
 
 #[test]
-fn the_path_is_mentioned_only_when_it_lacks_the_folder() {
+fn path_is_mentioned_only_if_the_directory_is_missing() {
     let home = Home::new();
     let mut command = script(&home, &["--prefix=prefix", "--binary", PLUGIN]);
     let run = Run::of(command.env("SHELL", "/bin/bash"));
@@ -191,13 +190,13 @@ fn the_path_is_mentioned_only_when_it_lacks_the_folder() {
     let run = Run::of(script(&home, &args).env("PATH", path));
     assert!(!run.stdout.contains("PATH"), "{run}");
 
-    // A line to be copied means the folder, whatever is special to a shell in its name.
+    // A suggested line is correct even if the directory's name has characters that are special to shells.
     let run = install(&home, &["--prefix", AWKWARD, "--binary", PLUGIN]);
     let line = run.stdout.lines().find(|line| line.contains("export PATH=")).unwrap_or_else(|| panic!("{run}"));
     let run = Run::of(home.program("sh").args(["-c", &format!("{line}\nkubectl-login version")]));
     run.assert_silent_success();
 
-    program(&home.path().join("other/kubelogin"), "echo somebody else");
+    program(&home.path().join("other/kubelogin"), "echo another program");
     let path = format!("{0}/other:{1}:{2}", home.path().display(), bin.display(), std::env::var("PATH").unwrap());
     let run = Run::of(script(&home, &args).env("PATH", path));
     assert!(run.stdout.contains("Note: kubelogin on your PATH is"), "{run}");
@@ -205,7 +204,7 @@ fn the_path_is_mentioned_only_when_it_lacks_the_folder() {
 }
 
 #[test]
-fn a_binary_that_does_not_run_here_replaces_nothing() {
+fn unusable_binary_is_not_installed() {
     let home = Home::new();
     let (_, bin) = installed(&home, &home.path().join("prefix"));
     let before = fs::metadata(bin.join("kubectl-login")).unwrap().ino();
@@ -224,7 +223,7 @@ fn a_binary_that_does_not_run_here_replaces_nothing() {
 }
 
 #[test]
-fn a_prefix_that_cannot_be_made_and_options_that_make_no_sense_are_said_in_two_halves() {
+fn bad_prefix_and_options_are_errors_with_a_next_step() {
     let home = Home::new();
     fs::write(home.path().join("file"), "").unwrap();
     let run = install(&home, &["--prefix", "file", "--binary", PLUGIN]);
@@ -252,7 +251,7 @@ fn a_prefix_that_cannot_be_made_and_options_that_make_no_sense_are_said_in_two_h
 }
 
 #[test]
-fn without_cargo_it_says_what_to_install() {
+fn missing_cargo_says_what_to_install() {
     let home = Home::new();
     let run = Run::of(script(&home, &["--prefix", "prefix"]).env("PATH", tools(&home)));
     run.assert_failed(1, &["Error: cargo is not on your PATH", "\nNext:  Install Rust"]);
@@ -260,17 +259,17 @@ fn without_cargo_it_says_what_to_install() {
 }
 
 #[test]
-fn what_cargo_builds_is_what_is_installed() {
+fn cargo_build_is_installed() {
     let home = Home::new();
     let tools = tools(&home);
-    // Stands in for cargo: notes down what it is asked for and leaves a binary where a release build does.
+    // A stand-in for cargo: records its arguments and creates the release binary.
     program(&tools.join("cargo"), &format!("echo \"$@\" >asked\nmkdir -p built/release\ncp '{PLUGIN}' built/release/"));
     let args = ["--prefix", "prefix", "--no-completion"];
     let run = Run::of(script(&home, &args).env("PATH", &tools).env("CARGO_TARGET_DIR", "built"));
     assert_eq!(run.code, Some(0), "{run}");
-    let asked = fs::read_to_string(home.path().join("asked")).unwrap();
+    let recorded = fs::read_to_string(home.path().join("asked")).unwrap();
     for word in ["build", "--release", "--locked", "--target-dir built"] {
-        assert!(asked.contains(word), "{asked}");
+        assert!(recorded.contains(word), "{recorded}");
     }
     assert_eq!(names(&home.path().join("prefix/bin")), ["kubectl-login", "kubectl-oidc_login", "kubelogin"]);
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM end the plugin whatever it does just now, and nothing is lost by it that was there before.
+//! Ctrl-C and SIGTERM end the plugin at any time, and no existing data is lost.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader};
@@ -20,7 +20,7 @@ fn wait_for_refreshes(world: &World, count: usize) {
     assert!(world.wait_for(HANG, |log| log.refreshes().len() >= count), "no refresh came");
 }
 
-/// Ends a process in the way of `signal`, and asserts that it heeds that at once. (The network would hold it for longer.)
+/// Sends the signal to a process, and asserts that it ends immediately. (A network timeout would take longer.)
 #[track_caller]
 fn assert_ends(child: Child, signal: Signal) -> Run {
     kill_process(Pid::from_child(&child), signal).unwrap();
@@ -29,7 +29,7 @@ fn assert_ends(child: Child, signal: Signal) -> Run {
     run
 }
 
-/// The lock of the session of `client`, as another process would hold it.
+/// Takes the lock of the session of `client`, as another process would.
 fn lock_of(home: &Home, client: &str) -> Lock {
     let store = Store::open(Some(home.state()), &Environment::default());
     let (session, ..) = store.sessions().into_iter().find(|(_, _, facts)| facts.client == client).unwrap();
@@ -37,7 +37,7 @@ fn lock_of(home: &Home, client: &str) -> Lock {
 }
 
 #[test]
-fn a_refresh_ends_and_nobody_who_waits_shares_it() {
+fn signal_ends_a_refresh_but_not_the_waiting_process() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
         home.run(&oidc(&world, &ALWAYS)).token();
@@ -57,7 +57,7 @@ fn a_refresh_ends_and_nobody_who_waits_shares_it() {
 }
 
 #[test]
-fn an_early_refresh_that_somebody_ends_serves_nothing() {
+fn interrupted_early_refresh_prints_no_token() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(EXPIRES_SOON);
@@ -70,10 +70,10 @@ fn an_early_refresh_that_somebody_ends_serves_nothing() {
 }
 
 #[test]
-fn a_refresh_token_that_has_come_is_kept() {
+fn received_refresh_token_is_stored() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &ALWAYS)).token();
-    // The issuer's keys have to be asked for anew.
+    // The issuer's keys have to be fetched again.
     home.files("issuers").iter().for_each(|path| std::fs::remove_file(path).unwrap());
     world.reset_requests();
     world.set(Behaviour::StallKeys);
@@ -88,20 +88,20 @@ fn a_refresh_token_that_has_come_is_kept() {
 }
 
 #[test]
-fn a_look_up_after_the_sign_in_ends() {
+fn signal_ends_a_look_up_after_the_sign_in() {
     let (world, home) = (World::start(), Home::new());
     world.set_groups(250);
     world.set(Behaviour::RefreshStall);
     home.contexts(&[("one", entra(&world, &OWN))]);
     let child = home.start::<&str>(&[]);
-    // The one for Graph: the cluster's token is there.
+    // The refresh for Graph: the cluster's token is cached.
     wait_for_refreshes(&world, 1);
     let run = assert_ends(child, Signal::INT);
     assert!(run.stdout.starts_with("Signed in as ") && !run.stdout.contains("groups"), "{run}");
 }
 
 #[test]
-fn a_wait_for_another_process_ends_and_says_so() {
+fn signal_ends_waiting_for_another_process() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, home) = (World::start(), Home::new());
         home.run(&entra(&world, &[&ALWAYS[..], &OWN].concat())).token();
@@ -115,7 +115,7 @@ fn a_wait_for_another_process_ends_and_says_so() {
 }
 
 #[test]
-fn a_wait_for_another_process_ends_after_a_sign_in_too() {
+fn signal_ends_waiting_after_a_sign_in() {
     let (world, home) = (World::start(), Home::new());
     world.set_groups(250);
     home.contexts(&[("one", entra(&world, &["--graph-client-id", OWN_CLIENT]))]);
@@ -125,9 +125,9 @@ fn a_wait_for_another_process_ends_after_a_sign_in_too() {
     let mut child = home.start(&["--force"]);
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().starts_with("Signed in as ")), "not signed in");
-    // This process has the lock, and that one wants it.
+    // The test holds the lock that the plugin waits for.
     wait_for_count_at_lock(&home.state(), 2);
     let run = assert_ends(child, Signal::TERM);
-    // The patience with another process, a minute, was not used up.
+    // The timeout for waiting, a minute, was not used up.
     assert!(!run.stderr.contains("does not come to an end"), "{run}");
 }

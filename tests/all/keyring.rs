@@ -1,4 +1,4 @@
-//! The key in a real keyring: gnome-keyring on a private session bus, in good days and in bad ones.
+//! The key in a real keyring: gnome-keyring on a private session bus, working or failing in some way.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::net::UnixListener;
@@ -14,7 +14,7 @@ fn run(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
     Run::of(keyring.on_bus(&mut home.plugin(args)))
 }
 
-/// The same under a parent of its own: another kubectl command.
+/// The same under its own parent process, as if called by another kubectl command.
 fn run_as_new_caller(home: &Home, keyring: &Keyring, args: &[String]) -> Run {
     Run::of(keyring.on_bus(&mut home.new_caller(args)))
 }
@@ -24,7 +24,7 @@ fn sign_in(world: &World, home: &Home, keyring: &Keyring) -> String {
     run(home, keyring, &entra(world, &ALWAYS)).token()
 }
 
-/// Asserts that the token comes from the store: nobody asked, not a word said.
+/// Asserts that the token comes from the cache: without requests and without a message.
 #[track_caller]
 fn assert_warm(world: &World, home: &Home, keyring: &Keyring, token: &str) {
     world.reset_requests();
@@ -34,8 +34,8 @@ fn assert_warm(world: &World, home: &Home, keyring: &Keyring, token: &str) {
     assert!(world.requests().is_empty(), "{:?}", world.requests());
 }
 
-/// Where the keys of the session's and the token's records live, by the records themselves.
-fn homes_of_records(home: &Home) -> Vec<String> {
+/// The key backends of the session's and the token's records, from the records' headers.
+fn key_backends(home: &Home) -> Vec<String> {
     let home_of = |path| {
         let bytes = std::fs::read(path).unwrap();
         let header: Value = serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next().unwrap()).unwrap();
@@ -45,7 +45,7 @@ fn homes_of_records(home: &Home) -> Vec<String> {
 }
 
 #[test]
-fn the_first_sign_in_puts_the_key_into_the_keyring_and_into_no_file() {
+fn first_sign_in_stores_the_key_in_the_keyring() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let token = sign_in(&world, &home, &keyring);
@@ -56,7 +56,7 @@ fn the_first_sign_in_puts_the_key_into_the_keyring_and_into_no_file() {
     assert!(!home.state().join("kubectl-login.key").exists());
     assert_eq!(files_with(home.path(), &key), Vec::<std::path::PathBuf>::new());
     assert_eq!(files_with(home.path(), &token), Vec::<std::path::PathBuf>::new());
-    assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+    assert_eq!(key_backends(&home), ["keyring", "keyring"]);
     let status = run(&home, &keyring, &["status", "-o", "json"].map(str::to_owned));
     let status = status.object();
     assert_eq!(status["sessions"][0]["storage"], "keyring");
@@ -65,7 +65,7 @@ fn the_first_sign_in_puts_the_key_into_the_keyring_and_into_no_file() {
 }
 
 #[test]
-fn nothing_about_key_files_is_said_where_the_keyring_works() {
+fn working_keyring_prints_no_note() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let first = run(&home, &keyring, &entra(&world, &ALWAYS));
@@ -74,7 +74,7 @@ fn nothing_about_key_files_is_said_where_the_keyring_works() {
 }
 
 #[test]
-fn the_key_outlives_the_daemon_and_the_bus() {
+fn key_survives_daemon_and_bus() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let token = sign_in(&world, &home, &keyring);
@@ -84,7 +84,7 @@ fn the_key_outlives_the_daemon_and_the_bus() {
 }
 
 #[test]
-fn a_locked_keyring_ends_a_warm_call_with_its_name_and_no_dialog() {
+fn locked_keyring_is_an_error_without_a_dialog() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let token = sign_in(&world, &home, &keyring);
@@ -99,14 +99,14 @@ fn a_locked_keyring_ends_a_warm_call_with_its_name_and_no_dialog() {
     assert!(world.requests().is_empty());
     drop(watch);
 
-    // Unlocked again, nothing is lost.
+    // After unlocking, nothing is lost.
     drop(keyring);
     let keyring = Keyring::start(&home);
     assert_warm(&world, &home, &keyring, &token);
 }
 
 #[test]
-fn at_a_locked_keyring_a_person_signs_in_again_and_nothing_is_lost() {
+fn sign_in_with_locked_keyring_loses_nothing() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     sign_in(&world, &home, &keyring);
@@ -119,7 +119,7 @@ fn at_a_locked_keyring_a_person_signs_in_again_and_nothing_is_lost() {
     assert!(again.stderr.contains("A new sign-in is needed"), "{again}");
     assert!(again.stderr.contains("the keyring is locked"), "{again}");
     assert!(again.stderr.contains("key file"), "{again}");
-    // While it is locked, the new sign-in answers.
+    // While it is locked, the new session is used.
     assert_warm(&world, &home, &keyring, &token);
 
     drop(keyring);
@@ -131,7 +131,7 @@ fn at_a_locked_keyring_a_person_signs_in_again_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_keyring_that_stays_locked_at_the_first_sign_in_gives_way_to_the_key_file() {
+fn locked_keyring_at_the_first_sign_in_uses_the_key_file() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     keyring.lock();
@@ -139,15 +139,15 @@ fn a_keyring_that_stays_locked_at_the_first_sign_in_gives_way_to_the_key_file() 
     let first = run(&home, &keyring, &entra(&world, &ALWAYS));
     let token = first.token();
     assert!(first.stderr.contains("key file"), "{first}");
-    // Somebody is there, so here a dialog may come up. (That it is seen here is what makes its absence elsewhere count.)
+    // A user can see it, so a dialog may appear. This also proves that the other tests would notice one.
     let calls = watch.calls();
     assert!(calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");
-    assert_eq!(homes_of_records(&home), ["file", "file"]);
+    assert_eq!(key_backends(&home), ["file", "file"]);
     assert_warm(&world, &home, &keyring, &token);
 }
 
 #[test]
-fn status_works_with_the_keyring_locked() {
+fn status_works_with_locked_keyring() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     sign_in(&world, &home, &keyring);
@@ -159,7 +159,7 @@ fn status_works_with_the_keyring_locked() {
 }
 
 #[test]
-fn with_the_keyring_locked_a_sign_in_is_forgotten_and_not_revoked() {
+fn logout_with_locked_keyring_forgets_without_revoking() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     home.contexts(&[("sim", oidc(&world, &[])), ("aks", entra(&world, &[]))]);
@@ -175,15 +175,15 @@ fn with_the_keyring_locked_a_sign_in_is_forgotten_and_not_revoked() {
     let calls = watch.calls();
     assert!(!calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");
     assert!(world.requests().is_empty());
-    // Entra revokes nothing, so the key is not even looked for.
-    let logout = run_away_from_the_bus(&home, &["logout", "aks"].map(str::to_owned));
+    // Entra cannot revoke, so the key is not needed.
+    let logout = run_without_bus(&home, &["logout", "aks"].map(str::to_owned));
     logout.assert_silent_success();
     assert!(home.files("sessions").is_empty() && home.files("tokens").is_empty());
 }
 
-/// Runs the plugin with a session bus that is only looked at, and asserts that nobody came.
+/// Runs the plugin with a bus address that only accepts connections, and asserts that it does not connect.
 #[track_caller]
-fn run_away_from_the_bus(home: &Home, args: &[String]) -> Run {
+fn run_without_bus(home: &Home, args: &[String]) -> Run {
     let socket = home.path().join("own-bus");
     let listener = UnixListener::bind(&socket).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -196,27 +196,27 @@ fn run_away_from_the_bus(home: &Home, args: &[String]) -> Run {
 }
 
 #[test]
-fn status_never_turns_to_the_session_bus() {
+fn status_never_uses_the_session_bus() {
     let (world, home) = (World::start(), Home::new());
     sign_in(&world, &home, &Keyring::start(&home));
-    let status = run_away_from_the_bus(&home, &["status".to_owned()]);
+    let status = run_without_bus(&home, &["status".to_owned()]);
     assert_eq!(status.code, Some(0), "{status}");
     assert!(status.stdout.contains(sim::ALICE), "{status}");
 }
 
 #[test]
-fn what_is_kept_with_a_key_file_never_turns_to_the_session_bus_again() {
+fn session_with_key_file_never_uses_the_session_bus() {
     let (world, home) = (World::start(), Home::new());
     let token = home.run(&entra(&world, &ALWAYS)).token();
-    let warm = run_away_from_the_bus(&home, &entra(&world, &[]));
+    let warm = run_without_bus(&home, &entra(&world, &[]));
     assert_eq!((warm.token(), warm.stderr.as_str()), (token.clone(), ""));
-    let refreshed = run_away_from_the_bus(&home, &entra(&world, &["--force-refresh"]));
+    let refreshed = run_without_bus(&home, &entra(&world, &["--force-refresh"]));
     assert_ne!(refreshed.token(), token);
     assert_eq!(world.refreshes().len(), 1);
 }
 
 #[test]
-fn a_key_that_is_lost_or_replaced_costs_a_sign_in_and_no_more() {
+fn lost_or_replaced_key_requires_one_sign_in() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     for replacement in [None, Some("no key at all"), Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")] {
@@ -225,13 +225,13 @@ fn a_key_that_is_lost_or_replaced_costs_a_sign_in_and_no_more() {
         run(&home, &keyring, &entra(&world, &[])).assert_failed(3, &["kubectl login"]);
         let token = run_as_new_caller(&home, &keyring, &entra(&world, &ALWAYS)).token();
         assert_warm(&world, &home, &keyring, &token);
-        assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+        assert_eq!(key_backends(&home), ["keyring", "keyring"]);
         home.run(&["logout", "--all"]);
     }
 }
 
 #[test]
-fn a_daemon_that_has_gone_is_named_and_a_person_can_go_on_without_it() {
+fn missing_daemon_is_an_error_and_sign_in_uses_the_key_file() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     sign_in(&world, &home, &keyring);
@@ -255,7 +255,7 @@ fn a_daemon_that_has_gone_is_named_and_a_person_can_go_on_without_it() {
 }
 
 #[test]
-fn a_frozen_daemon_freezes_nobody() {
+fn frozen_daemon_does_not_block() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let token = sign_in(&world, &home, &keyring);
@@ -263,7 +263,7 @@ fn a_frozen_daemon_freezes_nobody() {
     home.shorten_limits(10);
     world.reset_requests();
 
-    // `timeout` ends what hangs, with 124: a guard, not a measure.
+    // If it hangs, `timeout` ends it with 124: this is a guard, not a measurement.
     let mut command = home.program("timeout");
     command.args(["30", PLUGIN]).args(entra(&world, &[]));
     let frozen = Run::of(keyring.on_bus(&mut command));
@@ -276,7 +276,7 @@ fn a_frozen_daemon_freezes_nobody() {
 }
 
 #[test]
-fn a_person_signs_in_past_a_frozen_daemon() {
+fn sign_in_works_with_frozen_daemon() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     keyring.freeze();
@@ -299,7 +299,7 @@ fn has_thread(process: u32, name: &str) -> bool {
 }
 
 #[test]
-fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
+fn late_daemon_keeps_no_probe() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     keyring.freeze();
@@ -309,7 +309,7 @@ fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
     let waiting = keyring.on_bus(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     assert_eq!(world.wait_for_device_request(1, HANG).len(), 1);
     keyring.thaw();
-    // The thread that writes, reads and deletes the probe ends with it.
+    // The thread that writes, reads and deletes the probe ends.
     until(|| !has_thread(waiting.id(), "keyring"));
     assert_eq!(keyring.item("probe"), None);
     world.approve_pending();
@@ -319,7 +319,7 @@ fn a_daemon_that_wakes_up_late_is_left_without_a_probe() {
 }
 
 #[test]
-fn a_keyring_that_is_asked_for_by_name_must_be_there_before_anybody_is_asked() {
+fn required_keyring_is_checked_before_a_prompt() {
     let (world, home) = (World::start(), Home::new());
     let args = entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]);
     home.run(&args).assert_failed(1, &["keyring", "--token-cache-storage auto"]);
@@ -329,12 +329,12 @@ fn a_keyring_that_is_asked_for_by_name_must_be_there_before_anybody_is_asked() {
 }
 
 #[test]
-fn a_keyring_that_is_asked_for_by_name_never_gives_way_to_a_file() {
+fn required_keyring_never_falls_back_to_a_file() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let args = entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]);
     let token = run(&home, &keyring, &args).token();
-    assert_eq!(homes_of_records(&home), ["keyring", "keyring"]);
+    assert_eq!(key_backends(&home), ["keyring", "keyring"]);
     assert_warm(&world, &home, &keyring, &token);
 
     keyring.lock();
@@ -344,19 +344,19 @@ fn a_keyring_that_is_asked_for_by_name_never_gives_way_to_a_file() {
 }
 
 #[test]
-fn a_key_file_that_is_asked_for_by_name_leaves_the_keyring_alone() {
+fn required_key_file_does_not_use_the_keyring() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let token = run(&home, &keyring, &entra(&world, &["--token-cache-storage", "file", "--prompt", "always"])).token();
-    assert_eq!(homes_of_records(&home), ["file", "file"]);
+    assert_eq!(key_backends(&home), ["file", "file"]);
     assert!(home.state().join("kubectl-login.key").exists());
     assert_eq!(keyring.item("key"), None);
-    // A later choice disowns nothing: the record names its key's home.
+    // A later choice does not invalidate it: the record names its key's backend.
     assert_warm(&world, &home, &keyring, &token);
 }
 
 #[test]
-fn two_first_sign_ins_at_once_share_one_key() {
+fn parallel_first_sign_ins_share_one_key() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let folders = ["one", "two"].map(|name| home.path().join(name).display().to_string());
@@ -377,7 +377,7 @@ fn two_first_sign_ins_at_once_share_one_key() {
 }
 
 #[test]
-fn logging_out_of_everything_takes_the_key_out_of_the_keyring() {
+fn logout_all_deletes_the_key() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     sign_in(&world, &home, &keyring);
@@ -390,7 +390,7 @@ fn logging_out_of_everything_takes_the_key_out_of_the_keyring() {
 }
 
 #[test]
-fn cleaning_the_usual_folder_takes_the_key_out_of_the_keyring_and_no_other_folder_does() {
+fn only_cleaning_the_default_directory_deletes_the_key() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let apart = home.path().join("apart");
@@ -406,7 +406,7 @@ fn cleaning_the_usual_folder_takes_the_key_out_of_the_keyring_and_no_other_folde
 }
 
 #[test]
-fn the_key_stays_in_the_keyring_while_a_folder_of_the_kubeconfig_needs_it() {
+fn key_is_kept_while_a_configured_directory_needs_it() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let apart = home.path().join("apart");
@@ -423,7 +423,7 @@ fn the_key_stays_in_the_keyring_while_a_folder_of_the_kubeconfig_needs_it() {
 }
 
 #[test]
-fn with_kubectls_cache_folder_set_forgetting_everything_takes_the_key_too() {
+fn logout_all_with_kubecachedir_deletes_the_key() {
     let (world, home) = (World::start(), Home::new());
     let keyring = Keyring::start(&home);
     let cache = home.path().join("cache");
@@ -434,9 +434,9 @@ fn with_kubectls_cache_folder_set_forgetting_everything_takes_the_key_too() {
     assert_eq!((logout.code, keyring.item("key")), (Some(0), None), "{logout}");
 }
 
-/// A client library of D-Bus starts what such an address names, and a kubeconfig's `exec.env` may set the variable.
+/// D-Bus libraries start a program that such an address names, and a kubeconfig's `exec.env` may set the variable.
 #[test]
-fn bus_address_that_names_a_program_starts_nothing() {
+fn bus_address_with_a_program_is_not_executed() {
     let (world, home) = (World::start(), Home::new());
     let marker = home.path().join("marker");
     let address = format!("unixexec:path=/usr/bin/env,argv1=touch,argv2={}", marker.display());

@@ -1,9 +1,9 @@
-//! Two hundred kills at any moment of a sign-in, a refresh or a write, against an issuer that ends the whole session
-//! when a used refresh token comes back: nothing is ever torn, every later call works, and a new sign-in is needed only
-//! where the answer to a refresh was in flight at the kill.
+//! Two hundred kills at any time of a sign-in, a refresh or a write, against an issuer that revokes the session if a
+//! used refresh token is presented again. No file is ever torn, every later call works, and a new sign-in is needed
+//! only if the response to a refresh was in flight.
 //!
-//! The moments are drawn at random; the seed is printed, and `KILL_SEED` draws the same ones again.
-#![allow(clippy::print_stdout, reason = "the seed and the tally are worth reading")]
+//! The times are random. The test prints the seed; `KILL_SEED` repeats the same times.
+#![allow(clippy::print_stdout, reason = "people read the seed and the tally")]
 
 use std::fs;
 use std::path::Path;
@@ -20,11 +20,11 @@ const FORCE: [&str; 3] = ["--force-refresh", "--prompt", "always"];
 const WORLDS: u64 = 8;
 const KILLS: u64 = 25;
 
-/// A small generator of random numbers (xorshift64*): a seed gives the same moments again.
+/// A small random number generator (xorshift64*): the same seed gives the same times.
 struct Random(u64);
 
 impl Random {
-    /// Evenly between nothing and `most`.
+    /// Uniformly between zero and `most`.
     fn up_to(&mut self, most: Duration) -> Duration {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -34,25 +34,25 @@ impl Random {
     }
 }
 
-/// What a kill hit, and what it cost.
+/// The state at the kills, and their effects.
 #[derive(Debug, Default)]
 struct Tally {
     kills: usize,
-    /// The process had ended before the kill came.
+    /// The process had ended before the kill.
     too_late: usize,
-    /// A sign-in was killed before it was kept.
+    /// A sign-in was killed before the session was stored.
     sign_ins_cut: usize,
-    /// A refresh was killed before the issuer had seen it.
+    /// A refresh was killed before the issuer received its request.
     before_the_request: usize,
-    /// A refresh was killed with the request out, and the new refresh token was kept all the same.
+    /// A refresh was killed after its request, but the new refresh token was stored.
     after_the_answer: usize,
-    /// A refresh was killed with the answer in flight: a new sign-in was needed.
+    /// A refresh was killed with the response in flight: a new sign-in was needed.
     in_flight: usize,
-    /// A refresh was killed, and the issuer read its request after that of the next process.
+    /// A refresh was killed, and the issuer read its request after the next process's.
     read_last: usize,
 }
 
-/// Lets a process come to its end, and approves every code that is shown meanwhile.
+/// Waits for a process, and approves each code that appears meanwhile.
 #[track_caller]
 fn end(world: &World, mut child: Child) -> Run {
     wait_until("it comes to an end", || {
@@ -62,7 +62,7 @@ fn end(world: &World, mut child: Child) -> Run {
     Run::wait(child)
 }
 
-/// Kills a process after `delay`, and approves every code that is shown meanwhile. What it had said by then.
+/// Kills a process after `delay`, and approves each code that appears meanwhile. Returns its output so far.
 fn kill_after(world: &World, mut child: Child, delay: Duration) -> Run {
     let started = Instant::now();
     while started.elapsed() < delay {
@@ -73,19 +73,19 @@ fn kill_after(world: &World, mut child: Child, delay: Duration) -> Run {
     Run::wait(child)
 }
 
-/// The token that a killed process had printed by then.
+/// The token that a killed process had printed.
 #[track_caller]
-fn handed_over(killed: &Run) -> String {
-    // Its exit code tells of the kill.
+fn printed_token(killed: &Run) -> String {
+    // Its exit code is that of the kill.
     Run { code: Some(0), stdout: killed.stdout.clone(), stderr: String::new() }.token()
 }
 
-/// Every record opens, every other file is whole, and `status` can be read.
+/// Asserts that all records open, all other files are complete, and `status` works.
 #[track_caller]
 fn assert_nothing_torn(home: &Home) {
     let store = Store::open(Some(home.state()), &Environment::default());
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    // What was being written when the kill came is left beside the file it was for.
+    // A temporary file of an interrupted write may remain beside its target.
     let whole = |folder| home.files(folder).into_iter().filter(|path| !name(path).starts_with(".kubectl-login-"));
     for path in whole("sessions") {
         assert!(matches!(store.session(&name(&path)), Lookup::Found(_)), "{} is torn", path.display());
@@ -104,7 +104,7 @@ fn assert_nothing_torn(home: &Home) {
     assert_eq!(status.code, Some(0), "{status}");
 }
 
-/// Kills a sign-in after `delay`. The next call brings a token, and asks only if the killed one had kept nothing.
+/// Kills a sign-in after `delay`. The next call returns a token, and prompts only if the killed one had stored nothing.
 fn sign_in_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tally) {
     assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
     world.reset_requests();
@@ -117,13 +117,13 @@ fn sign_in_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
     if killed.stdout.is_empty() {
         tally.sign_ins_cut += usize::from(asked);
     } else {
-        // What was handed over was kept before.
-        assert_eq!((handed_over(&killed), asked), (token, false), "after {delay:?}: {next}");
+        // What was printed had been stored before.
+        assert_eq!((printed_token(&killed), asked), (token, false), "after {delay:?}: {next}");
         tally.too_late += 1;
     }
 }
 
-/// Kills a refresh after `delay`. The next call answers from what is kept, and the next refresh works.
+/// Kills a refresh after `delay`. The next call uses the cache, and the next refresh works.
 fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tally) {
     world.reset_requests();
     let lost_before = world.families_revoked();
@@ -137,19 +137,19 @@ fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
     let (refreshes, asked) = (world.refreshes().len(), world.device_requests().len());
     let lost = world.families_revoked() - lost_before;
     if (lost, refreshes, asked) == (1, 2, 0) && killed.stdout.is_empty() {
-        // On a busy machine the issuer may read the killed one's request last, and take it for a stolen token.
+        // On a busy machine the issuer may read the killed process's request last, and take it for a stolen token.
         tally.read_last += 1;
         assert_eq!(home.run(&["logout", "--all"]).code, Some(0));
         end(world, home.start(&oidc(world, &ALWAYS))).token();
         return;
     }
-    // The killed one's request, if it got out, and the one just now.
+    // The killed process's request, if it was sent, and the last one.
     assert!((1..=2).contains(&refreshes), "after {delay:?}: {next}");
     assert_eq!((lost, asked), if next.stderr.is_empty() { (0, 0) } else { (1, 1) }, "after {delay:?}: {next}");
     assert!(asked == 0 || refreshes == 2, "a new sign-in, but nothing was in flight; after {delay:?}: {next}");
     if !killed.stdout.is_empty() {
-        // What was handed over was kept before.
-        assert_eq!((handed_over(&killed), asked), (plain.token(), 0), "after {delay:?}: {next}");
+        // What was printed had been stored before.
+        assert_eq!((printed_token(&killed), asked), (plain.token(), 0), "after {delay:?}: {next}");
         tally.too_late += 1;
     } else if refreshes == 1 {
         tally.before_the_request += 1;
@@ -160,12 +160,12 @@ fn refresh_and_kill(world: &World, home: &Home, delay: Duration, tally: &mut Tal
     }
 }
 
-/// One home in one world: kills in turn, one sign-in to two refreshes.
-fn kill_again_and_again(seed: u64) -> Tally {
+/// Kills processes in one world, alternating one sign-in and two refreshes.
+fn kill_repeatedly(seed: u64) -> Tally {
     let (world, home, mut random, mut tally) = (World::start(), Home::new(), Random(seed | 1), Tally::default());
     end(&world, home.start(&oidc(&world, &ALWAYS))).token();
-    // How long a sign-in and a refresh may take; it follows what is seen, so that the kills fall on all of it on any
-    // machine.
+    // The durations of a sign-in and a refresh. They follow the observed ones, so that the kills are spread evenly on
+    // any machine.
     let (mut sign_in, mut refresh) = (Duration::from_millis(300), Duration::from_millis(60));
     let next = |time: Duration, was_too_late: bool| time.mul_f64(if was_too_late { 0.75 } else { 1.15 });
     for kill in 0..KILLS {
@@ -183,14 +183,13 @@ fn kill_again_and_again(seed: u64) -> Tally {
 }
 
 #[test]
-fn two_hundred_kills_tear_nothing_and_lose_no_more_than_the_answer_in_flight() {
+fn kills_tear_no_files_and_lose_only_responses_in_flight() {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = std::env::var("KILL_SEED").map_or_else(|_| now(), |seed| seed.parse().unwrap());
     println!("KILL_SEED={seed}");
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let worlds: Vec<_> = (1..=WORLDS)
-            .map(|world| scope.spawn(move || kill_again_and_again(seed.wrapping_mul(2 * world + 1))))
-            .collect();
+        let worlds: Vec<_> =
+            (1..=WORLDS).map(|world| scope.spawn(move || kill_repeatedly(seed.wrapping_mul(2 * world + 1)))).collect();
         worlds.into_iter().map(|world| world.join().unwrap()).collect()
     });
     let sum = |count: fn(&Tally) -> usize| tallies.iter().map(count).sum::<usize>();
@@ -206,7 +205,7 @@ fn two_hundred_kills_tear_nothing_and_lose_no_more_than_the_answer_in_flight() {
         sum(|tally| tally.too_late),
     );
     assert_eq!(sum(|tally| tally.kills), 200);
-    // A refresh is cut at every stage, or the test shows nothing.
+    // The kills must hit each stage, or the test proves nothing.
     assert!(sum(|tally| tally.sign_ins_cut) > 0 && sum(|tally| tally.before_the_request) > 0);
     assert!(sum(|tally| tally.after_the_answer) + sum(|tally| tally.in_flight) > 0);
 }

@@ -1,4 +1,4 @@
-//! The real kubectl, with kubeconfigs as people have them, signing in through the plugin and again from the cache.
+//! The real kubectl with common kubeconfigs: a sign-in through the plugin, and calls from the cache.
 #![cfg(unix)]
 
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use crate::common::{HANG, Home, PLUGIN, Run, V1, claims, entra, until};
 use sim::{Behaviour, OIDC_CLIENT, SERVER, World};
 
 impl Kubectl {
-    /// kubectl in this home, with this kubeconfig, at somebody's terminal.
+    /// kubectl in this home directory, with this kubeconfig, as if at a terminal.
     fn command(&self, home: &Home, kubeconfig: &str, args: &[&str]) -> Command {
         let mut command = home.program(self.path.to_str().unwrap());
         command.env("KUBECONFIG", kubeconfig).env("KUBECTL_LOGIN_PROMPT", "always").args(args);
@@ -22,24 +22,24 @@ impl Kubectl {
     }
 }
 
-/// Writes a kubeconfig into the home, readable by nobody else.
+/// Writes a kubeconfig into the home directory, readable only by its owner.
 fn write(home: &Home, name: &str, kubeconfig: &str) -> String {
     let path = home.path().join(name);
     std::fs::write(&path, kubeconfig).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// The kubeconfig for the plain issuer, in the newest version this kubectl speaks.
+/// The kubeconfig for the plain issuer, in the newest version that this kubectl supports.
 fn oidc_kubeconfig(kubectl: &Kubectl, world: &World) -> String {
     world.oidc_kubeconfig(PLUGIN).replace(V1, kubectl.api_versions().last().unwrap())
 }
 
-/// Requests to the issuers, so all but those to the cluster.
-fn asked_of_issuers(world: &World) -> usize {
+/// The number of requests to the issuers.
+fn issuer_requests(world: &World) -> usize {
     world.requests().iter().filter(|request| request.server != sim::Server::Kube).count()
 }
 
-/// A raw call and a list, the first of them with a sign-in; then both again without a word to anybody.
+/// A raw call, with a sign-in, and a list; then both again, without requests to the issuers.
 fn sign_in_and_again(kubectl: &Kubectl, world: &World, kubeconfig: &str) {
     let home = Home::new();
     let kubeconfig = write(&home, "kubeconfig", kubeconfig);
@@ -54,18 +54,18 @@ fn sign_in_and_again(kubectl: &Kubectl, world: &World, kubeconfig: &str) {
     assert_eq!(pods.stderr, "");
     let again = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
     again.assert_stdout("ok");
-    assert_eq!(asked_of_issuers(world), 0, "{:?}", world.requests());
+    assert_eq!(issuer_requests(world), 0, "{:?}", world.requests());
     world.reset_requests();
 }
 
 #[test]
-fn an_aks_kubeconfig_works_as_it_is() {
+fn aks_kubeconfig_works_unchanged() {
     let (kubectl, world) = (Kubectl::find(), World::start());
     sign_in_and_again(&kubectl, &world, &world.aks_kubeconfig(PLUGIN));
 }
 
 #[test]
-fn an_oidc_kubeconfig_works_in_every_version_that_kubectl_speaks() {
+fn oidc_kubeconfig_works_in_each_api_version() {
     let (kubectl, world) = (Kubectl::find(), World::start());
     for version in kubectl.api_versions() {
         sign_in_and_again(&kubectl, &world, &world.oidc_kubeconfig(PLUGIN).replace(V1, version));
@@ -73,7 +73,7 @@ fn an_oidc_kubeconfig_works_in_every_version_that_kubectl_speaks() {
 }
 
 #[test]
-fn an_aks_entry_works_in_every_version_that_kubectl_speaks() {
+fn aks_entry_works_in_each_api_version() {
     let (kubectl, world) = (Kubectl::find(), World::start());
     let args = world.aks_args();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -83,7 +83,7 @@ fn an_aks_entry_works_in_every_version_that_kubectl_speaks() {
 }
 
 #[test]
-fn a_first_list_signs_in_once_although_kubectl_asks_several_times() {
+fn first_list_signs_in_once() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
     let pods = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
@@ -93,23 +93,23 @@ fn a_first_list_signs_in_once_although_kubectl_asks_several_times() {
 }
 
 #[test]
-fn the_prompt_names_the_cluster_where_kubectl_tells_it() {
+fn prompt_names_the_cluster_if_kubectl_sends_it() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
-    let told = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
-    assert_eq!(told.code, Some(0), "{told}");
+    let with_info = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!(with_info.code, Some(0), "{with_info}");
     let server = world.kube_url().trim_start_matches("https://").to_owned();
-    assert!(told.stderr.contains(&format!("Sign in to \"{server}\" (")), "{told}");
+    assert!(with_info.stderr.contains(&format!("Sign in to \"{server}\" (")), "{with_info}");
 
     // `az` writes provideClusterInfo: false.
     let kubeconfig = write(&home, "aks", &world.aks_kubeconfig(PLUGIN));
-    let untold = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
-    assert_eq!(untold.code, Some(0), "{untold}");
-    assert!(untold.stderr.contains("Sign in to ") && !untold.stderr.contains(&server), "{untold}");
+    let without_info = kubectl.run(&home, &kubeconfig, &["get", "--raw", "/healthz"]);
+    assert_eq!(without_info.code, Some(0), "{without_info}");
+    assert!(without_info.stderr.contains("Sign in to ") && !without_info.stderr.contains(&server), "{without_info}");
 }
 
 #[test]
-fn a_declined_sign_in_is_told_once_however_often_kubectl_repeats_the_plugin() {
+fn decline_is_printed_once_per_kubectl_command() {
     let (kubectl, world) = (Kubectl::find(), World::start_with(&[Behaviour::AuthorizationDeclined]));
     for args in [&["get", "pods"][..], &["get", "--raw", "/healthz"]] {
         let home = Home::new();
@@ -125,7 +125,7 @@ fn a_declined_sign_in_is_told_once_however_often_kubectl_repeats_the_plugin() {
 }
 
 #[test]
-fn a_person_may_say_no_and_yes_to_the_next_command() {
+fn next_command_prompts_again_after_a_decline() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &oidc_kubeconfig(&kubectl, &world));
     world.approve_automatically(false);
@@ -145,7 +145,7 @@ fn a_person_may_say_no_and_yes_to_the_next_command() {
 }
 
 #[test]
-fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
+fn expired_token_is_refreshed_without_prompt() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
     home.run(&entra(&world, &["--prompt", "always"])).token();
@@ -160,7 +160,7 @@ fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
 }
 
 #[test]
-fn a_cluster_that_takes_no_token_makes_nobody_sign_in_again() {
+fn rejected_token_causes_no_new_sign_in() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig(PLUGIN));
     home.run(&entra(&world, &["--prompt", "always"])).token();
@@ -168,22 +168,22 @@ fn a_cluster_that_takes_no_token_makes_nobody_sign_in_again() {
     world.reset_requests();
     let refused = kubectl.run(&home, &kubeconfig, &["get", "pods"]);
     assert_ne!(refused.code, Some(0), "{refused}");
-    assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
+    assert_eq!(issuer_requests(&world), 0, "{:?}", world.requests());
 }
 
 #[test]
-fn kubectl_login_signs_in_and_tells_what_is_remembered() {
+fn kubectl_login_signs_in_and_status_shows_the_session() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let plugins = home.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
     symlink(PLUGIN, plugins.join("kubectl-login")).unwrap();
-    // As `az` writes it, but found on PATH: what install.sh makes of an unmodified kubeconfig.
+    // As `az` writes it, but found on PATH, as after install.sh.
     let kubeconfig = write(&home, "kubeconfig", &world.aks_kubeconfig("kubectl-login"));
     let run = |args: &[&str]| {
         let mut command = kubectl.command(&home, &kubeconfig, args);
         let path = std::env::var_os("PATH").unwrap();
         let folders = std::iter::once(plugins.clone()).chain(std::env::split_paths(&path));
-        // Whoever types it is there; no variable has to say so.
+        // `kubectl login` prompts without the variable.
         Run::of(command.env_remove("KUBECTL_LOGIN_PROMPT").env("PATH", std::env::join_paths(folders).unwrap()))
     };
 
@@ -198,11 +198,11 @@ fn kubectl_login_signs_in_and_tells_what_is_remembered() {
     assert!(status.stdout.contains(sim::ALICE), "{status}");
     let pods = run(&["get", "pods"]);
     pods.assert_silent_success();
-    assert_eq!(asked_of_issuers(&world), 0, "{:?}", world.requests());
+    assert_eq!(issuer_requests(&world), 0, "{:?}", world.requests());
 }
 
 #[test]
-fn kubectl_asks_what_may_follow_kubectl_login() {
+fn kubectl_completes_kubectl_login() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let plugins = home.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
@@ -225,7 +225,7 @@ fn kubectl_asks_what_may_follow_kubectl_login() {
     assert_eq!(asked(&["login", "--kubeconfig", ""]), ":0\n");
 }
 
-/// The same kubeconfig with its context and cluster called otherwise.
+/// The same kubeconfig with another name for its context and cluster.
 fn renamed(kubeconfig: &str, name: &str) -> String {
     ["cluster: ", "name: ", "current-context: "]
         .iter()
@@ -233,7 +233,7 @@ fn renamed(kubeconfig: &str, name: &str) -> String {
 }
 
 #[test]
-fn two_contexts_in_two_files_keep_two_sessions() {
+fn contexts_in_two_files_have_two_sessions() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let aks = write(&home, "aks", &renamed(&world.aks_kubeconfig(PLUGIN), "aks"));
     let plain = write(&home, "plain", &renamed(&oidc_kubeconfig(&kubectl, &world), "plain"));
@@ -253,7 +253,7 @@ fn two_contexts_in_two_files_keep_two_sessions() {
     }
     assert_eq!(world.device_requests().len(), 2);
 
-    // The plugin itself reads the list in the same way: the first file's context is the current one.
+    // The plugin reads the list in the same way: the first file's current context is used.
     let mut command = home.plugin(&["--context", "plain"]);
     let login = Run::of(command.env("KUBECONFIG", &both));
     assert_eq!(login.code, Some(0), "{login}");
@@ -263,9 +263,9 @@ fn two_contexts_in_two_files_keep_two_sessions() {
     assert!(login.stdout.contains("Already signed in") && login.stdout.contains(sim::TENANT), "{login}");
 }
 
-/// With the plugin alone on kubectl's allowlist, `exec.env` of a kubeconfig runs nothing else by way of it.
+/// If only the plugin is on kubectl's allowlist, `exec.env` of a kubeconfig cannot run other programs through it.
 #[test]
-fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
+fn kubectl_allowlist_cannot_be_bypassed_by_exec_env() {
     let (kubectl, world, home) = (Kubectl::find(), World::start(), Home::new());
     let marker = home.path().join("marker");
     let opened = home.path().join("opened");
@@ -301,7 +301,7 @@ fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
     until(|| opened.exists());
     assert!(!marker.exists(), "{pods}");
 
-    // Versions that know the allowlist refuse the same command line as a plugin.
+    // Versions with the allowlist refuse the same command line as a plugin.
     if kubectl.minor >= 35 {
         let other = world.kubeconfig("touch", &[marker.to_str().unwrap()], V1);
         let run = get_pods(&write(&home, "other", &other));
@@ -310,7 +310,7 @@ fn allowlist_of_kubectl_holds_against_the_environment_of_a_kubeconfig() {
 }
 
 #[test]
-fn kubeconfig_that_cannot_be_understood_is_faulted_at_kubectls_line() {
+fn invalid_kubeconfig_names_the_same_line_as_kubectl() {
     const HEAD: &str = "apiVersion: v1\nkind: Config\n";
     let kubectl = Kubectl::find();
     let broken = [

@@ -1,4 +1,4 @@
-//! `logout`: what is forgotten, in which folders, what is revoked at which issuer, and what is said about it.
+//! `logout`: which sessions are deleted in which directories, what is revoked at which issuer, and the messages.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::common::{HANG, Home, Run, all_below, entra, in_parallel, oidc, text};
 use sim::{ALICE, BOB, Behaviour, OWN_CLIENT, Request, World};
 
-fn with(args: &[String], more: &[&str]) -> Vec<String> {
+fn args_with(args: &[String], more: &[&str]) -> Vec<String> {
     args.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
 }
 
@@ -15,12 +15,12 @@ fn with(args: &[String], more: &[&str]) -> Vec<String> {
 const AT_ENTRA: &str = "Microsoft Entra ID cannot revoke a single sign-in";
 const NOT_AT_ENTRA: &str = "It was not revoked: Microsoft Entra ID cannot revoke a single sign-in.\n";
 
-/// The requests for revocation so far.
+/// The revocation requests so far.
 fn revocations(world: &World) -> Vec<Request> {
     world.requests().into_iter().filter(|request| request.path.ends_with("/revoke")).collect()
 }
 
-/// Asserts success with this result and a warning with these words.
+/// Asserts success with this stdout and a warning that contains these words.
 #[track_caller]
 fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), stdout), "{run}");
@@ -28,14 +28,14 @@ fn assert_warned(run: &Run, stdout: &str, words: &[&str]) {
     run.assert_stderr(words);
 }
 
-/// The files below a folder, lock files apart.
+/// The files below a directory, without lock files.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let locks = folder.join("locks");
     all_below(folder).into_iter().filter(|path| path.is_file() && !path.starts_with(&locks)).collect()
 }
 
 #[test]
-fn a_context_is_forgotten_and_no_other() {
+fn only_the_given_context_is_forgotten() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", entra(&world, &[])), ("other", oidc(&world, &[]))]);
     home.sign_in(&entra(&world, &[])).token();
@@ -47,13 +47,13 @@ fn a_context_is_forgotten_and_no_other() {
     for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
         home.run(args).assert_stdout("Nothing was remembered for sim.\n");
     }
-    // Entra revokes nothing, so it is not asked.
+    // Entra cannot revoke, so it gets no request.
     assert!(world.requests().is_empty());
     home.run(&["logout", "third"]).assert_failed(1, &["third", "--all"]);
 }
 
 #[test]
-fn where_the_issuer_can_the_sign_in_is_revoked_too() {
+fn sign_in_is_revoked_if_the_issuer_supports_it() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
     home.sign_in(&oidc(&world, &[])).token();
@@ -64,7 +64,7 @@ fn where_the_issuer_can_the_sign_in_is_revoked_too() {
     let [asked] = &revocations(&world)[..] else { panic!("one request: {:?}", revocations(&world)) };
     assert!(asked.field("token").starts_with("refresh-"), "{asked:?}");
     assert_eq!((asked.field("token_type_hint"), asked.field("client_id")), ("refresh_token", sim::OIDC_CLIENT));
-    // Whoever has a copy of it has nothing.
+    // A copy of the files is worthless.
     let stolen = oidc(&world, &["--cache-dir", text(&copy), "--force-refresh"]);
     home.run(&stolen).assert_failed(3, &["invalid_grant"]);
 }
@@ -83,7 +83,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[test]
-fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
+fn other_contexts_of_the_session_are_named() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[
         ("prod", entra(&world, &[])),
@@ -103,7 +103,7 @@ fn contexts_that_lose_their_sign_in_along_with_it_are_named() {
 }
 
 #[test]
-fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all() {
+fn revocation_needs_the_certificate_authority_of_the_entry() {
     let (world, home) = (World::start(), Home::new());
     let issuer = world.tls_issuer();
     let args = [
@@ -128,7 +128,7 @@ fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all(
         home.run(logout).assert_stdout(&format!("Forgot {said}.\n"));
         assert!(revocations(&world).iter().all(|asked| asked.tls) && revocations(&world).len() == 1);
     }
-    // Without the entry nobody knows whom to trust.
+    // Without the entry, the certificate authority is unknown.
     home.sign_in(&args).token();
     world.reset_requests();
     fs::remove_file(home.path().join(".kube/config")).unwrap();
@@ -138,14 +138,14 @@ fn an_issuer_is_asked_with_the_certificate_authority_of_the_entry_or_not_at_all(
 }
 
 #[test]
-fn a_client_with_a_secret_proves_who_it_is_and_nobody_else_asks_in_its_place() {
+fn revocation_needs_the_client_secret_of_the_entry() {
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some("s3 cret:word"));
     let args = oidc(&world, &["--oidc-client-secret", "s3 cret:word"]);
     home.contexts(&[("sim", args.clone())]);
     home.sign_in(&args).token();
     assert!(home.run(&["logout"]).stdout.contains("and revoked it"));
-    // "kubernetes:s3+cret%3Aword": both halves are form-encoded before they are joined (RFC 6749 2.3.1).
+    // "kubernetes:s3+cret%3Aword": both parts are form-encoded before they are joined (RFC 6749 2.3.1).
     assert_eq!(revocations(&world)[0].header("authorization"), "Basic a3ViZXJuZXRlczpzMytjcmV0JTNBd29yZA==");
     home.sign_in(&args).token();
     world.reset_requests();
@@ -155,7 +155,7 @@ fn a_client_with_a_secret_proves_who_it_is_and_nobody_else_asks_in_its_place() {
 }
 
 #[test]
-fn a_client_without_anything_of_its_own_needs_no_entry() {
+fn public_client_is_revoked_without_an_entry() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&entra(&world, &[])).token();
@@ -165,7 +165,7 @@ fn a_client_without_anything_of_its_own_needs_no_entry() {
 }
 
 #[test]
-fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
+fn failed_revocation_still_forgets() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &["--timeout=4s"]))]);
     let forgot = format!("Forgot the sign-in of sim ({ALICE}).\n");
@@ -196,14 +196,14 @@ fn an_issuer_that_does_not_revoke_keeps_nobody_from_forgetting() {
     assert_warned(&home.run(&["logout"]), &forgot, &["cannot be reached"]);
 }
 
-/// It may read a directory: more than a cluster's does.
+/// Its session may read the directory, which the cluster's session may not.
 #[test]
-fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
+fn session_for_groups_is_forgotten_if_unused() {
     let world = World::start();
     world.set_groups(201);
     let sim = entra(&world, &["--graph-client-id", OWN_CLIENT]);
     let own = entra(&world, &["--client-id", OWN_CLIENT]);
-    let third = with(&sim, &["--client-id", "00000000-0000-4000-8000-000000000003"]);
+    let third = args_with(&sim, &["--client-id", "00000000-0000-4000-8000-000000000003"]);
     let signed_in = |others: &[(&str, Vec<String>)]| {
         let home = Home::new();
         home.contexts(&[&[("sim", sim.clone())], others].concat());
@@ -221,7 +221,7 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
     home.run(&["logout"]).assert_stdout(&format!("{both}\n{NOT_AT_ENTRA}"));
     assert!(home.files("sessions").is_empty());
     home.run(&["logout"]).assert_stdout("Nothing was remembered for sim.\n");
-    // A context that has just lost its own sign-in needs no other.
+    // A context that has just lost its own session does not need the other one.
     let home = signed_in(&[("twin", sim.clone())]);
     home.run(&["logout"]).assert_stdout(&format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
     for (name, args) in [("own", own), ("third", third)] {
@@ -234,21 +234,21 @@ fn the_sign_in_of_the_client_for_groups_goes_too_unless_somebody_needs_it() {
         home.run(&["logout"]).assert_stdout(&alone);
         assert!(home.files("sessions").is_empty());
     }
-    // A user that is named is no other than that of its context.
+    // A user flag selects the same entry as the user's context.
     let home = signed_in(&[]);
     let run = home.run(&["logout", "--user", "sim"]);
     assert!(run.code == Some(0) && run.stdout.contains("and the one for its groups. It also served sim."), "{run}");
 }
 
 #[test]
-fn all_is_forgotten_before_a_revocation_that_hangs() {
+fn sessions_are_forgotten_before_a_hanging_revocation() {
     let (world, home) = (World::start_with(&[Behaviour::RevocationStalls]), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
     home.sign_in(&oidc(&world, &[])).token();
     let mut logout = home.start(&["logout", "--all"]);
     assert!(world.wait_for(HANG, |log| log.count("/revoke") == 1));
     assert_eq!(files(&home.state()), [] as [PathBuf; 0]);
-    // Nobody waits for it either.
+    // The logout does not wait for it.
     let token = home.sign_in(&oidc(&world, &[])).token();
     logout.kill().unwrap();
     logout.wait().unwrap();
@@ -260,7 +260,7 @@ fn all_is_forgotten_before_a_revocation_that_hangs() {
 }
 
 #[test]
-fn an_account_is_forgotten_everywhere_whatever_its_case() {
+fn account_is_forgotten_everywhere_in_any_case() {
     let (world, home) = (World::start(), Home::new());
     let apart = entra(&world, &["--login-hint", ALICE, "--cache-dir", text(&home.path().join("apart"))]);
     let alice = [entra(&world, &["--login-hint", ALICE]), oidc(&world, &[]), apart];
@@ -284,7 +284,7 @@ fn an_account_is_forgotten_everywhere_whatever_its_case() {
 }
 
 #[test]
-fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
+fn logout_all_covers_all_known_directories() {
     let (world, home) = (World::start(), Home::new());
     let apart = home.path().join("apart");
     let apart_args = oidc(&world, &["--token-cache-dir", text(&apart)]);
@@ -297,12 +297,12 @@ fn all_leaves_nothing_behind_in_any_folder_that_is_known() {
     assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
-    // And it can be begun again.
+    // A new sign-in works.
     assert_ne!(home.sign_in(&entra(&world, &[])).token(), token);
 }
 
 #[test]
-fn where_nothing_is_remembered_nothing_is_made() {
+fn logout_without_sessions_creates_nothing() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
     home.run(&["logout", "--all"]).assert_stdout("No sign-in was remembered.\n");
@@ -311,7 +311,7 @@ fn where_nothing_is_remembered_nothing_is_made() {
 }
 
 #[test]
-fn a_folder_by_flag_is_the_only_one() {
+fn cache_dir_flag_limits_the_logout() {
     let (world, home) = (World::start(), Home::new());
     let folder = home.path().join("apart");
     let folder = text(&folder);
@@ -327,7 +327,7 @@ fn a_folder_by_flag_is_the_only_one() {
 }
 
 #[test]
-fn one_folder_in_a_bad_state_does_not_save_the_others() {
+fn unusable_directory_does_not_stop_the_logout() {
     let (world, home) = (World::start(), Home::new());
     let open = home.path().join("open-to-all");
     fs::create_dir(&open).unwrap();
@@ -342,14 +342,14 @@ fn one_folder_in_a_bad_state_does_not_save_the_others() {
 }
 
 #[test]
-fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
+fn logout_during_a_refresh_is_final() {
     in_parallel([None, Some(Behaviour::RefreshBadToken)], |behaviour| {
         let (world, home) = (World::start(), Home::new());
         let args = oidc(&world, &[]);
         home.sign_in(&args).token();
         home.set_seconds_left(-60);
         world.reset_requests();
-        // A logout does not wait that long for whoever works on the session.
+        // A logout does not wait that long for a process that uses the session.
         world.set_token_delay(HANG);
         world.set(Behaviour::DelayToken);
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
@@ -360,7 +360,7 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
         world.clear(Behaviour::DelayToken);
         let run = Run::wait(refreshing);
         match behaviour {
-            // A token that is there is handed out all the same.
+            // A token that has arrived is printed anyway.
             None => drop(run.token()),
             Some(_) => drop(run.assert_failed(3, &[])),
         }
@@ -369,7 +369,7 @@ fn what_is_forgotten_while_it_is_refreshed_stays_forgotten() {
 }
 
 #[test]
-fn a_folders_name_reaches_the_terminal_without_control_characters() {
+fn directory_name_is_printed_without_control_characters() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("odd", entra(&world, &["--cache-dir", "/dev/null/\u{1b}]0;owned\u{7}"]))]);
     for words in [&["logout", "odd"][..], &["logout", "--all"]] {

@@ -1,4 +1,4 @@
-//! Between here and the issuer: servers that are not there or busy, proxies, and who we say we are.
+//! The network between the plugin and the issuer: unreachable and busy servers, proxies, and the User-Agent.
 
 use crate::common::scripted;
 use std::time::{Duration, Instant};
@@ -20,13 +20,13 @@ fn at(authority: &str, more: &[&str]) -> Vec<String> {
     entra_at(authority, &[&ALWAYS[..], more].concat())
 }
 
-/// A proxy that lets nobody through and remembers who wanted what.
+/// A proxy that rejects all requests and records them.
 fn proxy() -> Scripted {
     Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())])
 }
 
-/// A device answer, and then a decline.
-fn a_code_and_a_decline(url: &str) -> Vec<ScriptedResponse> {
+/// A device code, and then a decline.
+fn code_and_decline(url: &str) -> Vec<ScriptedResponse> {
     let device = json!({
         "device_code": "d", "user_code": "U", "verification_uri": format!("{url}/activate"),
         "expires_in": 60, "interval": 1,
@@ -34,15 +34,15 @@ fn a_code_and_a_decline(url: &str) -> Vec<ScriptedResponse> {
     vec![json_response("200 OK", &device), json_response("400 Bad Request", &json!({ "error": "access_denied" }))]
 }
 
-/// A session whose token is over, so that the next call has to refresh.
-fn ended_session(world: &World, home: &Home) {
+/// A session whose token has to be refreshed.
+fn session_to_refresh(world: &World, home: &Home) {
     home.run(&entra(world, &ALWAYS)).token();
     home.advance_time(world, 3_601);
     world.reset_requests();
 }
 
 #[test]
-fn a_server_that_refuses_connections_is_named_with_what_to_check() {
+fn refused_connection_names_server_and_proxy_variable() {
     let home = Home::new();
     let (_socket, port) = closed_port();
     let nowhere = format!("http://127.0.0.1:{port}");
@@ -54,7 +54,7 @@ fn a_server_that_refuses_connections_is_named_with_what_to_check() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_exit_1_and_not_sticky() {
+fn unknown_host_exits_with_1_each_time() {
     let home = Home::new();
     let args = at(&format!("https://{FAR}/"), &["--timeout", "2s"]);
     for _ in 0..2 {
@@ -63,9 +63,9 @@ fn a_name_that_does_not_exist_is_exit_1_and_not_sticky() {
 }
 
 #[test]
-fn with_the_server_away_a_session_is_not_thrown_away() {
+fn unavailable_server_keeps_the_session() {
     let (world, home) = (World::start(), Home::new());
-    ended_session(&world, &home);
+    session_to_refresh(&world, &home);
     world.set(Behaviour::Refresh5xx);
     let down = home.run(&entra(&world, &["--timeout", "2s"]));
     down.assert_failed(1, &["HTTP 502", "\nNext: "]);
@@ -78,9 +78,9 @@ fn with_the_server_away_a_session_is_not_thrown_away() {
 }
 
 #[test]
-fn a_refresh_waits_as_long_as_the_server_asks_and_then_succeeds() {
+fn refresh_respects_retry_after() {
     let (world, home) = (World::start(), Home::new());
-    ended_session(&world, &home);
+    session_to_refresh(&world, &home);
     world.set(Behaviour::Token503WithRetryAfter);
     let run = home.run(&entra(&world, &[]));
     run.token();
@@ -93,11 +93,11 @@ fn a_refresh_waits_as_long_as_the_server_asks_and_then_succeeds() {
 }
 
 #[test]
-fn too_many_requests_at_the_device_endpoint_are_waited_out_as_asked() {
+fn device_request_respects_retry_after() {
     for status in ["429 Too Many Requests", "503 Service Unavailable"] {
         let server = Scripted::start(|url| {
             let busy = (status, vec!["retry-after: 2".to_owned()], "<html>busy</html>".to_owned());
-            [vec![busy], a_code_and_a_decline(url)].concat()
+            [vec![busy], code_and_decline(url)].concat()
         });
         Home::new().run(&at(&server.url(), &[])).assert_failed(3, &["declined"]);
         let asked = server.requests();
@@ -108,18 +108,18 @@ fn too_many_requests_at_the_device_endpoint_are_waited_out_as_asked() {
 }
 
 #[test]
-fn a_wait_beyond_the_deadline_is_not_begun() {
+fn retry_after_beyond_the_deadline_fails_immediately() {
     let server =
         Scripted::start(|_| vec![("503 Service Unavailable", vec!["retry-after: 3600".to_owned()], "busy".to_owned())]);
     let began = Instant::now();
     Home::new().run(&at(&server.url(), &[])).assert_failed(1, &["HTTP 503", "Try again in a moment", "\nNext: "]);
     assert_eq!(server.requests().len(), 1);
-    // The deadline itself would be twenty seconds.
+    // The default deadline is twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]
-fn a_short_trouble_at_the_start_is_not_seen_by_anybody() {
+fn short_failure_at_the_start_is_retried_silently() {
     let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
     let child = home.start(&entra(&world, &ALWAYS));
     assert!(world.wait_for(HANG, |log| log.device_requests().iter().any(|request| request.status == 503)));
@@ -130,21 +130,21 @@ fn a_short_trouble_at_the_start_is_not_seen_by_anybody() {
 }
 
 #[test]
-fn a_busy_server_is_asked_a_few_times_only() {
+fn busy_server_gets_few_retries() {
     let (world, home) = (World::start_with(&[Behaviour::Always503]), Home::new());
     home.run(&entra(&world, &ALWAYS)).assert_failed(1, &["HTTP 503", "\nNext: "]);
     let times: Vec<Instant> = world.device_requests().iter().map(|request| request.at).collect();
     assert!((2..=10).contains(&times.len()), "{}", times.len());
-    // With growing pauses.
+    // The pauses grow.
     let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let pauses = (0..).map(|round| pause(Duration::from_millis(250) * 2_u32.pow(round) - LENIENCE));
     assert!(gaps.iter().zip(pauses).all(|(gap, pause)| *gap >= pause), "{gaps:?}");
 }
 
 #[test]
-fn a_single_server_error_at_the_refresh_is_tried_again() {
+fn single_server_error_is_retried() {
     let (world, home) = (World::start(), Home::new());
-    ended_session(&world, &home);
+    session_to_refresh(&world, &home);
     world.set(Behaviour::ServerError);
     let run = home.run(&entra(&world, &[]));
     run.token();
@@ -152,7 +152,7 @@ fn a_single_server_error_at_the_refresh_is_tried_again() {
 }
 
 #[test]
-fn proxies_of_the_environment_are_used_for_hosts_that_are_elsewhere() {
+fn proxy_variables_are_used_for_remote_hosts() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let (proxy, home) = (proxy(), Home::new());
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
@@ -164,7 +164,7 @@ fn proxies_of_the_environment_are_used_for_hosts_that_are_elsewhere() {
 }
 
 #[test]
-fn the_issuers_discovery_goes_through_the_proxy_too() {
+fn discovery_uses_the_proxy() {
     let (proxy, home) = (proxy(), Home::new());
     let issuer = format!("https://{FAR}/realm");
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c", "--timeout", "1s"];
@@ -174,23 +174,23 @@ fn the_issuers_discovery_goes_through_the_proxy_too() {
 }
 
 #[test]
-fn the_proxys_password_is_sent_to_it_and_shown_to_nobody() {
+fn proxy_password_is_sent_and_never_printed() {
     let (proxy, home) = (proxy(), Home::new());
-    let url = proxy.url().replace("http://", "http://somebody:hidden-word@");
+    let url = proxy.url().replace("http://", "http://alice:hidden-word@");
     let args = at(&format!("https://{FAR}/"), &["--timeout", "1s", "-v", "9"]);
     let run = Run::of(home.plugin(&args).env("HTTPS_PROXY", &url));
     run.assert_failed(1, &[FAR]);
     assert!(!run.stderr.contains("hidden-word"), "{run}");
-    // somebody:hidden-word
-    let expected = "c29tZWJvZHk6aGlkZGVuLXdvcmQ=";
+    // alice:hidden-word
+    let expected = "YWxpY2U6aGlkZGVuLXdvcmQ=";
     assert!(proxy.requests()[0].text.contains(expected), "{:?}", proxy.requests());
-    let broken = Run::of(home.plugin(&args).env("HTTPS_PROXY", "http://somebody:hidden-word@:bad port"));
+    let broken = Run::of(home.plugin(&args).env("HTTPS_PROXY", "http://alice:hidden-word@:bad port"));
     assert_eq!(broken.code, Some(1), "{broken}");
     assert!(!broken.stderr.contains("hidden-word"), "{broken}");
 }
 
 #[test]
-fn hosts_of_no_proxy_are_reached_directly() {
+fn no_proxy_hosts_are_reached_directly() {
     for (variable, value) in [
         ("NO_PROXY", FAR),
         ("no_proxy", ".example.invalid"),
@@ -207,7 +207,7 @@ fn hosts_of_no_proxy_are_reached_directly() {
 }
 
 #[test]
-fn other_hosts_and_ports_than_those_of_no_proxy_go_through_the_proxy() {
+fn hosts_outside_no_proxy_use_the_proxy() {
     for value in ["login.example.invalid:6443", ".login.example.invalid", "*.login.example.invalid", "127.0.0.0/8"] {
         let (proxy, home) = (proxy(), Home::new());
         let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
@@ -218,7 +218,7 @@ fn other_hosts_and_ports_than_those_of_no_proxy_go_through_the_proxy() {
 }
 
 #[test]
-fn upper_case_proxy_variables_win_as_in_go() {
+fn upper_case_proxy_variables_have_priority() {
     let (upper, lower, home) = (proxy(), proxy(), Home::new());
     let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--timeout", "1s"]));
     command.env("HTTPS_PROXY", upper.url()).env("https_proxy", lower.url());
@@ -232,19 +232,19 @@ fn port(url: &str) -> u16 {
 }
 
 #[test]
-fn issuer_behind_a_socks_proxy_is_reached_by_its_name() {
+fn socks_proxy_gets_the_host_name() {
     let world = World::start();
     let ca = world.ca_file().to_str().unwrap();
-    for (scheme, credentials) in [("socks5", None), ("socks5h", None), ("socks5", Some("somebody:hidden word"))] {
+    for (scheme, credentials) in [("socks5", None), ("socks5h", None), ("socks5", Some("alice:hidden word"))] {
         let (home, socks) = (Home::new(), Socks::start(port(&world.tls_authority()), credentials, 0));
-        let user = if credentials.is_some() { "somebody:hidden%20word@" } else { "" };
+        let user = if credentials.is_some() { "alice:hidden%20word@" } else { "" };
         let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--certificate-authority", ca]));
         Run::of(command.env("HTTPS_PROXY", format!("{scheme}://{user}127.0.0.1:{}", socks.port))).token();
         assert!(socks.requests().contains(&format!("{FAR}:443")), "{:?}", socks.requests());
     }
 }
 
-/// `get-token` for a far issuer of OpenID Connect, by way of the proxy at `address`.
+/// `get-token` for a remote OpenID Connect issuer, through the proxy at `address`.
 fn through(home: &Home, address: &str, more: &[&str]) -> Run {
     let issuer = format!("https://{FAR}/realm");
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c"];
@@ -253,10 +253,10 @@ fn through(home: &Home, address: &str, more: &[&str]) -> Run {
 }
 
 #[test]
-fn proxy_that_refuses_is_named_with_its_status_and_asked_once() {
+fn refusing_proxy_is_named_and_not_retried() {
     for (status, words) in [("403 Forbidden", "(HTTP 403)"), ("404 Not Found", "(HTTP 404)")] {
         let proxy = Scripted::start(|_| vec![(status, Vec::new(), String::new())]);
-        let address = proxy.url().replace("http://", "http://somebody:hidden-word@");
+        let address = proxy.url().replace("http://", "http://alice:hidden-word@");
         let said = format!("the proxy {} does not connect to https://{FAR}", proxy.url());
         let run = through(&Home::new(), &address, &[]);
         run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", FAR, "NO_PROXY"]);
@@ -265,10 +265,10 @@ fn proxy_that_refuses_is_named_with_its_status_and_asked_once() {
 }
 
 #[test]
-fn proxy_password_that_is_refused_is_sent_once_a_run() {
+fn refused_proxy_password_is_sent_once() {
     let refusal = || vec![("407 Proxy Authentication Required", Vec::new(), String::new())];
     for (user, words) in [
-        ("somebody:hidden-word@", ["does not accept the user name and password (HTTP 407)", "Correct the user name"]),
+        ("alice:hidden-word@", ["does not accept the user name and password (HTTP 407)", "Correct the user name"]),
         ("", ["wants a user name and password (HTTP 407)", "Set user name and password in https_proxy"]),
     ] {
         let proxy = Scripted::start(|_| refusal());
@@ -278,20 +278,20 @@ fn proxy_password_that_is_refused_is_sent_once_a_run() {
         assert!(!run.stderr.contains("hidden-word"), "{run}");
         assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
     }
-    // However many servers are asked, and at the same time.
+    // Even with several servers that are contacted in parallel.
     let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
     let args = at(&format!("https://{FAR}/"), &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let kubeconfig = world.kubeconfig("kubectl-login", &args, V1);
     home.write(".kube/config", &kubeconfig.replace(&world.kube_url(), "https://kube.example.invalid"));
     let mut command = home.plugin(&["doctor"]);
-    let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://somebody:hidden-word@")));
+    let run = Run::of(command.env("HTTPS_PROXY", proxy.url().replace("http://", "http://alice:hidden-word@")));
     assert_eq!(run.stdout.matches("does not accept the user name and password").count(), 2, "{run}");
     assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
 }
 
 #[test]
-fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
+fn unreachable_proxy_is_named_instead_of_the_issuer() {
     let (_socket, closed) = closed_port();
     let refused = format!("127.0.0.1:{closed}");
     for (address, words) in [
@@ -308,11 +308,11 @@ fn proxy_that_cannot_be_reached_is_named_and_not_the_issuer() {
 }
 
 #[test]
-fn socks_proxy_that_refuses_says_why() {
-    let socks = Socks::start(1, Some("somebody:right"), 0);
-    let run = through(&Home::new(), &format!("socks5://somebody:hidden-word@127.0.0.1:{}", socks.port), &[]);
+fn refusing_socks_proxy_gives_the_reason() {
+    let socks = Socks::start(1, Some("alice:right"), 0);
+    let run = through(&Home::new(), &format!("socks5://alice:hidden-word@127.0.0.1:{}", socks.port), &[]);
     run.assert_failed(1, &["does not accept the user name and password", "in https_proxy"]);
-    assert_eq!(socks.requests(), ["auth somebody:hidden-word"]);
+    assert_eq!(socks.requests(), ["auth alice:hidden-word"]);
     let socks = Socks::start(1, None, 2);
     let run = through(&Home::new(), &format!("socks5h://127.0.0.1:{}", socks.port), &[]);
     let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{FAR}", socks.port);
@@ -320,7 +320,7 @@ fn socks_proxy_that_refuses_says_why() {
 }
 
 #[test]
-fn this_machine_is_never_reached_through_a_proxy() {
+fn loopback_is_never_reached_through_a_proxy() {
     let (world, proxy) = (World::start(), proxy());
     let ca = world.ca_file().to_str().unwrap();
     let tls = ["--oidc-issuer-url", &world.tls_issuer(), "--certificate-authority", ca, "--prompt", "always"];
@@ -330,14 +330,14 @@ fn this_machine_is_never_reached_through_a_proxy() {
         for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
             command.env(variable, proxy.url());
         }
-        // Not because of the list of exceptions.
+        // Without NO_PROXY.
         Run::of(command.env_remove("NO_PROXY").env_remove("no_proxy")).token();
     });
     assert!(proxy.requests().is_empty(), "{:?}", proxy.requests());
 }
 
 #[test]
-fn every_request_says_who_asks_and_from_which_platform() {
+fn user_agent_has_version_and_platform() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &[]), oidc(&world, &[])] {
         home.run(&[&args[..], &ALWAYS.map(str::to_owned)].concat()).token();
@@ -358,7 +358,7 @@ fn every_request_says_who_asks_and_from_which_platform() {
 }
 
 #[test]
-fn a_timeout_that_is_no_duration_is_a_usage_error() {
+fn invalid_timeout_is_a_usage_error() {
     for wrong in ["0s", "-1s", "5", "soon", ""] {
         let flag = format!("--timeout={wrong}");
         Home::new().run(&at("https://login.example.invalid/", &[&flag])).assert_failed(2, &["--timeout"]);
@@ -366,13 +366,13 @@ fn a_timeout_that_is_no_duration_is_a_usage_error() {
 }
 
 #[test]
-fn name_below_localhost_is_this_machine_whatever_a_name_server_says() {
+fn localhost_names_are_loopback_without_dns() {
     if !is_root() {
         return;
     }
     let (world, home) = (World::start(), Home::new());
     let port = world.issuer().rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
-    // Documentation addresses (RFC 5737), which no one answers at.
+    // Documentation addresses (RFC 5737), where nothing responds.
     let hosts = home.write("hosts", "192.0.2.1 issuer.localhost\n192.0.2.1 localhost\n");
     for name in ["issuer.localhost", "deep.below.localhost", "localhost", "issuer.localhost."] {
         let issuer = format!("http://{name}:{port}/oidc");
@@ -380,7 +380,7 @@ fn name_below_localhost_is_this_machine_whatever_a_name_server_says() {
         command.args(["-m", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$0\" \"$@\"", PLUGIN]);
         command.arg(&hosts).args(["get-token", "--oidc-client-id=c", "--prompt=always", "--timeout=5s"]);
         let run = Run::of(command.arg("--oidc-issuer-url").arg(&issuer));
-        // The world on this machine was asked, and does not know the client.
+        // The request reached the world on this machine, which does not know the client.
         run.assert_failed(1, &["invalid_client"]);
         assert!(!world.device_requests().is_empty(), "{name}: {run}");
         world.reset_requests();

@@ -1,10 +1,10 @@
-//! OpenID Connect issuers: discovery, ID token checks, PKCE, client secrets, headers, certificates, clocks.
-//! More of discovery, secrets and odd answers is in `oidc/`.
+//! OpenID Connect issuers: discovery, ID token checks, PKCE, client secrets, headers, certificates, clocks. `oidc/` has
+//! more about discovery, secrets and unusual responses.
 
-mod answers;
 mod client_secrets;
 mod discovery;
 mod moved;
+mod responses;
 
 use crate::common::{ALWAYS, Home, Run, claims, in_parallel, oidc};
 use base64::Engine as _;
@@ -16,7 +16,7 @@ fn tls(world: &World, more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_id_token_goes_to_the_cluster_and_its_own_end_counts() {
+fn id_token_is_returned_with_its_own_expiry() {
     let (world, home) = (World::start(), Home::new());
     let run = home.sign_in(&oidc(&world, &[]));
     let claims = claims(&run.token());
@@ -31,7 +31,7 @@ fn the_id_token_goes_to_the_cluster_and_its_own_end_counts() {
 }
 
 #[test]
-fn an_id_token_that_does_not_check_out_is_not_handed_over() {
+fn invalid_id_token_is_neither_returned_nor_cached() {
     in_parallel(
         [
             (Behaviour::IdTokenWrongIssuer, "issuer.example.invalid"),
@@ -45,12 +45,12 @@ fn an_id_token_that_does_not_check_out_is_not_handed_over() {
         |(behaviour, word)| {
             let (world, home) = (World::start_with(&[behaviour]), Home::new());
             home.sign_in(&oidc(&world, &[])).assert_failed(1, &["Error: ", "ID token", word, "\nNext: "]);
-            // Nor is it remembered.
+            // It is not cached either.
             world.reset_requests();
             let again = home.run_as_new_caller(&oidc(&world, &["--prompt", "never"]));
             assert_ne!(again.code, Some(0), "{}: {again}", behaviour.name());
             assert_eq!(again.stdout, "", "{}", behaviour.name());
-            // The sign-in is, where the token is only missing; what is somebody else's leaves no trace.
+            // If only the ID token is missing, the session is stored; another user's leaves no trace.
             let sessions = usize::from(behaviour == Behaviour::MissingIdToken);
             let kept = (home.files("sessions").len(), home.files("tokens").len());
             assert_eq!(kept, (sessions, 0), "{}", behaviour.name());
@@ -59,22 +59,22 @@ fn an_id_token_that_does_not_check_out_is_not_handed_over() {
 }
 
 #[test]
-fn the_advice_for_a_missing_id_token_names_both_ways_out() {
+fn missing_id_token_suggests_scope_and_access_token() {
     let (world, home) = (World::start_with(&[Behaviour::MissingIdToken]), Home::new());
     home.sign_in(&oidc(&world, &[])).assert_failed(1, &["openid", "--oidc-use-access-token"]);
-    // The second of them works.
+    // The second suggestion works.
     home.run_as_new_caller(&oidc(&world, &["--oidc-use-access-token", "--prompt", "always"])).token();
 }
 
 #[test]
-fn a_key_that_the_issuer_shows_late_costs_nobody_a_second_sign_in() {
+fn late_key_needs_no_second_sign_in() {
     let (world, home) = (World::start_with(&[Behaviour::IdTokenUnknownKidOnce]), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     assert_eq!((world.count("/keys"), world.device_requests().len()), (2, 1));
 }
 
 #[test]
-fn remembered_keys_are_fetched_again_when_the_issuer_has_rolled_them() {
+fn cached_keys_are_fetched_again_after_a_rotation() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     let refresh = oidc(&world, &["--force-refresh"]);
@@ -91,14 +91,14 @@ fn remembered_keys_are_fetched_again_when_the_issuer_has_rolled_them() {
 }
 
 #[test]
-fn a_wrong_signature_fetches_the_keys_no_more_than_once() {
+fn wrong_signature_fetches_the_keys_once() {
     let (world, home) = (World::start_with(&[Behaviour::IdTokenBadSignature]), Home::new());
     home.sign_in(&oidc(&world, &[])).assert_failed(1, &["signature"]);
     assert!(world.count("/keys") <= 2, "{}", world.count("/keys"));
 }
 
 #[test]
-fn the_access_token_can_be_handed_over_instead_opaque_or_not() {
+fn access_token_can_be_returned_instead() {
     let opaque = World::start();
     let jwt = World::start_with(&[Behaviour::JwtAccessToken]);
     let no_exp = World::start_with(&[Behaviour::JwtAccessToken, Behaviour::TokenWithoutExp]);
@@ -117,10 +117,10 @@ fn the_access_token_can_be_handed_over_instead_opaque_or_not() {
 }
 
 #[test]
-fn id_token_and_access_token_are_never_mixed_up() {
+fn id_token_and_access_token_are_never_confused() {
     let (world, home) = (World::start(), Home::new());
     let id = home.sign_in(&oidc(&world, &[])).token();
-    // The same session serves both, without asking anybody.
+    // The same session returns both, without a prompt.
     let access = home.run(&oidc(&world, &["--oidc-use-access-token"])).token();
     assert!(access.starts_with("access-") && id.starts_with("eyJ"), "{access} {id}");
     world.reset_requests();
@@ -130,7 +130,7 @@ fn id_token_and_access_token_are_never_mixed_up() {
 }
 
 #[test]
-fn pkce_is_sent_where_it_is_offered_unless_switched_off() {
+fn pkce_is_sent_if_offered_and_not_disabled() {
     in_parallel(
         [(&[][..], true), (&["--oidc-pkce-method", "no"], false), (&["--oidc-use-pkce"], true)],
         |(more, sent)| {
@@ -148,7 +148,7 @@ fn pkce_is_sent_where_it_is_offered_unless_switched_off() {
 }
 
 #[test]
-fn a_client_secret_is_sent_and_never_shown() {
+fn client_secret_is_sent_and_never_printed() {
     const SECRET: &str = "s3cret/with+odd:signs%20";
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some(SECRET));
@@ -173,7 +173,7 @@ fn a_client_secret_is_sent_and_never_shown() {
 }
 
 #[test]
-fn another_secret_is_another_client() {
+fn other_secret_has_its_own_session() {
     let (world, home) = (World::start(), Home::new());
     world.set_client_secret(Some("one"));
     home.sign_in(&oidc(&world, &["--oidc-client-secret", "one"])).token();
@@ -182,7 +182,7 @@ fn another_secret_is_another_client() {
 }
 
 #[test]
-fn the_order_of_scopes_and_how_they_are_listed_change_nothing() {
+fn order_and_format_of_scopes_do_not_matter() {
     let (world, home) = (World::start(), Home::new());
     let token =
         home.sign_in(&oidc(&world, &["--oidc-extra-scope", "email,groups", "--oidc-extra-scope=profile"])).token();
@@ -201,7 +201,7 @@ fn the_order_of_scopes_and_how_they_are_listed_change_nothing() {
 }
 
 #[test]
-fn more_scopes_than_the_session_has_need_a_person() {
+fn additional_scopes_need_a_sign_in() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &["--oidc-extra-scope=email"])).token();
     let more = oidc(&world, &["--oidc-extra-scope=groups"]);
@@ -209,14 +209,14 @@ fn more_scopes_than_the_session_has_need_a_person() {
     let run = home.run(&[&more[..], &ALWAYS.map(str::to_owned)].concat());
     run.token();
     assert!(run.stderr.contains("scopes"), "{run}");
-    // Both were asked for, so that the first entry goes on as well.
+    // The sign-in asked for all scopes, so that the first entry keeps working.
     world.reset_requests();
     home.run(&oidc(&world, &["--oidc-extra-scope=email", "--force-refresh"])).token();
     assert!(world.device_requests().is_empty());
 }
 
 #[test]
-fn headers_go_with_every_request() {
+fn headers_are_sent_with_each_request() {
     let (world, home) = (World::start(), Home::new());
     let headers = ["--oidc-request-header", "X-Tenant=a=b,X-Other=c", "--oidc-request-header=X-Third=d", "-v", "9"];
     let run = home.sign_in(&oidc(&world, &headers));
@@ -231,7 +231,7 @@ fn headers_go_with_every_request() {
     }
     assert!(!run.stderr.contains("a=b"), "{run}");
 
-    // As pflag reads them: one `=` makes one pair, more a line of CSV, and the last of a name wins.
+    // As pflag parses them: one `=` makes one pair, more make a line of CSV, and the last value of a name wins.
     let (world, home) = (World::start(), Home::new());
     let read = [r#""X-One=1,2",X-Two=b=c"#, "X-Three=3,4", "X-Four=5", "X-Four=6"];
     let more = read.map(|value| format!("--oidc-request-header={value}"));
@@ -247,14 +247,14 @@ fn headers_go_with_every_request() {
 }
 
 #[test]
-fn an_unknown_certificate_is_refused_at_once_and_the_flag_is_named() {
+fn untrusted_certificate_is_refused_and_names_the_flag() {
     let (world, home) = (World::start(), Home::new());
     home.run(&tls(&world, &ALWAYS)).assert_failed(1, &["certificate", "not trusted", "--certificate-authority"]);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn a_certificate_authority_can_be_named_by_file_by_value_and_by_environment() {
+fn certificate_authority_is_accepted_by_file_value_and_environment() {
     let world = World::start();
     let file = world.ca_file().to_str().unwrap();
     let data = base64::engine::general_purpose::STANDARD.encode(world.ca_pem());
@@ -269,7 +269,7 @@ fn a_certificate_authority_can_be_named_by_file_by_value_and_by_environment() {
 }
 
 #[test]
-fn a_certificate_authority_that_is_none_is_an_error_that_names_it() {
+fn invalid_certificate_authority_is_a_named_error() {
     let (world, home) = (World::start(), Home::new());
     let empty = home.path().join("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();
@@ -284,7 +284,7 @@ fn a_certificate_authority_that_is_none_is_an_error_that_names_it() {
 }
 
 #[test]
-fn certificate_checks_can_be_switched_off_and_that_is_a_session_of_its_own() {
+fn disabled_certificate_checks_have_their_own_session() {
     let (world, home) = (World::start(), Home::new());
     home.run(&tls(&world, &["--insecure-skip-tls-verify", "--prompt", "always"])).token();
     home.run(&tls(&world, &["--insecure-skip-tls-verify"])).token();
@@ -293,7 +293,7 @@ fn certificate_checks_can_be_switched_off_and_that_is_a_session_of_its_own() {
 }
 
 #[test]
-fn a_clock_that_is_ten_minutes_off_hurts_nobody() {
+fn clock_off_by_ten_minutes_is_tolerated() {
     in_parallel([Behaviour::ClockAhead, Behaviour::ClockBehind], |behaviour| {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let run = home.sign_in(&oidc(&world, &[]));
@@ -311,7 +311,7 @@ fn a_clock_that_is_ten_minutes_off_hurts_nobody() {
 }
 
 #[test]
-fn foreign_control_characters_never_reach_the_terminal() {
+fn control_characters_of_issuer_and_kubectl_are_not_printed() {
     let (world, home) = (World::start_with(&[Behaviour::ControlCharacters]), Home::new());
     world.set_client_secret(Some("one"));
     let refused = home.sign_in(&oidc(&world, &["--oidc-client-secret", "two"]));

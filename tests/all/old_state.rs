@@ -1,7 +1,7 @@
-//! A state folder that an earlier version wrote is still read: nobody has to sign in again because of an upgrade.
+//! A state directory of an earlier version is still read: an upgrade does not need a new sign-in.
 //!
-//! `samples/state` was written by the program of November 2026, in the simulated world on ports that nothing listens on,
-//! with a key file: one session of the plain issuer, one of the Entra-shaped tenant, and one whose refresh was refused.
+//! `samples/state` was written by the program of November 2026, in the simulated world on ports without a listener,
+//! with a key file: a session of the plain issuer, one of the Entra-shaped tenant, and one whose refresh was refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use sim::{ALICE, CLIENT, OIDC_CLIENT, SERVER, TENANT};
 
 use crate::common::{Home, all_below, claims, entra_at, set_mode};
 
-/// Where the tenant was.
+/// The tenant's address.
 const TENANT_HOST: &str = "http://127.0.0.1:9/";
-/// Where the tenant was that refused to refresh.
+/// The address of the tenant that refused a refresh.
 const REFUSING_HOST: &str = "http://127.0.0.1:2/";
 const ISSUER: &str = "http://127.0.0.1:9/oidc";
 
-/// When the sample was written, to the second before the first sign-in.
+/// When the sample was written, rounded down to the second before the first sign-in.
 fn written_at() -> DateTime<Utc> {
     "2026-11-30T08:42:30Z".parse().unwrap()
 }
 
-/// A home with the sample as its state folder, `age` after it was written.
+/// A home directory with the sample as its state directory, `age` after it was written.
 fn home_with_sample(age: TimeDelta) -> Home {
     let home = Home::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/samples/state");
@@ -57,7 +57,7 @@ fn entra_args(host: &str) -> Vec<String> {
 }
 
 #[test]
-fn old_state_folder_shows_its_sessions_in_status() {
+fn status_shows_sessions_of_an_old_state_directory() {
     let home = home_with_sample(TimeDelta::minutes(5));
     let session = |issuer: String, tenant: Option<&str>, client: &str, audience: &str, expires_at: &str| {
         json!({
@@ -78,7 +78,7 @@ fn old_state_folder_shows_its_sessions_in_status() {
 }
 
 #[test]
-fn old_state_folder_answers_with_its_token() {
+fn token_of_an_old_state_directory_is_returned() {
     let home = home_with_sample(TimeDelta::minutes(5));
     for (args, audience) in [(oidc_args(), OIDC_CLIENT), (entra_args(TENANT_HOST), SERVER)] {
         let run = home.run(&args);
@@ -88,7 +88,7 @@ fn old_state_folder_answers_with_its_token() {
 }
 
 #[test]
-fn old_state_folder_tells_doctor_that_a_refresh_was_refused() {
+fn doctor_reports_a_refused_refresh_of_an_old_state_directory() {
     let home = home_with_sample(TimeDelta::minutes(5));
     home.contexts(&[("sample", entra_args(REFUSING_HOST))]);
     let run = home.run(&["doctor"]);
@@ -97,7 +97,7 @@ fn old_state_folder_tells_doctor_that_a_refresh_was_refused() {
 }
 
 #[test]
-fn old_records_open_with_their_key() {
+fn records_of_an_old_state_directory_open() {
     let home = home_with_sample(TimeDelta::minutes(5));
     let store = Store::open(Some(home.state()), &Environment::default());
     let (sessions, tokens) = (store.sessions(), store.tokens());
@@ -115,7 +115,7 @@ fn old_records_open_with_their_key() {
 }
 
 #[test]
-fn old_state_folder_is_forgotten_by_logout() {
+fn logout_clears_an_old_state_directory() {
     let home = home_with_sample(TimeDelta::minutes(5));
     let run = home.run(&["logout", "--all"]);
     assert_eq!(run.code, Some(0), "{run}");

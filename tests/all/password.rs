@@ -1,5 +1,5 @@
-//! User name and password (the resource owner password credentials grant): from the kubeconfig, where nobody is asked, or
-//! typed on a terminal, which shows the name and never the password.
+//! User name and password (the resource owner password credentials grant): from the kubeconfig, without a prompt, or
+//! typed at a terminal, which shows the name and never the password.
 #![cfg(unix)]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::common::{HANG, Home, PLUGIN, Run, claims, in_parallel, oidc};
 use rustix::process::{Pid, Signal, kill_process};
 use sim::{ALICE, BOB, Behaviour, PASSWORD, World};
 
-/// Nobody has this one.
+/// A password that no user has.
 const WRONG: &str = "Tr0ub4dor&3 not it";
 const ALICES: [&str; 4] = ["--username", "alice", "--password", PASSWORD];
 
@@ -18,23 +18,23 @@ fn by_password(world: &World, more: &[&str]) -> Vec<String> {
     oidc(world, &[&["--grant-type", "password"], more].concat())
 }
 
-/// The passwords that the issuer was sent.
+/// The passwords that the issuer received.
 fn sent(world: &World) -> Vec<String> {
     world.token_requests("password").iter().map(|request| request.field("password").to_owned()).collect()
 }
 
 #[track_caller]
-fn assert_silent(run: &Run) {
+fn assert_empty_stderr(run: &Run) {
     assert_eq!(run.stderr, "", "{run}");
 }
 
 #[test]
-fn with_both_in_the_kubeconfig_nobody_is_asked() {
+fn name_and_password_in_the_kubeconfig_need_no_prompt() {
     let (world, home) = (World::start(), Home::new());
     let args = by_password(&world, &[&ALICES[..], &["--prompt", "never", "--oidc-extra-scope", "groups"]].concat());
     let run = home.run(&args);
     assert_eq!(claims(&run.token())["email"], ALICE);
-    assert_silent(&run);
+    assert_empty_stderr(&run);
     let requests = world.token_requests("password");
     let [request] = &requests[..] else { panic!("{requests:?}") };
     let expected =
@@ -42,7 +42,7 @@ fn with_both_in_the_kubeconfig_nobody_is_asked() {
     for (name, value) in expected {
         assert_eq!(request.field(name), value, "{name}");
     }
-    // Once it is remembered, nobody is asked for anything.
+    // With a cached session, no password is sent.
     world.reset_requests();
     assert_eq!(home.run(&args).token(), run.token());
     assert!(world.requests().is_empty());
@@ -55,19 +55,19 @@ fn with_both_in_the_kubeconfig_nobody_is_asked() {
 }
 
 #[test]
-fn a_name_makes_auto_a_password_and_nothing_else() {
+fn user_name_makes_auto_use_the_password_grant() {
     let world = World::start();
     let (by_name, without, other) = (Home::new(), Home::new(), Home::new());
     by_name.run(&oidc(&world, &[&["--grant-type=auto"], &ALICES[..]].concat())).token();
     assert_eq!(sent(&world), [PASSWORD]);
-    // An empty name is none; and another grant is what it is, whatever the name.
+    // An empty name does not count; and another grant ignores the name.
     without.run(&oidc(&world, &["--grant-type=auto", "--username=", "--password=x", "--prompt=always"])).token();
     other.run(&oidc(&world, &[&["--grant-type=device-code", "--prompt=always"], &ALICES[..]].concat())).token();
     assert_eq!((sent(&world).len(), world.token_requests("device_code").len() >= 2), (1, true));
 }
 
 #[test]
-fn a_session_is_refreshed_without_the_password_and_begun_again_with_it() {
+fn session_is_refreshed_without_the_password() {
     let (world, home) = (World::start(), Home::new());
     let args = by_password(&world, &ALICES);
     let again = [&args[..], &["--force-refresh".to_owned()]].concat();
@@ -79,12 +79,12 @@ fn a_session_is_refreshed_without_the_password_and_begun_again_with_it() {
     let begun_again = home.run(&again);
     begun_again.token();
     assert_eq!((sent(&world).len(), world.refreshes().len()), (2, 2));
-    assert_silent(&refreshed);
-    assert_silent(&begun_again);
+    assert_empty_stderr(&refreshed);
+    assert_empty_stderr(&begun_again);
 }
 
 #[test]
-fn each_user_name_has_a_session_of_its_own() {
+fn each_user_name_has_its_own_session() {
     let (world, home) = (World::start(), Home::new());
     let as_user = |name: &str| home.run(&by_password(&world, &["--username", name, "--password", PASSWORD]));
     for (name, account) in [("alice", ALICE), ("bob", BOB), ("alice", ALICE), ("bob", BOB)] {
@@ -99,7 +99,7 @@ fn each_user_name_has_a_session_of_its_own() {
 
 /// kubectl runs a failing plugin up to five times, and issuers lock accounts.
 #[test]
-fn a_wrong_password_in_the_kubeconfig_is_sent_once_and_a_mended_one_at_once() {
+fn wrong_password_in_the_kubeconfig_is_sent_once() {
     in_parallel([&[][..], &[Behaviour::WrongPasswordAccessDenied]], |behaviours| {
         let (world, home) = (World::start_with(behaviours), Home::new());
         let args = by_password(&world, &["--username", "alice", "--password", WRONG, "-v", "9"]);
@@ -114,20 +114,20 @@ fn a_wrong_password_in_the_kubeconfig_is_sent_once_and_a_mended_one_at_once() {
     });
 }
 
-/// Somebody was asked and did not answer: that is nothing to an entry that asks nobody.
+/// A prompt that got no input does not affect an entry without prompts.
 #[test]
-fn whoever_needs_nobody_shares_no_fate_with_those_who_are_asked() {
+fn entry_without_prompt_ignores_an_expired_prompt() {
     let (world, home) = (World::start(), Home::new());
     let asked = by_password(&world, &["--username", "alice", "--authentication-timeout-sec", "1"]);
     let screen = SignIn::screen(&home, &asked);
     screen.assert_ends(3);
     let run = home.run(&by_password(&world, &ALICES));
     run.token();
-    assert_silent(&run);
+    assert_empty_stderr(&run);
 }
 
 #[test]
-fn somebody_who_ends_it_ends_it_for_nobody_else() {
+fn cancelled_prompt_does_not_affect_other_callers() {
     let (world, home) = (World::start_with(&[Behaviour::Stall]), Home::new());
     let args = by_password(&world, &ALICES);
     for round in 1..=2 {
@@ -143,7 +143,7 @@ fn somebody_who_ends_it_ends_it_for_nobody_else() {
 }
 
 #[test]
-fn the_other_way_for_once_is_the_entry_s_own_session() {
+fn other_method_of_login_creates_the_entrys_session() {
     let (world, home) = (World::start_with(&[Behaviour::PasswordGrantNotAllowed]), Home::new());
     let entry = by_password(&world, &ALICES);
     home.contexts(&[("own", entry.clone())]);
@@ -155,7 +155,7 @@ fn the_other_way_for_once_is_the_entry_s_own_session() {
 }
 
 #[test]
-fn whoami_and_doctor_need_nobody_either() {
+fn whoami_and_doctor_use_the_password_without_prompt() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("own", by_password(&world, &ALICES))]);
     let doctor = home.run(&["doctor"]);
@@ -166,7 +166,7 @@ fn whoami_and_doctor_need_nobody_either() {
 }
 
 #[test]
-fn a_lost_connection_sends_no_password_twice() {
+fn lost_connection_does_not_send_the_password_twice() {
     let (world, home) = (World::start_with(&[Behaviour::ConnectionLostAtExchange]), Home::new());
     home.make_failures_quick();
     home.run(&by_password(&world, &ALICES)).assert_failed(1, &["connection", "\nNext:"]);
@@ -176,14 +176,14 @@ fn a_lost_connection_sends_no_password_twice() {
 }
 
 #[test]
-fn an_issuer_that_takes_no_passwords_from_this_client_leads_to_its_page() {
+fn refused_password_grant_suggests_the_page() {
     let (world, home) = (World::start_with(&[Behaviour::PasswordGrantNotAllowed]), Home::new());
     let run = home.run(&by_password(&world, &ALICES));
     run.assert_failed(1, &["The client may not start this flow", "\nNext:", "kubectl login --grant-type authcode"]);
 }
 
 #[test]
-fn twenty_processes_send_it_once() {
+fn parallel_calls_send_the_password_once() {
     let (world, home) = (World::start(), Home::new());
     let args = by_password(&world, &ALICES);
     let tokens: Vec<_> = (0..20).map(|_| home.start(&args)).collect::<Vec<_>>().into_iter().map(Run::wait).collect();
@@ -194,20 +194,20 @@ fn twenty_processes_send_it_once() {
 }
 
 #[test]
-fn where_nobody_can_be_asked_the_flags_are_named() {
+fn missing_terminal_names_the_flags() {
     let (world, home) = (World::start(), Home::new());
     let name: &[&str] = &["--grant-type", "auto", "--username", "alice"];
     for more in [name, &["--grant-type", "password"], &[name, &["--prompt", "never"]].concat()] {
         home.run(&oidc(&world, more))
             .assert_failed(3, &["sign-in required", "\nNext:", "kubectl login", "--username and --password"]);
     }
-    // It may be shown, and still nobody can type it.
+    // The prompt is allowed, but without a terminal there is no input.
     home.run(&by_password(&world, &["--prompt", "always"]))
         .assert_failed(3, &["which takes a terminal", "\nNext:", "kubectl login"]);
     assert!(sent(&world).is_empty());
 }
 
-/// A sign-in on a terminal; stdout goes to a file, as kubectl has it.
+/// A sign-in on a terminal; stdout is redirected to a file, as by kubectl.
 struct SignIn {
     world: World,
     home: Home,
@@ -227,24 +227,24 @@ impl SignIn {
         Setting::new(home).size(120, 50).redirect_stdout().program(&words.collect::<Vec<_>>())
     }
 
-    /// Types a user name, once it has been asked for so many times.
+    /// Types a user name, after so many prompts for it.
     #[track_caller]
     fn type_name(&self, name: &str, times: usize) {
-        self.wait_for_question("Type your user name and press Enter:", times);
+        self.wait_for_prompt("Type your user name and press Enter:", times);
         self.screen.until("the terminal shows what is typed", || self.screen.echoes().then_some(()));
         self.screen.type_line(name);
     }
 
-    /// Types alice's password, or what she takes for it.
+    /// Types Alice's password, or a wrong one.
     #[track_caller]
     fn type_password(&self, password: &str, times: usize) {
-        self.wait_for_question("Type the password of alice and press Enter. (It is not shown.)", times);
+        self.wait_for_prompt("Type the password of alice and press Enter. (It is not shown.)", times);
         self.screen.until("the terminal shows nothing", || (!self.screen.echoes()).then_some(()));
         self.screen.type_line(password);
     }
 
     #[track_caller]
-    fn wait_for_question(&self, question: &str, times: usize) {
+    fn wait_for_prompt(&self, question: &str, times: usize) {
         let asked = || self.screen.history().matches(question).count();
         self.screen.until(question, || (asked() == times).then_some(()));
     }
@@ -260,7 +260,7 @@ impl SignIn {
 }
 
 #[test]
-fn what_is_missing_is_typed_the_name_to_be_seen_and_the_password_not() {
+fn typed_name_is_shown_and_typed_password_is_not() {
     let sign_in = SignIn::start(&[]);
     sign_in.type_name("alice", 1);
     sign_in.type_password(PASSWORD, 1);
@@ -272,7 +272,7 @@ fn what_is_missing_is_typed_the_name_to_be_seen_and_the_password_not() {
 }
 
 #[test]
-fn a_password_alone_is_asked_for_and_taken_as_it_is() {
+fn typed_password_is_sent_unchanged() {
     let sign_in = SignIn::start(&["--username", "alice"]);
     sign_in.type_password(&format!("  {PASSWORD}  "), 1);
     sign_in.screen.wait_for("does not take that user name and password (Invalid user credentials). Try again.");
@@ -282,9 +282,9 @@ fn a_password_alone_is_asked_for_and_taken_as_it_is() {
     assert!(!sign_in.screen.history().contains("Type your user name"));
 }
 
-/// Whatever name goes with it.
+/// With any user name.
 #[test]
-fn a_wrong_password_in_the_kubeconfig_is_sent_once_with_a_typed_name_too() {
+fn wrong_password_in_the_kubeconfig_is_sent_once_with_a_typed_name() {
     let sign_in = SignIn::start(&["--password", WRONG]);
     sign_in.type_name("alice", 1);
     sign_in.screen.assert_ends(1);
@@ -293,16 +293,16 @@ fn a_wrong_password_in_the_kubeconfig_is_sent_once_with_a_typed_name_too() {
 }
 
 #[test]
-fn ctrl_d_at_the_name_ends_it_and_is_nothing_in_a_password() {
+fn ctrl_d_ends_the_name_prompt_but_not_the_password_prompt() {
     let sign_in = SignIn::start(&[]);
-    sign_in.wait_for_question("Type your user name and press Enter:", 1);
+    sign_in.wait_for_prompt("Type your user name and press Enter:", 1);
     sign_in.screen.press(&["C-d"]);
     sign_in.screen.assert_ends(3);
     assert!(sign_in.screen.history().contains("the sign-in was cancelled"), "{}", sign_in.screen.history());
 
     let sign_in = SignIn::start(&[]);
     sign_in.type_name("alice", 1);
-    sign_in.wait_for_question("Type the password of alice", 1);
+    sign_in.wait_for_prompt("Type the password of alice", 1);
     sign_in.screen.until("the terminal shows nothing", || (!sign_in.screen.echoes()).then_some(()));
     sign_in.screen.press(&["C-d"]);
     sign_in.screen.type_line(PASSWORD);
@@ -311,7 +311,7 @@ fn ctrl_d_at_the_name_ends_it_and_is_nothing_in_a_password() {
 }
 
 #[test]
-fn the_third_wrong_answer_ends_it() {
+fn third_wrong_password_ends_the_sign_in() {
     let sign_in = SignIn::start(&[]);
     for attempt in 1..=3 {
         sign_in.type_name("alice", attempt);
@@ -325,7 +325,7 @@ fn the_third_wrong_answer_ends_it() {
 }
 
 #[test]
-fn the_terminal_is_as_it_was_however_it_ends() {
+fn terminal_settings_are_restored_after_each_ending() {
     type End = (i32, &'static [&'static str], fn(&SignIn));
     let terminate = |sign_in: &SignIn| {
         let pid = std::fs::read_to_string(sign_in.home.path().join("pid")).unwrap();
@@ -352,9 +352,9 @@ fn the_terminal_is_as_it_was_however_it_ends() {
     });
 }
 
-/// Typed once for an entry that goes another way, it is that entry's sign-in.
+/// A typed password for an entry with another method creates that entry's session.
 #[test]
-fn a_typed_password_is_the_sign_in_of_an_entry_without_a_name() {
+fn typed_password_creates_the_session_of_an_entry_with_another_method() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("own", oidc(&world, &["--grant-type", "device-code"]))]);
     let args = ["--grant-type", "password"].map(str::to_owned);

@@ -1,5 +1,5 @@
-//! A page of somebody else's in the same browser, which calls the listener in every way that a browser lets it: what is
-//! sent then (`Origin`, preflights, opaque requests) and what can be read of the answers is Chromium's to say.
+//! A foreign page in the same browser, which contacts the listener in every way that a browser allows. Chromium decides
+//! what it sends (`Origin`, preflights, opaque requests) and what the page can read.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,49 +11,49 @@ use sim::{ALICE, World};
 use crate::common::browser::BOTH;
 use crate::common::chromium::Chromium;
 use crate::common::{HANG, Home};
-use crate::hostile_programs::{PATIENT, alone};
+use crate::hostile_programs::{PATIENT, one_at_a_time};
 
-/// The page, with a button: a browser opens no window that nobody has clicked for.
+/// The page, with a button, because browsers open windows only after a click.
 const PAGE: &str = include_str!("web_page.html");
 
-/// Where the page comes from, and what it tells.
+/// The server of the page, and the page's reports.
 struct Site {
     address: String,
-    told: Receiver<(String, Value)>,
+    report: Receiver<(String, Value)>,
 }
 
 impl Site {
-    /// Serves the page that is after the listener at this port.
+    /// Serves the page that attacks the listener at this port.
     fn start(port: u16) -> Site {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = format!("http://{}/", server.local_addr().unwrap());
         let page = PAGE.replace("LISTENER", &format!("http://localhost:{port}/"));
-        let (tell, told) = mpsc::channel();
+        let (sender, report) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in server.incoming().map_while(Result::ok) {
-                let (tell, page) = (tell.clone(), page.clone());
-                // A browser opens connections ahead, and says nothing on them.
+                let (sender, page) = (sender.clone(), page.clone());
+                // Browsers open connections in advance, and send nothing on them.
                 std::thread::spawn(move || {
-                    if let Some((path, told)) = answer(stream, &page) {
-                        let _ = tell.send((path, told));
+                    if let Some((path, report)) = respond(stream, &page) {
+                        let _ = sender.send((path, report));
                     }
                 });
             }
         });
-        Site { address, told }
+        Site { address, report }
     }
 
-    /// Waits until the page tells something at this path: what it tells.
+    /// Waits for the page's report at this path.
     #[track_caller]
     fn wait_for(&self, path: &str) -> Value {
-        let (told_at, told) = self.told.recv_timeout(HANG).unwrap();
-        assert_eq!(told_at, path, "{told}");
-        told
+        let (reported_at, report) = self.report.recv_timeout(HANG).unwrap();
+        assert_eq!(reported_at, path, "{report}");
+        report
     }
 }
 
-/// Answers one request; what was told, if anything was.
-fn answer(mut stream: TcpStream, page: &str) -> Option<(String, Value)> {
+/// Responds to one request. Returns the path and body of a report.
+fn respond(mut stream: TcpStream, page: &str) -> Option<(String, Value)> {
     let (mut text, mut chunk) = (String::new(), [0; 4096]);
     let (head, body) = loop {
         let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
@@ -67,17 +67,17 @@ fn answer(mut stream: TcpStream, page: &str) -> Option<(String, Value)> {
         }
     };
     let length = page.len();
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{page}"
     );
-    let _ = stream.write_all(answer.as_bytes());
+    let _ = stream.write_all(response.as_bytes());
     let path = head.strip_prefix("POST ")?.split(' ').next()?;
     Some((path.to_owned(), serde_json::from_str(body).unwrap_or_default()))
 }
 
 #[test]
-fn a_page_that_calls_the_listener_in_every_way_neither_ends_nor_reads_the_sign_in() {
-    let _alone = alone();
+fn hostile_page_can_neither_end_nor_read_the_sign_in() {
+    let _alone = one_at_a_time();
     let home = Home::new();
     let browser = Chromium::start(&home);
     for issuer in BOTH {
@@ -91,14 +91,14 @@ fn a_page_that_calls_the_listener_in_every_way_neither_ends_nor_reads_the_sign_i
         let cats = victim.open(&site.address);
         cats.click("button");
         site.wait_for("/sent");
-        let told = site.wait_for("/ended");
-        assert_eq!(told["read"], json!([]));
-        // Whoever wants to read the answer is told that there is none; the others are told that there is one.
-        for (how, answered) in told["answered"].as_object().unwrap() {
-            let wants_to_read = ["open", "with cookies", "with a header", "another method"].contains(&how.as_str());
-            assert_eq!(answered == 0, wants_to_read, "{told}");
+        let report = site.wait_for("/ended");
+        assert_eq!(report["read"], json!([]));
+        // Requests that want to read the response fail in the browser; the others succeed.
+        for (how, answered) in report["answered"].as_object().unwrap() {
+            let reads_response = ["open", "with cookies", "with a header", "another method"].contains(&how.as_str());
+            assert_eq!(answered == 0, reads_response, "{report}");
         }
-        // In the end it goes there itself.
+        // At the end, the page itself navigates to the listener.
         cats.wait_for_text("Not signed in");
 
         let more_cats = victim.open(&site.address);

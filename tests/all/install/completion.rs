@@ -1,22 +1,22 @@
-//! The files that bash, zsh and fish complete by.
+//! The completion files for bash, zsh and fish.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{asked, install, names, program, script, stand_in_installed, well};
+use super::{install, install_ok, names, program, recorded, script, stand_in_installed};
 use crate::common::{Home, Run};
 
 const BASH: &str = "bash-completion/completions/kubectl-login";
 const ZSH: &str = "zsh/site-functions/_kubectl-login";
 const FISH: &str = "fish/vendor_completions.d/kubectl-login.fish";
 
-/// Which folders install made.
+/// The list of directories that install created.
 const NOTES: &str = "kubectl-login/folders";
-/// Which program install put in its place.
+/// The record of the installed program.
 const RECORD: &str = "kubectl-login/program";
 
-/// Every file and link below a folder, by its path from there.
+/// All files and links below a directory, by relative path.
 fn all_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for name in if folder.is_dir() { names(folder) } else { Vec::new() } {
@@ -31,7 +31,7 @@ fn all_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn each_shell_finds_its_file_where_it_looks_and_under_kubelogins_name() {
+fn each_shell_gets_its_completion_files() {
     let home = Home::new();
     for _ in 0..2 {
         let (run, prefix) = stand_in_installed(&home, &[]);
@@ -57,7 +57,7 @@ fn each_shell_finds_its_file_where_it_looks_and_under_kubelogins_name() {
             ]
         );
     }
-    // Left out, none of it stays.
+    // Without completion, the files are removed.
     let (run, prefix) = stand_in_installed(&home, &["--no-completion"]);
     assert!(!run.stdout.contains("Completion") && !run.stdout.contains("Without"), "{run}");
     assert_eq!(all_below(&prefix.join("share")), [NOTES, RECORD].map(PathBuf::from));
@@ -65,7 +65,7 @@ fn each_shell_finds_its_file_where_it_looks_and_under_kubelogins_name() {
 }
 
 #[test]
-fn completion_of_somebodys_own_is_left_alone_and_kubelogins_with_a_foreign_kubelogin() {
+fn foreign_completion_files_are_kept() {
     let home = Home::new();
     let share = home.path().join("prefix/share");
     for (file, text) in [(BASH, "kubectl-login, by hand"), ("fish/vendor_completions.d/kubelogin.fish", "foreign")] {
@@ -74,14 +74,14 @@ fn completion_of_somebodys_own_is_left_alone_and_kubelogins_with_a_foreign_kubel
     }
     fs::create_dir_all(share.join(ZSH).parent().unwrap()).unwrap();
     symlink("/nowhere/dotfiles", share.join(ZSH)).unwrap();
-    program(&home.path().join("prefix/bin/kubelogin"), "echo somebody else");
+    program(&home.path().join("prefix/bin/kubelogin"), "echo another program");
     let (run, _) = stand_in_installed(&home, &[]);
     assert!(
         run.stdout.contains(&format!("Left alone: {}/{BASH} was not written by this script", share.display())),
         "{run}"
     );
     assert!(run.stdout.contains("Completion for fish is in"), "{run}");
-    well(&home, &["uninstall", "--prefix", "prefix"]);
+    install_ok(&home, &["uninstall", "--prefix", "prefix"]);
     assert_eq!(fs::read_to_string(share.join(BASH)).unwrap(), "kubectl-login, by hand");
     assert_eq!(fs::read_link(share.join(ZSH)).unwrap(), Path::new("/nowhere/dotfiles"));
     let foreign = "fish/vendor_completions.d/kubelogin.fish";
@@ -90,7 +90,7 @@ fn completion_of_somebodys_own_is_left_alone_and_kubelogins_with_a_foreign_kubel
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_costs_that_shells_completion_and_no_more() {
+fn unwritable_directory_skips_only_that_shell() {
     let home = Home::new();
     fs::create_dir_all(home.path().join("prefix/share")).unwrap();
     fs::write(home.path().join("prefix/share/zsh"), "a file").unwrap();
@@ -103,9 +103,9 @@ fn a_folder_that_cannot_be_written_costs_that_shells_completion_and_no_more() {
 }
 
 #[test]
-fn a_shell_that_does_not_look_there_yet_is_explained() {
+fn missing_shell_configuration_is_explained() {
     let home = Home::new();
-    // Stands in for zsh: knows one folder.
+    // A stand-in for zsh with one directory in its path.
     let (known, tools) = (home.path().join("known"), super::tools(&home));
     program(&tools.join("zsh"), &format!("echo '{}/share/zsh/site-functions'", known.display()));
     let binary = super::stand_in(&home, super::COMMANDS);
@@ -127,9 +127,9 @@ fn a_shell_that_does_not_look_there_yet_is_explained() {
     let stdout = run_in(".local", &[]);
     assert!(!stdout.contains("XDG_DATA_DIRS"), "{stdout}");
     let advice = stdout.lines().find(|line| line.contains("fpath=(")).unwrap_or_else(|| panic!("{stdout}"));
-    // Once the advice has been followed it is not repeated.
+    // The advice is not repeated after the user has followed it.
     fs::write(home.path().join(".zshrc"), format!("{}\n", advice.trim())).unwrap();
     let stdout = run_in(".local", &[]);
     assert!(!stdout.contains("fpath"), "{stdout}");
-    assert!(asked(&home).contains(&"completion fish".to_owned()));
+    assert!(recorded(&home).contains(&"completion fish".to_owned()));
 }

@@ -1,10 +1,10 @@
-//! The folders that install makes, which uninstall takes away again, and those that it may not.
+//! The directories that install creates, which uninstall removes, and those that it must keep.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{COMMANDS, install, names, script, stand_in, stand_in_installed, well};
+use super::{COMMANDS, install, install_ok, names, script, stand_in, stand_in_installed};
 use crate::common::{Home, Run};
 
 const NOTES: &str = "prefix/share/kubectl-login/folders";
@@ -16,10 +16,10 @@ fn make(home: &Home, folders: &[&str]) {
 }
 
 fn uninstall(home: &Home) -> Run {
-    well(home, &["uninstall", "--prefix", "prefix"])
+    install_ok(home, &["uninstall", "--prefix", "prefix"])
 }
 
-/// Every folder below one, the folder itself first.
+/// All directories below one, the directory itself first.
 fn folders_below(folder: &Path) -> Vec<String> {
     let inner = names(folder).into_iter().map(|name| folder.join(name)).filter(|path| path.is_dir());
     let below = inner.flat_map(|path| folders_below(&path));
@@ -27,12 +27,12 @@ fn folders_below(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn folders_that_were_there_stay_empty_as_they_were() {
+fn existing_directories_are_kept() {
     let home = Home::new();
     make(&home, &["prefix/bin", "prefix/share/zsh"]);
     let prefix = home.path().join("prefix");
     let before = folders_below(&prefix);
-    // The second installation finds the folders of the first.
+    // The second installation finds the directories of the first.
     stand_in_installed(&home, &["--no-completion"]);
     stand_in_installed(&home, &[]);
     uninstall(&home);
@@ -40,7 +40,7 @@ fn folders_that_were_there_stay_empty_as_they_were() {
 }
 
 #[test]
-fn folders_that_were_there_are_not_noted() {
+fn existing_directories_are_not_recorded() {
     let home = Home::new();
     let folders =
         ["bin", "share/bash-completion/completions", "share/zsh/site-functions", "share/fish/vendor_completions.d"];
@@ -51,7 +51,7 @@ fn folders_that_were_there_are_not_noted() {
 }
 
 #[test]
-fn what_each_installation_made_is_noted_once() {
+fn created_directories_are_recorded_once() {
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &["--no-completion"]);
     for more in [&["--no-completion"][..], &[], &[]] {
@@ -65,7 +65,7 @@ fn what_each_installation_made_is_noted_once() {
 }
 
 #[test]
-fn the_folder_that_the_program_makes_for_its_state_goes_if_it_was_not_there() {
+fn new_state_directory_is_removed() {
     for (there, left) in [(false, &["run", "stand-in"][..]), (true, &[".local", "run", "stand-in"])] {
         let home = Home::new();
         let state = home.path().join(".local/state");
@@ -87,7 +87,7 @@ fn the_folder_that_the_program_makes_for_its_state_goes_if_it_was_not_there() {
 }
 
 #[test]
-fn an_installation_without_notes_loses_its_files_and_no_folder() {
+fn installation_without_a_record_keeps_directories() {
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &[]);
     fs::remove_file(home.path().join(NOTES)).unwrap();
@@ -100,7 +100,7 @@ fn an_installation_without_notes_loses_its_files_and_no_folder() {
 }
 
 #[test]
-fn notes_that_somebody_changed_lead_nowhere_else() {
+fn modified_record_cannot_remove_other_directories() {
     let home = Home::new();
     make(&home, &["prefix-of-another", "elsewhere/inner", "relative", ".local/state", "prefix/mine"]);
     let prefix = home.path().join("prefix");
@@ -128,7 +128,7 @@ fn notes_that_somebody_changed_lead_nowhere_else() {
 }
 
 #[test]
-fn notes_behind_a_link_are_somebody_elses() {
+fn linked_record_is_ignored() {
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &[]);
     let elsewhere = home.path().join("elsewhere");
@@ -139,7 +139,7 @@ fn notes_behind_a_link_are_somebody_elses() {
 }
 
 #[test]
-fn folders_that_cannot_be_noted_are_said_to_stay() {
+fn unrecorded_directories_are_named() {
     let home = Home::new();
     make(&home, &["prefix"]);
     fs::write(home.path().join("prefix/share"), "a file").unwrap();
@@ -148,19 +148,19 @@ fn folders_that_cannot_be_noted_are_said_to_stay() {
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.stderr.starts_with("Warning: the created folders cannot be recorded"), "{run}");
     assert!(run.stderr.contains("\nNext: ") && run.stderr.lines().count() == 2, "{run}");
-    // The record of the program could not be kept there either.
+    // The record of the program could not be written there either.
     let run = install(&home, &["uninstall", "--prefix", "prefix"]);
     assert!(run.code == Some(0) && run.stderr.contains("is not the file that install put there"), "{run}");
     assert_eq!(names(&home.path().join("prefix")), ["bin", "share"]);
 }
 
 #[test]
-fn the_same_prefix_in_other_words_is_the_same() {
+fn same_prefix_in_another_spelling_is_recognised() {
     let home = Home::new();
     let binary = stand_in(&home, COMMANDS);
     make(&home, &["q"]);
-    well(&home, &["--prefix", "q/../prefix", "--binary", &binary, "--no-completion"]);
-    well(&home, &["--prefix", "prefix/.", "--binary", &binary]);
+    install_ok(&home, &["--prefix", "q/../prefix", "--binary", &binary, "--no-completion"]);
+    install_ok(&home, &["--prefix", "prefix/.", "--binary", &binary]);
     symlink(home.path(), home.path().join("here")).unwrap();
     let run = Run::of(&mut script(&home, &["uninstall", "--prefix", "here//prefix/"]));
     run.assert_silent_success();

@@ -1,42 +1,43 @@
-//! `install.sh uninstall`: signs out, takes away what install made, and nothing else.
+//! `install.sh uninstall`: logs out, removes what install created, and nothing else.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{
-    AWKWARD, COMMANDS, OURS, SCRIPT, asked, install, names, program, script, stand_in, stand_in_installed, tools, well,
+    AWKWARD, COMMANDS, OURS, SCRIPT, install, install_ok, names, program, recorded, script, stand_in,
+    stand_in_installed, tools,
 };
 use crate::common::{Home, Run, is_root};
 
 #[test]
-fn it_signs_out_and_forgets_before_anything_goes_with_few_tools() {
+fn uninstall_logs_out_first_and_needs_few_tools() {
     let home = Home::new();
     let tools = tools(&home);
     let (_, prefix) = stand_in_installed(&home, &[]);
-    asked(&home);
+    recorded(&home);
     let run = Run::of(script(&home, &["uninstall", "--prefix", "prefix"]).env("PATH", tools));
     run.assert_silent_success();
-    assert_eq!(asked(&home), ["logout --all", "remove-cache-dir"]);
+    assert_eq!(recorded(&home), ["logout --all", "remove-cache-dir"]);
     let said: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(said[..2], ["Forgot 1 sign-in.", "Removed the folder."], "{run}");
     assert!(said[2..].iter().all(|line| line.starts_with("Removed   ")), "{run}");
     assert!(!prefix.exists());
-    let again = well(&home, &["uninstall", "--prefix", "prefix"]);
+    let again = install_ok(&home, &["uninstall", "--prefix", "prefix"]);
     assert!(again.stdout.contains("is not installed in") && again.stdout.lines().count() == 1, "{again}");
 }
 
 #[test]
-fn where_nothing_is_installed_it_says_so_and_touches_nothing() {
+fn uninstall_without_installation_does_nothing() {
     let home = Home::new();
     fs::create_dir_all(home.path().join(".local/bin")).unwrap();
-    let run = well(&home, &["uninstall"]);
+    let run = install_ok(&home, &["uninstall"]);
     assert!(run.stdout.contains("is not installed in") && run.stdout.lines().count() == 1, "{run}");
     assert!(home.path().join(".local/bin").is_dir());
 }
 
 #[test]
-fn what_is_not_ours_stays_and_is_not_run() {
+fn foreign_files_are_kept_and_not_executed() {
     let home = Home::new();
     let bin = home.path().join("prefix/bin");
     program(&bin.join("kubectl-login"), &format!("echo \"$@\" >'{}'", home.path().join("ran").display()));
@@ -50,26 +51,26 @@ fn what_is_not_ours_stays_and_is_not_run() {
         "{run}"
     );
     assert_eq!(names(&bin), ["kubectl-login", "kubelogin"]);
-    assert!(asked(&home).is_empty());
+    assert!(recorded(&home).is_empty());
 }
 
 #[test]
-fn program_of_another_user_is_removed_and_not_run() {
+fn program_of_another_user_is_removed_but_not_executed() {
     if !is_root() {
         return;
     }
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &[]);
-    asked(&home);
+    recorded(&home);
     std::os::unix::fs::chown(prefix.join("bin/kubectl-login"), Some(65534), None).unwrap();
     let run = install(&home, &["uninstall", "--prefix", "prefix"]);
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.stderr.contains("belongs to another user, so it is not run\nNext:  "), "{run}");
-    assert!(asked(&home).is_empty() && !prefix.exists());
+    assert!(recorded(&home).is_empty() && !prefix.exists());
 }
 
 #[test]
-fn program_that_install_did_not_put_there_is_removed_and_not_run() {
+fn unrecorded_program_is_removed_but_not_executed() {
     let changes: [fn(&Path); 2] = [
         |prefix| program(&prefix.join("bin/kubectl-login"), &format!("{OURS}\ntouch \"${{0%/*}}/../../ran\"")),
         |prefix| fs::remove_file(prefix.join("share/kubectl-login/program")).unwrap(),
@@ -77,7 +78,7 @@ fn program_that_install_did_not_put_there_is_removed_and_not_run() {
     for change in changes {
         let home = Home::new();
         let (_, prefix) = stand_in_installed(&home, &[]);
-        asked(&home);
+        recorded(&home);
         change(&prefix);
         let run = install(&home, &["uninstall", "--prefix", "prefix"]);
         assert_eq!(run.code, Some(0), "{run}");
@@ -87,38 +88,38 @@ fn program_that_install_did_not_put_there_is_removed_and_not_run() {
 }
 
 #[test]
-fn a_foreign_kubelogin_stays_as_it_was_beside_the_program_and_elsewhere_on_the_path() {
+fn foreign_kubelogin_is_kept_everywhere() {
     let home = Home::new();
     for folder in ["prefix/bin", "elsewhere"] {
-        program(&home.path().join(folder).join("kubelogin"), "echo somebody else");
+        program(&home.path().join(folder).join("kubelogin"), "echo another program");
     }
     stand_in_installed(&home, &[]);
     program(&home.path().join("prefix/share/zsh/mine"), "");
-    well(&home, &["uninstall", "--prefix", "prefix"]);
+    install_ok(&home, &["uninstall", "--prefix", "prefix"]);
     for folder in ["prefix/bin", "elsewhere"] {
         assert_eq!(names(&home.path().join(folder)), ["kubelogin"]);
         let text = fs::read_to_string(home.path().join(folder).join("kubelogin")).unwrap();
-        assert_eq!(text, "#!/bin/sh\necho somebody else\n");
+        assert_eq!(text, "#!/bin/sh\necho another program\n");
     }
     assert_eq!(names(&home.path().join("prefix/share")), ["zsh"]);
 }
 
 #[test]
-fn sign_ins_are_kept_when_asked() {
+fn sessions_can_be_kept() {
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &[]);
-    asked(&home);
+    recorded(&home);
     fs::create_dir_all(home.state()).unwrap();
-    well(&home, &["uninstall", "--keep-sign-ins", "--prefix", "prefix"]);
-    assert!(asked(&home).is_empty());
+    install_ok(&home, &["uninstall", "--keep-sign-ins", "--prefix", "prefix"]);
+    assert!(recorded(&home).is_empty());
     assert!(home.state().is_dir() && !prefix.exists());
 }
 
 #[test]
-fn what_cannot_be_forgotten_is_named_and_the_rest_goes() {
+fn failed_logout_is_named_and_the_rest_is_removed() {
     let home = Home::new();
     let binary = stand_in(&home, "remove-cache-dir) echo It is locked. >&2; exit 1 ;;");
-    well(&home, &["--prefix", "prefix", "--binary", &binary]);
+    install_ok(&home, &["--prefix", "prefix", "--binary", &binary]);
     fs::create_dir_all(home.state()).unwrap();
     let run = install(&home, &["uninstall", "--prefix", "prefix"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -129,28 +130,28 @@ fn what_cannot_be_forgotten_is_named_and_the_rest_goes() {
     }
     assert!(!home.path().join("prefix").exists());
 
-    // A version without remove-cache-dir, with nothing kept.
+    // A version without remove-cache-dir, and without stored state.
     fs::remove_dir(home.state()).unwrap();
     let binary = stand_in(&home, "logout) echo Forgot 0 sign-ins. ;;");
-    well(&home, &["--prefix", "prefix", "--binary", &binary]);
-    well(&home, &["uninstall", "--prefix", "prefix"]);
+    install_ok(&home, &["--prefix", "prefix", "--binary", &binary]);
+    install_ok(&home, &["uninstall", "--prefix", "prefix"]);
 }
 
 #[test]
-fn a_program_that_is_gone_leaves_no_links_behind() {
+fn links_of_a_missing_program_are_removed() {
     let home = Home::new();
     let (_, prefix) = stand_in_installed(&home, &[]);
     fs::remove_file(prefix.join("bin/kubectl-login")).unwrap();
-    well(&home, &["uninstall", "--prefix", "prefix"]);
+    install_ok(&home, &["uninstall", "--prefix", "prefix"]);
     assert!(!prefix.exists());
 }
 
 #[test]
-fn the_home_folder_itself_is_never_removed() {
+fn home_directory_is_never_removed() {
     let home = Home::new();
     let inner = home.path().join("inner");
     let binary = stand_in(&home, COMMANDS);
-    // Not even if it was install that made it.
+    // Even if install created it.
     for args in [&["--prefix", "inner", "--binary", &binary][..], &["uninstall", "--prefix", "inner/"]] {
         let run = Run::of(script(&home, args).env("HOME", &inner));
         assert_eq!(run.code, Some(0), "{run}");
@@ -159,14 +160,14 @@ fn the_home_folder_itself_is_never_removed() {
 }
 
 #[test]
-fn other_shells_read_the_script_as_sh_does() {
+fn script_works_in_other_shells() {
     let shells = [&["dash"][..], &["bash", "--posix"], &["busybox", "sh"], &["ksh"], &["mksh"]];
     let is_here = |name: &str| ["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(name).exists());
     for shell in shells.into_iter().filter(|shell| is_here(shell[0])) {
         let home = Home::new();
         let binary = stand_in(&home, COMMANDS);
         for more in [&[][..], &["--prefix", AWKWARD]] {
-            // The second time, what the first has made is there.
+            // The second run finds the files of the first.
             for args in [&["install", "--binary", &binary][..], &["install", "--binary", &binary], &["uninstall"]] {
                 let mut command = home.program(shell[0]);
                 let run = Run::of(command.args(&shell[1..]).arg(SCRIPT).args(args).args(more).current_dir(home.path()));

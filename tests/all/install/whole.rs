@@ -1,13 +1,13 @@
-//! The built binary as a user meets it: installed with nothing left out, used, and gone without a trace.
+//! The built binary from the user's point of view: installed completely, used, and removed without a trace.
 
 use std::process::Command;
 
 use sim::World;
 
-use super::{names, script, well};
+use super::{install_ok, names, script};
 use crate::common::{Home, PLUGIN, Run, entra};
 
-/// What the harness itself puts into a home, and nothing besides.
+/// Asserts that the home directory has only the files of the tests' own set-up.
 #[track_caller]
 fn assert_empty(home: &Home) {
     assert_eq!(names(home.path()), ["run"]);
@@ -15,7 +15,7 @@ fn assert_empty(home: &Home) {
 }
 
 #[test]
-fn installed_used_and_uninstalled_it_leaves_an_empty_home_empty() {
+fn uninstall_leaves_an_empty_home() {
     let (world, home) = (World::start(), Home::new());
     let at_home = |command: &mut Command| Run::of(command.env_remove("XDG_STATE_HOME"));
     let run = at_home(&mut script(&home, &["--binary", PLUGIN]));
@@ -39,9 +39,9 @@ fn installed_used_and_uninstalled_it_leaves_an_empty_home_empty() {
 }
 
 #[test]
-fn the_built_binary_has_completion_for_each_of_them() {
+fn built_binary_has_completion_for_each_shell() {
     let home = Home::new();
-    let run = well(&home, &["--binary", PLUGIN]);
+    let run = install_ok(&home, &["--binary", PLUGIN]);
     assert!(run.stdout.contains("Completion for bash, zsh, fish is in "), "{run}");
     let complete = home.path().join(".local/bin/kubectl_complete-login");
     let run = Run::of(home.program(complete.to_str().unwrap()).arg("stat"));

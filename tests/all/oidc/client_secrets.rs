@@ -1,4 +1,4 @@
-//! How a client sends its secret: in the Authorization header first, in the body if the issuer refuses that.
+//! How a client sends its secret: in the Authorization header first, and in the body if the issuer refuses that.
 
 use sim::{Behaviour, Request, World};
 
@@ -17,7 +17,7 @@ fn world(behaviours: &[Behaviour]) -> World {
     world
 }
 
-/// Where the secret was in each request that had one.
+/// The place of the secret in each request that had one.
 fn places(world: &World) -> Vec<&'static str> {
     let place = |request: &Request| match (request.header("authorization"), request.field("client_secret")) {
         (basic, "") if basic.starts_with("Basic ") => Some("header"),
@@ -28,7 +28,7 @@ fn places(world: &World) -> Vec<&'static str> {
 }
 
 #[test]
-fn secret_works_whatever_the_issuer_lists_and_takes() {
+fn secret_works_with_each_listed_and_accepted_method() {
     use Behaviour::{ListsNoSecrets, ListsSecretByBody, ListsSecretByHeader, SecretByBodyOnly, SecretByHeaderOnly};
     in_parallel(
         [
@@ -44,14 +44,14 @@ fn secret_works_whatever_the_issuer_lists_and_takes() {
             let (world, home) = (world(behaviours), Home::new());
             home.run(&with_secret(&world, &ALWAYS)).token();
             let sent = places(&world);
-            // The device request may be refused once; everything after it is right at once.
+            // The device request may be refused once; all later requests are right.
             let expected = if falls_back { vec!["header", place, place] } else { vec![place, place] };
             assert!(
                 sent.starts_with(&expected) && sent[1..].iter().all(|one| *one == place),
                 "{behaviours:?}: {sent:?}"
             );
 
-            // What works is known to the next process.
+            // The next process knows what works.
             world.reset_requests();
             home.run(&with_secret(&world, &["--force-refresh"])).token();
             assert_eq!(places(&world), [place], "{behaviours:?}");
@@ -65,7 +65,7 @@ fn secret_works_whatever_the_issuer_lists_and_takes() {
 }
 
 #[test]
-fn token_endpoint_that_refuses_the_header_uses_up_neither_code_nor_session() {
+fn refused_header_uses_up_neither_code_nor_session() {
     in_parallel([&["--grant-type", "device-code"][..], &["--grant-type", "password"]], |grant| {
         let (world, home) = (world(&[Behaviour::DeviceIgnoresSecret, Behaviour::SecretByBodyOnly]), Home::new());
         let user = ["--username", sim::ALICE, "--password", sim::PASSWORD];
@@ -76,7 +76,7 @@ fn token_endpoint_that_refuses_the_header_uses_up_neither_code_nor_session() {
 }
 
 #[test]
-fn issuer_that_changes_its_mind_is_asked_in_the_other_way_and_that_is_kept() {
+fn changed_secret_method_is_found_and_stored() {
     let (world, home) = (world(&[Behaviour::SecretByBodyOnly]), Home::new());
     home.run(&with_secret(&world, &ALWAYS)).token();
     world.clear(Behaviour::SecretByBodyOnly);
@@ -89,13 +89,13 @@ fn issuer_that_changes_its_mind_is_asked_in_the_other_way_and_that_is_kept() {
 }
 
 #[test]
-fn wrong_secret_is_sent_twice_at_most_and_other_refusals_send_it_once() {
+fn wrong_secret_is_sent_at_most_twice() {
     let (world, home) = (world(&[]), Home::new());
     let run = home.sign_in(&oidc(&world, &["--oidc-client-secret", "wrong-secret"]));
     run.assert_failed(1, &["Client authentication failed", "client secret"]);
     assert_eq!(world.device_requests().len(), 2);
 
-    // Only one place is listed, so there is no other to try.
+    // Only one place is listed, so the other one is not tried.
     world.set(Behaviour::ListsSecretByHeader);
     world.reset_requests();
     let run = Home::new().run(&oidc(&world, &[&ALWAYS[..], &["--oidc-client-secret", "wrong-secret"]].concat()));

@@ -1,4 +1,4 @@
-//! The discovery document: what is wrong with one, and how long one is good for.
+//! The discovery document: invalid documents, and how long a document is cached.
 
 use serde_json::json;
 use sim::{Behaviour, World};
@@ -13,7 +13,7 @@ fn args(issuer: &str, more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
+fn unusable_document_exits_with_1_before_a_prompt() {
     in_parallel(
         [
             (Behaviour::Discovery404, "HTTP 404"),
@@ -30,7 +30,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
             run.assert_failed(1, &["Error: ", word, "\nNext: "]);
             assert!(!run.stderr.contains("enter this code"), "{run}");
             assert_eq!(world.requests().len(), 1, "{}", behaviour.name());
-            // It was no good, so it is asked for again once it is mended.
+            // It was not cached, so it is fetched again after a correction.
             world.clear(behaviour);
             if behaviour != Behaviour::NoDeviceEndpoint {
                 home.run(&oidc(&world, &ALWAYS)).token();
@@ -40,7 +40,7 @@ fn a_document_that_cannot_be_used_is_exit_1_before_anybody_is_asked() {
 }
 
 #[test]
-fn a_web_page_in_place_of_the_document_is_exit_1() {
+fn web_page_instead_of_document_exits_with_1() {
     let page = Scripted::start(|_| {
         vec![("200 OK", vec!["content-type: text/html".to_owned()], "<html>Sign in to the hotel</html>".to_owned())]
     });
@@ -50,13 +50,13 @@ fn a_web_page_in_place_of_the_document_is_exit_1() {
 }
 
 #[test]
-fn a_trailing_slash_counts() {
+fn trailing_slash_of_the_issuer_matters() {
     let (world, home) = (World::start(), Home::new());
     let slash = format!("{}/", world.issuer());
     let run = home.sign_in(&oidc(&world, &["--oidc-issuer-url", &slash]));
     run.assert_failed(1, &[&world.issuer(), &slash, "trailing slash"]);
 
-    // The other way round: an issuer that has one.
+    // The opposite case: an issuer with a trailing slash.
     let issuer = Scripted::start(|url| {
         vec![json_response("200 OK", &json!({ "issuer": format!("{url}/"), "token_endpoint": format!("{url}/token") }))]
     });
@@ -69,9 +69,9 @@ fn a_trailing_slash_counts() {
 }
 
 #[test]
-fn an_issuer_that_never_answers_ends_with_the_timeout() {
+fn unresponsive_issuer_ends_with_the_timeout() {
     let (world, home) = (World::start_with(&[Behaviour::StallDiscovery]), Home::new());
-    // Without the flag it takes twenty seconds: a process that began before is still at it.
+    // The default is twenty seconds: a process that started earlier is still waiting.
     let patient_home = Home::new();
     let mut patient = patient_home.start(&oidc(&world, &ALWAYS));
     home.sign_in(&oidc(&world, &["--timeout", "50ms"])).assert_failed(1, &["did not answer in time", "--timeout"]);
@@ -81,7 +81,7 @@ fn an_issuer_that_never_answers_ends_with_the_timeout() {
 }
 
 #[test]
-fn an_issuer_that_is_no_safe_url_is_a_usage_error() {
+fn unsafe_issuer_url_is_a_usage_error() {
     let home = Home::new();
     for issuer in ["http://issuer.example.invalid", "issuer.example.invalid", "file:///etc/passwd", "https://"] {
         home.run(&args(issuer, &[])).assert_failed(2, &["--oidc-issuer-url", "\nNext: "]);
@@ -89,7 +89,7 @@ fn an_issuer_that_is_no_safe_url_is_a_usage_error() {
 }
 
 #[test]
-fn a_redirect_to_an_unsafe_address_is_not_followed() {
+fn redirect_to_unsafe_address_is_not_followed() {
     let issuer = Scripted::start(|_| {
         vec![("302 Found", vec!["location: http://login.example.invalid/document".to_owned()], String::new())]
     });
@@ -100,7 +100,7 @@ fn a_redirect_to_an_unsafe_address_is_not_followed() {
 }
 
 #[test]
-fn document_and_keys_are_remembered_and_a_typed_login_asks_anew() {
+fn document_and_keys_are_cached_until_login() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     assert_eq!((world.count("openid-configuration"), world.count("/keys")), (1, 1));
@@ -122,7 +122,7 @@ fn document_and_keys_are_remembered_and_a_typed_login_asks_anew() {
 }
 
 #[test]
-fn pkce_is_left_out_where_it_is_not_offered_unless_asked_for() {
+fn pkce_is_omitted_if_not_offered_unless_requested() {
     in_parallel([(&[][..], false), (&["--oidc-pkce-method", "S256"], true)], |(more, sent)| {
         let issuer = Scripted::start(|url| {
             let document = json!({
@@ -148,7 +148,7 @@ fn pkce_is_left_out_where_it_is_not_offered_unless_asked_for() {
 }
 
 #[test]
-fn nothing_secret_is_logged_at_any_verbosity() {
+fn logs_have_no_secrets_at_any_verbosity() {
     let (world, home) = (World::start(), Home::new());
     let verbose = |more: &[&str]| -> Run { home.run(&oidc(&world, &[&["-v", "9"], more].concat())) };
     let runs = [verbose(&ALWAYS), verbose(&["--force-refresh"]), verbose(&["--oidc-use-access-token"])];

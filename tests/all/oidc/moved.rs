@@ -1,4 +1,4 @@
-//! A cached discovery document that no longer fits: it is read again before anything fails.
+//! A cached discovery document that is out of date: it is fetched again before a request fails.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -8,7 +8,7 @@ use sim::{Behaviour, World};
 use crate::common::scripted::{DEVICE_CODE, Scripted, json_response};
 use crate::common::{ALWAYS, HANG, Home, Run, in_parallel, oidc};
 
-/// A world whose endpoints have moved since this home signed in there.
+/// A world whose endpoints have moved since the sign-in in this home directory.
 fn moved(behaviours: &[Behaviour]) -> (World, Home) {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
@@ -19,14 +19,14 @@ fn moved(behaviours: &[Behaviour]) -> (World, Home) {
 }
 
 #[test]
-fn refresh_finds_a_token_endpoint_that_has_moved() {
+fn refresh_finds_a_moved_token_endpoint() {
     in_parallel([&[][..], &[Behaviour::OldEndpointsShowPages]], |behaviours| {
         let (world, home) = moved(behaviours);
         let refresh = oidc(&world, &["--force-refresh"]);
         let run = home.run(&refresh);
         run.token();
         assert_eq!((run.stderr.as_str(), world.count("openid-configuration")), ("", 1), "{behaviours:?}");
-        // The new document takes the place of the old one.
+        // The new document replaces the old one.
         world.reset_requests();
         home.run(&refresh).token();
         assert_eq!((world.count("openid-configuration"), world.refreshes().len()), (0, 1), "{behaviours:?}");
@@ -34,9 +34,9 @@ fn refresh_finds_a_token_endpoint_that_has_moved() {
     });
 }
 
-/// An issuer could name an honest one's endpoints until it is given tokens of theirs, and its own after that.
+/// A hostile issuer could use an honest issuer's endpoints until it is given tokens from there, and its own afterwards.
 #[test]
-fn refresh_token_is_not_sent_to_another_site_that_a_newer_document_names() {
+fn refresh_token_is_not_sent_to_another_site_in_a_newer_document() {
     let (world, home) = moved(&[Behaviour::DelegatedEndpoints]);
     let run = home.run(&oidc(&world, &["--force-refresh"]));
     run.assert_failed(1, &["cannot refresh the token", "(HTTP 404)"]);
@@ -49,16 +49,16 @@ fn refresh_token_is_not_sent_to_another_site_that_a_newer_document_names() {
 }
 
 #[test]
-fn sign_in_finds_a_device_endpoint_that_has_moved() {
+fn sign_in_finds_a_moved_device_endpoint() {
     let (world, home) = moved(&[]);
-    // More than the session has, so that a sign-in is needed.
+    // The session lacks this scope, so a sign-in is needed.
     let run = home.sign_in(&oidc(&world, &["--oidc-extra-scope", "email"]));
     run.token();
     assert_eq!(world.count("openid-configuration"), 1, "{run}");
 }
 
 #[test]
-fn token_endpoint_that_moves_while_a_code_is_shown_is_found() {
+fn token_endpoint_that_moves_during_a_sign_in_is_found() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     world.revoke_all();
@@ -73,7 +73,7 @@ fn token_endpoint_that_moves_while_a_code_is_shown_is_found() {
 }
 
 #[test]
-fn keys_that_have_moved_are_found_for_a_token_of_an_unknown_key() {
+fn moved_key_set_is_found_for_an_unknown_key() {
     let (world, home) = moved(&[]);
     world.rotate_keys();
     let run = home.run(&oidc(&world, &["--force-refresh"]));
@@ -82,7 +82,7 @@ fn keys_that_have_moved_are_found_for_a_token_of_an_unknown_key() {
 }
 
 #[test]
-fn signature_algorithm_that_is_new_is_taken_from_the_new_document() {
+fn new_signature_algorithm_is_read_from_the_new_document() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     world.set(Behaviour::IdTokenEs512);
@@ -93,8 +93,8 @@ fn signature_algorithm_that_is_new_is_taken_from_the_new_document() {
 }
 
 #[test]
-fn host_that_is_gone_is_looked_up_in_discovery() {
-    // A port that refuses connections: it was free a moment ago.
+fn unreachable_token_host_is_looked_up_in_discovery() {
+    // A port that refuses connections, because it has just been closed.
     let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let issuer = Scripted::start(|url| {
         let document = |host: &str| {
@@ -122,7 +122,7 @@ fn host_that_is_gone_is_looked_up_in_discovery() {
 }
 
 #[test]
-fn document_that_has_not_changed_is_read_again_once_and_the_error_stays() {
+fn unchanged_document_is_fetched_once_and_the_error_stays() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     home.set_seconds_left(20);

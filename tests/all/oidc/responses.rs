@@ -1,11 +1,12 @@
-//! Answers as some issuers send them: packed, signed with ES512, without an access token; and what an ID token has to say.
+//! Responses as some issuers send them: compressed, signed with ES512, without an access token; and required claims of
+//! ID tokens.
 
 use sim::{Behaviour, World};
 
 use crate::common::{ALWAYS, Home, claims, entra, in_parallel, oidc};
 
 #[test]
-fn gzip_that_was_not_asked_for_is_read() {
+fn unrequested_gzip_is_read() {
     let world = World::start_with(&[Behaviour::GzipAnswers]);
     in_parallel([entra, oidc], |args| {
         let home = Home::new();
@@ -17,7 +18,7 @@ fn gzip_that_was_not_asked_for_is_read() {
 }
 
 #[test]
-fn gzip_that_unpacks_to_more_than_the_cap_is_refused() {
+fn oversized_gzip_is_refused() {
     let world = World::start_with(&[Behaviour::GzipBomb]);
     for args in [entra, oidc] {
         Home::new().run(&args(&world, &ALWAYS)).assert_failed(1, &["larger than 1 MiB", "\nNext: "]);
@@ -34,20 +35,20 @@ fn es512_is_verified() {
 }
 
 #[test]
-fn answer_without_access_token_serves_where_the_id_token_is_wanted() {
+fn response_without_access_token_is_enough_for_an_id_token() {
     let (world, home) = (World::start_with(&[Behaviour::MissingAccessToken, Behaviour::NoExpiresIn]), Home::new());
     let token = home.sign_in(&oidc(&world, &[])).token();
     assert_eq!(claims(&token)["email"], sim::ALICE);
     let refreshed = home.run(&oidc(&world, &["--force-refresh"]));
     assert_ne!(refreshed.token(), token);
     assert_eq!(refreshed.stderr, "");
-    // Where the access token is wanted there is none to hand over.
+    // If the access token is needed, the sign-in fails.
     let wanted = home.run(&oidc(&world, &["--oidc-use-access-token", "--prompt", "always"]));
     wanted.assert_failed(1, &["the issuer gave no access token", "\nNext: ", "--oidc-extra-scope"]);
 }
 
 #[test]
-fn id_token_needs_subject_and_time_of_issue() {
+fn id_token_needs_subject_and_issue_time() {
     in_parallel(
         [
             (Behaviour::IdTokenNoSubject, "no subject (sub)"),
@@ -65,12 +66,12 @@ fn id_token_needs_subject_and_time_of_issue() {
 }
 
 #[test]
-fn refresh_that_brings_another_subject_ends_the_session() {
+fn refresh_with_another_subject_ends_the_session() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     world.set(Behaviour::RefreshOtherSubject);
     home.run(&oidc(&world, &["--force-refresh"])).assert_failed(3, &["another account"]);
-    // The refresh token is gone with the session.
+    // The refresh token was deleted with the session.
     world.clear(Behaviour::RefreshOtherSubject);
     world.reset_requests();
     home.run_as_new_caller(&oidc(&world, &["--force-refresh", "--prompt", "never"])).assert_failed(3, &[]);
