@@ -1,8 +1,8 @@
-//! What is carried over by hand from the browser, on a real terminal: what is taken, what is not, that nothing of it is
-//! shown, and that the terminal is left as it was.
+//! Pasting the browser's address or code in a real terminal: what is accepted and what is not, that nothing of it is
+//! shown, and that the terminal is restored.
 #![cfg(unix)]
 
-mod answers;
+mod input;
 mod keyboard;
 mod shells;
 mod terminal;
@@ -14,7 +14,7 @@ use crate::common::tmux::{Screen, Setting, WRAPPER};
 use crate::common::{Home, PLUGIN, entra, oidc};
 use sim::{Behaviour, World};
 
-/// Any port will do, and no two tests want the same.
+/// Any free port, so that parallel tests do not use the same one.
 const ANY_PORT: [&str; 2] = ["--listen-address", "127.0.0.1:0"];
 /// `get-token` at the Entra-shaped tenant, in the browser.
 fn interactive(world: &World, more: &[&str]) -> Vec<String> {
@@ -26,13 +26,13 @@ fn authcode(world: &World, more: &[&str]) -> Vec<String> {
     oidc(world, &[&["--grant-type", "authcode"], &ANY_PORT[..], more].concat())
 }
 
-/// A sign-in that waits, in a terminal of its own; stdout goes to a file, as kubectl has it. It is
-/// wide enough for whole sentences.
+/// A sign-in in progress in its own terminal; stdout goes to a file, as with kubectl. The terminal is wide enough for
+/// whole sentences.
 struct SignIn {
     world: World,
     home: Home,
     screen: Screen,
-    /// The page to sign in at.
+    /// The address of the sign-in page.
     address: String,
 }
 
@@ -59,13 +59,13 @@ impl SignIn {
         SignIn { world, home, screen, address }
     }
 
-    /// Waits until the plugin reads the keyboard. What is typed before that is thrown away when it begins.
+    /// Waits until the plugin reads the keyboard. It discards everything typed before.
     #[track_caller]
     fn wait_for_keyboard(&self) {
         self.screen.until("the keyboard is read", || (!self.screen.echoes()).then_some(()));
     }
 
-    /// Signs in: the address that the browser ends on.
+    /// Signs in. Returns the address on which the browser ends.
     #[track_caller]
     fn final_address(&self) -> String {
         remote_browser::sign_in_at(&self.address)
@@ -84,18 +84,18 @@ impl SignIn {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// How often a code was brought to the token endpoint.
+    /// The number of code exchanges at the token endpoint.
     fn exchanges(&self) -> usize {
         self.world.token_requests("authorization_code").len()
     }
 
-    /// Asserts the end: the exit code, and the terminal as it was.
+    /// Asserts the exit code, and that the terminal is restored.
     #[track_caller]
     fn assert_ends(&self, code: i32) {
         self.screen.assert_ends(code);
     }
 
-    /// Asserts that it ends well, and that nothing of `secrets` was ever on the screen.
+    /// Asserts success, and that none of `secrets` was ever on the screen.
     #[track_caller]
     fn assert_succeeds(&self, secrets: &[&str]) {
         self.assert_ends(0);

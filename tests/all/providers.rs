@@ -1,5 +1,5 @@
-//! Sign-ins at identity providers that nobody here wrote, with a real browser: npm's oidc-provider, and Dex.
-//! `tests/providers/prepare` has to have run; `tests/run` does that.
+//! Sign-ins at real identity providers, with a real browser: npm's oidc-provider, and Dex. Run
+//! `tests/providers/prepare` first; `tests/run` does that.
 #![cfg(target_os = "linux")]
 
 mod browser;
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 /// Longer than any test.
 const LONG: u32 = 600;
 
-/// `get-token` for the client that both providers know, with `more` behind.
+/// `get-token` for the client that both providers have, followed by `more`.
 fn get_token(provider: &Provider, more: &[&str]) -> Vec<String> {
     let fixed = ["get-token", "--oidc-issuer-url", &provider.issuer, "--oidc-client-id", "kubernetes"];
     let scopes = ["--oidc-extra-scope", "email,groups,offline_access"];
     [&fixed[..], &scopes, more].concat().into_iter().map(str::to_owned).collect()
 }
 
-/// A plugin that waits for somebody to use the address that it has opened.
+/// A plugin process that waits for the user, and the address that it has opened.
 struct SignIn {
     process: Child,
     address: String,
@@ -57,17 +57,17 @@ impl SignIn {
         self.address.split_once("?user_code=").expect("a code in the address")
     }
 
-    fn ends(self) -> Run {
+    fn finish(self) -> Run {
         Run::wait(self.process)
     }
 }
 
-/// Where alice types her name at oidc-provider.
+/// Enters Alice's name at oidc-provider.
 fn type_name(tab: &Tab<'_>) {
     tab.type_into("[name=login]", "alice");
 }
 
-/// Alice's name and password at Dex, up to the page that asks for consent.
+/// Enters Alice's name and password at Dex, up to the consent page.
 fn type_password(tab: &Tab<'_>) {
     tab.click("a[href*='/local']");
     tab.type_into("#login", "alice@contoso.example");
@@ -76,8 +76,8 @@ fn type_password(tab: &Tab<'_>) {
     tab.wait_for_text("Grant Access");
 }
 
-/// Both providers take a refresh token once, and give a new one for it. So the second refresh proves that the new one was
-/// kept; and the first one, put back, is refused, in the words of either.
+/// Both providers accept a refresh token once and rotate it. So the second refresh proves that the new one was stored;
+/// the first one, restored, is refused with each provider's own error.
 fn assert_refreshes_twice(provider: &Provider, home: &Home, first: &Value) {
     let refresh = || home.run(&get_token(provider, &["--prompt", "never", "--force-refresh"]));
     let sessions: Vec<_> =
@@ -94,9 +94,9 @@ fn assert_refreshes_twice(provider: &Provider, home: &Home, first: &Value) {
     refresh().assert_failed(3, &["sign-in required", "cannot refresh the token"]);
 }
 
-/// Dex has words of its own for a wrong one.
+/// Dex has its own error for a wrong password.
 #[test]
-fn a_name_and_a_password_sign_in_at_dex_and_refresh() {
+fn password_signs_in_at_dex_and_refreshes() {
     let home = Home::new();
     let provider = Provider::dex(&home, LONG);
     let with = |password: &str| {
@@ -113,7 +113,7 @@ fn a_name_and_a_password_sign_in_at_dex_and_refresh() {
 }
 
 #[test]
-fn a_code_typed_at_oidc_provider_signs_in_and_refreshes() {
+fn typed_code_signs_in_at_oidc_provider_and_refreshes() {
     let home = Home::new();
     let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
     let sign_in = SignIn::by_device_code(&provider, &home);
@@ -126,18 +126,18 @@ fn a_code_typed_at_oidc_provider_signs_in_and_refreshes() {
     type_name(&tab);
     tab.click("[value=approve]");
     tab.wait_for_text("Sign-in Success");
-    let claims = claims(&sign_in.ends().token());
+    let claims = claims(&sign_in.finish().token());
     assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(&*provider.issuer), Some("kubernetes")));
     assert_eq!(claims["email"], "alice@contoso.example");
     assert_eq!(claims["groups"], json!(["developers", "on-call"]));
     assert_refreshes_twice(&provider, &home, &claims);
 }
 
-/// A client's secret, as `tests/providers/oidc-provider/server.mjs` has it.
+/// The client secret in `tests/providers/oidc-provider/server.mjs`.
 const SECRET: &str = "s3cret: with+odd%signs";
 
 #[test]
-fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
+fn client_secret_is_sent_to_oidc_provider_in_header_or_body() {
     let home = Home::new();
     let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
     in_parallel(["by-header", "by-body"], |client| {
@@ -150,7 +150,7 @@ fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
         type_name(&tab);
         tab.click("[value=approve]");
         tab.wait_for_text("Sign-in Success");
-        assert_eq!(claims(&sign_in.ends().token())["aud"], client);
+        assert_eq!(claims(&sign_in.finish().token())["aud"], client);
         let refreshed = home.run(&[&args[..], &["--force-refresh".to_owned()]].concat());
         assert_eq!(claims(&refreshed.token())["aud"], client);
         home.contexts(&[("provider", args)]);
@@ -160,7 +160,7 @@ fn client_secret_reaches_oidc_provider_by_header_and_by_body() {
 }
 
 #[test]
-fn a_code_typed_at_dex_signs_in_and_refreshes() {
+fn typed_code_signs_in_at_dex_and_refreshes() {
     let home = Home::new();
     let (provider, browser) = (Provider::dex(&home, LONG), Chromium::start(&home));
     let sign_in = SignIn::by_device_code(&provider, &home);
@@ -172,7 +172,7 @@ fn a_code_typed_at_dex_signs_in_and_refreshes() {
     tab.wait_for_text("Grant Access");
     tab.click(".theme-btn--success");
     tab.wait_for_text("Login Successful");
-    let claims = claims(&sign_in.ends().token());
+    let claims = claims(&sign_in.finish().token());
     assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(&*provider.issuer), Some("kubernetes")));
     assert_eq!(claims["email"], "kilgore@kilgore.trout");
     assert_eq!(claims["groups"], json!(["authors"]));
@@ -180,7 +180,7 @@ fn a_code_typed_at_dex_signs_in_and_refreshes() {
 }
 
 #[test]
-fn a_code_in_the_address_is_not_typed() {
+fn code_in_the_address_needs_no_typing() {
     let home = Home::new();
     let (oidc_provider, dex) = (Provider::oidc_provider(&home), Provider::dex(&home, LONG));
     let browser = Chromium::start(&home);
@@ -201,17 +201,17 @@ fn a_code_in_the_address_is_not_typed() {
         sign_in
     };
     let ways: [&(dyn Fn(&Home) -> SignIn + Sync); 2] = [&at_oidc_provider, &at_dex];
-    in_parallel(ways, |way| {
+    in_parallel(ways, |flow| {
         let home = Home::new();
-        assert_eq!(claims(&way(&home).ends().token())["email"], "alice@contoso.example");
+        assert_eq!(claims(&flow(&home).finish().token())["email"], "alice@contoso.example");
     });
 }
 
 #[test]
-fn a_code_that_is_declined_at_oidc_provider_signs_nobody_in() {
+fn declined_code_at_oidc_provider_ends_the_sign_in() {
     let home = Home::new();
     let (provider, browser) = (Provider::oidc_provider(&home), Chromium::start(&home));
-    // On the page that shows the code, and on the one that asks who it is.
+    // On the page that shows the code, or on the sign-in page.
     in_parallel([false, true], |code_is_confirmed| {
         let home = Home::new();
         let sign_in = SignIn::by_device_code(&provider, &home);
@@ -222,14 +222,14 @@ fn a_code_that_is_declined_at_oidc_provider_signs_nobody_in() {
         } else {
             tab.click("[name=abort]");
         }
-        sign_in.ends().assert_failed(3, &["Error: ", "declined", "\nNext: "]);
+        sign_in.finish().assert_failed(3, &["Error: ", "declined", "\nNext: "]);
         assert_eq!(home.files("tokens"), Vec::<std::path::PathBuf>::new());
     });
 }
 
-/// Dex tells the person that it is declined, and the plugin nothing.
+/// Dex tells the user that the request is denied, but not the plugin.
 #[test]
-fn a_code_that_is_declined_at_dex_can_still_be_used() {
+fn declined_code_at_dex_can_still_be_used() {
     let home = Home::new();
     let (provider, browser) = (Provider::dex(&home, LONG), Chromium::start(&home));
     let sign_in = SignIn::by_device_code(&provider, &home);
@@ -242,12 +242,12 @@ fn a_code_that_is_declined_at_dex_can_still_be_used() {
     tab.click("#submit-login");
     type_password(&tab);
     tab.click(".theme-btn--success");
-    assert_eq!(claims(&sign_in.ends().token())["email"], "alice@contoso.example");
+    assert_eq!(claims(&sign_in.finish().token())["email"], "alice@contoso.example");
 }
 
 #[test]
-fn a_code_that_nobody_uses_at_dex_comes_to_its_end() {
+fn unused_code_at_dex_expires() {
     let home = Home::new();
     let provider = Provider::dex(&home, 1);
-    SignIn::by_device_code(&provider, &home).ends().assert_failed(3, &["Error: ", "code", "\nNext: "]);
+    SignIn::by_device_code(&provider, &home).finish().assert_failed(3, &["Error: ", "code", "\nNext: "]);
 }

@@ -1,5 +1,5 @@
-//! Refreshing: a token is renewed before it ends, a rotated refresh token is never lost, and a person is asked only
-//! where nothing else helps, and told why.
+//! Refreshing: a token is renewed before it expires, a rotated refresh token is never lost, and the user gets a prompt,
+//! with a reason, only if nothing else helps.
 
 mod refused;
 
@@ -15,7 +15,7 @@ fn assert_silent_token(run: &Run, token: &str) {
     assert_eq!(run.stderr, "", "{run}");
 }
 
-/// A new token, without anybody being asked or told anything.
+/// Asserts a new token without a prompt or a message.
 #[track_caller]
 fn assert_refreshed(world: &World, run: &Run, old: &str) {
     assert_ne!(run.token(), old, "{run}");
@@ -24,7 +24,7 @@ fn assert_refreshed(world: &World, run: &Run, old: &str) {
 }
 
 #[test]
-fn a_token_outside_its_margin_is_served_without_the_network() {
+fn valid_token_needs_no_network() {
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
         home.set_seconds_left(360);
@@ -34,7 +34,7 @@ fn a_token_outside_its_margin_is_served_without_the_network() {
 }
 
 #[test]
-fn a_token_inside_its_margin_is_refreshed_first_and_then_remembered() {
+fn token_about_to_expire_is_refreshed_and_cached() {
     for args in [entra, oidc] {
         let (world, home, old) = signed_in(args);
         home.set_seconds_left(240);
@@ -47,12 +47,12 @@ fn a_token_inside_its_margin_is_refreshed_first_and_then_remembered() {
 }
 
 #[test]
-fn a_short_token_is_refreshed_in_the_second_half_of_its_life() {
+fn short_lived_token_is_refreshed_in_its_second_half() {
     let (world, home) = (World::start(), Home::new());
     world.set_token_lifetime(Duration::from_secs(400));
     let first = home.run(&entra(&world, &ALWAYS)).token();
     world.reset_requests();
-    // Under the five minutes at which a longer one is refreshed, and before half its life.
+    // Less than the five minutes from which a longer token is refreshed, but not yet half its lifetime.
     home.advance_time(&world, 120);
     let second = home.run(&entra(&world, &[]));
     assert_silent_token(&second, &first);
@@ -63,7 +63,7 @@ fn a_short_token_is_refreshed_in_the_second_half_of_its_life() {
 }
 
 #[test]
-fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
+fn expired_token_is_refreshed_without_prompt() {
     for (args, left) in [(entra as fn(&World, &[&str]) -> Vec<String>, ALMOST_EXPIRED), (oidc, -600)] {
         let (world, home, old) = signed_in(args);
         home.set_seconds_left(left);
@@ -72,7 +72,7 @@ fn a_token_that_is_over_is_refreshed_without_asking_anybody() {
 }
 
 #[test]
-fn refresh_tokens_that_rotate_are_each_presented_once() {
+fn rotated_refresh_tokens_are_presented_once() {
     let (world, home, _) = signed_in(oidc);
     let mut tokens = Vec::new();
     for _ in 0..10 {
@@ -82,7 +82,7 @@ fn refresh_tokens_that_rotate_are_each_presented_once() {
     }
     tokens.sort();
     tokens.dedup();
-    assert_eq!(tokens.len(), 10, "each refresh brings a token of its own");
+    assert_eq!(tokens.len(), 10, "each refresh presents another token");
     assert_eq!(world.families_revoked(), 0);
     assert_eq!((world.refreshes().len(), world.device_requests().len()), (10, 0));
     let mut presented: Vec<String> =
@@ -93,7 +93,7 @@ fn refresh_tokens_that_rotate_are_each_presented_once() {
 }
 
 #[test]
-fn a_rotated_refresh_token_is_kept_even_if_the_rest_of_the_answer_is_of_no_use() {
+fn rotated_refresh_token_is_stored_even_from_an_unusable_response() {
     for spoilt in [Behaviour::IdTokenBadSignature, Behaviour::IdTokenWrongAudience, Behaviour::IdTokenExpired] {
         let (world, home, old) = signed_in(oidc);
         home.set_seconds_left(ALMOST_EXPIRED);
@@ -109,7 +109,7 @@ fn a_rotated_refresh_token_is_kept_even_if_the_rest_of_the_answer_is_of_no_use()
 }
 
 #[test]
-fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+fn response_without_refresh_token_keeps_the_old_one() {
     for args in [entra, oidc] {
         let (world, home, mut token) = signed_in(args);
         world.set(Behaviour::RefreshWithoutNewToken);
@@ -124,7 +124,7 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 }
 
 #[test]
-fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
+fn failed_early_refresh_returns_the_old_token_silently() {
     use Behaviour::{Always503, HtmlErrorPage, JsonArray, NotJson, OversizedAnswer, RedirectToken, Refresh5xx};
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
@@ -132,7 +132,7 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
         for trouble in [Refresh5xx, Always503, HtmlErrorPage, NotJson, JsonArray, OversizedAnswer, RedirectToken] {
             world.reset_requests();
             world.set(trouble);
-            // `--prompt always` would show a code if anybody were asked.
+            // `--prompt always` would show a code if the plugin prompted.
             assert_silent_token(&home.run_as_new_caller(&args(&world, &ALWAYS)), &token);
             assert!(!world.refreshes().is_empty() && world.device_requests().is_empty(), "{trouble:?}");
             world.clear(trouble);
@@ -141,7 +141,7 @@ fn an_early_refresh_that_fails_serves_the_old_token_without_a_word() {
 }
 
 #[test]
-fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
+fn refused_early_refresh_returns_the_old_token_silently() {
     use Behaviour::{RefreshBadToken, RefreshBlocked, RefreshInvalidGrant, RefreshMfa};
     for (args, refusal) in [
         (entra as fn(&World, &[&str]) -> Vec<String>, RefreshBadToken),
@@ -160,7 +160,7 @@ fn an_early_refresh_that_is_refused_serves_the_old_token_without_a_word() {
 }
 
 #[test]
-fn an_early_refresh_gets_five_seconds_whatever_the_timeout() {
+fn early_refresh_has_a_timeout_of_five_seconds() {
     let (world, home, token) = signed_in(entra);
     home.set_seconds_left(EXPIRES_SOON);
     world.set(Behaviour::RefreshStall);
@@ -168,12 +168,12 @@ fn an_early_refresh_gets_five_seconds_whatever_the_timeout() {
     let began = Instant::now();
     assert_silent_token(&home.run(&entra(&world, &["--timeout", "10m"])), &token);
     assert!(!world.refreshes().is_empty());
-    // The limit of a needed refresh, a minute now, is not what ended it.
+    // It did not end by the timeout of a needed refresh, which is a minute now.
     assert!(began.elapsed() < Duration::from_secs(50), "took {:?}", began.elapsed());
 }
 
 #[test]
-fn an_early_refresh_with_the_network_gone_serves_the_old_token_without_a_word() {
+fn early_refresh_without_network_returns_the_old_token_silently() {
     for args in [entra, oidc] {
         let (world, home, token) = signed_in(args);
         let args = args(&world, &ALWAYS);
@@ -184,7 +184,7 @@ fn an_early_refresh_with_the_network_gone_serves_the_old_token_without_a_word() 
 }
 
 #[test]
-fn a_needed_refresh_with_the_network_gone_fails_and_leaves_the_session_alone() {
+fn needed_refresh_without_network_fails_and_keeps_the_session() {
     for args in [entra, oidc] {
         let (world, home, _) = signed_in(args);
         let args = args(&world, &["--timeout", "2s", "--prompt", "always"]);
@@ -197,7 +197,7 @@ fn a_needed_refresh_with_the_network_gone_fails_and_leaves_the_session_alone() {
 }
 
 #[test]
-fn a_needed_refresh_that_fails_on_the_way_fails_and_works_again_later() {
+fn failed_needed_refresh_is_retried_by_the_next_call() {
     for args in [entra, oidc] {
         for trouble in [Behaviour::Refresh5xx, Behaviour::RefreshStall, Behaviour::HtmlErrorPage] {
             let (world, home, old) = signed_in(args);
@@ -205,17 +205,17 @@ fn a_needed_refresh_that_fails_on_the_way_fails_and_works_again_later() {
             world.set(trouble);
             let run = home.run(&args(&world, &["--timeout", "500ms", "--prompt", "always"]));
             run.assert_failed(1, &["Error: ", "Next: "]);
-            assert!(world.device_requests().is_empty(), "{trouble:?} asked somebody: {run}");
+            assert!(world.device_requests().is_empty(), "{trouble:?} caused a prompt: {run}");
             world.clear(trouble);
             world.reset_requests();
-            // The very same caller: trouble on the way is never held against it.
+            // The same caller: network errors are never stored against it.
             assert_refreshed(&world, &home.run(&args(&world, &[])), &old);
         }
     }
 }
 
 #[test]
-fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
+fn refused_refresh_token_starts_a_sign_in_with_the_reason() {
     for (args, refusal, why) in [
         (entra as fn(&World, &[&str]) -> Vec<String>, Behaviour::RefreshBadToken, "AADSTS50173"),
         (entra, Behaviour::RefreshInvalidGrant, "AADSTS70000"),
@@ -236,14 +236,14 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in_and_says_why() {
         world.set(refusal);
         world.reset_requests();
         home.set_seconds_left(ALMOST_EXPIRED);
-        let nobody = home.run(&args(&world, &[]));
-        nobody.assert_failed(3, &["sign-in required", why, "no user can be prompted", "kubectl login"]);
+        let without_prompt = home.run(&args(&world, &[]));
+        without_prompt.assert_failed(3, &["sign-in required", why, "no user can be prompted", "kubectl login"]);
         assert!(world.device_requests().is_empty());
     }
 }
 
 #[test]
-fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
+fn temporary_second_factor_keeps_the_session() {
     let (world, home, old) = signed_in(entra);
     home.set_seconds_left(ALMOST_EXPIRED);
     world.set(Behaviour::RefreshMfa);
@@ -254,7 +254,7 @@ fn a_second_factor_asked_for_only_once_leaves_the_session_alone() {
 }
 
 #[test]
-fn a_policy_that_blocks_refreshes_asks_nobody_and_keeps_the_refresh_token() {
+fn policy_refusal_keeps_the_refresh_token_without_a_prompt() {
     let (world, home, old) = signed_in(entra);
     home.set_seconds_left(ALMOST_EXPIRED);
     world.set(Behaviour::RefreshBlocked);
@@ -288,18 +288,18 @@ fn force_refresh_without_a_refresh_token_signs_in() {
 }
 
 #[test]
-fn force_refresh_that_fails_is_an_error_even_with_a_good_token() {
+fn failed_force_refresh_is_an_error_even_with_a_valid_token() {
     let (world, home, token) = signed_in(entra);
     world.set(Behaviour::Refresh5xx);
     let run = home.run(&entra(&world, &["--force-refresh", "--timeout", "2s", "--prompt", "always"]));
     run.assert_failed(1, &["Error: ", "Next: "]);
     assert!(!run.stderr.contains(&token));
-    // Whoever does not insist has a good token still.
+    // Without --force-refresh, the token is still valid.
     assert_silent_token(&home.run(&entra(&world, &[])), &token);
 }
 
 #[test]
-fn another_server_of_the_same_client_needs_no_sign_in() {
+fn other_server_of_the_same_client_needs_no_sign_in() {
     let (world, home, token) = signed_in(entra);
     let other = home.run(&entra(&world, &["--server-id", ARC_SERVER]));
     assert_refreshed(&world, &other, &token);
@@ -311,7 +311,7 @@ fn another_server_of_the_same_client_needs_no_sign_in() {
 }
 
 #[test]
-fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
+fn sign_in_as_another_user_deletes_the_first_users_tokens() {
     let (world, home) = (World::start(), Home::new());
     world.set_groups(250);
     let args = |more: &[&str]| entra(&world, &[&["--client-id", OWN_CLIENT], more].concat());
@@ -321,14 +321,14 @@ fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
     let login = |more: &[&str]| {
         let run = home.run(more);
         assert_eq!(run.code, Some(0), "{run}");
-        // The look-up of the groups has a token of its own for Graph.
+        // The group look-up has its own token for Graph.
         assert!(run.stdout.contains("You are in 250 groups, "), "{run}");
     };
     login(&[]);
     let alices = home.run(&other_server);
     assert_eq!(account(&alices), ALICE);
 
-    // The same person again: what there is stays.
+    // The same user again: everything is kept.
     login(&["--force"]);
     world.reset_requests();
     assert_silent_token(&home.run(&other_server), &alices.token());
@@ -342,7 +342,7 @@ fn whoever_signs_in_instead_meets_no_token_of_somebody_else() {
 }
 
 #[test]
-fn another_tenant_cloud_account_or_client_needs_a_sign_in_of_its_own() {
+fn other_tenant_cloud_account_or_client_needs_its_own_sign_in() {
     let (world, home, token) = signed_in(entra);
     let (authority, ca) = (world.tls_authority(), world.ca_file().to_str().unwrap());
     for other in [
@@ -353,20 +353,20 @@ fn another_tenant_cloud_account_or_client_needs_a_sign_in_of_its_own() {
     ] {
         home.run(&entra(&world, other)).assert_failed(3, &["no user can be prompted"]);
     }
-    assert!(world.requests().is_empty(), "a session was offered to somebody else");
+    assert!(world.requests().is_empty(), "a session was used for another user");
     assert_silent_token(&home.run(&entra(&world, &[])), &token);
 }
 
 #[test]
-fn a_clock_that_was_put_back_only_costs_a_refresh() {
+fn clock_set_back_causes_a_refresh() {
     let (world, home, old) = signed_in(entra);
-    // Obtained in five hours, as this machine's clock has it now.
+    // According to the clock, the token was issued in five hours.
     home.set_seconds_left(6 * 3600);
     assert_refreshed(&world, &home.run(&entra(&world, &[])), &old);
 }
 
 #[test]
-fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
+fn entries_with_different_scopes_share_a_session() {
     let (world, home, narrow) = signed_in(oidc);
     let more = ["--oidc-extra-scope", "email,groups"];
     home.run(&oidc(&world, &more)).assert_failed(3, &["more scopes"]);
@@ -389,7 +389,7 @@ fn entries_with_different_scopes_share_a_session_after_one_more_sign_in() {
 }
 
 #[test]
-fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_says_why() {
+fn refresh_without_id_token_keeps_the_old_one_until_it_expires() {
     let (world, home, token) = signed_in(oidc);
     world.set(Behaviour::MissingIdToken);
     home.set_seconds_left(EXPIRES_SOON);
@@ -407,7 +407,7 @@ fn a_refresh_without_an_id_token_serves_the_old_one_while_it_is_good_and_then_sa
 }
 
 #[test]
-fn storage_none_remembers_nothing_and_writes_no_secret() {
+fn storage_none_caches_nothing() {
     let (world, home) = (World::start(), Home::new());
     let nothing = ["--token-cache-storage", "none", "--prompt", "always"];
     let first = home.run(&oidc(&world, &nothing));
@@ -418,7 +418,7 @@ fn storage_none_remembers_nothing_and_writes_no_secret() {
         assert_eq!(home.files(folder), [] as [PathBuf; 0]);
     }
     assert!(!home.state().join("kubectl-login.key").exists());
-    // What is remembered for others is neither used nor lost.
+    // The cache of other calls is neither used nor lost.
     let kept = home.run(&oidc(&world, &ALWAYS)).token();
     assert_ne!(home.run(&oidc(&world, &nothing)).token(), kept);
     assert_silent_token(&home.run(&oidc(&world, &[])), &kept);

@@ -1,6 +1,6 @@
-//! Refusals: what each kind of them says, what is tried again, and what is never presented again.
+//! Refusals by the issuer: the message of each kind, what is retried, and what is never presented again.
 //!
-//! `tests/all/snapshots/refusals/` holds the whole messages. `INSTA_UPDATE=always` in the environment writes them.
+//! `tests/all/snapshots/refusals/` has the whole messages; `INSTA_UPDATE=always` in the environment writes them.
 #![cfg(unix)]
 
 use crate::common::browser;
@@ -15,7 +15,7 @@ const TRACE: &str = "0d5c3c3c-7d3b-4f0e-9d5e-5b2f0a6b1c00";
 const CORRELATION: &str = "6f3c2a1b-9a8d-4c7e-8f60-2d1e0c9b8a77";
 const AT: &str = "2026-11-22 14:04:11Z";
 
-/// A refusal as Entra writes it; a suberror of "" is none.
+/// A refusal in Entra's format; an empty suberror is omitted.
 fn refusal(error: &str, suberror: &str, number: u32, text: &str) -> Value {
     let mut body = json!({
         "error": error,
@@ -52,7 +52,7 @@ fn get_token(server: &Scripted, home: &Home, more: &[&str]) -> Run {
     home.run_as_new_caller(&entra_at(&server.url(), more))
 }
 
-/// A home that signed in with a code a while ago, at a tenant that answers so from then on.
+/// A home directory that has signed in with a code, at a tenant that returns these responses from then on.
 fn signed_in(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
     let server = Scripted::start(|url| [vec![device(url), tokens("first")], answers].concat());
     let home = Home::new();
@@ -61,17 +61,17 @@ fn signed_in(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
     (server, home)
 }
 
-/// What was asked for since the sign-in.
-fn asked(server: &Scripted) -> Vec<String> {
+/// The kinds of requests since the sign-in.
+fn request_kinds(server: &Scripted) -> Vec<String> {
     let kind = |text: &str| match text {
         text if text.contains("/devicecode ") => "code",
         text if text.contains("grant_type=refresh_token") => "refresh",
         _ => "other",
     };
-    server.requests().iter().skip(2).map(|asked| kind(&asked.text).to_owned()).collect()
+    server.requests().iter().skip(2).map(|request| kind(&request.text).to_owned()).collect()
 }
 
-/// Asserts that the message, from "Error:" on and below its exit code, is the snapshot of that name.
+/// Asserts that the exit code and the message, from "Error:" on, match the snapshot of that name.
 #[track_caller]
 fn assert_message(name: &str, run: &Run) {
     let message = run.stderr.find("Error: ").map_or("", |at| &run.stderr[at..]);
@@ -79,7 +79,7 @@ fn assert_message(name: &str, run: &Run) {
 }
 
 #[test]
-fn numbers_met_in_public_have_words_exit_code_and_next_step() {
+fn known_numbers_have_message_exit_code_and_next_step() {
     let cases = [
         (500_341, 3, "the account was deleted from this tenant", "Sign in with another account"),
         (50178, 3, "the account does not belong to this tenant", "Sign in with an account of this tenant"),
@@ -131,13 +131,13 @@ fn each_kind_of_refusal_has_its_message() {
     in_parallel(cases, |(name, body)| {
         let server = Scripted::start(|url| vec![device(url), refused(&body)]);
         assert_message(name, &get_token(&server, &Home::new(), &ALWAYS));
-        assert_eq!(server.requests().len(), 2, "{name} was asked again");
+        assert_eq!(server.requests().len(), 2, "{name} was retried");
     });
 }
 
-/// A page may ask what a code cannot, and prove the device that it is shown on.
+/// A page can ask for more than a code can, and prove the device on which it is shown.
 #[test]
-fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
+fn refused_code_suggests_the_browser_if_that_may_help() {
     let about_codes = [50199, 53003, 53004, 65001, 530_032, 530_034, 530_035, 530_036];
     let about_devices = [50005, 50097, 50129, 50131, 50155, 50187, 53000, 53001, 53002, 135_011, 530_003, 530_033];
     let about_neither = [1, 50020, 50057, 50105, 50126, 65002, 65004, 70016, 90033, 500_021, 700_016];
@@ -145,13 +145,13 @@ fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
     let other_words = [("interaction_required", 50199, true), ("authorization_declined", 50199, true)];
     let leads_not = about_neither.into_iter().map(|number| ("invalid_grant", number, false));
     let cases: Vec<_> = leads.chain(other_words).chain(leads_not).collect();
-    // A dozen at a time: there are few cores, and each has to be polled for.
+    // In groups of twelve, because each sign-in needs CPU time for polling.
     for cases in cases.chunks(12) {
         in_parallel(cases, |(error, number, leads)| {
             let server = Scripted::start(|url| vec![device(url), refused(&refusal(error, "", *number, "No."))]);
             let run = get_token(&server, &Home::new(), &ALWAYS);
             assert!(run.code != Some(0) && run.stderr.contains(&format!("AADSTS{number}")), "{run}");
-            // The prompt before it names the browser in any case.
+            // The prompt before the error always mentions the browser.
             let (_, message) = run.stderr.split_once("Error: ").unwrap();
             assert_eq!(message.contains("kubectl login --login interactive"), *leads, "{error} {number}: {run}");
         });
@@ -159,7 +159,7 @@ fn a_code_that_is_refused_leads_to_the_browser_where_that_may_get_on() {
 }
 
 #[test]
-fn a_refused_refresh_has_its_message() {
+fn refused_refresh_has_its_message() {
     let frequency = "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. \
                      The token was issued on 2026-11-20T05:15:31.6070000Z and the maximum allowed lifetime for this \
                      request is 36000.";
@@ -179,12 +179,12 @@ fn a_refused_refresh_has_its_message() {
 }
 
 #[test]
-fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
+fn refusal_in_a_callback_has_its_message_and_is_printed_once() {
     let text = |words: &str| format!("{words} Trace ID: {TRACE} Correlation ID: {CORRELATION} Timestamp: {AT}");
     for (name, error, words, code) in [
-        ("call-back-blocked", "access_denied", "AADSTS53003: Access has been blocked by Conditional Access.", 4),
-        ("call-back-consent", "consent_required", "AADSTS90094: An administrator has to consent.", 4),
-        ("call-back-busy", "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", 1),
+        ("callback-blocked", "access_denied", "AADSTS53003: Access has been blocked by Conditional Access.", 4),
+        ("callback-consent", "consent_required", "AADSTS90094: An administrator has to consent.", 4),
+        ("callback-busy", "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", 1),
     ] {
         let (world, home) = (World::start(), Home::new());
         home.make_failures_quick();
@@ -196,14 +196,14 @@ fn a_refusal_that_the_browser_brings_has_its_message_and_is_told_once() {
             let again = home.run(&Issuer::Entra.by_browser(&world, &browser::SHOW_ADDRESS));
             assert_eq!(again.assert_failed(code, &[]).stderr, "", "{name}");
         } else {
-            // Nobody said no: whoever asks again is asked.
+            // It was not a decline, so another call prompts.
             drop(Issuer::Entra.start(&world, &home, &[]));
         }
     }
 }
 
 #[test]
-fn an_administrator_is_sent_to_the_page_where_an_application_of_ones_own_is_consented_to() {
+fn consent_page_is_named_for_own_applications() {
     let missing = refusal("invalid_grant", "consent_required", 65001, "Not consented.");
     let never = refusal("invalid_grant", "", 65002, "Not preauthorized.");
     for (client, body, is_shown) in
@@ -217,13 +217,13 @@ fn an_administrator_is_sent_to_the_page_where_an_application_of_ones_own_is_cons
 }
 
 #[test]
-fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
+fn unsolvable_refusal_is_not_retried_automatically() {
     let (server, home) = signed_in(vec![refused(&blocked())]);
     for _ in 0..2 {
         get_token(&server, &home, &ALWAYS).assert_failed(4, &["AADSTS53003"]);
     }
-    // Each try is one refresh, and no sign-in follows.
-    assert_eq!(asked(&server), ["refresh", "refresh"]);
+    // Each call makes one refresh and no sign-in.
+    assert_eq!(request_kinds(&server), ["refresh", "refresh"]);
 
     let server = Scripted::start(|url| vec![device(url), refused(&blocked())]);
     let home = Home::new();
@@ -233,7 +233,7 @@ fn what_cannot_be_solved_now_is_never_asked_again_by_itself() {
 }
 
 #[test]
-fn a_refresh_token_that_may_be_good_again_is_kept() {
+fn refresh_token_is_kept_after_a_temporary_refusal() {
     let kept = [
         (second_factor(), 3),
         (blocked(), 4),
@@ -247,16 +247,16 @@ fn a_refresh_token_that_may_be_good_again_is_kept() {
         get_token(&server, &home, &NEVER).assert_failed(code, &["Next: "]);
         let later = get_token(&server, &home, &NEVER);
         assert_eq!((later.token().as_str(), later.stderr.as_str()), ("second", ""));
-        assert_eq!(asked(&server), ["refresh", "refresh"]);
+        assert_eq!(request_kinds(&server), ["refresh", "refresh"]);
     });
 }
 
 #[test]
-fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
+fn revoked_refresh_token_is_never_presented_again() {
     let dead = [
         refusal("invalid_grant", "bad_token", 50173, "Revoked."),
         refusal("invalid_grant", "token_expired", 70043, "Too old."),
-        // The suberror decides, whatever the number says.
+        // The suberror decides, not the number.
         refusal("invalid_grant", "bad_token", 53003, "Blocked."),
         refusal("invalid_grant", "bad_token", 90033, "Later."),
         json!({ "error": "invalid_grant", "suberror": "bad_token" }),
@@ -265,40 +265,40 @@ fn a_refresh_token_that_the_server_calls_dead_is_never_presented_again() {
         let (server, home) = signed_in(vec![refused(&body)]);
         get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required", "kubectl login"]);
         get_token(&server, &home, &NEVER).assert_failed(3, &["sign-in required"]);
-        assert_eq!(asked(&server), ["refresh"]);
+        assert_eq!(request_kinds(&server), ["refresh"]);
         let status = home.run(&["status"]);
         assert!(status.stdout.contains(sim::TENANT) && !status.stdout.contains("renewable"), "{status}");
     });
 }
 
 #[test]
-fn a_session_refused_for_its_code_leads_to_the_browser_and_to_no_other_code() {
+fn session_refused_for_its_code_suggests_the_browser() {
     let advice = "kubectl login --login interactive";
     in_parallel(["", "bad_token", "message_only", "basic_action"], |suberror| {
         let (server, home) = signed_in(vec![refused(&tracked(suberror))]);
         get_token(&server, &home, &ALWAYS).assert_failed(4, &["AADSTS530036", advice]);
-        // By `auto` it would be a code too, where there is no browser.
+        // `auto` would also use a code, because there is no browser.
         for more in [&ALWAYS[..], &["--prompt", "always", "--login", "auto"]] {
             get_token(&server, &home, more).assert_failed(4, &["device code", advice]);
         }
-        assert_eq!(asked(&server), ["refresh"]);
-        // In the browser it goes on, from the same session.
+        assert_eq!(request_kinds(&server), ["refresh"]);
+        // A browser sign-in continues with the same session.
         let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::SHOW_ADDRESS[..]].concat());
         drop(SignIn::start(&mut home.plugin(&by_browser)));
-        assert_eq!(asked(&server), ["refresh"]);
+        assert_eq!(request_kinds(&server), ["refresh"]);
     });
 }
 
 #[test]
-fn a_session_refused_for_its_code_goes_on_in_the_browser_at_once() {
+fn session_refused_for_its_code_continues_in_the_browser() {
     let (server, home) = signed_in(vec![refused(&tracked(""))]);
     let by_browser = entra_at(&server.url(), &[&["--login", "interactive"], &browser::SHOW_ADDRESS[..]].concat());
     drop(SignIn::start(&mut home.plugin(&by_browser)));
-    assert_eq!(asked(&server), ["refresh"]);
+    assert_eq!(request_kinds(&server), ["refresh"]);
 }
 
 #[test]
-fn a_session_refused_for_its_code_serves_its_token_to_the_end() {
+fn session_refused_for_its_code_keeps_its_token_until_it_expires() {
     let (server, home) = signed_in(vec![refused(&tracked(""))]);
     home.set_seconds_left(EXPIRES_SOON);
     for _ in 0..2 {
@@ -307,17 +307,17 @@ fn a_session_refused_for_its_code_serves_its_token_to_the_end() {
     }
     home.set_seconds_left(ALMOST_EXPIRED);
     get_token(&server, &home, &ALWAYS).assert_failed(4, &["device code", "kubectl login --login interactive"]);
-    assert_eq!(asked(&server), ["refresh"]);
+    assert_eq!(request_kinds(&server), ["refresh"]);
 }
 
 #[test]
-fn whoever_insists_gets_another_code() {
+fn forced_login_uses_another_code() {
     let server =
         Scripted::start(|url| vec![device(url), tokens("first"), refused(&tracked("")), device(url), tokens("second")]);
     let home = Home::new();
     home.contexts(&[("prod", entra_at(&server.url(), &["--login", "devicecode"]))]);
     assert_eq!(home.run(&["prod"]).code, Some(0));
-    // There is a token still, which is all that the command would bring without --force.
+    // The token is still valid; without --force the command would only return that.
     let advice = "kubectl login --force --login interactive";
     home.run(&["prod", "--refresh"]).assert_failed(4, &["AADSTS530036", advice]);
     let run = home.run(&["prod", "--force"]);
@@ -326,7 +326,7 @@ fn whoever_insists_gets_another_code() {
 }
 
 #[test]
-fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
+fn permanent_refusal_is_printed_unchanged_without_a_prompt() {
     let cases = [
         ("invalid_grant", 50057, 4, "administrator"),
         ("invalid_grant", 65002, 4, "--client-id"),
@@ -340,19 +340,20 @@ fn what_no_sign_in_settles_is_said_as_it_is_where_nobody_can_be_asked() {
             run.assert_failed(code, &[&format!("AADSTS{number}"), step, "For the help desk: "]);
             assert!(!run.stderr.contains("sign-in required"), "{run}");
         }
-        assert_eq!(asked(&server), ["refresh", "refresh"]);
+        assert_eq!(request_kinds(&server), ["refresh", "refresh"]);
     });
 }
 
-/// A home with one context, whose token is good for an hour, at a tenant that answers so from then on.
-fn with_a_good_token(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
+/// A home directory with one context, whose token is valid for an hour, at a tenant that returns these responses from
+/// then on.
+fn with_valid_token(answers: Vec<ScriptedResponse>) -> (Scripted, Home) {
     let (server, home) = signed_in(answers);
     home.contexts(&[("prod", entra_at(&server.url(), &[]))]);
     home.set_seconds_left(3600);
     (server, home)
 }
 
-/// `kubectl login`, and how it begins to answer.
+/// Runs `kubectl login`, and asserts the beginning of its output.
 #[track_caller]
 fn assert_login(home: &Home, beginning: &str) {
     let run = home.run::<&str>(&[]);
@@ -360,54 +361,57 @@ fn assert_login(home: &Home, beginning: &str) {
 }
 
 #[test]
-fn whoever_is_told_to_sign_in_and_does_is_asked() {
+fn login_after_a_refused_refresh_prompts() {
     let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
     let inactive = refusal("invalid_grant", "", 700_082, "The refresh token has expired due to inactivity.");
     let cases = [(dead, false), (inactive, true), (second_factor(), true)];
     in_parallel(cases, |(body, is_tried_again)| {
         let again = if is_tried_again { vec![refused(&body)] } else { vec![] };
-        let (server, home) = with_a_good_token(
+        let (server, home) = with_valid_token(
             [vec![refused(&body)], again, vec![device("http://127.0.0.1:1"), tokens("second")]].concat(),
         );
         home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &["kubectl login --prompt always"]);
-        // Programs go on with the token that there is.
+        // Other calls keep using the valid token.
         assert_eq!(get_token(&server, &home, &NEVER).token(), "first");
         assert_login(&home, "Signed in");
-        assert_eq!(asked(&server)[1..], [&["refresh"][..usize::from(is_tried_again)], &["code", "other"]].concat());
+        assert_eq!(
+            request_kinds(&server)[1..],
+            [&["refresh"][..usize::from(is_tried_again)], &["code", "other"]].concat()
+        );
         assert_login(&home, "Already signed in");
         assert_eq!(get_token(&server, &home, &NEVER).token(), "second");
     });
 }
 
 #[test]
-fn a_token_that_ends_soon_does_not_keep_whoever_types_login_from_being_asked() {
+fn login_prompts_even_if_the_token_expires_soon() {
     let dead = refusal("invalid_grant", "bad_token", 50173, "Revoked.");
-    let (_server, home) = with_a_good_token(vec![refused(&dead), device("http://127.0.0.1:1"), tokens("second")]);
+    let (_server, home) = with_valid_token(vec![refused(&dead), device("http://127.0.0.1:1"), tokens("second")]);
     home.set_seconds_left(EXPIRES_SOON);
     assert_login(&home, "Signed in");
 }
 
 #[test]
-fn a_refresh_that_works_again_settles_a_refusal() {
+fn successful_refresh_clears_a_refusal() {
     let enrol = refusal("interaction_required", "", 50079, "Enrol.");
-    let (server, home) = with_a_good_token(vec![refused(&enrol), tokens("second")]);
+    let (server, home) = with_valid_token(vec![refused(&enrol), tokens("second")]);
     home.run(&["--refresh", "--prompt", "never"]).assert_failed(3, &["AADSTS50079"]);
     assert_eq!(get_token(&server, &home, &["--force-refresh"]).token(), "second");
     assert_login(&home, "Already signed in");
-    assert_eq!(asked(&server), ["refresh", "refresh"]);
+    assert_eq!(request_kinds(&server), ["refresh", "refresh"]);
 }
 
 #[test]
-fn what_an_administrator_has_to_settle_leaves_login_as_it_was() {
+fn refusal_for_administrators_does_not_affect_login() {
     let not_assigned = refusal("invalid_grant", "", 50105, "Not assigned.");
-    let (server, home) = with_a_good_token(vec![refused(&not_assigned)]);
+    let (server, home) = with_valid_token(vec![refused(&not_assigned)]);
     home.run(&["--refresh", "--prompt", "never"]).assert_failed(4, &["AADSTS50105"]);
     assert_login(&home, "Already signed in");
-    assert_eq!(asked(&server), ["refresh"]);
+    assert_eq!(request_kinds(&server), ["refresh"]);
 }
 
 #[test]
-fn a_server_that_wants_to_be_left_alone_is() {
+fn overloaded_server_is_not_retried() {
     let loop_found = refusal("invalid_grant", "", 50196, "A loop.");
     let busy = refusal("temporarily_unavailable", "", 90033, "Later.");
     let later = ("429 Too Many Requests", vec!["retry-after: 3600".to_owned()], busy.to_string());
@@ -415,6 +419,6 @@ fn a_server_that_wants_to_be_left_alone_is() {
         let (server, home) = signed_in(vec![answer]);
         let run = get_token(&server, &home, &ALWAYS);
         run.assert_failed(1, &["Next: "]);
-        assert_eq!(asked(&server), ["refresh"], "{run}");
+        assert_eq!(request_kinds(&server), ["refresh"], "{run}");
     });
 }

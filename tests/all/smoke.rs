@@ -1,10 +1,10 @@
-//! The whole road once, in each dialect.
+//! One complete sign-in with each dialect.
 
 use crate::common::{Home, entra, oidc};
 use sim::World;
 
 #[test]
-fn a_code_then_a_token_then_the_same_token_without_asking_anybody() {
+fn sign_in_returns_a_token_and_caches_it() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &[]), oidc(&world, &[])] {
         let first = home.run(&[&args[..], &["--prompt".into(), "always".into()]].concat());

@@ -1,4 +1,4 @@
-//! `authcode-keyboard`: nothing listens, and somebody, or a program, brings the answer.
+//! `authcode-keyboard`: there is no listener, and a user or a program enters the code.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
@@ -9,14 +9,14 @@ use super::{SignIn, authcode};
 use crate::common::remote_browser::{open, parameter, sign_in_at};
 use crate::common::{Home, Run, in_parallel, oidc};
 
-const NOWHERE: &str = "urn:ietf:wg:oauth:2.0:oob";
+const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
-/// `get-token` at the plain issuer, by keyboard.
+/// `get-token` at the plain issuer, with authcode-keyboard.
 fn by_keyboard(world: &World, more: &[&str]) -> Vec<String> {
     oidc(world, &[&["--grant-type", "authcode-keyboard"], more].concat())
 }
 
-/// The code on the page that the issuer shows where there is nowhere to go back to.
+/// The code on the page that the issuer shows without a redirect address.
 #[track_caller]
 fn shown_code(address: &str) -> String {
     let page = open(address);
@@ -24,7 +24,7 @@ fn shown_code(address: &str) -> String {
     rest.split('<').next().unwrap().to_owned()
 }
 
-/// What the issuer was told about the redirect address: by the browser, and by the plugin.
+/// The redirect addresses that the issuer received: from the browser, and from the plugin.
 fn redirects(world: &World) -> (Option<String>, Option<String>) {
     let asked = world.authorize_requests()[0].query.get("redirect_uri").cloned();
     let redeemed = world.token_requests("authorization_code")[0].form.get("redirect_uri").cloned();
@@ -32,22 +32,22 @@ fn redirects(world: &World) -> (Option<String>, Option<String>) {
 }
 
 #[test]
-fn the_code_that_the_page_shows_is_pasted() {
+fn code_from_the_page_is_accepted() {
     let sign_in = SignIn::start(by_keyboard, &[]);
     sign_in.screen.wait_for("Then paste here the code that it shows, or the address of the page");
     let code = shown_code(&sign_in.address);
     sign_in.screen.paste_line(&code);
     sign_in.assert_succeeds(&[&code]);
-    // The issuer knows where to go, or shows the code.
+    // The issuer has a registered address, or shows the code.
     assert_eq!(redirects(&sign_in.world), (None, None));
 }
 
 #[test]
-fn a_redirect_address_is_sent_as_it_was_given_and_the_final_address_is_taken() {
-    in_parallel([NOWHERE, "http://localhost/callback", "http://LOCALHOST:80/callback"], |given| {
+fn redirect_address_is_sent_unchanged() {
+    in_parallel([OUT_OF_BAND, "http://localhost/callback", "http://LOCALHOST:80/callback"], |given| {
         let sign_in = SignIn::start(by_keyboard, &["--oidc-redirect-url", given]);
         let answer = match given {
-            NOWHERE => shown_code(&sign_in.address),
+            OUT_OF_BAND => shown_code(&sign_in.address),
             _ => sign_in_at(&sign_in.address),
         };
         sign_in.screen.paste_line(&answer);
@@ -57,7 +57,7 @@ fn a_redirect_address_is_sent_as_it_was_given_and_the_final_address_is_taken() {
 }
 
 #[test]
-fn another_sign_in_s_answer_ends_nothing() {
+fn address_of_another_sign_in_is_rejected() {
     let sign_in = SignIn::start(by_keyboard, &["--oidc-redirect-url", "http://localhost/callback"]);
     let answer = sign_in_at(&sign_in.address);
     sign_in.screen.paste_line(&answer.replace(&parameter(&answer, "state"), "another-state"));
@@ -66,8 +66,8 @@ fn another_sign_in_s_answer_ends_nothing() {
     sign_in.assert_succeeds(&[]);
 }
 
-/// A sign-in without a terminal that a program feeds through a pipe, and the page that it asks for.
-fn fed(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
+/// A sign-in without a terminal whose stdin is a pipe, and the address of its page.
+fn start_with_pipe(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
     let mut command = home.plugin(&by_keyboard(world, more));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = BufReader::new(child.stderr.as_mut().unwrap());
@@ -76,10 +76,10 @@ fn fed(home: &Home, world: &World, more: &[&str]) -> (Child, String) {
 }
 
 #[test]
-fn a_program_may_bring_it_on_stdin() {
+fn code_is_read_from_a_pipe() {
     in_parallel([("\n", ""), ("", ""), ("\r\n", "no such code\n")], |(end, before)| {
         let (world, home) = (World::start(), Home::new());
-        let (mut child, address) = fed(&home, &world, &[]);
+        let (mut child, address) = start_with_pipe(&home, &world, &[]);
         let mut stdin = child.stdin.take().unwrap();
         write!(stdin, "{before}{}{end}", shown_code(&address)).unwrap();
         drop(stdin);
@@ -89,7 +89,7 @@ fn a_program_may_bring_it_on_stdin() {
 }
 
 #[test]
-fn with_stdin_closed_and_no_terminal_nobody_can_bring_it() {
+fn missing_terminal_and_stdin_is_an_error() {
     let (world, home) = (World::start(), Home::new());
     let run = home.run(&by_keyboard(&world, &["--prompt", "always"]));
     run.assert_failed(
@@ -98,14 +98,14 @@ fn with_stdin_closed_and_no_terminal_nobody_can_bring_it() {
     );
 }
 
-/// There is no terminal where a second try could be asked for.
+/// Without a terminal, a second try is impossible.
 #[test]
-fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
+fn rejected_code_from_a_pipe_gives_the_reason() {
     in_parallel(
         [("no-such-code", "The code is unknown"), ("http://localhost/", "there is no code in it")],
         |(text, why)| {
             let (world, home) = (World::start(), Home::new());
-            let (mut child, _) = fed(&home, &world, &[]);
+            let (mut child, _) = start_with_pipe(&home, &world, &[]);
             writeln!(child.stdin.take().unwrap(), "{text}").unwrap();
             let run = Run::wait(child);
             run.assert_failed(3, &["what was brought from the browser does not help: ", why]);
@@ -114,9 +114,9 @@ fn why_what_came_on_stdin_is_not_taken_is_said_in_the_end() {
     );
 }
 
-/// Somebody means a pipe to be read; `/dev/null` is what programs have that nobody meant anything with.
+/// A pipe is meant to be read; `/dev/null` is the default stdin of programs without input.
 #[test]
-fn nobody_is_asked_where_nobody_is() {
+fn prompt_without_a_user_is_an_error() {
     let (world, home) = (World::start(), Home::new());
     home.run(&by_keyboard(&world, &[])).assert_failed(3, &["no user can be prompted here", "\nNext: "]);
     for (args, variables, why) in [
@@ -130,16 +130,16 @@ fn nobody_is_asked_where_nobody_is() {
     assert!(world.authorize_requests().is_empty());
 }
 
-/// Hands the code over that the issuer shows, through the pipe.
+/// Sends the code that the issuer shows through the pipe.
 #[track_caller]
-fn ends_with_the_code(mut child: Child, address: &str) -> Run {
+fn finish_with_code(mut child: Child, address: &str) -> Run {
     writeln!(child.stdin.take().unwrap(), "{}", shown_code(address)).unwrap();
     Run::wait(child)
 }
 
-/// Where the issuer shows the code there is nothing but a code, so the ID token has to prove whose it is.
+/// The issuer shows only a code, without `state`, so the ID token has to prove that it belongs to this sign-in.
 #[test]
-fn without_pkce_a_code_is_taken_if_an_id_token_comes_of_it() {
+fn code_without_pkce_needs_an_id_token() {
     for (behaviours, more, taken) in [
         (&[][..], &["--oidc-pkce-method=no"][..], true),
         (&[], &["--oidc-pkce-method=no", "--oidc-use-access-token"], true),
@@ -147,9 +147,9 @@ fn without_pkce_a_code_is_taken_if_an_id_token_comes_of_it() {
         (&[Behaviour::MissingIdToken], &["--oidc-use-access-token"], true),
     ] {
         let (world, home) = (World::start_with(behaviours), Home::new());
-        let (child, address) = fed(&home, &world, more);
+        let (child, address) = start_with_pipe(&home, &world, more);
         assert_eq!(address.contains("code_challenge"), !more.contains(&"--oidc-pkce-method=no"), "{address}");
-        let run = ends_with_the_code(child, &address);
+        let run = finish_with_code(child, &address);
         if taken {
             run.token();
         } else {
@@ -160,18 +160,18 @@ fn without_pkce_a_code_is_taken_if_an_id_token_comes_of_it() {
 }
 
 #[test]
-fn the_peer_s_flag_for_the_redirect_address_by_keyboard_counts_there_and_nowhere_else() {
+fn keyboard_redirect_flag_applies_to_authcode_keyboard_only() {
     let (world, home) = (World::start(), Home::new());
-    let flag = ["--oidc-redirect-url-authcode-keyboard", NOWHERE];
-    let (child, address) = fed(&home, &world, &flag);
-    ends_with_the_code(child, &address).token();
-    assert_eq!(redirects(&world), (Some(NOWHERE.to_owned()), Some(NOWHERE.to_owned())));
+    let flag = ["--oidc-redirect-url-authcode-keyboard", OUT_OF_BAND];
+    let (child, address) = start_with_pipe(&home, &world, &flag);
+    finish_with_code(child, &address).token();
+    assert_eq!(redirects(&world), (Some(OUT_OF_BAND.to_owned()), Some(OUT_OF_BAND.to_owned())));
 
     let sign_in = SignIn::start(authcode, &flag);
     assert!(parameter(&sign_in.address, "redirect_uri").starts_with("http://localhost:"), "{}", sign_in.address);
 }
 
-/// The ports that a process listens on, at any address.
+/// The ports on which a process listens, at any address.
 #[cfg(target_os = "linux")]
 fn listening(pid: &str) -> Vec<u16> {
     let folder = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
@@ -193,12 +193,12 @@ fn listening(pid: &str) -> Vec<u16> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn nothing_listens() {
+fn authcode_keyboard_does_not_listen() {
     let listens = |args| {
         let sign_in = SignIn::start(args, &[]);
         listening(sign_in.read("pid").trim())
     };
     assert!(listens(by_keyboard).is_empty());
-    // Where something does, it is seen.
+    // A listener would be found.
     assert!(!listens(authcode).is_empty());
 }

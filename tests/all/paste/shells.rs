@@ -1,4 +1,4 @@
-//! Under shells that people type in, with job control.
+//! Interactive shells with job control.
 
 use sim::World;
 
@@ -23,7 +23,7 @@ fn kubeconfig(world: &World) -> String {
 }
 
 #[test]
-fn kubectl_itself_takes_what_is_pasted() {
+fn pasting_works_under_kubectl() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, &kubeconfig(&world));
     screen.type_line("kubectl get pods");
@@ -32,14 +32,14 @@ fn kubectl_itself_takes_what_is_pasted() {
     screen.wait_for("hello");
     screen.wait_for("[0] $");
     assert!(!screen.history().contains(&parameter(&answer, "code")), "{}", screen.history());
-    // The session is there.
+    // The session exists.
     let pods = run(&screen, "kubectl get pods");
     assert!(pods.contains("hello") && !pods.contains("Sign in"), "{pods}");
     assert_eq!(world.authorize_requests().len(), 1);
 }
 
 #[test]
-fn what_is_left_of_a_paste_is_no_command() {
+fn rest_of_a_paste_is_not_executed_by_the_shell() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, "");
     screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
@@ -52,9 +52,9 @@ fn what_is_left_of_a_paste_is_no_command() {
     assert!(!shown.contains("LEFT-OVER") && !shown.contains("NOT-ENTERED"), "{shown}");
 }
 
-/// Neither is it stopped for touching the terminal, nor is what somebody types wiped out by it.
+/// The job is not stopped for using the terminal, and it does not discard the user's input.
 #[test]
-fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
+fn background_job_uses_the_browser_and_leaves_the_shell_alone() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, "");
     screen.type_line(&format!("{} >answer &", line(&authcode(&world, &[]))));
@@ -62,7 +62,8 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     screen.type_line("echo $((1000 + 1))");
     screen.wait_for("1001");
     open(&sign_in_at(&address)).assert_signed_in();
-    // Its last words come after the browser's, and the shell's own word about the job after the next command.
+    // Its last message comes after the browser's callback, and the shell's message about the job after the next
+    // command.
     screen.wait_for("left).");
     screen.type_line("wait; jobs; echo $((2000 + 1))");
     screen.wait_for("2001");
@@ -73,9 +74,9 @@ fn in_the_background_the_browser_does_it_and_the_shell_is_left_alone() {
     assert!(std::fs::read_to_string(home.path().join("answer")).unwrap().contains("\"token\""));
 }
 
-/// Shells differ in what they do to the terminal when a job stops and when it goes on.
+/// Shells handle the terminal differently when a job stops and continues.
 #[test]
-fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
+fn ctrl_z_restores_the_terminal_and_fg_continues() {
     in_parallel([&BASH[..], &DASH, &ZSH], |name| {
         let (world, home) = (World::start(), Home::new());
         let screen = shell_of(name, "ready> ", &home, "");
@@ -83,11 +84,11 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
         screen.type_line(&format!("{} >answer", line(&interactive(&world, &[]))));
         let answer = sign_in_at(&address_on(&screen));
         for (round, there_and_back) in [&["fg"][..], &["bg", "fg"]].into_iter().enumerate() {
-            has_the_terminal(&screen);
+            wait_for_terminal_control(&screen);
             screen.press(&["C-z"]);
-            typed_and_seen(&screen, &format!("echo $((100{round} + 1000))"), &format!("200{round}"));
+            assert_typed_and_seen(&screen, &format!("echo $((100{round} + 1000))"), &format!("200{round}"));
             there_and_back.iter().for_each(|command| screen.type_line(command));
-            has_the_terminal(&screen);
+            wait_for_terminal_control(&screen);
             screen.paste_line(&format!("http://localhost/?code=code{round}&state=s&{}", "x".repeat(5_000)));
             screen.until("it has read that", || {
                 (screen.history().matches("it belongs to another").count() > round).then_some(())
@@ -95,26 +96,25 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
         }
         screen.paste_line(&answer);
         screen.wait_for("Signed in as");
-        typed_and_seen(&screen, "echo $((3000 + 1))", "3001");
+        assert_typed_and_seen(&screen, "echo $((3000 + 1))", "3001");
         let shown = screen.history();
         assert!(!shown.contains("xxx") && !shown.contains(&parameter(&answer, "code")), "{shown}");
         assert!(std::fs::read_to_string(home.path().join("answer")).unwrap().contains("\"token\""));
     });
 }
 
-/// Waits until the plugin counts down and has the terminal for itself. (Shells that edit lines themselves switch echo off
-/// as well.)
+/// Waits until the plugin counts down and controls the terminal. (Shells with line editing switch echo off too.)
 #[track_caller]
-fn has_the_terminal(screen: &Screen) {
+fn wait_for_terminal_control(screen: &Screen) {
     screen.until("it has the terminal", || {
         let counts_down = screen.history().trim_end().ends_with("left to sign in.");
         (counts_down && !screen.echoes()).then_some(())
     });
 }
 
-/// Types a command to the shell, once that reads again; sees both it and what comes of it.
+/// Types a command when the shell reads input again; asserts that the command and its output are visible.
 #[track_caller]
-fn typed_and_seen(screen: &Screen, command: &str, result: &str) {
+fn assert_typed_and_seen(screen: &Screen, command: &str, result: &str) {
     screen.until("the shell reads", || screen.history().trim_end().ends_with("ready>").then_some(()));
     screen.type_line(command);
     screen.wait_for(result);

@@ -1,4 +1,4 @@
-//! What becomes of the terminal, and of what else is typed there.
+//! The state of the terminal, and other input in it.
 
 use rustix::process::Signal;
 
@@ -10,7 +10,7 @@ use crate::common::tmux::Setting;
 use crate::common::{Home, PLUGIN, entra, in_parallel, oidc};
 
 #[test]
-fn nothing_is_shown_while_it_waits_and_everything_afterwards() {
+fn input_is_hidden_during_the_sign_in_only() {
     let sign_in = SignIn::start(interactive, &[]);
     assert!(!sign_in.screen.echoes());
     sign_in.screen.paste("echo INVISIBLE");
@@ -20,7 +20,7 @@ fn nothing_is_shown_while_it_waits_and_everything_afterwards() {
 }
 
 #[test]
-fn the_terminal_is_as_it_was_however_it_ends() {
+fn terminal_settings_are_restored_after_each_ending() {
     type End = (i32, &'static [&'static str], fn(&SignIn));
     let ends: [End; 5] = [
         (130, &[], |sign_in| sign_in.screen.press(&["C-c"])),
@@ -40,9 +40,9 @@ fn the_terminal_is_as_it_was_however_it_ends() {
     });
 }
 
-/// Ctrl-\ would end the plugin before it can tidy up.
+/// As a signal, Ctrl-\ would end the plugin before it can restore the terminal.
 #[test]
-fn ctrl_backslash_is_a_key_like_any_other() {
+fn ctrl_backslash_is_ignored() {
     let sign_in = SignIn::start(interactive, &[]);
     sign_in.wait_for_keyboard();
     sign_in.screen.press(&["C-\\", "C-u"]);
@@ -50,9 +50,9 @@ fn ctrl_backslash_is_a_key_like_any_other() {
     sign_in.assert_succeeds(&[]);
 }
 
-/// A terminal that was stopped takes nothing, and is still given back.
+/// A terminal that was stopped with Ctrl-S accepts no output, but is still restored.
 #[test]
-fn a_terminal_that_shows_nothing_just_now_is_given_back() {
+fn stopped_terminal_is_restored() {
     let sign_in = SignIn::start(interactive, &[]);
     let answer = sign_in.final_address();
     sign_in.screen.press(&["C-s"]);
@@ -62,9 +62,9 @@ fn a_terminal_that_shows_nothing_just_now_is_given_back() {
     sign_in.assert_succeeds(&[]);
 }
 
-/// There is no shell that could fetch it back.
+/// There is no shell that could continue it.
 #[test]
-fn ctrl_z_does_nothing_where_nobody_could_make_it_go_on() {
+fn ctrl_z_without_a_shell_is_ignored() {
     let sign_in = SignIn::start(interactive, &[]);
     sign_in.wait_for_keyboard();
     sign_in.screen.press(&["C-z"]);
@@ -76,7 +76,7 @@ fn ctrl_z_does_nothing_where_nobody_could_make_it_go_on() {
 }
 
 #[test]
-fn stdin_is_somebody_else_s() {
+fn stdin_is_not_read() {
     const PIPE: &str = r#"printf 'first\nsecond\n' | { "$@"; code=$?; cat >rest; exit $code; }"#;
     let sign_in = SignIn::within(PIPE, &[], interactive, &[]);
     sign_in.screen.paste_line(&sign_in.final_address());
@@ -84,9 +84,9 @@ fn stdin_is_somebody_else_s() {
     assert_eq!(sign_in.read("rest"), "first\nsecond\n");
 }
 
-/// Nobody is kept from typing by a prompt that nobody sees.
+/// An invisible prompt must not disable the keyboard.
 #[test]
-fn a_prompt_that_goes_to_a_file_leaves_the_keyboard_alone() {
+fn redirected_prompt_does_not_read_the_keyboard() {
     let (world, home) = (World::start(), Home::new());
     let args = interactive(&world, &["--prompt", "always", "--skip-open-browser"]);
     let words: Vec<&str> =
@@ -102,9 +102,9 @@ fn a_prompt_that_goes_to_a_file_leaves_the_keyboard_alone() {
     assert_eq!(screen.wait_for_exit(), 0, "{}", screen.history());
 }
 
-/// A program with a screen of its own reads its keys itself.
+/// A full-screen program reads its keys itself.
 #[test]
-fn a_terminal_that_somebody_else_has_taken_is_left_alone() {
+fn terminal_of_a_full_screen_program_is_left_alone() {
     const TAKEN: &str = r#"stty -icanon -echo
 stty -g >before
 "$@"

@@ -1,12 +1,12 @@
-//! Refresh tokens die in many words. Each of them leads to a new sign-in that says why; trouble with the network, the
-//! server or the set-up does not.
+//! Issuers refuse refresh tokens with many different errors. Each of them leads to a sign-in that gives the reason;
+//! failures of the network, the server or the configuration do not.
 
 use serde_json::{Value, json};
 use sim::{Behaviour, Step, World};
 
 use crate::common::{ALMOST_EXPIRED, ALWAYS, Home, Run, in_parallel, oidc, signed_in};
 
-/// Words that explain a device code or a decline, and never a refresh.
+/// Words about a device code or a decline, which must not appear for a refresh.
 const WORDS_OF_A_SIGN_IN: [&str; 4] = ["the code", "a new code", "declined", "Check client id"];
 
 /// How an issuer refuses to refresh.
@@ -17,7 +17,7 @@ enum Refusal {
 
 use Refusal::{As, With};
 
-/// A home whose token is over, at an issuer that refuses refreshes so.
+/// A home directory with an expired token, at an issuer that refuses refreshes in this way.
 fn refused(refusal: Refusal) -> (World, Home) {
     let (world, home, _) = signed_in(oidc);
     home.set_seconds_left(ALMOST_EXPIRED);
@@ -43,7 +43,7 @@ fn assert_leads_to_a_sign_in(world: &World, home: &Home, why: &str) {
 }
 
 #[test]
-fn refusal_in_any_words_leads_to_a_sign_in_that_says_why() {
+fn each_refusal_starts_a_sign_in_with_the_reason() {
     let cases = [
         (As(Behaviour::RefreshInvalidToken), "The refresh token has been revoked."),
         (As(Behaviour::RefreshOwnJson), "without a reason"),
@@ -65,7 +65,7 @@ fn refusal_in_any_words_leads_to_a_sign_in_that_says_why() {
 }
 
 #[test]
-fn fault_of_network_server_or_set_up_leads_to_no_sign_in() {
+fn network_server_and_configuration_failures_start_no_sign_in() {
     let cases = [
         (As(Behaviour::RefreshFirewall), "a web page (HTTP 403)"),
         (As(Behaviour::HtmlSuccessPage), "a web page"),

@@ -1,45 +1,42 @@
-//! A sign-in in the browser, which runs on another machine: from its address to each way in which it can end.
+//! A sign-in with a browser on another machine, from the address to each of its endings.
 
 use std::net::TcpListener;
 
-use super::{Case, Dialect, Looks, SIZES, everywhere, with};
+use super::{Case, Dialect, everywhere, on_limited_terminals};
 use crate::common::remote_browser::{address_on, open, parameter, sign_in_at};
 use crate::common::tmux::Screen;
 
-/// `get-token` in the browser, as kubectl starts it.
+/// `get-token` with a browser sign-in, as kubectl starts it.
 fn get_token(case: &Case, more: &[&str]) -> Screen {
     let method = match case.dialect {
         Dialect::Entra => ["--login", "interactive"],
         Dialect::Oidc => ["--grant-type", "authcode"],
     };
-    // Any port: the usual ones may be somebody else's.
+    // Any free port, because another program may use the default ones.
     let port = if more.contains(&"--listen-address") { &[][..] } else { &["--listen-address", "127.0.0.1:0"] };
     let args = case.args(&[&method[..], port, more].concat());
     case.world.approve_automatically(true);
     case.setting().redirect_stdout().plugin(&args)
 }
 
-fn prompt_and_success(case: &Case) {
+fn assert_prompt_and_success(case: &Case) {
     let screen = get_token(case, &[]);
     let address = address_on(&screen);
-    case.assert_screen("browser-prompt", &screen);
-    screen.paste_line(&sign_in_at(&address));
-    assert_eq!(screen.wait_for_exit(), 0);
-    case.assert_screen("browser-success", &screen);
+    case.assert_succeeds("browser-", &screen, || screen.paste_line(&sign_in_at(&address)));
 }
 
 #[test]
-fn the_prompt_and_a_success() {
-    everywhere(prompt_and_success);
+fn screens_of_browser_prompt_and_success() {
+    everywhere(assert_prompt_and_success);
 }
 
 #[test]
-fn the_prompt_and_a_success_on_a_terminal_that_can_do_less() {
-    with(&SIZES[..1], &[Looks::Dumb, Looks::Ascii], prompt_and_success);
+fn screens_of_browser_prompt_and_success_on_limited_terminals() {
+    on_limited_terminals(assert_prompt_and_success);
 }
 
 #[test]
-fn pastes_that_do_not_help() {
+fn screen_of_wrong_pastes() {
     everywhere(|case| {
         let screen = get_token(case, &[]);
         let address = address_on(&screen);
@@ -52,7 +49,7 @@ fn pastes_that_do_not_help() {
         screen.wait_for("another sign-in");
         screen.paste_line("no-such-code");
         screen.wait_for("does not take that code");
-        // The countdown stops for what is said, and goes on below it.
+        // The countdown continues below the message.
         screen.wait_for("left to sign in");
         case.assert_screen("browser-wrong-paste", &screen);
         open(&answer).assert_signed_in();
@@ -61,28 +58,26 @@ fn pastes_that_do_not_help() {
 }
 
 #[test]
-fn nobody_comes() {
+fn screen_of_a_timeout() {
     everywhere(|case| {
         let screen = get_token(case, &["--authentication-timeout-sec=1"]);
-        assert_eq!(screen.wait_for_exit(), 3);
-        case.assert_screen("browser-timeout", &screen);
+        case.assert_fails(3, "browser-timeout", &screen);
     });
 }
 
 #[test]
-fn a_port_that_somebody_else_has() {
+fn screen_of_a_port_in_use() {
     everywhere(|case| {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let screen = get_token(case, &["--listen-address", &other.local_addr().unwrap().to_string()]);
-        assert_eq!(screen.wait_for_exit(), 1);
-        case.assert_screen("browser-port-in-use", &screen);
+        case.assert_fails(1, "browser-port-in-use", &screen);
     });
 }
 
 #[test]
-fn login_in_the_browser() {
+fn screen_of_a_browser_login() {
     everywhere(|case| {
-        // The other issuer's usual ports may be somebody else's.
+        // Another program may use the default ports of the other issuer.
         if let Dialect::Entra = case.dialect {
             let setting = case.setting().env("KUBECONFIG", &case.kubeconfig());
             case.world.approve_automatically(true);
@@ -95,7 +90,7 @@ fn login_in_the_browser() {
 }
 
 #[test]
-fn by_keyboard() {
+fn screen_of_authcode_keyboard() {
     everywhere(|case| {
         if let Dialect::Oidc = case.dialect {
             let screen = case.setting().redirect_stdout().plugin(&case.args(&["--grant-type", "authcode-keyboard"]));
@@ -105,18 +100,18 @@ fn by_keyboard() {
     });
 }
 
-/// Name and password, the second time rightly.
+/// Name and password, with a wrong password first.
 #[test]
-fn by_password() {
+fn screen_of_a_password_sign_in() {
     everywhere(|case| {
         if let Dialect::Oidc = case.dialect {
             let screen = case.setting().redirect_stdout().plugin(&case.args(&["--grant-type", "password"]));
             for (password, times) in [("no such password", 1), (sim::PASSWORD, 2)] {
-                let asked = |question: &str| screen.history().matches(question).count() == times;
-                screen.until("a name is asked for", || asked("Type your user name").then_some(()));
+                let prompted = |question: &str| screen.history().matches(question).count() == times;
+                screen.until("the name prompt appears", || prompted("Type your user name").then_some(()));
                 screen.type_line("alice");
-                let is_asked = || asked("Type the password of alice") && !screen.echoes();
-                screen.until("a password is asked for", || is_asked().then_some(()));
+                let is_ready = || prompted("Type the password of alice") && !screen.echoes();
+                screen.until("the password prompt appears", || is_ready().then_some(()));
                 screen.type_line(password);
             }
             assert_eq!(screen.wait_for_exit(), 0);
@@ -125,9 +120,9 @@ fn by_password() {
     });
 }
 
-/// Where there is no browser, a code is used, and the prompt says why.
+/// Without a browser, a code is used, and the prompt says why.
 #[test]
-fn whichever_way_there_is() {
+fn screen_of_the_automatic_choice() {
     everywhere(|case| {
         let method = match case.dialect {
             Dialect::Entra => ["--login", "auto"],

@@ -1,14 +1,14 @@
-//! The commands that people type.
+//! The commands for users.
 
 use super::{Case, everywhere};
 use crate::common::tmux::Screen;
 
-/// A command typed in a shell that knows the kubeconfig.
+/// A command in a shell with KUBECONFIG set.
 fn typed(case: &Case, args: &[&str]) -> Screen {
     case.setting().env("KUBECONFIG", case.home.path().join("kubeconfig").to_str().unwrap()).plugin(args)
 }
 
-/// The last screen of a command that asks nobody.
+/// Asserts the last screen of a command without a prompt.
 #[track_caller]
 fn assert_typed(case: &Case, args: &[&str], code: i32, what: &str) {
     let screen = typed(case, args);
@@ -17,7 +17,7 @@ fn assert_typed(case: &Case, args: &[&str], code: i32, what: &str) {
 }
 
 #[test]
-fn login_status_logout() {
+fn screens_of_login_status_and_logout() {
     everywhere(|case| {
         case.kubeconfig();
         assert_typed(case, &["status"], 0, "status-empty");
@@ -34,9 +34,9 @@ fn login_status_logout() {
 }
 
 #[test]
-fn a_context_that_there_is_not() {
+fn screen_of_an_unknown_context() {
     everywhere(|case| {
         case.kubeconfig();
-        assert_typed(case, &["--context", "nowhere"], 1, "login-nowhere");
+        assert_typed(case, &["--context", "nowhere"], 1, "login-unknown-context");
     });
 }

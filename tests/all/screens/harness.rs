@@ -1,10 +1,10 @@
-//! The terminal itself: that what these tests rely on is so.
+//! Tests of the terminal that the other tests use.
 
 use crate::common::Home;
 use crate::common::tmux::Setting;
 
 #[test]
-fn a_screen_shows_text_styles_titles_and_the_exit_code() {
+fn screen_has_text_styles_and_exit_code() {
     let home = Home::new();
     let script = r"printf '\033[1;32mbold\033[0m plain\n'; printf '\033[48;5;200mpink\033[0m\n'; tput cols; exit 7";
     let screen = Setting::new(&home).program(&["sh", "-c", script]);
@@ -14,7 +14,7 @@ fn a_screen_shows_text_styles_titles_and_the_exit_code() {
 }
 
 #[test]
-fn ctrl_c_and_a_new_size_reach_the_program() {
+fn ctrl_c_and_resizing_reach_the_program() {
     let home = Home::new();
     let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
     let mut screen = Setting::new(&home).program(&["sh", "-c", script]);
@@ -26,7 +26,7 @@ fn ctrl_c_and_a_new_size_reach_the_program() {
 }
 
 #[test]
-fn what_a_program_copies_is_on_the_clipboard() {
+fn copied_text_is_on_the_clipboard() {
     let home = Home::new();
     let screen = Setting::new(&home).program(&["printf", r"\033]52;c;V0RKQi1NSkhU\033\\"]);
     assert_eq!(screen.wait_for_exit(), 0);
@@ -35,7 +35,7 @@ fn what_a_program_copies_is_on_the_clipboard() {
 }
 
 #[test]
-fn the_program_finds_the_terminal_it_was_promised_and_a_home_of_its_own() {
+fn program_has_the_configured_environment() {
     let home = Home::new();
     let script = "echo \"[$TERM] [$LANG] [$NO_COLOR] [$HOME] [$CI] [$KUBECONFIG]\"";
     let shown = |setting: Setting| {
@@ -50,7 +50,7 @@ fn the_program_finds_the_terminal_it_was_promised_and_a_home_of_its_own() {
 }
 
 #[test]
-fn what_varies_is_masked_even_where_it_is_wrapped() {
+fn varying_text_is_masked_even_if_wrapped() {
     let home = Home::new();
     let words = "http://127.0.0.1:40123/oidc BCDFGHJKL WDJB-MJHT process 4711, 2026-01-31 08:09 14:59 80faf920-1908";
     let screen = Setting::new(&home).size(20, 24).program(&["printf", "%s\\n%s", words, "▀▄█ ▀▄█▀▄█▀"]);

@@ -1,4 +1,4 @@
-//! Everything typed at a shell's prompt, with the real kubectl in between.
+//! A session at a shell's prompt, with the real kubectl.
 
 use sim::World;
 
@@ -7,7 +7,7 @@ use crate::common::snapshot::assert_screen;
 use crate::common::{HANG, Home};
 
 #[test]
-fn everything_by_keyboard_on_aks() {
+fn screens_of_a_session_on_aks() {
     let (world, home) = (World::start(), Home::new());
     let screen = shell(&home, &world.aks_kubeconfig("kubectl-login"));
     let login = run(&screen, "kubectl login");
@@ -29,7 +29,7 @@ fn everything_by_keyboard_on_aks() {
 }
 
 #[test]
-fn kubectl_itself_asks_when_it_needs_a_token() {
+fn screen_of_a_prompt_under_kubectl() {
     let (world, home) = (World::start(), Home::new());
     world.approve_automatically(false);
     let screen = shell(&home, &world.aks_kubeconfig("kubectl-login"));

@@ -1,5 +1,5 @@
-//! One caller that runs a failing plugin again and again, as kubectl does: each failure is told once, and for half a minute
-//! neither the network nor the issuer sees the repeats.
+//! A caller that runs a failing plugin repeatedly, as kubectl does: each failure is printed once, and for half a minute
+//! the repeated calls send no requests.
 #![cfg(unix)]
 
 use std::net::TcpListener;
@@ -11,21 +11,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sim::{Behaviour, World};
 
-/// A server that takes connections and never answers.
+/// A server that accepts connections and never responds.
 fn silent_server() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// How many connections to it have been made.
+/// The number of connections to it.
 fn connections(listener: &TcpListener) -> usize {
     listener.set_nonblocking(true).unwrap();
     listener.incoming().map_while(Result::ok).count()
 }
 
-/// A home with a session whose token has expired.
-fn ended_session(world: &World) -> Home {
+/// A home directory with a session whose token has expired.
+fn session_to_refresh(world: &World) -> Home {
     let home = Home::new();
     home.run(&entra(world, &ALWAYS)).token();
     home.set_seconds_left(-60);
@@ -33,7 +33,7 @@ fn ended_session(world: &World) -> Home {
     home
 }
 
-/// One parent that runs the plugin several times, and prints each exit code.
+/// A process that runs the plugin several times, and prints each exit code.
 fn repeatedly(home: &Home, times: usize, args: &[String]) -> Command {
     let mut command = home.program("sh");
     let script = format!("for i in $(seq {times}); do \"$0\" \"$@\"; echo exit $?; done");
@@ -50,9 +50,9 @@ fn get_pods(home: &Home, world: &World, args: &[String]) -> Run {
     Run::of(command.env("KUBECONFIG", kubeconfig).args(["get", "pods"]))
 }
 
-/// Asserts that kubectl ran the plugin several times, with this code, and that one of them said these words.
+/// Asserts that kubectl ran the plugin several times, with this exit code, and that these words were printed once.
 #[track_caller]
-fn assert_told_once(run: &Run, code: u8, words: &str) {
+fn assert_printed_once(run: &Run, code: u8, words: &str) {
     assert_ne!(run.code, Some(0), "{run}");
     assert!(run.stderr.matches(&format!("failed with exit code {code}")).count() >= 4, "{run}");
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("Error: ")).count(), 1, "{run}");
@@ -74,54 +74,54 @@ fn kubectl_prints_each_kind_of_failure_once() {
         (case(&["--environment", "AzureNowhere"]), 2, "AzureNowhere"),
     ] {
         let run = get_pods(&Home::new(), &world, &args);
-        assert_told_once(&run, code, words);
+        assert_printed_once(&run, code, words);
     }
     assert!(world.requests().iter().all(|request| request.server == sim::Server::Kube));
 }
 
 #[test]
-fn kubectl_waits_once_for_a_silent_issuer() {
+fn kubectl_waits_once_for_an_unresponsive_issuer() {
     let world = World::start();
     let (listener, silent) = silent_server();
     let args = entra(&world, &["--prompt=always", "--authority-host", &silent, "--timeout", "100ms"]);
     let run = get_pods(&Home::new(), &world, &args);
-    assert_told_once(&run, 1, &silent);
+    assert_printed_once(&run, 1, &silent);
     assert_eq!(connections(&listener), 1);
 }
 
 #[test]
-fn kubectl_has_the_issuer_refuse_a_refresh_once() {
+fn kubectl_sends_one_refused_refresh() {
     for (refusal, code, number) in [
         (Behaviour::RefreshBadToken, 3, "AADSTS50173"),
         (Behaviour::RefreshMfa, 3, "AADSTS50076"),
         (Behaviour::RefreshBlocked, 4, "AADSTS53003"),
     ] {
         let world = World::start();
-        let home = ended_session(&world);
+        let home = session_to_refresh(&world);
         world.set(refusal);
         let run = get_pods(&home, &world, &entra(&world, &NEVER));
-        assert_told_once(&run, code, number);
+        assert_printed_once(&run, code, number);
         assert_eq!(world.refreshes().len(), 1, "{refusal:?}");
     }
 }
 
 #[test]
-fn ended_session_gives_its_reason_to_every_later_caller() {
+fn refused_refresh_is_explained_to_each_later_caller() {
     let world = World::start();
-    let home = ended_session(&world);
+    let home = session_to_refresh(&world);
     world.set(Behaviour::RefreshBadToken);
     for _ in 0..3 {
         home.run_as_new_caller(&entra(&world, &NEVER)).assert_failed(3, &["AADSTS50173", "\nNext: "]);
     }
-    assert_eq!(world.refreshes().len(), 1, "it is not presented again");
+    assert_eq!(world.refreshes().len(), 1, "it is presented once");
     let prompt = home.run_as_new_caller(&entra(&world, &ALWAYS));
     assert!(prompt.stderr.contains("AADSTS50173"), "{prompt}");
 }
 
 #[test]
-fn caller_without_exec_info_gets_the_reason_in_one_line() {
+fn caller_without_exec_info_gets_a_short_reason() {
     let world = World::start();
-    let home = ended_session(&world);
+    let home = session_to_refresh(&world);
     world.set(Behaviour::RefreshMfa);
     let run = Run::of(&mut repeatedly(&home, 5, &entra(&world, &NEVER)));
     assert_eq!(run.stdout, "exit 3\n".repeat(5), "{run}");
@@ -133,7 +133,7 @@ fn caller_without_exec_info_gets_the_reason_in_one_line() {
 }
 
 #[test]
-fn client_that_captures_errors_gets_the_reason_in_one_line() {
+fn client_that_captures_errors_gets_a_short_reason() {
     let (world, home) = (World::start(), Home::new());
     let args = entra(&world, &NEVER);
     let run = || Run::of(home.plugin(&args).env("KUBERNETES_EXEC_INFO", "{}"));
@@ -148,10 +148,10 @@ fn client_that_captures_errors_gets_the_reason_in_one_line() {
 }
 
 #[test]
-fn corrected_request_is_not_held_up() {
+fn corrected_request_is_sent_immediately() {
     let (world, home) = (World::start(), Home::new());
     let (listener, silent) = silent_server();
-    // So quick a failure would be tried again.
+    // Failures this quick would be retried.
     home.shorten_limits(10);
     let wrong = entra(&world, &["--prompt=always", "--authority-host", &silent, "--timeout", "2s"]);
     home.run(&wrong).assert_failed(1, &[&silent, "\nNext: "]);
@@ -160,7 +160,7 @@ fn corrected_request_is_not_held_up() {
     home.shorten_limits(1);
     home.run(&entra(&world, &ALWAYS)).token();
 
-    // A variable counts as well as a flag.
+    // A variable counts like a flag.
     let home = Home::new();
     let args = entra(&world, &["--timeout", "2s"]);
     let run = |prompt| Run::of(home.plugin(&args).env("KUBECTL_LOGIN_PROMPT", prompt));
@@ -169,7 +169,7 @@ fn corrected_request_is_not_held_up() {
 }
 
 #[test]
-fn repaired_authority_file_counts_at_once() {
+fn repaired_certificate_authority_file_is_used_immediately() {
     let (world, home) = (World::start(), Home::new());
     let file = home.path().join("ca.pem");
     let args = entra(&world, &["--prompt=always", "--certificate-authority", file.to_str().unwrap()]);
@@ -180,9 +180,9 @@ fn repaired_authority_file_counts_at_once() {
 }
 
 #[test]
-fn failure_is_tried_again_after_half_a_minute() {
+fn failure_is_retried_after_half_a_minute() {
     let world = World::start();
-    let home = ended_session(&world);
+    let home = session_to_refresh(&world);
     let args = entra(&world, &NEVER);
     world.set(Behaviour::RefreshMfa);
     home.run(&args).assert_failed(3, &["AADSTS50076", "\nNext: "]);
@@ -199,7 +199,7 @@ fn failure_is_tried_again_after_half_a_minute() {
 }
 
 #[test]
-fn typed_sign_in_makes_every_failure_forgotten() {
+fn login_clears_all_failures() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", entra(&world, &[]))]);
     let args = entra(&world, &NEVER);
@@ -213,7 +213,7 @@ fn typed_sign_in_makes_every_failure_forgotten() {
 }
 
 #[test]
-fn early_refresh_at_a_failing_issuer_costs_a_caller_its_time_once() {
+fn early_refresh_at_a_failing_issuer_delays_a_caller_once() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(120);
@@ -230,7 +230,7 @@ fn early_refresh_at_a_failing_issuer_costs_a_caller_its_time_once() {
 }
 
 #[test]
-fn unwritable_folders_only_mean_that_failures_are_repeated() {
+fn unwritable_directories_repeat_failures() {
     let (world, home) = (World::start(), Home::new());
     let args = entra(&world, &NEVER);
     let nowhere = home.write("nowhere", "");

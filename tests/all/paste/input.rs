@@ -1,4 +1,4 @@
-//! What is taken for the answer, and what is not.
+//! Which pasted text is accepted, and which is not.
 
 use sim::Behaviour;
 
@@ -7,7 +7,7 @@ use crate::common::in_parallel;
 use crate::common::remote_browser::{address_on, parameter};
 
 #[test]
-fn the_final_address_may_be_pasted_while_something_listens() {
+fn final_address_can_be_pasted_beside_the_listener() {
     in_parallel([interactive, authcode], |args| {
         let sign_in = SignIn::start(args, &[]);
         sign_in.screen.wait_for("paste that page's address here and press Enter. (What you paste is not shown.)");
@@ -19,7 +19,7 @@ fn the_final_address_may_be_pasted_while_something_listens() {
 }
 
 #[test]
-fn an_address_may_be_longer_than_a_terminal_s_line() {
+fn address_may_be_longer_than_a_terminal_line() {
     in_parallel([5_000, 25_000], |length| {
         let sign_in = SignIn::start(interactive, &[]);
         let answer = sign_in.final_address();
@@ -29,16 +29,16 @@ fn an_address_may_be_longer_than_a_terminal_s_line() {
     });
 }
 
-/// As it comes out of a chat window: with blanks around, and not without the fragment of some issuers.
+/// As copied from a chat window, with spaces around it and the fragment of some issuers.
 #[test]
-fn what_was_copied_along_does_no_harm() {
+fn surrounding_text_is_ignored() {
     let sign_in = SignIn::start(authcode, &[]);
     sign_in.screen.paste_line(&format!("\n\n  {}#_=_  ", sign_in.final_address()));
     sign_in.assert_succeeds(&[]);
 }
 
 #[test]
-fn another_sign_in_s_answer_is_not_taken_and_ends_nothing() {
+fn address_of_another_sign_in_is_rejected() {
     let sign_in = SignIn::start(interactive, &[]);
     let answer = sign_in.final_address();
     let forged = answer.replace(&parameter(&answer, "state"), "another-state");
@@ -53,7 +53,7 @@ fn another_sign_in_s_answer_is_not_taken_and_ends_nothing() {
 }
 
 #[test]
-fn the_sign_in_page_s_own_address_is_not_taken_and_ends_nothing() {
+fn address_of_the_sign_in_page_is_rejected() {
     let sign_in = SignIn::start(interactive, &[]);
     sign_in.screen.paste_line(&sign_in.address);
     sign_in.screen.wait_for("there is no code in it. Sign in at the address above, then copy the whole address");
@@ -61,9 +61,9 @@ fn the_sign_in_page_s_own_address_is_not_taken_and_ends_nothing() {
     sign_in.assert_succeeds(&[]);
 }
 
-/// Nothing is shown of what is pasted, so it is easily pasted once more before Enter.
+/// Pasted text is not shown, so users may paste it again before they press Enter.
 #[test]
-fn an_address_that_was_pasted_twice_is_asked_for_once() {
+fn address_pasted_twice_is_rejected() {
     let sign_in = SignIn::start(authcode, &[]);
     let answer = sign_in.final_address();
     sign_in.screen.paste_line(&format!("{answer}{answer}"));
@@ -73,7 +73,7 @@ fn an_address_that_was_pasted_twice_is_asked_for_once() {
 }
 
 #[test]
-fn what_was_begun_may_be_taken_back() {
+fn typed_text_can_be_deleted() {
     let sign_in = SignIn::start(authcode, &[]);
     sign_in.screen.paste("half of something else");
     sign_in.screen.press(&["C-u"]);
@@ -84,7 +84,7 @@ fn what_was_begun_may_be_taken_back() {
 }
 
 #[test]
-fn a_bare_code_is_enough_with_pkce_and_a_wrong_one_ends_nothing() {
+fn bare_code_is_accepted_with_pkce() {
     in_parallel([interactive, authcode], |args| {
         let sign_in = SignIn::start(args, &[]);
         let code = parameter(&sign_in.final_address(), "code");
@@ -97,7 +97,7 @@ fn a_bare_code_is_enough_with_pkce_and_a_wrong_one_ends_nothing() {
 }
 
 #[test]
-fn a_bare_code_is_not_taken_without_pkce() {
+fn bare_code_is_rejected_without_pkce() {
     let sign_in = SignIn::start(authcode, &["--oidc-pkce-method=no"]);
     assert!(!sign_in.address.contains("code_challenge"), "{}", sign_in.address);
     let answer = sign_in.final_address();
@@ -110,7 +110,7 @@ fn a_bare_code_is_not_taken_without_pkce() {
 
 /// It may be a password, or half a code.
 #[test]
-fn a_word_that_is_shorter_than_codes_are_is_sent_to_nobody() {
+fn short_word_is_not_sent() {
     let sign_in = SignIn::start(authcode, &[]);
     sign_in.world.reset_requests();
     sign_in.screen.paste_line("hunter2");
@@ -121,9 +121,9 @@ fn a_word_that_is_shorter_than_codes_are_is_sent_to_nobody() {
     assert_eq!(sign_in.exchanges(), 1);
 }
 
-/// `invalid_request` is Dex's word for a code that it does not know (RFC 6749 5.2 has `invalid_grant`).
+/// Dex returns `invalid_request` for an unknown code (RFC 6749 5.2 requires `invalid_grant`).
 #[test]
-fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
+fn invalid_request_for_a_bare_code_allows_another_try() {
     let sign_in = SignIn::within(WRAPPER, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
     let code = parameter(&sign_in.final_address(), "code");
     sign_in.screen.paste_line("no-code-of-this-issuer");
@@ -135,7 +135,7 @@ fn a_bare_code_that_the_issuer_calls_an_invalid_request_ends_nothing() {
 }
 
 #[test]
-fn a_bare_code_that_the_network_stands_before_ends_nothing() {
+fn network_error_for_a_bare_code_allows_another_try() {
     in_parallel([Behaviour::ConnectionLostAtExchange, Behaviour::Always503, Behaviour::HtmlErrorPage], |behaviour| {
         let sign_in = SignIn::start(authcode, &[]);
         let code = parameter(&sign_in.final_address(), "code");
@@ -149,7 +149,7 @@ fn a_bare_code_that_the_network_stands_before_ends_nothing() {
 }
 
 #[test]
-fn a_no_that_is_pasted_is_a_no() {
+fn pasted_denial_ends_the_sign_in() {
     in_parallel([interactive, authcode], |args| {
         let sign_in = SignIn::within(WRAPPER, &[Behaviour::AuthorizeDenied], args, &[]);
         let answer = sign_in.final_address();
@@ -161,9 +161,9 @@ fn a_no_that_is_pasted_is_a_no() {
     });
 }
 
-/// A code that is refused with everything in order is no slip of somebody's hand.
+/// A code that is refused although everything else is right was not mistyped.
 #[test]
-fn an_address_whose_code_is_refused_ends_it() {
+fn refused_code_in_an_address_ends_the_sign_in() {
     let sign_in = SignIn::within(WRAPPER, &[Behaviour::CodeExpired], interactive, &[]);
     sign_in.screen.paste_line(&sign_in.final_address());
     sign_in.assert_ends(3);
@@ -171,7 +171,7 @@ fn an_address_whose_code_is_refused_ends_it() {
 }
 
 #[test]
-fn the_browser_is_waited_for_all_the_same() {
+fn browser_callback_still_works_at_a_terminal() {
     let sign_in = SignIn::start(interactive, &[]);
     sign_in.screen.paste_line("http://localhost/?code=c&state=s");
     sign_in.screen.wait_for("it belongs to another sign-in");
