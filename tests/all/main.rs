@@ -1,5 +1,5 @@
 //! The black-box tests: one program, so that it links once. Each file tests one thing that a user can see.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue should stop")]
 #![allow(unreachable_pub, reason = "what tests share is public within this program")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! `status`: what is remembered, for programs and for people, without a request and without a key.
+//! `status`: the stored sessions, as JSON and as a table, without a request and without a key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,7 @@ use crate::common::{ALWAYS, Home, PLUGIN, Run, entra, oidc, text};
 use serde_json::{Value, json};
 use sim::{ALICE, Behaviour, World};
 
-/// `status -o json`, looked up without any request.
+/// The output of `status -o json`, which must not cause requests.
 fn status(world: &World, home: &Home, more: &[&str]) -> Value {
     let before = world.requests().len();
     let run = home.run(&[&["status", "-o", "json"], more].concat());
@@ -16,13 +16,13 @@ fn status(world: &World, home: &Home, more: &[&str]) -> Value {
     run.object()
 }
 
-/// One field of every session.
+/// One field of each session.
 fn each(status: &Value, field: &str) -> Vec<Value> {
     status["sessions"].as_array().unwrap().iter().map(|session| session[field].clone()).collect()
 }
 
 #[test]
-fn it_is_one_object_in_the_documented_shape() {
+fn json_has_the_documented_format() {
     let (world, home) = (World::start(), Home::new());
     let empty = json!({ "apiVersion": "kubectl-login/v1", "kind": "Status", "sessions": [] });
     assert_eq!(status(&world, &home, &[]), empty);
@@ -66,14 +66,14 @@ fn it_is_one_object_in_the_documented_shape() {
 }
 
 #[test]
-fn one_sign_in_shows_every_server_and_every_context_it_serves() {
+fn session_lists_its_servers_and_contexts() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[
         ("prod", entra(&world, &[])),
         ("another-tool", ["eks", "get-token"].map(str::to_owned).to_vec()),
         ("makes-no-sense", ["get-token", "--no-such-flag"].map(str::to_owned).to_vec()),
-        ("remembers-nothing", entra(&world, &["--token-cache-storage", "none"])),
-        ("somebody-else", entra(&world, &["--login-hint", sim::BOB])),
+        ("caches-nothing", entra(&world, &["--token-cache-storage", "none"])),
+        ("other-account", entra(&world, &["--login-hint", sim::BOB])),
         ("a-staging", entra(&world, &["--server-id", sim::ARC_SERVER])),
     ]);
     home.run(&entra(&world, &ALWAYS)).token();
@@ -91,14 +91,14 @@ fn one_sign_in_shows_every_server_and_every_context_it_serves() {
 }
 
 #[test]
-fn for_people_it_is_a_table() {
+fn default_output_is_a_table() {
     let (world, home) = (World::start(), Home::new());
     let none = home.run(&["status"]);
     none.assert_silent_success();
     assert!(none.stdout.contains("No sign-in") && none.stdout.contains("kubectl login"), "{none}");
     home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(59 * 60 + 30);
-    // What is no terminal has no width.
+    // Without a terminal, there is no width.
     let run = Run::of(home.plugin(&["status"]).env("COLUMNS", "40"));
     let lines: Vec<&str> = run.stdout.lines().collect();
     let columns = |line: &str| {
@@ -107,12 +107,12 @@ fn for_people_it_is_a_table() {
     assert_eq!(lines.len(), 2, "{run}");
     assert_eq!(columns(lines[0]), ["ACCOUNT", "ISSUER OR TENANT", "METHOD", "VALID FOR", "KEPT IN", "CONTEXTS"]);
     assert_eq!(columns(lines[1]), [ALICE, sim::TENANT, "devicecode", "59 min, renewable", "key file", "-"]);
-    // Columns are aligned.
+    // The columns are aligned.
     assert_eq!(lines[0].find("METHOD"), lines[1].find("devicecode"), "{run}");
 }
 
 #[test]
-fn how_long_it_is_good_takes_the_refresh_token_into_account() {
+fn validity_depends_on_the_refresh_token() {
     let world = World::start();
     for (behaviour, good, over) in
         [(None, "1 h 30 min, renewable", "over, renewable"), (Some(Behaviour::NoRefreshToken), "1 h 30 min", "over")]
@@ -128,7 +128,7 @@ fn how_long_it_is_good_takes_the_refresh_token_into_account() {
     }
 }
 
-/// What a terminal of this width shows.
+/// The output on a terminal of this width.
 fn on_terminal(home: &Home, columns: u16, args: &str) -> String {
     let line = format!("stty rows 24 cols {columns}; '{PLUGIN}' {args}");
     let run = Run::of(&mut home.on_terminal(&line));
@@ -137,7 +137,7 @@ fn on_terminal(home: &Home, columns: u16, args: &str) -> String {
 }
 
 #[test]
-fn on_a_narrow_terminal_it_is_a_list() {
+fn narrow_terminal_gets_a_list() {
     let (world, home) = (World::start(), Home::new());
     let names = ["first-cluster", "second-cluster", "third-cluster", "fourth-cluster", "fifth-cluster"];
     let contexts: Vec<_> = names.iter().map(|name| (*name, entra(&world, &[]))).collect();
@@ -164,7 +164,7 @@ fn on_a_narrow_terminal_it_is_a_list() {
 }
 
 #[test]
-fn folders_that_the_kubeconfig_names_are_looked_into_each_once() {
+fn directories_in_the_kubeconfig_are_listed_once() {
     let (world, home) = (World::start(), Home::new());
     let (apart, other) = (home.path().join("apart"), home.path().join("other"));
     let again = home.path().join("other/../other/");
@@ -190,14 +190,14 @@ fn folders_that_the_kubeconfig_names_are_looked_into_each_once() {
     );
     let alone = status(&world, &home, &["--cache-dir", text(&apart)]);
     assert_eq!(each(&alone, "contexts"), [json!(["apart"])]);
-    // Another kubeconfig names other folders.
+    // Another kubeconfig names other directories.
     let elsewhere = home.write("elsewhere", r#"{"contexts":[],"users":[]}"#);
     let found = status(&world, &home, &["--kubeconfig", text(&elsewhere)]);
     assert_eq!((each(&found, "cacheDir"), each(&found, "contexts")), (vec![json!(home.state())], vec![json!([])]));
 }
 
 #[test]
-fn a_kubeconfig_that_is_missing_or_broken_changes_nothing_else() {
+fn missing_or_broken_kubeconfig_only_hides_contexts() {
     let (world, home) = (World::start(), Home::new());
     home.run(&entra(&world, &ALWAYS)).token();
     let missing = status(&world, &home, &["--kubeconfig", "/nowhere/config"]);
@@ -207,7 +207,7 @@ fn a_kubeconfig_that_is_missing_or_broken_changes_nothing_else() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_looked_into_is_named_and_hides_no_other() {
+fn unreadable_directory_is_named_and_others_are_shown() {
     let (world, home) = (World::start(), Home::new());
     let open = home.path().join("open-to-all");
     fs::create_dir(&open).unwrap();
@@ -226,7 +226,7 @@ fn a_folder_that_cannot_be_looked_into_is_named_and_hides_no_other() {
 }
 
 #[test]
-fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
+fn pipe_instead_of_a_certificate_does_not_block() {
     let (world, home) = (World::start(), Home::new());
     let pipe = home.path().join("ca.pem");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
@@ -238,7 +238,7 @@ fn a_pipe_in_place_of_a_certificate_holds_nobody_up() {
 }
 
 #[test]
-fn what_a_kubeconfig_says_reaches_the_terminal_without_control_characters() {
+fn control_characters_of_a_kubeconfig_are_not_printed() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("\u{1b}[2Jp\u{202e}rod\u{7}", entra(&world, &[]))]);
     home.run(&entra(&world, &ALWAYS)).token();

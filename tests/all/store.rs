@@ -1,5 +1,5 @@
-//! What is on disk: sealed, private, and never in the way. Whatever is damaged, lost, swapped or open to others counts
-//! as absent, and the next refresh or sign-in mends it.
+//! The files on disk: encrypted, private, and never an obstacle. A file that is damaged, missing, swapped or readable
+//! by others counts as absent, and the next refresh or sign-in replaces it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,17 +10,18 @@ use crate::common::{ALWAYS, Home, Run, all_below, claims, entra, mode, oidc, set
 use serde_json::Value;
 use sim::{ALICE, ARC_SERVER, BOB, OTHER_TENANT, SERVER, World};
 
-/// A token came without anybody being asked; from the store if `remembered`, by a refresh otherwise.
+/// Asserts a token without a prompt: from the cache if `cached`, otherwise by a refresh.
 #[track_caller]
-fn assert_quiet(world: &World, run: &Run, remembered: bool) -> String {
+fn assert_quiet(world: &World, run: &Run, cached: bool) -> String {
     let token = run.token();
     assert_eq!(run.stderr, "", "{run}");
-    assert_eq!((world.device_requests().len(), world.refreshes().len()), (0, usize::from(!remembered)), "{run}");
+    assert_eq!((world.device_requests().len(), world.refreshes().len()), (0, usize::from(!cached)), "{run}");
     world.reset_requests();
     token
 }
 
-/// Nothing of use is remembered: nobody there means exit 3, somebody there is asked, and then all is well again.
+/// Asserts that there is no usable session, so that a call without a prompt exits with 3, and that a sign-in repairs
+/// it.
 #[track_caller]
 fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
     home.run(&entra(world, &[])).assert_failed(3, &["sign-in required"]);
@@ -33,7 +34,7 @@ fn assert_healed_by_a_sign_in(world: &World, home: &Home) -> String {
 }
 
 #[test]
-fn files_and_folders_are_private_whatever_the_umask() {
+fn files_and_directories_are_private_with_any_umask() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &ALWAYS), oidc(&world, &ALWAYS)] {
         Run::of(&mut home.plugin_after("umask 000", &args)).token();
@@ -47,7 +48,7 @@ fn files_and_folders_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn no_token_and_no_code_can_be_read_in_any_file() {
+fn files_contain_no_readable_tokens_or_codes() {
     for args in [entra, oidc] {
         let (world, home) = (World::start(), Home::new());
         let token = home.run(&args(&world, &ALWAYS)).token();
@@ -57,7 +58,7 @@ fn no_token_and_no_code_can_be_read_in_any_file() {
             .map(|path| (path.clone(), fs::read(path).unwrap()))
             .collect();
         assert!(files.len() >= 4);
-        // What was on disk as a refresh token is what the next refresh presents.
+        // The refresh token that was on disk is the one that the next refresh presents.
         home.run(&args(&world, &["--force-refresh"])).token();
         let mut secrets = vec![token.clone()];
         secrets.extend(token.split('.').map(str::to_owned));
@@ -77,7 +78,7 @@ fn no_token_and_no_code_can_be_read_in_any_file() {
 }
 
 #[test]
-fn a_record_begins_with_a_readable_line_without_secrets() {
+fn record_header_is_readable_without_secrets() {
     let (_world, home, _) = signed_in(entra);
     for folder in ["sessions", "tokens"] {
         let bytes = fs::read(&home.files(folder)[0]).unwrap();
@@ -89,7 +90,7 @@ fn a_record_begins_with_a_readable_line_without_secrets() {
     }
 }
 
-/// A way to spoil a file, and its name.
+/// A way to damage a file, and its name.
 type Damage = (&'static str, fn(&Path));
 
 const DAMAGE: [Damage; 7] = [
@@ -118,7 +119,7 @@ const DAMAGE: [Damage; 7] = [
 ];
 
 #[test]
-fn a_damaged_token_is_refreshed_without_asking_anybody() {
+fn damaged_token_is_refreshed_without_prompt() {
     let (world, home, mut token) = signed_in(entra);
     for (how, damage) in DAMAGE {
         damage(&home.files("tokens")[0]);
@@ -130,19 +131,19 @@ fn a_damaged_token_is_refreshed_without_asking_anybody() {
 }
 
 #[test]
-fn a_damaged_session_is_mended_by_the_next_sign_in() {
+fn damaged_session_is_replaced_by_the_next_sign_in() {
     let (world, home, mut token) = signed_in(entra);
     for (how, damage) in DAMAGE {
         damage(&home.files("sessions")[0]);
         let kept = assert_quiet(&world, &home.run(&entra(&world, &[])), true);
-        assert_eq!(kept, token, "{how}: a good token needs no session");
+        assert_eq!(kept, token, "{how}: a valid token needs no session");
         home.set_seconds_left(0);
         token = assert_healed_by_a_sign_in(&world, &home);
     }
 }
 
 #[test]
-fn damage_to_everything_else_costs_nothing() {
+fn damage_to_other_files_has_no_effect() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &ALWAYS)).token();
     for (how, damage) in &DAMAGE[..5] {
@@ -163,7 +164,7 @@ fn damage_to_everything_else_costs_nothing() {
 }
 
 #[test]
-fn a_record_in_the_place_of_another_is_absent() {
+fn record_with_another_name_counts_as_absent() {
     let (world, home, token) = signed_in(entra);
     let other = home.run(&entra(&world, &["--server-id", ARC_SERVER])).token();
     assert_eq!((&claims(&token)["aud"], &claims(&other)["aud"]), (&SERVER.into(), &ARC_SERVER.into()));
@@ -189,16 +190,16 @@ fn a_record_in_the_place_of_another_is_absent() {
 }
 
 #[test]
-fn a_lost_key_means_one_new_sign_in() {
+fn lost_key_requires_one_sign_in() {
     let (world, home, _) = signed_in(entra);
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
     assert_healed_by_a_sign_in(&world, &home);
 }
 
 #[test]
-fn a_replaced_or_damaged_key_means_one_new_sign_in() {
-    let (_, stranger, _) = signed_in(entra);
-    let foreign = fs::read(stranger.state().join("kubectl-login.key")).unwrap();
+fn replaced_or_damaged_key_requires_one_sign_in() {
+    let (_, other, _) = signed_in(entra);
+    let foreign = fs::read(other.state().join("kubectl-login.key")).unwrap();
     for key in [foreign.as_slice(), b"", b"short\n", &[0xff; 44], &[b'A'; 4096]] {
         let (world, home, _) = signed_in(entra);
         fs::write(home.state().join("kubectl-login.key"), key).unwrap();
@@ -208,7 +209,7 @@ fn a_replaced_or_damaged_key_means_one_new_sign_in() {
 }
 
 #[test]
-fn a_key_that_others_could_read_is_replaced() {
+fn readable_key_is_replaced() {
     let (world, home, _) = signed_in(entra);
     let key = home.state().join("kubectl-login.key");
     let old = fs::read(&key).unwrap();
@@ -219,7 +220,7 @@ fn a_key_that_others_could_read_is_replaced() {
 }
 
 #[test]
-fn a_record_that_others_could_read_is_replaced() {
+fn readable_record_is_replaced() {
     let (world, home, token) = signed_in(entra);
     let record = home.files("tokens").remove(0);
     set_mode(&record, 0o640);
@@ -228,7 +229,7 @@ fn a_record_that_others_could_read_is_replaced() {
 }
 
 #[test]
-fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
+fn symlinks_are_not_followed() {
     let (world, home, _) = signed_in(entra);
     let elsewhere = home.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
@@ -250,7 +251,7 @@ fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
     assert_eq!(fs::read(target).unwrap(), bytes);
     assert!(key.symlink_metadata().unwrap().is_file());
 
-    // A lock is opened for writing: here too, nothing happens to somebody else's file.
+    // A lock file is opened for writing: another file behind a link must not change.
     let lock = home.files("locks").into_iter().find(|path| path.file_name().unwrap() != "key").unwrap();
     let (target, _) = moved_away(&lock);
     fs::write(&target, "precious").unwrap();
@@ -259,7 +260,7 @@ fn no_symlink_is_followed_and_its_target_stays_as_it_is() {
 }
 
 #[test]
-fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
+fn storage_flag_keeps_existing_records_valid() {
     let (world, home) = (World::start(), Home::new());
     let with = |storage| ["--token-cache-storage", storage];
     let token = home.run(&entra(&world, &[&with("file")[..], &ALWAYS].concat())).token();
@@ -275,7 +276,7 @@ fn a_choice_of_storage_disowns_nothing_that_was_kept_before() {
 }
 
 #[test]
-fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
+fn temporary_files_are_deleted_after_an_hour() {
     let (world, home, _) = signed_in(entra);
     let folders: Vec<PathBuf> =
         all_below(&home.state()).into_iter().filter(|path| path.is_dir()).chain([home.state()]).collect();
@@ -289,20 +290,24 @@ fn what_a_killed_writer_left_behind_is_swept_after_an_hour() {
     };
     leave(".kubectl-login-oldOLD", "2 hours ago");
     leave(".kubectl-login-newNEW", "10 minutes ago");
-    leave("somebody-elses", "2 days ago");
+    leave("another-programs", "2 days ago");
     fs::remove_file(home.state().join("kubectl-login.key")).unwrap();
     home.run(&entra(&world, &ALWAYS)).token();
     for folder in folders.iter().filter(|folder| !folder.ends_with("locks")) {
         assert!(!folder.join(".kubectl-login-oldOLD").exists(), "not swept in {}", folder.display());
     }
     for folder in &folders {
-        assert!(folder.join(".kubectl-login-newNEW").exists(), "a writer may still be at work in {}", folder.display());
-        assert!(folder.join("somebody-elses").exists());
+        assert!(
+            folder.join(".kubectl-login-newNEW").exists(),
+            "a process may still be writing in {}",
+            folder.display()
+        );
+        assert!(folder.join("another-programs").exists());
     }
 }
 
 #[test]
-fn logout_deletes_what_is_ours_and_nothing_else() {
+fn logout_deletes_only_own_files() {
     let (world, home, _) = signed_in(entra);
     home.run(&oidc(&world, &ALWAYS)).token();
     DAMAGE[3].1(&home.files("sessions")[0]);
@@ -314,9 +319,9 @@ fn logout_deletes_what_is_ours_and_nothing_else() {
     assert!(ours.len() >= 6, "{ours:?}");
     let left = home.state().join(".kubectl-login-leftXY");
     fs::copy(home.state().join("kubectl-login.key"), &left).unwrap();
-    let strangers = ["notes.txt", "tokens/notes.txt", "sessions/0123"].map(|name| home.state().join(name));
-    for stranger in &strangers {
-        fs::write(stranger, "mine").unwrap();
+    let foreign = ["notes.txt", "tokens/notes.txt", "sessions/0123"].map(|name| home.state().join(name));
+    for other in &foreign {
+        fs::write(other, "mine").unwrap();
     }
     let run = home.run(&["logout", "--all"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -324,8 +329,8 @@ fn logout_deletes_what_is_ours_and_nothing_else() {
         assert!(!path.exists(), "{} is still there", path.display());
     }
     assert!(!left.exists(), "a copy of the key that a killed writer left is still there");
-    for stranger in strangers {
-        assert_eq!(fs::read(stranger).unwrap(), b"mine");
+    for other in foreign {
+        assert_eq!(fs::read(other).unwrap(), b"mine");
     }
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
 }
@@ -344,7 +349,7 @@ fn status_needs_neither_key_nor_network() {
 }
 
 #[test]
-fn two_users_two_tenants_and_two_clouds_live_side_by_side() {
+fn users_tenants_and_clouds_have_separate_sessions() {
     let (world, home) = (World::start(), Home::new());
     let (cloud, ca) = (world.tls_authority(), world.ca_file().to_str().unwrap().to_owned());
     let entries: [(&[&str], &str); 5] = [

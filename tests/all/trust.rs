@@ -1,5 +1,6 @@
-//! Whom connections trust, and what a kubeconfig from a stranger can do with that: its `exec.env` may name certificate
-//! authorities and a proxy, and with them answer in the issuer's place. It never meets what was signed in to without.
+//! Trusted certificate authorities, and what a foreign kubeconfig can do with them: its `exec.env` may set certificate
+//! authorities and a proxy, and thereby impersonate the issuer. It never gets a session that was created without these
+//! settings.
 #![cfg(unix)]
 
 mod certificates;
@@ -15,10 +16,10 @@ use crate::common::{ALWAYS, Home, Run, V1};
 use serde_json::json;
 use sim::{HOST, Server, World};
 
-/// Its own PEM in another variable.
+/// The file from which a process can read its own variables, a PEM in one of them included.
 const ENVIRON: &str = "/proc/self/environ";
 
-/// An issuer under a name that only a proxy leads to.
+/// An issuer under a name that only its proxy resolves.
 pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) tunnel: Tunnel,
@@ -35,7 +36,7 @@ impl Site {
         self.world.ca_file().to_str().unwrap().to_owned()
     }
 
-    /// The refresh tokens that this site was shown, to refresh them or to revoke them.
+    /// The refresh tokens in requests to this site, for refreshing or revoking.
     pub(crate) fn refresh_tokens(&self) -> Vec<String> {
         let requests = self.world.requests();
         let shown = requests.iter().flat_map(|request| ["refresh_token", "token"].map(|name| request.field(name)));
@@ -55,7 +56,7 @@ pub(crate) fn args(more: &[&str]) -> Vec<String> {
     own.iter().chain(more).map(|word| (*word).to_owned()).collect()
 }
 
-/// A user's set-up and an attacker's: the entry is the same, and what the attacker's sets besides leads elsewhere.
+/// A user's set-up and an attacker's: the entry is the same, and the attacker's additional settings lead elsewhere.
 struct Attack {
     home: Home,
     honest: Site,
@@ -63,25 +64,25 @@ struct Attack {
 }
 
 impl Attack {
-    /// The user has signed in, and the token is about to end.
+    /// The user has signed in, and the token is about to expire.
     fn start() -> Attack {
         let attack = Attack { home: Home::new(), honest: Site::start(), evil: Site::start() };
-        attack.honestly(&ALWAYS).token();
+        attack.run_honestly(&ALWAYS).token();
         attack.home.set_seconds_left(10);
         attack.honest.world.reset_requests();
         attack
     }
 
-    /// The entry, whose authority is trusted by a flag as a public one is by the system.
+    /// The entry, which trusts the authority by a flag, as if it were a public one.
     fn args(&self, more: &[&str]) -> Vec<String> {
         args(&[&["--certificate-authority", &self.honest.ca()], more].concat())
     }
 
-    fn honestly(&self, more: &[&str]) -> Run {
+    fn run_honestly(&self, more: &[&str]) -> Run {
         Run::of(self.home.plugin(&self.args(more)).env("https_proxy", self.honest.tunnel.url()))
     }
 
-    /// What the attacker's entry sets: the proxy, and the authority in one of these ways.
+    /// The variables in the attacker's entry: the proxy, and the authority in one of several ways.
     fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
             ("SSL_CERT_FILE", ENVIRON.to_owned()),
@@ -90,12 +91,12 @@ impl Attack {
         ]
     }
 
-    fn under_attack<S: AsRef<str>>(&self, args: &[S]) -> Run {
+    fn run_under_attack<S: AsRef<str>>(&self, args: &[S]) -> Run {
         let mut command = self.home.plugin(args);
-        Run::of(with(&mut command, &self.variables()))
+        Run::of(with_variables(&mut command, &self.variables()))
     }
 
-    /// A kubeconfig in the attacker's words: JSON for its readers, and a PEM file for readers of certificates.
+    /// A kubeconfig of the attacker: JSON, and at the same time a PEM file.
     fn kubeconfig(&self, name: &str, variables: &[(&str, String)]) -> String {
         let env: Vec<_> = variables.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         let config = json!({
@@ -108,29 +109,29 @@ impl Attack {
             } } }],
             "preferences": { "notes": "PEM" },
         });
-        // YAML, which kubeconfigs are, folds the lines of a quoted text.
+        // In YAML, the lines of a quoted string are folded.
         let text = config.to_string().replace("\"PEM\"", &format!("\"\n\n{}\"", self.evil.world.ca_pem()));
         self.home.write(&format!("{name}.json"), &text).to_str().unwrap().to_owned()
     }
 
-    /// Such a file that is the list of authorities as well.
+    /// Such a file that also serves as the list of authorities.
     fn evil_file(&self) -> String {
         let path = self.home.path().join("evil.json").to_str().unwrap().to_owned();
         self.kubeconfig("evil", &[("SSL_CERT_FILE", path), ("https_proxy", self.evil.tunnel.url())])
     }
 
-    /// The user's session was never shown to the attacker, and is as good as before.
+    /// Asserts that the attacker never saw the user's session, and that it still works.
     #[track_caller]
     fn assert_unharmed(&self) {
         assert_eq!(self.evil.refresh_tokens(), Vec::<String>::new());
-        let run = self.honestly(&[]);
+        let run = self.run_honestly(&[]);
         run.token();
         assert_eq!(run.stderr, "", "{run}");
         assert_eq!(self.honest.world.device_requests().len(), 0);
     }
 }
 
-fn with<'a>(command: &'a mut Command, variables: &[(&str, String)]) -> &'a mut Command {
+fn with_variables<'a>(command: &'a mut Command, variables: &[(&str, String)]) -> &'a mut Command {
     command.envs(variables.iter().map(|(name, value)| (*name, value)))
 }
 
@@ -138,7 +139,7 @@ fn with<'a>(command: &'a mut Command, variables: &[(&str, String)]) -> &'a mut C
 fn refresh_token_is_not_sent_under_an_authority_from_the_environment() {
     let attack = Attack::start();
     for more in [&[][..], &["--force-refresh"]] {
-        let run = attack.under_attack(&attack.args(more));
+        let run = attack.run_under_attack(&attack.args(more));
         run.assert_failed(3, &["simulated world CA", "SSL_CERT_FILE", "exec.env", "\nNext: "]);
     }
     assert!(attack.evil.tunnel.connections() > 0, "the attack does not reach its own server");
@@ -147,17 +148,17 @@ fn refresh_token_is_not_sent_under_an_authority_from_the_environment() {
 }
 
 #[test]
-fn authority_from_a_folder_of_the_environment_is_no_way_around() {
+fn refresh_token_is_not_sent_under_an_authority_directory_from_the_environment() {
     let attack = Attack::start();
     let folder = attack.evil.world.ca_file().parent().unwrap().to_str().unwrap().to_owned();
     let variables = [("SSL_CERT_DIR", format!("/nowhere:{folder}")), ("https_proxy", attack.evil.tunnel.url())];
-    let run = Run::of(with(&mut attack.home.plugin(&attack.args(&[])), &variables));
+    let run = Run::of(with_variables(&mut attack.home.plugin(&attack.args(&[])), &variables));
     run.assert_failed(3, &["SSL_CERT_DIR"]);
     attack.assert_unharmed();
 }
 
 #[test]
-fn commands_that_read_a_strangers_entry_show_it_no_session() {
+fn commands_never_use_the_session_for_a_foreign_entry() {
     let attack = Attack::start();
     let file = attack.evil_file();
     for words in [&["doctor"][..], &["whoami", "--refresh"], &["whoami", "--groups"], &["status"]] {
@@ -173,23 +174,23 @@ fn commands_that_read_a_strangers_entry_show_it_no_session() {
 #[test]
 fn sign_in_under_an_authority_of_an_entry_stays_with_that_entry() {
     let attack = Attack::start();
-    // The user falls for it: the attacker's server gives a token and a session of its own.
-    let fallen = attack.under_attack(&attack.args(&ALWAYS));
-    let theirs = fallen.token();
-    assert!(fallen.stderr.contains("was made without"), "{fallen}");
-    assert_eq!(attack.under_attack(&attack.args(&[])).token(), theirs);
+    // The user is deceived: the attacker's server issues its own token and session.
+    let deceived = attack.run_under_attack(&attack.args(&ALWAYS));
+    let theirs = deceived.token();
+    assert!(deceived.stderr.contains("was made without"), "{deceived}");
+    assert_eq!(attack.run_under_attack(&attack.args(&[])).token(), theirs);
     attack.home.set_seconds_left(10);
-    attack.under_attack(&attack.args(&[])).token();
+    attack.run_under_attack(&attack.args(&[])).token();
     assert_eq!(attack.evil.world.refreshes().len(), 1, "its own session is refreshed at its own server");
     let stolen = attack.evil.refresh_tokens();
 
     let before = attack.evil.tunnel.connections();
-    let ours = attack.honestly(&[]);
+    let ours = attack.run_honestly(&[]);
     assert_ne!(ours.token(), theirs);
-    assert_eq!(attack.honest.world.device_requests().len(), 0, "no user is asked again");
+    assert_eq!(attack.honest.world.device_requests().len(), 0, "no further prompt");
     assert!(attack.honest.refresh_tokens().iter().all(|token| !stolen.contains(token)));
-    // Nor is the attacker's discovery believed by a session that is yet to be.
-    attack.honestly(&["--login-hint", sim::ALICE, "--prompt", "always"]).token();
+    // A new session does not use the attacker's discovery document either.
+    attack.run_honestly(&["--login-hint", sim::ALICE, "--prompt", "always"]).token();
     assert_eq!(attack.evil.tunnel.connections(), before);
     let status = attack.home.run(&["status", "-o", "json"]);
     assert_eq!(status.stdout.matches("\"method\"").count(), 3, "{status}");
@@ -200,7 +201,7 @@ fn logout_of_everything_revokes_each_session_at_its_own_issuer() {
     let attack = Attack::start();
     let evil = attack.evil_file();
     let honest = attack.kubeconfig("honest", &[("https_proxy", attack.honest.tunnel.url())]);
-    // The attacker's comes first in the merged file.
+    // The attacker's entry comes first in the merged kubeconfig.
     let mut command = attack.home.plugin(&["logout", "--all"]);
     let run = Run::of(command.env("KUBECONFIG", format!("{evil}:{honest}")));
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "Forgot 1 sign-in and revoked it.\n"), "{run}");
@@ -209,7 +210,7 @@ fn logout_of_everything_revokes_each_session_at_its_own_issuer() {
 }
 
 #[test]
-fn logout_of_a_strangers_context_says_nothing_was_revoked() {
+fn logout_of_a_foreign_context_says_that_nothing_was_revoked() {
     let attack = Attack::start();
     let file = attack.evil_file();
     let run = attack.home.run(&["logout", "--kubeconfig", &file]);
@@ -237,10 +238,10 @@ fn entry_cannot_choose_a_browser_for_commands_that_read_it() {
 #[test]
 fn access_token_is_not_shown_to_a_userinfo_endpoint_under_another_authority() {
     let attack = Attack::start();
-    attack.honestly(&["--force-refresh"]).token();
+    attack.run_honestly(&["--force-refresh"]).token();
     let evil = attack.evil_file();
     let honest = attack.kubeconfig("honest", &[("https_proxy", attack.honest.tunnel.url())]);
-    // The token has no such claim, so UserInfo is asked.
+    // The token lacks that claim, so UserInfo is used.
     let whoami = |file: &str| {
         attack.home.run(&["whoami", "--groups", "--groups-claim", "elsewhere", "--kubeconfig", file]);
     };
@@ -248,25 +249,25 @@ fn access_token_is_not_shown_to_a_userinfo_endpoint_under_another_authority() {
     let asked = |site: &Site| site.world.requests().iter().filter(|request| request.server == Server::Oidc).count();
     assert_eq!(asked(&attack.evil), 0, "{:?}", attack.evil.world.requests());
     whoami(&honest);
-    assert_eq!(attack.honest.world.count("/userinfo"), 1, "it is asked where it may be");
+    assert_eq!(attack.honest.world.count("/userinfo"), 1, "the user's own endpoint is used");
 }
 
 #[test]
-fn poisoned_discovery_stays_with_the_entry_that_brought_it() {
+fn poisoned_discovery_is_only_cached_for_its_entry() {
     let (home, honest, evil) = (Home::new(), Site::start(), Site::start());
     let attack = Attack { home, honest, evil };
-    attack.under_attack(&attack.args(&ALWAYS)).token();
+    attack.run_under_attack(&attack.args(&ALWAYS)).token();
     let poisoned = attack.home.files("issuers");
     assert!(!poisoned.is_empty());
     let before = attack.evil.tunnel.connections();
-    attack.honestly(&ALWAYS).token();
-    assert_eq!(attack.honest.world.count("openid-configuration"), 1, "nothing that the attacker said is believed");
+    attack.run_honestly(&ALWAYS).token();
+    assert_eq!(attack.honest.world.count("openid-configuration"), 1, "the attacker's document is not used");
     assert_eq!(attack.evil.tunnel.connections(), before);
     assert!(attack.home.files("issuers").len() > poisoned.len());
 }
 
 #[test]
-fn kubectl_with_a_strangers_kubeconfig_shows_it_no_session() {
+fn kubectl_never_uses_the_session_for_a_foreign_kubeconfig() {
     let attack = Attack::start();
     let file = attack.kubeconfig("evil", &attack.variables());
     let text = std::fs::read_to_string(&file).unwrap().replace("\"kubectl-login\"", &format!("{:?}", common::PLUGIN));

@@ -1,11 +1,12 @@
-//! What a warm call does not do, seen from the kernel: no network, no thread, no second process, no terminal; it reads
-//! the key and one record, and writes nothing. What many kubeconfig entries name, a command reads once.
+//! What a warm call does not do, according to its system calls: no network, no thread, no other process, no terminal.
+//! It reads the key and one record, and writes nothing. A file that many kubeconfig entries name is read once per
+//! command.
 #![cfg(target_os = "linux")]
 
 use crate::common::{Home, PLUGIN, Run, entra, needed, oidc};
 use sim::World;
 
-/// What strace saw of one run.
+/// The system calls of one run, from strace.
 struct Trace {
     run: Run,
     lines: Vec<String>,
@@ -13,7 +14,7 @@ struct Trace {
 
 impl Trace {
     /// Runs the plugin under strace.
-    fn of(home: &Home, args: &[String]) -> Trace {
+    fn run(home: &Home, args: &[String]) -> Trace {
         needed("strace", "strace");
         let file = home.path().join("trace");
         let mut command = home.program("strace");
@@ -21,31 +22,31 @@ impl Trace {
         let run = Run::of(command.arg(PLUGIN).args(args));
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         assert!(text.contains("execve("), "strace sees nothing here (is ptrace allowed?): {run}");
-        // Each line begins with the process id, padded.
+        // Each line begins with the padded process id.
         let lines = text.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '));
         Trace { run, lines: lines.map(str::to_owned).collect() }
     }
 
-    /// The lines of these calls.
+    /// The lines with these calls.
     fn calls(&self, names: &[&str]) -> Vec<&str> {
         let is_one =
             |line: &str| names.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')));
         self.lines.iter().map(String::as_str).filter(|line| is_one(line)).collect()
     }
 
-    /// The files below the state folder that were opened, by their paths in it.
+    /// The opened files below the state directory, as relative paths.
     fn opened_state(&self, home: &Home) -> Vec<String> {
         let folder = format!("\"{}/", home.state().display());
         let path = |line: &&str| Some(line.split_once(&folder)?.1.split_once('"')?.0.to_owned());
         self.calls(&["open", "openat", "openat2"]).iter().filter_map(path).collect()
     }
 
-    /// Every call that starts a thread or a process.
+    /// All calls that start a thread or a process.
     fn started(&self) -> Vec<&str> {
         self.calls(&["clone", "clone3", "fork", "vfork"])
     }
 
-    /// Every call that changes the file system.
+    /// All calls that change the file system.
     fn written(&self) -> Vec<&str> {
         let opened = self.calls(&["open", "openat", "openat2"]).into_iter();
         let opened = opened.filter(|line| ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag)));
@@ -58,7 +59,7 @@ impl Trace {
 const NOTHING: [&str; 0] = [];
 
 #[test]
-fn a_warm_call_reads_the_key_and_one_record_and_does_nothing_else() {
+fn warm_call_reads_only_the_key_and_one_record() {
     let (world, home) = (World::start(), Home::new());
     for args in [entra(&world, &[]), oidc(&world, &[])] {
         let before = home.files("tokens");
@@ -66,7 +67,7 @@ fn a_warm_call_reads_the_key_and_one_record_and_does_nothing_else() {
         let made = home.files("tokens").into_iter().find(|file| !before.contains(file)).unwrap();
         let record = format!("tokens/{}", made.file_name().unwrap().to_str().unwrap());
 
-        let trace = Trace::of(&home, &args);
+        let trace = Trace::run(&home, &args);
         assert_eq!(trace.run.token(), token);
         assert_eq!(trace.run.stderr, "");
         assert_eq!(trace.calls(&["socket", "socketpair", "connect"]), NOTHING);
@@ -80,16 +81,16 @@ fn a_warm_call_reads_the_key_and_one_record_and_does_nothing_else() {
     }
 }
 
-/// The same look at calls that do all of it: so that silence above is no blindness.
+/// The same checks on calls that do all of it prove that the checks work.
 #[test]
-fn a_refresh_and_a_call_with_nobody_there_are_seen_to_do_what_a_warm_call_does_not() {
+fn checks_notice_a_refresh_and_a_call_without_prompt() {
     let (world, home) = (World::start(), Home::new());
-    let nobody = Trace::of(&home, &entra(&world, &[]));
-    nobody.run.assert_failed(3, &["kubectl login"]);
-    assert!(nobody.lines.iter().any(|line| line.contains("\"/dev/tty\"")), "{:#?}", nobody.lines);
+    let without_prompt = Trace::run(&home, &entra(&world, &[]));
+    without_prompt.run.assert_failed(3, &["kubectl login"]);
+    assert!(without_prompt.lines.iter().any(|line| line.contains("\"/dev/tty\"")), "{:#?}", without_prompt.lines);
 
     home.run(&entra(&world, &["--prompt", "always"])).token();
-    let refresh = Trace::of(&home, &entra(&world, &["--force-refresh"]));
+    let refresh = Trace::run(&home, &entra(&world, &["--force-refresh"]));
     refresh.run.token();
     assert_ne!(refresh.calls(&["socket"]), NOTHING);
     assert_ne!(refresh.calls(&["connect"]), NOTHING);
@@ -97,17 +98,17 @@ fn a_refresh_and_a_call_with_nobody_there_are_seen_to_do_what_a_warm_call_does_n
     assert!(refresh.opened_state(&home).iter().any(|file| file.starts_with("sessions/")));
 }
 
-/// The keyring's client needs a thread, so the look for threads has something to see.
+/// The keyring's client needs a thread, which proves that the check for threads works.
 #[test]
-fn a_look_into_the_keyring_is_seen_to_start_a_thread() {
+fn checks_notice_the_thread_of_the_keyring() {
     let (world, home) = (World::start(), Home::new());
-    let keyring = Trace::of(&home, &entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]));
+    let keyring = Trace::run(&home, &entra(&world, &["--token-cache-storage", "keyring", "--prompt", "always"]));
     keyring.run.assert_failed(1, &["keyring"]);
     assert_ne!(keyring.started(), NOTHING);
 }
 
 #[test]
-fn authority_file_that_many_contexts_name_is_read_once() {
+fn authority_file_of_many_contexts_is_read_once() {
     let (world, home) = (World::start(), Home::new());
     let authority = home.write("ca.pem", world.ca_pem());
     let more = [format!("--certificate-authority={}", authority.display())];
@@ -115,7 +116,7 @@ fn authority_file_that_many_contexts_name_is_read_once() {
     let names: Vec<String> = (0..20).map(|number| format!("context-{number}")).collect();
     home.contexts(&names.iter().map(|name| (name.as_str(), args.clone())).collect::<Vec<_>>());
     let opened = |args: &[&str]| {
-        let trace = Trace::of(&home, &args.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let trace = Trace::run(&home, &args.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         trace.run.assert_silent_success();
         let opened = trace.calls(&["open", "openat", "openat2"]);
         let name = format!("\"{}\"", authority.display());
@@ -124,7 +125,7 @@ fn authority_file_that_many_contexts_name_is_read_once() {
     home.run(&[&args[..], &["--prompt=always".into()]].concat()).token();
     let (count, shown) = opened(&["status"]);
     assert_eq!((count, names.iter().all(|name| shown.contains(name))), (1, true), "{shown}");
-    // The entry itself, and the others that have the same sign-in.
+    // The entry itself, and the others with the same session.
     let (count, shown) = opened(&["--context=context-3"]);
     assert_eq!((count, shown.contains("context-19")), (1, true), "{shown}");
     let (count, shown) = opened(&["logout", "context-3"]);

@@ -1,14 +1,15 @@
-//! `whoami`: who a token says somebody is, what the cluster makes of it, and their groups, past the 200 that a token
-//! carries; and what `kubectl login` says of groups.
+//! `whoami`: the user in the token, the cluster's view, and the groups, beyond the 200 in a token; and what `kubectl
+//! login`
+//! prints about groups.
 #![cfg(unix)]
 
+mod cache;
 mod changes;
 mod cluster;
-mod forms;
+mod formats;
 mod graph;
 mod issuers;
 mod kubectl;
-mod memory;
 mod second_client;
 mod secrets;
 mod sizes;
@@ -18,58 +19,58 @@ use crate::common::{ALWAYS, Home, JSON, Run, V1, entra, oidc};
 use serde_json::Value;
 use sim::{Behaviour, Request, Server, World};
 
-/// The tenant's own client, which may ask Graph; AKS kubeconfigs name another one.
+/// The tenant's own client, which can use Graph; AKS kubeconfigs name another one.
 const OWN: [&str; 2] = ["--client-id", sim::OWN_CLIENT];
-/// What a client without it is told that it needs.
+/// The permission that a client needs for Graph, as named in messages.
 const PERMISSION: &str = "GroupMember.Read.All";
 
-/// A world, and a home whose kubeconfig leads to its cluster.
+/// A world, and a home directory with a kubeconfig for its cluster.
 struct Case {
     world: World,
     home: Home,
 }
 
 impl Case {
-    /// A context of the Entra-shaped tenant's, as an AKS kubeconfig has it with `more` behind. Nobody is signed in.
+    /// A context of the Entra-shaped tenant, as in an AKS kubeconfig, with `more` flags. Without a session.
     fn entra(more: &[&str]) -> Case {
         let case = Case { world: World::start(), home: Home::new() };
         case.context(&entra(&case.world, more));
         case
     }
 
-    /// A context of the plain issuer's.
+    /// A context of the plain issuer.
     fn oidc(more: &[&str]) -> Case {
         let case = Case { world: World::start(), home: Home::new() };
         case.context(&oidc(&case.world, more));
         case
     }
 
-    /// Gives the context these arguments.
+    /// Sets the context's arguments.
     fn context(&self, args: &[String]) {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.home.write(".kube/config", &self.world.kubeconfig("kubectl-login", &args, V1));
     }
 
-    /// In so many groups.
+    /// Makes the user a member of so many groups.
     fn groups(self, count: usize) -> Case {
         self.world.set_groups(count);
         self
     }
 
-    /// In so many groups, which Graph gives page by page only, as it does with more than 11,000.
+    /// The same, but Graph returns them only in pages, as it does for more than 11,000.
     fn paged(self, count: usize) -> Case {
         self.world.set(Behaviour::GraphMemberGroupsForbidden);
         self.groups(count)
     }
 
-    /// Signed in without a look at the groups; what that asked is forgotten.
+    /// Signs in without a group look-up. Clears the world's log.
     fn signed_in(self) -> Case {
         self.get_token(&ALWAYS);
         self.world.reset_requests();
         self
     }
 
-    /// What kubectl would run.
+    /// Runs the command that kubectl would run.
     fn get_token(&self, more: &[&str]) -> Run {
         let kubeconfig = self.kubeconfig();
         let args = kubeconfig["users"][0]["user"]["exec"]["args"].as_array().unwrap();
@@ -83,7 +84,7 @@ impl Case {
         serde_saphyr::from_str(&std::fs::read_to_string(self.home.path().join(".kube/config")).unwrap()).unwrap()
     }
 
-    /// Writes the kubeconfig anew, with a change to the cluster in it.
+    /// Rewrites the kubeconfig, with a changed cluster.
     fn edit_cluster(&self, change: impl FnOnce(&mut Value)) {
         let mut kubeconfig = self.kubeconfig();
         change(&mut kubeconfig["clusters"][0]["cluster"]);
@@ -94,7 +95,7 @@ impl Case {
         self.home.run(&[&["whoami"], more].concat())
     }
 
-    /// The object that `whoami -o json` prints, which has to go well.
+    /// The output of `whoami -o json`, which must succeed.
     #[track_caller]
     fn json(&self, more: &[&str]) -> Value {
         let run = self.whoami(&[&JSON, more].concat());
@@ -102,8 +103,8 @@ impl Case {
         run.object()
     }
 
-    /// Which requests reached Graph since the last look, by their paths below the version.
-    fn asked_graph(&self) -> Vec<String> {
+    /// The paths of the requests to Graph since the last call, without the version.
+    fn graph_requests(&self) -> Vec<String> {
         let asked = self.requests(Server::Graph);
         self.world.reset_requests();
         asked.iter().map(|request| request.path.trim_start_matches("/v1.0/").to_owned()).collect()
@@ -119,7 +120,7 @@ fn ids(whoami: &Value) -> Vec<&str> {
     whoami["groups"]["items"].as_array().unwrap().iter().map(|group| group["id"].as_str().unwrap()).collect()
 }
 
-/// Asserts how many groups there are, who said so, and that these are all; each is listed.
+/// Asserts the number and the source of the groups, and that all of them are listed.
 #[track_caller]
 fn assert_all(whoami: &Value, count: usize, source: &str) {
     let groups = &whoami["groups"];

@@ -1,4 +1,4 @@
-//! Certificates that are refused, by kind, and those that are accepted as kubectl accepts them.
+//! Rejected certificates, by reason, and certificates that are accepted as in kubectl.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::common::{Home, Run, V1};
 
-/// A server that speaks TLS and answers 404 to everything: a client that gets that has accepted its certificate.
+/// A TLS server that responds with 404 to everything: a client that sees this has accepted its certificate.
 struct TlsServer {
     url: String,
-    /// What it shows.
+    /// Its certificate.
     pem: String,
-    /// The authority that has signed it.
+    /// The authority that signed it.
     ca_pem: String,
 }
 
 const ACCEPTED: &str = "has no discovery document (HTTP 404)";
 
 impl TlsServer {
-    /// With a certificate for 127.0.0.1 by an authority called "Corp Proxy CA", changed by `change`.
+    /// With a certificate for 127.0.0.1 from an authority called "Corp Proxy CA", changed by `change`.
     fn start(change: impl FnOnce(&mut CertificateParams)) -> TlsServer {
         let ca_key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
@@ -38,7 +38,7 @@ impl TlsServer {
         Self::showing(&certificate, &key, ca_pem)
     }
 
-    /// With one that is signed by itself.
+    /// With a self-signed certificate.
     fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> TlsServer {
         let (key, mut leaf) = (KeyPair::generate().unwrap(), params());
         change(&mut leaf);
@@ -71,7 +71,7 @@ impl TlsServer {
         TlsServer { url, pem: certificate.pem(), ca_pem }
     }
 
-    /// A sign-in there, with `more` flags and variables.
+    /// A sign-in at this server, with `more` flags and variables.
     fn sign_in(&self, home: &Home, more: &[&str], variables: &[(&str, &str)]) -> Run {
         let own = ["get-token", "--oidc-issuer-url", &self.url, "--oidc-client-id", "c", "--prompt", "always"];
         Run::of(home.plugin(&[&own[..], more].concat()).envs(variables.iter().copied()))
@@ -91,7 +91,7 @@ fn params() -> CertificateParams {
 }
 
 #[test]
-fn expired_certificate_is_told_with_its_date_and_who_renews_it() {
+fn expired_certificate_names_its_date_and_who_can_renew_it() {
     let server = TlsServer::start(|leaf| leaf.not_after = date_time_ymd(2021, 3, 1));
     let run = server.sign_in_trusting(&server.ca_pem);
     run.assert_failed(1, &["has expired: it was valid until 1 March 2021", "administrator to renew", "date and time"]);
@@ -99,7 +99,7 @@ fn expired_certificate_is_told_with_its_date_and_who_renews_it() {
 }
 
 #[test]
-fn certificates_of_api_servers_are_told_by_kind_too() {
+fn certificates_of_api_servers_have_specific_errors() {
     let expired = TlsServer::start(|leaf| leaf.not_after = date_time_ymd(2021, 3, 1));
     let unknown = TlsServer::start(|_| {});
     let of_other = TlsServer::start(|leaf| {
@@ -131,7 +131,7 @@ fn certificates_of_api_servers_are_told_by_kind_too() {
 }
 
 #[test]
-fn certificate_of_the_future_points_to_the_clock_first() {
+fn certificate_of_the_future_suggests_checking_the_clock() {
     let server = TlsServer::start(|leaf| leaf.not_before = date_time_ymd(2101, 3, 1));
     let run = server.sign_in_trusting(&server.ca_pem);
     run.assert_failed(
@@ -141,7 +141,7 @@ fn certificate_of_the_future_points_to_the_clock_first() {
 }
 
 #[test]
-fn certificate_of_another_name_is_never_offered_to_be_trusted() {
+fn certificate_for_another_name_suggests_no_trust() {
     let other = |leaf: &mut CertificateParams| {
         leaf.subject_alt_names =
             CertificateParams::new(vec!["portal.hotel.example".to_owned()]).unwrap().subject_alt_names;
@@ -175,7 +175,7 @@ fn unknown_signer_is_named() {
 }
 
 #[test]
-fn useless_file_of_the_environment_is_named() {
+fn unusable_certificate_file_in_the_environment_is_named() {
     let server = TlsServer::start(|_| {});
     let home = Home::new();
     let empty = home.write("empty.pem", "");
@@ -189,14 +189,14 @@ fn useless_file_of_the_environment_is_named() {
         run.assert_failed(1, &["SSL_CERT_FILE", words, "\nNext:  Correct SSL_CERT_FILE"]);
     }
     server.sign_in(&home, &[], &[("SSL_CERT_DIR", "/nowhere")]).assert_failed(1, &["SSL_CERT_DIR", "/nowhere"]);
-    // It does no harm if it is not needed.
+    // It is ignored if it is not needed.
     let file = home.write("ca.pem", &server.ca_pem);
     let more = ["--certificate-authority", file.to_str().unwrap()];
     server.sign_in(&home, &more, &[("SSL_CERT_FILE", "/nowhere/ca.pem")]).assert_failed(1, &[ACCEPTED]);
 }
 
 #[test]
-fn own_certificate_named_as_authority_is_accepted_as_kubectl_does() {
+fn leaf_certificate_as_authority_is_accepted_as_by_kubectl() {
     let as_authority = |leaf: &mut CertificateParams| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = TlsServer::self_signed(as_authority);
     authority.sign_in_trusting(&authority.pem).assert_failed(1, &[ACCEPTED]);
@@ -206,7 +206,7 @@ fn own_certificate_named_as_authority_is_accepted_as_kubectl_does() {
     let plain = TlsServer::self_signed(|_| {});
     plain.sign_in_trusting(&plain.pem).assert_failed(1, &[ACCEPTED]);
 
-    // Not one that has expired, is for another name, or is for another use.
+    // Not if it has expired, is for another name, or is for another purpose.
     let expired = TlsServer::self_signed(|leaf| {
         as_authority(leaf);
         leaf.not_after = date_time_ymd(2021, 3, 1);
@@ -238,7 +238,7 @@ fn unreadable_certificate_in_a_bundle_is_skipped_with_a_warning() {
     run.token();
     assert!(run.stderr.contains("Warning: ") && run.stderr.contains("bundle.pem"), "{run}");
     assert!(run.stderr.contains("certificates that cannot be read: they are skipped"), "{run}");
-    // A refresh prompts no user, so it prints nothing.
+    // A refresh does not prompt, so it prints nothing.
     let refresh = home.run(&[&args[..], &["--force-refresh"]].concat());
     refresh.token();
     assert_eq!(refresh.stderr, "");

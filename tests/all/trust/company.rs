@@ -1,9 +1,10 @@
-//! Companies with authorities of their own: a bundle that moves or grows signs no user out, nor does another proxy.
+//! Companies with their own certificate authorities: a bundle that moves or grows does not end sessions, nor does
+//! another proxy.
 
 use super::{Site, args};
 use crate::common::{ALWAYS, Home, Run, V1};
 
-/// An entry whose issuer's authority is known by the environment alone.
+/// An entry whose issuer's authority is only known from the environment.
 struct Company {
     home: Home,
     site: Site,
@@ -25,7 +26,7 @@ impl Company {
 }
 
 #[test]
-fn authority_in_the_shell_serves_sign_in_refresh_and_warm_calls() {
+fn authority_in_the_environment_is_used_for_all_calls() {
     let company = Company::start();
     let ca = company.site.ca();
     let token = company.run(&ca, &ALWAYS).token();
@@ -36,13 +37,13 @@ fn authority_in_the_shell_serves_sign_in_refresh_and_warm_calls() {
     assert_ne!(run.token(), token);
     assert_eq!(run.stderr, "");
     assert_eq!(company.site.world.device_requests().len(), 0);
-    // Elsewhere it is not known, and neither is what was obtained under it.
+    // Without the variable, the authority is unknown, and so is the session that was created with it.
     let elsewhere = Run::of(company.home.plugin(&args(&[])).env("https_proxy", company.site.tunnel.url()));
     elsewhere.assert_failed(3, &[]);
 }
 
 #[test]
-fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
+fn changed_bundle_keeps_the_session_if_it_has_the_authority() {
     let (company, other) = (Company::start(), Site::start());
     let (own, foreign) = (company.site.world.ca_pem(), other.world.ca_pem());
     company.run(&company.bundle("one.pem", &[own]), &ALWAYS).token();
@@ -60,7 +61,7 @@ fn bundle_that_grows_or_moves_signs_nobody_out_while_it_has_the_anchor() {
 }
 
 #[test]
-fn another_proxy_signs_nobody_out() {
+fn other_proxy_keeps_the_session() {
     let company = Company::start();
     company.run(&company.site.ca(), &ALWAYS).token();
     let other = super::Tunnel::to(&company.site.world.tls_issuer());
@@ -71,7 +72,7 @@ fn another_proxy_signs_nobody_out() {
 }
 
 #[test]
-fn authority_in_exec_env_works_for_every_command() {
+fn authority_in_exec_env_works_for_all_commands() {
     let company = Company::start();
     let ca = company.site.ca();
     let kubeconfig = serde_json::json!({
@@ -110,8 +111,8 @@ fn authority_in_exec_env_works_for_every_command() {
 }
 
 #[test]
-fn newest_sign_in_counts_in_the_environment_it_was_made_in() {
-    // At home without, at work behind a proxy that inspects TLS: the same entry, and another account.
+fn newest_session_is_used_in_its_own_environment() {
+    // Without a proxy at home, behind a TLS-inspecting proxy at work: the same entry, and another account.
     let (home, at_home, at_work) = (Home::new(), Site::start(), Site::start());
     let entry = |more: &[&str]| args(&[&["--certificate-authority", &at_home.ca()], more].concat());
     let run_at_home = |more: &[&str]| Run::of(home.plugin(&entry(more)).env("https_proxy", at_home.tunnel.url()));
@@ -120,13 +121,13 @@ fn newest_sign_in_counts_in_the_environment_it_was_made_in() {
         Run::of(command.env("https_proxy", at_work.tunnel.url()).env("SSL_CERT_FILE", at_work.ca()))
     };
     let alice = run_at_home(&ALWAYS).token();
-    assert_eq!(run_at_work(&[]).token(), alice, "what is good everywhere is good here");
+    assert_eq!(run_at_work(&[]).token(), alice, "a session without additional authorities is valid everywhere");
     home.set_seconds_left(10);
     at_work.world.sign_in_as(sim::BOB);
     let bob = run_at_work(&ALWAYS).token();
     assert_eq!(run_at_work(&[]).token(), bob);
     run_at_work(&["--force-refresh"]).token();
-    assert_eq!(at_work.world.refreshes().len(), 1, "the session of this place is the one that is used");
+    assert_eq!(at_work.world.refreshes().len(), 1, "the session of this environment is used");
     assert_eq!(at_home.world.refreshes().len(), 0);
     run_at_home(&[]).token();
     assert_eq!((at_home.world.refreshes().len(), at_home.world.device_requests().len()), (1, 1));

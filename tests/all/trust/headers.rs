@@ -1,10 +1,10 @@
-//! Request headers: which an entry may add, and that they are part of the session.
+//! Request headers: which ones an entry may add, and that they belong to the session's identity.
 
 use crate::common::{Home, in_parallel, oidc};
 use sim::World;
 
 #[test]
-fn headers_of_routing_framing_and_authentication_are_refused() {
+fn routing_framing_and_authentication_headers_are_refused() {
     let world = World::start();
     let names = [
         "Host",
@@ -36,7 +36,7 @@ fn headers_of_routing_framing_and_authentication_are_refused() {
 }
 
 #[test]
-fn other_headers_make_another_session() {
+fn other_headers_have_their_own_session() {
     let (world, home) = (World::start(), Home::new());
     home.run(&oidc(&world, &["--prompt", "always"])).token();
     world.reset_requests();
@@ -44,14 +44,14 @@ fn other_headers_make_another_session() {
     for value in ["a", "b"] {
         home.run_as_new_caller(&with(value)).assert_failed(3, &[]);
     }
-    assert_eq!(world.refreshes().len(), 0, "the refresh token goes along with no header that it was not obtained with");
+    assert_eq!(world.refreshes().len(), 0, "the refresh token is not sent with other headers");
     home.run_as_new_caller(&[&with("a")[..], &["--prompt".to_owned(), "always".to_owned()]].concat()).token();
     home.run(&with("a")).token();
     home.run_as_new_caller(&with("b")).assert_failed(3, &[]);
 }
 
 #[test]
-fn user_agent_of_an_entry_takes_the_place_of_the_usual_one() {
+fn user_agent_of_an_entry_replaces_the_default() {
     let (world, home) = (World::start(), Home::new());
     let agent = ["--oidc-request-header", "User-Agent=corp/1", "--prompt", "always"];
     home.run(&oidc(&world, &agent)).token();

@@ -1,4 +1,4 @@
-//! The cluster's side: whom it takes the token for, and whatever keeps it from saying so.
+//! The cluster's view: whom the token authenticates there, and what can prevent a response.
 
 use serde_json::{Value, json};
 use sim::{Behaviour, Server, World};
@@ -8,7 +8,7 @@ use crate::common::scripted::Scripted;
 use crate::common::socks::Socks;
 use crate::common::{JSON, Run, closed_port, in_parallel};
 
-/// Asserts that the token's half is told, and why there is no other.
+/// Asserts that the token's part is printed, and why the cluster's part is missing.
 #[track_caller]
 fn assert_without_cluster(case: &Case, words: &[&str]) {
     let run = case.whoami(&JSON);
@@ -22,7 +22,7 @@ fn assert_without_cluster(case: &Case, words: &[&str]) {
 }
 
 #[test]
-fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
+fn unusable_response_keeps_the_token_part() {
     let behaviours = [
         (Behaviour::KubeStalls, "did not answer in time"),
         (Behaviour::KubeDown, "not available (HTTP 503)"),
@@ -40,7 +40,7 @@ fn a_server_that_does_not_answer_the_question_takes_nothing_from_the_token() {
 }
 
 #[test]
-fn a_server_that_cannot_be_asked_takes_nothing_from_the_token() {
+fn unreachable_server_keeps_the_token_part() {
     let case = Case::entra(&[]).signed_in();
     let other = World::start();
     let (_socket, port) = closed_port();
@@ -48,7 +48,7 @@ fn a_server_that_cannot_be_asked_takes_nothing_from_the_token() {
     assert_without_cluster(&case, &["cannot be reached", "HTTPS_PROXY"]);
     case.edit_cluster(|cluster| cluster["server"] = json!(other.kube_url()));
     assert_without_cluster(&case, &["certificate", "not trusted", "certificate-authority"]);
-    assert!(other.requests().is_empty(), "a token went to a server that is not trusted");
+    assert!(other.requests().is_empty(), "the token was sent to an untrusted server");
     case.edit_cluster(|cluster| cluster["server"] = json!("http://cluster.example"));
     assert_without_cluster(&case, &["only https is allowed"]);
     case.edit_cluster(|cluster| {
@@ -58,7 +58,7 @@ fn a_server_that_cannot_be_asked_takes_nothing_from_the_token() {
 }
 
 #[test]
-fn groups_that_the_cluster_does_not_see_are_named_whatever_it_puts_before_them() {
+fn groups_that_the_cluster_does_not_see_are_named_without_prefix() {
     for case in [Case::entra(&[]), Case::oidc(&[])] {
         let case = case.signed_in();
         case.world.set(Behaviour::KubePrefixes);
@@ -74,7 +74,7 @@ fn groups_that_the_cluster_does_not_see_are_named_whatever_it_puts_before_them()
 }
 
 #[test]
-fn a_cluster_that_knows_only_what_the_token_lists_misses_all_that_graph_knows() {
+fn cluster_without_overage_support_misses_all_graph_groups() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.world.set(Behaviour::KubeIgnoresOverage);
     let whoami = case.json(&[]);
@@ -84,9 +84,9 @@ fn a_cluster_that_knows_only_what_the_token_lists_misses_all_that_graph_knows() 
     assert!(table.stdout.contains("does not see 201 groups of yours"), "{table}");
 }
 
-/// Where neither Graph nor the cluster helps: a failure only for those who asked for the groups.
+/// If neither Graph nor the cluster knows the groups, the command fails only if groups were requested.
 #[test]
-fn groups_that_nobody_knows_are_a_failure_where_they_were_wanted() {
+fn unknown_groups_fail_only_if_requested() {
     let case = Case::entra(&[]).groups(201).signed_in();
     case.world.set(Behaviour::KubeIgnoresOverage);
     for (more, code) in [(&[][..], 0), (&["--groups"], 1), (&["--names"], 1), (&["--filter", "a"], 1)] {
@@ -101,7 +101,7 @@ fn groups_that_nobody_knows_are_a_failure_where_they_were_wanted() {
 }
 
 #[test]
-fn the_cluster_is_asked_once_and_with_its_own_token_only() {
+fn cluster_gets_one_request_with_its_own_token() {
     let case = Case::entra(&[]).groups(201).signed_in();
     let token = case.get_token(&[]).token();
     case.json(&["--groups"]);
@@ -111,7 +111,7 @@ fn the_cluster_is_asked_once_and_with_its_own_token_only() {
 }
 
 #[test]
-fn api_server_behind_a_proxy_is_reached_whatever_name_its_certificate_has() {
+fn api_server_behind_a_proxy_is_reached_with_any_certificate_name() {
     let case = Case::entra(&[]).signed_in();
     let port: u16 = case.world.kube_url().rsplit_once(':').unwrap().1.parse().unwrap();
     let socks = Socks::start(port, None, 0);
@@ -127,7 +127,7 @@ fn api_server_behind_a_proxy_is_reached_whatever_name_its_certificate_has() {
 }
 
 #[test]
-fn proxy_of_a_cluster_that_refuses_is_named_with_proxy_url() {
+fn refusing_cluster_proxy_is_named_with_proxy_url() {
     let case = Case::entra(&[]).signed_in();
     let proxy = Scripted::start(|_| vec![("403 Forbidden", Vec::new(), String::new())]);
     case.edit_cluster(|cluster| {
@@ -138,9 +138,9 @@ fn proxy_of_a_cluster_that_refuses_is_named_with_proxy_url() {
     assert_without_cluster(&case, &[&said, "Ask the proxy's administrator", "remove proxy-url"]);
 }
 
-/// Words that depend on the server's address alone, since nothing there answers.
+/// The messages depend only on the server's address, because nothing responds there.
 #[test]
-fn aks_servers_that_are_not_there_are_explained_as_aks_has_it() {
+fn unreachable_aks_servers_have_specific_advice() {
     let credentials = "az aks get-credentials --resource-group GROUP --name CLUSTER";
     for (server, words) in [
         ("https://prod-1a2b3c4d.hcp.westeurope.azmk8s.io:443", &["deleted, stopped or created again", credentials][..]),
@@ -156,7 +156,7 @@ fn aks_servers_that_are_not_there_are_explained_as_aks_has_it() {
 }
 
 #[test]
-fn private_api_server_behind_a_proxy_leads_to_no_proxy() {
+fn private_api_server_behind_a_proxy_suggests_no_proxy() {
     let case = Case::entra(&[]).signed_in();
     let proxy = Scripted::start(|_| vec![("503 Service Unavailable", Vec::new(), String::new())]);
     for (server, host) in [

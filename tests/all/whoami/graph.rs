@@ -1,4 +1,4 @@
-//! Graph at its worst: whatever it does, the look-up ends, says what it is worth, and its token goes nowhere else.
+//! Graph's failures: the look-up always ends, says how complete it is, and sends its token nowhere else.
 
 use serde_json::{Value, json};
 use sim::{Behaviour, Request, Server};
@@ -9,25 +9,25 @@ use crate::common::{HANG, JSON, Run, in_parallel};
 /// Three pages.
 const MANY: usize = 2_500;
 
-/// What comes of a look-up when Graph behaves like this.
+/// The result of a look-up if Graph misbehaves like this.
 enum Outcome {
-    /// All groups, from Graph, without a word.
+    /// All groups, from Graph, without a warning.
     All,
-    /// Nothing from Graph, and these words.
+    /// No groups from Graph, and these words.
     Nothing(&'static [&'static str]),
-    /// So many from Graph, and these words.
+    /// So many groups from Graph, and these words.
     Some(usize, &'static [&'static str]),
 }
 
-fn with(behaviour: Behaviour) -> Case {
+fn with_behaviour(behaviour: Behaviour) -> Case {
     let case = Case::entra(&OWN).paged(MANY).signed_in();
     case.world.set(behaviour);
     case
 }
 
-/// Asserts that what was sent to Graph came once to the address that the tenant names, and to no other host of this world.
+/// Asserts that each request to Graph was sent once, to the tenant's Graph, and to no other host of this world.
 #[track_caller]
-fn assert_at_home(case: &Case) {
+fn assert_only_own_graph(case: &Case) {
     let host = case.world.graph_url().replace("http://", "");
     let stray: Vec<Request> =
         case.requests(Server::Graph).into_iter().filter(|request| request.header("host") != host).collect();
@@ -41,10 +41,10 @@ fn groups(run: &Run) -> Value {
 
 #[track_caller]
 fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
-    let case = with(behaviour);
+    let case = with_behaviour(behaviour);
     let wanted = [&JSON[..], &["--groups"]].concat();
     let run = case.whoami(&wanted);
-    assert_at_home(&case);
+    assert_only_own_graph(&case);
     let words = match outcome {
         Outcome::All => {
             assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{behaviour:?}");
@@ -52,15 +52,15 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
         }
         Outcome::Nothing(words) | Outcome::Some(_, words) => *words,
     };
-    // The cluster knows them.
+    // The cluster knows the groups.
     assert_eq!(run.code, Some(0), "{behaviour:?}: {}", run.stderr);
     assert_all(&run.object(), MANY, "cluster");
     run.assert_stderr(words);
     run.assert_stderr(&["Warning: ", "; they come from the cluster\n", "\nNext: "]);
-    // And where it does not.
+    // If the cluster does not know them either.
     case.world.set(Behaviour::KubeIgnoresOverage);
     let run = case.whoami(&[&wanted[..], &["--refresh"]].concat());
-    assert_at_home(&case);
+    assert_only_own_graph(&case);
     let (count, source) = match outcome {
         Outcome::Some(count, _) => (*count, "graph"),
         _ => (0, "none"),
@@ -77,27 +77,27 @@ fn assert_outcome(behaviour: Behaviour, outcome: &Outcome) {
 }
 
 #[test]
-fn trouble_that_passes_is_waited_out() {
+fn temporary_failures_are_retried() {
     in_parallel([Behaviour::GraphConnectionLost, Behaviour::GraphThrottled], |behaviour| {
         assert_outcome(behaviour, &Outcome::All);
     });
 }
 
 #[test]
-fn whoever_may_not_ask_for_ids_reads_pages() {
+fn pages_are_read_if_ids_are_forbidden() {
     assert_outcome(Behaviour::GraphMemberGroupsForbidden, &Outcome::All);
 }
 
-/// What Graph means is in its code, whatever the status.
+/// Graph's error code decides, not the status.
 #[test]
-fn too_many_for_one_answer_may_have_another_status() {
+fn size_limit_with_another_status_reads_pages() {
     let case = Case::entra(&OWN).groups(11_001).signed_in();
     case.world.set(Behaviour::GraphSizeLimit403);
     assert_all(&case.json(&[]), 11_001, "graph");
 }
 
 #[test]
-fn a_graph_that_gives_nothing_says_why() {
+fn failed_look_up_says_why() {
     let cases: [(Behaviour, &[&str]); 6] = [
         (Behaviour::GraphDown, &["not available (HTTP 503)"]),
         (Behaviour::GraphRedirects, &["redirects", "not followed", "this machine and Microsoft Graph"]),
@@ -110,7 +110,7 @@ fn a_graph_that_gives_nothing_says_why() {
 }
 
 #[test]
-fn pages_that_lie_come_to_an_end() {
+fn looping_pages_end() {
     let cases: [(Behaviour, Outcome); 5] = [
         (Behaviour::GraphNextLinkElsewhere, Outcome::Some(998, &["another server", "not asked"])),
         (Behaviour::GraphNextLinkLoops, Outcome::Some(1_996, &["its pages form a loop"])),
@@ -121,9 +121,9 @@ fn pages_that_lie_come_to_an_end() {
     in_parallel(cases, |(behaviour, outcome)| assert_outcome(behaviour, &outcome));
 }
 
-/// The names of few groups are asked for apart, and may be missing apart.
+/// The names of few groups are a separate request, and can be missing separately.
 #[test]
-fn groups_without_names_are_groups_all_the_same() {
+fn groups_without_names_are_counted() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     assert_all(&case.json(&[]), 201, "graph");
     case.world.set(Behaviour::GraphForbidden);
@@ -139,15 +139,15 @@ fn groups_without_names_are_groups_all_the_same() {
     let bodies: Vec<Request> = case.requests(Server::Graph);
     let asked = json!({ "ids": sim::group_ids(201), "types": ["group"] });
     assert_eq!(bodies.iter().map(|request| &request.body).collect::<Vec<_>>(), [&asked]);
-    // They are remembered with the groups.
-    assert_eq!(case.asked_graph(), ["directoryObjects/getByIds"]);
+    // The names are cached with the groups.
+    assert_eq!(case.graph_requests(), ["directoryObjects/getByIds"]);
     assert_eq!(case.json(&["--names"])["groups"]["items"][200]["name"], "Group 201");
-    assert!(case.asked_graph().is_empty());
+    assert!(case.graph_requests().is_empty());
 }
 
-/// More than Graph takes at once.
+/// More than Graph accepts in one request.
 #[test]
-fn names_are_asked_for_a_thousand_at_a_time() {
+fn names_are_requested_by_the_thousand() {
     let case = Case::entra(&OWN).groups(2_001).signed_in();
     let whoami = case.json(&["--names"]);
     let items = whoami["groups"]["items"].as_array().unwrap();
@@ -157,9 +157,9 @@ fn names_are_asked_for_a_thousand_at_a_time() {
     assert_eq!(counts, [1_000, 1_000, 1]);
 }
 
-/// Whatever ends a look-up: the deadline of three minutes is not waited for here.
+/// A look-up can be interrupted; the deadline of three minutes is too long for a test.
 #[test]
-fn ctrl_c_ends_a_look_up_that_waits() {
+fn ctrl_c_ends_a_waiting_look_up() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     for behaviour in [Behaviour::GraphStalls, Behaviour::GraphThrottledAlways] {
         case.world.clear_all();
@@ -167,7 +167,7 @@ fn ctrl_c_ends_a_look_up_that_waits() {
         case.world.reset_requests();
         let child = case.home.start(&["whoami", "--groups"]);
         let asked = |log: &sim::Log| log.count("/getMemberGroups") > 0;
-        assert!(case.world.wait_for(HANG, asked), "Graph was not asked");
+        assert!(case.world.wait_for(HANG, asked), "there was no request to Graph");
         let group = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         rustix::process::kill_process(group, rustix::process::Signal::INT).unwrap();
         Run::wait(child).assert_failed(130, &[]);
@@ -175,8 +175,8 @@ fn ctrl_c_ends_a_look_up_that_waits() {
 }
 
 #[test]
-fn gzip_that_was_not_asked_for_is_read_from_graph_and_the_cluster() {
-    let case = with(Behaviour::GzipAnswers);
+fn unrequested_gzip_is_read_from_graph_and_cluster() {
+    let case = with_behaviour(Behaviour::GzipAnswers);
     let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
     run.assert_silent_success();
     assert_all(&run.object(), MANY, "graph");

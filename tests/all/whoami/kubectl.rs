@@ -1,4 +1,4 @@
-//! Whom kubectl would be, where the kubeconfig user holds something else than this plugin, or something besides it.
+//! Whom kubectl acts as if the kubeconfig user has other credentials than this plugin's, or additional ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ fn beside_exec(case: &Case, keys: &str) {
 }
 
 #[test]
-fn token_beside_exec_is_whom_kubectl_would_be() {
+fn token_beside_exec_decides_whom_kubectl_acts_as() {
     let case = Case::entra(&[]).signed_in();
     beside_exec(&case, &format!("    token: {STATIC_TOKEN}\n"));
     let said = case.whoami(&[]);
@@ -33,14 +33,14 @@ fn token_beside_exec_is_whom_kubectl_would_be() {
     assert_eq!(json["kubectl"]["username"], "system:serviceaccount:default:ci");
     assert_eq!(json["username"], "alice@contoso.example");
 
-    // kubectl needs no sign-in for it.
+    // For kubectl no session is needed.
     case.home.run(&["logout", "--all"]);
     let said = case.whoami(&[]);
     assert!(said.code == Some(0) && said.stdout.starts_with(kubectl), "{said}");
 }
 
 #[test]
-fn impersonated_user_is_whom_kubectl_would_be() {
+fn impersonation_decides_whom_kubectl_acts_as() {
     let case = Case::entra(&[]).signed_in();
     beside_exec(&case, "    as: admin\n");
     let said = case.whoami(&[]);
@@ -53,7 +53,7 @@ fn impersonated_user_is_whom_kubectl_would_be() {
 }
 
 #[test]
-fn user_without_a_plugin_is_whom_the_cluster_says() {
+fn user_without_plugin_is_identified_by_the_cluster() {
     let case = Case::entra(&[]).signed_in();
     let (certificate, key) = case.world.client_certificate();
     let (certificate, key) = (STANDARD.encode(certificate), STANDARD.encode(key));

@@ -1,4 +1,4 @@
-//! `--graph-client-id`: another client asks Graph, with a sign-in of its own.
+//! `--graph-client-id`: another client uses Graph, with its own session.
 
 use serde_json::{Value, json};
 use sim::{BOB, Behaviour};
@@ -8,12 +8,12 @@ use crate::common::{ALWAYS, JSON, entra};
 
 const GRAPH_CLIENT: [&str; 2] = ["--graph-client-id", sim::OWN_CLIENT];
 
-/// An AKS context whose user is in 201 groups and signed in, for the cluster alone.
+/// An AKS context of a user in 201 groups, who is signed in only for the cluster.
 fn aks(more: &[&str]) -> Case {
     Case::entra(more).groups(201).signed_in()
 }
 
-/// Which clients people signed in to since the last look.
+/// The clients of the sign-ins since the last call.
 fn signed_in_to(case: &Case) -> Vec<String> {
     let asked = case.world.device_requests();
     case.world.reset_requests();
@@ -29,7 +29,7 @@ fn clients(case: &Case) -> Vec<Value> {
 }
 
 #[test]
-fn login_asks_for_both_once_and_whoami_for_nothing() {
+fn login_signs_in_both_clients_once() {
     for in_kubeconfig in [true, false] {
         let case = if in_kubeconfig { Case::entra(&GRAPH_CLIENT) } else { Case::entra(&[]) }.groups(201);
         let typed: &[&str] = if in_kubeconfig { &[] } else { &GRAPH_CLIENT };
@@ -44,14 +44,14 @@ fn login_asks_for_both_once_and_whoami_for_nothing() {
         assert_all(&case.json(&[&["--refresh"], typed].concat()), 201, "graph");
         case.home.login(typed);
         assert!(signed_in_to(&case).is_empty());
-        // The cluster's token is still the first client's.
+        // The cluster's token is still issued to the first client.
         let token = crate::common::claims(&case.get_token(&[]).token());
         assert_eq!((&token["appid"], &token["aud"]), (&json!(sim::CLIENT), &json!(sim::SERVER)));
     }
 }
 
 #[test]
-fn whoami_asks_nobody_and_names_the_command() {
+fn whoami_suggests_the_login_command() {
     let case = aks(&[]);
     let run = case.whoami(&[&JSON[..], &["--groups"], &GRAPH_CLIENT].concat());
     assert_eq!(run.code, Some(0), "{run}");
@@ -60,14 +60,14 @@ fn whoami_asks_nobody_and_names_the_command() {
     run.assert_stderr(&["is not signed in for Microsoft Graph", &command, "they come from the cluster"]);
     assert!(case.world.device_requests().is_empty());
     assert_eq!(clients(&case), [json!(sim::CLIENT)]);
-    // It helps.
+    // The suggested command helps.
     case.home.login(&GRAPH_CLIENT);
     assert_eq!(signed_in_to(&case), [sim::OWN_CLIENT]);
     assert_all(&case.json(&GRAPH_CLIENT), 201, "graph");
 }
 
 #[test]
-fn get_token_never_asks_for_the_second_client() {
+fn get_token_never_prompts_for_the_second_client() {
     let case = Case::entra(&GRAPH_CLIENT).groups(201);
     case.get_token(&ALWAYS);
     assert_eq!(signed_in_to(&case), [sim::CLIENT]);
@@ -77,7 +77,7 @@ fn get_token_never_asks_for_the_second_client() {
 }
 
 #[test]
-fn the_groups_of_somebody_else_are_refused() {
+fn groups_of_another_user_are_rejected() {
     let case = aks(&GRAPH_CLIENT);
     case.world.sign_in_as(BOB);
     let run = case.home.run(&[] as &[&str]);
@@ -87,17 +87,17 @@ fn the_groups_of_somebody_else_are_refused() {
     case.world.set_groups(300);
     let whoami = case.json(&["--refresh"]);
     assert_eq!(whoami["groups"]["source"], "cluster");
-    assert!(case.asked_graph().is_empty(), "Graph was asked with somebody else's token");
+    assert!(case.graph_requests().is_empty(), "the other user's token was sent to Graph");
 }
 
 #[test]
-fn a_client_that_nobody_has_consented_to_needs_the_administrator() {
+fn client_without_consent_needs_the_administrator() {
     let case = aks(&[]);
     case.world.set(Behaviour::GraphNotConsented);
     let run = case.home.run(&GRAPH_CLIENT);
     run.assert_stderr(&[PERMISSION, "\nNext: ", "administrator"]);
     run.assert_stderr(&[sim::OWN_CLIENT]);
-    // With a session from before, too.
+    // With an existing session too.
     case.world.clear(Behaviour::GraphNotConsented);
     case.home.login(&GRAPH_CLIENT);
     case.home.set_seconds_left(20);
@@ -108,7 +108,7 @@ fn a_client_that_nobody_has_consented_to_needs_the_administrator() {
 }
 
 #[test]
-fn the_client_decides_where_groups_come_from_so_it_is_looked_up_anew() {
+fn other_graph_client_needs_a_new_look_up() {
     let case = aks(&[]);
     assert_all(&case.json(&[]), 201, "cluster");
     case.context(&entra(&case.world, &GRAPH_CLIENT));

@@ -1,4 +1,4 @@
-//! What a look-up must not do: show a token, send one to the wrong server, or slow kubectl down.
+//! A look-up must not show a token, send one to the wrong server, or slow kubectl down.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use sim::{Behaviour, Server};
 use super::{Case, OWN};
 use crate::common::{ALWAYS, JSON, claims};
 
-/// What came with `Authorization: Bearer`.
+/// The token in `Authorization: Bearer`.
 fn bearer(request: &sim::Request) -> &str {
     request.header("authorization").strip_prefix("Bearer ").unwrap_or_default()
 }
 
 #[test]
-fn get_token_asks_neither_graph_nor_userinfo_nor_the_cluster() {
+fn get_token_contacts_neither_graph_nor_userinfo_nor_cluster() {
     for case in [Case::entra(&OWN), Case::entra(&["--graph-client-id", sim::OWN_CLIENT]), Case::oidc(&[])] {
         case.world.set(Behaviour::GroupsOnlyInUserinfo);
         let case = case.groups(201);
@@ -30,7 +30,7 @@ fn get_token_asks_neither_graph_nor_userinfo_nor_the_cluster() {
 }
 
 #[test]
-fn each_token_goes_to_its_own_server_and_none_is_shown() {
+fn tokens_are_sent_to_their_own_servers_and_never_shown() {
     let case = Case::entra(&OWN).paged(2_500).signed_in();
     let run = case.whoami(&["-v9", "-o", "json", "--names", "--refresh"]);
     let second = case.whoami(&["--v=9", "--names"]);
@@ -59,7 +59,7 @@ fn each_token_goes_to_its_own_server_and_none_is_shown() {
             assert!(!text.contains(secret.as_str()) && !text.contains(signature), "a token is shown");
         }
     }
-    // Nor is one readable on disk.
+    // Tokens are not readable on disk either.
     for folder in ["sessions", "tokens", "groups", "documents"] {
         for file in case.home.files(folder) {
             let text = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
@@ -69,7 +69,7 @@ fn each_token_goes_to_its_own_server_and_none_is_shown() {
 }
 
 #[test]
-fn the_token_for_graph_is_never_kubectls() {
+fn kubectl_never_gets_the_graph_token() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.whoami(&JSON);
     let graph = bearer(&case.requests(Server::Graph)[0]).to_owned();
@@ -79,7 +79,7 @@ fn the_token_for_graph_is_never_kubectls() {
         assert_ne!(token, graph);
         assert_eq!(claims(&token)["aud"], sim::SERVER);
     }
-    // A kubeconfig that asks for it gets nothing.
+    // A kubeconfig that requests it is refused.
     let args = ["get-token", "--server-id", "https://graph.microsoft.com", "--client-id", sim::OWN_CLIENT];
     let authority = case.world.authority();
     let run = case.home.run(&[&args[..], &["--tenant-id", sim::TENANT, "--authority-host", &authority]].concat());
@@ -87,12 +87,12 @@ fn the_token_for_graph_is_never_kubectls() {
     let base = case.world.graph_url();
     let own = ["get-token", "--server-id", &base, "--client-id", sim::OWN_CLIENT, "--tenant-id", sim::TENANT];
     let run = case.home.run(&[&own[..], &["--authority-host", &authority]].concat());
-    assert!(!run.stdout.contains(&graph), "a remembered token for Graph was handed to kubectl: {run}");
+    assert!(!run.stdout.contains(&graph), "kubectl got a cached token for Graph: {run}");
 }
 
-/// Entra may make a refresh token useless once it was used: what a request for Graph brought has to be kept.
+/// Entra may invalidate a refresh token once it was used, so the new one from a Graph request must be stored.
 #[test]
-fn the_refresh_token_that_comes_with_a_token_for_graph_is_kept() {
+fn refresh_token_from_a_graph_request_is_stored() {
     let case = Case::entra(&OWN).groups(201);
     case.world.set(Behaviour::RotatedRefreshToken);
     let case = case.signed_in();

@@ -1,4 +1,4 @@
-//! However many groups somebody is in, whoever they are, and whatever shape their token has.
+//! Any number of groups, for all kinds of users and tokens.
 
 use serde_json::{Value, json};
 use sim::{Behaviour, Server};
@@ -7,11 +7,11 @@ use super::{Case, OWN, PERMISSION, assert_all};
 use crate::common::{JSON, in_parallel};
 
 const PAGE: usize = 999;
-/// What stands among the groups on Graph's pages.
+/// The objects on Graph's pages that are not groups.
 const OTHER_OBJECTS: usize = 3;
 
 #[test]
-fn groups_that_a_token_carries_are_nobody_elses_business() {
+fn groups_in_the_token_need_no_look_up() {
     in_parallel([0, 3, 200], |count| {
         for own in [&[][..], &OWN] {
             let case = Case::entra(own).groups(count).signed_in();
@@ -23,7 +23,7 @@ fn groups_that_a_token_carries_are_nobody_elses_business() {
 }
 
 #[test]
-fn up_to_11000_groups_are_one_answer_of_graphs() {
+fn up_to_11000_groups_need_one_graph_request() {
     in_parallel([201, 5_000, 11_000], |count| {
         let case = Case::entra(&OWN).groups(count).signed_in();
         let run = case.whoami(&JSON);
@@ -33,12 +33,12 @@ fn up_to_11000_groups_are_one_answer_of_graphs() {
         assert_eq!(whoami["cluster"]["groupsCount"], count + 1);
         let bodies: Vec<Value> = case.requests(Server::Graph).into_iter().map(|request| request.body).collect();
         assert_eq!(bodies, [json!({ "securityEnabledOnly": false })]);
-        assert_eq!(case.asked_graph(), ["me/getMemberGroups"]);
+        assert_eq!(case.graph_requests(), ["me/getMemberGroups"]);
     });
 }
 
 #[test]
-fn beyond_11000_they_are_read_page_by_page() {
+fn more_than_11000_groups_are_read_in_pages() {
     for count in [11_001, 100_000] {
         let case = Case::entra(&OWN).groups(count).signed_in();
         let whoami = case.json(&[]);
@@ -46,16 +46,16 @@ fn beyond_11000_they_are_read_page_by_page() {
         assert_eq!(whoami["groups"]["items"][count - 1]["name"], format!("Group {count}"));
         let first = &case.requests(Server::Graph)[1];
         assert_eq!((first.query["$top"].as_str(), first.query["$select"].as_str()), ("999", "id,displayName"));
-        let asked = case.asked_graph();
+        let asked = case.graph_requests();
         assert_eq!(asked[0], "me/getMemberGroups");
         assert!(asked[1..].iter().all(|path| path == "me/transitiveMemberOf"), "{asked:?}");
         assert_eq!(asked.len() - 1, (count + OTHER_OBJECTS).div_ceil(PAGE));
     }
 }
 
-/// The client of AKS kubeconfigs may not ask Graph, and the cluster knows them all.
+/// The client of AKS kubeconfigs cannot use Graph, and the cluster knows all groups.
 #[test]
-fn with_the_client_of_aks_they_come_from_the_cluster() {
+fn aks_client_gets_groups_from_the_cluster() {
     for count in [201, 5_000, 11_000, 11_001, 100_000] {
         let case = Case::entra(&[]).groups(count).signed_in();
         let run = case.whoami(&[&JSON[..], &["--groups"]].concat());
@@ -66,14 +66,14 @@ fn with_the_client_of_aks_they_come_from_the_cluster() {
             (&whoami["cluster"]["groupsCount"], &whoami["cluster"]["missingGroups"]),
             (&json!(count + 1), &json!([]))
         );
-        // That this client may not ask Graph is nothing to mend where the list is complete.
+        // Because the list is complete, a missing Graph permission is not a problem.
         assert_eq!(run.stderr, "");
-        assert!(case.asked_graph().is_empty());
+        assert!(case.graph_requests().is_empty());
     }
 }
 
 #[test]
-fn complete_list_of_the_cluster_needs_no_warning_about_graph_but_for_names() {
+fn complete_list_of_the_cluster_only_warns_about_names() {
     let case = Case::entra(&[]).groups(201).signed_in();
     for words in [&[][..], &["--groups"], &["--filter", "0"], &["--refresh"]] {
         assert_eq!(case.whoami(words).stderr, "", "{words:?}");
@@ -81,13 +81,13 @@ fn complete_list_of_the_cluster_needs_no_warning_about_graph_but_for_names() {
     let run = case.whoami(&["--names"]);
     assert_eq!(run.code, Some(0), "{run}");
     run.assert_stderr(&["Warning: the groups have no names here: ", PERMISSION, "--graph-client-id"]);
-    // Where the cluster does not know them either, it is said.
+    // If the cluster does not know the groups either, there is a warning.
     case.world.set(Behaviour::KubeIgnoresOverage);
     case.whoami(&["--refresh"]).assert_stderr(&["Warning: not all of your groups are known: ", PERMISSION]);
 }
 
 #[test]
-fn a_service_principal_asks_about_itself() {
+fn service_principal_looks_up_its_own_groups() {
     let case = Case::entra(&OWN);
     case.world.sign_in_app_only(true);
     let case = case.paged(1_500).signed_in();
@@ -95,7 +95,7 @@ fn a_service_principal_asks_about_itself() {
     assert_eq!(whoami["appOnly"], true);
     assert_all(&whoami, 1_500, "graph");
     let oid = whoami["objectId"].as_str().unwrap();
-    let asked = case.asked_graph();
+    let asked = case.graph_requests();
     assert_eq!(asked[0], format!("servicePrincipals/{oid}/getMemberGroups"));
     assert!(asked[1..].iter().all(|path| *path == format!("servicePrincipals/{oid}/transitiveMemberOf")), "{asked:?}");
     let table = case.whoami(&[]);
@@ -103,7 +103,7 @@ fn a_service_principal_asks_about_itself() {
 }
 
 #[test]
-fn a_guest_is_known_by_mail() {
+fn guest_is_shown_by_mail_address() {
     let case = Case::entra(&OWN);
     case.world.sign_in_guest(true);
     let case = case.groups(201).signed_in();
@@ -114,7 +114,7 @@ fn a_guest_is_known_by_mail() {
 }
 
 #[test]
-fn tokens_say_that_there_are_more_in_several_ways() {
+fn each_overage_claim_is_recognised() {
     for behaviour in [Behaviour::Hasgroups, Behaviour::Version2Tokens, Behaviour::SpnAudience] {
         let case = Case::entra(&OWN).groups(201);
         case.world.set(behaviour);
@@ -132,18 +132,18 @@ fn tokens_say_that_there_are_more_in_several_ways() {
 }
 
 #[test]
-fn a_token_that_says_nothing_of_groups_leaves_nothing_to_look_up() {
+fn token_without_group_claims_needs_no_look_up() {
     let case = Case::entra(&OWN).groups(201);
     case.world.set(Behaviour::NoGroupsClaim);
     let case = case.signed_in();
     let groups = case.json(&["--groups"])["groups"].clone();
     let nothing = json!({ "count": 0, "source": "none", "complete": true, "overage": false, "items": [] });
     assert_eq!(groups, nothing);
-    assert!(case.asked_graph().is_empty());
+    assert!(case.graph_requests().is_empty());
 }
 
 #[test]
-fn where_to_ask_is_never_taken_from_the_token() {
+fn claim_source_of_the_token_is_never_contacted() {
     for more in [&[][..], &OWN] {
         let case = Case::entra(more).groups(201);
         case.world.set(Behaviour::HostileClaimSource);

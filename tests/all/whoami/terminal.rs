@@ -1,4 +1,4 @@
-//! What people see of it at a terminal: screens as snapshots in `tests/all/snapshots/screens/`, and how far a look-up is.
+//! `whoami` in a terminal: snapshots in `tests/all/snapshots/screens/`, and the progress of a look-up.
 
 use sim::Behaviour;
 
@@ -9,14 +9,14 @@ use crate::common::tmux::{Screen, Setting};
 
 const WIDTHS: [usize; 2] = [80, 40];
 
-/// `whoami` at a terminal of so many columns.
+/// `whoami` in a terminal with so many columns.
 fn whoami(case: &Case, columns: usize, more: &[&str]) -> Screen {
     Setting::new(&case.home).size(columns, 40).plugin(&[&["whoami"], more].concat())
 }
 
 #[track_caller]
 fn assert_shown(case: &Case, name: &str, more: &[&str], code: i32) {
-    // How long a token is good is shown in minutes.
+    // The token's remaining time is shown in minutes.
     case.home.set_seconds_left(59 * 60 + 30);
     for columns in WIDTHS {
         let screen = whoami(case, columns, more);
@@ -26,7 +26,7 @@ fn assert_shown(case: &Case, name: &str, more: &[&str], code: i32) {
 }
 
 #[test]
-fn who_you_are() {
+fn screens_of_the_user() {
     assert_shown(&Case::entra(&[]).signed_in(), "entra", &[], 0);
     assert_shown(&Case::oidc(&[]).signed_in(), "oidc", &["--groups"], 0);
     let case = Case::entra(&OWN).groups(201).signed_in();
@@ -34,37 +34,37 @@ fn who_you_are() {
 }
 
 #[test]
-fn groups_from_the_second_best_source() {
+fn screen_of_groups_from_the_cluster() {
     assert_shown(&Case::entra(&[]).groups(201).signed_in(), "cluster", &["--filter", "00000c"], 0);
 }
 
 #[test]
-fn groups_that_are_not_known() {
+fn screen_of_unknown_groups() {
     let case = Case::entra(&[]).groups(201).signed_in();
     case.world.set(Behaviour::KubeUnauthorized);
     assert_shown(&case, "unknown", &["--groups"], 1);
 }
 
 #[test]
-fn nobody_signed_in() {
+fn screen_of_a_missing_session() {
     let case = Case::entra(&[]);
     for columns in WIDTHS {
         let screen = whoami(&case, columns, &[]);
         assert_eq!(screen.wait_for_exit(), 3);
-        assert_screen(&format!("whoami-nobody-{columns}"), &screen);
+        assert_screen(&format!("whoami-not-signed-in-{columns}"), &screen);
     }
 }
 
-/// The third page is tried for a while, so there is something to see.
+/// The third page is retried for a while, so that the progress is visible.
 #[test]
-fn a_long_look_up_says_how_far_it_is_and_leaves_no_trace_of_that() {
+fn long_look_up_shows_progress_and_removes_it() {
     let case = Case::entra(&OWN).paged(2_500).signed_in();
     case.world.set(Behaviour::GraphOnePageFails);
     let screen = whoami(&case, 80, &[]);
     screen.wait_for("1996 groups so far");
     assert_eq!(screen.wait_for_exit(), 0);
     assert!(!screen.history().contains("so far"), "{}", screen.history());
-    // Before anything has come, that it is waited for.
+    // Before the first page, it says that it waits.
     case.context(&entra(&case.world, &[&OWN[..], &["--timeout=3s"]].concat()));
     case.world.set(Behaviour::GraphStalls);
     case.home.shorten_limits(3);
@@ -74,7 +74,7 @@ fn a_long_look_up_says_how_far_it_is_and_leaves_no_trace_of_that() {
     assert!(!screen.history().contains("asking"), "{}", screen.history());
     case.world.clear(Behaviour::GraphStalls);
     case.home.shorten_limits(1);
-    // Where nobody looks, nothing is said.
+    // Without a terminal, there is no progress.
     let run = case.whoami(&["--refresh"]);
     assert!(run.code == Some(0) && !run.stderr.contains("so far"), "{run}");
 }

@@ -1,4 +1,4 @@
-//! What is printed: one object for programs, a few lines for people.
+//! Output formats: JSON and YAML, and a few lines for users.
 
 use serde_json::json;
 use sim::{ALICE, Behaviour};
@@ -6,7 +6,7 @@ use sim::{ALICE, Behaviour};
 use super::{Case, OWN, ids};
 use crate::common::{JSON, claims};
 
-/// The fields that vary, taken from the token itself.
+/// The varying fields, taken from the token itself.
 fn token(case: &Case) -> serde_json::Value {
     claims(&case.get_token(&[]).token())
 }
@@ -16,7 +16,7 @@ fn expires_at(case: &Case) -> serde_json::Value {
 }
 
 #[test]
-fn for_programs_it_is_one_object_in_the_documented_shape() {
+fn json_has_the_documented_format() {
     let case = Case::entra(&[]).signed_in();
     let oid = token(&case)["oid"].clone();
     let groups = sim::group_ids(3);
@@ -42,7 +42,7 @@ fn for_programs_it_is_one_object_in_the_documented_shape() {
 }
 
 #[test]
-fn yaml_says_the_same_as_json() {
+fn yaml_equals_json() {
     let case = Case::entra(&OWN).signed_in();
     for words in [&["--names"][..], &["--explain", "list", "pods"]] {
         let json = case.json(words);
@@ -56,7 +56,7 @@ fn yaml_says_the_same_as_json() {
 }
 
 #[test]
-fn at_a_plain_issuer_what_only_entra_has_is_null() {
+fn entra_fields_are_null_at_a_plain_issuer() {
     let case = Case::oidc(&[]).signed_in();
     let items: Vec<_> = (1..=3).map(|number| json!({ "id": format!("group-{number}"), "name": null })).collect();
     let expected = json!({
@@ -76,7 +76,7 @@ fn at_a_plain_issuer_what_only_entra_has_is_null() {
 }
 
 #[test]
-fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
+fn missing_session_exits_with_3_without_prompt() {
     for case in [Case::entra(&[]), Case::oidc(&[])] {
         for more in [&[][..], &["--groups"], &["--refresh"], &JSON] {
             case.whoami(more).assert_failed(3, &["not signed in", "\"sim\"", "\nNext: ", "kubectl login sim"]);
@@ -90,14 +90,14 @@ fn nobody_signed_in_is_exit_3_with_the_command_and_asks_nobody() {
 }
 
 #[test]
-fn nothing_remembered_is_nobody_signed_in() {
+fn disabled_cache_counts_as_missing_session() {
     let case = Case::entra(&["--token-cache-storage", "none"]).groups(201).signed_in();
     case.whoami(&[]).assert_failed(3, &["nothing is remembered", "--token-cache-storage none", "\nNext: "]);
     assert!(case.world.requests().is_empty());
 }
 
 #[test]
-fn a_token_that_is_over_is_refreshed_and_without_a_session_it_takes_a_person() {
+fn expired_token_is_refreshed_or_needs_a_sign_in() {
     let case = Case::entra(&[]).signed_in();
     case.home.set_seconds_left(-60);
     assert_eq!(case.json(&[])["groups"]["count"], 3);
@@ -109,7 +109,7 @@ fn a_token_that_is_over_is_refreshed_and_without_a_session_it_takes_a_person() {
 }
 
 #[test]
-fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
+fn groups_can_be_listed_and_filtered_by_id_and_name() {
     let case = Case::entra(&OWN).groups(20).signed_in();
     let list = |more: &[&str]| {
         let run = case.whoami(more);
@@ -130,12 +130,12 @@ fn groups_are_listed_by_id_or_with_names_and_can_be_filtered_by_both() {
 
     let found = case.json(&["--names", "--filter", "group 20"]);
     assert_eq!(found["groups"]["items"], json!([{ "id": groups[19], "name": "Group 20" }]));
-    assert_eq!(found["groups"]["count"], 20, "what is filtered out is held all the same");
+    assert_eq!(found["groups"]["count"], 20, "the count includes filtered groups");
     assert_eq!(ids(&case.json(&["--groups"])), groups);
 }
 
 #[test]
-fn roles_are_named_where_there_are_some() {
+fn roles_are_shown_if_there_are_any() {
     let case = Case::entra(&[]);
     case.world.set_roles(&["Reader", "Writer"]);
     case.world.set_tenant_roles(&["62e90394-69f5-4237-9190-012177145e10"]);
@@ -145,13 +145,13 @@ fn roles_are_named_where_there_are_some() {
         table.contains("\napp roles    Reader, Writer\ntenant roles 62e90394-69f5-4237-9190-012177145e10\n"),
         "{table}"
     );
-    // Every user has one.
+    // Every user has the default role.
     let table = Case::entra(&[]).signed_in().whoami(&[]).stdout;
     assert!(table.contains("account") && !table.contains("roles"), "{table}");
 }
 
 #[test]
-fn names_of_groups_cannot_act_on_a_terminal() {
+fn group_names_are_printed_without_control_characters() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.world.set(Behaviour::GraphControlCharacters);
     let table = case.whoami(&["--names"]);

@@ -1,4 +1,4 @@
-//! Groups are remembered beside the session: for an hour, sealed, for whom they belong to.
+//! The cached groups beside the session: for an hour, encrypted, for the user they belong to.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use sim::{BOB, Behaviour, Server};
 use super::{Case, OWN, assert_all, ids};
 use crate::common::{ALWAYS, all_below};
 
-/// As if the look-up had been so many minutes ago.
+/// Makes the look-up so many minutes older.
 fn age(case: &Case, minutes: i64) {
     let store = Store::open(Some(case.home.state()), &Environment::default());
     for (id, ..) in store.sessions() {
@@ -22,31 +22,31 @@ fn age(case: &Case, minutes: i64) {
 }
 
 #[test]
-fn graph_is_asked_once_an_hour_or_when_told_to() {
+fn graph_look_up_is_cached_for_an_hour() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     assert_all(&case.json(&[]), 201, "graph");
-    assert_eq!(case.asked_graph().len(), 1);
+    assert_eq!(case.graph_requests().len(), 1);
     case.world.set_groups(202);
     for more in [&[][..], &["--groups"], &["--filter", "a"]] {
         assert_eq!(case.json(more)["groups"]["count"], 201);
-        assert!(case.asked_graph().is_empty());
+        assert!(case.graph_requests().is_empty());
     }
     age(&case, 59);
     assert_eq!(case.json(&[])["groups"]["count"], 201);
     age(&case, 1);
     assert_eq!(case.json(&[])["groups"]["count"], 202);
-    assert_eq!(case.asked_graph().len(), 1);
+    assert_eq!(case.graph_requests().len(), 1);
     case.world.set_groups(203);
     assert_eq!(case.json(&["--refresh"])["groups"]["count"], 203);
-    assert_eq!(case.asked_graph().len(), 1);
-    // A clock that was set back makes nothing younger than new.
+    assert_eq!(case.graph_requests().len(), 1);
+    // If the clock was set back, the cache does not stay valid for longer.
     age(&case, -5);
     case.world.set_groups(204);
     assert_eq!(case.json(&[])["groups"]["count"], 204);
 }
 
 #[test]
-fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() {
+fn cluster_look_up_is_cached_per_cluster_with_its_reason() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.world.set(Behaviour::GraphNotConsented);
     let first = case.whoami(&[]);
@@ -54,11 +54,11 @@ fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() 
     let again = case.whoami(&[]);
     assert_eq!(again.stdout, first.stdout);
     assert!(first.stderr.contains("they come from the cluster"), "{first}");
-    // What has been said is said again where groups are wanted.
+    // The warning is repeated only if groups are requested.
     assert_eq!(again.stderr, "", "{again}");
     assert_eq!(case.whoami(&["--groups"]).stderr, first.stderr);
-    assert!(case.requests(Server::Entra).is_empty(), "a token for Graph was asked for again");
-    // By another name it may be another cluster.
+    assert!(case.requests(Server::Entra).is_empty(), "there was another request for a Graph token");
+    // Under another name it may be another cluster.
     case.edit_cluster(|cluster| {
         let server = cluster["server"].as_str().unwrap().replace("127.0.0.1", "localhost");
         cluster["server"] = server.into();
@@ -68,7 +68,7 @@ fn what_the_cluster_said_is_remembered_for_that_cluster_with_why_it_was_asked() 
 }
 
 #[test]
-fn nothing_incomplete_is_remembered() {
+fn incomplete_look_up_is_not_cached() {
     let case = Case::entra(&OWN).paged(2_500).signed_in();
     case.world.set(Behaviour::GraphOnePageFails);
     case.world.set(Behaviour::KubeIgnoresOverage);
@@ -79,7 +79,7 @@ fn nothing_incomplete_is_remembered() {
 }
 
 #[test]
-fn on_disk_groups_are_sealed_and_closed_to_others() {
+fn cached_groups_are_encrypted_and_private() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.json(&["--names"]);
     let kept = case.home.files("groups");
@@ -93,18 +93,18 @@ fn on_disk_groups_are_sealed_and_closed_to_others() {
         let shown = ids.iter().map(String::as_str).chain(["Group 7"]).find(|word| text.contains(word));
         assert_eq!(shown, None, "{}", file.display());
     }
-    // One that was changed is none.
+    // A modified record does not count.
     let mut bytes = fs::read(&kept[0]).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&kept[0], bytes).unwrap();
     case.world.reset_requests();
     assert_all(&case.json(&[]), 201, "graph");
-    assert_eq!(case.asked_graph(), ["me/getMemberGroups"]);
+    assert_eq!(case.graph_requests(), ["me/getMemberGroups"]);
 }
 
 #[test]
-fn logout_forgets_them() {
+fn logout_deletes_cached_groups() {
     for how in [&["logout"][..], &["logout", "--all"]] {
         let case = Case::entra(&OWN).groups(201).signed_in();
         case.json(&[]);
@@ -115,40 +115,40 @@ fn logout_forgets_them() {
 }
 
 #[test]
-fn another_account_in_the_same_place_is_not_shown_the_groups_of_the_first() {
+fn other_account_does_not_get_the_cached_groups() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     let first = case.json(&[]);
     assert_all(&first, 201, "graph");
-    // The sign-in ends, and somebody else signs in for the same context: there is no look-up in that.
+    // The session ends, and another user signs in for the same context, without a group look-up.
     let record = case.home.files("groups").remove(0);
-    let of_the_first = fs::read(&record).unwrap();
+    let first_users = fs::read(&record).unwrap();
     case.world.revoke_all();
     case.home.set_seconds_left(-60);
     case.world.sign_in_as(BOB);
     case.world.set_group_ids(Some(sim::group_ids(210).split_off(5)));
     case.get_token(&ALWAYS);
-    assert!(!record.exists(), "the groups of the first are left with the second");
-    // Should they be left all the same, they are not taken for the second's.
-    fs::write(&record, of_the_first).unwrap();
+    assert!(!record.exists(), "the first user's groups were kept");
+    // Even if they were kept, they would not count for the second user.
+    fs::write(&record, first_users).unwrap();
     case.world.reset_requests();
     let second = case.json(&[]);
     assert_eq!((&second["username"], &second["groups"]["count"]), (&BOB.into(), &205.into()));
     assert_eq!(ids(&second), &sim::group_ids(210)[5..]);
-    assert_eq!(case.asked_graph(), ["me/getMemberGroups"]);
+    assert_eq!(case.graph_requests(), ["me/getMemberGroups"]);
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_costs_only_the_memory() {
+fn unwritable_directory_only_disables_the_cache() {
     let case = Case::entra(&OWN).groups(201).signed_in();
     case.home.write("state/kubectl-login/groups", "in the way");
     assert_all(&case.json(&[]), 201, "graph");
     assert_all(&case.json(&[]), 201, "graph");
-    assert_eq!(case.asked_graph().len(), 2);
+    assert_eq!(case.graph_requests().len(), 2);
 }
 
-/// Tunnels, kind and minikube: one address, by turns that of several clusters.
+/// With tunnels, kind and minikube, one address can belong to different clusters over time.
 #[test]
-fn groups_of_two_clusters_behind_one_address_are_kept_apart() {
+fn clusters_behind_one_address_have_separate_caches() {
     let case = Case::entra(&[]).groups(201).signed_in();
     let looked_up = |words: &str| {
         case.world.reset_requests();
