@@ -13,7 +13,7 @@ use serde_json::json;
 use sim::{Behaviour, World};
 
 /// A host that does not exist (RFC 6761 section 6.4).
-const FAR: &str = "login.example.invalid";
+const REMOTE_HOST: &str = "login.example.invalid";
 
 /// `get-token` for an Entra-shaped tenant at `authority`.
 fn at(authority: &str, more: &[&str]) -> Vec<String> {
@@ -56,9 +56,9 @@ fn refused_connection_names_server_and_proxy_variable() {
 #[test]
 fn unknown_host_exits_with_1_each_time() {
     let home = Home::new();
-    let args = at(&format!("https://{FAR}/"), &["--timeout", "2s"]);
+    let args = at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "2s"]);
     for _ in 0..2 {
-        home.run_as_new_caller(&args).assert_failed(1, &[&format!("https://{FAR}"), "\nNext: "]);
+        home.run_as_new_caller(&args).assert_failed(1, &[&format!("https://{REMOTE_HOST}"), "\nNext: "]);
     }
 }
 
@@ -155,31 +155,34 @@ fn single_server_error_is_retried() {
 fn proxy_variables_are_used_for_remote_hosts() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let (proxy, home) = (proxy(), Home::new());
-        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
-        Run::of(home.plugin(&args).env(variable, proxy.url())).assert_failed(1, &[FAR, "\nNext: "]);
+        let args = at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "1s"]);
+        Run::of(home.plugin(&args).env(variable, proxy.url())).assert_failed(1, &[REMOTE_HOST, "\nNext: "]);
         let asked = proxy.requests();
         assert!(!asked.is_empty(), "{variable} is not heeded");
-        assert!(asked.iter().all(|asked| asked.text.starts_with(&format!("CONNECT {FAR}:443 HTTP/1.1"))), "{asked:?}");
+        assert!(
+            asked.iter().all(|asked| asked.text.starts_with(&format!("CONNECT {REMOTE_HOST}:443 HTTP/1.1"))),
+            "{asked:?}"
+        );
     }
 }
 
 #[test]
 fn discovery_uses_the_proxy() {
     let (proxy, home) = (proxy(), Home::new());
-    let issuer = format!("https://{FAR}/realm");
+    let issuer = format!("https://{REMOTE_HOST}/realm");
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c", "--timeout", "1s"];
     let mut command = home.plugin(&[&args[..], &ALWAYS].concat());
-    Run::of(command.env("HTTPS_PROXY", proxy.url())).assert_failed(1, &[FAR]);
-    assert!(proxy.requests()[0].text.starts_with(&format!("CONNECT {FAR}:443 ")), "{:?}", proxy.requests());
+    Run::of(command.env("HTTPS_PROXY", proxy.url())).assert_failed(1, &[REMOTE_HOST]);
+    assert!(proxy.requests()[0].text.starts_with(&format!("CONNECT {REMOTE_HOST}:443 ")), "{:?}", proxy.requests());
 }
 
 #[test]
 fn proxy_password_is_sent_and_never_printed() {
     let (proxy, home) = (proxy(), Home::new());
     let url = proxy.url().replace("http://", "http://alice:hidden-word@");
-    let args = at(&format!("https://{FAR}/"), &["--timeout", "1s", "-v", "9"]);
+    let args = at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "1s", "-v", "9"]);
     let run = Run::of(home.plugin(&args).env("HTTPS_PROXY", &url));
-    run.assert_failed(1, &[FAR]);
+    run.assert_failed(1, &[REMOTE_HOST]);
     assert!(!run.stderr.contains("hidden-word"), "{run}");
     // alice:hidden-word
     let expected = "YWxpY2U6aGlkZGVuLXdvcmQ=";
@@ -192,16 +195,16 @@ fn proxy_password_is_sent_and_never_printed() {
 #[test]
 fn no_proxy_hosts_are_reached_directly() {
     for (variable, value) in [
-        ("NO_PROXY", FAR),
+        ("NO_PROXY", REMOTE_HOST),
         ("no_proxy", ".example.invalid"),
         ("NO_PROXY", "a.example, *"),
         ("NO_PROXY", "*.example.invalid"),
         ("NO_PROXY", "login.example.invalid:443"),
     ] {
         let (proxy, home) = (proxy(), Home::new());
-        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        let args = at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "1s"]);
         let mut command = home.plugin(&args);
-        Run::of(command.env("HTTPS_PROXY", proxy.url()).env(variable, value)).assert_failed(1, &[FAR]);
+        Run::of(command.env("HTTPS_PROXY", proxy.url()).env(variable, value)).assert_failed(1, &[REMOTE_HOST]);
         assert!(proxy.requests().is_empty(), "{variable}={value}: {:?}", proxy.requests());
     }
 }
@@ -210,9 +213,9 @@ fn no_proxy_hosts_are_reached_directly() {
 fn hosts_outside_no_proxy_use_the_proxy() {
     for value in ["login.example.invalid:6443", ".login.example.invalid", "*.login.example.invalid", "127.0.0.0/8"] {
         let (proxy, home) = (proxy(), Home::new());
-        let args = at(&format!("https://{FAR}/"), &["--timeout", "1s"]);
+        let args = at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "1s"]);
         let mut command = home.plugin(&args);
-        Run::of(command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", value)).assert_failed(1, &[FAR]);
+        Run::of(command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", value)).assert_failed(1, &[REMOTE_HOST]);
         assert!(!proxy.requests().is_empty(), "NO_PROXY={value}");
     }
 }
@@ -220,9 +223,9 @@ fn hosts_outside_no_proxy_use_the_proxy() {
 #[test]
 fn upper_case_proxy_variables_have_priority() {
     let (upper, lower, home) = (proxy(), proxy(), Home::new());
-    let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--timeout", "1s"]));
+    let mut command = home.plugin(&at(&format!("https://{REMOTE_HOST}/"), &["--timeout", "1s"]));
     command.env("HTTPS_PROXY", upper.url()).env("https_proxy", lower.url());
-    Run::of(&mut command).assert_failed(1, &[FAR]);
+    Run::of(&mut command).assert_failed(1, &[REMOTE_HOST]);
     assert!(!upper.requests().is_empty() && lower.requests().is_empty());
 }
 
@@ -238,15 +241,15 @@ fn socks_proxy_gets_the_host_name() {
     for (scheme, credentials) in [("socks5", None), ("socks5h", None), ("socks5", Some("alice:hidden word"))] {
         let (home, socks) = (Home::new(), Socks::start(port(&world.tls_authority()), credentials, 0));
         let user = if credentials.is_some() { "alice:hidden%20word@" } else { "" };
-        let mut command = home.plugin(&at(&format!("https://{FAR}/"), &["--certificate-authority", ca]));
+        let mut command = home.plugin(&at(&format!("https://{REMOTE_HOST}/"), &["--certificate-authority", ca]));
         Run::of(command.env("HTTPS_PROXY", format!("{scheme}://{user}127.0.0.1:{}", socks.port))).token();
-        assert!(socks.requests().contains(&format!("{FAR}:443")), "{:?}", socks.requests());
+        assert!(socks.requests().contains(&format!("{REMOTE_HOST}:443")), "{:?}", socks.requests());
     }
 }
 
 /// `get-token` for a remote OpenID Connect issuer, through the proxy at `address`.
 fn through(home: &Home, address: &str, more: &[&str]) -> Run {
-    let issuer = format!("https://{FAR}/realm");
+    let issuer = format!("https://{REMOTE_HOST}/realm");
     let args = ["get-token", "--oidc-issuer-url", &issuer, "--oidc-client-id", "c"];
     let mut command = home.plugin(&[&args[..], &ALWAYS, more].concat());
     Run::of(command.env("https_proxy", address))
@@ -257,9 +260,9 @@ fn refusing_proxy_is_named_and_not_retried() {
     for (status, words) in [("403 Forbidden", "(HTTP 403)"), ("404 Not Found", "(HTTP 404)")] {
         let proxy = Scripted::start(|_| vec![(status, Vec::new(), String::new())]);
         let address = proxy.url().replace("http://", "http://alice:hidden-word@");
-        let said = format!("the proxy {} does not connect to https://{FAR}", proxy.url());
+        let said = format!("the proxy {} does not connect to https://{REMOTE_HOST}", proxy.url());
         let run = through(&Home::new(), &address, &[]);
-        run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", FAR, "NO_PROXY"]);
+        run.assert_failed(1, &[&said, words, "Next:  Ask the proxy's administrator", REMOTE_HOST, "NO_PROXY"]);
         assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
     }
 }
@@ -280,7 +283,7 @@ fn refused_proxy_password_is_sent_once() {
     }
     // Even with several servers that are contacted in parallel.
     let (world, home, proxy) = (World::start(), Home::new(), Scripted::start(|_| refusal()));
-    let args = at(&format!("https://{FAR}/"), &[]);
+    let args = at(&format!("https://{REMOTE_HOST}/"), &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let kubeconfig = world.kubeconfig("kubectl-login", &args, V1);
     home.write(".kube/config", &kubeconfig.replace(&world.kube_url(), "https://kube.example.invalid"));
@@ -315,7 +318,7 @@ fn refusing_socks_proxy_gives_the_reason() {
     assert_eq!(socks.requests(), ["auth alice:hidden-word"]);
     let socks = Socks::start(1, None, 2);
     let run = through(&Home::new(), &format!("socks5h://127.0.0.1:{}", socks.port), &[]);
-    let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{FAR}", socks.port);
+    let said = format!("the proxy socks5://127.0.0.1:{} does not connect to https://{REMOTE_HOST}", socks.port);
     run.assert_failed(1, &[&said, "its rules do not allow it", "Ask the proxy's administrator"]);
 }
 

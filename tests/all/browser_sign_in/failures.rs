@@ -10,7 +10,7 @@ const SOON: [&str; 2] = ["--authentication-timeout-sec", "2"];
 
 /// A sign-in in a world with these behaviours, up to the page after the callback.
 #[track_caller]
-pub(crate) fn ends(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (World, Home, Page, Run) {
+pub(crate) fn failed_sign_in(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (World, Home, Page, Run) {
     let (world, home) = (World::start_with(behaviours), Home::new());
     let sign_in = issuer.start(&world, &home, more);
     let page = sign_in.complete();
@@ -22,13 +22,13 @@ pub(crate) fn ends(issuer: Issuer, behaviours: &[Behaviour], more: &[&str]) -> (
 
 /// The same if the issuer misbehaves between its page and the exchange.
 #[track_caller]
-fn exchange_ends(issuer: Issuer, behaviour: Behaviour) -> Run {
-    exchange_in(issuer, behaviour).2
+fn failed_exchange(issuer: Issuer, behaviour: Behaviour) -> Run {
+    failed_exchange_in(issuer, behaviour).2
 }
 
 /// The same, with the world and the home directory.
 #[track_caller]
-fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
+fn failed_exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
     let (world, home) = (World::start(), Home::new());
     home.make_failures_quick();
     let sign_in = issuer.start(&world, &home, &[]);
@@ -45,7 +45,7 @@ fn exchange_in(issuer: Issuer, behaviour: Behaviour) -> (World, Home, Run) {
 #[test]
 fn declined_sign_in_is_printed_once() {
     for issuer in BOTH {
-        let (world, home, page, run) = ends(issuer, &[Behaviour::AuthorizeDenied], &[]);
+        let (world, home, page, run) = failed_sign_in(issuer, &[Behaviour::AuthorizeDenied], &[]);
         run.assert_failed(3, &["the sign-in was declined", "\nNext: "]);
         assert!(page.body.contains("the sign-in was declined"), "{page:?}");
         assert!(world.token_requests("authorization_code").is_empty());
@@ -114,11 +114,11 @@ fn unregistered_redirect_address_says_what_to_register() {
 #[test]
 fn policy_refusal_exits_with_4() {
     in_parallel(BOTH, |issuer| {
-        let (.., run) = ends(issuer, &[Behaviour::ConsentRequired], &[]);
+        let (.., run) = failed_sign_in(issuer, &[Behaviour::ConsentRequired], &[]);
         run.assert_failed(4, &["consented", "administrator"]);
     });
-    exchange_ends(Issuer::Entra, Behaviour::ConsentRequired).assert_failed(4, &["AADSTS65001", "administrator"]);
-    let blocked = exchange_ends(Issuer::Entra, Behaviour::ConditionalAccessBlocksBrowser);
+    failed_exchange(Issuer::Entra, Behaviour::ConsentRequired).assert_failed(4, &["AADSTS65001", "administrator"]);
+    let blocked = failed_exchange(Issuer::Entra, Behaviour::ConditionalAccessBlocksBrowser);
     blocked.assert_failed(4, &["AADSTS53003", "conditional-access"]);
 
     // If the page itself blocks, there is no callback.
@@ -131,14 +131,14 @@ fn policy_refusal_exits_with_4() {
 
 #[test]
 fn confidential_client_error_names_both_settings() {
-    let run = exchange_ends(Issuer::Entra, Behaviour::PublicClientNotAllowed);
+    let run = failed_exchange(Issuer::Entra, Behaviour::PublicClientNotAllowed);
     run.assert_failed(1, &["AADSTS7000218", "Allow public client flows", "mobile and desktop applications"]);
 }
 
 #[test]
 fn expired_code_suggests_another_sign_in() {
     for issuer in BOTH {
-        let (world, home, run) = exchange_in(issuer, Behaviour::CodeExpired);
+        let (world, home, run) = failed_exchange_in(issuer, Behaviour::CodeExpired);
         run.assert_failed(3, &["expired", "\nNext:  Sign in again: kubectl login"]);
         // The user has not declined, so the next command may prompt.
         world.clear(Behaviour::CodeExpired);
@@ -151,7 +151,7 @@ fn expired_code_suggests_another_sign_in() {
 #[test]
 fn code_is_sent_once_even_if_the_connection_breaks() {
     for issuer in BOTH {
-        let (world, home, run) = exchange_in(issuer, Behaviour::ConnectionLostAtExchange);
+        let (world, home, run) = failed_exchange_in(issuer, Behaviour::ConnectionLostAtExchange);
         run.assert_failed(1, &["the connection to ", " broke: ", "\nNext:  Check the network"]);
         world.clear(Behaviour::ConnectionLostAtExchange);
         issuer.start(&world, &home, &[]).finish();
@@ -168,7 +168,7 @@ fn token_endpoint_failure_exits_with_1() {
         (Behaviour::OversizedAnswer, "larger than 1 MiB"),
     ] {
         for issuer in BOTH {
-            exchange_ends(issuer, behaviour).assert_failed(1, &[word, "\nNext: "]);
+            failed_exchange(issuer, behaviour).assert_failed(1, &[word, "\nNext: "]);
         }
     }
 }
@@ -187,7 +187,7 @@ fn temporary_token_endpoint_failure_is_retried() {
 #[test]
 fn unexpected_user_is_refused_on_page_and_terminal() {
     for issuer in BOTH {
-        let (world, home, page, run) = ends(issuer, &[Behaviour::OtherUser], &["--login-hint", ALICE]);
+        let (world, home, page, run) = failed_sign_in(issuer, &[Behaviour::OtherUser], &["--login-hint", ALICE]);
         run.assert_failed(3, &[ALICE, BOB, "--login-hint", "\nNext: "]);
         assert!(page.body.contains(&format!("{BOB} signed in, but {ALICE} was expected")), "{page:?}");
         for hint in [ALICE, BOB] {
@@ -199,7 +199,7 @@ fn unexpected_user_is_refused_on_page_and_terminal() {
 
 #[test]
 fn issuer_without_pkce_suggests_the_flag() {
-    let (_world, _home, page, run) = ends(Issuer::Oidc, &[Behaviour::PkceRefused], &[]);
+    let (_world, _home, page, run) = failed_sign_in(Issuer::Oidc, &[Behaviour::PkceRefused], &[]);
     run.assert_failed(1, &["code_challenge", "--oidc-pkce-method=no"]);
     assert!(page.body.contains("--oidc-pkce-method=no"), "{page:?}");
 
@@ -224,6 +224,6 @@ fn pkce_is_used_unless_the_issuer_has_only_plain() {
         let method = world.authorize_requests()[0].query.get("code_challenge_method").cloned();
         assert_eq!(method.as_deref(), used.then_some("S256"), "{behaviours:?} {more:?}");
     }
-    let (.., run) = ends(Issuer::Oidc, &[Behaviour::PkceRequired], &["--oidc-pkce-method=no"]);
+    let (.., run) = failed_sign_in(Issuer::Oidc, &[Behaviour::PkceRequired], &["--oidc-pkce-method=no"]);
     run.assert_failed(1, &["requires PKCE", "\nNext: "]);
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use sim::{ALICE, Behaviour, World};
 
-use crate::browser_sign_in::failures::ends;
+use crate::browser_sign_in::failures::failed_sign_in;
 use crate::common::browser::{BOTH, Issuer, SHOW_ADDRESS, SignIn};
 use crate::common::{Home, Run, in_parallel};
 
@@ -32,7 +32,7 @@ fn prompts(world: &World) -> usize {
 fn id_token_with_wrong_nonce_is_rejected_and_not_stored() {
     in_parallel([Behaviour::WrongNonce, Behaviour::NoNonce, Behaviour::IdTokenUnreadable], |behaviour| {
         for issuer in BOTH {
-            let (world, home, page, run) = ends(issuer, &[behaviour], &[]);
+            let (world, home, page, run) = failed_sign_in(issuer, &[behaviour], &[]);
             run.assert_failed(1, &["\nNext: "]);
             assert!(!run.stderr.contains("Signed in") && !page.body.contains(ALICE), "{page:?}");
             home.run(&issuer.by_browser(&world, &["--prompt", "never"])).assert_failed(3, &[]);
@@ -43,7 +43,7 @@ fn id_token_with_wrong_nonce_is_rejected_and_not_stored() {
 #[test]
 fn invalid_id_token_is_not_returned() {
     for behaviour in [Behaviour::IdTokenBadSignature, Behaviour::IdTokenAlgNone, Behaviour::IdTokenWrongAudience] {
-        let (.., run) = ends(Issuer::Oidc, &[behaviour], &[]);
+        let (.., run) = failed_sign_in(Issuer::Oidc, &[behaviour], &[]);
         run.assert_failed(1, &["\nNext: "]);
     }
 }
