@@ -1,5 +1,5 @@
-//! Holds every command, flag and method that a message or a page names against the grammar, so that nothing is advised that
-//! is not there.
+//! Checks every command, flag and method that a message or a page names against the grammar, so that nothing is advised
+//! that does not exist.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use clap::{Arg, Command};
 use super::profile::{LATER_GRANTS, LATER_METHODS};
 use super::{grammar, not_yet};
 
-/// Files that speak of commands which come later, and of nothing else.
+/// Files about commands that do not exist yet, and about nothing else.
 const ABOUT_LATER: &[&str] = &["src/messages/unsupported_command.rs"];
-/// Flags of other programs, and what stands in the same text, so that they are not taken for this program's.
+/// Flags of other programs, and what is in the same text, so that they are not mistaken for this program's.
 const OF_OTHERS: &[(&str, &[&str])] = &[
     ("az aks ", &["--name", "--overwrite-existing", "--resource-group"]),
     ("az role ", &["--assignee", "--role", "--scope"]),
     ("az ad ", &["--group", "--query"]),
     ("kubectl config ", &["--exec-api-version", "--exec-arg", "--exec-command", "--server"]),
     ("kubectl kuberc ", &["--allowlist-entry", "--policy", "--section"]),
-    // Parts of `kubectl create role` and its like, which tests/explain holds against kubectl itself.
+    // Parts of `kubectl create role` and its like, which tests/all/explain checks against kubectl itself.
     ("--verb=", &["--non-resource-url", "--resource", "--verb"]),
     (" --resource-name=", &["--resource-name"]),
     ("--group=oidc:", &["--group"]),
@@ -27,17 +27,17 @@ const OF_OTHERS: &[(&str, &[&str])] = &[
     ("", &["--authentication-config", "--oidc-groups-claim", "--oidc-groups-prefix"]),
     // Those of install.sh.
     ("", &["--force-links", "--keep-sign-ins", "--no-completion", "--prefix"]),
-    // Stands for any.
+    // A placeholder.
     ("", &["--flag"]),
 ];
-/// Words with which a sentence goes on behind the program's name.
+/// Words that continue a sentence after the program's name.
 const PROSE: &[&str] = &["and", "does", "the", "to"];
 /// The context in examples.
 const CONTEXT: &str = "prod";
 
-/// A text that people read, and where it stands.
+/// A text that users read, and where it is.
 struct Text {
-    whence: String,
+    place: String,
     text: String,
 }
 
@@ -116,14 +116,14 @@ fn messages() -> Vec<Text> {
         let name = file.strip_prefix(root()).expect("a source").display().to_string();
         let source = std::fs::read_to_string(&file).expect("a source");
         let sentences = literals(&source).into_iter().filter(|(_, text)| text.contains(' '));
-        texts.extend(sentences.map(|(line, text)| Text { whence: format!("{name}:{line}"), text }));
+        texts.extend(sentences.map(|(line, text)| Text { place: format!("{name}:{line}"), text }));
     }
     let grammar = grammar(&[]);
     for command in std::iter::once(&grammar).chain(grammar.get_subcommands()) {
         let parts = [command.get_about(), command.get_before_help(), command.get_after_help()];
         let of_flags = command.get_arguments().map(Arg::get_help);
         let parts = parts.into_iter().chain(of_flags).flatten().map(ToString::to_string);
-        texts.extend(parts.map(|text| Text { whence: format!("{} --help", command.get_name()), text }));
+        texts.extend(parts.map(|text| Text { place: format!("{} --help", command.get_name()), text }));
     }
     texts
 }
@@ -139,7 +139,7 @@ fn code_spans() -> Vec<Text> {
         // Blocks are lines of a shell, which `reference` parses, or what a program has printed.
         for part in page.split("```").step_by(2) {
             let of_part = part.split('`').skip(1).step_by(2);
-            spans.extend(of_part.map(|span| Text { whence: name.clone(), text: span.replace('\n', " ") }));
+            spans.extend(of_part.map(|span| Text { place: name.clone(), text: span.replace('\n', " ") }));
         }
     }
     spans
@@ -180,7 +180,7 @@ fn command_in<'g>(grammar: &'g Command, words: &str) -> Result<Option<&'g Comman
     let first = words.split_whitespace().next().unwrap_or_default().trim_end_matches(['.', ',', ';', ':', '`', ')']);
     // A placeholder, a flag, or nothing: the context may be left out.
     let is_name = first.starts_with(|c: char| c.is_ascii_lowercase());
-    // What is hashed into names of files begins with the program's name, and ends in a version.
+    // What is hashed into names of files begins with the program's name and ends in a version.
     let version = words.rsplit(' ').next().and_then(|word| word.strip_prefix('v'));
     let is_hashed = version.is_some_and(|number| number.parse::<u32>().is_ok());
     if !is_name || PROSE.contains(&first) || first == CONTEXT || is_hashed {
@@ -201,7 +201,7 @@ fn mentions(line: &str) -> Vec<&str> {
 /// What `text` advises that is not there.
 fn wrong_in(text: &Text, grammar: &Command, counts: fn(&Arg) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut complain = |what: String| wrong.push(format!("{}: {what}: {:?}", text.whence, text.text));
+    let mut complain = |what: String| wrong.push(format!("{}: {what}: {:?}", text.place, text.text));
     for line in text.text.lines() {
         for words in mentions(line) {
             if let Err(word) = command_in(grammar, words) {
@@ -232,7 +232,7 @@ fn messages_name_only_commands_and_flags_that_exist() {
     let grammar = grammar(&[]);
     let messages = messages();
     assert!(messages.len() > 500, "{} texts: are they still found?", messages.len());
-    let about_later = |text: &&Text| !ABOUT_LATER.iter().any(|file| text.whence.starts_with(file));
+    let about_later = |text: &&Text| !ABOUT_LATER.iter().any(|file| text.place.starts_with(file));
     let wrong: Vec<String> =
         messages.iter().filter(about_later).flat_map(|text| wrong_in(text, &grammar, does_something)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -241,10 +241,10 @@ fn messages_name_only_commands_and_flags_that_exist() {
 #[test]
 fn messages_name_only_methods_that_exist() {
     let mut wrong = Vec::new();
-    for Text { whence, text } in messages() {
+    for Text { place, text } in messages() {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
         let later = words.filter(|word| LATER_METHODS.contains(word) || LATER_GRANTS.contains(word));
-        wrong.extend(later.map(|word| format!("{whence}: {word} is not supported yet: {text:?}")));
+        wrong.extend(later.map(|word| format!("{place}: {word} is not supported yet: {text:?}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -263,7 +263,7 @@ fn pages_name_only_commands_and_flags_that_exist() {
 fn advice_that_does_not_exist_is_found() {
     let grammar = grammar(&[]);
     let wrong = |text: &str| {
-        let text = Text { whence: "here".to_owned(), text: text.to_owned() };
+        let text = Text { place: "here".to_owned(), text: text.to_owned() };
         wrong_in(&text, &grammar, does_something).len()
     };
     for (text, count) in [

@@ -1,4 +1,4 @@
-//! What was typed, and nothing about what it means. `profile` gives it a meaning.
+//! The command line as it is written. What it means is up to `profile`.
 
 mod flags;
 mod get_token;
@@ -21,26 +21,26 @@ pub(super) use self::values::{go_bool, go_duration, go_duration_text};
 pub(super) use self::warm::{WarmCommandLine, parse as parse_warm};
 use crate::ui::PromptMode;
 
-/// Headings of the flags that belong to one dialect alone; they are what decides the dialect (see `profile::dialect`).
+/// Headings of the flags that belong to one dialect; they decide which dialect is used (see `profile::dialect`).
 pub(super) const ENTRA: &str = "Microsoft Entra ID (as in Azure/kubelogin)";
 pub(super) const OIDC: &str = "OpenID Connect (as in int128/kubelogin)";
-/// The other headings only sort.
+/// The other headings only group flags.
 const BROWSER: &str = "Sign-in in a browser";
-const ASKING: &str = "Asking";
-const REMEMBERING: &str = "Remembering";
+const PROMPTS: &str = "Prompts";
+const CACHE: &str = "Cache";
 const NETWORK: &str = "Network";
 const GROUPS: &str = "Groups";
 
-/// The order of a help page: what it is, a paragraph about it, how it is written, flags, examples.
+/// The order of a help page: summary, details, usage, flags, examples.
 pub(super) const HELP_TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 /// Lines of help are no longer than this, however wide the terminal is.
 pub(super) const HELP_WIDTH: usize = 80;
-/// How the shells' scripts are loaded.
+/// How to load the completion scripts.
 const HOW_TO_COMPLETE: &str = "\
-`kubectl login <TAB>` needs none of this: it works where kubectl's own
-completion is loaded and kubectl_complete-login is on the PATH, which
-install.sh sees to. The script is for the program under its own names,
+`kubectl login <TAB>` needs none of this: it works if kubectl's own
+completion is loaded and kubectl_complete-login is on the PATH, where
+install.sh puts it. The script completes the program's own names,
 kubectl-login and kubelogin.
 
 bash, in ~/.bashrc:
@@ -56,12 +56,12 @@ fish, in ~/.config/fish/config.fish:
 PowerShell, in $PROFILE:
   kubectl-login completion powershell | Out-String | Invoke-Expression";
 
-/// Sign in to Kubernetes clusters, and hand kubectl the tokens
+/// Sign in to Kubernetes clusters and get tokens for kubectl
 #[derive(Parser)]
 #[command(name = "kubectl-login", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(before_help = "Without a command: sign in for the current context of the kubeconfig, or for\n\
-                   CONTEXT. From then on kubectl and other clients get their tokens by themselves:\n\
-                   the kubeconfig has them run get-token, which asks only when it has to.")]
+                   CONTEXT. After that, kubectl and other clients get their tokens by running\n\
+                   get-token, as the kubeconfig says; it prompts only if a sign-in is needed.")]
 #[command(after_help = "Examples:\n  \
                         kubectl login\n  \
                         kubectl login prod\n  \
@@ -80,7 +80,7 @@ pub(super) struct Cli {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Print one ExecCredential: what a kubeconfig's exec entry runs
+    /// Print an ExecCredential: the command of a kubeconfig's exec entry
     #[command(args_override_self = true)]
     #[command(before_help = "kubectl runs this. Its flags are in the kubeconfig, in the user's exec.args:\n\
                              those for Microsoft Entra ID or those for OpenID Connect, never both. A cached\n\
@@ -93,15 +93,15 @@ pub(super) enum Command {
                             kubectl login get-token --oidc-issuer-url https://issuer.example \\\n    \
                             --oidc-client-id kubernetes")]
     GetToken(Box<GetTokenArgs>),
-    /// Show what is remembered: accounts, how long for, where it is kept
-    #[command(before_help = "It reads what is on this machine: no network, and nothing is unlocked.")]
+    /// Show stored sessions: account, issuer, expiry, contexts
+    #[command(before_help = "Reads files on this machine only: no network, and nothing is unlocked.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login status\n  \
                             kubectl login status -o json")]
     Status(StatusArgs),
     /// Show who you are to the cluster, and all your groups
-    #[command(before_help = "Who the token of the current context, or of CONTEXT, says you are, and whom the\n\
-                             cluster takes you for. It never prompts.")]
+    #[command(before_help = "Shows who you are according to the token of the current context or of CONTEXT,\n\
+                             and according to the cluster. It never prompts.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login whoami\n  \
                             kubectl login whoami prod --groups --names\n  \
@@ -109,17 +109,17 @@ pub(super) enum Command {
                             kubectl login whoami -o json")]
     Whoami(Box<WhoamiArgs>),
     /// Check everything between you and the cluster
-    #[command(before_help = "Looks at the kubeconfig, this machine, the issuer, the sign-in and the cluster\n\
+    #[command(before_help = "Checks the kubeconfig, this machine, the issuer, the session and the cluster\n\
                              of the current context or of CONTEXT, and says what is wrong and what to do.\n\
-                             It never prompts, and its output holds no secrets.")]
+                             It never prompts, and its output contains no secrets.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login doctor\n  \
                             kubectl login doctor prod\n  \
                             kubectl login doctor -o json")]
     Doctor(DoctorArgs),
-    /// Forget a sign-in, and revoke it where the issuer can
-    #[command(before_help = "Forgets the sign-in of the current context, of CONTEXT, of an account, or\n\
-                             everything. Contexts that share a sign-in lose it together.")]
+    /// Log out: forget a session, and revoke it if possible
+    #[command(before_help = "Forgets the session of the current context, of CONTEXT or of an account, or all\n\
+                             sessions. Contexts that share a session lose it together.")]
     #[command(after_help = "Examples:\n  \
                             kubectl login logout\n  \
                             kubectl login logout prod\n  \
@@ -135,37 +135,37 @@ pub(super) enum Command {
     /// List AKS clusters and get their credentials (not supported yet)
     #[command(hide = true)]
     Aks(UnsupportedArgs),
-    /// Print the script that completes this program in a shell
+    /// Print the completion script for a shell
     Completion(CompletionArgs),
     /// Print the version
     #[command(hide = true)]
     Version,
-    /// Forget everything in a folder and remove it, as Azure/kubelogin's command of this name
+    /// Forget everything in a folder and remove it, like Azure/kubelogin's command of this name
     #[command(hide = true, args_override_self = true)]
     RemoveCacheDir(CleanArgs),
     /// Forget everything in a folder and remove it: the older name of remove-cache-dir
     #[command(hide = true, args_override_self = true)]
     RemoveTokens(CleanArgs),
-    /// Forget everything in a folder and remove it, as int128/kubelogin's command of this name
+    /// Forget everything in a folder and remove it, like int128/kubelogin's command of this name
     #[command(hide = true, args_override_self = true)]
     Clean(CleanArgs),
 }
 
-/// Whatever stands behind a command that is not there yet.
+/// The arguments of a command that does not exist yet.
 #[derive(Args)]
 pub(super) struct UnsupportedArgs {
-    /// The arguments it will have
+    /// Its arguments
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) words: Vec<String>,
 }
 
-/// Which kubeconfig entry is meant, with kubectl's own flag names.
+/// Which kubeconfig entry to use, with kubectl's own flag names.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct EntryArgs {
     /// Context of the kubeconfig (default: the current one)
     #[arg(value_name = "CONTEXT", conflicts_with = "context")]
     positional: Option<String>,
-    /// The same, also for a context called like a command
+    /// The same, even if it has the name of a command
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
@@ -174,18 +174,18 @@ pub(super) struct EntryArgs {
     /// User of the kubeconfig, instead of the context's
     #[arg(long, value_name = "NAME")]
     pub(super) user: Option<String>,
-    /// A command might have been meant by the word for the context: it stands where one can.
+    /// The word for the context may be a mistyped command: it is where a command can be.
     #[arg(skip)]
     pub(super) may_be_command: bool,
 }
 
 impl EntryArgs {
-    /// The context that was named, either way.
+    /// The context that was named, in either way.
     pub(super) fn context(&self) -> Option<&str> {
         self.positional.as_deref().or(self.context.as_deref())
     }
 
-    /// The context that was named where a command might have been meant.
+    /// The context that was named, if a command may have been meant.
     pub(super) fn command_or_context(&self) -> Option<&str> {
         self.positional.as_deref().filter(|_| self.may_be_command)
     }
@@ -198,10 +198,10 @@ pub(super) struct LoginArgs {
     /// Sign in again even if there is a session
     #[arg(long, conflicts_with = "refresh")]
     pub(super) force: bool,
-    /// Get a new token from the session even if the one at hand is good
+    /// Refresh the token even if the cached one is valid
     #[arg(long)]
     pub(super) refresh: bool,
-    /// Get a new token that answers a claims challenge: JSON, or base64 of it
+    /// Claims challenge for the new token: JSON, or its base64
     #[arg(long, value_name = "CLAIMS")]
     pub(super) claims: Option<String>,
     #[command(flatten)]
@@ -211,41 +211,41 @@ pub(super) struct LoginArgs {
     #[command(flatten)]
     pub(super) look_up: GroupsArgs,
     /// Whether to prompt: auto (not if $CI is set), always, never
-    #[arg(long, help_heading = ASKING, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(long, help_heading = PROMPTS, value_name = "WHEN", hide_possible_values = true)]
     pub(super) prompt: Option<PromptMode>,
 }
 
-/// Another way of signing in than the entry's, for this once; the sign-in is the same.
+/// Another sign-in method than the entry's, for one sign-in; the session is the same.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct MethodArgs {
-    /// Sign-in method for this once, at Entra: auto, interactive or devicecode
-    #[arg(long, help_heading = ASKING, value_name = "METHOD", conflicts_with = "grant_type")]
+    /// Method for this sign-in only, at Entra: auto, interactive or devicecode
+    #[arg(long, help_heading = PROMPTS, value_name = "METHOD", conflicts_with = "grant_type")]
     pub(super) login: Option<String>,
-    /// Sign-in method for this once, at other issuers: auto, authcode, authcode-keyboard, device-code or password
-    #[arg(long, help_heading = ASKING, value_name = "GRANT")]
+    /// Method for this sign-in only, at other issuers: auto, authcode, authcode-keyboard, device-code or password
+    #[arg(long, help_heading = PROMPTS, value_name = "GRANT")]
     pub(super) grant_type: Option<String>,
 }
 
 /// How an address is opened.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct BrowserArgs {
-    /// Open no browser: only show the address
-    #[arg(long, help_heading = ASKING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    /// Do not open a browser, only show the address
+    #[arg(long, help_heading = PROMPTS, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub(super) skip_open_browser: Option<bool>,
     /// Program that opens the address (default: $BROWSER, else the desktop's)
-    #[arg(long, help_heading = ASKING, value_name = "PROGRAM")]
+    #[arg(long, help_heading = PROMPTS, value_name = "PROGRAM")]
     pub(super) browser_command: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct StatusArgs {
-    /// How to print it: table, json or yaml
+    /// Output format: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: OutputFormat,
     /// Kubeconfig (default: $KUBECONFIG, else ~/.kube/config)
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// Folder to look in (default: the usual one and those the kubeconfig names)
+    /// Folder to read (default: the usual one and those in the kubeconfig)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -258,10 +258,10 @@ pub(super) struct LogoutArgs {
     /// Forget every session of this account
     #[arg(long, value_name = "NAME")]
     pub(super) account: Option<String>,
-    /// Forget everything, the key included
+    /// Forget everything, including the key
     #[arg(long)]
     pub(super) all: bool,
-    /// Folder to look in (default: the entry's; for --account and --all those of status)
+    /// Folder to read (default: the entry's; with --account or --all, those of status)
     #[arg(long, visible_alias = "token-cache-dir", value_name = "DIR")]
     pub(super) cache_dir: Option<String>,
 }
@@ -281,7 +281,7 @@ pub(super) struct CompletionArgs {
     pub(super) shell: Shell,
 }
 
-/// The shells there is a script for.
+/// The shells that there is a script for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Shell {
     Bash,
@@ -302,10 +302,10 @@ pub(super) enum OutputFormat {
     Yaml,
 }
 
-/// Where groups are looked up that a token does not list, for this once.
+/// Where to look up groups that a token does not list, for one command.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct GroupsArgs {
-    /// Client that may read groups in Microsoft Graph, where the entry's may not
+    /// Client that may read groups in Microsoft Graph, if the entry's may not
     #[arg(long, help_heading = GROUPS, value_name = "ID")]
     graph_client_id: Option<String>,
     /// Claim that lists the groups, at other issuers than Entra (default: groups)
@@ -314,11 +314,11 @@ pub(super) struct GroupsArgs {
 }
 
 impl GroupsArgs {
-    /// What was typed counts for more than what the entry says.
+    /// Flags win over the entry.
     pub(super) fn apply(&self, profile: &mut Profile) {
-        let typed = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        profile.groups.graph_client = typed(&self.graph_client_id).or(profile.groups.graph_client.take());
-        if let Some(claim) = typed(&self.groups_claim) {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        profile.groups.graph_client = given(&self.graph_client_id).or(profile.groups.graph_client.take());
+        if let Some(claim) = given(&self.groups_claim) {
             profile.groups.claim = claim;
         }
     }
@@ -328,33 +328,33 @@ impl GroupsArgs {
 pub(super) struct WhoamiArgs {
     #[command(flatten)]
     pub(super) entry: EntryArgs,
-    /// List the groups, those past the 200 that a token carries included
+    /// List all groups, including those beyond the 200 that a token can list
     #[arg(long)]
     pub(super) groups: bool,
-    /// List them with their names
+    /// List the groups with their names
     #[arg(long)]
     pub(super) names: bool,
-    /// List those with this text in id or name
+    /// List the groups with this text in their id or name
     #[arg(long, value_name = "TEXT")]
     pub(super) filter: Option<String>,
     /// Say why something is allowed or not, such as: --explain list pods
     #[arg(long, num_args = 2, value_names = ["VERB", "RESOURCE"])]
     pub(super) explain: Vec<String>,
-    /// Subresource of what is to be explained, such as log or scale
+    /// Subresource to explain, such as log or scale
     #[arg(long, value_name = "NAME", requires = "explain")]
     pub(super) subresource: Option<String>,
-    /// Namespace of what is to be explained (default: the context's)
+    /// Namespace for --explain (default: the context's)
     #[arg(short = 'n', long, value_name = "NAME", requires = "explain")]
     pub(super) namespace: Option<String>,
     /// Explain it for all namespaces
     #[arg(short = 'A', long, requires = "explain", conflicts_with = "namespace")]
     pub(super) all_namespaces: bool,
-    /// Get a new token, and look the groups up again
+    /// Refresh the token, and look up the groups again
     #[arg(long)]
     pub(super) refresh: bool,
     #[command(flatten)]
     pub(super) look_up: GroupsArgs,
-    /// How to print it: table, json or yaml
+    /// Output format: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: OutputFormat,
 }
@@ -363,7 +363,7 @@ pub(super) struct WhoamiArgs {
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     pub(super) entry: EntryArgs,
-    /// How to print it: table, json or yaml
+    /// Output format: table, json or yaml
     #[arg(short = 'o', long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: OutputFormat,
 }

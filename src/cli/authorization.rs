@@ -1,5 +1,5 @@
-//! The flags of a sign-in in the browser, and what they mean: where it is listened for, what the issuer's page is asked,
-//! what happens afterwards.
+//! The flags of a sign-in by browser: where to listen for the callback, parameters for the issuer's page, and the page
+//! afterwards.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,11 +16,11 @@ use url::Url;
 use super::args::GetTokenArgs;
 use super::name_value::{NotNameValue, pairs};
 
-/// Ports that int128/kubelogin listens on, which are registered with many issuers; any other is the last resort.
+/// Ports that int128/kubelogin listens on, which are registered with many issuers; any port (0) is the last resort.
 const USUAL_PORTS: [u16; 3] = [8000, 18000, 0];
 const REDIRECT_BY_HAND: &str = "--oidc-redirect-url-authcode-keyboard";
 
-/// At Entra, which takes `http://localhost` with any port for one that is registered without.
+/// The settings at Entra, which accepts `http://localhost` with any port if it is registered without one.
 pub(super) fn entra_settings(args: &GetTokenArgs, environment: &Environment) -> Result<Authorization> {
     let given = args.redirect_url.as_deref().filter(|url| !url.is_empty());
     let port = given.map(|text| url("--redirect-url", text)).transpose()?.and_then(|_| port_in(given?));
@@ -30,7 +30,7 @@ pub(super) fn entra_settings(args: &GetTokenArgs, environment: &Environment) -> 
     })
 }
 
-/// At other issuers; beside it the scopes, where the parameters name others than the flags do.
+/// The settings at other issuers, and the scopes, if the parameters name other scopes than the flags.
 pub(super) fn oidc_settings(
     args: &GetTokenArgs,
     method: Method,
@@ -56,14 +56,14 @@ pub(super) fn oidc_settings(
     Ok((authorization, scopes.map(|scopes| scopes.split_whitespace().map(str::to_owned).collect())))
 }
 
-/// Where to listen for the answer of an OpenID Connect issuer if no flag says so: the port that the redirect address names on
-/// this machine, else the usual ones.
+/// Where to listen for the callback of an OpenID Connect issuer if no flag says so: on the port of a redirect URL on this
+/// machine, else on the usual ports.
 pub(super) fn usual_listen(redirect_url: Option<&str>) -> Vec<Listen> {
     let own_port = redirect_url.filter(|text| Url::parse(text).is_ok_and(|url| is_loopback(&url))).and_then(port_in);
     own_port.map_or(USUAL_PORTS.to_vec(), |port| vec![port]).into_iter().map(on).collect()
 }
 
-/// Checks a redirect address. Where a person carries the code over, it may be a mere name (`urn:ietf:wg:oauth:2.0:oob`).
+/// Checks a redirect URL. If the user pastes the code, it may be a mere name (`urn:ietf:wg:oauth:2.0:oob`).
 fn check_redirect(
     flag: &'static str,
     text: &str,
@@ -73,17 +73,17 @@ fn check_redirect(
     let is_a_name = method == Method::Keyboard && text.starts_with("urn:");
     let url = if is_a_name { None } else { Some(url(flag, text)?) };
     let flaw = match &url {
-        // RFC 9700 2.1: the code is not sent over a network in the open.
+        // RFC 9700 2.1: the code is not sent over a network unencrypted.
         Some(url) if !is_acceptable(url) => UrlFlaw::NotHttps,
         _ if text.contains('#') => UrlFlaw::Fragment,
-        // What is http here is on this machine.
+        // An http URL is on this machine: others are refused above.
         Some(url) if listener_is_https && url.scheme() == "http" => UrlFlaw::HttpWithCertificate,
         _ => return Ok(()),
     };
     Err(SettingsError::Url { flag, url: text.to_owned(), flaw })
 }
 
-/// The port that an address names; also one that goes without saying.
+/// The port that an address names, even if it is the default.
 fn port_in(address: &str) -> Option<u16> {
     let (_, rest) = address.split_once("://")?;
     let (_, port) = rest.split(['/', '?', '#']).next()?.rsplit_once(':')?;
@@ -123,7 +123,7 @@ fn url(flag: &'static str, text: &str) -> Result<Url, SettingsError> {
     url.ok_or_else(|| SettingsError::Url { flag, url: text.to_owned(), flaw: UrlFlaw::NotWeb })
 }
 
-/// Addresses to listen on; `None` where none is given. An empty one stands for any port.
+/// The addresses to listen on; `None` if no flag is given. An empty value means any port.
 fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>, SettingsError> {
     let ports = args.listen_port.iter().map(|port| format!("127.0.0.1:{port}"));
     let given: Vec<String> = args.listen_address.iter().cloned().chain(ports).collect();
@@ -136,7 +136,7 @@ fn listen(args: &GetTokenArgs) -> Result<Option<Vec<Listen>>, SettingsError> {
     })
 }
 
-/// One address. Those that mean every address of this machine are taken for its own: the browser comes from here.
+/// One address. Addresses that mean all interfaces are read as loopback, since the browser runs on this machine.
 fn address(text: &str) -> Result<Listen, SettingsError> {
     let wrong = |flaw| SettingsError::ListenAddress { address: text.to_owned(), flaw };
     let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong(ListenFlaw::NoPort))?;
@@ -158,13 +158,13 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>> {
     const FLAG: &str = "--oidc-auth-request-extra-params";
     let given = pairs(given).map_err(|NotNameValue| SettingsError::NotNameValue(FLAG))?;
     for (name, value) in &given {
-        // Some servers do not look at the case.
+        // Some servers ignore the case.
         let is = |known: &str| known.eq_ignore_ascii_case(name);
         let cannot_come_back = is("response_mode") && !matches!(value.as_str(), "query" | "form_post");
         if OWN_PARAMETERS.iter().any(|known| is(known)) || cannot_come_back {
             return Err(SettingsError::OwnParameter(name.clone()).into());
         }
-        // Whatever the parameter is called, no token for Graph and the like is asked for.
+        // Whatever the parameter is called, it must not ask for a token for Graph and the like.
         value.split_whitespace().try_for_each(audience::refuse_foreign).map_err(|error| error.explain("sign in"))?;
     }
     Ok(given)

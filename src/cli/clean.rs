@@ -1,6 +1,7 @@
-//! `remove-cache-dir`, `remove-tokens`, `clean`: the other tools' ways to get rid of everything, hidden from help.
+//! `remove-cache-dir`, `remove-tokens`, `clean`: the other tools' commands that delete everything, hidden from help.
 //!
-//! Theirs delete whatever folder is named, with all that is in it. These delete what is ours, and say what stays.
+//! Theirs delete whatever folder is named, with all that is in it. These delete only this program's files, and say what
+//! remains.
 
 use std::path::{Path, PathBuf};
 
@@ -19,20 +20,20 @@ use super::entry::{self, PluginContext};
 use super::entry_reader::EntryReader;
 use super::report;
 
-/// How many of the things that stay are named.
+/// How many of the remaining files are named.
 const SHOWN: usize = 5;
 
 /// Azure/kubelogin's `remove-cache-dir`: silent.
 pub(super) fn remove_cache_dir(args: &CleanArgs, environment: &Environment) -> Result<()> {
     let (_, key) = remove(args, environment)?;
-    // Where there is no keyring there is no key in it.
+    // Without a keyring there is no key in it.
     if let Some(KeyringKey::Left(error @ (KeyError::Locked | KeyError::Frozen))) = key {
         report::warn(&command::key_is_left(&error));
     }
     Ok(())
 }
 
-/// Azure/kubelogin's `remove-tokens`, and what it says about itself.
+/// Azure/kubelogin's `remove-tokens`, with its deprecation notice.
 pub(super) fn remove_tokens(args: &CleanArgs, environment: &Environment) -> Result<()> {
     report::note("Command \"remove-tokens\" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead");
     remove_cache_dir(args, environment)
@@ -63,16 +64,16 @@ pub(super) fn clean(args: &CleanArgs, environment: &Environment) -> Result<()> {
     Ok(())
 }
 
-/// What became of the key in the keyring.
+/// What happened to the key in the keyring.
 pub(super) enum KeyringKey {
     Forgotten,
-    /// This folder has records that only it opens.
+    /// It stays: this folder has records that are sealed with it.
     Needed(PathBuf),
-    /// It is there still, or may be.
+    /// It is still there, or may be.
     Left(KeyError),
 }
 
-/// Takes the key out of the keyring, unless a folder that is known of still needs it: there is one for all of them.
+/// Deletes the key from the keyring, unless a known folder still needs it: all folders share one key.
 /// `contexts` are those of each kubeconfig that counts: the usual one, and one that was named instead.
 pub(super) fn forget_keyring_key(contexts: &[&[PluginContext]], environment: &Environment) -> KeyringKey {
     let folders = contexts.iter().flat_map(|contexts| entry::folders(None, contexts, environment));
@@ -85,8 +86,8 @@ pub(super) fn forget_keyring_key(contexts: &[&[PluginContext]], environment: &En
     }
 }
 
-/// Removes a folder as far as it is ours. Says what stays; hands back the folder's name unless it was another user's, and
-/// what became of the key in the keyring, which goes with the usual folder.
+/// Removes this program's files from a folder, and the folder if it is empty then. Says what remains. Returns the folder's
+/// name unless it was another user's, and what happened to the key in the keyring, which belongs to the usual folder.
 fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>, Option<KeyringKey>)> {
     let folder = paths::state(args.cache_dir.as_deref(), environment);
     let store = Store::open(folder.clone(), environment);
@@ -94,7 +95,7 @@ fn remove(args: &CleanArgs, environment: &Environment) -> Result<(Option<String>
         return Err(command::cannot_delete(store.problem(), folder.as_deref()));
     };
     let failed = |error: StoreError| command::not_deleted(&error);
-    // A process that is signing in would otherwise store its session again.
+    // Otherwise a process that is signing in would store its session again.
     let locks = session::hold_all(&store);
     let is_ours = removal::clear(&root).map_err(failed)?;
     drop(locks);

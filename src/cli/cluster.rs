@@ -1,4 +1,4 @@
-//! The cluster of a kubeconfig entry: what it makes of the token, beside what the token says.
+//! The cluster of a kubeconfig entry: who the user is to it, and which of the user's groups it sees.
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
@@ -17,12 +17,12 @@ use kubectl_login_core::kube::review::{ClusterUser, who_am_i};
 use kubectl_login_core::secret::Secret;
 use serde::Serialize;
 
-/// How long the API server may take: what it says is one half of the answer, and the other stands without it.
+/// How long the API server may take. It is only half of the result; the other half is shown without it.
 const LIMIT: Duration = Duration::from_secs(3);
-/// The longest prefix that is looked for, in bytes.
+/// The longest prefix that is recognised, in bytes.
 const PREFIX: usize = 200;
 
-/// The cluster of a kubeconfig entry, asked once, when it is first needed.
+/// The cluster of a kubeconfig entry. It is asked once, when that is first needed.
 pub(super) struct ClusterClient<'a> {
     entry: &'a Entry,
     profile: &'a Profile,
@@ -30,10 +30,10 @@ pub(super) struct ClusterClient<'a> {
     review: OnceCell<Result<ClusterUser, ReviewFailure>>,
 }
 
-/// Why a cluster does not say who the user is to it.
+/// Why a cluster does not say who the user is.
 struct ReviewFailure {
     error: ErrorMessage,
-    /// Nothing is amiss: it does not have the API for that.
+    /// Nothing is wrong: it does not have the API for that.
     is_too_old: bool,
 }
 
@@ -56,16 +56,16 @@ impl<'a> ClusterClient<'a> {
             .map_err(|error| messages::api_client_error(&error))
     }
 
-    /// Whom it takes the bearer of the token for.
+    /// The user that the token authenticates.
     ///
-    /// Errors: it does not say; why.
+    /// Errors: the cluster does not say.
     pub(super) fn review(&self) -> Result<&ClusterUser> {
         self.asked().map_err(|failure| failure.error.clone())
     }
 
-    /// The same; nothing from one that is too old to say.
+    /// The same; `None` if the cluster is too old to say.
     ///
-    /// Errors: it does not say for another reason; which.
+    /// Errors: it does not say for another reason.
     pub(super) fn review_unless_too_old(&self) -> Result<Option<&ClusterUser>> {
         match self.asked() {
             Ok(review) => Ok(Some(review)),
@@ -88,23 +88,23 @@ impl<'a> ClusterClient<'a> {
     }
 }
 
-/// What the cluster made of the token.
+/// The user as the cluster sees them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClusterView<'a> {
     pub(super) username: String,
     uid: Option<String>,
-    /// How many groups it sees, those of Kubernetes' own included.
+    /// How many groups it sees, including those of Kubernetes itself.
     pub(super) groups_count: usize,
-    /// Groups of the user's that the cluster does not see.
+    /// The user's groups that the cluster does not see.
     pub(super) missing_groups: Vec<&'a str>,
-    /// What it puts before the issuer's names of groups.
+    /// The prefix that it puts before the issuer's names of groups.
     #[serde(skip)]
     pub(super) prefix: String,
 }
 
 impl<'a> ClusterView<'a> {
-    /// What it sees of `groups`, which are the user's.
+    /// What it sees of the user's `groups`.
     pub(super) fn new(review: &ClusterUser, groups: &'a [Group]) -> ClusterView<'a> {
         let seen = VisibleGroups::new(&review.groups, groups);
         ClusterView {
@@ -117,7 +117,7 @@ impl<'a> ClusterView<'a> {
     }
 }
 
-/// The groups that a cluster sees, under its own names for them: it may put a prefix before the issuer's.
+/// The groups that a cluster sees, by its own names: it may put a prefix before the issuer's.
 struct VisibleGroups<'a> {
     groups: HashSet<&'a str>,
     prefix: String,
@@ -138,9 +138,9 @@ impl<'a> VisibleGroups<'a> {
     }
 }
 
-/// What most of `groups` have before them in `seen`, which may be nothing; of two that are as common, the shorter. That
-/// of user names tells nothing: it is a setting of its own. (`--oidc-groups-prefix` of the API server usually ends in a
-/// colon, and in any case in something that sets it apart.)
+/// The prefix that most of `groups` have in `seen`, which may be empty; of two that are equally common, the shorter. The
+/// prefix of user names does not help: it is a separate setting. (`--oidc-groups-prefix` of the API server usually ends in
+/// a colon, and in any case in a separator.)
 fn prefix<'a>(seen: &HashSet<&'a str>, groups: &[Group]) -> &'a str {
     let ids: HashSet<&str> = groups.iter().map(|group| group.id.as_str()).filter(|id| !id.is_empty()).collect();
     let longest = ids.iter().map(|id| id.len()).max().unwrap_or_default();
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_prefix_is_the_one_that_explains_most_groups() {
-        // Each time with another order in the tables.
+        // The order in hash tables differs each time.
         for _ in 0..20 {
             assert!(missing(&["oidc:dev", "oidc:ops", "team-dev"], &["dev", "ops"]).is_empty());
             assert_eq!(missing(&["dev", "oidc:dev", "oidc:ops"], &["dev", "ops", "qa"]), ["qa"]);

@@ -1,13 +1,13 @@
-//! The words of a command line before they are parsed: where the command stands, and what may have been meant.
+//! The words of a command line before they are parsed: where the command is, and what may have been meant.
 //!
-//! The peers' parser (Cobra) takes a command's flags in front of the command as well; clap does not.
+//! The parser of the other two tools (Cobra) accepts a command's flags before the command as well; clap does not.
 
 use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use clap::{Arg, Command};
 
-/// Whether `word` is taken for a command where one can stand.
+/// Whether `word` is read as a command where one can be.
 pub(super) fn is_command(word: &str) -> bool {
     static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
         let grammar = super::grammar(&[]);
@@ -19,8 +19,8 @@ pub(super) fn is_command(word: &str) -> bool {
     word == "help" || NAMES.iter().any(|name| name == word)
 }
 
-/// `words` with the command before the flags that stand in front of it. A word behind `--` is never a command, and nor is a
-/// flag's value.
+/// `words` with the command moved before the flags that precede it. A word after `--` is never a command, nor is the value of
+/// a flag.
 pub(super) fn command_first(mut words: Vec<OsString>, grammar: &Command) -> Vec<OsString> {
     let is_command = |word: &OsString| word == "help" || grammar.find_subcommand(word).is_some();
     if let Some(at) = first_word(&words, grammar).filter(|at| is_command(&words[*at])) {
@@ -29,7 +29,7 @@ pub(super) fn command_first(mut words: Vec<OsString>, grammar: &Command) -> Vec<
     words
 }
 
-/// `words` with `help COMMAND`, which the peers have, as `COMMAND --help`.
+/// `words` with `help COMMAND`, which the other tools have, as `COMMAND --help`.
 pub(super) fn help_last(mut words: Vec<OsString>) -> Vec<OsString> {
     if words.get(1).is_some_and(|word| word == "help") {
         words.remove(1);
@@ -38,13 +38,14 @@ pub(super) fn help_last(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// The name among `names` that `word` may have been meant for. The measure and its threshold are clap's own for flags.
+/// The name among `names` that is most similar to `word`, if one is similar. The measure and its threshold are those that
+/// clap uses for flags.
 pub(super) fn similar<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likely = names.map(|name| (strsim::jaro(word, name), name)).filter(|(likeness, _)| *likeness > 0.7);
     likely.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
-/// The value that was typed last for one of `flags`, before anything is parsed.
+/// The last value of one of `flags`, before anything is parsed.
 pub(super) fn last_value<'a>(words: &'a [OsString], flags: &[&str]) -> Option<&'a str> {
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let value_at = |at: usize| match words[at].split_once('=') {
@@ -55,12 +56,12 @@ pub(super) fn last_value<'a>(words: &'a [OsString], flags: &[&str]) -> Option<&'
     (0..words.len()).rev().find_map(value_at)
 }
 
-/// Where the first word stands that is neither a flag nor a flag's value.
+/// The index of the first word that is neither a flag nor a flag's value.
 fn first_word(words: &[OsString], grammar: &Command) -> Option<usize> {
     let mut at = 1;
     loop {
         match words.get(at)?.to_str() {
-            // The version is all that is wanted then.
+            // With these, no command follows.
             Some("--" | "--version" | "-V") => return None,
             Some(flag) if flag.len() > 1 && flag.starts_with('-') => at += 1 + values_behind(flag, grammar),
             _ => return Some(at),
@@ -68,7 +69,7 @@ fn first_word(words: &[OsString], grammar: &Command) -> Option<usize> {
     }
 }
 
-/// How many of the words behind `flag` are its values.
+/// How many of the words after `flag` are its values.
 fn values_behind(flag: &str, grammar: &Command) -> usize {
     if let Some(long) = flag.strip_prefix("--") {
         let is_called = |arg: &&Arg| {
@@ -76,7 +77,7 @@ fn values_behind(flag: &str, grammar: &Command) -> usize {
         };
         return all_flags(grammar).find(is_called).map_or(0, values_of);
     }
-    // Several letters may share a dash; the first with a value takes the rest of the word for it.
+    // Several letters may share a dash; for the first that takes a value, the rest of the word is the value.
     let mut letters = flag.trim_start_matches('-').chars();
     while let Some(letter) = letters.next() {
         let values = all_flags(grammar).find(|arg| arg.get_short() == Some(letter)).map_or(0, values_of);
@@ -87,12 +88,12 @@ fn values_behind(flag: &str, grammar: &Command) -> usize {
     0
 }
 
-/// The flags of the program and of all its commands. Those of one name take as many values each.
+/// The flags of the program and of all its commands. Those with the same name take the same number of values.
 fn all_flags(grammar: &Command) -> impl Iterator<Item = &Arg> {
     std::iter::once(grammar).chain(grammar.get_subcommands()).flat_map(Command::get_arguments)
 }
 
-/// How many words of their own the values of a flag are.
+/// How many separate words the values of a flag are.
 fn values_of(arg: &Arg) -> usize {
     if !arg.get_action().takes_values() || arg.is_require_equals_set() {
         return 0;

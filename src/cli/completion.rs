@@ -1,9 +1,9 @@
-//! `completion` prints a shell's script; `__complete` is what the scripts and kubectl ask: which words may stand here.
+//! `completion` prints a shell's script; the scripts and kubectl call `__complete` to find out which words can follow.
 //!
-//! The format is that of Cobra, the library of kubectl and of both peers, because kubectl speaks nothing else with its
-//! plugins and the peers' scripts are in use: a candidate a line, with a description behind a tab, then `:` and a number
-//! that says what the shell may add. If anything is in the way, the answer is an empty list: users do not want an error message
-//! in the middle of the line they are typing.
+//! The format is that of Cobra, the library of kubectl and of both other tools, because kubectl uses only that with its
+//! plugins, and the other tools' scripts are in use: a candidate per line, with a description after a tab, then `:` and a
+//! number that says what the shell may add. If anything fails, the list is empty: users do not want an error message in the
+//! middle of the line they are typing.
 //!
 //! Must not use the network, unlock anything or prompt.
 
@@ -37,24 +37,24 @@ pub(super) fn run(args: &CompletionArgs) -> Result<()> {
     })
 }
 
-/// Cobra's numbers for what the shell does on its own. Paths are left to it: it knows how to write them on its line.
+/// Cobra's numbers for what the shell completes itself. Paths are left to it, because it knows how to quote them.
 const FILES: u8 = 0;
 const NOTHING: u8 = 4;
 const FOLDERS: u8 = 16;
 
-/// Characters with which a word on a command line starts something. kubectl's scripts do not all quote what they put
-/// there, and the names come from files that other people wrote.
+/// Characters that are special in a shell. Not all of kubectl's scripts quote candidates, and the names come from files that
+/// other people wrote.
 const ACTIVE: &[char] = &['$', '`', '\\', ';', '&', '|', '<', '>', '(', ')', '!'];
 
-/// The words of a command line behind the program's name, of which the last is to be completed.
+/// The words of a command line after the program's name. The last one is to be completed.
 pub(super) struct CompletionRequest<'a> {
     words: &'a [OsString],
     with_descriptions: bool,
 }
 
 impl<'a> CompletionRequest<'a> {
-    /// The question in this process's own command line, where there is one. kubectl puts it by starting a program of
-    /// the plugin's name; everybody else by a command, which is not in the grammar because anything may follow it.
+    /// The request in this process's own command line, if it is one. kubectl makes it by starting a program with a name
+    /// derived from the plugin's; scripts do it with a command, which is not in the grammar because anything may follow it.
     pub(super) fn from_command_line(words: &'a [OsString]) -> Option<Self> {
         let (program, words) = words.split_first()?;
         if matches!(
@@ -99,7 +99,7 @@ impl<'a> CompletionRequest<'a> {
         let program = std::iter::once(OsString::from("kubectl-login"));
         let mut line = command_line::command_first(program.chain(before.iter().cloned()).collect(), &grammar);
         let at = line.len();
-        // A single dash would bring the short flags, which say less.
+        // A single dash would list the short flags, which say less.
         line.push(if text == "-" { "--".into() } else { word.clone() });
 
         let known = Arc::new(CompletionSources::new(&grammar, before, environment));
@@ -116,7 +116,7 @@ impl<'a> CompletionRequest<'a> {
         if text.is_empty() && found.iter().any(|candidate| !is_flag(candidate)) {
             found.retain(|candidate| !is_flag(candidate));
         }
-        // Behind `--flag=` Cobra has the values alone.
+        // After `--flag=`, Cobra lists only the values.
         let flag = text.find('=').filter(|_| text.starts_with('-')).map_or("", |at| &text[..=at]);
         let mut seen = HashSet::new();
         let shown = found.iter().filter_map(|candidate| {
@@ -129,12 +129,12 @@ impl<'a> CompletionRequest<'a> {
     }
 }
 
-/// The grammar of a line that starts with anything but a command: none can follow.
+/// The grammar of a line that does not start with a command: no command can follow.
 fn without_commands(grammar: &clap::Command) -> clap::Command {
     clap::Command::new("kubectl-login").version("").args(grammar.get_arguments().cloned())
 }
 
-/// The grammar with what is known about the values of its arguments, told by the names and placeholders they have.
+/// The grammar with candidates for the values of its arguments, which are recognised by their names and placeholders.
 fn with_candidates(grammar: clap::Command, known: &Arc<CompletionSources>) -> clap::Command {
     let may_be_command = grammar.has_subcommands();
     let with_values = |arg: clap::Arg| {
@@ -158,20 +158,20 @@ fn with_candidates(grammar: clap::Command, known: &Arc<CompletionSources>) -> cl
     grammar.mut_args(with_values).mut_subcommands(|command| with_candidates(command, known))
 }
 
-/// Where candidates come from, and what came of asking.
+/// Where candidates come from, and what is left to the shell.
 struct CompletionSources {
     environment: Environment,
     kubeconfig: Option<PathBuf>,
     cache_dir: Option<String>,
-    /// Whether a flag stands there that takes the place of CONTEXT.
+    /// Whether the line has a flag that replaces CONTEXT.
     chosen: bool,
-    /// The names of all commands that are there.
+    /// The names of all commands that exist.
     commands: Vec<String>,
     left_to_shell: AtomicU8,
 }
 
 impl CompletionSources {
-    /// `words` are what stands before the word to complete.
+    /// `words` are those before the word to complete.
     fn new(grammar: &clap::Command, words: &[OsString], environment: &Environment) -> CompletionSources {
         let kubeconfig =
             command_line::last_value(words, &["--kubeconfig"]).map(|file| paths::expand_home(file, environment));
@@ -190,7 +190,7 @@ impl CompletionSources {
     }
 
     fn kubeconfig(&self) -> Kubeconfig {
-        // A pipe cannot be waited for while the user types.
+        // Waiting for a pipe would block while the user types.
         let listed = self.environment.get_os(environment::KUBECONFIG).map(std::env::split_paths).into_iter().flatten();
         let mut files = self.kubeconfig.iter().cloned().chain(listed);
         if files.any(|file| file.exists() && !file.is_file()) {
@@ -216,7 +216,7 @@ impl CompletionSources {
         if self.chosen { Vec::new() } else { self.contexts() }
     }
 
-    /// Where a command may stand too: without those that are called like one, which `--context` takes.
+    /// The contexts if a command may follow too: without those that have the name of a command and need `--context`.
     fn contexts_but_commands(&self) -> Vec<Candidate> {
         let mut contexts = self.contexts_unless_chosen();
         let is_command = |word: &std::ffi::OsStr| self.commands.iter().any(|command| word == command.as_str());
@@ -244,13 +244,13 @@ fn plain(words: &[&'static str]) -> Vec<Candidate> {
     words.iter().map(|word| Candidate::new(*word)).collect()
 }
 
-/// A candidate from a file that another user may have written: none if it would not stay one harmless word on one line.
+/// A candidate from a file that another user may have written; `None` if it is not one harmless word on one line.
 fn foreign(word: &str, description: Option<String>) -> Option<Candidate> {
     let harmless = printable(word, word.len()) == word && !word.starts_with('-') && !word.contains(ACTIVE);
     harmless.then(|| Candidate::new(word).help(description.map(Into::into)))
 }
 
-/// Host and port of a URL. The rest of it may hold a password, and tells nothing.
+/// Host and port of a URL. The rest may contain a password, and does not help.
 fn host(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let host = url.host_str()?;

@@ -1,7 +1,7 @@
-//! `doctor`: everything between you and the cluster, looked at one by one; what is wrong, and the next step.
+//! `doctor`: checks everything between the user and the cluster, one thing at a time; says what is wrong, and the next step.
 //!
-//! It never prompts, and changes nothing but what a refresh changes. Its output can be shown to others: no check
-//! says more than the errors of the other commands do.
+//! It never prompts, and changes nothing except what a refresh changes. Its output can be shown to others: no check says more
+//! than the errors of the other commands.
 
 mod cluster;
 mod credentials;
@@ -81,7 +81,7 @@ fn run_checks(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, 
 
     let facts =
         sign_in.and_then(|(profile, identity)| sessions::current_facts(identity, &profile.network, &stored.store));
-    // Before anything else on the network, because Ctrl-C ends a refresh only as long as nothing has listened for it.
+    // First on the network, because Ctrl-C ends a refresh only until something else has listened for it.
     let (obtained, token) = match sign_in {
         Some((profile, identity)) => token::obtain(profile, identity, &stored.store, environment, &session)?,
         None => (Finding::skipped_because(SESSION), None),
@@ -121,7 +121,7 @@ fn run_checks(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, 
     Ok(found.into_iter().map(|(name, finding)| (name, configuration.with_sources(finding))).collect())
 }
 
-/// What was found about the API server, and about this machine's clock, which servers tell.
+/// What was found about the API server, and about this machine's clock compared with the servers'.
 struct ServerFindings {
     clock: Finding,
     server: Finding,
@@ -129,8 +129,8 @@ struct ServerFindings {
     identity: Finding,
 }
 
-/// What the API server makes of what kubectl sends. `issued` is this plugin's token, if there is one; `is_without_token`:
-/// there should be one, and obtaining it failed.
+/// The findings about the API server. `issued` is this plugin's token, if there is one; `is_without_token`: there should be
+/// one, but it could not be obtained.
 fn server_findings(
     servers: &NetworkChecks,
     entry: Option<&Entry>,
@@ -145,7 +145,7 @@ fn server_findings(
         Some(_) => Finding::skipped_because(ENTRY),
         None => token::without(),
     });
-    // A difference that no server objects to does no harm.
+    // A difference that no server rejects does no harm.
     let is_harmful = cluster.has_failed() || is_without_token;
     let clock = if is_harmful { clock } else { clock.at_most_warning() };
     let review = servers.review.as_ref().and_then(|review| review.as_ref().ok()).filter(|_| sends_token);
@@ -153,8 +153,8 @@ fn server_findings(
     ServerFindings { clock, server, cluster, identity }
 }
 
-/// What the API server makes of what kubectl sends; `sent` is this plugin's token, if kubectl sends that and nothing else.
-/// `None` if it was not asked.
+/// Whether the API server accepts what kubectl sends; `sent` is this plugin's token, if kubectl sends that and nothing else.
+/// `None` if the server was not asked.
 fn cluster(
     servers: &NetworkChecks,
     entry: Option<&Entry>,

@@ -1,5 +1,5 @@
-//! Kubeconfig entries: from what a command names to the settings of an exec entry that is ours, and from every entry to
-//! the sign-in it uses.
+//! Kubeconfig entries: from the context that a command names to the settings of its exec entry, and from all contexts to the
+//! sessions that they use.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use super::profile::{self, Settings};
 use super::programs;
 use super::selection::{Selection, words_for};
 
-/// The settings of the kubeconfig entry that is meant, with another method where one is wanted, and the environment it
+/// The kubeconfig entry that is meant, its settings (with another method, if one is wanted), and the environment that it
 /// runs in.
 pub(super) fn settings_of(
     args: &EntryArgs,
@@ -75,9 +75,9 @@ fn similar_command(word: &str) -> Option<String> {
     command_line::similar(word, listed).map(str::to_owned)
 }
 
-/// The settings of an entry, with another method where one is wanted, and the environment it runs in.
+/// The settings of an entry (with another method, if one is wanted), and the environment that it runs in.
 ///
-/// Errors: it is not ours, or makes no sense.
+/// Errors: the entry is not for this plugin, or cannot be understood.
 pub(super) fn settings_in(
     entry: &Entry,
     method: &MethodArgs,
@@ -91,7 +91,7 @@ pub(super) fn settings_in(
     let mut args = reader.parse(&words).map_err(unreadable)?;
     let mut environment = environment.clone().with_entry(exec.env.iter().cloned());
     if let Some(flag) = flag_for(method, &args.given)? {
-        // The last one counts, and the variable would count for more.
+        // The last flag wins, but the variable would win over it.
         args = reader.parse(&[words, vec![flag]].concat()).map_err(unreadable)?;
         environment = environment.with([(environment::AAD_LOGIN_METHOD.to_owned(), String::new())]);
     }
@@ -154,7 +154,7 @@ impl CallingUsers {
         self.users.first().map(String::as_str).unwrap_or_default()
     }
 
-    /// A context of one of these users, the current one if possible. They have the same arguments, so each will do.
+    /// A context of one of these users, the current one if possible. They have the same arguments, so any will do.
     pub(super) fn context(&self) -> Option<&str> {
         let is_own = |context: &&str| {
             let user = self.kubeconfig.entry(Some(context), None).map(|entry| entry.user);
@@ -164,11 +164,11 @@ impl CallingUsers {
     }
 }
 
-/// The users of the kubeconfig whose entry started this process; `None` if there is none, or no kubeconfig that may be read.
+/// The kubeconfig users whose entry may have started this process; `None` if there is none, or the kubeconfig cannot be read.
 pub(super) fn calling_users(environment: &Environment) -> Option<CallingUsers> {
     let variable = environment.get_os(environment::KUBECONFIG).map(OsString::as_os_str);
     let home = paths::home(environment);
-    // Reading a pipe could block, or take from the client what it has yet to read.
+    // Reading a pipe could block, or consume what the client has yet to read.
     let is_special = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file());
     if Kubeconfig::paths(None, variable, home.as_deref()).iter().any(is_special) {
         return None;
@@ -182,8 +182,8 @@ pub(super) fn calling_users(environment: &Environment) -> Option<CallingUsers> {
     Some(CallingUsers { kubeconfig, users })
 }
 
-/// The version that the entry which started this process declares, for clients that send no exec info and still compare
-/// versions; the default if the entry cannot be identified. Several entries that fit equally well must agree.
+/// The version that is declared by the entry that started this process, for clients that send no exec info but compare
+/// versions; the default if the entry cannot be identified. Several entries that match equally well must agree.
 pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
     let Some(CallingUsers { kubeconfig, users }) = calling_users(environment) else { return ApiVersion::default() };
     let own = kubeconfig.plugins().filter(|(user, _)| users.iter().any(|own| own == user));
@@ -192,34 +192,32 @@ pub(super) fn own_api_version(environment: &Environment) -> ApiVersion {
     version.and_then(ApiVersion::from_name).unwrap_or_default()
 }
 
-/// A kubeconfig context that leads to this plugin.
+/// A kubeconfig context whose user signs in with this plugin.
 pub(super) struct PluginContext {
     pub(super) name: String,
-    /// It is used when none is named.
+    /// It is the current one.
     pub(super) is_current: bool,
     pub(super) profile: Profile,
-    /// Where its sign-in is remembered; `None` if it is not.
+    /// Where its session is stored; `None` if it is not.
     folder: Option<PathBuf>,
-    /// The name of its session, and what the names of those begin with that were signed in under authorities of its
-    /// environment.
+    /// The name of its session without anchors (see `session::sessions`).
     session: String,
     session_for_groups: Option<String>,
     trusted: Rc<TrustedAnchors>,
 }
 
 impl PluginContext {
-    /// Whether the session called `base` without its anchors, signed in under these, is this context's, wherever it is
-    /// remembered.
+    /// Whether the session called `base` without its `anchors` is this context's, in whatever folder it is stored.
     pub(super) fn names(&self, base: &str, anchors: &[String]) -> bool {
         self.session == base && self.trusts(anchors)
     }
 
-    /// Whether such a session in `folder` is this context's.
+    /// The same for a session in `folder`.
     pub(super) fn uses(&self, base: &str, anchors: &[String], folder: &Path) -> bool {
         self.session == base && self.is_kept_in(folder) && self.trusts(anchors)
     }
 
-    /// Whether the groups of this context are looked up with such a session in `folder`.
+    /// Whether such a session in `folder` is used to look up the groups of this context.
     pub(super) fn looks_up_with(&self, base: &str, anchors: &[String], folder: &Path) -> bool {
         self.session_for_groups.as_deref() == Some(base) && self.is_kept_in(folder) && self.trusts(anchors)
     }
@@ -238,7 +236,7 @@ pub(super) fn has_context(name: &str, file: Option<&Path>, environment: &Environ
     load(file, environment).is_ok_and(|kubeconfig| kubeconfig.context_names().any(|known| known == name))
 }
 
-/// The contexts besides `but` that the session called `base` without its `anchors` in `folder` serves, fit to be shown.
+/// The contexts besides `but` that use the session called `base` without its `anchors` in `folder`, printable.
 pub(super) fn others(
     contexts: &[PluginContext],
     but: Option<&str>,
@@ -251,8 +249,8 @@ pub(super) fn others(
     served.map(|context| printable(&context.name, 100)).collect()
 }
 
-/// Every context of the kubeconfig that is ours, by name. Others, and entries that make no sense, are skipped: the user did not
-/// ask for them. Without a kubeconfig that can be read there are none.
+/// Every context of the kubeconfig that uses this plugin, by name. Entries that cannot be understood are skipped: the user did
+/// not ask for them. If the kubeconfig cannot be read, there are none.
 pub(super) fn contexts(
     kubeconfig: Option<&Path>,
     environment: &Environment,
@@ -279,7 +277,7 @@ pub(super) fn contexts(
     kubeconfig.context_names().filter_map(context).collect()
 }
 
-/// The profile of an OpenID Connect client of which no more is known than this.
+/// The profile of an OpenID Connect client of which only this is known.
 pub(super) fn bare_profile(
     issuer: &str,
     client: &str,
@@ -291,8 +289,8 @@ pub(super) fn bare_profile(
     Some(profile::settings(&args, environment, None, reader.ca_files()).ok()?.profile)
 }
 
-/// The folders in which sign-ins may be remembered: `cache_dir` alone where it is given, else the default one and
-/// whatever the contexts name, each once.
+/// The folders in which sessions may be stored: only `cache_dir` if it is given, else the default one and those that the
+/// contexts name, each once.
 pub(super) fn folders(cache_dir: Option<&str>, contexts: &[PluginContext], environment: &Environment) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = paths::state(cache_dir, environment).into_iter().collect();
     if cache_dir.is_none() {
@@ -305,7 +303,7 @@ pub(super) fn folders(cache_dir: Option<&str>, contexts: &[PluginContext], envir
     folders
 }
 
-/// Whether two paths lead to one folder. One that is not there can only be told by its name.
+/// Whether two paths lead to the same folder. If one does not exist, only the names are compared.
 fn is_same_folder(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

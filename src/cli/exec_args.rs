@@ -211,7 +211,7 @@ fn entra(profile: &Profile) -> Result<Vec<Flag>, ExecArgsError> {
     Ok(flags)
 }
 
-/// Whether a cloud is the one that counts if no flag names one.
+/// Whether a cloud is the default.
 fn is_default_cloud(name: &str) -> bool {
     cloud::environment_names().first() == Some(&name)
 }
@@ -304,7 +304,7 @@ fn name_of(
     found.ok_or(ExecArgsError::Inexpressible { setting: Setting::Method, dialect })
 }
 
-/// What of `profile` is lost in `read`, which was read in an empty environment.
+/// The first setting of `profile` that is different in `read`, which was read in an empty environment.
 fn first_difference(profile: &Profile, read: &Profile) -> Option<Setting> {
     let Profile {
         provider,
@@ -320,14 +320,14 @@ fn first_difference(profile: &Profile, read: &Profile) -> Option<Setting> {
         authorization,
         groups,
     } = profile;
-    let (network, read_network) = (of_entry(network), of_entry(&read.network));
+    let (network, read_network) = (without_environment(network), without_environment(&read.network));
     let (sign_in, read_sign_in) = (authorization, &read.authorization);
     let is_same_redirect =
         (&sign_in.redirect_url, &sign_in.redirect_host) == (&read_sign_in.redirect_url, &read_sign_in.redirect_host);
     let are_same_authorities = network.ca_files == read_network.ca_files && network.ca_data == read_network.ca_data;
-    // Where a setting has parts, the last comparison is that of the whole.
+    // If a setting has parts, the last comparison is of the whole.
     let compared = [
-        // One of them may have replaced the scopes.
+        // A parameter may have replaced the scopes.
         (Setting::ExtraParameters, sign_in.extra_parameters == read_sign_in.extra_parameters),
         (Setting::Scopes, scopes(provider) == scopes(&read.provider)),
         (Setting::Pkce, profile.pkce() == read.pkce()),
@@ -364,8 +364,8 @@ fn scopes(provider: &Provider) -> Option<&[String]> {
     }
 }
 
-/// What of `network` an entry's arguments say.
-fn of_entry(network: &Network) -> Network {
+/// The part of `network` that an entry's arguments express.
+fn without_environment(network: &Network) -> Network {
     Network {
         environment_roots: EnvironmentRoots::default(),
         proxies: Proxies::default(),

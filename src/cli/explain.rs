@@ -1,4 +1,4 @@
-//! Why an access is given or not, in words for people and as a record for programs.
+//! Why an access is allowed or not: as text for people, and as a record for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,39 +20,39 @@ pub(super) mod misnamed;
 mod remedy;
 mod verbs;
 
-/// Subresources that are connections, which admission sees whatever the verb is.
+/// Subresources that are connections. Admission checks them whatever the verb is.
 const CONNECTIONS: [&str; 4] = ["attach", "exec", "portforward", "proxy"];
-/// Verbs of requests that admission sees.
+/// Verbs of requests that admission checks.
 const CHANGES: [&str; 6] = ["*", "create", "delete", "deletecollection", "patch", "update"];
 
-/// How many bindings are shown; the record has them all.
+/// How many bindings are shown; the record contains all of them.
 const SHOWN: usize = 3;
 /// How much of a name is shown.
 const NAME: usize = 120;
 
-/// The user who asks.
+/// The user whose access is explained.
 pub(super) struct AskingUser {
-    /// The name and the groups that are looked for in bindings.
+    /// The name and the groups to look for in bindings.
     pub(super) requester: Requester,
     /// Those of the groups that the cluster does not see.
     pub(super) unseen: BTreeSet<String>,
-    /// Names of groups by their ids, as far as they are known.
+    /// Names of groups by their ids, if they are known.
     pub(super) names: BTreeMap<String, String>,
-    /// Names that the user goes by elsewhere, such as a mail address. The cluster may know them by another one.
+    /// Other names of the user, such as a mail address, which the cluster may not use.
     pub(super) aliases: Vec<String>,
-    /// The cluster knows groups by Entra's object ids alone.
+    /// The cluster identifies groups only by Entra's object ids.
     pub(super) groups_are_ids: bool,
-    /// What the cluster puts before the issuer's names of groups.
+    /// The prefix that the cluster puts before the issuer's names of groups.
     pub(super) group_prefix: String,
-    /// They are in more groups than a token carries.
+    /// The user is in more groups than a token can list.
     pub(super) overage: bool,
     /// The user may be in groups that are not known.
     pub(super) may_be_in_others: bool,
-    /// The names are those of the token: the cluster has not said its own.
+    /// The names are those of the token, because the cluster does not report its own.
     pub(super) is_of_token: bool,
 }
 
-/// Where it was asked, in the kubeconfig's words.
+/// Which cluster was asked, by the names in the kubeconfig.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Place<'a> {
     /// The context, unless a user was named instead.
@@ -61,14 +61,14 @@ pub(super) struct Place<'a> {
     pub(super) cluster: Option<&'a str>,
 }
 
-/// An explanation, where it was asked, and for whom.
+/// An explanation, the cluster, and the user.
 pub(super) struct Explained<'a> {
     pub(super) explanation: Explanation,
     pub(super) place: Place<'a>,
     pub(super) who: &'a AskingUser,
 }
 
-/// Asks `api` why `requester` may do what `question` says, or may not.
+/// Asks `api` why `requester` may or may not do what `question` says.
 ///
 /// Errors: the API server does not decide.
 pub(super) async fn run(api: &ApiClient, question: &AccessQuestion, requester: &Requester) -> Result<Explanation> {
@@ -136,7 +136,7 @@ impl Explained<'_> {
         }
     }
 
-    /// Prints the answer in a sentence, why, and what to do next.
+    /// Prints the decision, the reason, and what to do next.
     ///
     /// Errors: it cannot be printed.
     pub(super) fn print(&self) -> Result<()> {
@@ -146,7 +146,7 @@ impl Explained<'_> {
         report::print(&self.text().lines().map(set).collect::<String>())
     }
 
-    /// The three parts with an empty line between them: one is looked for, seldom all are read. A paragraph a line.
+    /// The three parts, separated by empty lines, because readers usually look for one of them. One paragraph per line.
     fn text(&self) -> String {
         let mut answer = vec![self.answer(), self.place()];
         answer.extend(self.doubts());
@@ -178,7 +178,7 @@ impl Explained<'_> {
                     (true, "") => " in all namespaces".to_owned(),
                     (true, namespace) => format!(" in namespace {}", printable(namespace, NAME)),
                 };
-                // Of less than everything, everything is refused as well.
+                // If less than everything is refused, everything is refused too.
                 let what = if self.is_core_group_alone() && !decision.allowed {
                     "everything".to_owned()
                 } else {
@@ -189,25 +189,25 @@ impl Explained<'_> {
         }
     }
 
-    /// Where this holds, and for whom.
+    /// The cluster and the user.
     fn place(&self) -> String {
         let quoted = |kind: &str, name: Option<&str>| name.map(|name| format!("{kind} {:?}", printable(name, NAME)));
         let Place { context, cluster } = self.place;
         let names = [quoted("context", context), quoted("cluster", cluster)];
         let place = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let user = printable(&self.who.requester.username, NAME);
-        let by = if self.who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
+        let by = if self.who.is_of_token { "the token says you are" } else { "the cluster knows you as" };
         if place.is_empty() { format!("Here {by} {user}.") } else { format!("In {place}, {by} {user}.") }
     }
 
-    /// What was typed and may not be what was meant.
+    /// What may have been mistyped.
     fn doubts(&self) -> Vec<String> {
         let Explanation { access, is_known, .. } = &self.explanation;
         let mut lines = Vec::new();
         if let AccessTarget::Resource(resource) = &access.target {
             let name = printable(&resource.resource, NAME);
             if !is_known {
-                lines.push(format!("The cluster was found to have no resource type {name:?}; it was asked as typed."));
+                lines.push(format!("The cluster seems to have no resource type {name:?}; it was asked as typed."));
             } else if resource.is_for_impersonation() && !["*", "impersonate"].contains(&access.verb.as_str()) {
                 lines.push(format!(
                     "There are no objects of the type {name:?}: it stands for what can be impersonated."
@@ -220,13 +220,13 @@ impl Explained<'_> {
         lines
     }
 
-    /// Whether `*` was asked, which stands for the types of the core group alone.
+    /// Whether the question is about `*`, which means only the types of the core group.
     fn is_core_group_alone(&self) -> bool {
         let is_core = |resource: &ResourceAttributes| resource.resource == "*" && resource.group.is_empty();
         matches!(&self.explanation.access.target, AccessTarget::Resource(resource) if is_core(resource))
     }
 
-    /// Whether a request that RBAC allows is seen by admission, which reads are not.
+    /// Whether admission checks a request that RBAC allows; it does not check reads.
     fn meets_admission(&self) -> bool {
         let access = &self.explanation.access;
         let is_connection = |resource: &ResourceAttributes| CONNECTIONS.contains(&resource.subresource.as_str());
@@ -252,7 +252,7 @@ impl Explained<'_> {
         } else if self.all_is_read() && !self.who.is_of_token {
             "No RBAC binding of yours allows it, so something else in the cluster does.".to_owned()
         } else {
-            "What allows it cannot be told.".to_owned()
+            "The reason could not be determined.".to_owned()
         }]
     }
 
@@ -289,13 +289,13 @@ impl Explained<'_> {
                 reason => format!("An authorizer of the cluster refuses it: {reason}"),
             });
         } else if !by.is_empty() {
-            lines.push("The API server decides otherwise all the same.".to_owned());
+            lines.push("But the API server decides otherwise.".to_owned());
         } else {
             let which = if self.all_is_read() { "" } else { " that you may read" };
             let whom = match self.who.is_of_token {
                 false => "you".to_owned(),
                 true => {
-                    format!("{}, or to a group that the token tells of", printable(&self.who.requester.username, NAME))
+                    format!("{}, or to a group that the token lists", printable(&self.who.requester.username, NAME))
                 }
             };
             lines.push(format!("No binding{which} gives it to {whom}."));
@@ -308,7 +308,7 @@ impl Explained<'_> {
         lines
     }
 
-    /// A binding that allows it for other objects, and how to ask for one of those.
+    /// A binding that allows it for other objects, and how to ask about one of those.
     fn nearly(&self, NearMiss { grant, resource_names }: &NearMiss, access: &AccessRequest) -> Vec<String> {
         let AccessGrant { binding, role, subjects, rule } = grant;
         let subject = subjects.first().map(|subject| self.held(subject)).unwrap_or_default();
@@ -369,7 +369,7 @@ impl Explained<'_> {
         let mut lines = Vec::new();
         if self.who.is_of_token {
             lines.push(
-                "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others."
+                "The cluster is too old to report who you are: these names are from the token, and the cluster may use others."
                     .to_owned(),
             );
         }
@@ -389,26 +389,26 @@ impl Explained<'_> {
         lines
     }
 
-    /// Whether nothing was kept back: what is not there gives nothing.
+    /// Whether everything could be read. What does not exist allows nothing.
     fn all_is_read(&self) -> bool {
         self.explanation.unread.iter().all(|unread| matches!(unread.why, ApiError::NotFound))
     }
 
-    /// Whether a binding would count, if the cluster saw all groups.
+    /// Whether a binding would match if the cluster saw all groups.
     fn is_unseen(&self) -> bool {
         let mut subjects = self.explanation.by.iter().flat_map(|grant| &grant.subjects).peekable();
         subjects.peek().is_some()
             && subjects.all(|subject| subject.kind == "Group" && self.who.unseen.contains(&subject.name))
     }
 
-    /// Whether the user may be in one of the groups that it is given to, as their groups are not all known.
+    /// Whether the user may be in one of the groups that have it, because not all of their groups are known.
     fn may_hold(&self) -> bool {
         let mut others = self.explanation.not_held.iter().flat_map(|grant| &grant.subjects);
         self.who.may_be_in_others
             && others.any(|subject| subject.kind == "Group" && misnamed::intended(subject, self.who).is_none())
     }
 
-    /// The user who asks, as a binding names them.
+    /// The user, as a binding names them.
     fn held(&self, subject: &RbacSubject) -> String {
         match subject.kind.as_str() {
             "Group" => format!("the {}, which you are in", self.other(subject)),
@@ -432,7 +432,7 @@ fn capitalized(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The namespace that is meant, where one is.
+/// The namespace, if there is one.
 fn namespace(access: &AccessRequest) -> Option<&str> {
     match &access.target {
         AccessTarget::Resource(ResourceAttributes { namespace, .. }) if !namespace.is_empty() => Some(namespace),
@@ -444,7 +444,7 @@ fn role_words(role: &RoleRef) -> String {
     format!("{} {}", printable(&role.kind, NAME), printable(&role.name, NAME))
 }
 
-/// Objects as kubectl is told of them, the core group without its name.
+/// Objects as kubectl names them, the core group without a name.
 fn thing(ResourceAttributes { group, resource, subresource, name, .. }: &ResourceAttributes) -> String {
     let mut words = match (resource.as_str(), group.as_str()) {
         ("*", "*") => "everything".to_owned(),

@@ -19,12 +19,12 @@ use crate::ui::{SignInTarget, Terminal};
 
 pub(super) fn run(args: &GetTokenArgs, environment: &Environment, repeats: Repeats<'_>) -> Result<ExitStatus> {
     let answer = ReservedStdout::take()?;
-    // Before any sign-in: a version that cannot be answered would make it worthless.
+    // Before any sign-in, which would be useless if the client wants an unsupported version.
     let info = environment.get_os(environment::KUBERNETES_EXEC_INFO).map(|text| text.to_string_lossy());
     let info = ExecInfo::parse(info.as_deref()).map_err(|error| messages::kube::exec_info_error(&error))?;
     let settings = profile::settings(args, environment, None, &CaFiles::default())?;
     let store = settings.store(environment);
-    // Looked up only if it is to be shown: a warm call reads no kubeconfig.
+    // Computed only to be shown: a warm call reads no kubeconfig.
     let words = || Selection::from_process(environment).needed_words();
     let terminal =
         Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
@@ -52,12 +52,12 @@ pub(super) fn run(args: &GetTokenArgs, environment: &Environment, repeats: Repea
     Ok(ExitStatus::Success)
 }
 
-/// Prints a failure, once per caller and half a minute, and returns the exit code.
+/// Prints a failure, once per caller within half a minute, and returns the exit code.
 pub(super) fn failure(error: &ErrorMessage, repeats: Repeats<'_>) -> ExitCode {
     match if error.kind.is_stopped() { None } else { repeats.tell(&error.what) } {
-        // A Kubernetes client repeats the plugin by itself, and the text stands above already.
+        // A Kubernetes client repeats the plugin by itself, and the text is already above.
         Some(_) if repeats.is_client() && caller::shares_stderr() => ExitCode::from(error.kind.exit_code()),
-        // A user who typed the command, or a client that shows the errors of one run alone, would be left without a reason.
+        // A user who typed the command, or a client that shows the errors of only one run, would not see a reason.
         Some(repeat) if repeat.is_later => report::repeated(error, repeat),
         _ => report::failure(error),
     }

@@ -1,8 +1,8 @@
-//! Which flags of `get-token` were given, apart from what they say: the flags decide the dialect, and a default decides nothing.
+//! Which flags of `get-token` were given, apart from their values: given flags decide the dialect, and defaults do not.
 
 use super::args::{ENTRA, Flag, OIDC};
 
-/// Which flags of `get-token` were given, as far as that means something beyond their values.
+/// Which flags of `get-token` were given, as far as that matters apart from their values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GivenFlags {
     entra: Option<&'static Flag>,
@@ -10,17 +10,17 @@ pub(super) struct GivenFlags {
 }
 
 impl GivenFlags {
-    /// A flag that only Microsoft Entra ID has.
+    /// A flag that is only for Microsoft Entra ID.
     pub(super) fn entra(&self) -> Option<&'static str> {
         self.entra.map(|flag| flag.name)
     }
 
-    /// A flag that only OpenID Connect has.
+    /// A flag that is only for OpenID Connect.
     pub(super) fn oidc(&self) -> Option<&'static str> {
         self.oidc.map(|flag| flag.name)
     }
 
-    /// Notes that `flag` was given. Of several, the first one in the order of help counts.
+    /// Notes that `flag` was given. Of several, the first one in the order of help is kept.
     pub(super) fn note(&mut self, flag: &'static Flag) {
         let first = match flag.heading {
             Some(ENTRA) => &mut self.entra,

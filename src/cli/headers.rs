@@ -1,7 +1,7 @@
 //! `--oidc-request-header`: which request headers an entry may add.
 //!
-//! A gateway before an issuer may want a key or a name of its own. What decides where a request goes, where it ends, from
-//! whom it seems to come, and who asks, is not an entry's to set.
+//! A gateway before an issuer may require a key or a name. An entry must not set what decides where a request goes, where it
+//! ends, where it seems to come from, or who makes it.
 
 use kubectl_login::messages::settings::SettingsError;
 use kubectl_login_core::secret::Secret;
@@ -48,7 +48,7 @@ const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded", "x-original-", "x-r
 
 /// The request headers that were `given`, as NAME=VALUE.
 ///
-/// Errors: one is not, or is not an entry's to set.
+/// Errors: one is not, or an entry must not set it.
 pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>, SettingsError> {
     let given = pairs(given).map_err(|NotNameValue| SettingsError::NotNameValue("--oidc-request-header"))?;
     let checked = |(name, value): (String, String)| match is_refused(&name) {
@@ -59,7 +59,7 @@ pub(super) fn headers(given: &[String]) -> Result<Vec<(String, Secret)>, Setting
 }
 
 fn is_refused(name: &str) -> bool {
-    // Servers behind CGI and the like read an underscore as a hyphen.
+    // Servers that use CGI or similar read an underscore as a hyphen.
     let name = name.trim().to_ascii_lowercase().replace('_', "-");
     REFUSED.contains(&name.as_str()) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -1,5 +1,5 @@
-//! What kubectl makes of a kubeconfig user that holds more than this plugin, or something else: whether it runs the
-//! plugin, and what it sends to the API server.
+//! Kubeconfig users that have other credentials than this plugin, or additional ones: whether kubectl runs the plugin, and
+//! what it sends to the API server.
 
 use kubectl_login::messages::kube as messages;
 use kubectl_login::messages::kubeconfig_user::{self, CredentialOverride};
@@ -36,15 +36,15 @@ pub(super) fn sends_plugins_token(entry: &Entry) -> bool {
     entry.exec.is_some() && entry.credentials.kind() == CredentialKind::None
 }
 
-/// The same, and not in the name of another user.
+/// The same, without acting as another user.
 pub(super) fn sends_plugins_token_as_it_is(entry: &Entry) -> bool {
     sends_plugins_token(entry) && entry.credentials.impersonating().is_empty()
 }
 
-/// What kubectl sends to the API server; `token` is the plugin's, where it is known. `None` if that is not known here:
-/// a plugin's or an auth-provider's token that was not asked for; and if kubectl refuses what the user has beside `exec`.
+/// What kubectl sends to the API server; `token` is the plugin's, if it is known. `None` if that is not known here: it is
+/// the token of a plugin or an auth-provider that was not asked; or kubectl refuses the user's credentials besides `exec`.
 ///
-/// Errors: a file that cannot be read or does not hold what it should.
+/// Errors: a file cannot be read, or does not contain what it should.
 pub(super) fn credentials(entry: &Entry, token: Option<&Secret>) -> Result<Option<ApiCredentials>> {
     let is_known = match entry.credentials.kind() {
         _ if entry.exec.is_some() && entry.credentials.conflict(true).is_some() => false,

@@ -1,4 +1,4 @@
-//! `kubectl login`: signs in now for a kubeconfig entry, with that entry's own settings.
+//! `kubectl login`: signs in for a kubeconfig entry, with that entry's own settings.
 
 use kubectl_login::environment::Environment;
 use kubectl_login::issued_token::{IssuedToken, TokenOrigin};
@@ -97,10 +97,10 @@ fn report_sign_in(
     let contexts = entry::contexts(args.entry.kubeconfig.as_deref(), shell, reader);
     let others = entry::others(&contexts, named, &identity.session, &current.anchors, store.root());
     if !others.is_empty() {
-        report::sentence(&format!("The same sign-in serves {}.", others.join(", ")))?;
+        report::sentence(&format!("The same session is used by {}.", others.join(", ")))?;
     }
     if issued.origin == TokenOrigin::Cache {
-        report::sentence("For a new token there is --refresh, for another sign-in --force.")?;
+        report::sentence("Use --refresh for a new token, --force to sign in again.")?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! `logout`: forgets a context's sign-in and that for its groups, an account's, or everything, and has it revoked where the issuer can.
+//! `logout`: forgets the session of a context and that for its groups, the sessions of an account, or all of them; and revokes
+//! them if the issuer supports that.
 //!
-//! Forgetting comes first and takes no network: whatever happens while sessions are revoked, Ctrl-C included, it is done.
+//! Forgetting comes first and needs no network. It is complete whatever happens during revocation, Ctrl-C included.
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
@@ -21,23 +22,23 @@ use super::entry_reader::EntryReader;
 use super::report;
 use super::status::without_scheme;
 
-/// A sign-in that is forgotten here.
+/// A session that was forgotten.
 struct Forgotten {
     facts: SessionFacts,
     plan: RevocationPlan,
 }
 
-/// How a sign-in can be ended at its issuer.
+/// How a session can be revoked at its issuer.
 enum RevocationPlan {
-    /// By revoking it.
+    /// With this.
     Revocation(revocation::RevocableSession),
-    /// Not at all, and nothing is wrong.
+    /// Not at all, which is not an error.
     None(Unrevoked),
-    /// It should be possible, and is not: why.
+    /// It should be possible, but is not, for this reason.
     Unknown(String),
 }
 
-/// Why there is no way to revoke a sign-in.
+/// Why a session cannot be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unrevoked {
     /// Entra ID only revokes all sessions of a user at once
@@ -45,7 +46,7 @@ enum Unrevoked {
     AtEntra,
     /// The issuer's discovery document names no address for it.
     NotOffered,
-    /// The issuer gave no refresh token, so only the token itself is left, which expires.
+    /// The issuer gave no refresh token, so there is only the token itself, which expires.
     NoRefreshToken,
 }
 
@@ -54,7 +55,7 @@ impl Unrevoked {
 
     fn reason(self) -> &'static str {
         match self {
-            Unrevoked::AtEntra => "Microsoft Entra ID cannot revoke a single sign-in",
+            Unrevoked::AtEntra => "Microsoft Entra ID cannot revoke a single session",
             Unrevoked::NotOffered => "the issuer offers no revocation",
             Unrevoked::NoRefreshToken => "the issuer gave no refresh token, and its other tokens only expire",
         }
@@ -70,7 +71,7 @@ pub(super) fn run(args: &LogoutArgs, environment: &Environment) -> Result<()> {
     }
 }
 
-/// The sign-in of one kubeconfig entry, and that of the client that asks for its groups.
+/// Forgets the session of one kubeconfig entry, and that of the client that looks up its groups.
 fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment, reader: &EntryReader) -> Result<()> {
     let (entry, settings, own_environment) =
         entry::settings_of(&args.entry, &MethodArgs::default(), environment, reader)
@@ -101,12 +102,12 @@ fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment,
         let account = facts.account.as_ref();
         account.map(|account| format!(" ({})", printable(account, 100))).unwrap_or_default()
     };
-    // The newest sign-in is the one that was used.
+    // The newest session is the one that was used.
     forgotten.sort_by_key(|forgotten| Reverse(forgotten.facts.signed_in_at));
     let Some(newest) = forgotten.first() else {
         return report::sentence(&match &for_groups {
-            ForGroups::Forgotten(facts) => format!("Forgot the sign-in for the groups of {whose}{}.", of(facts)),
-            _ => format!("Nothing was remembered for {whose}.{stays}"),
+            ForGroups::Forgotten(facts) => format!("Forgot the session for the groups of {whose}{}.", of(facts)),
+            _ => format!("There was no session for {whose}.{stays}"),
         });
     };
     let facts = &newest.facts;
@@ -116,24 +117,24 @@ fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment,
     let at =
         if revocation.revoked > 0 { format!(" and revoked it at {}", shown(&facts.issuer)) } else { String::new() };
     let and = if matches!(for_groups, ForGroups::Forgotten(_)) { " and the one for its groups" } else { "" };
-    let also = if others.is_empty() { String::new() } else { format!(" It also served {}.", others.join(", ")) };
-    report::sentence(&format!("Forgot the sign-in of {whose}{}{at}{and}.{also}{stays}", of(facts)))?;
+    let also = if others.is_empty() { String::new() } else { format!(" It was also used by {}.", others.join(", ")) };
+    report::sentence(&format!("Forgot the session of {whose}{}{at}{and}.{also}{stays}", of(facts)))?;
     revocation.say_what_is_left(1)?;
     revocation.warn();
     Ok(())
 }
 
-/// What became of the sign-in of the client that asks for an entry's groups.
+/// What happened to the session of the client that looks up an entry's groups.
 enum ForGroups {
     /// There is none.
     Nothing,
     Forgotten(SessionFacts),
-    /// These contexts need it, and stay signed in.
+    /// These contexts still need it.
     Needed(Vec<String>),
 }
 
-/// Forgets the sign-in of the client that asks for the groups of `profile`, whose own has this `identity`. It may read a
-/// directory, so users who sign out do not expect it to be left.
+/// Forgets the session of the client that looks up the groups of `profile`, whose own session has this `identity`. It can
+/// read a tenant's groups, so users who log out expect it to be gone.
 ///
 /// Errors: a record is there and stays.
 fn forget_for_groups(
@@ -146,7 +147,7 @@ fn forget_for_groups(
         return Ok(ForGroups::Nothing);
     };
     let needs = |context: &&PluginContext| {
-        // Whatever has the same sign-in has just lost it.
+        // Contexts with the same session have just lost it.
         !context.uses(&identity.session, &[], folder)
             && (context.uses(&id, &[], folder) || context.looks_up_with(&id, &[], folder))
     };
@@ -158,7 +159,7 @@ fn forget_for_groups(
     }
     let mut outcome = ForGroups::Nothing;
     for (id, facts) in kept {
-        // Only Entra has such clients, where nothing is revoked.
+        // Only Entra has such clients, and nothing is revoked there.
         if let Some(forgotten) = forget(store, &id, facts, |_| Vec::new())? {
             outcome = ForGroups::Forgotten(forgotten.facts);
         }
@@ -166,14 +167,14 @@ fn forget_for_groups(
     Ok(outcome)
 }
 
-/// Every session of the entry whose own is called `base`; its own also where it is not there or does not open.
+/// Every session of the entry whose own is called `base`; its own even if it does not exist or cannot be opened.
 fn every(store: &Store, base: &str) -> Vec<(String, Option<SessionFacts>)> {
     let found = sessions::of_entry(store, base);
     let own = (!found.iter().any(|(id, _)| id == base)).then(|| (base.to_owned(), None));
     found.into_iter().map(|(id, facts)| (id, Some(facts))).chain(own).collect()
 }
 
-/// The sign-ins of `account`, or all of them and the keys, in every folder that is known of.
+/// Forgets the sessions of `account`, or all sessions and the keys, in every known folder.
 fn several(
     args: &LogoutArgs,
     account: Option<&str>,
@@ -198,7 +199,7 @@ fn several(
         }
     }
     if account.is_none() {
-        // Only now: the keys were needed until everything to be revoked had been read.
+        // Last, because the keys are needed to read what is to be revoked.
         for store in &stores {
             failures.extend(store.delete_all().err().map(|error| command::not_forgotten(&error)));
         }
@@ -217,7 +218,7 @@ fn several(
     last.map_or(Ok(()), Err)
 }
 
-/// The stores in all folders that are known of, and why others cannot be used.
+/// The stores in all known folders, and why others cannot be used.
 fn open_all(
     args: &LogoutArgs,
     contexts: &[PluginContext],
@@ -259,22 +260,22 @@ fn forget_keyring_key(
     }
 }
 
-/// How many sign-ins were forgotten, and how many of them revoked.
+/// How many sessions were forgotten, and how many of them were revoked.
 fn forgotten_in_words(account: Option<&str>, forgotten: usize, revoked: usize) -> String {
     let of = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
     match (forgotten, revoked) {
-        (0, _) => format!("No sign-in{of} was remembered."),
-        (1, 0) => format!("Forgot 1 sign-in{of}."),
-        (1, _) => format!("Forgot 1 sign-in{of} and revoked it."),
-        (count, 0) => format!("Forgot {count} sign-ins{of}."),
-        (count, revoked) if revoked == count => format!("Forgot {count} sign-ins{of} and revoked them."),
-        (count, revoked) => format!("Forgot {count} sign-ins{of} and revoked {revoked} of them."),
+        (0, _) => format!("There were no sessions{of}."),
+        (1, 0) => format!("Forgot 1 session{of}."),
+        (1, _) => format!("Forgot 1 session{of} and revoked it."),
+        (count, 0) => format!("Forgot {count} sessions{of}."),
+        (count, revoked) if revoked == count => format!("Forgot {count} sessions{of} and revoked them."),
+        (count, revoked) => format!("Forgot {count} sessions{of} and revoked {revoked} of them."),
     }
 }
 
-/// Forgets one sign-in. `profiles` is asked for those whose sign-in it is where it can be revoked: a client of an OpenID
-/// Connect issuer with a refresh token. (Entra has no such thing, so there no key is looked up either.) Whichever of them
-/// asks the issuer trusts only what the session was signed in under.
+/// Forgets one session. If it can be revoked (that of a client of an OpenID Connect issuer, with a refresh token), `profiles`
+/// returns the profiles that use it. (Entra does not support revocation, so no key is looked up there.) Requests to the issuer
+/// trust only what the session was signed in under.
 ///
 /// Errors: a record is there and stays.
 fn forget(
@@ -294,22 +295,20 @@ fn forget(
             let profiles: Vec<Profile> = profiles(&facts).into_iter().map(pinned).collect();
             match profiles.is_empty() {
                 false => RevocationPlan::Revocation(revocation::RevocableSession { profiles, token, token_endpoint }),
-                true => RevocationPlan::Unknown("no kubeconfig entry tells how its issuer is asked".to_owned()),
+                true => RevocationPlan::Unknown("no kubeconfig entry says how to reach its issuer".to_owned()),
             }
         }
-        Lookup::Absent if may_be_revoked => {
-            RevocationPlan::Unknown("what is kept of it cannot be opened any more".to_owned())
-        }
+        Lookup::Absent if may_be_revoked => RevocationPlan::Unknown("its record can no longer be opened".to_owned()),
         Lookup::Found((None, _)) | Lookup::Absent => RevocationPlan::None(none),
         Lookup::Unreadable(error) => RevocationPlan::Unknown(messages::store::key_reason(&error)),
     };
     Ok(Some(Forgotten { facts, plan }))
 }
 
-/// The profiles whose sign-in this is: those of contexts, and what the facts alone make in the environment of the shell.
-/// Only such with the very same identity will do. So a token never goes to another issuer, by another client, or over a
-/// connection that trusts others than it was obtained over. Entries may reach the issuer in different ways, through a
-/// proxy of their own; those that add no certificate authorities come first.
+/// The profiles that use this session: those of contexts, and the one that the facts alone describe in the environment of the
+/// shell. Only profiles with the same identity are used, so a token never goes to another issuer, by another client, or over
+/// a connection that trusts others than it was obtained over. Entries may reach the issuer in different ways, such as through
+/// a proxy; those that add no certificate authorities come first.
 fn profiles_of(
     id: &str,
     facts: &SessionFacts,
@@ -327,13 +326,13 @@ fn profiles_of(
     profiles
 }
 
-/// By how many entries an issuer is asked to end one sign-in, each of which may take its time.
+/// With how many entries to try to revoke one session, because each try may take long.
 const MAX_PROFILES: usize = 3;
 
-/// What came of revoking.
+/// The result of revoking.
 struct RevocationReport<'a> {
     revoked: usize,
-    /// Why nothing was tried, for each sign-in where nothing was.
+    /// Why nothing was tried, for each session for which nothing was.
     left: Vec<Unrevoked>,
     failures: Vec<(&'a SessionFacts, String)>,
 }
@@ -366,7 +365,7 @@ fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Revocati
 }
 
 impl RevocationReport<'_> {
-    /// Says why sign-ins were not revoked where nothing is wrong; `all` is how many were forgotten.
+    /// Says why sessions were not revoked, if that is not an error; `all` is how many were forgotten.
     ///
     /// Errors: it cannot be printed.
     fn say_what_is_left(&self, all: usize) -> Result<()> {
@@ -383,7 +382,7 @@ impl RevocationReport<'_> {
         Ok(())
     }
 
-    /// Says what could not be revoked. It is forgotten all the same, so the command has done what it should.
+    /// Warns about what could not be revoked. It is forgotten even so, so the command has done what it should.
     fn warn(&self) {
         for (facts, reason) in &self.failures {
             report::warn(&command::revocation_failed(facts.account.as_deref(), &shown(&facts.issuer), reason));
@@ -395,7 +394,7 @@ fn shown(issuer: &str) -> String {
     printable(without_scheme(issuer), 200)
 }
 
-/// The store to forget from. A folder that cannot be trusted is an error here: something may well be left in it.
+/// The store to forget sessions in. A folder that cannot be trusted is an error here, because something may be left in it.
 fn open(folder: Option<PathBuf>, environment: &Environment) -> Result<Store> {
     let store = Store::open(folder.clone(), environment);
     match store.problem() {

@@ -1,5 +1,5 @@
-//! Groups, as commands look them up; and what `kubectl login` says of them: how many there are where a token cannot list
-//! them, and what has changed.
+//! Looks up groups for commands, and says for `kubectl login` how many there are if a token cannot list them, and what has
+//! changed.
 
 use kubectl_login::environment::Environment;
 use kubectl_login::failure::GroupsError;
@@ -24,7 +24,7 @@ use super::{entry, report};
 use crate::ui::Terminal;
 use crate::ui::progress::Progress;
 
-/// What a second sign-in is for, if the groups need one of another client.
+/// What a second sign-in is for, if the groups need another client.
 pub(super) const FOR_GROUPS: &str = "Microsoft Graph, which knows your groups";
 
 /// A session and its cluster.
@@ -37,7 +37,7 @@ pub(super) struct ClusterSession<'a> {
     pub(super) terminal: &'a Terminal<'a>,
 }
 
-/// The groups before a new token: whose they are, and where they come from.
+/// The groups before a new token: the user they belong to, and where they come from.
 pub(super) struct EarlierGroups {
     of: Option<String>,
     source: GroupSource,
@@ -141,9 +141,9 @@ impl ClusterSession<'_> {
         }
     }
 
-    /// Warns if groups are missing, come from a second-best source, or have no names. A warning within the last hour is not
-    /// repeated, unless groups are `wanted`. Microsoft's own clients may not ask Graph: that is not warned of if the cluster
-    /// knows all groups.
+    /// Warns if groups are missing, come from a second-best source, or have no names. A warning is not repeated within an hour
+    /// unless groups are `wanted`. That Microsoft's own clients may not ask Graph is not mentioned if the cluster knows all
+    /// groups.
     pub(super) fn warn(&self, known: &GroupMembership, wanted: bool) {
         let profile = self.profile;
         let asks_graph = profile.groups.graph_client.as_ref().unwrap_or(&profile.client_id);
@@ -170,9 +170,9 @@ impl ClusterSession<'_> {
 }
 
 impl EarlierGroups {
-    /// Whether groups of `subject` that come from `source` go by the same names as these, and are the same person's.
+    /// Whether groups of `subject` that come from `source` have the same kind of names as these, and belong to the same user.
     fn compares(&self, subject: &Subject, source: GroupSource) -> bool {
-        // A cluster may have names of its own.
+        // A cluster may use other names.
         let is_alike = self.source == source || ![self.source, source].contains(&GroupSource::Cluster);
         is_alike && source != GroupSource::None && self.of.as_deref() == subject.key()
     }

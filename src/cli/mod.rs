@@ -1,4 +1,4 @@
-//! One file per command; flags and environment become a profile here, and here alone something is printed.
+//! One file per command. Only here do flags and environment become a profile, and only here is something printed.
 
 #[cfg(test)]
 mod advice;
@@ -96,7 +96,7 @@ pub(crate) fn main(words: Vec<OsString>) -> ExitCode {
     ended(outcome, &words, repeats)
 }
 
-/// `get-token` as kubeconfigs spell it, for which the grammar of all commands is not needed.
+/// `get-token` as kubeconfigs write it. The grammar of all commands is not needed for that.
 fn warm_command_line(words: &[OsString]) -> Option<WarmCommandLine> {
     let [_, command, flags @ ..] = words else { return None };
     if command == GET_TOKEN { args::parse_warm(flags) } else { None }
@@ -121,10 +121,10 @@ fn ended(outcome: Result<ExitStatus>, words: &[OsString], repeats: Repeats<'_>) 
     }
 }
 
-/// How a command ended that has printed everything.
+/// How a command ended that has printed everything it had to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExitStatus {
-    /// As the user wanted.
+    /// It did what the user wanted.
     Success,
     /// With this exit code.
     Failure(ExitKind),
@@ -148,7 +148,7 @@ fn not_parsed(error: &clap::Error, grammar: &clap::Command, words: &[OsString], 
     }
 }
 
-/// The command line's grammar, under the name it was started by.
+/// The command line's grammar, with the name that the program was started by.
 fn grammar(words: &[OsString]) -> clap::Command {
     let started_as = words.first().map(std::path::Path::new).and_then(|path| path.file_stem()?.to_str());
     let shown = match started_as {

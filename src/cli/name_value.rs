@@ -1,7 +1,7 @@
-//! Flags with `NAME=VALUE`, read as the peers' parser does (pflag, stringToString): a value with a single `=` is one pair,
-//! commas and all; one with more is a line of CSV.
+//! Flags with `NAME=VALUE`, read like the other tools' parser does (pflag, stringToString): a value with a single `=` is one
+//! pair, including its commas; a value with more is a line of CSV.
 
-/// The pairs of every value given, the last one of a name winning.
+/// The pairs of all values. The last one of a name wins.
 ///
 /// Errors: something is not a pair. It is not repeated: it may be a secret.
 pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NotNameValue> {
@@ -24,13 +24,13 @@ pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, NotNameVa
     Ok(pairs)
 }
 
-/// A pair as [`pairs`] reads it from a value of its own. A name that cannot be one is not checked.
+/// A pair in the form that [`pairs`] reads, as one value. The name is not checked.
 pub(super) fn written(name: &str, value: &str) -> String {
     let pair = format!("{name}={value}");
     let as_field = || format!("\"{}\"", pair.replace('"', "\"\""));
     match pair.matches('=').count() {
         1 if pair.trim_matches('"') == pair => pair,
-        // A single pair would lose the quotes at its ends, and a line of CSV is only read as such if it holds two.
+        // A single pair would lose the quotes at its ends, and only a line with two pairs is read as CSV.
         1 => format!("{0},{0}", as_field()),
         _ => as_field(),
     }

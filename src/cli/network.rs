@@ -1,4 +1,4 @@
-//! How servers are reached: flags and variables become a [`Network`].
+//! Network settings: flags and variables become a [`Network`].
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,8 +11,8 @@ use kubectl_login_core::http::network::{EnvironmentRoots, Network, Proxies, Prox
 
 use super::args::GetTokenArgs;
 
-/// Where the environment names certificate authorities. Paths are made absolute, so that what is obtained under one of
-/// them is not met in another folder.
+/// The certificate authorities that the environment names. Paths are made absolute, because they are part of the name under
+/// which tokens are stored.
 fn environment_roots(environment: &Environment) -> EnvironmentRoots {
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     let folders = environment.get_os(environment::SSL_CERT_DIR).map(|list| std::env::split_paths(list).collect());
@@ -23,17 +23,17 @@ fn environment_roots(environment: &Environment) -> EnvironmentRoots {
     }
 }
 
-/// How servers are reached as far as the environment says it: for an API server whose user does not sign in here.
+/// The settings of the environment alone: for an API server whose user does not sign in with this plugin.
 pub(super) fn from_environment(environment: &Environment) -> Network {
     Network { environment_roots: environment_roots(environment), proxies: proxies(environment), ..Network::default() }
 }
 
-/// The certificate authority files that one command has read: each once, however many kubeconfig entries name it.
+/// The certificate authority files that a command has read: each once, however many kubeconfig entries name it.
 #[derive(Default)]
 pub(super) struct CaFiles(RefCell<HashMap<PathBuf, CaFile>>);
 
 impl CaFiles {
-    /// Those in `files` count as read.
+    /// With `files`, which have been read.
     pub(super) fn knowing(files: &[CaFile]) -> CaFiles {
         let known = files.iter().map(|file| (file.path().to_owned(), file.clone()));
         CaFiles(RefCell::new(known.collect()))
@@ -45,7 +45,7 @@ impl CaFiles {
     }
 }
 
-/// How the issuer is reached.
+/// The settings for the issuer.
 pub(super) fn from_flags(args: &GetTokenArgs, environment: &Environment, files: &CaFiles) -> Network {
     let file = |path: &String| files.read(paths::expand_home(path, environment));
     Network {
@@ -66,7 +66,7 @@ fn proxies(environment: &Environment) -> Proxies {
     let http = || first(&[environment::HTTP_PROXY, "http_proxy", environment::ALL_PROXY, "all_proxy"]);
     Proxies {
         https: first(&[environment::HTTPS_PROXY, "https_proxy", environment::ALL_PROXY, "all_proxy"]),
-        // In a CGI program, HTTP_PROXY is what a stranger sent as the header `Proxy` (CVE-2016-5385).
+        // In a CGI program, HTTP_PROXY is the request's header `Proxy`, which any client can send (CVE-2016-5385).
         http: if environment.get(environment::REQUEST_METHOD).is_none() { http() } else { None },
         no_proxy: first(&[environment::NO_PROXY, "no_proxy"]).map(|variable| variable.address),
     }

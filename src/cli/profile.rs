@@ -1,4 +1,4 @@
-//! From what was typed and what the environment says to a [`Profile`].
+//! From flags and environment to a [`Profile`].
 
 mod entra;
 mod oidc;
@@ -20,17 +20,17 @@ use super::selection::Selection;
 use super::sources::Sources;
 use crate::ui::PromptMode;
 
-/// Sign-in methods of Azure/kubelogin that are there.
+/// Sign-in methods of Azure/kubelogin that are supported.
 pub(super) const METHODS: &[&str] = &["devicecode", "interactive", "auto"];
-/// Those that are known by name, and not supported yet.
+/// Those that are known by name and not supported yet.
 pub(super) const LATER_METHODS: &[&str] =
     &["spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines"];
 /// Interactive methods. With them, a flag wins over the environment.
 pub(super) const INTERACTIVE_METHODS: &[(&str, Method)] =
     &[("devicecode", Method::DeviceCode), ("interactive", Method::Browser), ("auto", Method::Auto)];
-/// Grants of int128/kubelogin that are there.
+/// Grants of int128/kubelogin that are supported.
 pub(super) const GRANTS: &[&str] = &["auto", "authcode", "authcode-keyboard", "password", "device-code"];
-/// The methods that they mean.
+/// The methods that these mean.
 pub(super) const GRANT_METHODS: &[(&str, Method)] = &[
     ("auto", Method::Auto),
     ("authcode", Method::Browser),
@@ -38,7 +38,7 @@ pub(super) const GRANT_METHODS: &[(&str, Method)] = &[
     ("password", Method::Password),
     ("device-code", Method::DeviceCode),
 ];
-/// Those that are known by name, and not supported yet.
+/// Those that are known by name and not supported yet.
 pub(super) const LATER_GRANTS: &[&str] = &["client-credentials"];
 
 /// What a `get-token` command line means.
@@ -52,12 +52,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The same, with commands in next steps led to the entry by `selection`.
+    /// The same; `selection` says how commands in next steps name the entry.
     pub(super) fn selected_by(self, selection: Selection) -> Settings {
         Settings { sources: self.sources.selected_by(selection), ..self }
     }
 
-    /// The folder in which the sign-in is remembered, if it is.
+    /// The folder in which the session is stored; `None` if it is not.
     pub(super) fn folder(&self, environment: &Environment) -> Option<PathBuf> {
         match self.profile.storage {
             Storage::None => None,
@@ -82,8 +82,8 @@ pub(super) enum Dialect {
     Oidc,
 }
 
-/// The meaning of `args`; `entry` is the kubeconfig entry they are from,
-/// where they are from one. `files` are those that this command has read.
+/// The meaning of `args`. `entry` is the kubeconfig entry that they are from, if they are from one. `files` are those that
+/// this command has read.
 pub(super) fn settings(
     args: &GetTokenArgs,
     environment: &Environment,
@@ -97,7 +97,7 @@ pub(super) fn settings(
     }
 }
 
-/// The same, which notes in `sources` where values come from. Errors are as if they came from flags.
+/// The same; it notes in `sources` where values come from. Errors are as if all values came from flags.
 fn read(args: &GetTokenArgs, environment: &Environment, files: &CaFiles, sources: &mut Sources) -> Result<Settings> {
     let network = network::from_flags(args, environment, files);
     let storage = match args.token_cache_storage {

@@ -1,4 +1,4 @@
-//! Programs that kubeconfigs name: where kubectl finds them, and whether they are this one.
+//! Programs that kubeconfigs name: where kubectl finds them, and whether they are this program.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The names that kubectl and kubeconfigs start this program by.
 pub(super) const NAMES: [&str; 3] = ["kubectl-login", "kubelogin", "kubectl-oidc_login"];
-/// What a script says that starts it.
+/// Words in a script that starts it.
 const MENTIONS: [&str; 4] = ["kubectl-login", "kubelogin", "oidc-login", "kubectl login"];
 /// How much of a script is read, in bytes.
 const SCRIPT: u64 = 64 * 1024;
@@ -30,7 +30,7 @@ pub(super) fn is_path(command: &str) -> bool {
     Path::new(command).components().count() > 1
 }
 
-/// The first program called `name` in this process's `PATH`. Like kubectl it looks in no relative folder.
+/// The first program called `name` in this process's `PATH`. Like kubectl, it skips relative folders.
 pub(super) fn on_path(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let name = match std::env::consts::EXE_SUFFIX {
@@ -63,7 +63,7 @@ pub(super) fn is_this_program(path: &Path) -> bool {
     is_link() || (length(path) == length(&this) && is_copy())
 }
 
-/// Whether `path` is a script that mentions this program: a wrapper around it, most likely.
+/// Whether `path` is a script that mentions this program: probably a wrapper around it.
 pub(super) fn is_wrapper(path: &Path) -> bool {
     let mut text = Vec::new();
     let read = path.is_file() && File::open(path).is_ok_and(|file| file.take(SCRIPT).read_to_end(&mut text).is_ok());

@@ -1,6 +1,6 @@
 //! The tables of docs/flags.md, docs/environment.md, docs/errors.md and docs/doctor.md, written from the grammar, the
-//! list of variables, the words for refusals and the doctor's checks, so that they cannot say anything else than the
-//! program does. `INSTA_UPDATE=always cargo test --bin kubectl-login reference` brings them up to date.
+//! list of variables, the words for refusals and the doctor's checks, so that they always agree with the
+//! program. `INSTA_UPDATE=always cargo test --bin kubectl-login reference` brings them up to date.
 //!
 //! A part of a page between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is written by hand.
 
@@ -61,7 +61,7 @@ fn errors_page() -> GeneratedParts {
 /// The doctor's checks.
 fn doctor_page() -> GeneratedParts {
     let row = |part: &CheckName| format!("| `{}` | {} |\n", part.name, cell(part.about));
-    vec![("checks", format!("| name | what it looks at |\n|---|---|\n{}", ALL.iter().map(row).collect::<String>()))]
+    vec![("checks", format!("| name | what it checks |\n|---|---|\n{}", ALL.iter().map(row).collect::<String>()))]
 }
 
 /// Steps in one cell of a table, with flags and commands as code.
@@ -83,7 +83,7 @@ fn is_of_a_dialect(arg: &Arg) -> bool {
     matches!(arg.get_help_heading(), Some(ENTRA | OIDC))
 }
 
-/// Every visible command but `get-token`, which has a chapter of its own.
+/// Every visible command except `get-token`, which has its own chapter.
 fn commands(grammar: &Command) -> String {
     let shown = grammar.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != GET_TOKEN);
     shown
@@ -95,19 +95,19 @@ fn commands(grammar: &Command) -> String {
         .join("\n")
 }
 
-/// What a command takes, positional arguments first.
+/// The arguments of a command, positional ones first.
 fn arguments(command: &Command) -> String {
     let shown = |arg: &&Arg| !arg.is_hide_set() && !arg.is_global_set();
     let flags = command.get_arguments().filter(|arg| !arg.is_positional());
     table(command.get_positionals().filter(shown).chain(flags.filter(shown)))
 }
 
-/// Flags that help does not list and that count all the same: they have a help text.
+/// Flags that help does not list but that have an effect: they have a help text.
 fn unlisted(get_token: &Command) -> String {
     table(get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_some()))
 }
 
-/// The peers' flags that change nothing, and those that are refused until they mean something.
+/// The other tools' flags that have no effect, and those that are refused until they are supported.
 fn ignored(get_token: &Command) -> String {
     let of = |heading: Option<&str>| {
         let passive = get_token.get_arguments().filter(|arg| arg.is_hide_set() && arg.get_help().is_none());
@@ -139,7 +139,7 @@ fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
     text
 }
 
-/// An argument under all its names.
+/// An argument with all its names.
 fn names(arg: &Arg) -> String {
     if arg.is_positional() {
         return format!("`{}`", value_name(arg));
@@ -150,7 +150,7 @@ fn names(arg: &Arg) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// What may be written behind it: one of some words, or anything of a kind; nothing behind a switch.
+/// The value of an argument: one of some words, or a placeholder; empty for a switch.
 fn values(arg: &Arg) -> String {
     let can_stand_alone = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
     if arg.is_positional() || can_stand_alone || !arg.get_action().takes_values() {
@@ -172,7 +172,7 @@ fn long(arg: &Arg) -> String {
     format!("--{}", arg.get_long().unwrap_or_else(|| panic!("{} has no long form", arg.get_id())))
 }
 
-/// Names with commas between, in lines of a readable length.
+/// Names separated by commas, in lines of a readable length.
 fn list(names: impl Iterator<Item = String>) -> String {
     let mut lines = vec![String::new()];
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
@@ -187,7 +187,7 @@ fn list(names: impl Iterator<Item = String>) -> String {
     lines.join("\n") + "\n"
 }
 
-/// `text` as it may stand in a table: nothing in it is markup but code between backticks.
+/// `text` for a cell of a table: the only markup in it is code between backticks.
 fn cell(text: &str) -> String {
     let escaped = |(at, part): (usize, &str)| if at % 2 == 0 { part.replace('*', "\\*") } else { part.to_owned() };
     let parts: Vec<String> = text.trim().split('`').enumerate().map(escaped).collect();
@@ -209,12 +209,12 @@ fn renewed(page: &str, parts: &GeneratedParts) -> String {
     text + rest
 }
 
-/// Compares a page with what it should be, or writes it.
+/// Compares a page with its expected content, or writes it.
 fn check(name: &str, parts: &GeneratedParts) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let page = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
     let wanted = renewed(&page, parts);
-    // insta holds whole files, and these are parts of pages. They follow its switch, so that there is only one.
+    // insta compares whole files, and these are parts of pages. They use its variable, so that there is only one.
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| matches!(update.as_str(), "always" | "force")) {
         std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{name}: {error}"));
         return;
@@ -261,10 +261,10 @@ fn the_page_of_exit_codes_has_them_all() {
     }
 }
 
-/// Asserts that what stands behind the program's name on a line of a shell parses.
+/// Asserts that the words after the program's name on a line of a shell can be parsed.
 fn assert_parses(line: &str, whence: &str) {
     let words = ["kubectl login", "kubectl-login"].into_iter().find_map(|name| Some(line.split_once(name)?.1));
-    // What a shell makes of the rest of its line is not ours, and `…` stands for more of the same.
+    // The rest of the line is the shell's, and `…` means more of the same.
     let words = words.unwrap_or_else(|| panic!("{whence}: {line}")).split(['|', '>', ')', '#', '…']).next();
     let words = words.unwrap_or_default().split_whitespace();
     let parsed = grammar(&[]).try_get_matches_from(std::iter::once("kubectl-login").chain(words));

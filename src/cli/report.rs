@@ -1,4 +1,4 @@
-//! What goes to the terminal from commands: results on stdout, errors, warnings and logs on stderr.
+//! The output of commands: results on stdout; errors, warnings and logs on stderr.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -22,24 +22,24 @@ pub(super) fn failure(error: &ErrorMessage) -> ExitCode {
     ExitCode::from(error.kind.exit_code())
 }
 
-/// Prints in one line an error that the caller was told in full a moment ago, and returns the exit code.
+/// Prints in one line an error that was shown to the caller in full a moment ago, and returns the exit code.
 pub(super) fn repeated(error: &ErrorMessage, repeat: Repeat) -> ExitCode {
     complain(&repeated_text(error, repeat, TextStyle::for_stderr()));
     ExitCode::from(error.kind.exit_code())
 }
 
-/// Says what went wrong without ending the command, and what can be done about it.
+/// Prints a warning, and what to do about it.
 pub(super) fn warning(what: &str, next: Option<&str>) {
     complain(&warning_text(what, next, TextStyle::for_stderr()));
 }
 
-/// The same for an error that ends nothing, with its line for the help desk.
+/// Prints an error as a warning, with its line for the help desk.
 pub(super) fn warn(error: &ErrorMessage) {
     let style = TextStyle::for_stderr();
     complain(&(warning_text(&error.what, Some(&error.next), style) + &help_desk_text(error)));
 }
 
-/// Says on stderr, in one line, what is neither a result nor wrong.
+/// Prints a line on stderr that is neither a result nor a warning.
 pub(super) fn note(text: &str) {
     complain(&format!("{text}\n"));
 }
@@ -49,7 +49,7 @@ pub(super) fn help(text: &clap::builder::StyledStr) -> Result<()> {
     if colours(&io::stdout()) { print(&text.ansi().to_string()) } else { print(&text.to_string()) }
 }
 
-/// How text is set: with colours or without, and in how many columns, where it is broken at all.
+/// How text is formatted: with or without colours, and the columns to wrap at, if it is wrapped.
 #[derive(Clone, Copy, Default)]
 struct TextStyle {
     colours: bool,
@@ -85,12 +85,12 @@ fn warning_text(what: &str, next: Option<&str>, style: TextStyle) -> String {
     labelled("Warning:", Emphasis::Warning, what, style) + &next.unwrap_or_default()
 }
 
-/// One step a line, each below the first.
+/// The next steps, one per line.
 fn next_text(next: &str, style: TextStyle) -> String {
     labelled("Next: ", Emphasis::Next, next, style)
 }
 
-/// A label, and lines that stand beside it and below.
+/// A label, and lines beside and below it.
 fn labelled(label: &str, emphasis: Emphasis, text: &str, style: TextStyle) -> String {
     let indent = label.len() + 1;
     let plain =
@@ -100,7 +100,7 @@ fn labelled(label: &str, emphasis: Emphasis, text: &str, style: TextStyle) -> St
 }
 
 fn complain(text: &str) {
-    // With stderr closed nothing can be shown; the exit code still tells.
+    // If stderr is closed, nothing can be shown; there is still the exit code.
     let _ = write_within(clock::limit(FINAL_WRITE_TIMEOUT), Box::new(io::stderr()), text.to_owned());
 }
 
@@ -109,19 +109,19 @@ fn colours(stream: &impl io::IsTerminal) -> bool {
     style::enabled(stream.is_terminal(), &Environment::from_process())
 }
 
-/// Prints what a command did, in words for people.
+/// Prints a sentence for people.
 pub(super) fn sentence(text: &str) -> Result<()> {
     line(&wrapped(&without_controls(text), 0, wrap::columns(&io::stdout())))
 }
 
-/// Prints that something went well, the beginning in its colour. Both parts have to be fit to be shown.
+/// Prints a success, with the beginning in colour. Both parts have to be printable.
 pub(super) fn done(beginning: &str, rest: &str) -> Result<()> {
     let beginning = paint(colours(&io::stdout()), Emphasis::Good, beginning);
     line(&wrapped(&format!("{beginning}{rest}"), 0, wrap::columns(&io::stdout())))
 }
 
-/// Prints one JSON object on a line, piece by piece: there may be a hundred thousand groups in it. What is in its texts and
-/// would act on a terminal is written as JSON's escapes.
+/// Prints a JSON object on one line, piece by piece: it may contain a hundred thousand groups. Control characters are written
+/// as escapes of JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     let mut serializer = serde_json::Serializer::with_formatter(&mut stdout, WithoutControls);
@@ -129,7 +129,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
     printed(written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()))
 }
 
-/// Prints the same object as YAML, without what would act on a terminal.
+/// Prints an object as YAML, without control characters.
 ///
 /// Errors: it cannot be printed.
 pub(super) fn yaml(value: &impl Serialize) -> Result<()> {
@@ -137,7 +137,7 @@ pub(super) fn yaml(value: &impl Serialize) -> Result<()> {
     print(&without_controls(&text))
 }
 
-/// A time as programs read it: RFC 3339 in UTC, whole seconds.
+/// A time for programs: RFC 3339 in UTC, whole seconds.
 pub(super) fn seconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
@@ -169,8 +169,7 @@ fn printed(written: io::Result<()>) -> Result<()> {
     }
 }
 
-/// Logs to stderr from level 1 on; nothing is set up without it. Only our own events: libraries may log more than
-/// should be seen.
+/// Starts logging to stderr if the level is 1 or more. Only this program's events are logged: libraries may log secrets.
 pub(super) fn start_logging(level: Option<u8>) {
     let level = match level.unwrap_or(0) {
         0 => return,

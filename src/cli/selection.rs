@@ -1,6 +1,6 @@
-//! The words that lead `kubectl login` to a kubeconfig entry, so that a command in a next step can be pasted as it is.
+//! The arguments that select a kubeconfig entry for `kubectl login`, so that a command in a next step can be pasted as it is.
 //!
-//! Next steps are written as if the entry were that of the current context; this completes them, in one place.
+//! Next steps are written as if for the current context; this module completes them.
 
 use kubectl_login::environment::Environment;
 use kubectl_login_core::kube::kubeconfig::Entry;
@@ -9,25 +9,25 @@ use kubectl_login_core::text::shell_word;
 use super::args::EntryArgs;
 use super::{command_line, entry};
 
-/// How the next step names the context that it is for, whichever that is.
+/// How a next step names the context, whichever it is.
 const PLACEHOLDER: &str = " CONTEXT";
 const LOGIN: &str = ": kubectl login";
-/// The commands besides `kubectl login` itself that are about one entry.
+/// The commands besides `kubectl login` itself that are for one entry.
 const OF_ONE_ENTRY: [&str; 2] = ["doctor", "whoami"];
 
-/// What has to be typed for one entry. The default is the one that nothing has to be typed for.
+/// The arguments that select an entry. The default needs none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Selection {
-    /// The context or the user, as words of a shell; empty if neither is known.
+    /// The context or the user, quoted for a shell; empty if neither is known.
     entry: String,
-    /// It is what counts if neither is typed.
+    /// It is selected even without arguments.
     is_default: bool,
     /// The flag for another kubeconfig, if one is in use.
     kubeconfig: String,
 }
 
 impl Selection {
-    /// What `args` lead to, which is `entry`.
+    /// The selection of `entry`, which `args` select.
     pub(super) fn from_args(args: &EntryArgs, entry: &Entry) -> Selection {
         let user = args.user.as_ref();
         let context = entry.context.as_deref().filter(|_| user.is_none() || args.context().is_some());
@@ -41,7 +41,7 @@ impl Selection {
         }
     }
 
-    /// The entry that started this process, as far as it can be identified.
+    /// The selection of the entry that started this process, if it can be identified.
     pub(super) fn from_process(environment: &Environment) -> Selection {
         let Some(own) = entry::calling_users(environment) else {
             return Selection { is_default: true, ..Selection::default() };
@@ -54,18 +54,18 @@ impl Selection {
         }
     }
 
-    /// All words, for a command that is to name the entry whichever it is.
+    /// All arguments, for a command that names the entry in any case.
     pub(super) fn words(&self) -> String {
         let all = [self.entry.as_str(), self.kubeconfig.as_str()];
         all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The words without which another entry would be meant.
+    /// The arguments without which another entry would be selected.
     pub(super) fn needed_words(&self) -> String {
         if self.is_default { self.kubeconfig.clone() } else { self.words() }
     }
 
-    /// `next` with the entry named in each command that needs it.
+    /// `next` with the entry added to each command that needs it.
     pub(super) fn completed(&self, next: &str) -> String {
         next.split('\n').map(|line| self.completed_line(line)).collect::<Vec<_>>().join("\n")
     }
@@ -86,7 +86,7 @@ impl Selection {
     }
 }
 
-/// A context's name as a word behind `kubectl login`, where a command or a flag could stand as well.
+/// A context's name as the first word after `kubectl login`, where a command or a flag can be too.
 fn context_word(name: &str) -> String {
     let word = shell_word(name);
     match is_like_a_flag(&word) || command_line::is_command(name) {
@@ -95,7 +95,7 @@ fn context_word(name: &str) -> String {
     }
 }
 
-/// The words for `context`, and for `user` if there is no context or `with_user`.
+/// The arguments for `context`, and for `user` if there is no context or if `with_user`.
 pub(super) fn words_for(context: Option<&str>, user: &str, with_user: bool) -> String {
     let context = context.map(context_word);
     let user = (with_user || context.is_none()).then(|| {
@@ -105,12 +105,12 @@ pub(super) fn words_for(context: Option<&str>, user: &str, with_user: bool) -> S
     context.into_iter().chain(user).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a shell makes a flag of `word`. What cannot be shown is gone from it, and so the name itself does not tell.
+/// Whether `word` is read as a flag. It is checked after unprintable characters have been removed.
 fn is_like_a_flag(word: &str) -> bool {
     word.trim_start_matches('\'').starts_with('-')
 }
 
-/// Whether the words behind `kubectl login` are those of a command for one entry.
+/// Whether the words after `kubectl login` are those of a command for one entry.
 fn is_about_one_entry(rest: &str) -> bool {
     let first = rest.split_whitespace().next().unwrap_or_default();
     let is_whole = rest.is_empty() || rest.starts_with(' ');

@@ -1,8 +1,7 @@
 //! Where settings come from, so that an error names the place to correct: a flag, a variable of the shell, `exec.env` of a
-//! kubeconfig user, or the one of several kubeconfig files that counts.
+//! kubeconfig user, or the one of several kubeconfig files that is used.
 //!
-//! Errors are written as if every value came from its flag, and as if the entry were that of the current context; this
-//! corrects them, in one place.
+//! Errors are written as if every value came from its flag, and as if for the current context; this module corrects them.
 
 use kubectl_login::environment;
 use kubectl_login::messages::ErrorMessage;
@@ -17,18 +16,18 @@ use super::selection::Selection;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
     variables: Vec<VariableInUse>,
-    /// The entry; `None` for a command line, whose environment holds the shell's variables and those of `exec.env` alike.
+    /// The entry; `None` for a command line, whose environment contains the shell's variables and those of `exec.env`.
     entry: Option<EntryOrigin>,
-    /// How commands are led to the entry.
+    /// How commands select the entry.
     selection: Selection,
 }
 
-/// A variable that counts where a flag could.
+/// A variable that is used instead of a flag.
 #[derive(Clone, Copy, Debug)]
 struct VariableInUse {
     variable: &'static str,
     flag: &'static str,
-    /// It counts for more than the flag, which may be there too.
+    /// It wins over the flag, which may be there too.
     wins: bool,
 }
 
@@ -37,19 +36,19 @@ struct VariableInUse {
 struct EntryOrigin {
     user: String,
     file: String,
-    /// Later files that define the same user in vain.
+    /// Later files that define the same user, which have no effect.
     shadowed: Vec<String>,
     /// The names in `exec.env`.
     variables: Vec<String>,
 }
 
 impl Sources {
-    /// Notes that `variable` counts where `flag` could, and whether it counts for more than the flag.
+    /// Notes that `variable` is used instead of `flag`, and whether it wins over the flag.
     pub(super) fn note(&mut self, variable: &'static str, flag: &'static str, wins: bool) {
         self.variables.push(VariableInUse { variable, flag, wins });
     }
 
-    /// The same of a kubeconfig entry.
+    /// The same for a kubeconfig entry.
     pub(super) fn of_entry(self, entry: &Entry) -> Sources {
         let shown = |path: &std::path::Path| printable(&path.to_string_lossy(), 200);
         let variables = entry.exec.iter().flat_map(|exec| &exec.env);
@@ -62,25 +61,25 @@ impl Sources {
         Sources { entry: Some(entry), ..self }
     }
 
-    /// Has commands in next steps lead to the entry by `selection`.
+    /// Sets how commands in next steps select the entry.
     pub(super) fn selected_by(self, selection: Selection) -> Sources {
         Sources { selection, ..self }
     }
 
-    /// How commands are led to the entry.
+    /// How commands select the entry.
     pub(super) fn selection(&self) -> &Selection {
         &self.selection
     }
 
-    /// `error` with the places named from which the values come that it is about.
+    /// `error` with the places that its values come from.
     pub(super) fn attributed(&self, error: ErrorMessage) -> ErrorMessage {
         let about_settings = matches!(error.refusal, Some(Refusal::SetUp | Refusal::WrongAccount));
         let (what, next) = self.corrected(&error.what, &error.next, about_settings);
         ErrorMessage { what, next, ..error }
     }
 
-    /// Both halves of an error, corrected. `about_settings`: whatever it names, its cause is the tenant, the client or the
-    /// like.
+    /// Both halves of an error, corrected. `about_settings`: whatever it names, its cause is a setting such as the tenant or the
+    /// client.
     pub(super) fn corrected(&self, what: &str, next: &str, about_settings: bool) -> (String, String) {
         let by_variable = |text: &str| {
             self.variables
@@ -110,7 +109,7 @@ impl Sources {
         (what, next)
     }
 
-    /// What is taken from variables, for `signs in here, by devicecode …`; empty if nothing is.
+    /// What comes from variables, to follow `signs in with this plugin, by devicecode`; empty if nothing does.
     pub(super) fn in_short(&self) -> String {
         let each = self.variables.iter().map(|known| format!("{} from {}", known.flag, known.variable));
         let each: Vec<String> = each.collect();
@@ -133,13 +132,13 @@ impl EntryOrigin {
     }
 }
 
-/// Whether `text` names a flag of the entry, and not only of a command to type.
+/// Whether `text` names a flag of the entry, not only of a command to run.
 fn has_flag(text: &str) -> bool {
     let is_command = |line: &&str| [": kubectl ", ": az "].iter().any(|command| line.contains(command));
     text.lines().filter(|line| !is_command(line)).any(|line| line.split_whitespace().any(|word| word.starts_with("--")))
 }
 
-/// Where `name` stands in `text` as a word of its own.
+/// The positions of `name` in `text` as a separate word.
 fn positions<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
     text.match_indices(name)
@@ -151,7 +150,7 @@ fn mentions(text: &str, name: &str) -> bool {
     positions(text, name).next().is_some()
 }
 
-/// `text` with `other` wherever `name` stands as a word of its own.
+/// `text` with `other` in place of `name`, if it is a separate word.
 fn replaced(text: &str, name: &str, other: &str) -> String {
     let (mut out, mut end) = (String::new(), 0);
     for at in positions(text, name) {

@@ -1,5 +1,5 @@
-//! `status`: what is remembered, from the readable parts of the records, and which contexts use it; no network, nothing
-//! unlocked.
+//! `status`: the stored sessions, from the readable parts of the records, and which contexts use them. It uses no network and
+//! unlocks nothing.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ struct Session {
     access_tokens: Vec<AccessToken>,
     refreshable: bool,
     contexts: Vec<String>,
-    /// The one of them that is used when none is named.
+    /// The current context, if it is one of them.
     #[serde(skip)]
     current_context: Option<String>,
 }
@@ -79,12 +79,12 @@ pub(super) fn run(args: &StatusArgs, environment: &Environment) -> Result<()> {
         OutputFormat::Yaml => report::yaml(&status),
         OutputFormat::Table if !status.sessions.is_empty() => report::print(&for_people(&status.sessions)),
         OutputFormat::Table if folders.is_empty() => {
-            report::sentence("No sign-in is remembered: there is no folder to keep anything in.")
+            report::sentence("There are no sessions: there is no folder to store them in.")
         }
-        // What is wrong with the folders has been said.
+        // What is wrong with the folders has been reported.
         OutputFormat::Table if read.is_empty() => Ok(()),
         OutputFormat::Table => {
-            report::sentence(&format!("No sign-in is remembered in {}. Sign in: kubectl login", read.join(" or ")))
+            report::sentence(&format!("There are no sessions in {}. Sign in: kubectl login", read.join(" or ")))
         }
     }
 }
@@ -126,7 +126,7 @@ impl Session {
         self.account.as_deref().map_or_else(|| "?".to_owned(), |account| printable(account, 200))
     }
 
-    /// What the issuer is called, and its name: a tenant for Entra.
+    /// The kind of issuer, and its name: a tenant for Entra.
     fn issuer_or_tenant(&self) -> (&'static str, String) {
         match &self.tenant {
             Some(tenant) => ("tenant", printable(tenant, 200)),
@@ -134,14 +134,14 @@ impl Session {
         }
     }
 
-    /// How long the longest-lived token is good, and whether there can be another one without a person.
+    /// How long the longest-lived token is valid, and whether a new one can be obtained without the user.
     fn valid_for(&self, now: DateTime<Utc>) -> String {
         let left = self.access_tokens.iter().map(|token| token.expires_at - now).max();
         match (left.filter(|left| *left > TimeDelta::zero()), self.refreshable) {
             (Some(left), true) => format!("{}, renewable", in_units(left)),
             (Some(left), false) => in_units(left),
-            (None, true) => "over, renewable".to_owned(),
-            (None, false) => "over".to_owned(),
+            (None, true) => "expired, renewable".to_owned(),
+            (None, false) => "expired".to_owned(),
         }
     }
 
@@ -161,12 +161,12 @@ impl Session {
     }
 }
 
-/// An issuer as people name it.
+/// An issuer as people write it.
 pub(super) fn without_scheme(issuer: &str) -> &str {
     issuer.strip_prefix("https://").unwrap_or(issuer)
 }
 
-/// The table; on a terminal that is too narrow for it, the same as a list.
+/// The table, or a list if the terminal is too narrow for the table.
 fn for_people(sessions: &[Session]) -> String {
     let table = table(sessions);
     let widest = table.lines().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -176,7 +176,7 @@ fn for_people(sessions: &[Session]) -> String {
     }
 }
 
-/// Columns as kubectl prints them: upper-case headers, three blanks between.
+/// Columns like those of kubectl: upper-case headers, three blanks in between.
 fn table(sessions: &[Session]) -> String {
     let now = clock::now();
     let mut rows =
@@ -198,7 +198,7 @@ fn table(sessions: &[Session]) -> String {
         .collect()
 }
 
-/// A block for each session, with a blank line between, in lines of `width` where words allow it.
+/// A block for each session, separated by empty lines, wrapped at `width`.
 fn list(sessions: &[Session], width: usize) -> String {
     let now = clock::now();
     let block = |session: &Session| {
@@ -216,5 +216,5 @@ fn list(sessions: &[Session], width: usize) -> String {
     sessions.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// How wide the labels of the list are, the blanks behind them included.
+/// The width of the list's labels, including the blanks after them.
 const LABEL: usize = 12;

@@ -1,4 +1,4 @@
-//! `whoami`: who the token says you are, what the cluster makes of it, and every group.
+//! `whoami`: who the user is according to the token and to the cluster, and all their groups.
 
 mod kubectl;
 pub(super) mod text;
@@ -41,7 +41,7 @@ use super::selection::Selection;
 use super::{entry, explain, kubectl_user, network, report};
 use crate::ui::{PromptMode, Terminal};
 
-/// How long each part of an explanation may take: there are as many bindings and roles as a cluster has.
+/// How long each part of an explanation may take: a cluster may have many bindings and roles.
 const EXPLAIN_LIMIT: Duration = Duration::from_secs(15);
 
 /// The machine-readable form.
@@ -62,7 +62,7 @@ struct WhoAmI<'a> {
     cluster: Option<&'a ClusterView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kubectl: Option<&'a KubectlView>,
-    /// Why something is allowed or not, where that was asked.
+    /// Why something is allowed or not, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<explain::Record<'a>>,
 }
@@ -85,7 +85,7 @@ struct GroupShown<'a> {
 
 pub(super) fn run(args: &WhoamiArgs, shell: &Environment) -> Result<ExitStatus> {
     let mut entry = entry::entry_of(&args.entry, shell)?;
-    // A user that was named is not the context's.
+    // A user that was named is not the context's user.
     entry.context = entry.context.filter(|_| args.entry.user.is_none());
     let (settings, environment) =
         match entry::settings_in(&entry, &MethodArgs::default(), shell, &EntryReader::default()) {
@@ -100,7 +100,7 @@ pub(super) fn run(args: &WhoamiArgs, shell: &Environment) -> Result<ExitStatus> 
     with_sign_in(args, &entry, &settings, &environment).map_err(|error| settings.sources.attributed(error))
 }
 
-/// Whom kubectl would be without a sign-in here, where that is all that was asked.
+/// Who kubectl is to the cluster without this plugin, if nothing else was asked.
 fn without_sign_in(args: &WhoamiArgs, entry: &Entry, network: &Network) -> Result<Option<KubectlView>> {
     match args.explain.is_empty() && !kubectl_user::sends_plugins_token(entry) {
         true => KubectlView::ask(entry, network, None),
@@ -141,7 +141,7 @@ fn with_sign_in(
     let (explanation, who) = explanation.transpose()?.unzip();
     let place = Place { context: entry.context.as_deref(), cluster: entry.cluster.as_deref() };
     let explained = explanation.zip(who.as_ref()).map(|(explanation, who)| Explained { explanation, place, who });
-    // What is known already is shown without what cannot be had.
+    // What is known is shown even if the rest is not available.
     let warn = |error: ErrorMessage| report::warn(&settings.sources.attributed(error));
     let view = match cluster.review() {
         Ok(review) => Some(ClusterView::new(review, &known.groups.items)),
@@ -163,7 +163,7 @@ fn with_sign_in(
     whoami.print(args, explained.as_ref(), &session)
 }
 
-/// What is to be explained, where something is.
+/// What to explain, if anything.
 ///
 /// Errors: it is not a verb, or not a resource.
 fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> {
@@ -180,10 +180,10 @@ fn question(args: &WhoamiArgs, entry: &Entry) -> Result<Option<AccessQuestion>> 
         .map_err(|error| messages::question_error(&error))
 }
 
-/// Whom bindings have to name: the user as the cluster calls them, in the groups it sees and in those that it does not. Of
-/// a cluster that is too old to say, it is the user as the token has them.
+/// The user that bindings have to name: as the cluster calls them, in the groups that it sees and in those that it does not.
+/// If the cluster is too old to say, as the token names them.
 ///
-/// Errors: the cluster does not say who it takes them for, and the token does not say who they are.
+/// Errors: neither the cluster nor the token says who the user is.
 fn who(
     cluster: &ClusterClient<'_>,
     known: &GroupMembership,
@@ -201,7 +201,7 @@ fn who(
         None => cluster.review()?,
     };
     let view = ClusterView::new(review, &known.groups.items);
-    // Bindings have the cluster's own names.
+    // Bindings use the cluster's names.
     let of_cluster = |id: &str| format!("{}{id}", view.prefix);
     let unseen: BTreeSet<String> = view.missing_groups.iter().map(|id| of_cluster(id)).collect();
     let account = facts.as_ref().and_then(|facts| facts.account.as_ref());
@@ -215,7 +215,7 @@ fn who(
         },
         names: names(known, &view.prefix),
         aliases: aliases.into_iter().flatten().cloned().collect(),
-        // An application of one's own can have Entra send names, which is seen by those that arrive.
+        // With an own application, Entra can send names instead; the groups that the cluster sees show that.
         groups_are_ids: matches!(profile.provider, Provider::Entra { .. }) && ids.all(is_id),
         group_prefix: view.prefix,
         overage: known.overage,
@@ -225,7 +225,7 @@ fn who(
     })
 }
 
-/// The display names of the groups, as far as they are known, by what the cluster calls these groups.
+/// The known display names of the groups, by the cluster's names for these groups.
 fn names(known: &GroupMembership, prefix: &str) -> BTreeMap<String, String> {
     let named = |group: &Group| Some((format!("{prefix}{}", group.id), group.name.clone()?));
     known.groups.items.iter().filter_map(named).collect()
@@ -285,17 +285,17 @@ pub(super) fn no_sign_in(entry: &Entry, profile: &Profile, environment: &Environ
     not_signed_in(entry.context.as_deref(), &entry.user, cache_is_off, environment.ci())
 }
 
-/// Everything that is known, before it is printed.
+/// Everything that is known and will be printed.
 struct WhoamiReport<'a> {
     current: &'a CurrentToken,
     known: &'a GroupMembership,
     cluster: Option<ClusterView<'a>>,
-    /// Whom kubectl would be, where that is not what the cluster makes of the token.
+    /// Who kubectl is to the cluster, if that does not follow from the token.
     kubectl: Option<KubectlView>,
 }
 
 impl WhoamiReport<'_> {
-    /// Prints it in the form that `args` ask for, or `explained` alone for people, and says what is missing.
+    /// Prints it in the format that `args` ask for, or only `explained` for people, and warns about what is missing.
     ///
     /// Errors: it cannot be printed.
     fn print(
@@ -318,7 +318,7 @@ impl WhoamiReport<'_> {
             },
         }
         let is_complete = self.known.groups.complete;
-        // An explanation needs the groups that the cluster sees; why they are not Graph's is beside the point.
+        // An explanation needs the groups that the cluster sees; it does not matter why they are not from Graph.
         if explained.is_none() || wanted || !is_complete {
             session.warn(self.known, wanted);
         }

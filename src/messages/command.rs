@@ -25,7 +25,7 @@ pub fn not_signed_in(context: Option<&str>, user: &str, cache_is_off: bool, ci: 
     if cache_is_off {
         return ErrorMessage::sign_in_needed(
             format!(
-                "nothing is remembered for {whom} (--token-cache-storage none), so it cannot be told who is signed in"
+                "no session is stored for {whom} (--token-cache-storage none), so it is not known who is signed in"
             ),
             format!("Leave --token-cache-storage none out of {EXEC_ARGS}, then sign in."),
         );
@@ -56,13 +56,13 @@ pub fn with_logout_all(error: ErrorMessage) -> ErrorMessage {
 /// The error for a record that is there and stays.
 pub fn not_forgotten(error: &StoreError) -> ErrorMessage {
     let reason = store::reason(error);
-    ErrorMessage::failed(format!("not everything could be forgotten: {reason}"), format!("Mend that, {RUN_AGAIN}"))
+    ErrorMessage::failed(format!("not everything could be forgotten: {reason}"), format!("Fix that, {RUN_AGAIN}"))
 }
 
 /// The error for a folder of which something stays.
 pub fn not_deleted(error: &StoreError) -> ErrorMessage {
     let reason = store::reason(error);
-    ErrorMessage::failed(format!("not everything could be deleted: {reason}"), format!("Mend that, {RUN_AGAIN}"))
+    ErrorMessage::failed(format!("not everything could be deleted: {reason}"), format!("Fix that, {RUN_AGAIN}"))
 }
 
 /// The error for a store to forget sessions in, or for `folder` if that is known, that cannot be used.
@@ -111,7 +111,7 @@ pub fn key_is_left(error: &KeyError) -> ErrorMessage {
 pub fn folder_is_in_use(folder: &str) -> ErrorMessage {
     ErrorMessage::failed(
         format!("{folder} stays, because a sign-in is in progress there"),
-        "Run the command again when that has ended.",
+        "Run the command again when the sign-in has ended.",
     )
 }
 
@@ -119,7 +119,7 @@ pub fn folder_is_in_use(folder: &str) -> ErrorMessage {
 pub fn revocation_failed(account: Option<&str>, issuer: &str, reason: &str) -> ErrorMessage {
     let whose = account.map(|account| format!(" of {}", printable(account, 100))).unwrap_or_default();
     ErrorMessage::failed(
-        format!("the sign-in{whose} at {issuer} could not be revoked: {reason}"),
+        format!("the session{whose} at {issuer} could not be revoked: {reason}"),
         "End it on your account's page at the issuer. On this machine it is forgotten.",
     )
 }
@@ -128,14 +128,17 @@ pub fn revocation_failed(account: Option<&str>, issuer: &str, reason: &str) -> E
 /// undone.
 pub fn clean_may_be_a_context() -> ErrorMessage {
     ErrorMessage::usage(
-        "there is a context called \"clean\", and clean forgets every sign-in",
-        format!("To sign in to it: kubectl login --context clean\nTo forget every sign-in: {LOGOUT_ALL}"),
+        "there is a context called \"clean\", and the command clean forgets every session",
+        format!("To sign in to it: kubectl login --context clean\nTo forget every session: {LOGOUT_ALL}"),
     )
 }
 
 /// The error for a token that cannot be written to stdout.
 pub fn token_not_written(error: &io::Error) -> ErrorMessage {
-    ErrorMessage::failed(format!("the token cannot be handed over: {error}"), format!("{CHECK_STDOUT}, {RUN_AGAIN}"))
+    ErrorMessage::failed(
+        format!("the token cannot be written to stdout: {error}"),
+        format!("{CHECK_STDOUT}, {RUN_AGAIN}"),
+    )
 }
 
 const CHECK_STDOUT: &str = "Check where stdout goes";

@@ -235,7 +235,7 @@ fn closed_pipe_is_one_error_and_keeps_the_session() {
     let run = Run::wait(child);
     assert_eq!(run.code, Some(1), "{run}");
     assert_eq!(run.stderr.matches("Error: ").count(), 1, "{run}");
-    assert!(run.stderr.contains("handed over") && run.stderr.contains("\nNext: "), "{run}");
+    assert!(run.stderr.contains("cannot be written to stdout") && run.stderr.contains("\nNext: "), "{run}");
     world.reset_requests();
     home.run(&entra(&world, &[])).token();
     assert!(world.requests().is_empty());

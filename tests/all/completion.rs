@@ -93,10 +93,7 @@ fn candidates(home: &Home, words: &[&str]) -> Vec<String> {
 #[test]
 fn candidates_have_descriptions_and_a_directive() {
     let home = home();
-    assert_eq!(
-        complete(&home, &["st"]),
-        "status\tShow what is remembered: accounts, how long for, where it is kept\n:4\n"
-    );
+    assert_eq!(complete(&home, &["st"]), "status\tShow stored sessions: account, issuer, expiry, contexts\n:4\n");
     assert_eq!(complete(&home, &["nothing-like-it"]), ":4\n");
     assert_eq!(completion_output(home.plugin(&["__completeNoDesc", "st"]).current_dir(home.path())), "status\n:4\n");
 }

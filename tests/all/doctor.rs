@@ -20,20 +20,20 @@ fn working_aks_set_up_passes() {
     for (name, words) in [
         ("version", "on the PATH as kubectl-login"),
         ("kubeconfig", ".kube/config, context \"sim\""),
-        ("entry", "the user \"clusterUser_rg_sim\" signs in here, by devicecode"),
+        ("entry", "the user \"clusterUser_rg_sim\" signs in with this plugin, by devicecode"),
         ("command", "kubectl-login at "),
         ("api-version", "client.authentication.k8s.io/v1beta1"),
         ("keyring", "the key file "),
-        ("files", "2 records, all of which open"),
+        ("files", "2 records, all of which can be opened"),
         ("clock", "agrees with http://127.0.0.1:"),
         ("proxy", " directly; https://127.0.0.1:"),
         ("issuer", sim::TENANT),
         ("session", "alice@contoso.example is signed in, by devicecode; it can be refreshed"),
-        ("token", "obtained without a prompt, good for 59 min"),
+        ("token", "obtained without a prompt, valid for 59 min"),
         ("audience", sim::SERVER),
         ("groups", "3, all of them in the token"),
         ("server", "trusted by the kubeconfig's certificate authority"),
-        ("cluster", "takes you for alice@contoso.example"),
+        ("cluster", "authenticated as alice@contoso.example"),
         ("identity", "the cluster sees all 3 groups of the token"),
     ] {
         report.assert_check(name, "OK", words);
@@ -45,7 +45,7 @@ fn working_oidc_set_up_passes() {
     let report = Setup::oidc().doctor();
     report.assert_only(&[]);
     report.assert_check("api-version", "OK", "client.authentication.k8s.io/v1, interactiveMode IfAvailable");
-    report.assert_check("issuer", "OK", "/oidc answers");
+    report.assert_check("issuer", "OK", "/oidc responds");
     report.assert_check("audience", "OK", sim::OIDC_CLIENT);
 }
 
@@ -66,7 +66,7 @@ fn table_has_a_line_for_each_check_and_its_next_step() {
     assert_eq!(named, NAMES, "{run}");
     let at = lines.iter().position(|line| line.starts_with("FAIL  cluster      does not accept")).expect("a failure");
     assert!(lines[at + 1].starts_with("      Next:        "), "{run}");
-    assert!(lines[at + 2].starts_with("                   To have the entry written anew"), "{run}");
+    assert!(lines[at + 2].starts_with("                   To get a new entry"), "{run}");
 }
 
 #[test]

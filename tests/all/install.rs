@@ -24,7 +24,7 @@ const TOOLS: &str = "sh cat chmod cksum cp dirname grep ln mkdir mktemp mv readl
 const OURS: &str = "# KUBECTL_LOGIN_PROMPT client.authentication.k8s.io";
 /// The commands of a version with completion and `remove-cache-dir`.
 const COMMANDS: &str = "completion) echo \"# completion of kubectl-login in $2\" ;;
-logout) echo Forgot 1 sign-in. ;;
+logout) echo Forgot 1 session. ;;
 remove-cache-dir) echo Removed the folder. ;;";
 
 /// `install.sh` in its own home directory, from a directory other than the checkout.

@@ -170,7 +170,7 @@ fn logout_with_locked_keyring_forgets_without_revoking() {
     let watch = keyring.watch();
     let logout = run(&home, &keyring, &["logout".to_owned()]);
     assert_eq!(logout.code, Some(0), "{logout}");
-    assert!(logout.stdout.starts_with("Forgot the sign-in of sim"), "{logout}");
+    assert!(logout.stdout.starts_with("Forgot the session of sim"), "{logout}");
     assert!(logout.stderr.contains("could not be revoked: the keyring is locked"), "{logout}");
     let calls = watch.calls();
     assert!(!calls.iter().any(|call| call == "Unlock" || call == "Prompt"), "{calls:?}");

@@ -218,7 +218,7 @@ fn kubectl_completes_kubectl_login() {
         assert_eq!(run.code, Some(0), "{run}");
         run.stdout
     };
-    assert!(asked(&["login", "stat"]).starts_with("status\tShow what is remembered"));
+    assert!(asked(&["login", "stat"]).starts_with("status\tShow stored sessions"));
     assert!(asked(&["login", "si"]).starts_with("sim\t"), "the context");
     assert!(asked(&["login", "--con"]).starts_with("--context\t"));
     assert_eq!(asked(&["oidc-login", "get-token", "--login", "dev"]), "devicecode\n:4\n");

@@ -12,8 +12,8 @@ fn args_with(args: &[String], more: &[&str]) -> Vec<String> {
 }
 
 /// Why a sign-in at Entra is only forgotten.
-const AT_ENTRA: &str = "Microsoft Entra ID cannot revoke a single sign-in";
-const NOT_AT_ENTRA: &str = "It was not revoked: Microsoft Entra ID cannot revoke a single sign-in.\n";
+const AT_ENTRA: &str = "Microsoft Entra ID cannot revoke a single session";
+const NOT_AT_ENTRA: &str = "It was not revoked: Microsoft Entra ID cannot revoke a single session.\n";
 
 /// The revocation requests so far.
 fn revocations(world: &World) -> Vec<Request> {
@@ -41,11 +41,11 @@ fn only_the_given_context_is_forgotten() {
     home.sign_in(&entra(&world, &[])).token();
     home.sign_in(&oidc(&world, &[])).token();
     world.reset_requests();
-    home.run(&["logout"]).assert_stdout(&format!("Forgot the sign-in of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_stdout(&format!("Forgot the session of sim ({ALICE}).\n{NOT_AT_ENTRA}"));
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
     home.run(&oidc(&world, &[])).token();
     for args in [&["logout", "--context", "sim"][..], &["logout", "sim"]] {
-        home.run(args).assert_stdout("Nothing was remembered for sim.\n");
+        home.run(args).assert_stdout("There was no session for sim.\n");
     }
     // Entra cannot revoke, so it gets no request.
     assert!(world.requests().is_empty());
@@ -60,7 +60,7 @@ fn sign_in_is_revoked_if_the_issuer_supports_it() {
     let copy = home.path().join("copy");
     copy_folder(&home.state(), &copy);
     let run = home.run(&["logout"]);
-    run.assert_stdout(&format!("Forgot the sign-in of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
+    run.assert_stdout(&format!("Forgot the session of sim ({ALICE}) and revoked it at {}.\n", world.issuer()));
     let [asked] = &revocations(&world)[..] else { panic!("one request: {:?}", revocations(&world)) };
     assert!(asked.field("token").starts_with("refresh-"), "{asked:?}");
     assert_eq!((asked.field("token_type_hint"), asked.field("client_id")), ("refresh_token", sim::OIDC_CLIENT));
@@ -94,11 +94,13 @@ fn other_contexts_of_the_session_are_named() {
     ]);
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "prod"]);
-    run.assert_stdout(&format!("Forgot the sign-in of prod ({ALICE}). It also served dev, staging.\n{NOT_AT_ENTRA}"));
+    run.assert_stdout(&format!(
+        "Forgot the session of prod ({ALICE}). It was also used by dev, staging.\n{NOT_AT_ENTRA}"
+    ));
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--user", "dev"]);
     run.assert_stdout(&format!(
-        "Forgot the sign-in of dev ({ALICE}). It also served dev, prod, staging.\n{NOT_AT_ENTRA}"
+        "Forgot the session of dev ({ALICE}). It was also used by dev, prod, staging.\n{NOT_AT_ENTRA}"
     ));
 }
 
@@ -119,9 +121,9 @@ fn revocation_needs_the_certificate_authority_of_the_entry() {
     .to_vec();
     home.contexts(&[("sim", args.clone())]);
     for (logout, said) in [
-        (&["logout"][..], format!("the sign-in of sim ({ALICE}) and revoked it at {}", issuer.replace("https://", ""))),
-        (&["logout", "--all"], "1 sign-in and revoked it".to_owned()),
-        (&["logout", "--account", ALICE], format!("1 sign-in of {ALICE} and revoked it")),
+        (&["logout"][..], format!("the session of sim ({ALICE}) and revoked it at {}", issuer.replace("https://", ""))),
+        (&["logout", "--all"], "1 session and revoked it".to_owned()),
+        (&["logout", "--account", ALICE], format!("1 session of {ALICE} and revoked it")),
     ] {
         home.sign_in(&args).token();
         world.reset_requests();
@@ -133,7 +135,7 @@ fn revocation_needs_the_certificate_authority_of_the_entry() {
     world.reset_requests();
     fs::remove_file(home.path().join(".kube/config")).unwrap();
     let run = home.run(&["logout", "--all"]);
-    assert_warned(&run, "Forgot 1 sign-in.\n", &[ALICE, "could not be revoked", "kubeconfig"]);
+    assert_warned(&run, "Forgot 1 session.\n", &[ALICE, "could not be revoked", "kubeconfig"]);
     assert!(world.requests().is_empty());
 }
 
@@ -150,7 +152,7 @@ fn revocation_needs_the_client_secret_of_the_entry() {
     home.sign_in(&args).token();
     world.reset_requests();
     let run = home.run(&["logout", "--all", "--kubeconfig", "/nowhere/config"]);
-    assert_warned(&run, "Forgot 1 sign-in.\n", &["could not be revoked", "kubeconfig"]);
+    assert_warned(&run, "Forgot 1 session.\n", &["could not be revoked", "kubeconfig"]);
     assert!(world.requests().is_empty());
 }
 
@@ -159,7 +161,7 @@ fn public_client_is_revoked_without_an_entry() {
     let (world, home) = (World::start(), Home::new());
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&entra(&world, &[])).token();
-    let said = format!("Forgot 2 sign-ins and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
+    let said = format!("Forgot 2 sessions and revoked 1 of them.\n1 was not revoked: {AT_ENTRA}.\n");
     home.run(&["logout", "--all"]).assert_stdout(&said);
     assert_eq!(revocations(&world).len(), 1);
 }
@@ -168,7 +170,7 @@ fn public_client_is_revoked_without_an_entry() {
 fn failed_revocation_still_forgets() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &["--timeout=4s"]))]);
-    let forgot = format!("Forgot the sign-in of sim ({ALICE}).\n");
+    let forgot = format!("Forgot the session of sim ({ALICE}).\n");
     for (behaviour, words) in [
         (Behaviour::RevocationUnavailable, &["is not available (HTTP 503)"][..]),
         (Behaviour::RevocationRefused, &["unsupported_token_type", "[hidden]"]),
@@ -211,19 +213,19 @@ fn session_for_groups_is_forgotten_if_unused() {
         assert_eq!((run.code, home.files("sessions").len(), home.files("groups").len()), (Some(0), 2, 1), "{run}");
         home
     };
-    let both = format!("Forgot the sign-in of sim ({ALICE}) and the one for its groups.");
+    let both = format!("Forgot the session of sim ({ALICE}) and the one for its groups.");
     let stays = |name: &str| {
-        format!("Forgot the sign-in of sim ({ALICE}). The one for its groups stays: {name} needs it.\n{NOT_AT_ENTRA}")
+        format!("Forgot the session of sim ({ALICE}). The one for its groups stays: {name} needs it.\n{NOT_AT_ENTRA}")
     };
-    let alone = format!("Forgot the sign-in for the groups of sim ({ALICE}).\n");
+    let alone = format!("Forgot the session for the groups of sim ({ALICE}).\n");
 
     let home = signed_in(&[("other", entra(&world, &["--login-hint", BOB]))]);
     home.run(&["logout"]).assert_stdout(&format!("{both}\n{NOT_AT_ENTRA}"));
     assert!(home.files("sessions").is_empty());
-    home.run(&["logout"]).assert_stdout("Nothing was remembered for sim.\n");
+    home.run(&["logout"]).assert_stdout("There was no session for sim.\n");
     // A context that has just lost its own session does not need the other one.
     let home = signed_in(&[("twin", sim.clone())]);
-    home.run(&["logout"]).assert_stdout(&format!("{both} It also served twin.\n{NOT_AT_ENTRA}"));
+    home.run(&["logout"]).assert_stdout(&format!("{both} It was also used by twin.\n{NOT_AT_ENTRA}"));
     for (name, args) in [("own", own), ("third", third)] {
         let home = signed_in(&[(name, args.clone())]);
         home.run(&["logout"]).assert_stdout(&stays(name));
@@ -237,7 +239,10 @@ fn session_for_groups_is_forgotten_if_unused() {
     // A user flag selects the same entry as the user's context.
     let home = signed_in(&[]);
     let run = home.run(&["logout", "--user", "sim"]);
-    assert!(run.code == Some(0) && run.stdout.contains("and the one for its groups. It also served sim."), "{run}");
+    assert!(
+        run.code == Some(0) && run.stdout.contains("and the one for its groups. It was also used by sim."),
+        "{run}"
+    );
 }
 
 #[test]
@@ -256,7 +261,7 @@ fn sessions_are_forgotten_before_a_hanging_revocation() {
 
     home.contexts(&[("sim", oidc(&world, &["--timeout=500ms"]))]);
     let run = home.run(&["logout"]);
-    assert_warned(&run, &format!("Forgot the sign-in of sim ({ALICE}).\n"), &["did not answer in time"]);
+    assert_warned(&run, &format!("Forgot the session of sim ({ALICE}).\n"), &["did not answer in time"]);
 }
 
 #[test]
@@ -273,13 +278,13 @@ fn account_is_forgotten_everywhere_in_any_case() {
     let upper = ALICE.to_uppercase();
     let run = home.run(&["logout", "--account", &upper]);
     run.assert_stdout(&format!(
-        "Forgot 3 sign-ins of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"
+        "Forgot 3 sessions of {upper} and revoked 1 of them.\n2 were not revoked: {AT_ENTRA}.\n"
     ));
     for args in &alice {
         home.run(args).assert_failed(3, &[]);
     }
     home.run(&bob).token();
-    home.run(&["logout", "--account", ALICE]).assert_stdout(&format!("No sign-in of {ALICE} was remembered.\n"));
+    home.run(&["logout", "--account", ALICE]).assert_stdout(&format!("There were no sessions of {ALICE}.\n"));
     assert_eq!(world.device_requests().len(), 0);
 }
 
@@ -293,7 +298,7 @@ fn logout_all_covers_all_known_directories() {
     home.sign_in(&oidc(&world, &[])).token();
     home.sign_in(&apart_args).token();
     home.run(&["logout", "--all"])
-        .assert_stdout(&format!("Forgot 3 sign-ins and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"));
+        .assert_stdout(&format!("Forgot 3 sessions and revoked 2 of them.\n1 was not revoked: {AT_ENTRA}.\n"));
     assert_eq!([files(&home.state()), files(&apart)].concat(), [] as [PathBuf; 0]);
     home.run(&["logout", "--all", "--account", ALICE]).assert_failed(2, &[]);
     home.run(&entra(&world, &[])).assert_failed(3, &[]);
@@ -305,8 +310,8 @@ fn logout_all_covers_all_known_directories() {
 fn logout_without_sessions_creates_nothing() {
     let (world, home) = (World::start(), Home::new());
     home.contexts(&[("sim", oidc(&world, &[]))]);
-    home.run(&["logout", "--all"]).assert_stdout("No sign-in was remembered.\n");
-    home.run(&["logout"]).assert_stdout("Nothing was remembered for sim.\n");
+    home.run(&["logout", "--all"]).assert_stdout("There were no sessions.\n");
+    home.run(&["logout"]).assert_stdout("There was no session for sim.\n");
     assert!(!home.state().exists());
 }
 
@@ -321,7 +326,7 @@ fn cache_dir_flag_limits_the_logout() {
     home.sign_in(&entra(&world, &[])).token();
     home.run(&entra(&world, &["--cache-dir", folder])).token();
     home.run(&["logout", "--all", "--token-cache-dir", folder])
-        .assert_stdout(&format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}"));
+        .assert_stdout(&format!("Forgot 1 session.\n{NOT_AT_ENTRA}"));
     home.run(&apart).assert_failed(3, &[]);
     home.run(&entra(&world, &[])).token();
 }
@@ -335,7 +340,7 @@ fn unusable_directory_does_not_stop_the_logout() {
     home.contexts(&[("open", entra(&world, &["--cache-dir", text(&open)])), ("usual", entra(&world, &[]))]);
     home.sign_in(&entra(&world, &[])).token();
     let run = home.run(&["logout", "--all"]);
-    let said = format!("Forgot 1 sign-in.\n{NOT_AT_ENTRA}");
+    let said = format!("Forgot 1 session.\n{NOT_AT_ENTRA}");
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), said.as_str()), "{run}");
     assert!(run.stderr.contains("open-to-all") && run.stderr.contains("\nNext: "), "{run}");
     assert!(home.files("sessions").is_empty());

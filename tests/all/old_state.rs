@@ -93,7 +93,7 @@ fn doctor_reports_a_refused_refresh_of_an_old_state_directory() {
     home.contexts(&[("sample", entra_args(REFUSING_HOST))]);
     let run = home.run(&["doctor"]);
     assert!(run.stdout.contains(&format!("{ALICE} is signed in, by devicecode; a refresh was refused at")), "{run}");
-    assert!(run.stdout.contains("6 records, all of which open"), "{run}");
+    assert!(run.stdout.contains("6 records, all of which can be opened"), "{run}");
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn default_output_is_a_table() {
     let (world, home) = (World::start(), Home::new());
     let none = home.run(&["status"]);
     none.assert_silent_success();
-    assert!(none.stdout.contains("No sign-in") && none.stdout.contains("kubectl login"), "{none}");
+    assert!(none.stdout.contains("There are no sessions") && none.stdout.contains("kubectl login"), "{none}");
     home.run(&entra(&world, &ALWAYS)).token();
     home.set_seconds_left(59 * 60 + 30);
     // Without a terminal, there is no width.
@@ -114,9 +114,10 @@ fn default_output_is_a_table() {
 #[test]
 fn validity_depends_on_the_refresh_token() {
     let world = World::start();
-    for (behaviour, good, over) in
-        [(None, "1 h 30 min, renewable", "over, renewable"), (Some(Behaviour::NoRefreshToken), "1 h 30 min", "over")]
-    {
+    for (behaviour, good, over) in [
+        (None, "1 h 30 min, renewable", "expired, renewable"),
+        (Some(Behaviour::NoRefreshToken), "1 h 30 min", "expired"),
+    ] {
         let home = Home::new();
         behaviour.into_iter().for_each(|behaviour| world.set(behaviour));
         home.run(&oidc(&world, &ALWAYS)).token();
@@ -258,7 +259,7 @@ fn session_with_refused_refresh_token_is_not_renewable() {
         assert_ne!(home.run(&entra(&world, &["--prompt=never"])).code, Some(0));
         assert_eq!(each(&status(&world, &home, &[]), "refreshable"), [json!(false)], "{refusal:?}");
         let table = home.run(&["status"]);
-        assert!(table.stdout.contains("over") && !table.stdout.contains("renewable"), "{table}");
+        assert!(table.stdout.contains("expired") && !table.stdout.contains("renewable"), "{table}");
 
         world.clear(refusal);
         home.run_as_new_caller(&entra(&world, &ALWAYS)).token();

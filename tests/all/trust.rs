@@ -204,7 +204,7 @@ fn logout_of_everything_revokes_each_session_at_its_own_issuer() {
     // The attacker's entry comes first in the merged kubeconfig.
     let mut command = attack.home.plugin(&["logout", "--all"]);
     let run = Run::of(command.env("KUBECONFIG", format!("{evil}:{honest}")));
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "Forgot 1 sign-in and revoked it.\n"), "{run}");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "Forgot 1 session and revoked it.\n"), "{run}");
     assert_eq!((attack.evil.revocations(), attack.honest.revocations()), (0, 1));
     assert_eq!(attack.evil.refresh_tokens(), Vec::<String>::new());
 }

@@ -1,5 +1,5 @@
-//! The flags of `get-token`, declared in one [`table`]. Two parsers read it: the small one of the warm path (`warm`), and clap,
-//! which also makes help, errors and completion of it. A property test holds the two together.
+//! The flags of `get-token`, declared in one [`table`]. Two parsers use it: the small one of the warm path (`warm`), and clap,
+//! which also derives help, errors and completion from it. A property test checks that the two agree.
 
 mod table;
 
@@ -17,9 +17,9 @@ use kubectl_login::messages::command_line::ExpectedValue;
 /// A flag of `get-token`.
 #[derive(Debug)]
 pub(in super::super) struct Flag {
-    /// The name behind two hyphens.
+    /// The name after two hyphens.
     pub(in super::super) name: &'static str,
-    /// The letter behind one hyphen.
+    /// The letter after one hyphen.
     pub(super) letter: Option<char>,
     /// Another name, which help does not show.
     pub(super) other_name: Option<&'static str>,
@@ -59,7 +59,7 @@ enum FlagValue {
     IgnoredSwitch,
 }
 
-/// Switches of the peers that would change what is asked of the issuer; they are refused until they do.
+/// Switches of the other two tools that would change the request to the issuer; they are refused until they are supported.
 pub(in super::super) const NOT_YET: [&str; 2] = ["legacy", "pop-enabled"];
 
 impl Flag {
@@ -74,7 +74,7 @@ impl Flag {
         Flag { value_name, help, is_hidden: false, ..Flag::passive(name, heading, value) }
     }
 
-    /// A flag of a peer that has no effect here, so that its kubeconfigs work unchanged.
+    /// A flag of another tool that has no effect here, so that its kubeconfigs work unchanged.
     const fn passive(name: &'static str, heading: Option<&'static str>, value: FlagValue) -> Flag {
         let (letter, other_name, value_name, default) = (None, None, None, None);
         Flag { name, letter, other_name, heading, value, value_name, default, help: "", is_hidden: true }
@@ -96,12 +96,12 @@ impl Flag {
         Flag { is_hidden: true, ..self }
     }
 
-    /// Whether the flag stands alone, with a value only behind an equals sign.
+    /// Whether the flag needs no value, and has one only after an equals sign.
     pub(super) const fn is_switch(&self) -> bool {
         matches!(self.value, FlagValue::Switch(_) | FlagValue::IgnoredSwitch)
     }
 
-    /// Takes a value from the command line; `None` if it is not valid.
+    /// Stores a value from the command line; `None` if it is not valid.
     pub(super) fn set(&'static self, args: &mut GetTokenArgs, value: &str) -> Option<()> {
         args.given.note(self);
         self.store(args, value)
@@ -158,7 +158,7 @@ impl Flag {
         if let Some(value) = self.default {
             arg = arg.default_value(value);
         }
-        // Go's parser takes the next word for the value, whatever it begins with; a secret may begin with a hyphen.
+        // Go's parser reads the next word as the value, whatever it begins with; a secret may begin with a hyphen.
         if self.is_switch() { arg } else { arg.allow_hyphen_values(true) }
     }
 }

@@ -1,4 +1,4 @@
-//! What a command line of `get-token` says: what stands in a kubeconfig.
+//! The values of the flags of `get-token`, which are in kubeconfigs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(in super::super) enum CacheStorage {
     /// The keyring if it works, else a key file
     #[default]
     Auto,
-    /// The keyring or nothing
+    /// The keyring only
     Keyring,
     /// A key file
     #[value(alias = "disk")]
@@ -24,7 +24,7 @@ pub(in super::super) enum CacheStorage {
     None,
 }
 
-/// What a command line of `get-token` says; `flags` has what each flag means.
+/// The values of the flags of `get-token`; `flags` says what each flag means.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct GetTokenArgs {
     /// Which flags were given.
@@ -77,7 +77,7 @@ pub(in super::super) struct GetTokenArgs {
 }
 
 impl GetTokenArgs {
-    /// A flag that was switched on and would change what is asked of the issuer; it is refused until it does.
+    /// A flag that was switched on and would change the request to the issuer; it is refused until it is supported.
     pub(in super::super) fn not_yet(&self) -> Option<&'static str> {
         let is_on = [self.legacy, self.pop_enabled];
         NOT_YET.into_iter().zip(is_on).find_map(|(name, is_on)| is_on.unwrap_or(false).then_some(name))

@@ -1,10 +1,10 @@
-//! Values of flags, as the peers' parser (Go's) reads them.
+//! Values of flags, as the parser of the other two tools (Go's) reads them.
 
 use std::time::Duration;
 
 use kubectl_login::messages::command_line::ExpectedValue;
 
-/// Go's strconv.ParseBool, which the peers' flags are read with.
+/// A boolean as Go's strconv.ParseBool reads it.
 pub(in super::super) fn go_bool(text: &str) -> Result<bool, ExpectedValue> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
@@ -18,13 +18,13 @@ pub(in super::super) fn level(text: &str) -> Result<u8, ExpectedValue> {
     text.parse().map_err(|_| ExpectedValue::Level)
 }
 
-/// A number of seconds, as int128/kubelogin takes it.
+/// A number of seconds, as int128/kubelogin reads it.
 pub(super) fn seconds(text: &str) -> Result<Duration, ExpectedValue> {
     let number = text.parse::<u32>().ok().filter(|number| *number > 0);
     number.map(|number| Duration::from_secs(number.into())).ok_or(ExpectedValue::Seconds)
 }
 
-/// Go's time.ParseDuration for positive durations: `60s`, `1m30s`, `1.5h`, `250ms`.
+/// A positive duration as Go's time.ParseDuration reads it: `60s`, `1m30s`, `1.5h`, `250ms`.
 pub(in super::super) fn go_duration(text: &str) -> Result<Duration, ExpectedValue> {
     let wrong = || ExpectedValue::Duration;
     let mut rest = text.strip_prefix('+').unwrap_or(text);
@@ -48,7 +48,7 @@ pub(in super::super) fn go_duration(text: &str) -> Result<Duration, ExpectedValu
         };
         let amount: f64 = number.parse().map_err(|_| wrong())?;
         let part = Duration::try_from_secs_f64(amount * seconds).map_err(|_| wrong())?;
-        // Go counts nanoseconds in 64 bits; nothing longer is a duration there.
+        // Go counts nanoseconds in 64 bits, so longer durations are not valid there.
         total = total.checked_add(part).filter(|total| i64::try_from(total.as_nanos()).is_ok()).ok_or_else(wrong)?;
         rest = tail;
     }

@@ -1,5 +1,5 @@
-//! The parser of the warm path: the spelling that kubeconfigs use, without help, errors and guesses. It reads a command line
-//! exactly as clap does, or not at all; then clap reads it, and says what is wrong.
+//! The parser of the warm path: for command lines as kubeconfigs write them, without help, errors and suggestions. It reads a
+//! command line exactly as clap does, or not at all; then clap reads it, and says what is wrong.
 
 use std::ffi::OsStr;
 
@@ -13,13 +13,13 @@ const VERBOSITY: (&str, char) = ("v", 'v');
 /// A command line of `get-token`.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct WarmCommandLine {
-    /// What the flags of the command say.
+    /// The values of the command's flags.
     pub(in super::super) args: GetTokenArgs,
     /// The level of logs.
     pub(in super::super) verbosity: Option<u8>,
 }
 
-/// Reads the words behind `get-token`; `None` if clap has to.
+/// Reads the words after `get-token`; `None` if clap has to read them.
 pub(in super::super) fn parse<W: AsRef<OsStr>>(words: &[W]) -> Option<WarmCommandLine> {
     let mut line = WarmCommandLine { args: defaults(), verbosity: None };
     let mut words = words.iter().map(|word| word.as_ref().to_str());
@@ -27,7 +27,7 @@ pub(in super::super) fn parse<W: AsRef<OsStr>>(words: &[W]) -> Option<WarmComman
         let (name, value) = split(word?)?;
         let mut value_of = || value.or_else(|| words.next().flatten().filter(|word| *word != "--"));
         if name.is(VERBOSITY.0, None, Some(VERBOSITY.1)) {
-            // Twice is for clap to judge.
+            // If it is there twice, clap has to read it.
             line.verbosity = Some(level(value_of()?).ok().filter(|_| line.verbosity.is_none())?);
             continue;
         }

@@ -1,4 +1,4 @@
-//! What the cluster makes of the token.
+//! Whether the cluster accepts the token, and which groups it sees.
 
 use kubectl_login::messages::kubeconfig_user::NEW_AKS_ENTRY;
 use kubectl_login::profile::Provider;
@@ -13,36 +13,36 @@ use super::finding::{CLUSTER, CheckResult, Finding};
 use super::network::ReviewError;
 use super::token::{AKS, IssuedTokenChecks};
 
-/// Whom the cluster takes you for.
+/// The user that the cluster authenticates.
 pub(super) fn cluster(
     review: &Result<ClusterUser, ReviewError>,
     token: &IssuedTokenChecks<'_>,
     clock: &Finding,
 ) -> Finding {
     match review {
-        Ok(review) => Finding::ok(format!("takes you for {}", printable(&review.username, 200))),
+        Ok(review) => Finding::ok(format!("authenticated as {}", printable(&review.username, 200))),
         Err(ReviewError::NotAsked(error)) => Finding::from(error),
         Err(ReviewError::Answered(ApiError::Unauthorized, _)) => not_accepted(token, clock),
         Err(ReviewError::Answered(ApiError::Forbidden(_), _)) => {
-            Finding::ok("knows you, and its rules do not let you ask for more")
+            Finding::ok("accepts the token, but does not let you ask who you are")
         }
         Err(ReviewError::Answered(ApiError::NotFound, _)) => too_old(),
         Err(ReviewError::Answered(_, error)) => Finding::from(error),
     }
 }
 
-/// What an API server says that does not have the API.
+/// An API server without that API.
 pub(super) fn too_old() -> Finding {
-    Finding::skip("the API server is too old to say whom it takes you for (before Kubernetes 1.28)")
+    Finding::skip("the API server is too old to report who you are (before Kubernetes 1.28)")
 }
 
-/// A token that is good, and that the cluster does not take: what is odd about it is the likeliest reason.
+/// A valid token that the cluster does not accept: anything unusual about it is the likeliest reason.
 fn not_accepted(token: &IssuedTokenChecks<'_>, clock: &Finding) -> Finding {
     let what = "does not accept the token (HTTP 401)";
     for odd in [&token.audience, clock, &token.groups] {
         if odd.has_failed() || (odd.result == CheckResult::Warn && *odd != token.groups) {
             let next = odd.next.clone().unwrap_or_default();
-            return Finding::fail(format!("{what}, as was to be expected: {}", odd.message), next);
+            return Finding::fail(format!("{what}, as expected: {}", odd.message), next);
         }
     }
     let said = |claim: fn(&Subject) -> Option<&str>| {
@@ -54,28 +54,28 @@ fn not_accepted(token: &IssuedTokenChecks<'_>, clock: &Finding) -> Finding {
             let tenant = said(|subject| subject.tenant.as_deref());
             let server = match server_id.eq_ignore_ascii_case(AKS) {
                 true => String::new(),
-                false => format!("Check --server-id: AKS takes tokens for {AKS} only.\n"),
+                false => format!("Check --server-id: AKS accepts only tokens for {AKS}.\n"),
             };
             Finding::fail(
                 format!(
-                    "{what}: it is good, and for {audience} in the tenant {tenant}, which is not what this cluster takes"
+                    "{what}: it is valid, but for {audience} in the tenant {tenant}, which this cluster does not accept"
                 ),
                 format!(
-                    "{server}Check that the cluster is of that tenant and signs people in with Entra ID.\nTo have the entry written anew for an AKS cluster: {NEW_AKS_ENTRY}"
+                    "{server}Check that the cluster belongs to that tenant and uses Entra ID.\nTo get a new entry for an AKS cluster: {NEW_AKS_ENTRY}"
                 ),
             )
         }
         Provider::Oidc { .. } => {
             let issuer = said(|subject| subject.issuer.as_deref());
             Finding::fail(
-                format!("{what}: it is good, and for {audience} from {issuer}, which is not what this cluster takes"),
-                "Ask the cluster's administrator which issuer and which client its API server takes (--oidc-issuer-url, --oidc-client-id).",
+                format!("{what}: it is valid, but for {audience} from {issuer}, which this cluster does not accept"),
+                "Ask the cluster's administrator which issuer and client its API server accepts (--oidc-issuer-url, --oidc-client-id).",
             )
         }
     }
 }
 
-/// The groups that the cluster sees, against those of the token.
+/// The groups that the cluster sees, compared with those of the token.
 pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) -> Finding {
     let Some(review) = review else { return Finding::skipped_because(CLUSTER) };
     let seen = review.groups.iter().filter(|group| !group.starts_with("system:")).count();
@@ -84,13 +84,13 @@ pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) 
         Some(GroupsClaim::Overage { .. }) if seen == 0 => {
             return Finding::warn(
                 "the cluster sees none of your groups: the token does not list them, and it does not look them up",
-                "Bind your user, or ask the cluster's administrator to have groups above 200 looked up.",
+                "Bind your user, or ask the cluster's administrator to have more than 200 groups looked up.",
             );
         }
         Some(GroupsClaim::Overage { .. }) => {
-            return Finding::ok(format!("the cluster has looked up {seen} groups of yours"));
+            return Finding::ok(format!("the cluster has looked up {seen} of your groups"));
         }
-        _ => return Finding::ok(format!("the cluster sees {seen} groups of yours, and the token names none")),
+        _ => return Finding::ok(format!("the cluster sees {seen} of your groups, and the token lists none")),
     };
     let groups: Vec<Group> = listed.iter().map(|id| Group { id: id.clone(), name: None }).collect();
     let missing = ClusterView::new(review, &groups).missing_groups;
@@ -106,6 +106,6 @@ pub(super) fn identity(review: Option<&ClusterUser>, subject: Option<&Subject>) 
             groups.len(),
             names.join(", ")
         ),
-        "Ask the cluster's administrator which claim it reads groups from, and what it puts before their names (--oidc-groups-claim, --oidc-groups-prefix).",
+        "Ask the cluster's administrator which claim it reads groups from, and which prefix it adds to their names (--oidc-groups-claim, --oidc-groups-prefix).",
     )
 }

@@ -1,4 +1,4 @@
-//! A kubeconfig user that has something else to sign in with than a plugin, or besides it.
+//! Kubeconfig users that have other credentials than a plugin, or additional ones.
 
 use kubectl_login::messages::{kube as messages, kubeconfig_user};
 use kubectl_login_core::kube::api::ApiError;
@@ -26,15 +26,15 @@ pub(super) fn alone(found: &Entry) -> Finding {
     }
 }
 
-/// Whom the cluster takes kubectl for, where kubectl does not send this plugin's token, or not in its name.
+/// The user that the cluster authenticates, if kubectl does not send this plugin's token, or acts as another user.
 pub(super) fn cluster(review: &Result<ClusterUser, ReviewError>, found: &Entry) -> Finding {
     let sent = kubectl_user::sent(found);
     match review {
-        Ok(review) => Finding::ok(format!("takes kubectl for {}, by {sent}", printable(&review.username, 200))),
+        Ok(review) => Finding::ok(format!("authenticates kubectl as {}, by {sent}", printable(&review.username, 200))),
         Err(ReviewError::Answered(failure, error)) => match (kubectl_user::refusal(found, failure), failure) {
             (Some(refusal), _) => Finding::from(refusal),
             (None, ApiError::Forbidden(_)) => {
-                Finding::ok(format!("knows who kubectl is, by {sent}, and does not say more"))
+                Finding::ok(format!("accepts {sent}, but does not let kubectl ask who it is"))
             }
             (None, ApiError::NotFound) => super::cluster::too_old(),
             (None, _) => Finding::from(error),

@@ -1,4 +1,4 @@
-//! What a check finds, and how findings are shown.
+//! The findings of checks, and how they are shown.
 
 use std::collections::HashSet;
 
@@ -12,12 +12,12 @@ use kubectl_login::environment::Environment;
 use kubectl_login::messages::{ErrorMessage, Result};
 use kubectl_login_core::text::without_controls;
 
-/// What is looked at. The names are stable.
+/// A check. The names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct CheckName {
     pub(in super::super) name: &'static str,
-    /// What it is about, for the book.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the book is written by a test"))]
+    /// What it checks, for the documentation.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the documentation is written by a test"))]
     pub(in super::super) about: &'static str,
 }
 
@@ -31,26 +31,26 @@ macro_rules! checks {
 }
 
 checks! {
-    VERSION "version" "Which version this is, and whether its names on the `PATH` lead to it.",
+    VERSION "version" "Which version this is, and whether its names on the `PATH` lead to this program.",
     KUBECONFIG "kubeconfig" "The files exist, can be read and parsed, have the context, and are not readable by other users.",
-    ENTRY "entry" "What the context's user signs in with, that kubectl runs the plugin for it, and that this plugin understands its arguments.",
-    COMMAND "command" "kubectl finds the entry's command and may run it, and it is this program where it should be.",
-    API_VERSION "api-version" "kubectl takes the entry's `apiVersion` and `interactiveMode`.",
-    KEYRING "keyring" "The key of what is remembered can be had: from the keyring, or from the key file.",
-    FILES "files" "The state folder is yours and can be written, and the records in it can be opened.",
+    ENTRY "entry" "What the context's user signs in with, whether kubectl runs the plugin for it, and whether this plugin understands its arguments.",
+    COMMAND "command" "kubectl finds the entry's command and may run it, and it is this program if it should be.",
+    API_VERSION "api-version" "kubectl accepts the entry's `apiVersion` and `interactiveMode`.",
+    KEYRING "keyring" "The key of the stored sessions is available, from the keyring or from the key file.",
+    FILES "files" "The state folder is yours and can be written, and its records can be opened.",
     CLOCK "clock" "This machine's clock agrees with the issuer's and the API server's.",
-    PROXY "proxy" "Which proxy stands before the issuer and before the API server, and whether it answers.",
-    ISSUER "issuer" "The issuer answers and is trusted, its document is right, and the tenant exists.",
+    PROXY "proxy" "Which proxies are used for the issuer and the API server, and whether they respond.",
+    ISSUER "issuer" "The issuer responds and is trusted, its discovery document is valid, and the tenant exists.",
     SESSION "session" "A user is signed in, and the session can be refreshed.",
     TOKEN "token" "A new token can be obtained without a prompt.",
-    AUDIENCE "audience" "The token is for this server, of this tenant or issuer, and of the account that was named.",
-    GROUPS "groups" "The token lists your groups, or there are more than it carries.",
+    AUDIENCE "audience" "The token is for this server, from this tenant or issuer, and for the expected account.",
+    GROUPS "groups" "The token lists your groups, or there are more than it can list.",
     SERVER "server" "The API server can be reached and is trusted.",
-    CLUSTER "cluster" "The API server accepts what kubectl sends, and says whom it takes you for.",
-    IDENTITY "identity" "The groups that the cluster sees are those of the token.",
+    CLUSTER "cluster" "The API server accepts what kubectl sends, and reports who you are.",
+    IDENTITY "identity" "The cluster sees the same groups as the token.",
 }
 
-/// How it looks. The last one is the worst.
+/// The result of a check. The last one is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum CheckResult {
@@ -80,7 +80,7 @@ impl CheckResult {
     }
 }
 
-/// What one check found.
+/// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) result: CheckResult,
@@ -106,12 +106,12 @@ impl Finding {
         Finding { result: CheckResult::Skip, message: message.into(), next: None }
     }
 
-    /// There is nothing to look at without what another check looks for.
+    /// The check needs something that another check did not find.
     pub(super) fn skipped_because(part: CheckName) -> Finding {
-        Finding::skip(format!("not looked at, since it builds on {}", part.name))
+        Finding::skip(format!("skipped: needs {:?}", part.name))
     }
 
-    /// Several findings of one check as one: what is wrong hides what is right.
+    /// Several findings of one check as one. If something is wrong, what is right is left out.
     pub(super) fn merged(findings: Vec<Finding>) -> Finding {
         let worst = findings.iter().map(|finding| finding.result).max().unwrap_or(CheckResult::Skip);
         let is_bad = |finding: &&Finding| worst <= CheckResult::Ok || finding.result > CheckResult::Ok;
@@ -136,7 +136,7 @@ impl Finding {
         self.result == CheckResult::Fail
     }
 
-    /// The same with the places named from which values come.
+    /// The same, naming the places that values come from.
     pub(super) fn corrected_by(self, sources: &Sources) -> Finding {
         match &self.next {
             Some(next) => {
@@ -167,7 +167,7 @@ impl From<ErrorMessage> for Finding {
     }
 }
 
-/// A finding under its name: the machine-readable form.
+/// A check with its finding: the machine-readable form.
 #[derive(Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
@@ -183,12 +183,11 @@ impl Check {
     }
 }
 
-/// How wide the result and the name are, the blanks behind them included.
+/// The widths of the result and the name, including the blanks after them.
 const RESULT: usize = 6;
 const NAME: usize = 13;
 
-/// The checks in the order in which their steps are to be tried: what others build on comes first, and the network before
-/// a sign-in.
+/// The checks in the order in which to try their steps: first what others depend on, and the network before a sign-in.
 const TO_TRY: [CheckName; 17] = [
     KUBECONFIG,
     ENTRY,
@@ -209,13 +208,13 @@ const TO_TRY: [CheckName; 17] = [
     IDENTITY,
 ];
 
-/// Those of `checks` that came out as `result`, in the order in which to try their steps.
+/// The `checks` with this `result`, in the order in which to try their steps.
 fn with_result(checks: &[Check], result: CheckResult) -> Vec<&Check> {
     let found = |part: &CheckName| checks.iter().find(|check| check.name == part.name && check.result == result);
     TO_TRY.iter().filter_map(found).collect()
 }
 
-/// One line that sums up: `2 problems: issuer, session`.
+/// The summary line: `2 problems: issuer, session`.
 fn summary(checks: &[Check]) -> String {
     let counted = |noun: &str, result| {
         let names: Vec<&str> = with_result(checks, result).iter().map(|check| check.name).collect();
@@ -230,8 +229,8 @@ fn summary(checks: &[Check]) -> String {
     }
 }
 
-/// Prints a line for each check, with the next step below it; then, of several problems, the steps in the order in which
-/// to try them, each once; and one line that sums up.
+/// Prints a line for each check, with the next step below it; then, if there are several problems, their steps in the order
+/// in which to try them, each once; and a summary line.
 pub(super) fn print(checks: &[Check]) -> Result<()> {
     let stdout = std::io::stdout();
     let look = (
@@ -240,7 +239,7 @@ pub(super) fn print(checks: &[Check]) -> Result<()> {
     );
     let mut text: String = checks.iter().map(|check| lines(check, look)).collect();
     let mut problems = with_result(checks, CheckResult::Fail);
-    // One cause fails several checks, with the same step.
+    // One cause can fail several checks, with the same step.
     let mut listed = HashSet::new();
     problems.retain(|check| listed.insert(&check.next));
     if problems.len() > 1 {
@@ -265,7 +264,7 @@ fn lines(check: &Check, (colours, columns): (bool, Option<usize>)) -> String {
     text
 }
 
-/// A result, a name, and lines that stand beside them and below.
+/// A result, a name, and lines beside and below them.
 fn labelled(
     result: &str,
     style: Option<Emphasis>,

@@ -21,7 +21,7 @@ pub(super) struct Configuration {
     pub(super) found: Option<Entry>,
     /// What the entry's arguments mean, and the environment it runs in.
     pub(super) settings: Option<(Settings, Environment)>,
-    /// A script passes the arguments on, perhaps with others, so that what follows from them is not certain.
+    /// A script passes on the arguments, perhaps with others, so conclusions from them are not certain.
     by_wrapper: bool,
 }
 
@@ -46,7 +46,7 @@ impl Configuration {
         let missing = missing_cluster(&kubeconfig, &found);
         let files =
             Finding::merged(std::iter::once(files(&kubeconfig, found.context.as_deref())).chain(missing).collect());
-        // A user that was named is not the context's, and signs in by its own name.
+        // A user that was named is not the context's user, and signs in under its own name.
         found.context = found.context.filter(|_| args.user.is_none());
         let by_wrapper = wrapper(&found, reader).is_some();
         let (sign_in, settings) = sign_in(&found, environment, reader);
@@ -75,7 +75,7 @@ impl Configuration {
         }
     }
 
-    /// What there is to say of a sign-in where this plugin has none for the entry.
+    /// What to say about the session if this plugin does not sign in for the entry.
     pub(super) fn no_sign_in(&self) -> Finding {
         match &self.found {
             Some(found) if !self.entry.has_failed() => {
@@ -86,7 +86,7 @@ impl Configuration {
     }
 }
 
-/// How the user signs in, and what the plugin's arguments mean if they are for this one.
+/// How the user signs in, and what the plugin's arguments mean if the plugin is this one.
 fn sign_in(
     found: &Entry,
     environment: &Environment,
@@ -115,14 +115,14 @@ fn sign_in(
     match read(found) {
         Ok(settings) => {
             let with = settings.0.sources.in_short();
-            let what = format!("the user {user:?} signs in here, by {}{with}", method(&settings.0));
+            let what = format!("the user {user:?} signs in with this plugin, by {}{with}", method(&settings.0));
             (Finding::ok(what), Some(settings))
         }
         Err(error) => (Finding::from(error), None),
     }
 }
 
-/// The entry as a script is likely to pass it on, if a script runs this plugin for the user.
+/// The entry as a script probably passes it on, if a script runs this plugin for the user.
 fn wrapper(found: &Entry, reader: &EntryReader) -> Option<Entry> {
     let exec = found.exec.as_ref()?;
     programs::located(&exec.command).filter(|path| programs::is_wrapper(path))?;
@@ -131,26 +131,26 @@ fn wrapper(found: &Entry, reader: &EntryReader) -> Option<Entry> {
     Some(Entry { exec: Some(ExecConfig { command, ..exec.clone() }), ..found.clone() })
 }
 
-/// A context whose cluster no file defines: kubectl asks `localhost:8080` then.
+/// A context whose cluster is not defined; kubectl uses `localhost:8080` then.
 fn missing_cluster(kubeconfig: &Kubeconfig, found: &Entry) -> Option<Finding> {
     let (context, cluster) = (found.context.as_ref()?, found.cluster.as_ref()?);
     (!kubeconfig.has_cluster(cluster)).then(|| {
         let (context, cluster) = (printable(context, 100), printable(cluster, 100));
         Finding::fail(
             format!("the context {context:?} names the cluster {cluster:?}, which no file defines"),
-            "Choose another context, or one of the clusters that there are: kubectl config get-clusters",
+            "Choose another context, or one of the existing clusters: kubectl config get-clusters",
         )
     })
 }
 
-/// The files, and who else may read them.
+/// The files, and whether other users may read them.
 fn files(kubeconfig: &Kubeconfig, context: Option<&str>) -> Finding {
     let names: Vec<String> = kubeconfig.files().iter().map(|file| shown(file)).collect();
     let context = context.map(|name| format!(", context {:?}", printable(name, 100))).unwrap_or_default();
     let open = kubeconfig.files().iter().filter(|file| is_open_to_others(file)).map(|file| {
         let name = shown(file);
         let what = format!("other users may read or change {name}");
-        Finding::warn(what, format!("Close it to others: chmod 600 {name}"))
+        Finding::warn(what, format!("Make it private: chmod 600 {name}"))
     });
     let mut all = vec![Finding::ok(format!("{}{context}", names.join(", ")))];
     all.extend(open);
@@ -164,7 +164,7 @@ fn shown(path: &Path) -> String {
 #[cfg(unix)]
 fn is_open_to_others(file: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // A pipe has the mode that the program that made it chose.
+    // The mode of a pipe is up to the program that made it.
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0)
 }
 
@@ -173,7 +173,7 @@ fn is_open_to_others(_: &Path) -> bool {
     false
 }
 
-/// Whether clients take what the entry says of the protocol.
+/// Whether clients accept the entry's API version and interactive mode.
 pub(super) fn api_version(found: Option<&Entry>) -> Finding {
     const GROUP: &str = "client.authentication.k8s.io/";
     let Some(entry) = found else { return Finding::skipped_because(ENTRY) };
@@ -197,7 +197,7 @@ pub(super) fn api_version(found: Option<&Entry>) -> Finding {
             return Finding::fail("the entry has no apiVersion, and kubectl refuses it", set_version);
         }
         _ => {
-            let what = format!("the entry's apiVersion {:?} is none that kubectl takes today", printable(version, 80));
+            let what = format!("the entry's apiVersion {:?} is not one that kubectl accepts", printable(version, 80));
             return Finding::fail(what, set_version);
         }
     };
@@ -206,16 +206,16 @@ pub(super) fn api_version(found: Option<&Entry>) -> Finding {
         None => Finding::ok(version),
         Some("IfAvailable") => Finding::ok(format!("{version}, interactiveMode IfAvailable")),
         Some("Never") => Finding::warn(
-            "interactiveMode is Never: some clients then keep the terminal to themselves, and the plugin cannot prompt",
-            format!("{set_mode}\nElse sign in before: kubectl login"),
+            "interactiveMode is Never: with some clients the plugin then has no terminal and cannot prompt",
+            format!("{set_mode}\nOtherwise sign in first: kubectl login"),
         ),
         Some("Always") => Finding::warn(
-            "interactiveMode is Always: a client without a terminal refuses, even if no prompt is needed",
+            "interactiveMode is Always: a client without a terminal refuses to run the plugin, even if no prompt is needed",
             set_mode,
         ),
         Some(other) => {
             let what =
-                format!("the entry's interactiveMode {:?} is none, and kubectl refuses it", printable(other, 40));
+                format!("the entry's interactiveMode {:?} is not valid, and kubectl refuses it", printable(other, 40));
             Finding::fail(what, set_mode)
         }
     }

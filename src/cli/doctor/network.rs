@@ -1,4 +1,4 @@
-//! What is asked over the network, all of it at once: the issuer, the API server with the token and without, the proxies.
+//! The checks over the network, all at the same time: the issuer, the API server with the token and without, the proxies.
 
 use std::future::Future;
 use std::path::Path;
@@ -25,25 +25,25 @@ use url::Url;
 
 use super::finding::{ENTRY, Finding, PROXY};
 
-/// How long each request may take. A user waits for it, and a server that needs longer has a problem.
+/// The time limit of each request. A user waits for it, and a server that needs longer has a problem.
 pub(super) const LIMIT: Duration = Duration::from_secs(4);
-/// A clock that is off by less does no harm.
+/// Smaller differences between clocks do no harm.
 const ODD: TimeDelta = TimeDelta::seconds(60);
-/// What servers bear at most.
+/// The largest difference that servers accept.
 const WRONG: TimeDelta = TimeDelta::minutes(5);
 
-/// What came of it.
+/// The results.
 pub(super) struct NetworkChecks {
     issuer: Option<IssuerProbe>,
     server: Option<Result<ServerInfo>>,
-    /// Whom the API server takes kubectl for; none if it is not known what kubectl sends.
+    /// The user that the API server authenticates; `None` if it is not known what kubectl sends.
     pub(super) review: Option<Result<ClusterUser, ReviewError>>,
     routes: Vec<ServerRoute>,
 }
 
 /// Why the API server does not say who the user is.
 pub(super) enum ReviewError {
-    /// It answers so.
+    /// It responds like this.
     Answered(ApiError, ErrorMessage),
     /// It could not be asked.
     NotAsked(ErrorMessage),
@@ -55,7 +55,7 @@ struct IssuerProbe {
     tenant: Result<Option<String>>,
 }
 
-/// The way to a server.
+/// How a server is reached.
 struct ServerRoute {
     target: Target,
     origin: String,
@@ -68,17 +68,17 @@ enum Target {
     Server,
 }
 
-/// A proxy, without what its address says of passwords.
+/// A proxy, without the password in its address.
 struct ProxyProbe {
     origin: String,
-    /// Why it is of no use.
+    /// Why it does not work.
     trouble: Option<String>,
-    /// Where it is named.
+    /// What to check: the setting that names it.
     setting: &'static str,
 }
 
-/// Asks all servers. `credentials` are what kubectl sends, where that is known. Without a profile this plugin does not sign
-/// in for the entry; `network` is the environment's then.
+/// Asks all servers. `credentials` are what kubectl sends, if that is known. Without a profile, this plugin does not sign in
+/// for the entry, and `network` is the environment's.
 pub(super) async fn ask(
     entry: Option<&Entry>,
     profile: Option<&Profile>,
@@ -154,7 +154,7 @@ async fn review(
     })
 }
 
-/// Where the issuer of a profile is.
+/// The URL of the profile's issuer.
 pub(super) fn issuer_url(profile: &Profile) -> Result<Url> {
     match &profile.provider {
         Provider::Entra { authority, .. } => Ok(authority.clone()),
@@ -180,7 +180,7 @@ async fn routes(entry: Option<&Entry>, profile: Option<&Profile>, network: &Netw
     issuer.into_iter().chain(server).collect()
 }
 
-/// The way to a server by a proxy, as the address of one and the setting that names it.
+/// The route to a server. `proxy` is the address of its proxy, and what to check if that does not work.
 async fn route(target: Target, url: Url, proxy: Option<(String, &'static str)>) -> ServerRoute {
     let proxy = match &proxy {
         Some((address, setting)) => Some(probe_proxy(address, setting).await),
@@ -189,9 +189,9 @@ async fn route(target: Target, url: Url, proxy: Option<(String, &'static str)>) 
     ServerRoute { target, origin: http::origin(&url), proxy }
 }
 
-/// Whether a server listens at the address of a proxy.
+/// Whether something listens at the address of a proxy.
 async fn probe_proxy(address: &str, setting: &'static str) -> ProxyProbe {
-    // Without a scheme it is one for http.
+    // Without a scheme it is an http proxy.
     let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let url = Url::parse(&with_scheme).ok();
     let port = url.as_ref().and_then(|url| match url.scheme() {
@@ -213,13 +213,13 @@ async fn probe_proxy(address: &str, setting: &'static str) -> ProxyProbe {
 }
 
 impl NetworkChecks {
-    /// Which proxies there are, and whether they are there.
+    /// Which proxies are used, and whether they respond.
     pub(super) fn proxy(&self) -> Finding {
         let found = |route: &ServerRoute| match &route.proxy {
             None => Finding::ok(format!("{} directly", route.origin)),
             Some(ProxyProbe { origin, trouble: None, .. }) => Finding::ok(format!("{} through {origin}", route.origin)),
             Some(ProxyProbe { origin, trouble: Some(why), setting }) => {
-                Finding::fail(format!("the proxy {origin} before {} is of no use: {why}", route.origin), *setting)
+                Finding::fail(format!("the proxy {origin} for {} does not work: {why}", route.origin), *setting)
             }
         };
         match self.routes.is_empty() {
@@ -228,13 +228,13 @@ impl NetworkChecks {
         }
     }
 
-    /// Whether no answer is the proxy's fault.
+    /// Whether a server does not respond because its proxy does not.
     fn is_behind_a_dead_proxy(&self, target: Target) -> bool {
         let route = self.routes.iter().find(|route| route.target == target);
         route.and_then(|route| route.proxy.as_ref()).is_some_and(|proxy| proxy.trouble.is_some())
     }
 
-    /// The issuer; `without` is what there is to say where this plugin does not sign in.
+    /// The issuer; `without` is the finding if this plugin does not sign in.
     pub(super) fn issuer(&self, profile: Option<&Profile>, without: Finding) -> Finding {
         let (Some(seen), Some(profile)) = (&self.issuer, profile) else { return without };
         let origin = issuer_url(profile).map(|url| http::origin(&url)).unwrap_or_default();
@@ -242,10 +242,8 @@ impl NetworkChecks {
             Err(_) if self.is_behind_a_dead_proxy(Target::Issuer) => Finding::skipped_because(PROXY),
             Err(error) => Finding::from(error),
             Ok(_) if profile.network.insecure => Finding::warn(
-                format!(
-                    "{origin} answers, but certificates are not checked: another server on the way could answer for it"
-                ),
-                "Remove --insecure-skip-tls-verify from the kubeconfig user's exec.args; to trust an authority of your own, name it with --certificate-authority FILE.",
+                format!("{origin} responds, but certificates are not verified: another server could impersonate it"),
+                "Remove --insecure-skip-tls-verify from the kubeconfig user's exec.args; to trust your own certificate authority, use --certificate-authority FILE.",
             ),
             Ok(tenant) => {
                 let who = match &profile.provider {
@@ -254,12 +252,12 @@ impl NetworkChecks {
                 };
                 let tenant = tenant.as_ref().map(|id| format!(", for the tenant {}", printable(id, 60)));
                 let tenant = tenant.unwrap_or_default();
-                Finding::ok(format!("{who} answers{tenant}{}", trusted_besides(&profile.network)))
+                Finding::ok(format!("{who} responds{tenant}{}", trusted_besides(&profile.network)))
             }
         }
     }
 
-    /// The id of the tenant that was asked for, by whatever name.
+    /// The id of the tenant that the profile names by its id or a domain.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.issuer.as_ref()?.tenant.as_ref().ok()?.as_deref()
     }
@@ -274,18 +272,18 @@ impl NetworkChecks {
             Err(error) => Finding::from(error),
             // client-go's `tools/clientcmd/client_config.go`, `IsConfigTransportTLS`.
             Ok(_) if cluster.server.as_ref().is_some_and(|url| url.starts_with("http://")) => Finding::warn(
-                "the API server answers, and kubectl sends no credentials to an http address: it never runs the plugin",
-                "Use an https address in the kubeconfig cluster's server, unless a proxy that signs in for you answers there.",
+                "the API server responds, but kubectl sends no credentials to an http address: it never runs the plugin",
+                "Use an https address in the kubeconfig cluster's server, unless a proxy there authenticates for you.",
             ),
             Ok(_) if cluster.insecure_skip_tls_verify && !has_own => Finding::warn(
-                "the API server answers, but its certificate is not checked: another server on the way could answer for it",
+                "the API server responds, but its certificate is not verified: another server could impersonate it",
                 "Set certificate-authority in the kubeconfig's cluster, and remove insecure-skip-tls-verify.",
             ),
             Ok(ServerInfo { version, .. }) => {
                 let origin = self.origin(Target::Server);
                 let version = version.as_ref().map(|version| format!(" (Kubernetes {version})")).unwrap_or_default();
                 let whom = if has_own { "the kubeconfig's certificate authority" } else { "the system" };
-                Finding::ok(format!("{origin} answers{version}, trusted by {whom}"))
+                Finding::ok(format!("{origin} responds{version}, trusted by {whom}"))
             }
         }
     }
@@ -294,14 +292,14 @@ impl NetworkChecks {
         self.routes.iter().find(|route| route.target == target).map(|route| route.origin.clone()).unwrap_or_default()
     }
 
-    /// This machine's clock against those of the servers.
+    /// This machine's clock compared with those of the servers.
     pub(super) fn clock(&self) -> Finding {
         let issuer = self.issuer.as_ref().and_then(|seen| seen.clock_ahead);
         let server = self.server.as_ref().and_then(|seen| seen.as_ref().ok()?.clock_ahead);
         let times = [(Target::Issuer, issuer), (Target::Server, server)];
         let found: Vec<Finding> =
             times.into_iter().filter_map(|(target, ahead)| Some(clock(&self.origin(target), ahead?))).collect();
-        if found.is_empty() { Finding::skip("no server has told the time") } else { Finding::merged(found) }
+        if found.is_empty() { Finding::skip("no server has sent its time") } else { Finding::merged(found) }
     }
 }
 
@@ -310,7 +308,7 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
     if off < ODD {
         return Finding::ok(format!("agrees with {origin}"));
     }
-    // To the nearest minute: the servers' time has no parts of seconds.
+    // To the nearest minute: servers send whole seconds.
     let span = match (off + TimeDelta::seconds(30)).num_minutes() {
         1 => "a minute".to_owned(),
         minutes @ 2..120 => format!("{minutes} minutes"),
@@ -322,7 +320,7 @@ fn clock(origin: &str, ahead: TimeDelta) -> Finding {
     if off < WRONG { Finding::warn(what, next) } else { Finding::fail(what, next) }
 }
 
-/// Whom connections to the issuer trust besides the system.
+/// What connections to the issuer trust besides the system.
 fn trusted_besides(network: &Network) -> String {
     let shown = |file: &Path| printable(&file.to_string_lossy(), 200);
     let mut names: Vec<String> = network.ca_files.iter().map(|file| shown(file.path())).collect();

@@ -1,4 +1,4 @@
-//! This program among those on the `PATH`.
+//! This program and the entry's command on the `PATH`.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::super::programs::{
 };
 use super::finding::{ENTRY, Finding};
 
-/// This version, and where its names lead.
+/// This version, and what its names on the `PATH` lead to.
 pub(super) fn version() -> Finding {
     let this = concat!("kubectl-login ", env!("CARGO_PKG_VERSION"));
     let mut all = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn version() -> Finding {
             Some(path) if is_this_program(&path) => ours.push(name),
             Some(path) => all.push(Finding::warn(
                 format!("{name} on the PATH is another program: {}", shown(&path)),
-                format!("If {name} is to be this one, put its folder first in PATH."),
+                format!("If {name} should be this program, put its folder first in PATH."),
             )),
             None if name == NAMES[0] => all.push(Finding::warn(
                 format!("{name} is not on the PATH, so kubectl login does not find it"),
@@ -39,7 +39,7 @@ pub(super) fn version() -> Finding {
     Finding::merged(all)
 }
 
-/// Where kubectl finds what the entry runs, and whether that is this program.
+/// Where kubectl finds the entry's command, and whether that is this program.
 pub(super) fn command(found: Option<&Entry>, environment: &Environment, reader: &EntryReader) -> Finding {
     let Some(found) = found else { return Finding::skipped_because(ENTRY) };
     let Some(exec) = &found.exec else { return Finding::skip("the user has no exec plugin") };
@@ -59,7 +59,7 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment, reader: 
     let path = if is_path { Some(PathBuf::from(command)) } else { on_path(command) };
     let Some(path) = path else {
         let install =
-            "Install it to a folder of PATH; programs that start kubectl may have another PATH than your shell.";
+            "Install it in a folder of PATH; programs that start kubectl may have another PATH than your shell.";
         return Finding::fail(format!("the command {name:?} is not on the PATH"), format!("{install}\n{write}"));
     };
     if !path.is_file() {
@@ -67,17 +67,17 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment, reader: 
     }
     if !is_executable(&path) {
         let allow = format!("Allow it: chmod +x {name}");
-        return Finding::fail(format!("{name} is there and is not executable"), format!("{allow}\n{write}"));
+        return Finding::fail(format!("{name} exists, but is not executable"), format!("{allow}\n{write}"));
     }
     let is_at_home = paths::home(environment).is_some_and(|home| path.starts_with(home));
     let runs = match (is_path, is_at_home) {
         (true, _) => name,
         (false, false) => format!("{name} at {}", shown(&path)),
-        // Neither wrong nor odd, and all the same what most complaints of "command not found" are about.
+        // Not wrong, but the cause of most complaints about "command not found".
         (false, true) => format!("{name} at {} (the desktop's programs may have another PATH)", shown(&path)),
     };
     let denied = denied_by_policy(command, &path, environment);
-    // By way of kubectl it is the plugin that counts.
+    // If kubectl is the command, its plugin matters.
     let plugin = match exec.args.first().map(String::as_str) {
         _ if path.file_stem().is_none_or(|stem| stem != "kubectl") => Some(path),
         Some("oidc-login") => on_path(NAMES[2]),
@@ -86,17 +86,17 @@ pub(super) fn command(found: Option<&Entry>, environment: &Environment, reader: 
     let found = match plugin {
         None => Finding::fail(format!("{runs} runs a plugin that is not on the PATH"), write),
         Some(plugin) if is_wrapper(&plugin) => Finding::ok(format!("{runs}, a script that mentions this plugin")),
-        // Another plugin: neither it nor the entry is this program's to check.
+        // Another plugin is not checked, and nor is its entry.
         Some(plugin) if is_meant && !is_this_program(&plugin) => Finding::warn(
-            format!("{runs} is another program than this one, which does not know its sign-ins"),
-            format!("If kubectl is to use this one: {}", lower(&write)),
+            format!("{runs} is not this program, which does not know its sessions"),
+            format!("If kubectl should use this program: {}", lower(&write)),
         ),
         Some(_) => Finding::ok(runs),
     };
     Finding::merged(std::iter::once(found).chain(denied).collect())
 }
 
-/// Whether kubectl's own preferences keep it from running the command at `path`.
+/// Whether kubectl's preferences forbid it to run the command at `path`.
 fn denied_by_policy(command: &str, path: &Path, environment: &Environment) -> Option<Finding> {
     let file = match environment.get(environment::KUBERC) {
         Some("off") => return None,
@@ -109,7 +109,7 @@ fn denied_by_policy(command: &str, path: &Path, environment: &Environment) -> Op
     let text = String::from_utf8(named_file::read_named(&file).ok()?).ok()?;
     let why = match kuberc::plugin_policy(&text)? {
         PluginPolicy::DenyAll => "its credentialPluginPolicy is DenyAll",
-        // Both are looked up, and links are not followed.
+        // kubectl looks up both, and does not follow links.
         PluginPolicy::Allowlist(all) if all.iter().any(|one| located(one).as_deref() == Some(path)) => return None,
         PluginPolicy::Allowlist(_) => "it is not in its credentialPluginAllowlist",
     };

@@ -1,4 +1,4 @@
-//! What is remembered, and whether it can be: the key, the folder, the session.
+//! The store: the key, the folder, the session.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ use super::super::profile::Settings;
 use super::super::whoami;
 use super::finding::{FILES, Finding, KEYRING};
 
-/// The store of an entry; of one that makes no sense, the usual one.
+/// The store of an entry; the usual store if the entry cannot be understood.
 pub(super) struct StoreChecks {
     pub(super) store: Store,
     storage: Storage,
@@ -61,10 +61,10 @@ impl StoreChecks {
         StoreFindings { key, files, session }
     }
 
-    /// The folder: whose it is, and whether it can be written.
+    /// The folder: who owns it, and whether it can be written.
     fn folder(&self) -> Finding {
         if self.storage == Storage::None {
-            return Finding::ok("nothing is to be remembered (--token-cache-storage none)");
+            return Finding::ok("nothing is stored (--token-cache-storage none)");
         }
         let folder = match (&self.folder, self.store.problem()) {
             (Some(folder), None) => folder,
@@ -77,7 +77,7 @@ impl StoreChecks {
             }
         };
         let is_there = folder.exists();
-        // One that is not there yet is made by the first sign-in, in the first folder above that is there.
+        // The first sign-in creates a missing folder, below the nearest existing one.
         let place = folder.ancestors().find(|place| place.exists()).unwrap_or(folder);
         let name = shown(folder);
         match files::check_writable(place) {
@@ -86,11 +86,11 @@ impl StoreChecks {
                 messages::store::file_steps(folder, &error),
             ),
             Ok(()) if is_there => Finding::ok(name),
-            Ok(()) => Finding::ok(format!("{name}, which the first sign-in makes")),
+            Ok(()) => Finding::ok(format!("{name}, which the first sign-in creates")),
         }
     }
 
-    /// The records: whether they open, provided that their keys can be had.
+    /// The records: whether they can be opened, if their keys are available.
     fn records(&self, key: &Finding) -> Option<Finding> {
         let root = self.store.root().filter(|_| !key.has_failed())?;
         if let Err(error) = self.store.check_readable() {
@@ -108,20 +108,22 @@ impl StoreChecks {
         let count = listed.iter().map(|(_, ids)| ids.len()).sum::<usize>();
         let damaged = listed.iter().flat_map(|(folder, ids)| ids.iter().map(move |id| (*folder, id)));
         Some(match damaged.filter(|(folder, id)| is_damaged(folder, id)).count() {
-            0 if count == 0 => Finding::ok("nothing is remembered yet"),
-            0 if count == 1 => Finding::ok("one record, which opens"),
-            0 => Finding::ok(format!("{count} records, all of which open")),
+            0 if count == 0 => Finding::ok("nothing is stored yet"),
+            0 if count == 1 => Finding::ok("1 record, which can be opened"),
+            0 => Finding::ok(format!("{count} records, all of which can be opened")),
             damaged => Finding::warn(
-                format!("{damaged} of {count} records do not open: damaged, of another key, or open to others"),
-                "Sign in again, which replaces those of the context: kubectl login\nTo begin from nothing: kubectl login logout --all",
+                format!(
+                    "{damaged} of {count} records cannot be opened: damaged, sealed with another key, or readable by other users"
+                ),
+                "Sign in again, which replaces those of the context: kubectl login\nTo start over: kubectl login logout --all",
             ),
         })
     }
 
-    /// The key, at the home that is decided or asked for.
+    /// The key, in the backend that was chosen or is configured.
     fn key(&self) -> Finding {
         if self.storage == Storage::None {
-            return Finding::ok("none is needed: nothing is to be remembered");
+            return Finding::ok("not needed: nothing is stored");
         }
         let Some(root) = self.store.root() else { return Finding::skipped_because(FILES) };
         let used: Vec<KeyBackend> = [KeyBackend::Keyring, KeyBackend::File]
@@ -164,9 +166,10 @@ impl StoreChecks {
             }
             Lookup::Unreadable(_) => Finding::skipped_because(KEYRING),
             Lookup::Absent if self.store.has_session(&id) && key.has_failed() => Finding::skipped_because(KEYRING),
-            Lookup::Absent if self.store.has_session(&id) => {
-                Finding::fail("a sign-in is kept and does not open: it is damaged, or of another key", sign_in.next)
-            }
+            Lookup::Absent if self.store.has_session(&id) => Finding::fail(
+                "there is a session that cannot be opened: it is damaged, or sealed with another key",
+                sign_in.next,
+            ),
             Lookup::Absent if !profile.prompts() => {
                 Finding::ok("not signed in yet; the entry has the user name and password, so no prompt is needed")
             }
@@ -199,7 +202,7 @@ impl StoreChecks {
             Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
         } else if facts.forbids_codes() {
             Finding::fail(
-                format!("the sign-in of {who} has ended: it began with a device code, which a policy forbids"),
+                format!("the session of {who} has ended: it began with a device code, which a policy forbids"),
                 Step::SignInByBrowser { force: true }.to_string(),
             )
         } else if let Some(refusal) = &facts.refusal {
@@ -212,31 +215,31 @@ impl StoreChecks {
             if is_good { finding.at_most_warning() } else { finding }
         } else {
             Finding::warn(
-                format!("{who} is signed in, by {method}, only until the token ends: it cannot be refreshed"),
+                format!("{who} is signed in, by {method}, only until the token expires: it cannot be refreshed"),
                 sign_in,
             )
         }
     }
 }
 
-/// What one home says when it is asked for the key. `is_used`: there are records that need it. `is_open_yet`: a key file
-/// would do as well.
+/// The key in a backend. `is_used`: there are records that need it. `is_open_yet`: the backend has not been chosen yet, and a
+/// key file would do as well.
 fn key_at(home: KeyBackend, root: &Path, is_used: bool, is_open_yet: bool) -> Finding {
     let found = home.read_key(root);
     let sign_in_again = Step::SignIn { force: false }.to_string();
     match (home, found) {
-        (KeyBackend::Keyring, Ok(Some(_))) => Finding::ok("the keyring answers, and has the key"),
+        (KeyBackend::Keyring, Ok(Some(_))) => Finding::ok("the keyring works, and has the key"),
         (KeyBackend::Keyring, Ok(None)) if is_used => {
-            Finding::fail("the keyring answers, and the key of what is kept is not in it", sign_in_again)
+            Finding::fail("the keyring works, but does not have the key of the stored sessions", sign_in_again)
         }
-        (KeyBackend::Keyring, Ok(None)) => Finding::ok("the keyring answers; it has no key yet"),
+        (KeyBackend::Keyring, Ok(None)) => Finding::ok("the keyring works; it has no key yet"),
         (_, Err(KeyError::NoKeyring)) if is_open_yet => {
-            Finding::ok("there is no working keyring; the first sign-in makes a key file")
+            Finding::ok("there is no working keyring; the first sign-in creates a key file")
         }
         (_, Err(error)) => {
             let next = match error {
                 KeyError::Locked => "Unlock the keyring: sign in to the desktop, or open its password manager.",
-                KeyError::Frozen => "Start the keyring's daemon anew: sign out of the desktop and in again.",
+                KeyError::Frozen => "Restart the keyring's daemon: sign out of the desktop and in again.",
                 KeyError::NoKeyring => {
                     "Start the keyring's daemon (gnome-keyring, KWallet) in this session, and check $DBUS_SESSION_BUS_ADDRESS.\nTo do without a keyring, add --token-cache-storage=file to the kubeconfig user's exec.args."
                 }
@@ -257,16 +260,16 @@ fn no_key_file(path: &Path, is_used: bool, sign_in_again: &str) -> Finding {
     let name = shown(path);
     match files::check_private(path) {
         Err(error) if error.is_not_found() && !is_used => {
-            Finding::ok(format!("the first sign-in makes the key file {name}"))
+            Finding::ok(format!("the first sign-in creates the key file {name}"))
         }
         Err(error) if error.is_not_found() => {
-            Finding::fail(format!("the key file {name} is gone, and with it what was kept"), sign_in_again)
+            Finding::fail(format!("the key file {name} is missing, so the stored sessions are lost"), sign_in_again)
         }
         Err(error) => Finding::fail(
             format!("the key file {name} is not used: {error}"),
             match messages::store::repair_file_command(path) {
                 Some(command) => format!(
-                    "If no one else can have read it, mend it: {command}\nElse sign in again, which makes a new key: kubectl login"
+                    "If no one else can have read it, repair it: {command}\nOtherwise sign in again, which creates a new key: kubectl login"
                 ),
                 None => sign_in_again.to_owned(),
             },

@@ -1,4 +1,4 @@
-//! The token: whether a new one can be had, and what it says of itself.
+//! The token: whether a new one can be obtained, and what it says about itself.
 
 use kubectl_login::environment::Environment;
 use kubectl_login::messages::failure::explain;
@@ -20,11 +20,11 @@ use super::finding::{CheckResult, Finding, SESSION, TOKEN};
 use super::network::LIMIT;
 use crate::ui::{PromptMode, Terminal};
 
-/// The application that AKS clusters are, in every tenant
+/// The application of AKS clusters, in every tenant
 /// (<https://learn.microsoft.com/azure/aks/kubelogin-authentication>).
 pub(super) const AKS: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
-/// A new token if that takes no prompt; otherwise the cached one while it is valid.
+/// A new token if no prompt is needed; otherwise the cached one while it is valid.
 ///
 /// Errors: the user interrupted it.
 pub(super) fn obtain(
@@ -34,16 +34,16 @@ pub(super) fn obtain(
     environment: &Environment,
     session: &Finding,
 ) -> Result<(Finding, Option<Secret>), StopSignal> {
-    let at_hand = || sessions::newest_token(identity, store).found().filter(|token| token.expires_at > clock::now());
-    if session.result == CheckResult::Skip || (session.has_failed() && at_hand().is_none()) {
+    let cached = || sessions::newest_token(identity, store).found().filter(|token| token.expires_at > clock::now());
+    if session.result == CheckResult::Skip || (session.has_failed() && cached().is_none()) {
         return Ok((Finding::skipped_because(SESSION), None));
     }
-    // A check does not wait long for a server that does not answer; the entry's own limit may be longer.
+    // A check does not wait long for a server that does not respond; the entry's own limit may be longer.
     let timeout = profile.network.needed_at_most().min(LIMIT);
     let network = Network { timeout: Some(timeout), ..profile.network.clone() };
     let profile = Profile { network, ..profile.clone() };
     let terminal = Terminal::new(PromptMode::Never, &profile, None, environment);
-    // A token may be good for an hour when its session has ended already; so a new one is asked for.
+    // A token may be valid for an hour after its session has ended, so a new one is requested.
     let options = RequestOptions {
         non_interactive: true,
         force_refresh: session.result == CheckResult::Ok,
@@ -52,18 +52,18 @@ pub(super) fn obtain(
     match TokenRequest::new(&profile, identity, store, environment, &terminal, options).obtain() {
         Ok(issued) => {
             let left = in_units(issued.expires_at - clock::now());
-            let how = if options.force_refresh { "obtained without a prompt" } else { "at hand" };
-            Ok((Finding::ok(format!("{how}, good for {left}")), Some(issued.token)))
+            let how = if options.force_refresh { "obtained without a prompt" } else { "cached" };
+            Ok((Finding::ok(format!("{how}, valid for {left}")), Some(issued.token)))
         }
         Err(error) => {
             if let Some(signal) = error.failure.stopped_by() {
                 return Err(signal);
             }
             let finding = Finding::from(explain(&error.failure, &profile));
-            Ok(match at_hand() {
+            Ok(match cached() {
                 Some(token) => {
                     let left = in_units(token.expires_at - clock::now());
-                    let message = format!("the one at hand is good for {left}, and then: {}", finding.message);
+                    let message = format!("the cached one is valid for {left}; after that: {}", finding.message);
                     (Finding { message, ..finding }.at_most_warning(), Some(token.token))
                 }
                 None => (finding, None),
@@ -96,7 +96,7 @@ impl<'a> IssuedTokenChecks<'a> {
     }
 }
 
-/// Whom the token is for, and whose it is, against what was asked for. `tenant` is the id of the tenant that was named.
+/// The token's audience, issuer and account, compared with the profile. `tenant` is the id of the tenant that it names.
 fn audience(
     profile: &Profile,
     subject: Option<&Subject>,
@@ -122,7 +122,7 @@ fn audience(
         && !hint.trim().eq_ignore_ascii_case(account)
     {
         all.push(Finding::warn(
-            format!("it is {}'s, and --login-hint names {}", printable(account, 200), printable(hint, 200)),
+            format!("it is for {}, but --login-hint names {}", printable(account, 200), printable(hint, 200)),
             "Sign in with that account: kubectl login --force\nOr correct --login-hint in the kubeconfig user's exec.args.",
         ));
     }
@@ -135,17 +135,17 @@ fn for_server(subject: &Subject, server_id: &str) -> Vec<Finding> {
     let audience = bare(subject.audience.as_deref().unwrap_or_default());
     let mut all = Vec::new();
     if audience != wanted && (tenant::is_tenant_id(&wanted) || !tenant::is_tenant_id(&audience)) {
-        // The newer tokens name an application by its id, however it was asked for.
+        // Tokens of version 2.0 name an application by its id, however it was requested.
         all.push(Finding::fail(
-            format!("it is for {:?}, and --server-id is {:?}", printable(&audience, 100), printable(server_id, 100)),
+            format!("it is for {:?}, but --server-id is {:?}", printable(&audience, 100), printable(server_id, 100)),
             Step::SignIn { force: true }.to_string(),
         ));
     }
     let is_version_2 = subject.issuer.as_deref().is_some_and(|issuer| issuer.trim_end_matches('/').ends_with("/v2.0"));
     if wanted == AKS && is_version_2 {
         all.push(Finding::warn(
-            "it is a token of version 2.0, and AKS takes those of version 1.0, from https://sts.windows.net/",
-            "Check --authority-host: Entra ID itself gives tokens of version 1.0 for AKS.",
+            "it is a token of version 2.0, but AKS accepts those of version 1.0, from https://sts.windows.net/",
+            "Check --authority-host: Entra ID itself issues tokens of version 1.0 for AKS.",
         ));
     }
     all
@@ -155,11 +155,7 @@ fn of_tenant(subject: &Subject, wanted: Option<&str>) -> Option<Finding> {
     let (wanted, tenant) = (wanted?, subject.tenant.as_deref()?);
     (!wanted.eq_ignore_ascii_case(tenant)).then(|| {
         Finding::fail(
-            format!(
-                "it is of the tenant {}, and the tenant asked for is {}",
-                printable(tenant, 60),
-                printable(wanted, 60)
-            ),
+            format!("it is from the tenant {}, but the entry names {}", printable(tenant, 60), printable(wanted, 60)),
             "Check --tenant-id, then sign in again: kubectl login --force",
         )
     })
@@ -170,15 +166,15 @@ fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding>
     if subject.issuer.as_deref().is_some_and(|named| named != issuer) {
         let named = printable(subject.issuer.as_deref().unwrap_or_default(), 200);
         all.push(Finding::fail(
-            format!("it is from {named:?}, and --oidc-issuer-url is {:?}", printable(issuer, 200)),
-            "Write --oidc-issuer-url as the issuer writes itself.",
+            format!("it is from {named:?}, but --oidc-issuer-url is {:?}", printable(issuer, 200)),
+            "Set --oidc-issuer-url to exactly what the issuer calls itself in its discovery document.",
         ));
     }
     let audience = subject.audience.as_deref().unwrap_or_default();
     if profile.token_kind == TokenKind::Id && !audience.split(' ').any(|one| one == profile.client_id) {
         all.push(Finding::fail(
             format!(
-                "it is for {:?}, and not for the client {:?}",
+                "it is for {:?}, not for the client {:?}",
                 printable(audience, 100),
                 printable(&profile.client_id, 100)
             ),
@@ -188,7 +184,7 @@ fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding>
     all
 }
 
-/// What the token says of groups, and what comes of it.
+/// What the token says about groups.
 fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
     let is_entra = matches!(profile.provider, Provider::Entra { .. });
     let Some(subject) = subject else { return Finding::skip("the token is opaque: only the issuer can read it") };
@@ -197,23 +193,23 @@ fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
         GroupsClaim::Listed(groups) => Finding::ok(format!("{}, all of them in the token", groups.len())),
         GroupsClaim::Unreadable => Finding::skip("the token is opaque: only the issuer can read it"),
         GroupsClaim::Absent if is_entra => {
-            Finding::ok("none in the token: you are in none, or the application does not ask for them")
+            Finding::ok("none in the token: you are in none, or the application does not request them")
         }
         GroupsClaim::Absent => {
             Finding::ok(format!("the token has no claim {:?}", printable(&profile.groups.claim, 60)))
         }
         GroupsClaim::Overage { .. } if subject.app_only => Finding::fail(
-            "an application in more than 200 groups, which a token does not list; AKS lets no such application in",
-            "Ask your administrator to take it out of groups, or to give it a role of its own.",
+            "an application in more than 200 groups, which a token does not list; AKS rejects such applications",
+            "Ask your administrator to remove it from groups, or to give it a role of its own.",
         ),
         GroupsClaim::Overage { .. } => Finding::warn(
-            "more than 200, which a token does not list: bindings by group count only where the cluster looks them up itself, as AKS does",
-            "To see all of them: kubectl login whoami --groups\nIf your client may not ask for them, name one that may, with --graph-client-id ID.",
+            "more than 200, which a token does not list: bindings of groups only match if the cluster looks groups up itself, as AKS does",
+            "To list all of them: kubectl login whoami --groups\nIf your client may not read them, name one that may, with --graph-client-id ID.",
         ),
     }
 }
 
-/// What there is to say where there is no token.
+/// The finding if there is no token.
 pub(super) fn without() -> Finding {
     Finding::skipped_because(TOKEN)
 }

@@ -1,4 +1,4 @@
-//! Azure RBAC in words. It says no more than it does in a reason, so what is known of it here are its own sentences.
+//! Azure RBAC. All that is known about its decision is the text of its reason.
 //!
 //! Source: the AKS authorizer (Azure/guard, `authz/providers/azure`) and the built-in roles of
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>.
@@ -37,7 +37,7 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("networking.k8s.io", &["ingresses", "networkpolicies"]),
     ("policy", &["poddisruptionbudgets"]),
 ];
-/// What both may only read.
+/// What both may read but not write.
 const READ_ONLY: &[(&str, &[&str])] = &[
     ("", &["events", "limitranges", "resourcequotas"]),
     ("apps", &["controllerrevisions"]),
@@ -56,12 +56,12 @@ pub(super) fn allowed(reason: &str) -> Option<String> {
     Some(format!("Azure RBAC allows it by the role {role}, assignment {}.", printable(assignment, 300)))
 }
 
-/// Whether it is Azure RBAC that says no.
+/// Whether Azure RBAC refuses it.
 pub(super) fn refuses(decision: &SubjectAccessReviewStatus) -> bool {
     decision.denied && decision.reason.contains("Azure") && !decision.reason.contains("does not have opinion")
 }
 
-/// The least of the built-in roles that allows this, at the scope of the namespace or, without one, of the cluster.
+/// The smallest built-in role that allows this, at the scope of the namespace or, without one, of the cluster.
 pub(super) fn role(access: &AccessRequest) -> &'static str {
     let AccessTarget::Resource(ResourceAttributes { group, resource, subresource, namespace, .. }) = &access.target
     else {

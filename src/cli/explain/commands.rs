@@ -1,4 +1,4 @@
-//! The commands that give an access: they bind a role, and make it first where there is none.
+//! The commands that grant an access: they bind a role, and create it first if there is none.
 //!
 //! Source: what `kubectl create role` and `kubectl create clusterrole` accept, in `pkg/cmd/create/create_role.go` and
 //! `create_clusterrole.go` of k8s.io/kubectl. For the rest the role is written as a manifest.
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::misnamed::{IntendedSubject, Misnamed};
 use super::{Explained, namespace};
 
-/// What stands before a command that takes an administrator.
+/// The label of a command that only an administrator can run.
 pub(super) const ADMINISTRATOR: &str = "A cluster administrator would type:";
 /// The role that allows everything, in every cluster.
 const EVERYTHING: &str = "cluster-admin";
 const RBAC: &str = "rbac.authorization.k8s.io";
-/// Verbs that kubectl takes for some types only: verb, API group, types.
+/// Verbs that kubectl accepts for some types only: verb, API group, types.
 const SPECIAL: &[(&str, &str, &[&str])] = &[
     ("bind", RBAC, &["clusterroles", "roles"]),
     ("escalate", RBAC, &["clusterroles", "roles"]),
@@ -25,11 +25,11 @@ const SPECIAL: &[(&str, &str, &[&str])] = &[
     ("use", "extensions", &["podsecuritypolicies"]),
     ("use", "policy", &["podsecuritypolicies"]),
 ];
-/// Verbs that kubectl takes for every type.
+/// Verbs that kubectl accepts for every type.
 const GENERAL: &[&str] =
     &["*", "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"];
 
-/// The commands that allow exactly the access in question, or bind a role that does; none where there is no such command.
+/// The commands that allow exactly the access in question, or bind a role that does; none if there is no such command.
 pub(super) fn to_allow(explained: &Explained) -> Vec<String> {
     let explanation = &explained.explanation;
     let access = &explanation.access;
@@ -38,14 +38,14 @@ pub(super) fn to_allow(explained: &Explained) -> Vec<String> {
     if let Some(role) = explanation.bindable.clone().or_else(|| is_everything(access).then(everything)) {
         return vec![format!("{ADMINISTRATOR} {}", bind(&role))];
     }
-    // A type that is not there may be misspelt.
+    // A type that does not exist may be misspelt.
     let Some(make) = explanation.is_known.then(|| make(access)).flatten() else { return Vec::new() };
     let kind = if namespace(access).is_some() { "Role" } else { "ClusterRole" };
     let role = RoleRef { kind: kind.to_owned(), name: name(access) };
     vec![format!("{ADMINISTRATOR} {make}"), format!("and then: {}", bind(&role))]
 }
 
-/// The command that binds the role of a binding which misses its subject to who is meant.
+/// The command that binds a role to the subject that a misnamed binding is meant for.
 pub(super) fn to_correct(misnamed: &Misnamed<'_>, username: &str) -> String {
     let (subject, whom) = match misnamed.intended {
         IntendedSubject::User => (user_flag(username), plain(username)),
@@ -63,7 +63,7 @@ fn user_flag(username: &str) -> String {
     }
 }
 
-/// The command that binds `role`, in a namespace or (without one) everywhere.
+/// The command that binds `role`, in a namespace or, without one, in the whole cluster.
 fn bind(role: &RoleRef, subject: &str, whom: String, namespace: Option<&str>) -> String {
     let binding = shell_word(&format!("{}-{whom}", role.name));
     let (kind, place) = match namespace {
@@ -78,7 +78,7 @@ fn everything() -> RoleRef {
     RoleRef { kind: "ClusterRole".to_owned(), name: EVERYTHING.to_owned() }
 }
 
-/// Whether this is as much as can be asked for.
+/// Whether this is the greatest possible access.
 fn is_everything(access: &AccessRequest) -> bool {
     let is_all = |resource: &ResourceAttributes| {
         resource.resource == "*" && resource.subresource.is_empty() && ["", "*"].contains(&resource.group.as_str())
@@ -86,7 +86,7 @@ fn is_everything(access: &AccessRequest) -> bool {
     access.verb == "*" && matches!(&access.target, AccessTarget::Resource(resource) if is_all(resource))
 }
 
-/// The command that makes a role for exactly this; none for what cannot be written as one.
+/// The command that creates a role for exactly this; `None` if it cannot be written.
 fn make(access: &AccessRequest) -> Option<String> {
     let (kind, place) = match namespace(access) {
         Some(namespace) => ("role", format!(" --namespace={}", shell_word(namespace))),
@@ -98,7 +98,7 @@ fn make(access: &AccessRequest) -> Option<String> {
     }
 }
 
-/// What the role is called.
+/// The name of the role.
 fn name(access: &AccessRequest) -> String {
     let of = match &access.target {
         AccessTarget::Resource(resource) => plain(&resource.resource),
@@ -107,7 +107,7 @@ fn name(access: &AccessRequest) -> String {
     format!("{}-{of}", plain(&access.verb))
 }
 
-/// The flags of `kubectl create role` for this, where it takes them.
+/// The flags of `kubectl create role` for this, if it accepts them.
 fn flags(access: &AccessRequest) -> Option<String> {
     let verb = shell_word(&access.verb);
     let resource = match &access.target {
@@ -130,15 +130,15 @@ fn flags(access: &AccessRequest) -> Option<String> {
     is_taken.then(|| format!("--verb={verb} --resource={}{name}", shell_word(&format!("{plural}{group}{sub}"))))
 }
 
-/// The one object that the rule can be limited to. A request that creates an object or deletes many names none, so that a
-/// rule with a name would never allow it.
+/// The object that the rule can be limited to. A request that creates an object or deletes several names none, so a rule with
+/// a name would never allow it.
 fn rule_name(access: &AccessRequest) -> Option<&str> {
     let AccessTarget::Resource(ResourceAttributes { name, subresource, .. }) = &access.target else { return None };
     let has_no_name = access.verb == "deletecollection" || (access.verb == "create" && subresource.is_empty());
     Some(name.as_str()).filter(|name| !name.is_empty() && !has_no_name)
 }
 
-/// The role as JSON between single quotes of a shell; none where a name in it would not survive that.
+/// The role as JSON for single quotes of a shell; `None` if a name in it cannot be quoted like that.
 fn manifest(access: &AccessRequest) -> Option<Value> {
     let rule = match &access.target {
         AccessTarget::Path(path) => json!({ "verbs": [access.verb], "nonResourceURLs": [path] }),
@@ -162,7 +162,7 @@ fn manifest(access: &AccessRequest) -> Option<Value> {
     role.to_string().chars().all(is_plain).then_some(role)
 }
 
-/// The part of a name before its `@`, in what a name of Kubernetes may have.
+/// The part of a name before its `@`, in characters that a name in Kubernetes may have.
 fn plain(text: &str) -> String {
     let text = text.split('@').next().unwrap_or_default().to_lowercase();
     let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();

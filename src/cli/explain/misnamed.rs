@@ -1,4 +1,4 @@
-//! Bindings that mean the user, or a group, by a name that the cluster does not use, so that they can never match.
+//! Bindings that name the user or a group by a name that the cluster does not use, so that they can never match.
 //!
 //! Entra sends object ids for groups, and for guests it sends no name: see
 //! <https://learn.microsoft.com/azure/aks/azure-ad-rbac> and <https://learn.microsoft.com/azure/aks/concepts-identity>.
@@ -9,28 +9,28 @@ use kubectl_login_core::text::printable;
 
 use super::{AskingUser, NAME};
 
-/// What follows a guest's mail address in the tenant that invited them: `bob_outlook.example#EXT#@contoso.example`.
+/// What follows a guest's mail address in the tenant that invited the guest: `bob_outlook.example#EXT#@contoso.example`.
 const INVITED: &str = "#ext#";
 
-/// Who is meant by a subject that cannot match.
+/// The user or group that is meant by a subject that cannot match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IntendedSubject<'a> {
     /// The user, whom the cluster knows by another name.
     User,
-    /// A group of the user's, which the cluster knows by this name.
+    /// One of the user's groups, which the cluster knows by this name.
     Group(&'a str),
-    /// A group by its display name, where the cluster gets object ids.
+    /// A group by its display name, although the cluster gets object ids.
     DisplayName,
 }
 
-/// A subject of a binding that cannot match, and who is meant.
+/// A subject of a binding that cannot match, and what it is meant for.
 pub(super) struct Misnamed<'a> {
     pub(super) grant: &'a AccessGrant,
     pub(super) subject: &'a RbacSubject,
     pub(super) intended: IntendedSubject<'a>,
 }
 
-/// Whether `who` has to learn the display names of their groups to say which group a binding means.
+/// Whether the display names of the user's groups are needed to say which group a binding means.
 pub(in super::super) fn needs_names(explanation: &Explanation, who: &AskingUser) -> bool {
     all(explanation, who).iter().any(|misnamed| misnamed.intended == IntendedSubject::DisplayName)
 }
@@ -44,7 +44,7 @@ pub(super) fn all<'a>(explanation: &'a Explanation, who: &'a AskingUser) -> Vec<
         .collect()
 }
 
-/// Who is meant by a subject that cannot match; nothing for every other.
+/// What a subject that cannot match is meant for; `None` for any other.
 pub(super) fn intended<'a>(subject: &RbacSubject, who: &'a AskingUser) -> Option<IntendedSubject<'a>> {
     let name = subject.name.as_str();
     if subject.kind == "User" {
@@ -76,15 +76,15 @@ impl Misnamed<'_> {
         let name = printable(&self.subject.name, NAME);
         match self.intended {
             IntendedSubject::User => format!(
-                "{binding} names you {name:?}, and the cluster knows you as {}: it does not match.",
+                "{binding} names you {name:?}, but the cluster knows you as {}: it does not match.",
                 printable(&who.requester.username, NAME)
             ),
             IntendedSubject::Group(id) => format!(
-                "{binding} names your group {name:?}, and the cluster knows that as {}: it does not match.",
+                "{binding} names your group {name:?}, but the cluster knows it as {}: it does not match.",
                 printable(id, NAME)
             ),
             IntendedSubject::DisplayName => format!(
-                "{binding} names the group {name:?}, and Entra sends the object ids of groups: it can never match."
+                "{binding} names the group {name:?}, but Entra sends the object ids of groups: it can never match."
             ),
         }
     }

@@ -1,5 +1,5 @@
-//! What can be done about an access that is not given: whom to ask for what, and the command that an administrator of the
-//! cluster would type.
+//! What to do about an access that is not allowed: whom to ask for what, and the command that an administrator of the
+//! cluster would run.
 
 use kubectl_login_core::kube::rbac::RbacSubject;
 use kubectl_login_core::text::{printable, shell_word};
@@ -8,7 +8,7 @@ use super::commands::{self, ADMINISTRATOR};
 use super::misnamed::{self, IntendedSubject};
 use super::{Explained, NAME, azure, namespace, verbs};
 
-/// The next steps, one a line; none where access is given to what was meant.
+/// The next steps, one per line; none if what was meant is allowed.
 pub(super) fn lines(explained: &Explained) -> Vec<String> {
     let explanation = &explained.explanation;
     let access = &explanation.access;
@@ -44,7 +44,9 @@ fn role_assignment(explained: &Explained) -> Vec<String> {
     let scope = namespace(access).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
     let (role, user) = (azure::role(access), shell_word(&explained.who.requester.username));
     vec![
-        format!("Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes."),
+        format!(
+            "Ask a cluster administrator for a role assignment, such as {role}. It takes effect within five minutes."
+        ),
         format!(
             "{ADMINISTRATOR} az role assignment create --role {} --assignee {user} --scope {}",
             shell_word(role),
@@ -62,7 +64,7 @@ fn without_another_binding(explained: &Explained) -> Option<Vec<String>> {
     } else if explanation.decision.denied {
         one("Ask a cluster administrator.")
     } else if !explanation.by.is_empty() {
-        // RBAC that is switched on knows of a binding within seconds.
+        // If RBAC is enabled, it sees a binding within seconds.
         one("Try again in a minute. If it stays so, ask a cluster administrator whether RBAC decides there.")
     } else if !verbs::is_known(&explanation.access) {
         one("Check the verb. Those for most objects are get, list, watch, create, update, patch and delete.")
@@ -105,9 +107,9 @@ fn ask_for_binding(explained: &Explained) -> Vec<String> {
         _ => "one of those groups",
     };
     vec![
-        format!("Ask to be put into {which}, or for a binding of your own."),
-        // A token keeps the groups that it was issued with.
-        format!("If you came into {which} since the last token: kubectl login --refresh"),
+        format!("Ask to be added to {which}, or for a binding of your own."),
+        // A token lists the groups of the time when it was issued.
+        format!("If you joined {which} since the last token: kubectl login --refresh"),
     ]
 }
 

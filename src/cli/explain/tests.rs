@@ -71,7 +71,7 @@ fn cluster_role(name: &str) -> RoleRef {
 fn assert_says(explanation: Explanation, who: &AskingUser, lines: &[&str]) {
     let text = Explained { explanation, place: PLACE, who }.text();
     let mut paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
-    let known_as = if who.is_of_token { "by the token you are" } else { "the cluster knows you as" };
+    let known_as = if who.is_of_token { "the token says you are" } else { "the cluster knows you as" };
     assert_eq!(
         paragraphs.remove(1),
         format!("In context \"prod\", cluster \"aks\", {known_as} alice@contoso.example.")
@@ -124,8 +124,8 @@ fn what_others_may_comes_with_the_way_to_get_it() {
             "No binding gives it to you.",
             "Others have it:",
             "- RoleBinding admins gives ClusterRole admin to group 77aa, user bob",
-            "Ask to be put into that group, or for a binding of your own.",
-            "If you came into that group since the last token: kubectl login --refresh",
+            "Ask to be added to that group, or for a binding of your own.",
+            "If you joined that group since the last token: kubectl login --refresh",
             "A cluster administrator would type: kubectl create rolebinding edit-alice --clusterrole=edit --user=alice@contoso.example --namespace=dev",
         ],
     );
@@ -171,7 +171,7 @@ fn a_group_that_the_cluster_does_not_see_is_the_culprit() {
     );
     let seen = AskingUser { unseen: BTreeSet::new(), ..who() };
     let text = Explained { place: PLACE, explanation: explanation.clone(), who: &seen }.text();
-    assert!(text.contains("\nThe API server decides otherwise") && !text.contains("200"), "{text}");
+    assert!(text.contains("\nBut the API server decides otherwise") && !text.contains("200"), "{text}");
     let of_few = AskingUser { overage: false, ..who() };
     let text = Explained { explanation, place: PLACE, who: &of_few }.text();
     assert!(text.contains("which claim of the token") && !text.contains("200"), "{text}");
@@ -185,19 +185,19 @@ fn where_groups_are_not_all_known_it_is_not_claimed_that_others_are_not_theirs()
     };
     let who = AskingUser { may_be_in_others: true, ..who() };
     let text = Explained { explanation, place: PLACE, who: &who }.text();
-    assert!(text.contains("you may be in one of these") && !text.contains("Ask to be put into"), "{text}");
+    assert!(text.contains("you may be in one of these") && !text.contains("Ask to be added to"), "{text}");
 }
 
 #[test]
 fn names_that_are_the_tokens_are_called_that() {
     let who = AskingUser { unseen: BTreeSet::new(), is_of_token: true, ..who() };
     let names =
-        "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
+        "The cluster is too old to report who you are: these names are from the token, and the cluster may use others.";
     let allowed = Explanation { decision: decided(true, false, ""), ..explanation("list", "pods", "dev") };
-    assert_says(allowed, &who, &["You may list pods in namespace dev.", "What allows it cannot be told.", names]);
+    assert_says(allowed, &who, &["You may list pods in namespace dev.", "The reason could not be determined.", names]);
     let refused = explanation("list", "pods", "dev");
     let text = Explained { place: PLACE, explanation: refused, who: &who }.text();
-    let said = "No binding gives it to alice@contoso.example, or to a group that the token tells of.";
+    let said = "No binding gives it to alice@contoso.example, or to a group that the token lists.";
     assert!(text.contains(&format!("\n{said}\n{names}\n\n")), "{text}");
 }
 
@@ -231,7 +231,7 @@ fn azure_is_recognised_by_its_own_words() {
         &[
             "You may not list pods in namespace dev.",
             "Azure RBAC decides it here, and none of your role assignments allows it.",
-            "Ask a cluster administrator for a role assignment, such as Azure Kubernetes Service RBAC Reader. It counts within five minutes.",
+            "Ask a cluster administrator for a role assignment, such as Azure Kubernetes Service RBAC Reader. It takes effect within five minutes.",
             "A cluster administrator would type: az role assignment create --role 'Azure Kubernetes Service RBAC Reader' --assignee alice@contoso.example --scope CLUSTER_RESOURCE_ID/namespaces/dev",
         ],
     );

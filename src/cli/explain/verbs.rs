@@ -1,4 +1,4 @@
-//! Verbs: what Kubernetes calls what can be done. Commands of kubectl and methods of HTTP are often taken for verbs, and few are.
+//! The verbs of Kubernetes. Commands of kubectl and methods of HTTP are often mistaken for verbs.
 
 use kubectl_login_core::kube::review::{AccessRequest, AccessTarget, ResourceAttributes};
 use kubectl_login_core::text::{printable, shell_word};
@@ -26,13 +26,13 @@ const VERBS: &[&str] = &[
 /// Verbs for paths: the methods of HTTP in lower case
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb>).
 const PATH_VERBS: &[&str] = &["*", "delete", "get", "head", "options", "patch", "post", "put"];
-/// Methods of HTTP, and the verbs that they become for objects.
+/// Methods of HTTP, and the verbs that they mean for objects.
 const METHODS: &[(&str, &str)] = &[("head", "get"), ("post", "create"), ("put", "update")];
 /// Verbs for objects, and the methods that reach a path in the same way.
 const FOR_PATHS: &[(&str, &str)] =
     &[("create", "post"), ("deletecollection", "delete"), ("list", "get"), ("update", "put"), ("watch", "get")];
 
-/// Commands of kubectl and what has to be allowed for them; `{}` is what they are used on.
+/// Commands of kubectl and what they need; `{}` is what they are used on.
 const COMMANDS: &[(&str, &str)] = &[
     ("annotate", "patch {}"),
     ("apply", "patch {}"),
@@ -65,7 +65,7 @@ pub(super) fn is_known(access: &AccessRequest) -> bool {
     known.contains(&access.verb.as_str())
 }
 
-/// What Kubernetes itself lacks in `access`, in a sentence.
+/// A sentence that says that Kubernetes does not have the verb of `access`.
 pub(super) fn unknown(access: &AccessRequest) -> String {
     let verb = printable(&access.verb, 60);
     match access.target {
@@ -76,7 +76,7 @@ pub(super) fn unknown(access: &AccessRequest) -> String {
     }
 }
 
-/// What was meant where Kubernetes lacks the verb: a sentence that ends in the question to ask instead.
+/// What was probably meant if Kubernetes does not have the verb: a sentence that ends in the command to run instead.
 pub(super) fn suggestion(access: &AccessRequest, place: &str) -> Option<String> {
     let verb = access.verb.to_lowercase();
     let of = |table: &[(&str, &'static str)]| table.iter().find(|(from, _)| *from == verb).map(|(_, to)| *to);
@@ -103,7 +103,7 @@ pub(super) fn suggestion(access: &AccessRequest, place: &str) -> Option<String> 
     }
 }
 
-/// The words that ask for the verb of `access` on `resource`, in its namespace.
+/// The arguments of `--explain` for the verb of `access` on `resource`, in its namespace.
 pub(super) fn question(access: &AccessRequest, resource: &ResourceAttributes) -> String {
     let place = match resource.namespace.as_str() {
         "" => String::new(),
@@ -112,7 +112,7 @@ pub(super) fn question(access: &AccessRequest, resource: &ResourceAttributes) ->
     format!("{} {}{place}", shell_word(&access.verb), shell_word(&typed(resource)))
 }
 
-/// A resource as it is typed behind a verb.
+/// A resource as it is typed after a verb.
 fn typed(ResourceAttributes { group, resource, subresource, name, .. }: &ResourceAttributes) -> String {
     let group = if group.is_empty() { String::new() } else { format!(".{group}") };
     let parts = [format!("{resource}{group}"), name.clone(), subresource.clone()];

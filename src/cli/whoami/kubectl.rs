@@ -1,5 +1,5 @@
-//! Whom kubectl would be, where that does not follow from this plugin's token: the kubeconfig user holds other credentials,
-//! or has kubectl act as another user.
+//! Who kubectl is to the cluster, if that does not follow from this plugin's token: the kubeconfig user has other credentials,
+//! or kubectl acts as another user.
 
 use std::time::Duration;
 
@@ -22,19 +22,19 @@ use super::text;
 /// How long the API server may take.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// What the cluster takes kubectl for.
+/// The user that the cluster authenticates for kubectl.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KubectlView {
     /// As bindings name it.
     username: String,
-    /// All groups, those of Kubernetes' own included.
+    /// All groups, including those of Kubernetes itself.
     groups: Vec<String>,
     /// What kubectl signs in with, and where that is in the kubeconfig.
     credential: String,
 }
 
-/// The machine-readable form where kubectl does not use this plugin.
+/// The machine-readable form if kubectl does not use this plugin.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct KubectlOnly<'a> {
@@ -44,7 +44,7 @@ struct KubectlOnly<'a> {
 }
 
 impl KubectlView {
-    /// Asks the API server; `token` is the plugin's, where there is one.
+    /// Asks the API server; `token` is the plugin's, if there is one.
     ///
     /// Errors: what kubectl sends is not known here or cannot be read; the API server does not say.
     pub(super) fn ask(entry: &Entry, network: &Network, token: Option<&Secret>) -> Result<Option<KubectlView>> {
@@ -62,7 +62,7 @@ impl KubectlView {
         Ok(Some(KubectlView { username, groups, credential: kubectl_user::described(entry) }))
     }
 
-    /// The fact, for people.
+    /// The text for people.
     pub(super) fn fact(&self) -> String {
         let (user, by) = (printable(&self.username, 200), &self.credential);
         let count = self.groups.len();
@@ -70,7 +70,7 @@ impl KubectlView {
         format!("would be {user}, in {groups}, by {by}")
     }
 
-    /// Prints this alone.
+    /// Prints only this.
     pub(super) fn print(&self, args: &WhoamiArgs) -> Result<()> {
         let alone = KubectlOnly { api_version: "kubectl-login/v1", kind: "WhoAmI", kubectl: self };
         match args.output {

@@ -1,4 +1,4 @@
-//! What `whoami` says to people.
+//! The text of `whoami` for people.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_login::messages::Result;
@@ -13,12 +13,12 @@ use super::kubectl::KubectlView;
 use super::{CurrentToken, WhoamiReport};
 use crate::ui::wrap::{self, wrapped};
 
-/// How wide the labels are, the blanks behind them included.
+/// The width of the labels, including the blanks after them.
 const LABEL: usize = 13;
 /// How many roles are shown.
 const SHOWN: usize = 8;
 
-/// Prints what is known, and the groups where they are wanted.
+/// Prints what is known, and the groups if they are wanted.
 pub(super) fn print(whoami: &WhoamiReport<'_>, wanted: bool, args: &WhoamiArgs) -> Result<()> {
     let mut text: String = facts(whoami).into_iter().map(|(label, fact)| line(label, fact)).collect();
     if wanted {
@@ -40,7 +40,7 @@ pub(super) fn line(label: &str, fact: String) -> String {
     wrapped(&format!("{label:LABEL$}{fact}\n"), LABEL, wrap::columns(&std::io::stdout()))
 }
 
-/// A group on a line of its own: the id, which bindings name it by, and what people call it.
+/// A group on its own line: the id, which bindings use, and its name.
 pub(in super::super) fn group_line(group: &Group, names: bool) -> String {
     let id = printable(&group.id, 200);
     match group.name.as_deref().filter(|_| names) {
@@ -60,7 +60,7 @@ fn facts(whoami: &WhoamiReport<'_>) -> Vec<(&'static str, String)> {
         ("object id", shown(&subject.object_id)),
         ("issuer", shown(&subject.issuer)),
         ("audience", shown(&subject.audience)),
-        ("valid for", Some(if left > TimeDelta::zero() { in_units(left) } else { "over".to_owned() })),
+        ("valid for", Some(if left > TimeDelta::zero() { in_units(left) } else { "expired".to_owned() })),
         ("groups", Some(groups(whoami))),
         ("app roles", Some(some_of(&subject.roles)).filter(|roles| !roles.is_empty())),
         ("tenant roles", Some(some_of(&subject.tenant_roles)).filter(|roles| !roles.is_empty())),
@@ -91,13 +91,13 @@ fn groups(whoami: &WhoamiReport<'_>) -> String {
     }
 }
 
-/// How long ago they were looked up, where that was not just now.
+/// How long ago they were looked up, if that was at least a minute.
 fn ago(at: Option<DateTime<Utc>>) -> String {
     let age = at.map(|at| clock::now() - at).filter(|age| *age >= TimeDelta::minutes(1));
     age.map(|age| format!(" {} ago", in_units(age))).unwrap_or_default()
 }
 
-/// Who says so.
+/// Where the groups come from.
 pub(in super::super) fn by(source: GroupSource) -> &'static str {
     match source {
         GroupSource::Token => "in the token",
@@ -109,7 +109,7 @@ pub(in super::super) fn by(source: GroupSource) -> &'static str {
 }
 
 fn cluster(whoami: &WhoamiReport<'_>) -> String {
-    let Some(view) = &whoami.cluster else { return "does not say who you are".to_owned() };
+    let Some(view) = &whoami.cluster else { return "identity not reported".to_owned() };
     let username = printable(&view.username, 200);
     let (count, missing) = (view.groups_count, view.missing_groups.len());
     let one = |count: usize| if count == 1 { "1 group".to_owned() } else { format!("{count} groups") };
@@ -117,5 +117,5 @@ fn cluster(whoami: &WhoamiReport<'_>) -> String {
         0 => String::new(),
         _ => format!("; it does not see {} of yours", one(missing)),
     };
-    format!("takes you for {username}, in {}{besides}", one(count))
+    format!("authenticated as {username}, in {}{besides}", one(count))
 }

@@ -191,7 +191,7 @@ fn fish_completes() {
         run.assert_silent_success();
         run.stdout
     };
-    let status = "status\tShow what is remembered: accounts, how long for, where it is kept\n";
+    let status = "status\tShow stored sessions: account, issuer, expiry, contexts\n";
     assert_eq!(offered("kubectl-login st"), status);
     assert_eq!(offered("kubelogin st"), status);
     assert_eq!(offered("kubectl-login logout arn:aws:eks:eu-1:1:cluster/y"), "arn:aws:eks:eu-1:1:cluster/y\tbuild\n");

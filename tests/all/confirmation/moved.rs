@@ -68,7 +68,7 @@ fn tokens_of_another_issuer_are_rejected() {
         let run = sign_in(&home, &evil, flags);
         run.assert_failed(1, &["the issuer's ID token cannot be used: the token is from another issuer"]);
         let status = home.run(&["status".to_owned()]);
-        assert!(status.stdout.contains("No sign-in"), "{status}");
+        assert!(status.stdout.contains("There are no sessions"), "{status}");
     }
 }
 

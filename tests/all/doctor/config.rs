@@ -77,7 +77,7 @@ fn user_with_another_plugin_passes() {
     report.assert_only(&[]);
     report.assert_check("entry", "OK", "gets its token from \"aws\", which is not this plugin");
     // The cluster can be checked without a sign-in.
-    report.assert_check("server", "OK", "answers");
+    report.assert_check("server", "OK", "responds");
     report.assert_check("session", "SKIP", "does not sign in with this plugin");
     report.assert_skipped(&["issuer", "token", "cluster"]);
     fs::remove_file(setup.home.path().join("bin/aws")).unwrap();
@@ -90,7 +90,7 @@ fn invalid_arguments_fail() {
     setup.replace("\"--server-id\"", "\"--sever-id\"");
     let report = setup.doctor();
     report.assert_only(&[("entry", "FAIL", "make no sense")]);
-    report.assert_check("server", "OK", "answers");
+    report.assert_check("server", "OK", "responds");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn other_program_of_the_same_name_is_reported() {
     setup.replace("command: \"kubectl-login\"", "command: kubelogin");
     setup.doctor().assert_only(&[
         ("version", "WARN", "kubelogin on the PATH is another program"),
-        ("command", "WARN", "is another program than this one"),
+        ("command", "WARN", "is not this program"),
     ]);
     // A copy of the plugin is fine.
     fs::remove_file(&file).unwrap();
@@ -149,7 +149,7 @@ fn v1_without_interactive_mode_fails() {
 fn unsuitable_interactive_modes_are_reported() {
     let setup = Setup::oidc();
     for (mode, result, words) in [
-        ("Never", "WARN", "the plugin cannot prompt"),
+        ("Never", "WARN", "the plugin then has no terminal and cannot prompt"),
         ("Always", "WARN", "a client without a terminal refuses"),
         ("Sometimes", "FAIL", "\"Sometimes\""),
     ] {

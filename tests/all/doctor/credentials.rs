@@ -65,7 +65,7 @@ fn credentials_beside_exec_fail_with_the_line_to_delete() {
         }
         report.assert_check("entry", "FAIL", "Delete ");
         report.assert_check("entry", "FAIL", &format!("in {}.", setup.kubeconfig().display()));
-        report.assert_check("cluster", "OK", &format!("takes kubectl for {user}"));
+        report.assert_check("cluster", "OK", &format!("authenticates kubectl as {user}"));
         report.assert_skipped(&["identity"]);
         let whole = setup.run(&["doctor"]).to_string();
         assert!(!whole.contains(STATIC_TOKEN) && !whole.contains("basic-password"), "{whole}");
@@ -86,7 +86,7 @@ fn impersonation_beside_exec_fails_with_the_line_to_delete() {
     )]);
     let lines = format!("Delete as (line {}) and as-groups (line {})", line(&setup, "as"), line(&setup, "as-groups"));
     report.assert_check("entry", "FAIL", &lines);
-    report.assert_check("cluster", "OK", "takes kubectl for admin");
+    report.assert_check("cluster", "OK", "authenticates kubectl as admin");
     setup.world.set(Behaviour::KubeNoImpersonation);
     setup.doctor().assert_only(&[
         ("entry", "FAIL", "kubectl acts as"),
@@ -156,7 +156,7 @@ fn user_without_plugin_passes_and_the_cluster_is_checked() {
     report.assert_check(
         "cluster",
         "OK",
-        "takes kubectl for system:serviceaccount:default:ci, by the kubeconfig's token",
+        "authenticates kubectl as system:serviceaccount:default:ci, by the kubeconfig's token",
     );
     report.assert_check("session", "SKIP", "does not sign in with this plugin");
     report.assert_skipped(&["command", "api-version", "issuer", "token", "audience", "groups", "identity"]);
@@ -176,7 +176,7 @@ fn refused_client_certificate_suggests_local_accounts() {
     without_exec(&setup, &certificate(&setup.world));
     let report = setup.doctor();
     report.assert_only(&[]);
-    report.assert_check("cluster", "OK", "takes kubectl for masterclient, by the client certificate");
+    report.assert_check("cluster", "OK", "authenticates kubectl as masterclient, by the client certificate");
     setup.world.set(Behaviour::KubeNoCertificates);
     setup.doctor().assert_only(&[("cluster", "FAIL", "AKS accepts none while local accounts are disabled")]);
     let run = setup.run(&["sim"]);
@@ -221,7 +221,7 @@ fn wrapper_script_passes() {
         "a script that mentions this plugin; with the entry's arguments it signs in by devicecode",
     );
     report.assert_check("command", "OK", "a script that mentions this plugin");
-    report.assert_check("cluster", "OK", "takes you for alice@contoso.example");
+    report.assert_check("cluster", "OK", "authenticated as alice@contoso.example");
     // The script may pass other arguments, so findings about these are uncertain.
     setup.run(&["logout", "--all"]);
     let report = setup.doctor();

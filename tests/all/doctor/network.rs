@@ -18,10 +18,9 @@ fn wrong_clock_is_a_warning() {
     report.assert_only(&[("clock", "WARN", "this machine's clock is 10 minutes behind that of http://127.0.0.1:")]);
     report.assert_check("clock", "WARN", "; this machine's clock is 10 minutes behind that of https://127.0.0.1:");
     setup.world.set(Behaviour::KubeUnauthorized);
-    setup.doctor().assert_only(&[
-        ("clock", "FAIL", "10 minutes behind"),
-        ("cluster", "FAIL", "as was to be expected: this machine's"),
-    ]);
+    setup
+        .doctor()
+        .assert_only(&[("clock", "FAIL", "10 minutes behind"), ("cluster", "FAIL", "as expected: this machine's")]);
     setup.world.clear(Behaviour::KubeUnauthorized);
     setup.world.set_clock_offset(-130);
     setup.doctor().assert_only(&[("clock", "WARN", " minutes ahead of that of")]);
@@ -49,7 +48,7 @@ fn slow_or_unavailable_issuer_fails() {
     setup.world.set(Behaviour::StallDiscovery);
     let report = setup.doctor();
     report.assert_only(&[("issuer", "FAIL", "did not answer in time")]);
-    report.assert_check("cluster", "OK", "takes you for");
+    report.assert_check("cluster", "OK", "authenticated as");
     setup.world.clear_all();
     setup.world.set(Behaviour::RefreshStall);
     setup.doctor().assert_only(&[("token", "WARN", "did not answer in time")]);
@@ -89,7 +88,7 @@ fn untrusted_issuer_certificate_fails() {
     report.assert_only(&[signed_out]);
     report.assert_check("issuer", "OK", &format!("trusted besides the system: {ca} (SSL_CERT_FILE)"));
     setup.replace("\"--login\"", "\"--insecure-skip-tls-verify\"\n      - \"--login\"");
-    setup.doctor().assert_only(&[signed_out, ("issuer", "WARN", "certificates are not checked")]);
+    setup.doctor().assert_only(&[signed_out, ("issuer", "WARN", "certificates are not verified")]);
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn dead_proxy_fails() {
     let setup = Setup::aks();
     setup.replace("    server: ", "    proxy-url: http://user:PASSWORD@127.0.0.1:1\n    server: ");
     let report = setup.doctor();
-    report.assert_only(&[("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://127.0.0.1:")]);
+    report.assert_only(&[("proxy", "FAIL", "the proxy http://127.0.0.1:1 for https://127.0.0.1:")]);
     report.assert_check("proxy", "FAIL", "kubeconfig cluster's proxy-url");
     report.assert_skipped(&["server", "cluster"]);
 
@@ -126,7 +125,7 @@ fn dead_proxy_fails() {
     let report = setup.doctor_in(&[("HTTPS_PROXY", "127.0.0.1:1")]);
     report.assert_only(&[
         ("session", "FAIL", "not signed in"),
-        ("proxy", "FAIL", "the proxy http://127.0.0.1:1 before https://login.example.invalid is of no use"),
+        ("proxy", "FAIL", "the proxy http://127.0.0.1:1 for https://login.example.invalid does not work"),
     ]);
     report.assert_skipped(&["issuer"]);
 }
@@ -174,7 +173,7 @@ fn api_server_with_wrong_certificate_authority_fails() {
     setup.doctor().assert_only(&[("server", "FAIL", ".kube/ca-that-is-nowhere.pem cannot be read")]);
     let line = |text: &str| text.lines().find(|line| line.contains("certificate-authority")).unwrap().to_owned();
     setup.rewrite(|text| text.replace(&line(text), "    insecure-skip-tls-verify: true"));
-    setup.doctor().assert_only(&[("server", "WARN", "its certificate is not checked")]);
+    setup.doctor().assert_only(&[("server", "WARN", "its certificate is not verified")]);
 }
 
 #[test]
@@ -211,7 +210,7 @@ fn forbidden_review_still_shows_that_the_token_is_accepted() {
     setup.rewrite(|text| text.replace(&url, &server.url()));
     let report = setup.doctor();
     report.assert_only(&[("server", "WARN", "kubectl sends no credentials to an http address")]);
-    report.assert_check("cluster", "OK", "knows you");
+    report.assert_check("cluster", "OK", "accepts the token, but does not let you ask who you are");
     // The request for the version is sent without the token.
     let asked = server.requests();
     let version = asked.iter().find(|asked| asked.text.starts_with("GET /version ")).unwrap();

@@ -15,7 +15,7 @@ fn missing_session_fails() {
     let report = setup.doctor();
     report.assert_only(&[("session", "FAIL", "not signed in for the context \"sim\"\nSign in: kubectl login sim")]);
     report.assert_skipped(&SKIPPED);
-    report.assert_check("server", "OK", "answers");
+    report.assert_check("server", "OK", "responds");
 }
 
 #[test]
@@ -50,7 +50,11 @@ fn revoked_session_is_reported() {
     setup.world.set(Behaviour::RefreshBadToken);
     let report = setup.doctor();
     // The token is still valid for a while.
-    report.assert_only(&[("token", "WARN", "the one at hand is good for 59 min, and then: cannot refresh the token")]);
+    report.assert_only(&[(
+        "token",
+        "WARN",
+        "the cached one is valid for 59 min; after that: cannot refresh the token",
+    )]);
     report.assert_check("token", "WARN", "AADSTS50173");
     report.assert_check("cluster", "OK", "alice");
     let report = setup.doctor();
@@ -108,7 +112,7 @@ fn more_than_200_groups_are_reported() {
     let report = setup.doctor();
     report.assert_only(&[("groups", "WARN", "more than 200, which a token does not list")]);
     report.assert_check("groups", "WARN", "--graph-client-id");
-    report.assert_check("identity", "OK", "the cluster has looked up 201 groups of yours");
+    report.assert_check("identity", "OK", "the cluster has looked up 201 of your groups");
     setup.world.set(Behaviour::KubeIgnoresOverage);
     setup.doctor().assert_only(&[
         ("groups", "WARN", "kubectl login whoami --groups"),
@@ -125,8 +129,8 @@ fn application_with_more_than_200_groups_is_reported() {
     setup.sign_in(&[]);
     setup.world.set(Behaviour::KubeUnauthorized);
     setup.doctor().assert_only(&[
-        ("groups", "FAIL", "AKS lets no such application in"),
-        ("cluster", "FAIL", "as was to be expected: an application in more than 200 groups"),
+        ("groups", "FAIL", "AKS rejects such applications"),
+        ("cluster", "FAIL", "as expected: an application in more than 200 groups"),
     ]);
 }
 
@@ -153,11 +157,11 @@ fn other_tenant_needs_its_own_sign_in() {
 fn version_2_token_is_not_for_aks() {
     let setup = Setup::aks();
     setup.world.set(Behaviour::Version2Tokens);
-    setup.doctor().assert_only(&[("audience", "WARN", "AKS takes those of version 1.0")]);
+    setup.doctor().assert_only(&[("audience", "WARN", "AKS accepts those of version 1.0")]);
     setup.world.set(Behaviour::KubeUnauthorized);
     setup.doctor().assert_only(&[
         ("audience", "WARN", "version 2.0"),
-        ("cluster", "FAIL", "as was to be expected: it is a token of version 2.0"),
+        ("cluster", "FAIL", "as expected: it is a token of version 2.0"),
     ]);
 }
 
@@ -183,18 +187,18 @@ fn cluster_that_refuses_the_token_fails() {
     let setup = Setup::aks();
     setup.world.set(Behaviour::KubeOtherAudience);
     let report = setup.doctor();
-    report.assert_only(&[("cluster", "FAIL", "does not accept the token (HTTP 401): it is good, and for 6dae42f8-")]);
+    report.assert_only(&[("cluster", "FAIL", "does not accept the token (HTTP 401): it is valid, but for 6dae42f8-")]);
     report.assert_check("cluster", "FAIL", "az aks get-credentials");
     report.assert_skipped(&["identity"]);
 
     let setup = Setup::aks();
     setup.replace(sim::SERVER, sim::ARC_SERVER);
     setup.world.set(Behaviour::KubeUnauthorized);
-    setup.doctor().assert_only(&[("cluster", "FAIL", "AKS takes tokens for 6dae42f8-")]);
+    setup.doctor().assert_only(&[("cluster", "FAIL", "AKS accepts only tokens for 6dae42f8-")]);
 
     let setup = Setup::oidc();
     setup.world.set(Behaviour::KubeUnauthorized);
-    setup.doctor().assert_only(&[("cluster", "FAIL", "which issuer and which client its API server takes")]);
+    setup.doctor().assert_only(&[("cluster", "FAIL", "which issuer and client its API server accepts")]);
 }
 
 #[test]

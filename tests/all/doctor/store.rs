@@ -44,7 +44,7 @@ fn missing_key_file_fails() {
     let setup = Setup::aks();
     fs::remove_file(setup.home.state().join("kubectl-login.key")).unwrap();
     let report = setup.doctor();
-    report.assert_only(&[("keyring", "FAIL", "is gone, and with it what was kept")]);
+    report.assert_only(&[("keyring", "FAIL", "is missing, so the stored sessions are lost")]);
     report.assert_skipped(&["session"]);
     report.assert_skipped(&SKIPPED);
 }
@@ -63,14 +63,14 @@ fn damaged_records_are_reported() {
     let mut bytes = fs::read(token).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(token, &bytes).unwrap();
-    setup.doctor().assert_only(&[("files", "WARN", "1 of 2 records do not open")]);
+    setup.doctor().assert_only(&[("files", "WARN", "1 of 2 records cannot be opened")]);
     // The refresh has repaired it.
     setup.doctor().assert_only(&[]);
     let session = &setup.home.files("sessions")[0];
     fs::write(session, &bytes[..40]).unwrap();
     setup.doctor().assert_only(&[
-        ("files", "WARN", "records do not open"),
-        ("session", "FAIL", "a sign-in is kept and does not open"),
+        ("files", "WARN", "records cannot be opened"),
+        ("session", "FAIL", "there is a session that cannot be opened"),
     ]);
 }
 
@@ -93,7 +93,7 @@ fn locked_frozen_or_missing_keyring_fails() {
         keyring.on_bus(command);
     };
     let doctor = || setup.doctor_with(&[], on_bus);
-    doctor().assert_check("keyring", "OK", "the keyring answers; it has no key yet");
+    doctor().assert_check("keyring", "OK", "the keyring works; it has no key yet");
     let mut login = setup.command(&["--prompt", "always"]);
     on_bus(&mut login);
     assert_eq!(Run::of(&mut login).code, Some(0));

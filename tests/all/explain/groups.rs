@@ -78,7 +78,7 @@ fn bound_group_without_the_user_is_named() {
         lines[3],
         "- ClusterRoleBinding ops gives ClusterRole edit to group 000000fb-0000-4000-8000-000000000000"
     );
-    assert_eq!(lines[4], "Ask to be put into that group, or for a binding of your own.");
+    assert_eq!(lines[4], "Ask to be added to that group, or for a binding of your own.");
 
     // A new membership is only seen after a new look-up.
     case.world.set_groups(251);

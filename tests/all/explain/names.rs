@@ -60,7 +60,7 @@ fn binding_of_a_guest_mail_address_names_the_object_id() {
             [
                 "No binding gives it to you.",
                 &format!(
-                    "RoleBinding readers names you {name:?}, and the cluster knows you as {id}: it does not match."
+                    "RoleBinding readers names you {name:?}, but the cluster knows you as {id}: it does not match."
                 ),
                 "Ask a cluster administrator to bind the name that the cluster knows.",
                 &format!(
@@ -84,7 +84,7 @@ fn binding_of_a_display_name_never_matches() {
         &[
             "You may not list pods in namespace dev.",
             "No binding gives it to you.",
-            "ClusterRoleBinding devs names the group \"Developers\", and Entra sends the object ids of groups: it can never \
+            "ClusterRoleBinding devs names the group \"Developers\", but Entra sends the object ids of groups: it can never \
              match.",
             "If you are in that group, ask a cluster administrator to bind its object id: az ad group show --group \
              Developers --query id",
@@ -96,7 +96,7 @@ fn binding_of_a_display_name_never_matches() {
     let case = Case::plain_issuer(&[]);
     case.bind("devs", "", "view", "Group", "Developers");
     let lines = case.lines(&["list", "pods"]);
-    assert!(lines.contains(&"Ask to be put into that group, or for a binding of your own.".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"Ask to be added to that group, or for a binding of your own.".to_owned()), "{lines:?}");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn display_name_of_a_held_group_names_its_object_id() {
             "You may not list pods in namespace dev.",
             "No binding gives it to you.",
             &format!(
-                "RoleBinding devs names your group \"group 2\", and the cluster knows that as {id}: it does not match."
+                "RoleBinding devs names your group \"group 2\", but the cluster knows it as {id}: it does not match."
             ),
             "Ask a cluster administrator to bind the name that the cluster knows.",
             &format!(
@@ -129,8 +129,8 @@ fn binding_without_the_cluster_prefix_is_recognised() {
     case.bind("devs", "dev", "view", "Group", &group(2));
     let lines = case.lines(&["list", "pods"]);
     for said in [
-        format!("names you \"{ALICE}\", and the cluster knows you as oidc:{ALICE}: it does not match."),
-        format!("names your group {:?}, and the cluster knows that as oidc:{}: it does not match.", group(2), group(2)),
+        format!("names you \"{ALICE}\", but the cluster knows you as oidc:{ALICE}: it does not match."),
+        format!("names your group {:?}, but the cluster knows it as oidc:{}: it does not match.", group(2), group(2)),
     ] {
         assert!(lines.iter().any(|line| line.ends_with(&said)), "{said}: {lines:?}");
     }

@@ -102,7 +102,7 @@ fn unknown_type_is_used_as_typed_with_a_note() {
         &["list", "gadgets"],
         &[
             "You may not list gadgets in namespace dev.",
-            "The cluster was found to have no resource type \"gadgets\"; it was asked as typed.",
+            "The cluster seems to have no resource type \"gadgets\"; it was asked as typed.",
             "No binding gives it to you.",
             "Check the spelling; what the cluster has: kubectl api-resources",
             "If it is right, ask a cluster administrator for a binding.",

@@ -90,8 +90,8 @@ fn bindings_of_others_suggest_a_next_step() {
             "No binding gives it to you.",
             "Others have it:",
             &format!("- RoleBinding ops gives ClusterRole edit to group {ops}, user bob@contoso.example"),
-            "Ask to be put into that group, or for a binding of your own.",
-            "If you came into that group since the last token: kubectl login --refresh",
+            "Ask to be added to that group, or for a binding of your own.",
+            "If you joined that group since the last token: kubectl login --refresh",
             "A cluster administrator would type: kubectl create rolebinding edit-alice --clusterrole=edit \
              --user=alice@contoso.example --namespace=dev",
         ],
@@ -217,8 +217,9 @@ fn azure_rbac_decisions_are_explained() {
     );
     case.world.clear(Behaviour::KubeAzureRbac);
     case.world.set(Behaviour::KubeAzureDenies);
-    let ask =
-        format!("Ask a cluster administrator for a role assignment, such as {role}. It counts within five minutes.");
+    let ask = format!(
+        "Ask a cluster administrator for a role assignment, such as {role}. It takes effect within five minutes."
+    );
     let command = format!(
         "A cluster administrator would type: az role assignment create --role '{role}' --assignee {ALICE} --scope \
          CLUSTER_RESOURCE_ID/namespaces/dev"
@@ -247,9 +248,9 @@ fn azure_rbac_decisions_are_explained() {
 fn older_cluster_without_reviews_still_decides() {
     let case = Case::aks(&[Behaviour::KubeNoReviews]);
     let names =
-        "The cluster is too old to say whom it takes you for: the names are the token's, and it may have others.";
+        "The cluster is too old to report who you are: these names are from the token, and the cluster may use others.";
     let lines = case.lines(&["list", "pods"]);
-    let none = format!("No binding gives it to {ALICE}, or to a group that the token tells of.");
+    let none = format!("No binding gives it to {ALICE}, or to a group that the token lists.");
     assert_eq!(lines[..3], ["You may not list pods in namespace dev.", none.as_str(), names]);
     assert_eq!(lines.last().unwrap(), BIND);
 

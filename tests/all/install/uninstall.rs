@@ -20,7 +20,7 @@ fn uninstall_logs_out_first_and_needs_few_tools() {
     run.assert_silent_success();
     assert_eq!(recorded(&home), ["logout --all", "remove-cache-dir"]);
     let said: Vec<&str> = run.stdout.lines().collect();
-    assert_eq!(said[..2], ["Forgot 1 sign-in.", "Removed the folder."], "{run}");
+    assert_eq!(said[..2], ["Forgot 1 session.", "Removed the folder."], "{run}");
     assert!(said[2..].iter().all(|line| line.starts_with("Removed   ")), "{run}");
     assert!(!prefix.exists());
     let again = install_ok(&home, &["uninstall", "--prefix", "prefix"]);
@@ -132,7 +132,7 @@ fn failed_logout_is_named_and_the_rest_is_removed() {
 
     // A version without remove-cache-dir, and without stored state.
     fs::remove_dir(home.state()).unwrap();
-    let binary = stand_in(&home, "logout) echo Forgot 0 sign-ins. ;;");
+    let binary = stand_in(&home, "logout) echo Forgot 0 sessions. ;;");
     install_ok(&home, &["--prefix", "prefix", "--binary", &binary]);
     install_ok(&home, &["uninstall", "--prefix", "prefix"]);
 }

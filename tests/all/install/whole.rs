@@ -34,7 +34,7 @@ fn uninstall_leaves_an_empty_home() {
 
     let run = at_home(&mut script(&home, &["uninstall"]));
     run.assert_silent_success();
-    assert!(run.stdout.contains("Forgot 1 sign-in"), "{run}");
+    assert!(run.stdout.contains("Forgot 1 session"), "{run}");
     assert_empty(&home);
 }
 

@@ -107,7 +107,7 @@ fn authority_in_exec_env_works_for_all_commands() {
     let logout = run(&["logout"]);
     assert!(logout.stdout.contains("and revoked it at"), "{logout}");
     assert_eq!(company.site.revocations(), 1);
-    assert!(run(&["status"]).stdout.contains("No sign-in is remembered"), "{}", run(&["status"]));
+    assert!(run(&["status"]).stdout.contains("There are no sessions"), "{}", run(&["status"]));
 }
 
 #[test]

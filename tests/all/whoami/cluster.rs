@@ -17,7 +17,7 @@ fn assert_without_cluster(case: &Case, words: &[&str]) {
     assert!(run.stderr.starts_with("Warning: ") && run.stderr.contains("\nNext: "), "{run}");
     run.assert_stderr(words);
     let table = case.whoami(&["--groups"]);
-    assert!(table.code == Some(0) && table.stdout.contains("does not say who you are"), "{table}");
+    assert!(table.code == Some(0) && table.stdout.contains("identity not reported"), "{table}");
     table.assert_stderr(words);
 }
 

@@ -92,7 +92,7 @@ fn missing_session_exits_with_3_without_prompt() {
 #[test]
 fn disabled_cache_counts_as_missing_session() {
     let case = Case::entra(&["--token-cache-storage", "none"]).groups(201).signed_in();
-    case.whoami(&[]).assert_failed(3, &["nothing is remembered", "--token-cache-storage none", "\nNext: "]);
+    case.whoami(&[]).assert_failed(3, &["no session is stored", "--token-cache-storage none", "\nNext: "]);
     assert!(case.world.requests().is_empty());
 }
 

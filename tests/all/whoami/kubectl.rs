@@ -48,7 +48,7 @@ fn impersonation_decides_whom_kubectl_acts_as() {
     assert!(said.stderr.contains("kubectl acts as \"admin\""), "{said}");
     case.world.set(Behaviour::KubeNoImpersonation);
     let said = case.whoami(&[]);
-    assert!(said.stdout.contains("takes you for alice@contoso.example"), "{said}");
+    assert!(said.stdout.contains("authenticated as alice@contoso.example"), "{said}");
     assert!(said.stderr.contains("the cluster does not let kubectl act as \"admin\""), "{said}");
 }
 

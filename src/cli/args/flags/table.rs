@@ -1,7 +1,7 @@
 //! All flags of `get-token`: a new flag is added here, and a field for its value in `GetTokenArgs`.
 
 use super::super::values::{go_duration, seconds};
-use super::super::{ASKING, BROWSER, ENTRA, NETWORK, OIDC, REMEMBERING};
+use super::super::{BROWSER, CACHE, ENTRA, NETWORK, OIDC, PROMPTS};
 use super::{Flag, FlagValue};
 
 /// All flags, in the order of help.
@@ -34,7 +34,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "TENANT",
         ENTRA,
         FlagValue::OptionalText(|args| &mut args.tenant_id),
-        "Tenant: its id or a domain of it (else $AZURE_TENANT_ID)",
+        "Tenant id, or a domain of the tenant (else $AZURE_TENANT_ID)",
     )
     .short('t'),
     Flag::new("environment", "CLOUD", ENTRA, FlagValue::Text(|args| &mut args.environment), "Cloud of the tenant")
@@ -109,7 +109,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "SCOPE",
         OIDC,
         FlagValue::SplitList(|args| &mut args.oidc_extra_scope),
-        "Scope besides openid; may be repeated",
+        "Scope in addition to openid; may be repeated",
     ),
     Flag::new(
         "oidc-use-access-token",
@@ -138,14 +138,14 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "URL",
         OIDC,
         FlagValue::OptionalText(|args| &mut args.oidc_redirect_url),
-        "Redirect URL as it is registered (default: http://localhost:PORT)",
+        "Redirect URL as registered (default: http://localhost:PORT)",
     ),
     Flag::new(
         "oidc-redirect-url-hostname",
         "NAME",
         OIDC,
         FlagValue::OptionalText(|args| &mut args.oidc_redirect_url_hostname),
-        "Host name in the redirect URL instead of localhost: the older spelling",
+        "Host name in the redirect URL instead of localhost: an older flag",
     )
     .hidden(),
     Flag::new(
@@ -153,7 +153,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "URL",
         OIDC,
         FlagValue::OptionalText(|args| &mut args.oidc_redirect_url_authcode_keyboard),
-        "The same for authcode-keyboard: the older spelling",
+        "Redirect URL for authcode-keyboard: an older flag",
     )
     .hidden(),
     Flag::new(
@@ -189,51 +189,51 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
     Flag::new(
         "force-refresh",
         "BOOL",
-        REMEMBERING,
+        CACHE,
         FlagValue::Switch(|args| &mut args.force_refresh),
-        "Get a new token even if the cached one is valid",
+        "Refresh the token even if the cached one is valid",
     ),
     Flag::new(
         "prompt",
         "WHEN",
-        ASKING,
+        PROMPTS,
         FlagValue::Prompt(|args| &mut args.prompt),
         "Whether to prompt: auto, always, never (default: $KUBECTL_LOGIN_PROMPT, else auto)",
     ),
     Flag::new(
         "skip-open-browser",
         "BOOL",
-        ASKING,
+        PROMPTS,
         FlagValue::Switch(|args| &mut args.browser.skip_open_browser),
-        "Open no browser: only show the address",
+        "Do not open a browser, only show the address",
     ),
     Flag::new(
         "browser-command",
         "PROGRAM",
-        ASKING,
+        PROMPTS,
         FlagValue::OptionalText(|args| &mut args.browser.browser_command),
         "Program that opens the address (default: $BROWSER, else the desktop's)",
     ),
     Flag::new(
         "login-hint",
         "ACCOUNT",
-        ASKING,
+        PROMPTS,
         FlagValue::OptionalText(|args| &mut args.login_hint),
         "Expected account; any other is refused",
     ),
     Flag::new(
         "username",
         "NAME",
-        ASKING,
+        PROMPTS,
         FlagValue::OptionalText(|args| &mut args.username),
-        "User name for the password grant, which auto selects if it is given",
+        "User name for the password grant, which auto then selects",
     ),
     Flag::new(
         "password",
         "PASSWORD",
-        ASKING,
+        PROMPTS,
         FlagValue::OptionalText(|args| &mut args.password),
-        "Password for the password grant; prompted for if it is missing",
+        "Password for the password grant (default: prompt for it)",
     ),
     Flag::new(
         "listen-address",
@@ -247,7 +247,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "PORT",
         BROWSER,
         FlagValue::SplitList(|args| &mut args.listen_port),
-        "Port on 127.0.0.1 to listen on: the older spelling of --listen-address",
+        "Port on 127.0.0.1 to listen on: an older flag for --listen-address",
     )
     .hidden(),
     Flag::new(
@@ -262,7 +262,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "FILE",
         BROWSER,
         FlagValue::OptionalText(|args| &mut args.local_server_cert),
-        "PEM file with a certificate: the redirect uses https",
+        "PEM file with a certificate for the listener, which then uses https",
     ),
     Flag::new(
         "local-server-key",
@@ -281,7 +281,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
     Flag::new(
         "token-cache-storage",
         "WHERE",
-        REMEMBERING,
+        CACHE,
         FlagValue::Storage(|args| &mut args.token_cache_storage),
         "Where the key is stored: auto, keyring, file, or none to store nothing",
     )
@@ -289,7 +289,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
     Flag::new(
         "cache-dir",
         "DIR",
-        REMEMBERING,
+        CACHE,
         FlagValue::OptionalText(|args| &mut args.cache_dir),
         "Folder for sessions, tokens and the key",
     )
@@ -299,14 +299,14 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         "DURATION",
         NETWORK,
         FlagValue::Duration(|args| &mut args.timeout, go_duration),
-        "Time limit for the network, such as 60s (default: 20s)",
+        "Time limit for network requests, such as 60s (default: 20s)",
     ),
     Flag::new(
         "certificate-authority",
         "FILE",
         NETWORK,
         FlagValue::List(|args| &mut args.certificate_authority),
-        "PEM file of a certificate authority to trust in addition; may be repeated",
+        "PEM file of a certificate authority to trust in addition to the system's; may be repeated",
     ),
     Flag::new(
         "certificate-authority-data",
@@ -322,7 +322,7 @@ pub(in super::super::super) static FLAGS: &[Flag] = &[
         FlagValue::Switch(|args| &mut args.insecure_skip_tls_verify),
         "Accept any certificate: an attacker on the network can read the tokens",
     ),
-    // Those of the two peers that have no effect, and those that are refused until they have.
+    // Flags of the other two tools that have no effect, and those that are refused until they are supported.
     Flag::passive("client-secret", Some(ENTRA), FlagValue::IgnoredText),
     Flag::passive("client-certificate", Some(ENTRA), FlagValue::IgnoredText),
     Flag::passive("client-certificate-password", Some(ENTRA), FlagValue::IgnoredText),
