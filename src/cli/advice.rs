@@ -53,7 +53,7 @@ fn literals(source: &str) -> Vec<(usize, String)> {
             '/' if rest.starts_with("//") => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
             '\'' => {
                 // A character, or a lifetime.
-                // The character behind a backslash may be a quote.
+                // The character after a backslash may be a quote.
                 let length = match rest.strip_prefix("'\\").map(|escaped| escaped.chars().skip(1)) {
                     Some(mut escaped) => escaped.position(|c| c == '\'').map_or(0, |end| end + 3),
                     None if rest.chars().nth(2) == Some('\'') => 2,
@@ -175,7 +175,7 @@ fn flags(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// The command in the words behind the program's name: `None` for a sign-in, an error for one that is not there.
+/// The command in the words after the program's name: `None` for a sign-in, an error for one that does not exist.
 fn command_in<'g>(grammar: &'g Command, words: &str) -> Result<Option<&'g Command>, String> {
     let first = words.split_whitespace().next().unwrap_or_default().trim_end_matches(['.', ',', ';', ':', '`', ')']);
     // A placeholder, a flag, or nothing: the context may be left out.
@@ -192,7 +192,7 @@ fn command_in<'g>(grammar: &'g Command, words: &str) -> Result<Option<&'g Comman
     }
 }
 
-/// The words behind each mention of the program on a line.
+/// The words after each mention of the program on a line.
 fn mentions(line: &str) -> Vec<&str> {
     let named = |name: &str| line.match_indices(name).map(|(at, name)| &line[at + name.len()..]).collect::<Vec<_>>();
     [named("kubectl login "), named("kubectl-login ")].concat()

@@ -79,7 +79,7 @@ impl<'a> ClusterClient<'a> {
             let api = self.api()?;
             runtime::run_until_interrupted(who_am_i(&api)).map_err(ErrorMessage::from)?.map_err(|failure| {
                 ReviewFailure {
-                    error: messages::api_error(&failure, &api, "ask the cluster who you are"),
+                    error: messages::api_error(&failure, &api, messages::ASK_WHO_YOU_ARE),
                     is_too_old: matches!(failure, ApiError::NotFound),
                 }
             })

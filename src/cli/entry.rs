@@ -50,7 +50,7 @@ pub(super) fn explain(error: &KubeconfigError, args: &EntryArgs) -> ErrorMessage
     let similar =
         |known: &[String], name: &str| command_line::similar(name, known.iter().map(String::as_str)).map(str::to_owned);
     let typed = args.command_or_context();
-    // A word that is not a command is taken for a context.
+    // A word that is not a command is read as a context.
     let with_commands =
         || Suggestions { command: typed.and_then(similar_command), may_be_command: typed.is_some(), name: None };
     let suggestions = match error {

@@ -80,7 +80,7 @@ impl EntryReader {
     }
 }
 
-/// `arguments` behind the program's name.
+/// `arguments` after the program's name.
 fn with_program_name(arguments: &[String]) -> Vec<OsString> {
     std::iter::once("kubectl-login").chain(arguments.iter().map(String::as_str)).map(OsString::from).collect()
 }

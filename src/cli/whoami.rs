@@ -263,7 +263,7 @@ struct CurrentToken {
 impl CurrentToken {
     /// The cached token, refreshed if needed or if it is to be `fresh`; never with a prompt.
     ///
-    /// Errors: exit 3 where there is none.
+    /// Errors: there is none (exit 3).
     fn without_prompt(session: &ClusterSession<'_>, fresh: bool) -> Result<CurrentToken> {
         let ClusterSession { entry, profile, identity, store, environment, terminal } = *session;
         let facts = sessions::current_facts(identity, &profile.network, store);

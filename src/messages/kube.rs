@@ -11,7 +11,10 @@ use super::ErrorMessage;
 use super::http::{Peer, transport_error};
 use super::step::{Step, lines};
 
-const ASK_CLUSTER_ADMIN: &str = "Ask a cluster administrator.";
+/// What to do if only an administrator can help.
+pub const ASK_CLUSTER_ADMIN: &str = "Ask a cluster administrator.";
+/// What the API server is asked for, if the user wants to know who they are to it.
+pub const ASK_WHO_YOU_ARE: &str = "ask the cluster who you are";
 const SET_SERVER: &str = "Set it in the kubeconfig: kubectl config set-cluster CLUSTER --server=https://HOST:PORT";
 
 /// The error for a user who wanted `purpose` ("ask the cluster who you are") of an API server.

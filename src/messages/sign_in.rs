@@ -125,7 +125,7 @@ pub(super) fn wrong_password(error: &TokenRequestError, is_typed: bool, profile:
         TokenRequestError::Refused(answer) => EntraErrorDetails(answer).with_number(),
         other => other.to_string(),
     };
-    let what = format!("the issuer does not take that user name and password ({words})");
+    let what = format!("the issuer does not accept that user name and password ({words})");
     ErrorMessage { kind, what, next: next.to_owned(), ..token_request_error(error, profile, "sign in") }
 }
 

@@ -1,4 +1,4 @@
-//! What the user is told during a sign-in, as sentences.
+//! Messages for the user during a sign-in.
 
 use kubectl_login::messages::{self, Explain as _};
 use kubectl_login::profile::Profile;
@@ -16,14 +16,14 @@ pub(super) fn text(notice: Notice<'_>, profile: &Profile) -> String {
         }
         Notice::WrongPassword(answer) => {
             let words = EntraErrorDetails(answer).with_number();
-            format!("The issuer does not take that user name and password ({words}). Try again.")
+            format!("The issuer does not accept that user name and password ({words}). Try again.")
         }
         Notice::NotTheAnswer(error) => {
             format!("That does not help: {error}. {}", messages::sign_in::paste_instead(error))
         }
         Notice::CodeRefused(failure) => {
             let why = messages::sign_in::code_reason(failure, profile);
-            format!("The issuer does not take that code: {why}. Copy it again.")
+            format!("The issuer does not accept that code: {why}. Copy it again.")
         }
         Notice::SkippedAuthority(problem) => format!("Warning: {problem}."),
         Notice::WaitingFor(holder) => waiting_for(holder),
@@ -54,15 +54,15 @@ fn storage(notice: StorageNotice<'_>) -> String {
         StorageNotice::NotWritten { folder, error } => {
             let next = folder.map(|folder| messages::store::next_steps(folder, error)).unwrap_or_default();
             let folder = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
-            format!("The sign-in could not be remembered in {folder}: {}.\n{next}", messages::store::reason(error))
+            format!("The session could not be stored in {folder}: {}.\n{next}", messages::store::reason(error))
         }
         StorageNotice::OtherHome { folder, home } => format!(
-            "This runs as root, and {} is another user's home. The sign-in is kept in {}, for root alone.",
+            "This runs as root, and {} is another user's home. The session is stored in {}, for root alone.",
             home.display(),
             folder.display()
         ),
         StorageNotice::KeyFile { folder, error } => format!(
-            "The sign-in is kept in {}, sealed with a key file only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
+            "The session is stored in {}, sealed with a key file that only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
             folder.display(),
             messages::store::key_reason(error)
         ),
@@ -70,7 +70,7 @@ fn storage(notice: StorageNotice<'_>) -> String {
             let next = folder.map(|(folder, error)| messages::store::file_steps(folder, error));
             let next = next.or_else(|| problem.map(messages::store::problem_steps)).unwrap_or_default();
             let reason = messages::store::key_reason(error);
-            format!("The sign-in is not remembered: {reason}.\n{next}").trim_end().to_owned()
+            format!("The session is not stored: {reason}.\n{next}").trim_end().to_owned()
         }
     }
 }

@@ -143,17 +143,17 @@ fn heading(reason: &PromptReason<'_>, subject: &PromptSubject<'_>) -> String {
 /// Why this program has chosen the method, as a sentence.
 fn chosen(reason: &MethodReason, profile: &Profile) -> String {
     match reason {
-        MethodReason::NoPage => "With a code, since the issuer has no page to sign in at.".to_owned(),
-        MethodReason::NoBrowser(why) => format!("With a code, since no browser can be opened here: {why}."),
-        MethodReason::NoDeviceCodes => "In a browser, since the issuer gives out no codes here.".to_owned(),
+        MethodReason::NoPage => "With a code, because the issuer has no page to sign in at.".to_owned(),
+        MethodReason::NoBrowser(why) => format!("With a code, because no browser can be opened here: {why}."),
+        MethodReason::NoDeviceCodes => "In a browser, because the issuer offers no device codes here.".to_owned(),
         MethodReason::NoDeviceCodeForClient(failure) => {
             let words = code_reason(failure, profile);
             let words = words.trim_end_matches('.');
-            format!("In a browser, since the issuer gives this client no code: {words}.")
+            format!("In a browser, because the issuer gives this client no code: {words}.")
         }
-        MethodReason::Browser => "In the browser, since there seems to be one at hand.".to_owned(),
+        MethodReason::Browser => "In the browser, because one seems to be available.".to_owned(),
         MethodReason::PageParameters => {
-            "In a browser, since there are parameters for the issuer's page (--oidc-auth-request-extra-params)."
+            "In a browser, because there are parameters for the issuer's page (--oidc-auth-request-extra-params)."
                 .to_owned()
         }
     }

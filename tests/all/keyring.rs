@@ -70,7 +70,7 @@ fn working_keyring_prints_no_note() {
     let keyring = Keyring::start(&home);
     let first = run(&home, &keyring, &entra(&world, &ALWAYS));
     first.token();
-    assert!(!first.stderr.contains("key file") && !first.stderr.contains("remembered"), "{first}");
+    assert!(!first.stderr.contains("key file") && !first.stderr.contains("not stored"), "{first}");
 }
 
 #[test]

@@ -275,7 +275,7 @@ fn typed_name_is_shown_and_typed_password_is_not() {
 fn typed_password_is_sent_unchanged() {
     let sign_in = SignIn::start(&["--username", "alice"]);
     sign_in.type_password(&format!("  {PASSWORD}  "), 1);
-    sign_in.screen.wait_for("does not take that user name and password (Invalid user credentials). Try again.");
+    sign_in.screen.wait_for("does not accept that user name and password (Invalid user credentials). Try again.");
     sign_in.type_password(PASSWORD, 2);
     sign_in.assert_succeeds();
     assert_eq!(sent(&sign_in.world), [format!("  {PASSWORD}  "), PASSWORD.to_owned()]);

@@ -103,7 +103,7 @@ fn password_signs_in_at_dex_and_refreshes() {
         let credentials = ["--username", "alice@contoso.example", "--password", password];
         get_token(&provider, &credentials)
     };
-    home.run(&with("battery staple")).assert_failed(1, &["does not take that user name and password", "--password"]);
+    home.run(&with("battery staple")).assert_failed(1, &["does not accept that user name and password", "--password"]);
     let run = home.run_as_new_caller(&with("correct horse"));
     assert_eq!(run.stderr, "");
     let first = claims(&run.token());

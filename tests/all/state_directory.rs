@@ -13,7 +13,7 @@ use sim::World;
 #[track_caller]
 fn assert_token_not_stored(run: &Run) -> String {
     let (_, after_prompt) = run.stderr.split_once("Only enter a code that you asked for yourself.").unwrap();
-    let is_said = ["not remembered", "could not be remembered"].iter().any(|words| after_prompt.contains(words));
+    let is_said = ["not stored", "could not be stored"].iter().any(|words| after_prompt.contains(words));
     assert!(is_said, "{run}");
     run.token()
 }

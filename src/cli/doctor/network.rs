@@ -145,10 +145,10 @@ async fn review(
     let said = who_am_i(&api).await;
     said.map_err(|failure| match failure {
         ApiError::Unreachable(_) => {
-            ReviewError::NotAsked(messages::api_error(&failure, &api, "ask the cluster who you are"))
+            ReviewError::NotAsked(messages::api_error(&failure, &api, messages::ASK_WHO_YOU_ARE))
         }
         _ => {
-            let error = messages::api_error(&failure, &api, "ask the cluster who you are");
+            let error = messages::api_error(&failure, &api, messages::ASK_WHO_YOU_ARE);
             ReviewError::Answered(failure, error)
         }
     })

@@ -104,7 +104,7 @@ fn audience(
     facts: Option<&SessionFacts>,
 ) -> Finding {
     let Some(subject) = subject else {
-        return Finding::skip("the token is opaque: only the issuer can read it");
+        return opaque();
     };
     let shown =
         |text: &Option<String>| text.as_deref().map_or_else(|| "no user".to_owned(), |text| printable(text, 200));
@@ -187,11 +187,11 @@ fn of_issuer(profile: &Profile, subject: &Subject, issuer: &str) -> Vec<Finding>
 /// What the token says about groups.
 fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
     let is_entra = matches!(profile.provider, Provider::Entra { .. });
-    let Some(subject) = subject else { return Finding::skip("the token is opaque: only the issuer can read it") };
+    let Some(subject) = subject else { return opaque() };
     match &subject.groups {
         GroupsClaim::Listed(groups) if groups.len() == 1 => Finding::ok("1, in the token"),
         GroupsClaim::Listed(groups) => Finding::ok(format!("{}, all of them in the token", groups.len())),
-        GroupsClaim::Unreadable => Finding::skip("the token is opaque: only the issuer can read it"),
+        GroupsClaim::Unreadable => opaque(),
         GroupsClaim::Absent if is_entra => {
             Finding::ok("none in the token: you are in none, or the application does not request them")
         }
@@ -207,6 +207,11 @@ fn groups(profile: &Profile, subject: Option<&Subject>) -> Finding {
             "To list all of them: kubectl login whoami --groups\nIf your client may not read them, name one that may, with --graph-client-id ID.",
         ),
     }
+}
+
+/// The finding for a token that is not a JWT.
+fn opaque() -> Finding {
+    Finding::skip("the token is opaque: only the issuer can read it")
 }
 
 /// The finding if there is no token.

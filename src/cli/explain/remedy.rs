@@ -1,6 +1,7 @@
 //! What to do about an access that is not allowed: whom to ask for what, and the command that an administrator of the
 //! cluster would run.
 
+use kubectl_login::messages::kube::ASK_CLUSTER_ADMIN;
 use kubectl_login_core::kube::rbac::RbacSubject;
 use kubectl_login_core::text::{printable, shell_word};
 
@@ -62,7 +63,7 @@ fn without_another_binding(explained: &Explained) -> Option<Vec<String>> {
     if explained.is_unseen() {
         None
     } else if explanation.decision.denied {
-        one("Ask a cluster administrator.")
+        one(ASK_CLUSTER_ADMIN)
     } else if !explanation.by.is_empty() {
         // If RBAC is enabled, it sees a binding within seconds.
         one("Try again in a minute. If it stays so, ask a cluster administrator whether RBAC decides there.")

@@ -14,7 +14,7 @@ use super::super::authorization;
 use super::super::sources::Sources;
 use super::{INTERACTIVE_METHODS, LATER_METHODS, METHODS, account_hint, browser};
 
-/// What the flags and variables for Entra mean. `sources` is told which variables are used.
+/// What the flags and variables for Entra mean. Notes in `sources` which variables are used.
 pub(super) fn profile(
     args: &GetTokenArgs,
     environment: &Environment,

@@ -47,7 +47,7 @@ pub(super) fn profile(
     let (authorization, other_scopes) = authorization::oidc_settings(args, method, environment)?;
     let extra_scopes = other_scopes.unwrap_or_else(|| args.oidc_extra_scope.clone());
     let use_access_token = args.oidc_use_access_token.unwrap_or(false);
-    // Whatever token is handed out here: entries with other settings share the session, and with it the scopes.
+    // Whichever token is used: entries with other settings share the session, and with it the scopes.
     for scope in &extra_scopes {
         audience::refuse_foreign(scope).map_err(|error| error.explain("sign in"))?;
     }

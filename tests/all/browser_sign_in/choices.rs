@@ -29,7 +29,7 @@ fn code_is_chosen_without_a_browser_and_says_why() {
             let mut command = home.plugin(&by_choice(issuer, &world, &SHOW_ADDRESS));
             let run = Run::of(command.envs(variables.iter().copied()));
             run.token();
-            let line = format!("With a code, since no browser can be opened here: {why}.");
+            let line = format!("With a code, because no browser can be opened here: {why}.");
             assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
             assert_eq!((world.device_requests().len(), world.authorize_requests().len()), (1, 0));
             assert_eq!(method_of(&home), "devicecode");
@@ -43,7 +43,7 @@ fn browser_is_chosen_if_one_can_be_opened() {
         let (world, home) = (World::start(), Home::new());
         let mut command = home.plugin(&by_choice(issuer, &world, &SHOW_ADDRESS));
         let (_, run) = SignIn::start(command.env("DISPLAY", ":99")).finish();
-        let line = "In the browser, since there seems to be one at hand.";
+        let line = "In the browser, because one seems to be available.";
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
         assert_eq!(method_of(&home), issuer.browser_method());
         assert!(world.device_requests().is_empty());
@@ -63,7 +63,7 @@ fn explicit_method_prints_no_reason() {
     for issuer in BOTH {
         let (world, home) = (World::start(), Home::new());
         let (_, run) = issuer.start(&world, &home, &[]).finish();
-        assert!(!run.stderr.contains("since"), "{run}");
+        assert!(!run.stderr.contains("because"), "{run}");
     }
 }
 
@@ -71,7 +71,10 @@ fn explicit_method_prints_no_reason() {
 fn issuer_without_device_endpoint_uses_the_browser() {
     let (world, home) = (World::start_with(&[Behaviour::NoDeviceEndpoint]), Home::new());
     let (_, run) = SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &SHOW_ADDRESS))).finish();
-    assert!(run.stderr.lines().any(|line| line == "In a browser, since the issuer gives out no codes here."), "{run}");
+    assert!(
+        run.stderr.lines().any(|line| line == "In a browser, because the issuer offers no device codes here."),
+        "{run}"
+    );
 }
 
 /// As Keycloak does if the grant is disabled for a client, and Google for browser clients: discovery has the endpoint
@@ -84,7 +87,7 @@ fn client_without_device_grant_uses_the_browser() {
     ] {
         let (world, home) = (World::start_with(&[behaviour]), Home::new());
         let (_, run) = SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &SHOW_ADDRESS))).finish();
-        let line = format!("In a browser, since the issuer gives this client no code: {words}.");
+        let line = format!("In a browser, because the issuer gives this client no code: {words}.");
         assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
         assert!(!run.stderr.contains("With a code") && !run.stderr.contains("Error"), "{run}");
         assert_eq!((method_of(&home).as_str(), world.device_requests().len()), ("authcode", 1));
@@ -108,7 +111,7 @@ fn page_parameters_choose_the_browser() {
         SignIn::start(&mut home.plugin(&by_choice(Issuer::Oidc, &world, &[&SHOW_ADDRESS[..], &asked].concat())));
     assert_eq!(sign_in.parameter("audience"), "cluster");
     let (_, run) = sign_in.finish();
-    assert!(run.stderr.contains("In a browser, since there are parameters for the issuer's page"), "{run}");
+    assert!(run.stderr.contains("In a browser, because there are parameters for the issuer's page"), "{run}");
     assert!(world.device_requests().is_empty());
 }
 
@@ -129,7 +132,7 @@ fn missing_browser_chooses_a_code() {
             let mut command = home.plugin(&by_choice(issuer, &world, &["--prompt=always", flag]));
             let run = Run::of(command.env("DISPLAY", ":99").env("PATH", nowhere(&home)));
             run.token();
-            let line = format!("With a code, since no browser can be opened here: {why}.");
+            let line = format!("With a code, because no browser can be opened here: {why}.");
             assert_eq!(run.stderr.lines().filter(|found| *found == line).count(), 1, "{run}");
         }
     });

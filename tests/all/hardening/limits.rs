@@ -80,7 +80,7 @@ fn file_size_limit_does_not_prevent_a_token() {
     let (world, home) = (World::start(), Home::new());
     let run = Run::of(&mut limited(&home, "-f 0", &entra(&world, &ALWAYS)));
     run.token();
-    assert!(run.stderr.contains("could not be remembered") || run.stderr.contains("is not remembered"), "{run}");
+    assert!(run.stderr.contains("could not be stored") || run.stderr.contains("is not stored"), "{run}");
     assert!(run.stderr.contains("ulimit -f"), "{run}");
     let token = home.run(&entra(&world, &ALWAYS)).token();
     assert_eq!(Run::of(&mut limited(&home, "-f 0", &entra(&world, &[]))).token(), token);

@@ -50,7 +50,7 @@ fn root_with_another_users_home_uses_its_own_state_directory() {
         let run = Run::of(&mut under_sudo(&home, own.path(), &entra(&world, &ALWAYS)));
         let token = run.token();
         let said = format!(
-            "This runs as root, and {} is another user's home. The sign-in is kept in /root/.local/state/kubectl-login",
+            "This runs as root, and {} is another user's home. The session is stored in /root/.local/state/kubectl-login",
             home.path().display()
         );
         assert!(run.stderr.contains(&said), "{run}");

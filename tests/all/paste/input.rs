@@ -127,7 +127,7 @@ fn invalid_request_for_a_bare_code_allows_another_try() {
     let sign_in = SignIn::within(WRAPPER, &[Behaviour::UnknownCodeInvalidRequest], authcode, &[]);
     let code = parameter(&sign_in.final_address(), "code");
     sign_in.screen.paste_line("no-code-of-this-issuer");
-    sign_in.screen.wait_for("The issuer does not take that code: ");
+    sign_in.screen.wait_for("The issuer does not accept that code: ");
     sign_in.screen.wait_for("Copy it again.");
     sign_in.screen.paste_line(&code);
     sign_in.assert_succeeds(&["no-code-of-this-issuer"]);

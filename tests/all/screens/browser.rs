@@ -48,7 +48,7 @@ fn screen_of_wrong_pastes() {
         screen.paste_line(&answer.replace(&parameter(&answer, "state"), "another-state"));
         screen.wait_for("another sign-in");
         screen.paste_line("no-such-code");
-        screen.wait_for("does not take that code");
+        screen.wait_for("does not accept that code");
         // The countdown continues below the message.
         screen.wait_for("left to sign in");
         case.assert_screen("browser-wrong-paste", &screen);

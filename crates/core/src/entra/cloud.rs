@@ -143,7 +143,7 @@ pub enum StackFileProblem {
 /// The field of an Azure Stack's file with its sign-in host.
 pub const SIGN_IN_FIELD: &str = "activeDirectoryEndpoint";
 
-/// The file that Azure Stack Hub operators hand out (go-autorest's format, in the variable `AZURE_ENVIRONMENT_FILEPATH`).
+/// The file that Azure Stack Hub operators provide (go-autorest's format, in the variable `AZURE_ENVIRONMENT_FILEPATH`).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StackFile {

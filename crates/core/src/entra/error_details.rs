@@ -127,7 +127,7 @@ impl<'a> EntraErrorDetails<'a> {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
-    /// An id: the member called `name`, or in a browser's error the `words` words behind `label` in the description.
+    /// An id: the member called `name`, or in a browser's error the `words` words after `label` in the description.
     fn id(self, name: &str, label: &str, words: usize) -> Option<String> {
         let in_text = || {
             let text = self.0.error_description.as_deref().filter(|_| self.0.status == 0)?;
@@ -137,7 +137,7 @@ impl<'a> EntraErrorDetails<'a> {
         self.text(name).map(str::to_owned).or_else(in_text).filter(|id| !id.is_empty())
     }
 
-    /// The member called `name`, if it is a text. One of another type counts as absent.
+    /// The member called `name`, if it is a text. One of another type is ignored.
     fn text(self, name: &str) -> Option<&'a str> {
         self.0.additional.get(name).and_then(Value::as_str)
     }

@@ -99,7 +99,7 @@ impl Subject {
     }
 }
 
-/// `idtyp` tells, where the application asks for it. Else: an application's own token has no scopes (`scp`), and its subject
+/// `idtyp` says so, if the application requests it. Otherwise: an application's own token has no scopes (`scp`), and its subject
 /// is its object id, which is never so for people.
 fn is_app_only(claims: &Claims) -> bool {
     match claims.string("idtyp") {

@@ -1,4 +1,4 @@
-//! Files with certificate authorities that settings name: where they are, and what they held when the settings were read.
+//! Files with certificate authorities that settings name: their paths, and their content when the settings were read.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::named_file;
 use crate::text::hex;
 
-/// A PEM file that settings name. What is kept apart by trust goes by its digest, so that no file is read for that again.
+/// A PEM file that settings name. Its digest is part of the name under which sessions and tokens are stored, so the file is not read again for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaFile {
     path: PathBuf,
@@ -16,8 +16,8 @@ pub struct CaFile {
 }
 
 impl CaFile {
-    /// Reads the file at `path`, 16 MiB at most. One that cannot be read counts as empty here, and fails the connections that
-    /// should trust it.
+    /// Reads the file at `path`, 16 MiB at most. One that cannot be read is treated as empty here; connections that need it
+    /// fail.
     pub fn read(path: PathBuf) -> CaFile {
         let file = CaFile::unread(path);
         file.digest();

@@ -1,4 +1,4 @@
-//! What can go wrong at a proxy: then the proxy is at fault, and not the server behind it.
+//! What can go wrong at a proxy, as opposed to the server beyond it.
 
 use serde::{Deserialize, Serialize};
 

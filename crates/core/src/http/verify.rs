@@ -320,8 +320,8 @@ impl ServerCertVerifier for NoVerification {
     }
 }
 
-/// Whether all `anchors` are trusted by `network`: as authorities of the environment, or as the system's own, where they may
-/// have been moved to.
+/// Whether all `anchors` are trusted by `network`: as authorities of the environment, or as the system's own, in case they
+/// have been moved there.
 pub fn trusts_anchors(network: &Network, anchors: &[String]) -> bool {
     let (found, _) = roots::from_environment(&network.environment_roots);
     let known: BTreeSet<String> = found.certificates.iter().map(roots::fingerprint).collect();

@@ -1,4 +1,4 @@
-//! Why an access is allowed or not: the API server's decision, and the bindings and roles behind it, as far as the user
+//! Why an access is allowed or not: the API server's decision, and the bindings and roles that explain it, as far as the user
 //! may read them.
 //!
 //! Must not know how it is worded for users.

@@ -69,7 +69,7 @@ pub struct Entry {
     pub cluster: Option<String>,
     /// How the cluster's API server is reached; nothing is known of one that is not defined.
     pub api_server: KubeconfigCluster,
-    /// The context's namespace, where it names one.
+    /// The context's namespace, if it names one.
     pub namespace: Option<String>,
     /// The user's name.
     pub user: String,
@@ -143,7 +143,7 @@ pub enum KubeconfigError {
     Malformed {
         /// The file.
         file: PathBuf,
-        /// The line, where the parser knows it.
+        /// The line, if the parser knows it.
         at: ParseErrorLine,
     },
     /// One file defines the same name twice, which kubectl refuses too.

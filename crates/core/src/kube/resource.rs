@@ -90,7 +90,7 @@ const SUBRESOURCES: &[&str] = &[
 /// The most API groups that are requested one by one if the server has no aggregated discovery.
 const GROUPS_ASKED: usize = 150;
 
-/// All resource types in one answer, where the server can (Kubernetes 1.26 and later).
+/// All resource types in one response, if the server supports that (Kubernetes 1.26 and later).
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
                           application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
@@ -118,7 +118,7 @@ pub enum ResourceArg {
     Type {
         /// Plural, singular or short name, in lower case; `*` for any.
         word: String,
-        /// The API group, where it was named.
+        /// The API group, if it was named.
         group: Option<String>,
         /// One object's name, or nothing.
         name: String,

@@ -66,7 +66,7 @@ impl ClaimsChallenge {
         ClaimsChallenge::from_json(&json.ok_or(ClaimsChallengeError::NotAnObject)?)
     }
 
-    /// This one and what `other` asks for besides; where they disagree, this one counts.
+    /// This challenge and what `other` asks for in addition. If they disagree, this one wins.
     pub fn and(mut self, other: ClaimsChallenge) -> ClaimsChallenge {
         join(&mut self.0, other.0);
         self

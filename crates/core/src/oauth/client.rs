@@ -48,7 +48,7 @@ pub(super) type ProtocolClient = oauth2::Client<
 
 type ProtocolError = RequestTokenError<TransportError, ErrorObject>;
 
-/// A client of one issuer. It can be shared: what it learns about the issuer is behind locks that are held for moments.
+/// A client of one issuer. It can be shared: what it learns about the issuer is protected by locks that are held only briefly.
 pub struct OAuthClient {
     /// How it is reached.
     pub http: Http,

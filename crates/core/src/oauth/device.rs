@@ -18,7 +18,7 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The last poll is made so long before the code expires.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
-/// After so many polls in a row without a usable answer the user is told, once.
+/// After this many polls in a row without a usable response, the user is informed, once.
 const TOLD_AFTER: u32 = 3;
 /// The longest pause after connection loss.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -90,12 +90,12 @@ impl PendingDeviceCode {
     }
 
     /// Where the user types it, as it is shown and opened: parsed, so that its host is in ASCII. `None` if the issuer at
-    /// `issuer` may not send users there, or if it could be taken for another address.
+    /// `issuer` may not send users there, or if it could be mistaken for another address.
     pub fn page(&self, issuer: &Url) -> Option<Url> {
         page(self.verification_uri(), issuer)
     }
 
-    /// The same with the code in it, where the server sends one at the same site.
+    /// The same with the code in it, if the server sends one at the same site.
     pub fn complete_page(&self, issuer: &Url) -> Option<Url> {
         let shown = self.page(issuer)?;
         let complete = page(self.authorization.verification_uri_complete()?.secret(), issuer)?;
@@ -170,8 +170,8 @@ impl PendingDeviceCode {
     }
 }
 
-/// The page in a server's answer. A user name, backslashes and blanks are what makes one address look like another, or
-/// puts a sentence behind it; a longer one is not an address to type or to read.
+/// The page in a server's answer. A user name, backslashes and blanks can make one address look like another, or append
+/// a sentence to it; a longer one cannot be typed or read.
 fn page(text: &str, issuer: &Url) -> Option<Url> {
     let text = text.trim();
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {

@@ -212,7 +212,7 @@ impl DiscoveryDocument {
         let s256 = &self.code_challenge_methods_supported.clone().filter(|methods| !methods.is_empty());
         let methods = &self.token_endpoint_auth_methods_supported;
         let token = endpoint("token_endpoint", &self.token_endpoint)?;
-        // A document that hands the issuing of tokens to another site has no say in where that site's tokens are sent.
+        // If a document names another site's token endpoint, it must not decide where that site's tokens are sent.
         let may_have_tokens = |url: &Url| foreign(url, &token).is_none() || foreign(&token, &base).is_none();
         let for_tokens = |name, text| optional(name, text).unwrap_or_default().filter(may_have_tokens);
         Ok(Endpoints {

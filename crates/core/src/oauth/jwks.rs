@@ -137,7 +137,7 @@ impl VerifyError {
 /// Checks an ID token's signature, issuer, audience, subject, time and nonce, in this order, and returns its claims.
 ///
 /// # Errors
-/// [`VerifyError`], of which [`VerifyError::may_be_outdated`] tells what is worth one more try with fresh keys.
+/// [`VerifyError`]; [`VerifyError::may_be_outdated`] says whether to try again with fresh keys.
 pub fn verify(token: &str, keys: &Jwks, expected: &TokenExpectations<'_>) -> Result<Claims, VerifyError> {
     let claims = Claims::read(token)?;
     check_signature(token, keys, expected.algorithms)?;

@@ -6,8 +6,8 @@
 //! response (RFC 9207) stops that only if the honest issuer sends one. So a page is foreign if its host is neither the
 //! issuer's nor that of the token endpoint, which is where the code goes: a user confirms it before anything is opened.
 //!
-//! - Endpoints at one other site, as with hosted issuers behind a name of one's own, send the code back to where it was
-//!   made. Nothing can be mixed up as long as its tokens stay there too, by the same document (`discovery`) and by later
+//! - Endpoints that are all at one other site, as with a hosted issuer under a custom domain, send the code back to the site
+//!   that made it. Nothing can be mixed up as long as its tokens stay there too, by the same document (`discovery`) and by later
 //!   ones (`client::attempts`, `session::issuer`), and the prompt names that site.
 //! - A token endpoint at another site gets only codes of the issuer's own page, as the issuer itself says.
 //! - A device endpoint gives no code of the user's away: what the attack needs there is a page at which the user types

@@ -72,14 +72,14 @@ impl<'c> AsyncHttpClient<'c> for OAuthTransport<'_> {
 /// `answer` as the oauth2 crate expects it:
 ///
 /// - any 2xx is 200, and a 200 that carries an error object (some servers do) is 400;
-/// - what a body is, JSON or not, is told by itself and not by its content type;
+/// - whether a body is JSON is decided by the body, not by its content type;
 /// - numbers in strings become numbers; an interval of 0 or null becomes the default of 5 s (RFC 8628 3.2); a missing token
 ///   type becomes Bearer; `verification_url`, the name in a draft of RFC 8628, gives way to the RFC's own name.
 pub(super) fn normalize_response(answer: HttpResponse) -> oauth2::HttpResponse {
     let mut status = if (200..300).contains(&answer.status) { 200 } else { answer.status };
     let mut body = answer.body;
     let mut headers = answer.headers;
-    // The crate would say of another type no more than that it is one; the body tells what it is.
+    // For another type, the crate would only report the type; the body says more.
     headers.remove(CONTENT_TYPE);
     if let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&body) {
         if object.get("error").and_then(Value::as_str).is_some_and(|error| !error.is_empty())

@@ -56,7 +56,7 @@ pub enum UserInfoError {
     },
 }
 
-/// Requests the UserInfo of the user whom `access_token` was issued to, within `limit`.
+/// Requests the UserInfo of the user of `access_token`, within `limit`.
 ///
 /// Errors: the server did not respond, or it is neither JSON nor a signed JWT.
 pub async fn fetch(

@@ -1,4 +1,4 @@
-//! What a kubeconfig user holds besides an exec plugin, and what kubectl makes of it.
+//! The credentials of a kubeconfig user besides an exec plugin, and how kubectl uses them.
 //!
 //! Must not know who asks for it, or how a request is sent.
 //!
@@ -320,7 +320,7 @@ pub(super) struct RawUser {
     pub(super) credentials: UserCredentials,
 }
 
-/// By hand, because derived code does not tell where a key is.
+/// Written by hand, because derived code does not know the line of a key.
 impl<'de> Deserialize<'de> for RawUser {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;

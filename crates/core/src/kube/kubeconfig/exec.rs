@@ -28,7 +28,7 @@ pub enum ExecMatch {
 pub struct ExecConfig {
     /// The protocol version it is to answer in, as written.
     pub api_version: Option<String>,
-    /// Whether clients hand over their stdin (`Never`, `IfAvailable`, `Always`), as written.
+    /// Whether clients pass on their stdin (`Never`, `IfAvailable`, `Always`), as written.
     pub interactive_mode: Option<String>,
     /// What is started: a bare name (looked up in `PATH`) or an absolute path. Empty if the entry names none.
     pub command: String,

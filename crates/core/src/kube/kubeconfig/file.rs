@@ -200,7 +200,7 @@ fn wait_until_readable(_: &File) -> io::Result<()> {
 /// The first document of a file. An empty one has no entries, and of a repeated key the last counts, as for kubectl.
 ///
 /// # Errors
-/// The line that cannot be understood, where it is known.
+/// The line that cannot be understood, if it is known.
 pub(super) fn parse(text: &str) -> Result<Parsed, ParseErrorLine> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,

@@ -152,7 +152,7 @@ impl OAuthClient {
         differs
     }
 
-    /// The discovery document that took the place of the cached one, if there is one; handed out once.
+    /// The discovery document that replaced the cached one, if there is one; returned once.
     pub fn take_reread_document(&self) -> Option<DiscoveryDocument> {
         self.learned().reread.take()
     }
@@ -194,7 +194,7 @@ impl Attempts<'_> {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// What `outcome` of an attempt is the outcome of the request; `None` if another attempt is to be made.
+    /// The outcome of the request, if the `outcome` of an attempt is final; `None` to make another attempt.
     pub(super) async fn finish<T>(
         &mut self,
         outcome: Result<T, TokenRequestError>,

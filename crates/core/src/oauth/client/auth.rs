@@ -34,7 +34,7 @@ pub(super) struct ClientIdentity<'a> {
 }
 
 impl ClientAuth {
-    /// The client secret, if there is one. An empty one counts as none.
+    /// The client secret, if there is one. An empty one is ignored.
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             ClientAuth::Secret(secret) => Some(secret).filter(|secret| !secret.is_empty()),

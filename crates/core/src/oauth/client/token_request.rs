@@ -44,7 +44,7 @@ impl PresentedGrant<'_> {
         }
     }
 
-    /// Whether the request may be repeated. A code that is seen twice is taken for stolen (RFC 6749 4.1.2). Issuers count
+    /// Whether the request may be repeated. A code that is used twice is treated as stolen (RFC 6749 4.1.2). Issuers count
     /// wrong passwords, and lock accounts.
     pub(super) fn repeat(&self) -> RetryPolicy {
         match self {
