@@ -53,7 +53,7 @@ impl KeyBackend {
     pub fn read_key(self, root: &Path) -> Result<Option<KeyBytes>, KeyError> {
         match self {
             KeyBackend::Keyring => {
-                let text = within_limit(|| read_item(ITEM))?;
+                let text = read_item_in_time(ITEM)?;
                 Ok(text.and_then(|text| KeyBytes::from_text(&text)))
             }
             KeyBackend::File => read_key_file(&key_file(root)),
@@ -159,10 +159,11 @@ fn delete_item(item: &str) -> Result<(), KeyError> {
     }
 }
 
-/// On Linux the keyring crate unlocks what it looks up, which brings up a dialog; so the look-up is our own.
+/// On Linux this uses a client of our own: the keyring crate unlocks what it looks up, which brings up a dialog.
 #[cfg(target_os = "linux")]
 fn read_item(item: &str) -> Result<Option<Zeroizing<String>>, KeyError> {
-    super::secret_service::read(SERVICE, item)
+    check_bus_address()?;
+    super::secret_service::read(SERVICE, item, clock::limit(KEYRING_LIMIT))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -172,6 +173,11 @@ fn read_item(item: &str) -> Result<Option<Zeroizing<String>>, KeyError> {
         Err(keyring::v1::Error::NoEntry) => Ok(None),
         Err(error) => Err(translate(error)),
     }
+}
+
+/// Reads an item within the limit: our own client has a limit itself, and needs no thread.
+fn read_item_in_time(item: &'static str) -> Result<Option<Zeroizing<String>>, KeyError> {
+    if cfg!(target_os = "linux") { read_item(item) } else { within_limit(move || read_item(item)) }
 }
 
 fn entry(item: &str) -> Result<keyring::v1::Entry, KeyError> {
@@ -188,14 +194,19 @@ fn translate(error: keyring::v1::Error) -> KeyError {
     }
 }
 
+/// Checks that the address of the session bus cannot start a program. A kubeconfig may set the variable.
+fn check_bus_address() -> Result<(), KeyError> {
+    if std::env::var_os(children::SESSION_BUS).is_some_and(|address| !children::is_local_bus(&address)) {
+        return Err(no_keyring(format!("{} is not a socket of this machine", children::SESSION_BUS)));
+    }
+    Ok(())
+}
+
 /// Runs `work` on its own thread and waits three seconds at most. A thread that hangs is left behind; the process does not
 /// wait for it when it ends. (This is about hanging: if panics abort, one in there ends the process. The client library
 /// would panic without descriptors or threads.)
 fn within_limit<T: Send + 'static>(work: impl FnOnce() -> Result<T, KeyError> + Send + 'static) -> Result<T, KeyError> {
-    // A kubeconfig may set the variable, and its client library starts the program that such an address names.
-    if std::env::var_os(children::SESSION_BUS).is_some_and(|address| !children::is_local_bus(&address)) {
-        return Err(no_keyring(format!("{} is not a socket of this machine", children::SESSION_BUS)));
-    }
+    check_bus_address()?;
     resources::check().map_err(no_keyring)?;
     let (sender, receiver) = mpsc::channel();
     let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {

@@ -1,35 +1,167 @@
-//! A look-up in the Secret Service that never unlocks anything.
+//! Reads one item of the Secret Service (Secret Service API 0.2) on the calling thread, and never unlocks anything.
 //!
-//! The keyring crate unlocks locked items, which raises a dialog; a warm call must not. This uses the crate's own client
-//! library directly, with a plain session: the bus is a local socket of this user, and the key agreement that the crate
-//! insists on costs 5 ms of every call.
+//! Every warm call does this, so it is a small client of its own. The keyring crate unlocks what it looks up, which raises a
+//! dialog; its library starts threads and waits for each reply before it sends the next request. Here all requests but the
+//! last are sent at once. The session is a plain one: the bus is a local socket of this user, and a key agreement would cost
+//! more than the rest.
+//!
+//! It must not know what the item is for.
+
+mod address;
+mod connection;
+mod message;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use secret_service::EncryptionType;
-use secret_service::blocking::SecretService;
+use rustix::io::Errno;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
+use zvariant::{ObjectPath, OwnedObjectPath, Value};
 
+use self::connection::BusConnection;
+use self::message::RemoteObject;
 use super::error::KeyError;
 use super::key_backends::no_keyring;
+use kubectl_login_core::text::hex;
+
+/// The message bus itself.
+const BUS: RemoteObject<'static> = RemoteObject {
+    destination: "org.freedesktop.DBus",
+    path: "/org/freedesktop/DBus",
+    interface: "org.freedesktop.DBus",
+};
+/// The Secret Service, which the bus starts if it does not run.
+const SERVICE: RemoteObject<'static> = RemoteObject {
+    destination: "org.freedesktop.secrets",
+    path: "/org/freedesktop/secrets",
+    interface: "org.freedesktop.Secret.Service",
+};
+/// The serial numbers of the requests, by which their replies are recognised.
+const HELLO: u32 = 1;
+const OPEN_SESSION: u32 = 2;
+const SEARCH_ITEMS: u32 = 3;
+const GET_SECRET: u32 = 4;
+/// The error of a service whose item has been locked after it was found.
+const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
+/// Set inside of Flatpak, where the bus is a proxy.
+const FLATPAK_ID: &str = "FLATPAK_ID";
+
+/// Why a look-up failed.
+#[derive(Debug, thiserror::Error)]
+enum LookupError {
+    #[error("the address of the session bus names no socket")]
+    NoAddress,
+    #[error(transparent)]
+    Io(#[from] Errno),
+    #[error("the session bus does not answer in time")]
+    TimedOut,
+    #[error("the session bus closed the connection")]
+    Closed,
+    #[error("the session bus sends more than a reply can be")]
+    TooLong,
+    #[error("the session bus does not accept this user")]
+    NotAuthenticated,
+    #[error("the session bus is another one than its address says")]
+    OtherBus,
+    /// Without the library's reason, which may quote the message.
+    #[error("the session bus sends malformed messages")]
+    Malformed,
+    #[error("the item is locked")]
+    Locked,
+    /// A request was answered with an error.
+    #[error("{name}: {text}")]
+    Remote { name: String, text: String },
+}
+
+impl From<zvariant::Error> for LookupError {
+    fn from(_: zvariant::Error) -> LookupError {
+        LookupError::Malformed
+    }
+}
+
+impl From<LookupError> for KeyError {
+    fn from(error: LookupError) -> KeyError {
+        match error {
+            LookupError::TimedOut => KeyError::Frozen,
+            LookupError::Locked => KeyError::Locked,
+            LookupError::Remote { name, .. } if name == IS_LOCKED => KeyError::Locked,
+            error => no_keyring(error),
+        }
+    }
+}
+
+/// How the connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handshake {
+    /// The requests follow at once. Message buses allow it.
+    Pipelined,
+    /// The requests wait until the bus has accepted the user. xdg-dbus-proxy takes what it gets for a message as soon as the
+    /// client has said `BEGIN`, so it must not see that before the reply of the bus.
+    Stepwise,
+}
 
 /// The text of the item that the keyring crate stores for `service` and `item`; `None` if there is none.
 ///
-/// Errors: no Secret Service, or the item's collection is locked. Blocks as long as the service takes.
-pub(super) fn read(service: &str, item: &str) -> Result<Option<Zeroizing<String>>, KeyError> {
-    let bus = SecretService::connect(EncryptionType::Plain).map_err(translate)?;
-    let attributes = HashMap::from([("service", service), ("username", item)]);
-    let found = bus.search_items(attributes).map_err(translate)?;
-    if let Some(item) = found.unlocked.first() {
-        let secret = Zeroizing::new(item.get_secret().map_err(translate)?);
-        return Ok(std::str::from_utf8(&secret).ok().map(|text| Zeroizing::new(text.to_owned())));
-    }
-    if found.locked.is_empty() { Ok(None) } else { Err(KeyError::Locked) }
+/// Errors: no Secret Service, the item is locked, or there was no reply within `limit`.
+pub(super) fn read(service: &str, item: &str, limit: Duration) -> Result<Option<Zeroizing<String>>, KeyError> {
+    let inside_flatpak = std::env::var_os(FLATPAK_ID).is_some();
+    let handshake = if inside_flatpak { Handshake::Stepwise } else { Handshake::Pipelined };
+    let bus = BusConnection::open(&address::of_session_bus(), Instant::now() + limit);
+    Ok(bus.and_then(|bus| look_up(bus, handshake, service, item))?)
 }
 
-fn translate(error: secret_service::Error) -> KeyError {
-    match error {
-        secret_service::Error::Locked | secret_service::Error::Prompt => KeyError::Locked,
-        error => no_keyring(error),
+fn look_up(
+    mut bus: BusConnection,
+    handshake: Handshake,
+    service: &str,
+    item: &str,
+) -> Result<Option<Zeroizing<String>>, LookupError> {
+    let mut requests = b"BEGIN\r\n".to_vec();
+    requests.extend(BUS.call(HELLO, "Hello").encode(&())?);
+    requests.extend(SERVICE.call(OPEN_SESSION, "OpenSession").encode(&("plain", Value::from("")))?);
+    let attributes = HashMap::from([("service", service), ("username", item)]);
+    requests.extend(SERVICE.call(SEARCH_ITEMS, "SearchItems").encode(&attributes)?);
+    // The byte before the first command is what carries credentials on systems without SO_PEERCRED.
+    let user = format!("\0AUTH EXTERNAL {}\r\n", hex(geteuid().as_raw().to_string().as_bytes()));
+    match handshake {
+        Handshake::Pipelined => {
+            bus.send(&[user.as_bytes(), &requests].concat())?;
+            bus.expect_ok()?;
+        }
+        Handshake::Stepwise => {
+            bus.send(user.as_bytes())?;
+            bus.expect_ok()?;
+            bus.send(&requests)?;
+        }
+    }
+
+    let (mut session, mut found) = (None, None);
+    let (session, (unlocked, locked)) = loop {
+        if let (Some(session), Some(found)) = (&session, &found) {
+            break (session, found);
+        }
+        let message = bus.message()?;
+        match message.reply_to()? {
+            Some(OPEN_SESSION) => session = Some(message.body::<(Value, OwnedObjectPath)>()?.1),
+            Some(SEARCH_ITEMS) => found = Some(message.body::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>()?),
+            // The reply to Hello, and signals.
+            _ => {}
+        }
+    };
+    let Some(item) = unlocked.first() else {
+        return if locked.is_empty() { Ok(None) } else { Err(LookupError::Locked) };
+    };
+
+    let item = RemoteObject { path: item.as_str(), interface: "org.freedesktop.Secret.Item", ..SERVICE };
+    bus.send(&item.call(GET_SECRET, "GetSecret").encode(session)?)?;
+    loop {
+        let message = bus.message()?;
+        if message.reply_to()? == Some(GET_SECRET) {
+            let (_, _, secret, _) = message.body::<(ObjectPath, &[u8], &[u8], &str)>()?;
+            return Ok(std::str::from_utf8(secret).ok().map(|text| Zeroizing::new(text.to_owned())));
+        }
     }
 }
