@@ -1,6 +1,8 @@
 //! The key in a real keyring: gnome-keyring on a private session bus, working or failing in some way.
 #![cfg(target_os = "linux")]
 
+mod bus;
+
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 

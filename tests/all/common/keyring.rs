@@ -21,12 +21,13 @@ kill $!
 wait $!
 "#;
 
-/// A bus without activation: a daemon that has ended is not restarted.
+/// A bus without activation, at first: a daemon that has ended is not restarted.
 const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
   <listen>unix:dir=FOLDER</listen>
+  <servicedir>FOLDER/services</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -66,6 +67,7 @@ impl Keyring {
         let folder = home.path();
         let configuration = folder.join("bus.conf");
         fs::write(&configuration, CONFIGURATION.replace("FOLDER", &folder.display().to_string())).unwrap();
+        fs::create_dir_all(folder.join("services")).unwrap();
         let password = folder.join("keyring-password");
         fs::write(&password, "the same every time\n").unwrap();
         let mut command = Command::new("dbus-run-session");
@@ -125,6 +127,19 @@ impl Keyring {
             let answer = command.arg(format!("string:{SERVICE}")).output().unwrap();
             String::from_utf8_lossy(&answer.stdout).contains("boolean false")
         });
+    }
+
+    /// Makes the bus start the daemon when it is called, as on a desktop. It ends with the bus.
+    #[allow(dead_code, reason = "a benchmark does not need it")]
+    pub fn start_when_called(&self) {
+        let daemon = "exec gnome-keyring-daemon --foreground --unlock --components=secrets";
+        let file = self.home.join("keyring-password");
+        let command = format!("/bin/sh -c \"{daemon} <'{}'\"", file.display());
+        let service = format!("[D-BUS Service]\nName={SERVICE}\nExec={command}\n");
+        fs::write(self.home.join("services").join(format!("{SERVICE}.service")), service).unwrap();
+        let mut command = self.command("dbus-send");
+        command.args(["--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.ReloadConfig"]);
+        assert!(command.stdout(Stdio::null()).status().unwrap().success());
     }
 
     /// The keyring's item with this name of the plugin: `key` or `probe`.
