@@ -13,7 +13,7 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -96,10 +96,10 @@ impl From<LookupError> for KeyError {
 /// How the connection begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handshake {
-    /// The requests follow at once. Message buses allow it.
+    /// The requests follow at once. Message buses allow that.
     Pipelined,
-    /// The requests wait until the bus has accepted the user. xdg-dbus-proxy takes what it gets for a message as soon as the
-    /// client has said `BEGIN`, so it must not see that before the reply of the bus.
+    /// The requests wait until the bus has accepted the user: xdg-dbus-proxy closes a connection on which `BEGIN` precedes
+    /// the bus's reply to `AUTH`.
     Stepwise,
 }
 
@@ -119,24 +119,13 @@ fn look_up(
     service: &str,
     item: &str,
 ) -> Result<Option<Zeroizing<String>>, LookupError> {
-    let mut requests = b"BEGIN\r\n".to_vec();
-    requests.extend(BUS.call(HELLO, "Hello").encode(&())?);
-    requests.extend(SERVICE.call(OPEN_SESSION, "OpenSession").encode(&("plain", Value::from("")))?);
-    let attributes = HashMap::from([("service", service), ("username", item)]);
-    requests.extend(SERVICE.call(SEARCH_ITEMS, "SearchItems").encode(&attributes)?);
-    // The byte before the first command is what carries credentials on systems without SO_PEERCRED.
-    let user = format!("\0AUTH EXTERNAL {}\r\n", hex(geteuid().as_raw().to_string().as_bytes()));
-    match handshake {
-        Handshake::Pipelined => {
-            bus.send(&[user.as_bytes(), &requests].concat())?;
-            bus.expect_ok()?;
-        }
-        Handshake::Stepwise => {
-            bus.send(user.as_bytes())?;
-            bus.expect_ok()?;
-            bus.send(&requests)?;
-        }
-    }
+    let attributes = BTreeMap::from([("service", service), ("username", item)]);
+    let requests = [
+        BUS.call(HELLO, "Hello").encode(&())?,
+        SERVICE.call(OPEN_SESSION, "OpenSession").encode(&("plain", Value::from("")))?,
+        SERVICE.call(SEARCH_ITEMS, "SearchItems").encode(&attributes)?,
+    ];
+    begin(&mut bus, handshake, &requests.concat())?;
 
     let (mut session, mut found) = (None, None);
     let (session, (unlocked, locked)) = loop {
@@ -162,6 +151,24 @@ fn look_up(
         if message.reply_to()? == Some(GET_SECRET) {
             let (_, _, secret, _) = message.body::<(ObjectPath, &[u8], &[u8], &str)>()?;
             return Ok(std::str::from_utf8(secret).ok().map(|text| Zeroizing::new(text.to_owned())));
+        }
+    }
+}
+
+/// Authenticates as this user and sends the first requests (D-Bus Specification, "Authentication Protocol").
+fn begin(bus: &mut BusConnection, handshake: Handshake, requests: &[u8]) -> Result<(), LookupError> {
+    let user = hex(geteuid().as_raw().to_string().as_bytes());
+    let auth = format!("\0AUTH EXTERNAL {user}\r\n").into_bytes();
+    let rest = [b"BEGIN\r\n", requests].concat();
+    match handshake {
+        Handshake::Pipelined => {
+            bus.send(&[auth, rest].concat())?;
+            bus.expect_ok()
+        }
+        Handshake::Stepwise => {
+            bus.send(&auth)?;
+            bus.expect_ok()?;
+            bus.send(&rest)
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A connection to a message bus: what is sent and received before a deadline, and never more than a look-up needs.
 
-use std::fmt::Debug;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
@@ -118,7 +117,7 @@ impl BusConnection {
 }
 
 /// Calls `operation` on a socket that blocks until `deadline` at most; again if a signal interrupts it.
-fn before<T: Debug>(
+fn before<T>(
     deadline: Instant,
     socket: BorrowedFd<'_>,
     timeout: Timeout,
