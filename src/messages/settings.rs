@@ -10,7 +10,6 @@ use crate::environment;
 
 /// Where most of these settings are.
 pub(super) const EXEC_ARGS: &str = "the kubeconfig user's exec.args";
-const AS_REGISTERED: &str = "Write it as it is registered with the issuer.";
 
 /// Why settings cannot be used. Texts are as they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,120 +113,139 @@ pub enum ListenFlaw {
 
 impl From<SettingsError> for ErrorMessage {
     fn from(error: SettingsError) -> ErrorMessage {
-        let (what, next) = match error {
-            SettingsError::MixedFlags { entra, oidc } => (
-                format!(
-                    "--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"
-                ),
-                "Keep the flags of one and remove the other's.".to_owned(),
-            ),
-            SettingsError::NoProvider => (
-                "nothing says who issues the token".to_owned(),
-                "For AKS give --server-id, --client-id and --tenant-id.\nFor an OpenID Connect issuer give --oidc-issuer-url and --oidc-client-id.".to_owned(),
-            ),
-            SettingsError::MissingForEntra(flags) => (
-                are_missing(&flags),
-                format!(
-                    "Add what is missing to {EXEC_ARGS}.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER"
-                ),
-            ),
-            SettingsError::MissingForOidc(flag) => (are_missing(&[flag]), format!("Add it to {EXEC_ARGS}.")),
-            SettingsError::PromptVariable(value) => (
-                format!("{} cannot be {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(&value, 40)),
-                "Set it to auto, always or never.".to_owned(),
-            ),
-            SettingsError::UnknownChoice { flag, kind, word, known, later } => {
-                // A word that begins with a hyphen is a flag in place of a missing value, and may carry a secret.
-                let what = match word.starts_with('-') {
-                    true => format!("{flag} needs a value"),
-                    false => format!("{flag} {:?} is not a valid {kind}", printable(&word, 40)),
-                };
-                let (known, later) = (known.join(", "), later.join(", "));
-                (what, format!("Use one of {known}.\nKnown by name, and not supported yet: {later}."))
-            }
-            SettingsError::UnsupportedLogin { method, variable } => {
-                // The variable wins over the flag, so the flag would not help.
-                return match variable {
-                    Some(variable) => unsupported(&format!("{variable}={method}"), "devicecode there"),
-                    None => unsupported(&format!("--login {method}"), "--login devicecode"),
-                };
-            }
-            SettingsError::UnsupportedGrant(grant) => {
-                return unsupported(&format!("--grant-type {grant}"), "--grant-type device-code");
-            }
-            SettingsError::UnsupportedFlag(flag) => {
-                return unsupported(&format!("--{flag}"), &format!("the command without --{flag}"));
-            }
-            SettingsError::LoginForOidc => wrong_method_flag("--login", "--grant-type, such as authcode or device-code"),
-            SettingsError::GrantTypeForEntra => {
-                wrong_method_flag("--grant-type", "--login, such as interactive or devicecode")
-            }
-            SettingsError::Tenant(tenant) => {
-                (format!("--tenant-id {:?} is not a valid tenant", printable(&tenant, 60)), INVALID_TENANT.to_owned())
-            }
-            SettingsError::Scope(scope) => (
-                format!("--oidc-extra-scope {:?} is not one scope", printable(&scope, 60)),
-                "Repeat the flag, or separate scopes with commas.".to_owned(),
-            ),
-            SettingsError::Url { flag, url, flaw } => wrong_url(flag, &url, flaw),
-            SettingsError::CertificateOrKey(flag) => (
-                are_missing(&[flag]),
-                "Give --local-server-cert and --local-server-key together, or neither.".to_owned(),
-            ),
-            SettingsError::ListenAddress { address, flaw } => {
-                let flaw = match flaw {
-                    ListenFlaw::NoPort => "names no port",
-                    ListenFlaw::NotIp => "is not an IP address",
-                    ListenFlaw::Public => "can be reached by other machines",
-                };
-                (
-                    format!("--listen-address {:?} {flaw}", printable(&address, 100)),
-                    "Give an address that only this machine reaches, such as 127.0.0.1:8000.".to_owned(),
-                )
-            }
-            SettingsError::NotNameValue(flag) => {
-                (format!("{flag} is not NAME=VALUE"), format!("Write it as {flag}=NAME=VALUE."))
-            }
-            SettingsError::OwnParameter(name) => (
-                format!("--oidc-auth-request-extra-params cannot set {} to that", printable(&name, 60)),
-                "Leave it out: it is part of the sign-in itself.".to_owned(),
-            ),
-            SettingsError::OwnHeader(name) => (
-                format!("--oidc-request-header cannot set {:?}", printable(name.trim(), 60)),
-                format!(
-                    "Remove it from {EXEC_ARGS}. Headers that decide where a request goes, how it is framed, where it comes from or who asks are set by this program alone."
-                ),
-            ),
-        };
-        ErrorMessage::usage(what, next)
+        let (what, next) = (error.what(), error.next());
+        match error {
+            SettingsError::UnsupportedLogin { .. }
+            | SettingsError::UnsupportedGrant(_)
+            | SettingsError::UnsupportedFlag(_) => ErrorMessage::failed(what, next),
+            _ => ErrorMessage::usage(what, next),
+        }
     }
 }
 
-/// The error for a setting that the other tools have and this program does not have yet.
-fn unsupported(what: &str, instead: &str) -> ErrorMessage {
-    ErrorMessage::failed(format!("{what} is not supported yet"), format!("Use {instead} for now."))
-}
-
-fn wrong_method_flag(flag: &str, instead: &str) -> (String, String) {
-    (
-        format!("{flag} says nothing about this kubeconfig user"),
-        format!("Use {instead}, or leave it out for the method of the entry."),
-    )
-}
-
-fn wrong_url(flag: &str, url: &str, flaw: UrlFlaw) -> (String, String) {
-    let (flaw, next) = match flaw {
-        UrlFlaw::NotWeb => ("is not a web address", "Give an address that begins with https:// or http://."),
-        UrlFlaw::NotHttps => ("is not https", "Give an https address; http is only for this machine."),
-        UrlFlaw::Fragment => ("has a fragment (#)", AS_REGISTERED),
-        UrlFlaw::HttpWithCertificate => {
-            ("is http, and with --local-server-cert the browser comes back by https", AS_REGISTERED)
+impl SettingsError {
+    fn what(&self) -> String {
+        let unsupported = |setting: &str| format!("{setting} is not supported yet");
+        let says_nothing = |flag: &str| format!("{flag} says nothing about this kubeconfig user");
+        match self {
+            SettingsError::MixedFlags { entra, oidc } => format!(
+                "--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"
+            ),
+            SettingsError::NoProvider => "nothing says who issues the token".to_owned(),
+            SettingsError::MissingForEntra(flags) => are_missing(flags),
+            SettingsError::MissingForOidc(flag) | SettingsError::CertificateOrKey(flag) => are_missing(&[flag]),
+            SettingsError::PromptVariable(value) => {
+                format!("{} cannot be {:?}", environment::KUBECTL_LOGIN_PROMPT, printable(value, 40))
+            }
+            // A word that begins with a hyphen is a flag in place of a missing value, and may carry a secret.
+            SettingsError::UnknownChoice { flag, word, .. } if word.starts_with('-') => format!("{flag} needs a value"),
+            SettingsError::UnknownChoice { flag, word, kind, .. } => {
+                format!("{flag} {:?} is not a valid {kind}", printable(word, 40))
+            }
+            SettingsError::UnsupportedLogin { method, variable: Some(name) } => {
+                unsupported(&format!("{name}={method}"))
+            }
+            SettingsError::UnsupportedLogin { method, variable: None } => unsupported(&format!("--login {method}")),
+            SettingsError::UnsupportedGrant(grant) => unsupported(&format!("--grant-type {grant}")),
+            SettingsError::UnsupportedFlag(flag) => unsupported(&format!("--{flag}")),
+            SettingsError::LoginForOidc => says_nothing("--login"),
+            SettingsError::GrantTypeForEntra => says_nothing("--grant-type"),
+            SettingsError::Tenant(tenant) => format!("--tenant-id {:?} is not a valid tenant", printable(tenant, 60)),
+            SettingsError::Scope(scope) => format!("--oidc-extra-scope {:?} is not one scope", printable(scope, 60)),
+            SettingsError::Url { flag, url, flaw } => format!("{flag} {:?} {}", printable(url, 100), flaw.clause()),
+            SettingsError::ListenAddress { address, flaw } => {
+                format!("--listen-address {:?} {}", printable(address, 100), flaw.clause())
+            }
+            SettingsError::NotNameValue(flag) => format!("{flag} is not NAME=VALUE"),
+            SettingsError::OwnParameter(name) => {
+                format!("--oidc-auth-request-extra-params cannot set {} to that", printable(name, 60))
+            }
+            SettingsError::OwnHeader(name) => {
+                format!("--oidc-request-header cannot set {:?}", printable(name.trim(), 60))
+            }
         }
-    };
-    (format!("{flag} {:?} {flaw}", printable(url, 100)), next.to_owned())
+    }
+
+    fn next(&self) -> String {
+        let for_now = |instead: &str| format!("Use {instead} for now.");
+        let text = match self {
+            SettingsError::MixedFlags { .. } => "Keep the flags of one and remove the other's.",
+            SettingsError::NoProvider => {
+                "For AKS give --server-id, --client-id and --tenant-id.\nFor an OpenID Connect issuer give --oidc-issuer-url and --oidc-client-id."
+            }
+            SettingsError::MissingForEntra(_) => {
+                return format!(
+                    "Add what is missing to {EXEC_ARGS}.\nTo have all of them written for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER"
+                );
+            }
+            SettingsError::MissingForOidc(_) => return format!("Add it to {EXEC_ARGS}."),
+            SettingsError::CertificateOrKey(_) => {
+                "Give --local-server-cert and --local-server-key together, or neither."
+            }
+            SettingsError::PromptVariable(_) => "Set it to auto, always or never.",
+            SettingsError::UnknownChoice { known, later, .. } => {
+                let (known, later) = (known.join(", "), later.join(", "));
+                return format!("Use one of {known}.\nKnown by name, and not supported yet: {later}.");
+            }
+            // The variable wins over the flag, so the flag would not help.
+            SettingsError::UnsupportedLogin { variable: Some(_), .. } => return for_now("devicecode there"),
+            SettingsError::UnsupportedLogin { variable: None, .. } => return for_now("--login devicecode"),
+            SettingsError::UnsupportedGrant(_) => return for_now("--grant-type device-code"),
+            SettingsError::UnsupportedFlag(flag) => return for_now(&format!("the command without --{flag}")),
+            SettingsError::LoginForOidc => {
+                "Use --grant-type, such as authcode or device-code, or leave it out for the method of the entry."
+            }
+            SettingsError::GrantTypeForEntra => {
+                "Use --login, such as interactive or devicecode, or leave it out for the method of the entry."
+            }
+            SettingsError::Tenant(_) => INVALID_TENANT,
+            SettingsError::Scope(_) => "Repeat the flag, or separate scopes with commas.",
+            SettingsError::Url { flaw, .. } => flaw.step(),
+            SettingsError::ListenAddress { .. } => {
+                "Give an address that only this machine reaches, such as 127.0.0.1:8000."
+            }
+            SettingsError::NotNameValue(flag) => return format!("Write it as {flag}=NAME=VALUE."),
+            SettingsError::OwnParameter(_) => "Leave it out: it is part of the sign-in itself.",
+            SettingsError::OwnHeader(_) => {
+                return format!(
+                    "Remove it from {EXEC_ARGS}. Headers that decide where a request goes, how it is framed, where it comes from or who asks are set by this program alone."
+                );
+            }
+        };
+        text.to_owned()
+    }
 }
 
-/// Where a variable is set that counts where a flag could.
+impl UrlFlaw {
+    fn clause(self) -> &'static str {
+        match self {
+            UrlFlaw::NotWeb => "is not a web address",
+            UrlFlaw::NotHttps => "is not https",
+            UrlFlaw::Fragment => "has a fragment (#)",
+            UrlFlaw::HttpWithCertificate => "is http, and with --local-server-cert the browser comes back by https",
+        }
+    }
+
+    fn step(self) -> &'static str {
+        match self {
+            UrlFlaw::NotWeb => "Give an address that begins with https:// or http://.",
+            UrlFlaw::NotHttps => "Give an https address; http is only for this machine.",
+            UrlFlaw::Fragment | UrlFlaw::HttpWithCertificate => "Write it as it is registered with the issuer.",
+        }
+    }
+}
+
+impl ListenFlaw {
+    fn clause(self) -> &'static str {
+        match self {
+            ListenFlaw::NoPort => "names no port",
+            ListenFlaw::NotIp => "is not an IP address",
+            ListenFlaw::Public => "can be reached by other machines",
+        }
+    }
+}
+
+/// Where a variable is set that is used instead of a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VariablePlace {
     /// In the environment of the process. For a plugin, that holds the shell's variables and those of `exec.env` alike.

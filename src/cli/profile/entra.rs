@@ -53,13 +53,7 @@ pub(super) fn profile(
     }
     let stack_file = environment.get_os(AZURE_ENVIRONMENT_FILEPATH).map(Path::new);
     Ok(Profile {
-        provider: Provider::Entra {
-            authority: cloud::authority(&args.environment, args.authority_host.as_deref(), stack_file)
-                .map_err(|error| error.explain("sign in"))?,
-            tenant,
-            server_id: audience::normalize_server_id(server_id, &cloud::stack_services(&args.environment, stack_file))
-                .map_err(|error| error.explain("sign in"))?,
-        },
+        provider: provider(args, tenant, server_id, stack_file)?,
         client_id,
         client_secret: None,
         method,
@@ -76,6 +70,17 @@ pub(super) fn profile(
             ..GroupSettings::default()
         },
     })
+}
+
+/// The tenant at its sign-in host, and the server that the token is for.
+///
+/// Errors: the cloud or its sign-in host cannot be used, or the token would not be for a cluster.
+fn provider(args: &GetTokenArgs, tenant: String, server_id: &str, stack_file: Option<&Path>) -> Result<Provider> {
+    let authority = cloud::authority(&args.environment, args.authority_host.as_deref(), stack_file)
+        .map_err(|error| error.explain("sign in"))?;
+    let server_id = audience::normalize_server_id(server_id, &cloud::stack_services(&args.environment, stack_file))
+        .map_err(|error| error.explain("sign in"))?;
+    Ok(Provider::Entra { authority, tenant, server_id })
 }
 
 /// The variables of Azure/kubelogin, of which none is read if the entry says so.
