@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::groups::GroupsError;
 pub use self::redirect::{ListenerFile, ListenerFileProblem, RedirectError};
+pub(crate) use self::request::without_unknown_members;
 pub use self::request::{RequestFailure, RequestPhase};
 pub use self::stored::{Earlier, Stored, from_value, to_value};
 use crate::runtime::{RuntimeError, StopSignal};
@@ -391,9 +392,12 @@ impl Failure {
 
     /// The failure as other processes are told it: they were not stopped themselves.
     pub fn for_others(&self) -> Failure {
-        match self.stopped_by() {
-            Some(_) => Failure::CancelledElsewhere,
-            None => self.clone(),
+        match self {
+            Failure::Earlier(earlier) if matches!(earlier.kind.as_str(), "interrupted" | "terminated") => {
+                Failure::CancelledElsewhere
+            }
+            _ if self.stopped_by().is_some() => Failure::CancelledElsewhere,
+            _ => self.clone(),
         }
     }
 

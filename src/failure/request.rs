@@ -48,6 +48,11 @@ pub enum RequestPhase {
 }
 
 impl RequestFailure {
+    /// A request of this phase that failed. Of an error object only what is needed later is kept.
+    pub fn new(error: TokenRequestError, phase: RequestPhase) -> RequestFailure {
+        RequestFailure { error: without_unknown_members(error), phase }
+    }
+
     /// What lets the next request succeed.
     pub fn remedy(&self) -> Remedy {
         match (&self.error, self.phase) {
@@ -89,10 +94,20 @@ impl RequestFailure {
                         details.suberror().map(str::to_owned),
                     )
                 };
-                self.phase == other.phase && reason(one) == reason(two)
+                reason(one) == reason(two)
             }
-            _ => self == other,
+            _ => self.error == other.error,
         }
+    }
+}
+
+/// The error with only those members of an error object that this program reads.
+pub(crate) fn without_unknown_members(error: TokenRequestError) -> TokenRequestError {
+    match error {
+        TokenRequestError::Refused(answer) => {
+            TokenRequestError::Refused(Box::new(answer.restricted_to(&EntraErrorDetails::MEMBERS)))
+        }
+        other => other,
     }
 }
 
@@ -107,5 +122,25 @@ pub(super) fn refusal(error: &TokenRequestError) -> Option<Refusal> {
 impl From<RequestFailure> for Failure {
     fn from(failure: RequestFailure) -> Failure {
         Failure::Request(Box::new(failure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubectl_login_core::oauth::error_response::{GrantType, OAuthErrorResponse};
+
+    #[test]
+    fn unknown_and_long_members_are_not_kept() {
+        let body = format!(
+            r#"{{"error":"mfa_required","mfa_token":"secret","suberror":"basic_action","claims":"{}","correlation_id":"c"}}"#,
+            "x".repeat(10_000)
+        );
+        let answer = OAuthErrorResponse::from_json(body.as_bytes(), GrantType::Password, 403).expect("an error object");
+        let error = TokenRequestError::Refused(Box::new(answer));
+        let failure = RequestFailure::new(error, RequestPhase::Password);
+        let stored = serde_json::to_string(&failure).expect("JSON");
+        assert!(!stored.contains("secret") && !stored.contains("xxx"), "{stored}");
+        assert!(stored.contains("basic_action") && stored.contains("correlation_id"), "{stored}");
     }
 }

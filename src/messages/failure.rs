@@ -257,6 +257,8 @@ impl From<Earlier> for ErrorMessage {
             "usage" => ExitKind::Usage,
             "sign-in-needed" => ExitKind::SignInNeeded,
             "refused" => ExitKind::Refused,
+            "interrupted" => ExitKind::Interrupted,
+            "terminated" => ExitKind::Terminated,
             _ => ExitKind::Failed,
         };
         ErrorMessage { kind, what, next, reference, refusal }

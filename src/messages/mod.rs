@@ -1,4 +1,5 @@
-//! Turns errors, advice and flags into sentences: the only place that does. It must not know how they are printed.
+//! Turns errors, advice and flags into sentences: the only place that does. (Prompts are in `ui`, the results of commands in
+//! `cli`.) It must not know how they are printed.
 //!
 //! Errors of other modules are typed and carry facts. [`Explain`] makes of them what users read: what happened, and what to
 //! do next. One file for each module whose errors it explains.

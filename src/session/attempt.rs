@@ -67,8 +67,11 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
         pending: Pending,
         before: &AttemptHistory,
     ) -> LockedRequest<'a, 'r> {
+        if request.options.user_initiated {
+            coordination.history.start_afresh();
+        }
         let history = coordination.history.read();
-        let shared = history.since(before, &request.identity.token, pending.facts.can_ask).cloned();
+        let shared = history.since(before, request.identity, pending.facts.can_ask).cloned();
         LockedRequest { request, lock, pending, coordination, caller: Caller::of_process(), history, shared }
     }
 
@@ -97,7 +100,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
             (Some(outcome), false) => history.share(outcome, &self.caller).into(),
             (None, false) => {
                 let at_a_terminal = self.request.person.is_at_a_terminal();
-                match self.history.verdict(&self.caller, &self.request.identity.token, at_a_terminal) {
+                match self.history.verdict(&self.caller, self.request.identity, at_a_terminal) {
                     PromptVerdict::Try => return Ok(()),
                     PromptVerdict::TooSoon(outcome) => history.turn_away(outcome, &self.caller).into(),
                     PromptVerdict::Repeat(outcome) => {
@@ -114,8 +117,8 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
         match failure {
             AttemptFailure::Told(error) => error,
             AttemptFailure::New { failure, stickiness } => {
-                let (token, has_usable_token) = (&self.request.identity.token, self.usable().is_some());
-                self.coordination.history.record(&failure, stickiness, token, has_usable_token, &self.caller);
+                let (wanted, has_usable_token) = (self.request.identity, self.usable().is_some());
+                self.coordination.history.record(&failure, stickiness, wanted, has_usable_token, &self.caller);
                 failure.into()
             }
         }
@@ -125,7 +128,7 @@ impl<'a, 'r> LockedRequest<'a, 'r> {
     pub(super) fn finish(self, token: IssuedToken) -> IssuedToken {
         // A refresh prompts no user, so it does not undo a user's refusal.
         if token.origin == TokenOrigin::SignIn {
-            self.coordination.history.clear();
+            self.coordination.history.clear(&self.request.identity.credential);
             repeats::forget_all(self.request.environment);
         }
         if let Some(repeats) = self.request.repeats {

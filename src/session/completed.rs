@@ -108,7 +108,7 @@ fn record(
         Provider::Entra { .. } => None,
         Provider::Oidc { .. } => Some(issuer.client.endpoints().token.to_string()),
     };
-    SessionRecord { refresh_token, scopes, subject, audiences, pages, token_endpoint }
+    SessionRecord { refresh_token, scopes, subject, without_codes: false, audiences, pages, token_endpoint }
 }
 
 /// Checks that the sign-in is the one that was requested: with `nonce`, and by the expected account.

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::history::{self, AttemptHistory, HistoryFile};
+use super::history::{AttemptHistory, HistoryFile};
 use super::identity::Identity;
-use super::repeats;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::paths;
@@ -123,20 +122,10 @@ impl Coordination {
     }
 }
 
-/// Deletes the history of every session: `kubectl login` starts afresh.
-pub(super) fn start_afresh(store: &Store, environment: &Environment) {
-    for folder in folders(store, environment) {
-        if files::check_folder(&folder, false).is_ok() {
-            history::start_afresh(&folder);
-        }
-    }
-    repeats::forget_all(environment);
-}
-
 /// Deletes what is stored of earlier attempts for an entry with this `identity`.
 pub fn forget_history(identity: &Identity, store: &Store, environment: &Environment) {
     for folder in folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
-        HistoryFile::new(Some(&folder), &identity.history).clear();
+        HistoryFile::new(Some(&folder), &identity.history).delete();
     }
 }
 
@@ -151,7 +140,8 @@ pub fn last_failed_sign_in(
     store: &Store,
     environment: &Environment,
 ) -> Option<(DateTime<Utc>, Failure)> {
-    let ended = |history: AttemptHistory| history.last_sign_in().map(|(at, failure)| (at, failure.clone()));
+    let ended =
+        |history: AttemptHistory| history.last_sign_in(&identity.credential).map(|(at, failure)| (at, failure.clone()));
     histories(identity, store, environment).find_map(ended)
 }
 

@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::identity::Identity;
 use crate::failure::{Failure, Stored};
 use crate::store::FileError;
 use crate::store::files::{self, Durability};
@@ -48,7 +49,9 @@ pub(super) enum Stickiness {
     Sticky,
     /// The user did not answer.
     Unanswered,
-    /// The user could not be prompted: this holds for waiting processes that cannot prompt either.
+    /// The user could not be prompted: this holds for waiting processes that cannot prompt either. Earlier versions had another
+    /// name for it.
+    #[serde(other)]
     NotPrompted,
 }
 
@@ -61,6 +64,9 @@ pub(super) struct AttemptOutcome {
     stickiness: Stickiness,
     /// Which of the session's tokens was wanted.
     token: String,
+    /// The configured password that was used, as a hash; empty without one.
+    #[serde(default)]
+    credential: String,
     error: Stored<Failure>,
     /// Whether there was still a valid token, so that the attempt was optional.
     #[serde(alias = "courtesy")]
@@ -80,7 +86,7 @@ struct OpenChallenge {
 }
 
 /// How attempts at a session ended, and what the next sign-in has to satisfy.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct AttemptHistory {
     /// The last one, whatever it was.
     last: Option<AttemptOutcome>,
@@ -89,6 +95,26 @@ pub(super) struct AttemptHistory {
     /// What the issuer has asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     challenge: Option<OpenChallenge>,
+}
+
+/// The history in a file: a later version may have added what this one cannot read.
+#[derive(Deserialize)]
+struct StoredHistory {
+    last: Option<serde_json::Value>,
+    asked: Vec<serde_json::Value>,
+    #[serde(default)]
+    challenge: Option<OpenChallenge>,
+}
+
+impl From<StoredHistory> for AttemptHistory {
+    fn from(StoredHistory { last, asked, challenge }: StoredHistory) -> AttemptHistory {
+        let readable = |outcome| serde_json::from_value(outcome).ok();
+        AttemptHistory {
+            last: last.and_then(readable),
+            asked: asked.into_iter().filter_map(readable).collect(),
+            challenge,
+        }
+    }
 }
 
 /// Whether the user may be prompted again.
@@ -115,8 +141,8 @@ impl HistoryFile {
     /// The part of the history that has not expired.
     pub(super) fn read(&self) -> AttemptHistory {
         let bytes = self.path.as_ref().and_then(|path| files::read_private(path));
-        let history: Option<AttemptHistory> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut history = history.unwrap_or_default();
+        let stored: Option<StoredHistory> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut history = stored.map(AttemptHistory::from).unwrap_or_default();
         history.last = history.last.filter(|outcome| is_recent(outcome.at, KEPT_FOR));
         history.asked.retain(|outcome| is_recent(outcome.at, KEPT_FOR));
         history.challenge = history.challenge.filter(|challenge| is_recent(challenge.at, CHALLENGE_KEPT_FOR));
@@ -128,7 +154,7 @@ impl HistoryFile {
         &self,
         failure: &Failure,
         stickiness: Stickiness,
-        token: &str,
+        wanted: &Identity,
         is_optional: bool,
         caller: &Caller,
     ) {
@@ -137,7 +163,8 @@ impl HistoryFile {
             id: format!("{}-{}", std::process::id(), at.timestamp_nanos_opt().unwrap_or_default()),
             at,
             stickiness,
-            token: token.to_owned(),
+            token: wanted.token.clone(),
+            credential: wanted.credential.clone(),
             error: Stored(failure.clone()),
             is_optional,
             callers: vec![caller.clone()],
@@ -190,8 +217,23 @@ impl HistoryFile {
         }
     }
 
-    /// Deletes the history: the user has signed in.
-    pub(super) fn clear(&self) {
+    /// Deletes how attempts with this `credential` ended, and the challenge: the sign-in has succeeded.
+    pub(super) fn clear(&self, credential: &str) {
+        let mut history = self.read();
+        history.challenge = None;
+        history.forget(|outcome| outcome.credential == credential);
+        self.write(&history);
+    }
+
+    /// Deletes how all attempts ended: `kubectl login` starts afresh. What the issuer has asked for stays.
+    pub(super) fn start_afresh(&self) {
+        let mut history = self.read();
+        history.forget(|_| true);
+        self.write(&history);
+    }
+
+    /// Deletes everything.
+    pub(super) fn delete(&self) {
         if let Some(path) = &self.path {
             let _ = files::delete(path);
         }
@@ -199,22 +241,14 @@ impl HistoryFile {
 
     fn write(&self, history: &AttemptHistory) {
         let Some(path) = &self.path else { return };
+        if history.last.is_none() && history.asked.is_empty() && history.challenge.is_none() {
+            return self.delete();
+        }
         let written = serde_json::to_vec(history)
             .map_err(|error| FileError::from(std::io::Error::other(error)))
             .and_then(|bytes| files::write_private(path, &bytes, Durability::Cached));
         if let Err(error) = written {
             tracing::debug!(%error, "outcome not noted");
-        }
-    }
-}
-
-/// Deletes how all attempts in `folder` ended: `kubectl login` starts afresh. What issuers have asked for stays.
-pub(super) fn start_afresh(folder: &Path) {
-    for session in files::list(&folder.join(OUTCOMES)) {
-        let file = HistoryFile::new(Some(folder), &session);
-        match file.read().challenge {
-            None => file.clear(),
-            challenge => file.write(&AttemptHistory { challenge, ..AttemptHistory::default() }),
         }
     }
 }
@@ -225,6 +259,11 @@ fn is_recent(at: DateTime<Utc>, limit: TimeDelta) -> bool {
 }
 
 impl AttemptHistory {
+    fn forget(&mut self, is_forgotten: impl Fn(&AttemptOutcome) -> bool) {
+        self.last = self.last.take().filter(|outcome| !is_forgotten(outcome));
+        self.asked.retain(|outcome| !is_forgotten(outcome));
+    }
+
     /// The claims that the next sign-in has to bring.
     pub(super) fn challenge(&self) -> Option<ClaimsChallenge> {
         self.challenge.as_ref().map(|challenge| challenge.claims.clone())
@@ -233,18 +272,17 @@ impl AttemptHistory {
     /// What happened while a process waited that saw `before` when it began, as far as it concerns a request for `token`: a
     /// failure to get one token need not concern another, and a process that can prompt does not share the failure of one that
     /// could not.
-    pub(super) fn since(&self, before: &AttemptHistory, token: &str, can_ask: bool) -> Option<&AttemptOutcome> {
+    pub(super) fn since(&self, before: &AttemptHistory, wanted: &Identity, can_ask: bool) -> Option<&AttemptOutcome> {
         let known: Vec<&String> = before.all().map(|outcome| &outcome.id).collect();
         self.all()
             .filter(|outcome| !known.contains(&&outcome.id))
-            .filter(|outcome| outcome.is_about_the_user() || outcome.token == token)
+            .filter(|outcome| outcome.concerns(wanted))
             .find(|outcome| !(can_ask && outcome.stickiness == Stickiness::NotPrompted))
     }
 
     /// Whether the user may be prompted for `caller`, which wants `token`.
-    pub(super) fn verdict(&self, caller: &Caller, token: &str, at_a_terminal: bool) -> PromptVerdict<'_> {
-        let about = |outcome: &&AttemptOutcome| outcome.is_about_the_user() || outcome.token == token;
-        let mut newest_first = self.asked.iter().rev().filter(about);
+    pub(super) fn verdict(&self, caller: &Caller, wanted: &Identity, at_a_terminal: bool) -> PromptVerdict<'_> {
+        let mut newest_first = self.asked.iter().rev().filter(|outcome| outcome.concerns(wanted));
         let is_sticky = |outcome: &&AttemptOutcome| outcome.age() < STICKY && outcome.callers.contains(caller);
         if let Some(outcome) = newest_first.clone().find(is_sticky) {
             return PromptVerdict::Repeat(outcome);
@@ -261,9 +299,10 @@ impl AttemptHistory {
     }
 
     /// How the last sign-in ended without a token, and when: declined, expired, or refused by the issuer.
-    pub(super) fn last_sign_in(&self) -> Option<(DateTime<Utc>, &Failure)> {
+    pub(super) fn last_sign_in(&self, credential: &str) -> Option<(DateTime<Utc>, &Failure)> {
         let refused = self.last.iter().filter(|outcome| outcome.failure().refusal().is_some());
-        let newest = self.asked.iter().chain(refused).max_by_key(|outcome| outcome.at)?;
+        let with_credential = self.asked.iter().chain(refused).filter(|outcome| outcome.credential == credential);
+        let newest = with_credential.max_by_key(|outcome| outcome.at)?;
         Some((newest.at, newest.failure()))
     }
 
@@ -289,6 +328,12 @@ impl AttemptOutcome {
         self.is_optional
     }
 
+    /// Whether the same would happen to a request for the token of `wanted`: a failure to get one token need not concern
+    /// another, and a corrected password is another attempt.
+    fn concerns(&self, wanted: &Identity) -> bool {
+        self.credential == wanted.credential && (self.is_about_the_user() || self.token == wanted.token)
+    }
+
     /// Whether the user is the reason, and not what was requested: that concerns every token of the session.
     fn is_about_the_user(&self) -> bool {
         self.is_about_prompting() && self.failure().remedy() != Remedy::PolicyChange
@@ -311,47 +356,87 @@ mod tests {
         Caller { pid, started: 1 }
     }
 
+    fn wanted(token: &str) -> Identity {
+        let text = String::new;
+        let (session, history, credential) = (text(), text(), text());
+        Identity { session, token: token.to_owned(), token_here: None, history, credential }
+    }
+
+    #[test]
+    fn unreadable_outcome_does_not_hide_the_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = HistoryFile::new(Some(folder.path()), SESSION);
+        file.record(&Failure::InputEnded, Stickiness::Sticky, &wanted("a"), false, &caller(1));
+        let path = folder.path().join(OUTCOMES).join(SESSION);
+        let mut stored: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("it")).expect("JSON");
+        // Of an earlier version, which had another name for it, and of a later one.
+        stored["asked"][0]["stickiness"] = "of-an-earlier-version".into();
+        stored["last"]["error"] = serde_json::json!({"version": 9, "failure": "unknown"});
+        std::fs::write(&path, stored.to_string()).expect("written");
+        let history = file.read();
+        assert!(history.last.is_none());
+        assert_eq!(
+            history.asked.iter().map(|outcome| outcome.stickiness).collect::<Vec<_>>(),
+            [Stickiness::NotPrompted]
+        );
+    }
+
+    #[test]
+    fn failure_with_another_password_does_not_count() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = HistoryFile::new(Some(folder.path()), SESSION);
+        let with = |credential: &str| Identity { credential: credential.to_owned(), ..wanted("a") };
+        file.record(&Failure::InputEnded, Stickiness::Sticky, &with("wrong"), false, &caller(1));
+        let history = file.read();
+        assert!(matches!(history.verdict(&caller(1), &with("wrong"), true), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(1), &with("right"), true), PromptVerdict::Try));
+        file.clear("right");
+        assert!(file.read().last_sign_in("wrong").is_some(), "a success with another password leaves it");
+    }
+
     #[test]
     fn refusal_does_not_replace_an_earlier_one() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
         let declined = Failure::InputEnded;
-        file.record(&declined, Stickiness::Sticky, "a", false, &caller(1));
-        file.record(&declined, Stickiness::Sticky, "a", false, &caller(2));
-        file.record(&Failure::NoIdToken, Stickiness::Passing, "a", false, &caller(3));
+        file.record(&declined, Stickiness::Sticky, &wanted("a"), false, &caller(1));
+        file.record(&declined, Stickiness::Sticky, &wanted("a"), false, &caller(2));
+        file.record(&Failure::NoIdToken, Stickiness::Passing, &wanted("a"), false, &caller(3));
         let history = file.read();
-        assert!(matches!(history.verdict(&caller(1), "b", true), PromptVerdict::Repeat(_)));
-        assert!(matches!(history.verdict(&caller(2), "a", true), PromptVerdict::Repeat(_)));
-        assert!(matches!(history.verdict(&caller(3), "a", true), PromptVerdict::Try));
+        assert!(matches!(history.verdict(&caller(1), &wanted("b"), true), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(2), &wanted("a"), true), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(3), &wanted("a"), true), PromptVerdict::Try));
     }
 
     #[test]
     fn policy_refusal_of_one_token_does_not_concern_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
-        file.record(&POLICY, Stickiness::Sticky, "a", false, &caller(1));
+        file.record(&POLICY, Stickiness::Sticky, &wanted("a"), false, &caller(1));
         let history = file.read();
-        assert!(matches!(history.verdict(&caller(1), "a", true), PromptVerdict::Repeat(_)));
-        assert!(matches!(history.verdict(&caller(1), "b", true), PromptVerdict::Try));
-        assert!(history.since(&AttemptHistory::default(), "a", true).is_some());
-        assert!(history.since(&AttemptHistory::default(), "b", true).is_none());
-        assert!(history.since(&history, "a", true).is_none());
+        assert!(matches!(history.verdict(&caller(1), &wanted("a"), true), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(1), &wanted("b"), true), PromptVerdict::Try));
+        assert!(history.since(&AttemptHistory::default(), &wanted("a"), true).is_some());
+        assert!(history.since(&AttemptHistory::default(), &wanted("b"), true).is_none());
+        assert!(history.since(&history, &wanted("a"), true).is_none());
     }
 
     #[test]
     fn caller_that_is_turned_away_waits_a_minute_and_not_ten() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
-        file.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(1));
+        file.record(&ENDED, Stickiness::Unanswered, &wanted("a"), false, &caller(1));
         let history = file.read();
-        assert!(matches!(history.verdict(&caller(2), "a", true), PromptVerdict::Try));
-        let PromptVerdict::TooSoon(outcome) = history.verdict(&caller(2), "a", false) else { panic!("it is too soon") };
+        assert!(matches!(history.verdict(&caller(2), &wanted("a"), true), PromptVerdict::Try));
+        let PromptVerdict::TooSoon(outcome) = history.verdict(&caller(2), &wanted("a"), false) else {
+            panic!("it is too soon")
+        };
         file.turn_away(outcome, &caller(2));
         let mut history = file.read();
-        assert!(matches!(history.verdict(&caller(2), "a", false), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(2), &wanted("a"), false), PromptVerdict::Repeat(_)));
         history.asked[0].at -= UNANSWERED;
-        assert!(matches!(history.verdict(&caller(2), "a", false), PromptVerdict::Try));
-        assert!(matches!(history.verdict(&caller(1), "a", false), PromptVerdict::Repeat(_)));
+        assert!(matches!(history.verdict(&caller(2), &wanted("a"), false), PromptVerdict::Try));
+        assert!(matches!(history.verdict(&caller(1), &wanted("a"), false), PromptVerdict::Repeat(_)));
     }
 
     #[test]
@@ -359,11 +444,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
         for (prompt, minutes) in [1, 2, 4, 8, 10, 10].into_iter().enumerate() {
-            file.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(10 + prompt as u32));
+            file.record(&ENDED, Stickiness::Unanswered, &wanted("a"), false, &caller(10 + prompt as u32));
             let mut history = file.read();
             let mut is_asked_after = |pause| {
                 history.asked.last_mut().expect("an outcome").at = Utc::now() - pause;
-                matches!(history.verdict(&caller(1), "a", false), PromptVerdict::Try)
+                matches!(history.verdict(&caller(1), &wanted("a"), false), PromptVerdict::Try)
             };
             let pause = TimeDelta::minutes(minutes);
             assert!(!is_asked_after(pause - TimeDelta::seconds(10)) && is_asked_after(pause), "{minutes}");
@@ -373,38 +458,41 @@ mod tests {
             outcome.at -= IN_A_ROW;
         }
         file.write(&history);
-        file.record(&ENDED, Stickiness::Unanswered, "a", false, &caller(20));
+        file.record(&ENDED, Stickiness::Unanswered, &wanted("a"), false, &caller(20));
         let mut history = file.read();
         history.asked.last_mut().expect("an outcome").at -= UNANSWERED;
-        assert!(matches!(history.verdict(&caller(1), "a", false), PromptVerdict::Try), "the pauses begin afresh");
+        assert!(
+            matches!(history.verdict(&caller(1), &wanted("a"), false), PromptVerdict::Try),
+            "the pauses begin afresh"
+        );
     }
 
     #[test]
     fn reason_is_kept_for_a_day_beyond_the_pause() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
-        file.record(&POLICY, Stickiness::Sticky, "a", false, &caller(1));
-        file.record(&Failure::NoIdToken, Stickiness::Passing, "a", false, &caller(1));
+        file.record(&POLICY, Stickiness::Sticky, &wanted("a"), false, &caller(1));
+        file.record(&Failure::NoIdToken, Stickiness::Passing, &wanted("a"), false, &caller(1));
         let mut history = file.read();
         history.asked[0].at -= STICKY;
         file.write(&history);
         let mut history = file.read();
-        assert!(matches!(history.verdict(&caller(1), "a", true), PromptVerdict::Try));
-        assert_eq!(history.last_sign_in().map(|(_, failure)| failure), Some(&POLICY));
+        assert!(matches!(history.verdict(&caller(1), &wanted("a"), true), PromptVerdict::Try));
+        assert_eq!(history.last_sign_in("").map(|(_, failure)| failure), Some(&POLICY));
         history.asked[0].at -= KEPT_FOR;
         file.write(&history);
-        assert_eq!(file.read().last_sign_in(), None);
+        assert_eq!(file.read().last_sign_in(""), None);
     }
 
     #[test]
     fn refusal_is_not_hidden_by_a_later_outcome() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = HistoryFile::new(Some(folder.path()), SESSION);
-        file.record(&Failure::InputEnded, Stickiness::Sticky, "a", false, &caller(1));
-        file.record(&Failure::NotSignedIn, Stickiness::NotPrompted, "a", false, &caller(2));
+        file.record(&Failure::InputEnded, Stickiness::Sticky, &wanted("a"), false, &caller(1));
+        file.record(&Failure::NotSignedIn, Stickiness::NotPrompted, &wanted("a"), false, &caller(2));
         let history = file.read();
         assert_eq!(
-            history.since(&AttemptHistory::default(), "a", true).map(AttemptOutcome::failure),
+            history.since(&AttemptHistory::default(), &wanted("a"), true).map(AttemptOutcome::failure),
             Some(&Failure::InputEnded)
         );
     }

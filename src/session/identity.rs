@@ -31,9 +31,11 @@ pub struct Identity {
     pub token: String,
     /// The same token in a session that was signed in under an authority of this environment; `None` if it adds none.
     pub token_here: Option<String>,
-    /// The history of attempts: the session's. With a configured password it has a history of its own, so that a corrected
-    /// password is tried at once; and so have environments that add other authorities.
+    /// The history of attempts: the session's. Environments that add other authorities have histories of their own.
     pub history: String,
+    /// The configured password, as a hash; empty without one. Failures with another password do not count, so that a corrected
+    /// one is tried at once.
+    pub credential: String,
 }
 
 impl Identity {
@@ -87,13 +89,13 @@ impl Identity {
             Some(here) => Parts::new("kubectl-login session here v1").add(&session).add(here).finish(),
             None => session.clone(),
         };
-        let history = match &profile.credentials.password {
+        let credential = match &profile.credentials.password {
             Some(password) if !profile.prompts() => {
                 Parts::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
             }
-            _ => shared,
+            _ => String::new(),
         };
-        Identity { token: token.finish(), token_here, session, history }
+        Identity { token: token.finish(), token_here, session, history: shared, credential }
     }
 
     /// The name of the session that was signed in under `anchors`, authorities that the environment adds; without anchors

@@ -13,9 +13,9 @@ use std::cell::RefCell;
 
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
-use super::coordination::{self, Coordination};
+use super::coordination::Coordination;
 use super::history::PromptVerdict;
-use super::repeats::RequestFacts;
+use super::repeats::{self, RequestFacts};
 use super::request::{Cached, TokenRequest, TokenWatch};
 use super::sessions::SessionName;
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ impl<'r> TokenRequest<'r> {
     /// Errors: see [`Failure`]; repeated if this caller has been told before.
     pub fn obtain(&self) -> Result<IssuedToken, ObtainError> {
         if self.options.user_initiated {
-            coordination::start_afresh(self.store, self.environment);
+            repeats::forget_all(self.environment);
         }
         let coordination = std::cell::OnceCell::new();
         let mut state = State::Cache;
@@ -97,7 +97,7 @@ impl<'r> TokenRequest<'r> {
         if let Some(failure) = self.repeats.and_then(|repeats| repeats.failure(&pending.facts)) {
             tracing::info!("the same request has just failed; not tried again");
             let (history, at_a_terminal) = (coordination.history.read(), self.person.is_at_a_terminal());
-            let verdict = history.verdict(&Caller::of_process(), &self.identity.token, at_a_terminal);
+            let verdict = history.verdict(&Caller::of_process(), self.identity, at_a_terminal);
             let error = ObtainError { failure, is_repeated: matches!(verdict, PromptVerdict::Repeat(_)) };
             return State::Done(self.or_usable(&pending.cached, error));
         }

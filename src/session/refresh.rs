@@ -119,7 +119,7 @@ impl LockedRequest<'_, '_> {
     async fn renew(&mut self, mut session: OpenSession<'_>) -> Result<Renewed, AttemptFailure> {
         match session.record.refresh_token.clone() {
             _ if self.request.options.force_sign_in => Ok(Renewed::SignIn(None, None)),
-            None if session.facts.forbids_codes() && self.would_show_a_code() => {
+            None if (session.facts.forbids_codes() || session.record.without_codes) && self.would_show_a_code() => {
                 let is_forced = self.request.options.force_refresh;
                 Err(AttemptFailure::passing(Failure::DeviceCodeSession { is_forced }))
             }

@@ -22,7 +22,7 @@ impl LockedRequest<'_, '_> {
         session: OpenSession<'_>,
         needed_withheld_roots: bool,
     ) -> Result<Renewed, AttemptFailure> {
-        let refused = RequestFailure { error, phase: self.phase(&session.facts) };
+        let refused = RequestFailure::new(error, self.phase(&session.facts));
         let failure = Failure::from(refused.clone());
         if needed_withheld_roots {
             return Ok(Renewed::NotTrusted(not_trusted(failure)));
@@ -55,7 +55,7 @@ impl LockedRequest<'_, '_> {
     /// it is). Only the reason stays.
     pub(super) fn end_for_another_account(&self, session: OpenSession<'_>) {
         let OpenSession { named, facts, record, sealing_key } = session;
-        let refusal = RefusedRefresh { needs_sign_in: true, ..refused_now(&SessionProblem::OtherAccount.into()) };
+        let refusal = RefusedRefresh { needs_sign_in: Some(true), ..refused_now(&SessionProblem::OtherAccount.into()) };
         let facts = SessionFacts { refreshable: false, refusal: Some(Box::new(refusal)), ..facts };
         let record = SessionRecord { refresh_token: None, ..record };
         let store = self.request.store;
@@ -91,7 +91,7 @@ impl LockedRequest<'_, '_> {
             let is_same =
                 |known: &RefusedRefresh| refusal_of(known).is_some_and(|known| known.has_same_reason_as(failure));
             let refusal = RefusedRefresh {
-                needs_sign_in: needed_sign_in || ends || failure.remedy() == Remedy::SignIn,
+                needs_sign_in: Some(needed_sign_in || ends || failure.remedy() == Remedy::SignIn),
                 forbids_codes: answer.is_some_and(refusals::is_tracked),
                 ..known.filter(is_same).unwrap_or_else(|| refused_now(failure))
             };
@@ -144,5 +144,10 @@ pub fn refusal_of(refused: &RefusedRefresh) -> Option<Failure> {
 }
 
 fn refused_now(failure: &Failure) -> RefusedRefresh {
-    RefusedRefresh { at: clock::now(), failure: failure::to_value(failure), needs_sign_in: false, forbids_codes: false }
+    RefusedRefresh {
+        at: clock::now(),
+        failure: failure::to_value(failure),
+        needs_sign_in: Some(false),
+        forbids_codes: false,
+    }
 }

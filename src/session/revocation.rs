@@ -90,7 +90,7 @@ async fn revoke_one(profile: &Profile, session: &RevocableSession, no_cache: &St
     let left = end.saturating_duration_since(Instant::now());
     issuer.client.revoke(endpoint, &session.token, left).await.map(|()| true).map_err(|error| {
         let is_unreachable = matches!(error, TokenRequestError::Transport(_));
-        let failure = RequestFailure { error, phase: RequestPhase::Revocation }.into();
+        let failure = RequestFailure::new(error, RequestPhase::Revocation).into();
         if is_unreachable { RevocationError::Unreachable(failure) } else { RevocationError::Refused(failure) }
     })
 }

@@ -224,7 +224,7 @@ impl Wait<'_> {
             };
             let is_unclear = matches!(error, TokenRequestError::Transport(_) | TokenRequestError::NotOAuth(_));
             NotRedeemed {
-                failure: RequestFailure { error, phase: RequestPhase::SignIn }.into(),
+                failure: RequestFailure::new(error, RequestPhase::SignIn).into(),
                 may_paste_again: is_bare && (is_refused || is_unclear),
                 is_passing: is_refused,
             }
@@ -242,7 +242,7 @@ impl Wait<'_> {
         let refusal = context.client.note_refusal(refusal, &[verifier]);
         let pkce_is_a_guess = context.client.endpoints().supports_s256.is_none() && request.verifier.is_some();
         let error = TokenRequestError::Refused(Box::new(refusal));
-        let failure = RequestFailure { error, phase: RequestPhase::Page { pkce_is_a_guess } }.into();
+        let failure = RequestFailure::new(error, RequestPhase::Page { pkce_is_a_guess }).into();
         NotRedeemed { failure, may_paste_again: false, is_passing: false }
     }
 }

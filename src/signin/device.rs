@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{CodePrompt, FlowError, Interactivity, Notice, Shown, SignInContext, SignedIn};
-use crate::failure::{Failure, PromptError, RequestPhase};
+use crate::failure::{Failure, PromptError, RequestPhase, without_unknown_members};
 use crate::profile::{Pkce, Provider};
 use kubectl_login_core::entra::cloud;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
@@ -60,13 +60,13 @@ pub(super) async fn sign_in(context: &SignInContext<'_>) -> Result<SignedIn, Flo
     person.show_code(&prompt)?;
     let _shown = Shown(person);
     let on_trouble = |trouble: &TokenRequestError| person.say(Notice::StillWaiting(trouble));
-    let outcome = pending.wait(client, limit, &on_trouble).await;
+    let outcome = pending.wait(client, limit, |answer| EntraErrorDetails(answer).class(), &on_trouble).await;
     (context.on_answer)();
     match outcome {
         Ok(granted) => Ok(SignedIn { granted, nonce: None, responder: None }),
         Err(DeviceCodeError::Failed(error)) => Err(refused(error)),
         Err(DeviceCodeError::Expired(trouble)) => Err(FlowError::Unanswered(Failure::CodeExpired {
-            trouble: trouble.map(Box::new),
+            trouble: trouble.map(without_unknown_members).map(Box::new),
             could_use_browser: endpoints.authorization.is_some(),
         })),
     }

@@ -219,7 +219,7 @@ impl FlowError {
 
     /// The error for a request of this phase that failed.
     fn from_request(error: TokenRequestError, phase: RequestPhase) -> FlowError {
-        FlowError::new(RequestFailure { error, phase }.into())
+        FlowError::new(RequestFailure::new(error, phase).into())
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio::time::{Instant, timeout_at};
 
 use super::{FlowError, Notice, Question, Shown, SignInContext, SignedIn};
-use crate::failure::{Failure, RequestPhase};
+use crate::failure::{Failure, RequestPhase, without_unknown_members};
 use kubectl_login_core::clock;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::oauth::client::TokenRequestError;
@@ -36,7 +36,7 @@ pub(super) async fn sign_in(context: &SignInContext<'_>) -> Result<SignedIn, Flo
             Some(answer) if tries > 0 => context.person.say(Notice::WrongPassword(answer)),
             // What is configured stays wrong, and issuers lock accounts: kubectl alone would try five times.
             Some(_) => {
-                let error = Box::new(error);
+                let error = Box::new(without_unknown_members(error));
                 return Err(FlowError::Refused(Failure::WrongPassword { error, is_typed }));
             }
             None => return Err(FlowError::from_request(error, RequestPhase::Password)),

@@ -55,7 +55,9 @@ impl SessionFacts {
 
     /// Whether a refused refresh has shown that the user has to sign in.
     pub fn needs_sign_in(&self) -> bool {
-        self.refusal.as_ref().is_some_and(|refusal| refusal.needs_sign_in)
+        self.refusal
+            .as_ref()
+            .is_some_and(|refusal| refusal.needs_sign_in.unwrap_or_else(|| refusal.failure["kind"] == "sign-in-needed"))
     }
 }
 
@@ -67,9 +69,9 @@ pub struct RefusedRefresh {
     /// What the issuer answered: a `failure::Failure`, as `failure::stored` writes it.
     #[serde(rename = "error")]
     pub failure: serde_json::Value,
-    /// Whether a sign-in helps.
+    /// Whether a sign-in helps; `None` in records of earlier versions, which had sentences in `failure`.
     #[serde(default)]
-    pub needs_sign_in: bool,
+    pub needs_sign_in: Option<bool>,
     /// Whether the session was refused because it began with a device code: another one would not help.
     #[serde(default)]
     pub forbids_codes: bool,
@@ -85,6 +87,9 @@ pub struct SessionRecord {
     /// The ID token's `sub` at sign-in, if there was an ID token.
     #[serde(default)]
     pub subject: Option<String>,
+    /// Read from records of earlier versions only: [`RefusedRefresh::forbids_codes`].
+    #[serde(default, skip_serializing)]
+    pub without_codes: bool,
     /// The audiences that the user has confirmed for this session, in their normal form, without the well-known ones of
     /// clusters.
     #[serde(default)]
@@ -120,4 +125,25 @@ pub struct TokenRecord {
     /// The anchors of its session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> SessionFacts {
+        let session =
+            r#""issuer":"i","tenant":null,"client":"c","account":null,"method":"devicecode","refreshable":true"#;
+        serde_json::from_str(&format!("{{{session},\"refusal\":{json}}}")).expect("facts")
+    }
+
+    #[test]
+    fn refusal_of_an_earlier_version_tells_whether_a_sign_in_helps() {
+        let earlier = |kind| {
+            refusal(&format!(r#"{{"at":"2026-11-30T08:00:00Z","error":{{"kind":"{kind}","what":"no","next":"ask"}}}}"#))
+        };
+        assert!(earlier("sign-in-needed").needs_sign_in() && !earlier("refused").needs_sign_in());
+        let current = r#"{"at":"2026-11-30T08:00:00Z","error":null,"needs_sign_in":true,"forbids_codes":true}"#;
+        assert!(refusal(current).needs_sign_in() && refusal(current).forbids_codes());
+    }
 }

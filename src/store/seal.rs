@@ -46,7 +46,7 @@ pub struct RecordHeader<F> {
 
 /// Seals `body` for the file called `name`, such as `tokens/<id>`.
 ///
-/// Errors: [`StoreError::Seal`].
+/// Errors: [`StoreError::Seal`]; [`StoreError::TooLarge`] if the facts are so long that they would not be read again.
 pub fn seal<F: Serialize>(
     key: &KeyBytes,
     backend: KeyBackend,
@@ -59,6 +59,9 @@ pub fn seal<F: Serialize>(
     let header = RecordHeader { v: VERSION, backend, key: key.id(), nonce: STANDARD.encode(nonce), facts };
     let mut file = serde_json::to_vec(&header).map_err(|_| StoreError::Seal)?;
     file.push(b'\n');
+    if file.len() > HEADER_CAP {
+        return Err(StoreError::TooLarge { size: file.len() as u64, limit: HEADER_CAP as u64 });
+    }
     let associated = associated(&file, name);
     // In place: a record of groups has some MiB, and need not be in memory three times.
     let start = file.len();

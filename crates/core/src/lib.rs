@@ -59,7 +59,7 @@ mod send_sync {
             assert_send(client.read_discovery_again(Moves::Anywhere, limit));
             assert_send(client.optional_endpoint(|endpoints| endpoints.keys.as_ref(), Moves::Anywhere, limit));
             assert_send(device::start(client, url, &[], true, limit));
-            assert_send(pending.wait(client, limit, |_| {}));
+            assert_send(pending.wait(client, limit, crate::oauth::error_response::OAuthErrorResponse::class, |_| {}));
         };
     }
 

@@ -200,7 +200,7 @@ impl StoreChecks {
                 None => "it can be refreshed".to_owned(),
             };
             Finding::ok(format!("{who} is signed in, by {method}; {refresh}"))
-        } else if facts.forbids_codes() {
+        } else if facts.forbids_codes() || record.without_codes {
             Finding::fail(
                 format!("the session of {who} has ended: it began with a device code, which a policy forbids"),
                 Step::SignInByBrowser { force: true }.to_string(),

@@ -20,6 +20,10 @@ use crate::text::printable;
 pub struct EntraErrorDetails<'a>(pub &'a OAuthErrorResponse);
 
 impl<'a> EntraErrorDetails<'a> {
+    /// The members of an error object that are read here; each is free of secrets.
+    pub const MEMBERS: [&'static str; 7] =
+        ["suberror", "claims", "error_codes", "correlation_id", "trace_id", "timestamp", "error_uri"];
+
     /// The class, from `error`, `suberror` and `claims`. Numbers can change without notice; one that is there at all shows
     /// that an `invalid_request` is Entra's, which uses that code for nothing but requests.
     pub fn class(self) -> OAuthErrorClass {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use super::client::{DeviceAuthorization, OAuthClient, TokenRequestError};
-use super::error_response::OAuthErrorClass;
+use super::error_response::{OAuthErrorClass, OAuthErrorResponse};
 use super::token_response::GrantedTokens;
 use crate::clock;
 use crate::http::is_acceptable_from;
@@ -108,12 +108,13 @@ impl PendingDeviceCode {
     }
 
     /// Polls until the code has been used or has expired. Connection loss, 429, 5xx and web pages from gateways are
-    /// retried; the code's own life is the only limit of the whole, `limit` that of one poll. `on_trouble` is called
-    /// once, if that goes on for some polls: the user may be able to fix it while the code is valid.
+    /// retried; the code's own life is the only limit of the whole, `limit` that of one poll. `class_of` tells
+    /// what an error object means: issuers have codes besides those of the standard. `on_trouble` is called once, if that goes on for some polls: the user may be able to fix it while the code is valid.
     pub async fn wait(
         &self,
         client: &OAuthClient,
         limit: Duration,
+        class_of: impl Fn(&OAuthErrorResponse) -> OAuthErrorClass,
         on_trouble: impl Fn(&TokenRequestError),
     ) -> Result<GrantedTokens, DeviceCodeError> {
         let end = self.issued + clock::life(self.life);
@@ -136,7 +137,7 @@ impl PendingDeviceCode {
                 Err(failure) => failure,
             };
             match &failure {
-                TokenRequestError::Refused(answer) => match answer.class() {
+                TokenRequestError::Refused(answer) => match class_of(answer) {
                     OAuthErrorClass::AuthorizationPending => (extra, last_trouble) = (Duration::ZERO, None),
                     OAuthErrorClass::SlowDown => {
                         interval += SLOW_DOWN;

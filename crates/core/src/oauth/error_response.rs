@@ -11,6 +11,12 @@ use serde_json::{Map, Value};
 use crate::masking::hide;
 use crate::text::printable;
 
+/// How many characters of an error code and of its description are kept.
+const LONGEST_CODE: usize = 200;
+const LONGEST_DESCRIPTION: usize = 2_000;
+/// The longest additional member that is kept, in bytes of JSON: claims challenges have a few hundred.
+const LONGEST_MEMBER: usize = 8 * 1024;
+
 /// An error object (RFC 6749 5.2) and the request that it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OAuthErrorResponse {
@@ -166,6 +172,16 @@ impl OAuthErrorResponse {
             _ if self.is_about_endpoint() => OAuthErrorClass::Misconfigured,
             _ => OAuthErrorClass::Unknown,
         }
+    }
+
+    /// The same without the additional members that are not `known`, and with shorter texts: for a record that outlives the
+    /// request. A server may put anything there, such as a token for the next step of a sign-in.
+    pub fn restricted_to(mut self, known: &[&str]) -> OAuthErrorResponse {
+        self.additional
+            .retain(|name, value| known.contains(&name.as_str()) && value.to_string().len() <= LONGEST_MEMBER);
+        self.error = self.error.chars().take(LONGEST_CODE).collect();
+        self.error_description = self.error_description.map(|text| text.chars().take(LONGEST_DESCRIPTION).collect());
+        self
     }
 
     /// Removes `secrets` from every text, in case the server repeats what it was sent.
