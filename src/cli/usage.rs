@@ -38,6 +38,10 @@ fn typed(error: &clap::Error, grammar: &Command, command: Option<&str>) -> Comma
             CommandLineError::NoValue { flag, expected: expected(error) }
         }
         ErrorKind::ValueValidation => CommandLineError::InvalidValue { flag, expected: expected(error) },
+        ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => {
+            let shown = one(error, ContextKind::InvalidArg).unwrap_or_default();
+            CommandLineError::MissingValues { values: shown.split(' ').skip(1).map(name).collect(), flag }
+        }
         ErrorKind::MissingRequiredArgument => CommandLineError::Missing(names(ContextKind::InvalidArg)),
         // The library takes a second word for a command.
         ErrorKind::ArgumentConflict if flag.is_empty() => {

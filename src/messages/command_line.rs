@@ -47,6 +47,13 @@ pub enum CommandLineError {
         /// What it accepts, if that is known.
         expected: Option<ExpectedValue>,
     },
+    /// A flag has fewer values than it needs.
+    MissingValues {
+        /// The flag.
+        flag: String,
+        /// The names of all its values.
+        values: Vec<String>,
+    },
     /// These are missing.
     Missing(Vec<String>),
     /// A flag with others that exclude it.
@@ -130,6 +137,9 @@ pub fn command_line_error(error: &CommandLineError, program: &str, command: Opti
         ),
         CommandLineError::ExtraWord(word) => (format!("unexpected argument {:?}", printable(word, 60)), None),
         CommandLineError::NoValue { flag, expected } => (format!("{flag} needs a value"), text(expected)),
+        CommandLineError::MissingValues { flag, values } => {
+            (format!("{flag} needs {} values: {}", values.len(), values.join(" ")), None)
+        }
         CommandLineError::UnknownChoice { flag, word, expected } => {
             (format!("{flag} cannot be {:?}", printable(word, 60)), text(expected))
         }

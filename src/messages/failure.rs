@@ -166,8 +166,8 @@ fn session_in_use(pid: Option<u32>, is_prompting: bool) -> ErrorMessage {
             "Complete that sign-in, then try again.\nIf its prompt cannot be seen any more, stop that process and sign in, in a terminal: kubectl login",
         ),
         false => ErrorMessage::failed(
-            format!("{process} works on this sign-in and does not come to an end"),
-            "If it hangs, end it, then try again.",
+            format!("{process} holds the session and does not finish"),
+            "If it hangs, stop it, then try again.",
         ),
     }
 }

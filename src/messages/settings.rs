@@ -126,7 +126,6 @@ impl From<SettingsError> for ErrorMessage {
 impl SettingsError {
     fn what(&self) -> String {
         let unsupported = |setting: &str| format!("{setting} is not supported yet");
-        let says_nothing = |flag: &str| format!("{flag} says nothing about this kubeconfig user");
         match self {
             SettingsError::MixedFlags { entra, oidc } => format!(
                 "--{entra} is for Microsoft Entra ID and --{oidc} for OpenID Connect issuers; one entry is for one of them"
@@ -148,8 +147,13 @@ impl SettingsError {
             SettingsError::UnsupportedLogin { method, variable: None } => unsupported(&format!("--login {method}")),
             SettingsError::UnsupportedGrant(grant) => unsupported(&format!("--grant-type {grant}")),
             SettingsError::UnsupportedFlag(flag) => unsupported(&format!("--{flag}")),
-            SettingsError::LoginForOidc => says_nothing("--login"),
-            SettingsError::GrantTypeForEntra => says_nothing("--grant-type"),
+            SettingsError::LoginForOidc => {
+                "--login is only for Microsoft Entra ID; this kubeconfig user has an OpenID Connect issuer".to_owned()
+            }
+            SettingsError::GrantTypeForEntra => {
+                "--grant-type is only for OpenID Connect issuers; this kubeconfig user has Microsoft Entra ID"
+                    .to_owned()
+            }
             SettingsError::Tenant(tenant) => format!("--tenant-id {:?} is not a valid tenant", printable(tenant, 60)),
             SettingsError::Scope(scope) => format!("--oidc-extra-scope {:?} is not one scope", printable(scope, 60)),
             SettingsError::Url { flag, url, flaw } => format!("{flag} {:?} {}", printable(url, 100), flaw.clause()),
@@ -193,10 +197,10 @@ impl SettingsError {
             SettingsError::UnsupportedGrant(_) => return for_now("--grant-type device-code"),
             SettingsError::UnsupportedFlag(flag) => return for_now(&format!("the command without --{flag}")),
             SettingsError::LoginForOidc => {
-                "Use --grant-type, such as authcode or device-code, or leave it out for the method of the entry."
+                "Use --grant-type authcode or device-code instead, or neither to use the method of the entry."
             }
             SettingsError::GrantTypeForEntra => {
-                "Use --login, such as interactive or devicecode, or leave it out for the method of the entry."
+                "Use --login interactive or devicecode instead, or neither to use the method of the entry."
             }
             SettingsError::Tenant(_) => INVALID_TENANT,
             SettingsError::Scope(_) => "Repeat the flag, or separate scopes with commas.",

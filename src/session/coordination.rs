@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::history::{AttemptHistory, HistoryFile};
 use super::identity::Identity;
+use super::repeats;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::paths;
@@ -14,7 +15,7 @@ use crate::profile::Profile;
 use crate::runtime;
 use crate::store::Store;
 use crate::store::files;
-use crate::store::layout::LOCKS;
+use crate::store::layout::{LOCKS, OUTCOMES};
 use crate::store::lock::{self, Lock, LockError, LockHolder, WaitDecision};
 use kubectl_login_core::clock;
 use kubectl_login_core::oauth::challenge::ClaimsChallenge;
@@ -120,6 +121,20 @@ impl Coordination {
             }),
         }
     }
+}
+
+/// Deletes how attempts ended, for every session: `kubectl login` starts afresh, and may sign in a second client too. A history
+/// with a claims challenge stays until its session's lock is held ([`HistoryFile::start_afresh`]).
+pub(super) fn start_afresh(store: &Store, environment: &Environment) {
+    for folder in folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
+        for session in files::list(&folder.join(OUTCOMES)) {
+            let history = HistoryFile::new(Some(&folder), &session);
+            if history.read().challenge().is_none() {
+                history.delete();
+            }
+        }
+    }
+    repeats::forget_all(environment);
 }
 
 /// Deletes what is stored of earlier attempts for an entry with this `identity`.

@@ -13,9 +13,9 @@ use std::cell::RefCell;
 
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
-use super::coordination::Coordination;
+use super::coordination::{self, Coordination};
 use super::history::PromptVerdict;
-use super::repeats::{self, RequestFacts};
+use super::repeats::RequestFacts;
 use super::request::{Cached, TokenRequest, TokenWatch};
 use super::sessions::SessionName;
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ impl<'r> TokenRequest<'r> {
     /// Errors: see [`Failure`]; repeated if this caller has been told before.
     pub fn obtain(&self) -> Result<IssuedToken, ObtainError> {
         if self.options.user_initiated {
-            repeats::forget_all(self.environment);
+            coordination::start_afresh(self.store, self.environment);
         }
         let coordination = std::cell::OnceCell::new();
         let mut state = State::Cache;

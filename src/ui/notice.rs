@@ -62,7 +62,7 @@ fn storage(notice: StorageNotice<'_>) -> String {
             folder.display()
         ),
         StorageNotice::KeyFile { folder, error } => format!(
-            "The session is stored in {}, sealed with a key file that only your user can read ({}).\nThat protects stray copies and backups of the records, not against programs that run as you.",
+            "The session is stored in {}, encrypted with a key file that only your user can read ({}).\nPrograms that run as you, and copies of the whole folder, can use it.",
             folder.display(),
             messages::store::key_reason(error)
         ),

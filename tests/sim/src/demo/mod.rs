@@ -151,7 +151,7 @@ impl Demo {
         page::step("Use the cluster: kubectl runs the plugin, which has a cached token");
         self.kubectl("aks.yaml", &["get", "pods"])?;
 
-        page::step("What kubectl runs: get-token, with the arguments that `az` wrote");
+        page::step("What kubectl runs: get-token, with the arguments in the kubeconfig");
         self.world.reset_requests();
         let took = self.get_token(&self.world.aks_args())?;
         let requests = self.world.requests().len();
