@@ -71,7 +71,7 @@ fn run_checks(args: &DoctorArgs, shell: &Environment) -> Result<Vec<(CheckName, 
     let entry = configuration.found.as_ref();
     let settings = configuration.settings.as_ref();
     let profile = settings.map(|(settings, _)| &settings.profile);
-    let identity = profile.map(Identity::of);
+    let identity = profile.map(Identity::new);
     let sign_in = profile.zip(identity.as_ref());
     let environment = settings.map_or(shell, |(_, environment)| environment);
 

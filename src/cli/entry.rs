@@ -263,7 +263,7 @@ pub(super) fn contexts(
         let args = reader.parse(&reader.plugin_arguments(&exec)?).ok()?;
         let environment = environment.clone().with_entry(exec.env);
         let settings = profile::settings(&args, &environment, None, reader.ca_files()).ok()?;
-        let identity = Identity::of(&settings.profile);
+        let identity = Identity::new(&settings.profile);
         Some(PluginContext {
             name: name.to_owned(),
             is_current: kubeconfig.current_context() == Some(name),

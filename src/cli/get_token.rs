@@ -30,7 +30,7 @@ pub(super) fn run(args: &GetTokenArgs, environment: &Environment, repeats: Repea
         Terminal::new(settings.prompt, &settings.profile, info.server.map(SignInTarget::Server), environment)
             .found_by(&words);
     let options = RequestOptions { force_refresh: settings.force_refresh, ..RequestOptions::default() };
-    let identity = Identity::of(&settings.profile);
+    let identity = Identity::new(&settings.profile);
     let request =
         TokenRequest::new(&settings.profile, &identity, &store, environment, &terminal, options).repeated_by(repeats);
     let issued = match request.obtain() {

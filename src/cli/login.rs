@@ -40,7 +40,7 @@ pub(super) fn run(args: &LoginArgs, shell: &Environment) -> Result<()> {
     let for_groups =
         Terminal::new(prompt, &settings.profile, Some(SignInTarget::Described(membership::FOR_GROUPS)), &environment);
     let (profile, store, environment) = (&settings.profile, &store, &environment);
-    let identity = &Identity::of(profile);
+    let identity = &Identity::new(profile);
     let session = ClusterSession { entry: &entry, profile, identity, store, environment, terminal: &for_groups };
     let groups_before = args.refresh.then(|| session.groups_before()).flatten();
     let issued =

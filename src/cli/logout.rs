@@ -82,7 +82,7 @@ fn one(args: &LogoutArgs, contexts: &[PluginContext], environment: &Environment,
             .map(|folder| paths::for_this_user(folder, &own_environment)),
     };
     let store = open(folder, &own_environment)?;
-    let identity = Identity::of(&settings.profile);
+    let identity = Identity::new(&settings.profile);
     let mut forgotten = Vec::new();
     for (id, facts) in every(&store, &identity.session) {
         let profiles = |_: &SessionFacts| vec![settings.profile.clone()];
@@ -322,7 +322,7 @@ fn profiles_of(
     profiles.sort_by_key(|profile| !profile.network.environment_roots.is_empty());
     profiles.truncate(MAX_PROFILES);
     let bare = entry::bare_profile(&facts.issuer, &facts.client, environment, reader);
-    profiles.extend(bare.filter(|profile| Identity::of(profile).session == base));
+    profiles.extend(bare.filter(|profile| Identity::new(profile).session == base));
     profiles
 }
 

@@ -118,7 +118,7 @@ fn with_sign_in(
     let question = question(args, entry)?;
     let store = settings.store(environment);
     let terminal = Terminal::new(PromptMode::Never, profile, None, environment);
-    let identity = &Identity::of(profile);
+    let identity = &Identity::new(profile);
     let session = ClusterSession { entry, profile, identity, store: &store, environment, terminal: &terminal };
     let current = CurrentToken::without_prompt(&session, args.refresh);
     let overrides = kubectl_user::overrides(entry);

@@ -256,7 +256,7 @@ impl GroupLookup<'_> {
             ..RequestOptions::default()
         };
         // Another client, audience or kind than the entry's.
-        let identity = Identity::of(profile);
+        let identity = Identity::new(profile);
         let request = TokenRequest::new(profile, &identity, self.store, self.environment, self.person, options);
         request.obtain().map_err(|error| error.failure)
     }

@@ -40,9 +40,9 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of `profile`.
-    pub fn of(profile: &Profile) -> Identity {
-        let mut session = Parts::new("kubectl-login session v1");
-        let mut token = Parts::new("kubectl-login token v1");
+    pub fn new(profile: &Profile) -> Identity {
+        let mut session = IdentityHash::new("kubectl-login session v1");
+        let mut token = IdentityHash::new("kubectl-login token v1");
         match &profile.provider {
             Provider::Entra { authority, tenant, server_id } => {
                 session.add("entra").add(&cloud::canonical(authority)).add(&tenant.to_ascii_lowercase());
@@ -86,12 +86,12 @@ impl Identity {
         let here = here(&profile.network);
         let token_here = here.as_ref().map(|here| token.clone().add(here).finish());
         let shared = match &here {
-            Some(here) => Parts::new("kubectl-login session here v1").add(&session).add(here).finish(),
+            Some(here) => IdentityHash::new("kubectl-login session here v1").add(&session).add(here).finish(),
             None => session.clone(),
         };
         let credential = match &profile.credentials.password {
             Some(password) if !profile.prompts() => {
-                Parts::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
+                IdentityHash::new("kubectl-login outcomes v1").add(&shared).add(password.expose()).finish()
             }
             _ => String::new(),
         };
@@ -104,7 +104,7 @@ impl Identity {
         if anchors.is_empty() {
             return self.session.clone();
         }
-        let mut parts = Parts::new("kubectl-login session under v1");
+        let mut parts = IdentityHash::new("kubectl-login session under v1");
         parts.add(&self.session);
         for anchor in anchors {
             parts.add(anchor);
@@ -122,7 +122,7 @@ impl Identity {
     pub fn session_for_groups(&self, profile: &Profile) -> Option<String> {
         let client = profile.groups.graph_client.as_deref()?;
         // The service is part of the token's identity only.
-        let session = Identity::of(&profile.for_service("", Some(client))?).session;
+        let session = Identity::new(&profile.for_service("", Some(client))?).session;
         (session != self.session).then_some(session)
     }
 }
@@ -130,7 +130,7 @@ impl Identity {
 /// The name of an issuer's cached documents with this network. Documents that came without certificate checks, under other
 /// authorities (`extra_roots` are those of the environment), or with other headers have another name.
 pub fn issuer_document(issuer: &str, network: &Network, extra_roots: &[String], what: &str) -> String {
-    let mut parts = Parts::new("kubectl-login issuer v2");
+    let mut parts = IdentityHash::new("kubectl-login issuer v2");
     parts.add(issuer).add(what).add(&trust(network)).add(&headers(network));
     for root in extra_roots {
         parts.add(root);
@@ -147,7 +147,7 @@ pub(super) fn issuer_route(profile: &Profile) -> String {
     };
     let proxy = Url::parse(&issuer).ok().and_then(|url| environment_proxy(network, &url)).unwrap_or_default();
     let pinned = network.pinned.as_deref().unwrap_or_default();
-    Parts::new("kubectl-login route v1")
+    IdentityHash::new("kubectl-login route v1")
         .add(&issuer_document(&issuer, network, pinned, "route"))
         .add(&here(network).unwrap_or_default())
         .add(proxy)
@@ -158,7 +158,7 @@ pub(super) fn issuer_route(profile: &Profile) -> String {
 /// share addresses such as 127.0.0.1:6443.) `authority` is the content of the file with its certificate authorities, empty if
 /// the cluster names none.
 pub fn cluster(cluster: &KubeconfigCluster, authority: &[u8], network: &Network) -> String {
-    let mut parts = Parts::new("kubectl-login cluster v1");
+    let mut parts = IdentityHash::new("kubectl-login cluster v1");
     let server = cluster.server.as_deref().unwrap_or_default();
     let url = Url::parse(server).ok();
     parts.add(url.as_ref().map_or(server, Url::as_str));
@@ -189,7 +189,7 @@ fn here(network: &Network) -> Option<String> {
     if network.insecure || named.is_empty() {
         return None;
     }
-    let mut parts = Parts::new("kubectl-login here v1");
+    let mut parts = IdentityHash::new("kubectl-login here v1");
     for path in named.file.iter().chain(&named.folders) {
         parts
             .add(if named.file.as_ref() == Some(path) { "file" } else { "folder" })
@@ -203,7 +203,7 @@ fn headers(network: &Network) -> String {
     let named = network.headers.iter();
     let mut named: Vec<(String, &Secret)> = named.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     named.sort_by(|a, b| (&a.0, a.1.expose()).cmp(&(&b.0, b.1.expose())));
-    let mut parts = Parts::new("headers");
+    let mut parts = IdentityHash::new("headers");
     for (name, value) in named {
         parts.add(&name).add(value.expose());
     }
@@ -219,7 +219,7 @@ fn trust(network: &Network) -> String {
     if network.ca_files.is_empty() && network.ca_data.is_empty() {
         return "checked".to_owned();
     }
-    let mut parts = Parts::new("checked");
+    let mut parts = IdentityHash::new("checked");
     for file in &network.ca_files {
         parts.add(file.digest());
     }
@@ -231,11 +231,11 @@ fn trust(network: &Network) -> String {
 
 /// A hash of a list of texts.
 #[derive(Clone)]
-pub(super) struct Parts(Sha256);
+pub(super) struct IdentityHash(Sha256);
 
-impl Parts {
+impl IdentityHash {
     pub(super) fn new(version: &str) -> Self {
-        let mut parts = Parts(Sha256::new());
+        let mut parts = IdentityHash(Sha256::new());
         parts.add(version);
         parts
     }
@@ -298,15 +298,15 @@ mod tests {
 
     #[test]
     fn one_sign_in_serves_every_server_of_a_client() {
-        let one = Identity::of(&entra("https://login.microsoftonline.com/", "t", "s1"));
-        let two = Identity::of(&entra("https://login.windows.net/", "T", "s2"));
+        let one = Identity::new(&entra("https://login.microsoftonline.com/", "t", "s1"));
+        let two = Identity::new(&entra("https://login.windows.net/", "T", "s2"));
         assert_eq!(one.session, two.session);
         assert_ne!(one.token, two.token);
     }
 
     #[test]
     fn who_is_signed_in_makes_another_session() {
-        let base = Identity::of(&entra("https://login.microsoftonline.com/", "t", "s"));
+        let base = Identity::new(&entra("https://login.microsoftonline.com/", "t", "s"));
         let mut hinted = entra("https://login.microsoftonline.com/", "t", "s");
         hinted.account_hint = Some("a@b".to_owned());
         let mut secret = oidc(&[]);
@@ -322,16 +322,16 @@ mod tests {
             Profile { method: Method::Password, credentials, ..oidc(&[]) }
         };
         let others = [
-            Identity::of(&by_password("alice")),
-            Identity::of(&by_password("bob")),
-            Identity::of(&asked_otherwise),
-            Identity::of(&own_authority),
-            Identity::of(&entra("https://login.microsoftonline.us/", "t", "s")),
-            Identity::of(&entra("https://login.microsoftonline.com/", "u", "s")),
-            Identity::of(&hinted),
-            Identity::of(&oidc(&[])),
-            Identity::of(&secret),
-            Identity::of(&unchecked),
+            Identity::new(&by_password("alice")),
+            Identity::new(&by_password("bob")),
+            Identity::new(&asked_otherwise),
+            Identity::new(&own_authority),
+            Identity::new(&entra("https://login.microsoftonline.us/", "t", "s")),
+            Identity::new(&entra("https://login.microsoftonline.com/", "u", "s")),
+            Identity::new(&hinted),
+            Identity::new(&oidc(&[])),
+            Identity::new(&secret),
+            Identity::new(&unchecked),
         ];
         for (at, other) in others.iter().enumerate() {
             assert_ne!(base.session, other.session);
@@ -345,9 +345,9 @@ mod tests {
         one.network.headers = headers(&[("A", "1"), ("B", "2")]);
         let mut two = oidc(&["groups", "email", "openid", "email"]);
         two.network.headers = headers(&[("B", "2"), ("a", "1")]);
-        assert_eq!(Identity::of(&one), Identity::of(&two));
-        assert_ne!(Identity::of(&one).token, Identity::of(&oidc(&["email"])).token);
-        assert_eq!(Identity::of(&oidc(&["groups"])).session, Identity::of(&oidc(&["email"])).session);
+        assert_eq!(Identity::new(&one), Identity::new(&two));
+        assert_ne!(Identity::new(&one).token, Identity::new(&oidc(&["email"])).token);
+        assert_eq!(Identity::new(&oidc(&["groups"])).session, Identity::new(&oidc(&["email"])).session);
     }
 
     #[test]
@@ -356,17 +356,17 @@ mod tests {
         with.network.headers = headers(&[("X-Route", "a")]);
         let mut other = oidc(&[]);
         other.network.headers = headers(&[("X-Route", "b")]);
-        let sessions = [&with, &other, &oidc(&[])].map(|profile| Identity::of(profile).session);
+        let sessions = [&with, &other, &oidc(&[])].map(|profile| Identity::new(profile).session);
         assert!(sessions[0] != sessions[1] && sessions[1] != sessions[2] && sessions[0] != sessions[2]);
     }
 
     #[test]
     fn authorities_of_the_environment_separate_what_was_obtained_under_them() {
-        let plain = Identity::of(&oidc(&[]));
+        let plain = Identity::new(&oidc(&[]));
         let under = |file: &str| {
             let mut profile = oidc(&[]);
             profile.network.environment_roots.file = Some(file.into());
-            Identity::of(&profile)
+            Identity::new(&profile)
         };
         let (one, two) = (under("/a.pem"), under("/b.pem"));
         assert_eq!((&plain.session, &plain.token, &plain.token_here), (&one.session, &one.token, &None));

@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use super::identity::Parts;
+use super::identity::IdentityHash;
 use crate::environment::{self, Environment};
 use crate::failure::{Failure, Stored};
 use crate::paths;
@@ -160,7 +160,7 @@ impl<'a> Repeats<'a> {
     /// Name of the note: a hash, because arguments and environment may hold secrets.
     fn name(&self) -> String {
         let caller = Caller::of_process();
-        let mut parts = Parts::new("kubectl-login failures v1");
+        let mut parts = IdentityHash::new("kubectl-login failures v1");
         parts.add(&caller.pid.to_string()).add(&caller.started.to_string());
         // Names of files may be relative.
         parts.add_bytes(std::env::current_dir().unwrap_or_default().as_os_str().as_encoded_bytes());
