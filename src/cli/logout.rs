@@ -356,7 +356,7 @@ fn revoke<'a>(forgotten: &'a [Forgotten], environment: &Environment) -> Revocati
             Ok(true) => revocation.revoked += 1,
             Ok(false) => revocation.left.push(Unrevoked::NotOffered),
             Err(failure) => {
-                let reason = session.profiles.first().map(|profile| messages::request::not_revoked(&failure, profile));
+                let reason = session.profiles.first().map(|profile| messages::failure::not_revoked(&failure, profile));
                 revocation.failures.push((facts, reason.unwrap_or_default()));
             }
         }

@@ -3,15 +3,13 @@
 use kubectl_login_core::text::{in_words, printable};
 
 use super::request::{request_failure, without_code};
+use super::step::{IN_A_TERMINAL, SIGN_IN};
 use super::{ErrorMessage, ExitKind, Explain as _, sign_in, store};
 use crate::failure::{Confirmation, Earlier, Failure, NoConfirmation, NoPrompt, SessionProblem};
 use crate::profile::{Method, Profile, Provider};
+use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::entra::refusals::Remedy;
-
-/// The step that every failure of a session ends in.
-pub(super) const SIGN_IN: &str = "Sign in: kubectl login";
-/// The step if a terminal is missing.
-pub(super) const IN_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
+use kubectl_login_core::oauth::client::TokenRequestError;
 
 /// Why the user of `profile` gets no token.
 pub fn explain(failure: &Failure, profile: &Profile) -> ErrorMessage {
@@ -20,6 +18,17 @@ pub fn explain(failure: &Failure, profile: &Profile) -> ErrorMessage {
         message.kind = ExitKind::from(failure.remedy());
     }
     message
+}
+
+/// Why a session was not revoked, as a clause.
+pub fn not_revoked(failure: &Failure, profile: &Profile) -> String {
+    match failure {
+        Failure::Request(failure) => match &failure.error {
+            TokenRequestError::Refused(answer) => format!("the issuer refuses it: {}", EntraErrorDetails(answer)),
+            other => other.to_string(),
+        },
+        other => explain(other, profile).what,
+    }
 }
 
 /// The same in one line, for a prompt.

@@ -17,7 +17,7 @@ pub mod kube;
 pub mod kubeconfig_user;
 mod oauth;
 pub mod refusals;
-pub mod request;
+mod request;
 mod resources;
 mod runtime;
 pub mod settings;

@@ -5,11 +5,10 @@ use kubectl_login_core::entra::refusals::{self, Refusal};
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::oauth::error_response::{OAuthErrorClass, OAuthErrorResponse};
 
-use super::failure::explain;
 use super::refusals::{advice, with_browser_first};
 use super::step::Step;
 use super::{ErrorMessage, ExitKind, Explain as _};
-use crate::failure::{Failure, RequestFailure, RequestPhase};
+use crate::failure::{RequestFailure, RequestPhase};
 use crate::profile::{Profile, Provider};
 
 /// Another flow, at an issuer that has a page.
@@ -106,17 +105,6 @@ fn lacks_a_secret(profile: &Profile, answer: &OAuthErrorResponse) -> bool {
     };
     let is_oidc = matches!(profile.provider, Provider::Oidc { .. });
     is_oidc && profile.client_secret.is_none() && is_about_the_client && EntraErrorDetails(answer).numbers().is_empty()
-}
-
-/// Why a session was not revoked, as a clause.
-pub fn not_revoked(failure: &Failure, profile: &Profile) -> String {
-    match failure {
-        Failure::Request(failure) => match &failure.error {
-            TokenRequestError::Refused(answer) => format!("the issuer refuses it: {}", EntraErrorDetails(answer)),
-            other => other.to_string(),
-        },
-        other => explain(other, profile).what,
-    }
 }
 
 /// What came instead of tokens, as a clause.

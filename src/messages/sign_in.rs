@@ -5,16 +5,17 @@ use kubectl_login_core::oauth::authorization::CallbackError;
 use kubectl_login_core::oauth::client::TokenRequestError;
 use kubectl_login_core::text::{in_words, printable};
 
-use super::failure::{IN_A_TERMINAL, explain};
 use super::refusals::EXPIRED;
 use super::request::{BY_BROWSER, reason, token_request_error};
-use super::step::Step;
+use super::step::{IN_A_TERMINAL, Step};
 use super::{ErrorMessage, ExitKind, Explain as _};
 use crate::failure::{Failure, ListenerFile, PasteError, PromptError, RedirectError};
 use crate::profile::{Authorization, Profile, Provider};
 
 /// The step for a user who had too little time.
 const MORE_TIME: &str = "For more time: --authentication-timeout-sec in the kubeconfig user's exec.args.";
+/// What is wrong with a code by itself without PKCE.
+const UNPROVEN: &str = "nothing tells whose code that is: PKCE is not used, and the issuer gave no ID token";
 /// What to do about a server that could be malicious.
 const UNTRUSTED: &str = "Do not sign in there.\nCheck the issuer or authority URL, and tell its administrator.";
 /// The step if no browser can be started on the desktop.
@@ -52,10 +53,9 @@ pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> ErrorMessage
                 ),
             );
         }
-        Failure::NothingPasted { rejected: Some(rejected) } => (
-            format!("what was brought from the browser does not help: {}", paste_reason(rejected, profile)),
-            IN_A_TERMINAL,
-        ),
+        Failure::NothingPasted { rejected: Some(rejected) } => {
+            (format!("what was brought from the browser does not help: {}", paste_reason(rejected)), IN_A_TERMINAL)
+        }
         Failure::NothingPasted { rejected: None } => (
             "the code from the browser has to be pasted, and there is no terminal to paste it in".to_owned(),
             IN_A_TERMINAL,
@@ -66,10 +66,7 @@ pub(super) fn flow_failure(failure: &Failure, profile: &Profile) -> ErrorMessage
                 format!("Run the command again, and type them.\n{MORE_TIME}"),
             );
         }
-        _ => (
-            "nothing tells whose code that is: PKCE is not used, and the issuer gave no ID token".to_owned(),
-            "Paste the whole address of the page that the browser ends on.",
-        ),
+        _ => (UNPROVEN.to_owned(), "Paste the whole address of the page that the browser ends on."),
     };
     ErrorMessage::failed(what, next)
 }
@@ -222,18 +219,19 @@ fn wrong_redirect_uri(settings: &Authorization, sent: &str) -> String {
 }
 
 /// Why a pasted text does not complete the sign-in.
-fn paste_reason(error: &PasteError, profile: &Profile) -> String {
+fn paste_reason(error: &PasteError) -> String {
     match error {
         PasteError::Callback(error) => error.to_string(),
-        PasteError::Code(failure) => code_reason(failure, profile),
+        PasteError::Code(failure) => code_reason(failure),
     }
 }
 
 /// Why the issuer gave no tokens for a code, as a clause.
-pub fn code_reason(failure: &Failure, profile: &Profile) -> String {
+pub fn code_reason(failure: &Failure) -> String {
     match failure {
         Failure::Request(failure) => reason(&failure.error),
-        other => explain(other, profile).what,
+        Failure::UnprovenCode => UNPROVEN.to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Step {
     Sentence(String),
 }
 
+/// The step that every failure of a session ends in.
+pub(super) const SIGN_IN: &str = "Sign in: kubectl login";
+/// The step if a terminal is missing.
+pub(super) const IN_A_TERMINAL: &str = "In a terminal, sign in: kubectl login";
 pub(super) const SIGN_IN_BY_BROWSER: &str =
     "Sign in by browser on this machine, which fewer policies forbid: kubectl login --login interactive";
 pub(super) const REGISTER_REDIRECT: &str =

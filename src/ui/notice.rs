@@ -1,14 +1,13 @@
 //! Messages for the user during a sign-in.
 
 use kubectl_login::messages::{self, Explain as _};
-use kubectl_login::profile::Profile;
 use kubectl_login::signin::{Notice, StorageNotice};
 use kubectl_login::store::lock::LockHolder;
 use kubectl_login_core::entra::error_details::EntraErrorDetails;
 use kubectl_login_core::oauth::client::TokenRequestError;
 
-/// The sentences of `notice`, for the user of `profile`.
-pub(super) fn text(notice: Notice<'_>, profile: &Profile) -> String {
+/// The sentences of `notice`.
+pub(super) fn text(notice: Notice<'_>) -> String {
     match notice {
         Notice::StillWaiting(error) => {
             let next = error.explain("ask whether the code was used").next;
@@ -22,7 +21,7 @@ pub(super) fn text(notice: Notice<'_>, profile: &Profile) -> String {
             format!("That does not help: {error}. {}", messages::sign_in::paste_instead(error))
         }
         Notice::CodeRefused(failure) => {
-            let why = messages::sign_in::code_reason(failure, profile);
+            let why = messages::sign_in::code_reason(failure);
             format!("The issuer does not accept that code: {why}. Copy it again.")
         }
         Notice::SkippedAuthority(problem) => format!("Warning: {problem}."),

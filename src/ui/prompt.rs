@@ -125,7 +125,7 @@ pub(super) fn question(
 
 /// Why, to what, with which account, at which issuer, and by which method.
 fn heading(reason: &PromptReason<'_>, subject: &PromptSubject<'_>) -> String {
-    let choice = reason.choice.map(|choice| format!("\n{}", chosen(choice, subject.profile))).unwrap_or_default();
+    let choice = reason.choice.map(|choice| format!("\n{}", chosen(choice))).unwrap_or_default();
     let reason = reason.failure.map(|failure| in_one_line(failure, subject.profile));
     let reason = reason.map(|reason| format!("A new sign-in is needed: {reason}.\n")).unwrap_or_default();
     let cluster = subject.target.map_or_else(|| "Kubernetes".to_owned(), SignInTarget::shown);
@@ -141,13 +141,13 @@ fn heading(reason: &PromptReason<'_>, subject: &PromptSubject<'_>) -> String {
 }
 
 /// Why this program has chosen the method, as a sentence.
-fn chosen(reason: &MethodReason, profile: &Profile) -> String {
+fn chosen(reason: &MethodReason) -> String {
     match reason {
         MethodReason::NoPage => "With a code, because the issuer has no page to sign in at.".to_owned(),
         MethodReason::NoBrowser(why) => format!("With a code, because no browser can be opened here: {why}."),
         MethodReason::NoDeviceCodes => "In a browser, because the issuer offers no device codes here.".to_owned(),
         MethodReason::NoDeviceCodeForClient(failure) => {
-            let words = code_reason(failure, profile);
+            let words = code_reason(failure);
             let words = words.trim_end_matches('.');
             format!("In a browser, because the issuer gives this client no code: {words}.")
         }

@@ -278,14 +278,14 @@ impl Person for Terminal<'_> {
 
     fn say(&self, notice: Notice<'_>) {
         let clear = if self.countdown.borrow().is_some() { CLEAR_LINE } else { "" };
-        self.put(&format!("{clear}{}", without_controls(&notice::text(notice, self.profile))));
+        self.put(&format!("{clear}{}", without_controls(&notice::text(notice))));
     }
 
     fn mention(&self, notice: Notice<'_>) {
         if let Some(screen) = self.screen() {
             // Another process may be counting down on this line.
             let clear = if screen.rewrites { CLEAR_LINE } else { "" };
-            self.put(&format!("{clear}{}", without_controls(&notice::text(notice, self.profile))));
+            self.put(&format!("{clear}{}", without_controls(&notice::text(notice))));
         }
     }
 }
