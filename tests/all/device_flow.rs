@@ -6,8 +6,8 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::common::clock::pause;
-use crate::common::scripted::{Scripted, json_response};
-use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra};
+use crate::common::scripted::{Scripted, device, json_response};
+use crate::common::{ALWAYS, HANG, Home, LENIENCE, Run, entra, entra_at};
 use serde_json::json;
 use sim::{ALICE, BOB, Behaviour, Request, TENANT, VERIFICATION_URI, World};
 
@@ -153,6 +153,17 @@ fn decline_exits_with_3() {
     wait_for_polls(&world, 1);
     assert_eq!(world.deny_pending(), 1);
     Run::wait(child).assert_failed(3, &["declined"]);
+}
+
+/// By the name of the standard (RFC 8628 3.5), and by Microsoft's.
+#[test]
+fn code_that_the_issuer_calls_expired_exits_with_3_and_names_the_browser() {
+    for code in ["expired_token", "code_expired"] {
+        let answer = json_response("400 Bad Request", &json!({ "error": code }));
+        let server = Scripted::start(|url| vec![device(url), answer]);
+        let run = Home::new().sign_in(&entra_at(&server.url(), &["--prompt", "always"]));
+        run.assert_failed(3, &["the code expired", "kubectl login --login interactive"]);
+    }
 }
 
 #[test]

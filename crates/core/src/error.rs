@@ -6,7 +6,7 @@ use std::io;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{text}")]
 pub struct IoFailure {
-    /// The kind; [`io::ErrorKind::Other`] after deserialization, unless it is one of [`STORED_KINDS`].
+    /// The kind; [`io::ErrorKind::Other`] after deserialization, unless it is one of those that decide about words or behaviour.
     #[serde(default = "other_kind", serialize_with = "write_kind", deserialize_with = "read_kind")]
     pub kind: io::ErrorKind,
     /// What the system says, such as `No such file or directory (os error 2)`.
