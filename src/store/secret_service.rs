@@ -1,9 +1,13 @@
 //! Reads one item of the Secret Service (Secret Service API 0.2) on the calling thread, and never unlocks anything.
 //!
 //! Every warm call does this, so it is a small client of its own. The keyring crate unlocks what it looks up, which raises a
-//! dialog; its library starts threads and waits for each reply before it sends the next request. Here all requests but the
-//! last are sent at once. The session is a plain one: the bus is a local socket of this user, and a key agreement would cost
-//! more than the rest.
+//! dialog; its library starts threads and waits more often. The session is a plain one: the bus is a local socket of this
+//! user, and a key agreement would cost more than the rest.
+//!
+//! The order of the requests matters. gnome-keyring (42 to 50 at least, its work item 196) can miss who sends the first
+//! message of a connection, which happens once in a thousand calls if many programs call. OpenSession then ends the daemon,
+//! and with it the unlocked keyring; SearchItems is only answered with an error, and works when it is repeated. So a look-up
+//! begins with SearchItems, and nothing follows before its reply.
 //!
 //! It must not know what the item is for.
 
@@ -22,7 +26,7 @@ use zeroize::Zeroizing;
 use zvariant::{ObjectPath, OwnedObjectPath, Value};
 
 use self::connection::BusConnection;
-use self::message::RemoteObject;
+use self::message::{Message, RemoteObject};
 use super::error::KeyError;
 use super::key_backends::no_keyring;
 use kubectl_login_core::text::hex;
@@ -41,11 +45,14 @@ const SERVICE: RemoteObject<'static> = RemoteObject {
 };
 /// The serial numbers of the requests, by which their replies are recognised.
 const HELLO: u32 = 1;
-const OPEN_SESSION: u32 = 2;
-const SEARCH_ITEMS: u32 = 3;
+const SEARCH_ITEMS: u32 = 2;
+const OPEN_SESSION: u32 = 3;
 const GET_SECRET: u32 = 4;
 /// The error of a service whose item has been locked after it was found.
 const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
+/// The error of gnome-keyring for a client that it has missed, and how often the search is sent then.
+const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
+const SEARCHES: usize = 3;
 /// Set inside of Flatpak, where the bus is a proxy.
 const FLATPAK_ID: &str = "FLATPAK_ID";
 
@@ -120,37 +127,48 @@ fn look_up(
     item: &str,
 ) -> Result<Option<Zeroizing<String>>, LookupError> {
     let attributes = BTreeMap::from([("service", service), ("username", item)]);
-    let requests = [
-        BUS.call(HELLO, "Hello").encode(&())?,
-        SERVICE.call(OPEN_SESSION, "OpenSession").encode(&("plain", Value::from("")))?,
-        SERVICE.call(SEARCH_ITEMS, "SearchItems").encode(&attributes)?,
-    ];
-    begin(&mut bus, handshake, &requests.concat())?;
-
-    let (mut session, mut found) = (None, None);
-    let (session, (unlocked, locked)) = loop {
-        if let (Some(session), Some(found)) = (&session, &found) {
-            break (session, found);
-        }
-        let message = bus.message()?;
-        match message.reply_to()? {
-            Some(OPEN_SESSION) => session = Some(message.body::<(Value, OwnedObjectPath)>()?.1),
-            Some(SEARCH_ITEMS) => found = Some(message.body::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>()?),
-            // The reply to Hello, and signals.
-            _ => {}
-        }
-    };
+    let hello = BUS.call(HELLO, "Hello").encode(&())?;
+    let search = SERVICE.call(SEARCH_ITEMS, "SearchItems").encode(&attributes)?;
+    begin(&mut bus, handshake, &[hello, search.clone()].concat())?;
+    let (unlocked, locked) = find(&mut bus, &search)?;
     let Some(item) = unlocked.first() else {
         return if locked.is_empty() { Ok(None) } else { Err(LookupError::Locked) };
     };
 
+    bus.send(&SERVICE.call(OPEN_SESSION, "OpenSession").encode(&("plain", Value::from("")))?)?;
+    let session = reply(&mut bus, OPEN_SESSION, |message| Ok(message.body::<(Value, OwnedObjectPath)>()?.1))?;
+
     let item = RemoteObject { path: item.as_str(), interface: "org.freedesktop.Secret.Item", ..SERVICE };
-    bus.send(&item.call(GET_SECRET, "GetSecret").encode(session)?)?;
+    bus.send(&item.call(GET_SECRET, "GetSecret").encode(&session)?)?;
+    reply(&mut bus, GET_SECRET, |message| {
+        let (_, _, secret, _) = message.body::<(ObjectPath, &[u8], &[u8], &str)>()?;
+        Ok(std::str::from_utf8(secret).ok().map(|text| Zeroizing::new(text.to_owned())))
+    })
+}
+
+/// Waits for the items that `search` finds, which has been sent once: the unlocked and the locked ones.
+fn find(bus: &mut BusConnection, search: &[u8]) -> Result<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>), LookupError> {
+    for _ in 1..SEARCHES {
+        match reply(bus, SEARCH_ITEMS, |message| message.body()) {
+            Err(LookupError::Remote { name, .. }) if name == UNKNOWN_METHOD => bus.send(search)?,
+            outcome => return outcome,
+        }
+    }
+    reply(bus, SEARCH_ITEMS, |message| message.body())
+}
+
+/// Waits for the reply to the request `serial` and reads it. Signals and other messages are skipped.
+///
+/// Errors: a request was answered with an error.
+fn reply<T>(
+    bus: &mut BusConnection,
+    serial: u32,
+    read: impl FnOnce(&Message<'_>) -> Result<T, LookupError>,
+) -> Result<T, LookupError> {
     loop {
         let message = bus.message()?;
-        if message.reply_to()? == Some(GET_SECRET) {
-            let (_, _, secret, _) = message.body::<(ObjectPath, &[u8], &[u8], &str)>()?;
-            return Ok(std::str::from_utf8(secret).ok().map(|text| Zeroizing::new(text.to_owned())));
+        if message.reply_to()? == Some(serial) {
+            return read(&message);
         }
     }
 }

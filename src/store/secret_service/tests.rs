@@ -53,7 +53,7 @@ fn message_in<B: serde::Serialize + Type>(endian: Endian, kind: u8, reply_to: u3
     bytes
 }
 
-fn reply<B: serde::Serialize + Type>(reply_to: u32, body: &B) -> Vec<u8> {
+fn reply_to<B: serde::Serialize + Type>(reply_to: u32, body: &B) -> Vec<u8> {
     message_in(LE, METHOD_RETURN, reply_to, "", body)
 }
 
@@ -62,22 +62,22 @@ fn accepted() -> Vec<u8> {
 }
 
 fn opened() -> Vec<u8> {
-    reply(OPEN_SESSION, &(Value::from(""), path(SESSION)))
+    reply_to(OPEN_SESSION, &(Value::from(""), path(SESSION)))
 }
 
 fn found(unlocked: &[&str], locked: &[&str]) -> Vec<u8> {
     let paths = |list: &[&str]| list.iter().map(|text| OwnedObjectPath::from(path(text))).collect::<Vec<_>>();
-    reply(SEARCH_ITEMS, &(paths(unlocked), paths(locked)))
+    reply_to(SEARCH_ITEMS, &(paths(unlocked), paths(locked)))
 }
 
 fn secret(bytes: &[u8]) -> Vec<u8> {
-    reply(GET_SECRET, &((path(SESSION), &b""[..], bytes, "text/plain"),))
+    reply_to(GET_SECRET, &((path(SESSION), &b""[..], bytes, "text/plain"),))
 }
 
 /// All that a bus sends in a look-up that succeeds.
 fn whole() -> Vec<Vec<u8>> {
     let signal = message_in(LE, SIGNAL, 0, "", &":1.7");
-    vec![accepted(), reply(HELLO, &":1.7"), signal, opened(), found(&[ITEM], &[]), secret(b"the key")]
+    vec![accepted(), reply_to(HELLO, &":1.7"), signal, found(&[ITEM], &[]), opened(), secret(b"the key")]
 }
 
 /// A look-up on a bus that sends `bytes` without waiting for anything, and then nothing more.
@@ -117,6 +117,14 @@ fn read_until(bus: &mut UnixStream, end: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Asserts that the client sends nothing for now.
+#[track_caller]
+fn assert_silent(bus: &mut UnixStream) {
+    bus.set_read_timeout(Some(SHORT)).expect("a limit");
+    bus.read(&mut [0]).expect_err("nothing yet");
+    bus.set_read_timeout(None).expect("no limit");
+}
+
 #[track_caller]
 fn assert_text(outcome: Outcome, text: Option<&str>) {
     assert_eq!(outcome.expect("a look-up").as_ref().map(|found| found.as_str()), text);
@@ -131,38 +139,58 @@ fn assert_fails(outcome: Outcome, kind: &str) {
 #[test]
 fn secret_of_the_first_unlocked_item_is_read() {
     assert_text(look_up_in(&whole().concat()), Some("the key"));
-    let start = [accepted(), opened()].concat();
-    assert_text(look_up_in(&[start.clone(), found(&[], &[])].concat()), None);
-    assert_fails(look_up_in(&[start.clone(), found(&[], &[ITEM])].concat()), "Locked");
-    let both = [start.clone(), found(&[ITEM, "/other"], &["/locked"]), secret(b"the key")];
+    assert_text(look_up_in(&[accepted(), found(&[], &[])].concat()), None);
+    assert_fails(look_up_in(&[accepted(), found(&[], &[ITEM])].concat()), "Locked");
+    let both = [accepted(), found(&[ITEM, "/other"], &["/locked"]), opened(), secret(b"the key")];
     assert_text(look_up_in(&both.concat()), Some("the key"));
-    let not_text = [start, found(&[ITEM], &[]), secret(b"\xff\xfe")];
+    let not_text = [accepted(), found(&[ITEM], &[]), opened(), secret(b"\xff\xfe")];
     assert_text(look_up_in(&not_text.concat()), None);
 }
 
 #[test]
-fn all_requests_but_the_last_are_sent_before_the_bus_says_anything() {
+fn search_is_sent_at_once_and_nothing_follows_it_before_its_reply() {
     let outcome = look_up_with(Handshake::Pipelined, LIMIT, |mut bus| {
         let requests = read_until(&mut bus, b"username");
         assert!(requests.starts_with(b"\0AUTH EXTERNAL 3"), "{requests:?}");
-        let [mut sent_first, sent_last] = [whole(), vec![secret(b"the key")]];
-        sent_first.pop();
-        bus.write_all(&sent_first.concat()).expect("replies");
-        let request = read_until(&mut bus, b"GetSecret");
+        let mut parts = whole();
+        let last = parts.split_off(4);
+        bus.write_all(&parts[..3].concat()).expect("replies");
+        assert_silent(&mut bus);
+        bus.write_all(&parts[3]).expect("a reply");
+        read_until(&mut bus, b"plain");
+        assert_silent(&mut bus);
+        bus.write_all(&last[0]).expect("a reply");
+        let request = read_until(&mut bus, SESSION.as_bytes());
         let contains = |text: &str| request.windows(text.len()).any(|part| part == text.as_bytes());
         assert!(contains(ITEM) && contains("org.freedesktop.Secret.Item"), "{request:?}");
-        bus.write_all(&sent_last.concat()).expect("a reply");
+        bus.write_all(&last[1]).expect("a reply");
     });
     assert_text(outcome, Some("the key"));
+}
+
+#[test]
+fn search_is_repeated_if_the_service_has_missed_the_client() {
+    let missed = || message_in(LE, ERROR, SEARCH_ITEMS, UNKNOWN_METHOD, &"no such method");
+    let outcome = look_up_with(Handshake::Pipelined, LIMIT, |mut bus| {
+        read_until(&mut bus, b"username");
+        bus.write_all(&[accepted(), missed()].concat()).expect("replies");
+        assert!(!read_until(&mut bus, b"username").windows(5).any(|part| part == b"Hello"));
+        bus.write_all(&whole()[3..].concat()).expect("replies");
+        read_until(&mut bus, b"GetSecret");
+    });
+    assert_text(outcome, Some("the key"));
+    // Only so often, and only the search.
+    let always = vec![missed(); SEARCHES];
+    assert_fails(look_up_in(&[&[accepted()], &always[..], &whole()[3..]].concat().concat()), "Remote");
+    let session = message_in(LE, ERROR, OPEN_SESSION, UNKNOWN_METHOD, &"no such method");
+    assert_fails(look_up_in(&[accepted(), found(&[ITEM], &[]), session].concat()), "Remote");
 }
 
 #[test]
 fn behind_a_proxy_nothing_follows_the_authentication_before_it_is_accepted() {
     let outcome = look_up_with(Handshake::Stepwise, LIMIT, |mut bus| {
         assert!(read_until(&mut bus, b"\r\n").ends_with(b"\r\n"));
-        bus.set_read_timeout(Some(SHORT)).expect("a limit");
-        bus.read(&mut [0]).expect_err("nothing yet");
-        bus.set_read_timeout(None).expect("no limit");
+        assert_silent(&mut bus);
         bus.write_all(&accepted()).expect("a line");
         assert!(read_until(&mut bus, b"username").starts_with(b"BEGIN\r\n"));
         bus.write_all(&whole()[1..].concat()).expect("replies");
@@ -172,13 +200,11 @@ fn behind_a_proxy_nothing_follows_the_authentication_before_it_is_accepted() {
 }
 
 #[test]
-fn replies_may_come_in_any_order_and_in_any_pieces() {
-    let parts = whole();
-    let order = [&parts[0], &parts[4], &parts[1], &parts[3], &parts[2], &parts[5]].map(Clone::clone);
-    assert_text(look_up_in(&order.concat()), Some("the key"));
+fn replies_may_come_in_any_pieces() {
+    let bytes = whole().concat();
     let outcome = look_up_with(Handshake::Pipelined, LIMIT, |mut bus| {
         // What it has not read stays in the socket, so that closing it does not take anything back.
-        parts.concat().iter().for_each(|byte| bus.write_all(&[*byte]).expect("a byte"));
+        bytes.iter().for_each(|byte| bus.write_all(&[*byte]).expect("a byte"));
         read_until(&mut bus, b"GetSecret");
     });
     assert_text(outcome, Some("the key"));
@@ -188,8 +214,8 @@ fn replies_may_come_in_any_order_and_in_any_pieces() {
 fn service_with_the_other_byte_order_is_understood() {
     let big = [
         accepted(),
-        message_in(BE, METHOD_RETURN, OPEN_SESSION, "", &(Value::from(""), path(SESSION))),
         message_in(BE, METHOD_RETURN, SEARCH_ITEMS, "", &(vec![path(ITEM)], Vec::<ObjectPath>::new())),
+        message_in(BE, METHOD_RETURN, OPEN_SESSION, "", &(Value::from(""), path(SESSION))),
         message_in(BE, METHOD_RETURN, GET_SECRET, "", &((path(SESSION), &b""[..], &b"the key"[..], "text/plain"),)),
     ];
     assert_text(look_up_in(&big.concat()), Some("the key"));
@@ -205,9 +231,9 @@ fn what_is_not_a_reply_to_a_request_is_skipped() {
         message_in(LE, SIGNAL, SEARCH_ITEMS, "", &(vec![item.clone()], vec![item.clone()])),
         message_in(LE, SIGNAL, GET_SECRET, "", &false_secret),
         message_in(LE, 77, GET_SECRET, "", &false_secret),
-        reply(77, &false_secret),
-        opened(),
+        reply_to(77, &false_secret),
         found(&[ITEM], &[]),
+        opened(),
         message_in(LE, SIGNAL, GET_SECRET, "", &false_secret),
         secret(b"the key"),
     ];
@@ -217,13 +243,13 @@ fn what_is_not_a_reply_to_a_request_is_skipped() {
 #[test]
 fn error_of_a_request_ends_the_look_up() {
     let unknown = "org.freedesktop.DBus.Error.ServiceUnknown";
-    for serial in [HELLO, OPEN_SESSION, SEARCH_ITEMS] {
+    for serial in [HELLO, SEARCH_ITEMS] {
         let bytes = [accepted(), message_in(LE, ERROR, serial, unknown, &"no such service")].concat();
         let error = look_up_in(&bytes).expect_err("no item");
         assert_eq!(error.to_string(), format!("{unknown}: no such service"));
         assert_eq!(KeyError::from(error), KeyError::NoKeyring);
     }
-    let start = [accepted(), opened(), found(&[ITEM], &[])].concat();
+    let start = [accepted(), found(&[ITEM], &[]), opened()].concat();
     let locked = look_up_in(&[start.clone(), message_in(LE, ERROR, GET_SECRET, IS_LOCKED, &())].concat());
     assert_eq!(KeyError::from(locked.expect_err("no item")), KeyError::Locked);
     // The text of an error may be missing, or something else.
@@ -258,13 +284,13 @@ fn bus_that_closes_early_is_noticed_at_any_point() {
 fn lengths_that_are_not_true_are_refused() {
     let start = accepted();
     for (at, number) in [(4, u32::MAX), (4, 1 << 20), (12, u32::MAX), (12, 1 << 20)] {
-        let mut lying = opened();
+        let mut lying = found(&[ITEM], &[]);
         lying[at..at + 4].copy_from_slice(&number.to_le_bytes());
         assert_fails(look_up_in(&[start.clone(), lying].concat()), "TooLong");
     }
     // Fields and body that are shorter or longer than they say.
     for (at, number) in [(4, 0), (12, 0), (12, 1), (12, 16)] {
-        let mut lying = opened();
+        let mut lying = found(&[ITEM], &[]);
         lying[at..at + 4].copy_from_slice(&u32::to_le_bytes(number));
         look_up_in(&[start.clone(), lying].concat()).expect_err("no item");
     }
@@ -273,31 +299,33 @@ fn lengths_that_are_not_true_are_refused() {
     let body = lying.len() - (4 + 4 + ITEM.len() + 1).next_multiple_of(4) - 4;
     for number in [u32::MAX, 64 << 20, 1000] {
         lying[body..body + 4].copy_from_slice(&number.to_le_bytes());
-        assert_fails(look_up_in(&[start.clone(), opened(), lying.clone()].concat()), "Malformed");
+        assert_fails(look_up_in(&[start.clone(), lying.clone()].concat()), "Malformed");
     }
 }
 
 #[test]
 fn messages_that_are_not_valid_are_refused() {
     for (at, byte) in [(0, b'L'), (0, 0), (3, 2), (3, 0)] {
-        let mut wrong = opened();
+        let mut wrong = found(&[ITEM], &[]);
         wrong[at] = byte;
         assert_fails(look_up_in(&[accepted(), wrong].concat()), "Malformed");
     }
     // The other byte order makes the lengths enormous.
-    let mut swapped = opened();
+    let mut swapped = found(&[ITEM], &[]);
     swapped[0] = b'B';
     assert_fails(look_up_in(&[accepted(), swapped].concat()), "TooLong");
     assert_fails(look_up_in(&[&accepted()[..], &b"HTTP/1.1 400 Bad Request\r\n"[..]].concat()), "Malformed");
     // Replies with other types.
-    let start = [accepted(), opened()].concat();
-    for wrong in
-        [reply(SEARCH_ITEMS, &"text"), reply(SEARCH_ITEMS, &()), reply(SEARCH_ITEMS, &(vec![7_u32], vec![7_u32]))]
-    {
+    let start = accepted();
+    for wrong in [
+        reply_to(SEARCH_ITEMS, &"text"),
+        reply_to(SEARCH_ITEMS, &()),
+        reply_to(SEARCH_ITEMS, &(vec![7_u32], vec![7_u32])),
+    ] {
         assert_fails(look_up_in(&[start.clone(), wrong].concat()), "Malformed");
     }
-    let start = [start, found(&[ITEM], &[])].concat();
-    for wrong in [reply(GET_SECRET, &"the key"), reply(GET_SECRET, &(path(SESSION), "", "the key", ""))] {
+    let start = [start, found(&[ITEM], &[]), opened()].concat();
+    for wrong in [reply_to(GET_SECRET, &"the key"), reply_to(GET_SECRET, &(path(SESSION), "", "the key", ""))] {
         assert_fails(look_up_in(&[start.clone(), wrong].concat()), "Malformed");
     }
 }
@@ -312,7 +340,7 @@ fn bus_that_never_stops_sending_is_given_up() {
     }
     // Many items are too much as well.
     let many = vec![ITEM; 4000];
-    assert_fails(look_up_in(&[accepted(), opened(), found(&many, &[])].concat()), "TooLong");
+    assert_fails(look_up_in(&[accepted(), found(&many, &[])].concat()), "TooLong");
 }
 
 #[test]
