@@ -126,7 +126,7 @@ impl Coordination {
 /// Deletes how attempts ended, for every session: `kubectl login` starts afresh, and may sign in a second client too. A history
 /// with a claims challenge stays until its session's lock is held ([`HistoryFile::start_afresh`]).
 pub(super) fn start_afresh(store: &Store, environment: &Environment) {
-    for folder in folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
+    for folder in trusted_folders(store, environment) {
         for session in files::list(&folder.join(OUTCOMES)) {
             let history = HistoryFile::new(Some(&folder), &session);
             if history.read().challenge().is_none() {
@@ -139,14 +139,12 @@ pub(super) fn start_afresh(store: &Store, environment: &Environment) {
 
 /// Deletes what is stored of earlier attempts for an entry with this `identity`.
 pub fn forget_history(identity: &Identity, store: &Store, environment: &Environment) {
-    for folder in folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok()) {
-        HistoryFile::new(Some(&folder), &identity.history).delete();
-    }
+    history_files(identity, store, environment).for_each(|history| history.delete());
 }
 
 /// The claims that the next sign-in for an entry with this `identity` has to bring, if the issuer has asked for some.
 pub(super) fn open_challenge(identity: &Identity, store: &Store, environment: &Environment) -> Option<ClaimsChallenge> {
-    histories(identity, store, environment).find_map(|history| history.challenge())
+    history_files(identity, store, environment).find_map(|history| history.read().challenge())
 }
 
 /// How the last sign-in for an entry with this `identity` ended, if without a token, and when.
@@ -157,13 +155,17 @@ pub fn last_failed_sign_in(
 ) -> Option<(DateTime<Utc>, Failure)> {
     let ended =
         |history: AttemptHistory| history.last_sign_in(&identity.credential).map(|(at, failure)| (at, failure.clone()));
-    histories(identity, store, environment).find_map(ended)
+    history_files(identity, store, environment).find_map(|history| ended(history.read()))
 }
 
-/// What is stored of earlier attempts for an entry with this `identity`.
-fn histories(identity: &Identity, store: &Store, environment: &Environment) -> impl Iterator<Item = AttemptHistory> {
-    let trusted = folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok());
-    trusted.map(|folder| HistoryFile::new(Some(&folder), &identity.history).read())
+/// Where earlier attempts for an entry with this `identity` may be stored.
+fn history_files(identity: &Identity, store: &Store, environment: &Environment) -> impl Iterator<Item = HistoryFile> {
+    trusted_folders(store, environment).map(|folder| HistoryFile::new(Some(&folder), &identity.history))
+}
+
+/// Those of the [`folders`] that exist and can be trusted ([`files::check_folder`]).
+fn trusted_folders(store: &Store, environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    folders(store, environment).filter(|folder| files::check_folder(folder, false).is_ok())
 }
 
 /// The folders that processes may share, the best one first.

@@ -93,7 +93,7 @@ pub(super) struct AttemptHistory {
     /// Sign-ins that ended without a token, the newest last.
     asked: Vec<AttemptOutcome>,
     /// What the issuer has asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<OpenChallenge>,
 }
 
@@ -269,7 +269,7 @@ impl AttemptHistory {
         self.challenge.as_ref().map(|challenge| challenge.claims.clone())
     }
 
-    /// What happened while a process waited that saw `before` when it began, as far as it concerns a request for `token`: a
+    /// What happened while a process waited that saw `before` when it began, as far as it concerns a request for `wanted`: a
     /// failure to get one token need not concern another, and a process that can prompt does not share the failure of one that
     /// could not.
     pub(super) fn since(&self, before: &AttemptHistory, wanted: &Identity, can_ask: bool) -> Option<&AttemptOutcome> {
@@ -280,7 +280,7 @@ impl AttemptHistory {
             .find(|outcome| !(can_ask && outcome.stickiness == Stickiness::NotPrompted))
     }
 
-    /// Whether the user may be prompted for `caller`, which wants `token`.
+    /// Whether the user may be prompted for `caller`, whose request is for `wanted`.
     pub(super) fn verdict(&self, caller: &Caller, wanted: &Identity, at_a_terminal: bool) -> PromptVerdict<'_> {
         let mut newest_first = self.asked.iter().rev().filter(|outcome| outcome.concerns(wanted));
         let is_sticky = |outcome: &&AttemptOutcome| outcome.age() < STICKY && outcome.callers.contains(caller);

@@ -8,9 +8,9 @@
 //!
 //! One process at a time works for a session, with its lock held; the others wait and share what came of it.
 
-use super::ObtainError;
 use std::cell::RefCell;
 
+use super::ObtainError;
 use super::attempt::{AttemptFailure, LockedRequest, Refreshed, SignInNeed};
 use super::caller::Caller;
 use super::coordination::{self, Coordination};
@@ -107,7 +107,7 @@ impl<'r> TokenRequest<'r> {
         // Many processes may wait for the same token: each looks for it without the lock.
         let (shared, watch) = (RefCell::new(None), TokenWatch::new(self));
         let is_done = || {
-            *shared.borrow_mut() = watch.changed().then(|| self.shared_token(&pending.cached)).flatten();
+            *shared.borrow_mut() = watch.changed().then(|| self.shared(&pending.cached, &self.cached())).flatten();
             shared.borrow().is_some()
         };
         let locked = coordination.lock(pending.facts.can_ask, has_usable_token, &on_wait, &is_done);
@@ -143,11 +143,7 @@ impl<'r> TokenRequest<'r> {
         }
     }
 
-    /// The token that another process has obtained since `before`, if it is in the cache now and will do.
-    fn shared_token(&self, before: &Cached) -> Option<IssuedToken> {
-        self.shared(before, &self.cached())
-    }
-
+    /// The token that another process has obtained since `before`, if `now` has one that will do.
     fn shared(&self, before: &Cached, now: &Cached) -> Option<IssuedToken> {
         let Cached::Fresh(token) = now else { return None };
         let will_do = !self.wants_another() || (self.takes_shared_token() && before.is_older_than(token));
